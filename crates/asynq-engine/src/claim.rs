@@ -1,0 +1,115 @@
+//! Claims: what the innermost frame needs is its to drive; see [`crate::frame`].
+
+use alloc::vec::Vec;
+
+use crate::batch::{BatchId, BatchState};
+use crate::dependency::Dependency;
+use crate::engine::Engine;
+use crate::frame::Serial;
+use crate::host::Host;
+use crate::task::{State, TaskId, Until};
+
+impl<H: Host> Engine<H> {
+    /// A task that is asked for the first time will run under the scope of the one that asks.
+    pub(crate) fn adopt(&mut self, task: TaskId) {
+        let running = self.running();
+        let scope = running
+            .and_then(|running| self.tasks.get(running))
+            .and_then(|t| t.scope);
+        let Some(frame) = self.frames.top() else {
+            return;
+        };
+        let serial = frame.serial;
+        if let Some(node) = self.tasks.get_mut(task)
+            && matches!(node.state, State::New)
+            && node.needed_by == Serial::NONE
+        {
+            node.needed_by = serial;
+            node.scope = scope;
+            self.contexts.retain(scope);
+        }
+    }
+
+    /// Makes the innermost frame drive `wanted` and all that it waits for; see [`crate::frame`].
+    pub(crate) fn claim(&mut self, wanted: Dependency) {
+        let serial = self.frame_mut().serial;
+        let mut rest = Vec::new();
+        let mut next = Some(wanted);
+        while let Some(on) = next {
+            match on {
+                Dependency::Task(task) => self.claim_task(task, serial, &mut rest),
+                Dependency::Item(item) => self.claim_batch(item.batch, serial, &mut rest),
+            }
+            // The last first, as everywhere: each one that can start goes to the front.
+            next = rest.pop();
+        }
+    }
+
+    fn claim_task(&mut self, task: TaskId, serial: Serial, rest: &mut Vec<Dependency>) {
+        let Some(node) = self.tasks.get_mut(task) else {
+            return;
+        };
+        let before = node.needed_by;
+        match &mut node.state {
+            State::New => {
+                node.needed_by = serial;
+                self.frames
+                    .ready_mut(serial)
+                    .push_front(&mut self.tasks, task);
+            }
+            &mut State::Ready(link) => {
+                node.needed_by = before.max(serial);
+                self.frames.ready_mut(before).unlink(&mut self.tasks, link);
+                self.frames
+                    .ready_mut(serial)
+                    .push_front(&mut self.tasks, task);
+            }
+            State::Woken { .. } => node.needed_by = before.max(serial),
+            State::Blocked(wait) if before < serial => {
+                node.needed_by = serial;
+                rest.extend(wait.on.iter());
+                if wait.until == Until::AnyOrWake {
+                    self.add_outside(before, -1);
+                    self.add_outside(serial, 1);
+                }
+            }
+            State::Blocked(_) | State::Running(_) | State::Promise => {}
+        }
+    }
+
+    /// One more thing (or fewer) that can set the owner of `needed_by` going from outside.
+    pub(crate) fn add_outside(&mut self, needed_by: Serial, difference: isize) {
+        if let Some(frame) = self.frames.owner_mut(needed_by) {
+            frame.outside = frame.outside.strict_add_signed(difference);
+        }
+    }
+
+    fn claim_batch(&mut self, id: BatchId, serial: Serial, rest: &mut Vec<Dependency>) {
+        let Some(batch) = self.batches.get_mut(id) else {
+            return;
+        };
+        let before = batch.needed_by;
+        if before >= serial {
+            return;
+        }
+        batch.needed_by = serial;
+        match batch.state {
+            BatchState::Open(_) => {
+                if let Some(owner) = self.frames.owner_mut(before) {
+                    owner.agenda.remove(&mut self.batches, id);
+                }
+                let frame = self
+                    .frames
+                    .top_mut()
+                    .expect("claims are for the innermost frame");
+                frame.agenda.insert(&mut self.batches, id);
+            }
+            BatchState::Flushing => {}
+            BatchState::InFlight(Some(carrier)) => rest.push(carrier.into()),
+            BatchState::InFlight(None) => {
+                self.add_outside(before, -1);
+                self.add_outside(serial, 1);
+            }
+        }
+    }
+}

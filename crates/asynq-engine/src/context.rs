@@ -1,0 +1,225 @@
+//! Contexts: what has to be paused while others run.
+//!
+//! # Note: chains
+//!
+//! Contexts form a forest: the parent of a context is the one that was innermost where it was
+//! entered. A task's *scope* is a node of it, and the task's chain is the path from there to the
+//! root: its own contexts, then those of the task that first awaited it, and so on. Which contexts
+//! differ between two tasks is then found by walking up from the new scope to the first active
+//! context, however long the chain of tasks is.
+//!
+//! The active contexts form a stack in which every context stands above its ancestors. A
+//! synchronous call puts a floor under what it activates: the contexts of the caller stay active
+//! until the call returns, as in any function call.
+
+use alloc::vec::Vec;
+
+use slotmap::{SlotMap, new_key_type};
+
+use crate::host::Host;
+use crate::step::Step;
+use crate::task::TaskId;
+
+new_key_type! {
+    /// A context that was entered and not left.
+    pub struct ContextId;
+}
+
+struct Context<C> {
+    payload: C,
+    owner: TaskId,
+    parent: Option<ContextId>,
+    /// How many scopes and inner contexts lead here, plus one while it is not left, plus one while
+    /// it is active.
+    references: usize,
+    /// Left, but still on the chain of someone.
+    left: bool,
+    /// Its place in the stack of active contexts.
+    active: Option<usize>,
+}
+
+pub(crate) struct Contexts<H: Host> {
+    nodes: SlotMap<ContextId, Context<H::Context>>,
+    active: Vec<ContextId>,
+    /// The rest of a switch: what is to be resumed for `target`, the outermost last.
+    pending: Vec<ContextId>,
+    target: Option<ContextId>,
+    /// The context that the front end is pausing, kept until the next switch.
+    pausing: Option<ContextId>,
+}
+
+impl<H: Host> Contexts<H> {
+    pub(crate) fn new() -> Self {
+        Self {
+            nodes: SlotMap::with_key(),
+            active: Vec::new(),
+            pending: Vec::new(),
+            target: None,
+            pausing: None,
+        }
+    }
+
+    pub(crate) fn payload(&self, id: ContextId) -> Option<&H::Context> {
+        self.nodes.get(id).map(|context| &context.payload)
+    }
+
+    /// The task that entered a context which is not left.
+    pub(crate) fn owner(&self, id: ContextId) -> Option<TaskId> {
+        self.nodes
+            .get(id)
+            .filter(|context| !context.left)
+            .map(|context| context.owner)
+    }
+
+    /// How many contexts are active.
+    pub(crate) fn height(&self) -> usize {
+        self.active.len()
+    }
+
+    /// The active contexts, the outermost first.
+    pub(crate) fn active(&self) -> &[ContextId] {
+        &self.active
+    }
+
+    /// Enters a context inside `parent` (whose reference passes to it) and makes it active.
+    pub(crate) fn enter(
+        &mut self,
+        payload: H::Context,
+        owner: TaskId,
+        parent: Option<ContextId>,
+    ) -> ContextId {
+        let active = Some(self.active.len());
+        // One reference each for: the scope of the owner, not being left, being active.
+        let id = self.nodes.insert(Context {
+            payload,
+            owner,
+            parent,
+            references: 3,
+            left: false,
+            active,
+        });
+        self.active.push(id);
+        id
+    }
+
+    /// Leaves a context: it is neither paused nor resumed any more. Tells whether it was active.
+    pub(crate) fn leave(&mut self, id: ContextId) -> bool {
+        let Some(context) = self.nodes.get_mut(id).filter(|context| !context.left) else {
+            return false;
+        };
+        context.left = true;
+        let place = context.active.take();
+        if let Some(place) = place {
+            self.active.remove(place);
+            for (index, &above) in self.active.iter().enumerate().skip(place) {
+                self.nodes[above].active = Some(index);
+            }
+            self.release(id);
+        }
+        self.release(id);
+        place.is_some()
+    }
+
+    /// The context around `id`.
+    pub(crate) fn parent(&self, id: ContextId) -> Option<ContextId> {
+        self.nodes[id].parent
+    }
+
+    /// Leaves every context that `owner` has entered, from `scope` outwards. Those that are active
+    /// are paused by the switch that comes to them.
+    pub(crate) fn leave_all(&mut self, owner: TaskId, scope: Option<ContextId>) {
+        let mut cursor = scope;
+        while let Some(id) = cursor {
+            let context = &mut self.nodes[id];
+            if context.owner != owner {
+                break;
+            }
+            cursor = context.parent;
+            if !context.left {
+                context.left = true;
+                self.release(id);
+            }
+        }
+    }
+
+    /// Another scope leads to `scope`.
+    pub(crate) fn retain(&mut self, scope: Option<ContextId>) {
+        if let Some(id) = scope {
+            self.nodes[id].references += 1;
+        }
+    }
+
+    /// One scope fewer leads to `id`; frees it, and its ancestors, when it was the last.
+    pub(crate) fn release(&mut self, id: ContextId) {
+        let mut cursor = Some(id);
+        while let Some(id) = cursor.take() {
+            let context = &mut self.nodes[id];
+            context.references -= 1;
+            if context.references == 0 {
+                cursor = context.parent;
+                self.nodes.remove(id);
+            }
+        }
+    }
+
+    /// The next pause or resume on the way to the chain of `target`, above `floor`.
+    pub(crate) fn switch(&mut self, target: Option<ContextId>, floor: usize) -> Option<Step> {
+        if let Some(id) = self.pausing.take() {
+            self.release(id);
+        }
+        if target.is_none() && self.active.len() <= floor {
+            self.pending.clear();
+            return None;
+        }
+        if self.target == target
+            && let Some(step) = self.resume_pending()
+        {
+            return Some(step);
+        }
+        self.pending.clear();
+        self.target = target;
+        let mut keep = floor;
+        let mut cursor = target;
+        while let Some(id) = cursor {
+            let context = &self.nodes[id];
+            if !context.left {
+                if let Some(place) = context.active {
+                    keep = keep.max(place + 1);
+                    break;
+                }
+                self.pending.push(id);
+            }
+            cursor = context.parent;
+        }
+        if self.active.len() > keep {
+            self.pending.clear();
+            return Some(self.pause_innermost());
+        }
+        self.resume_pending()
+    }
+
+    fn pause_innermost(&mut self) -> Step {
+        let id = self.active.pop().expect("something above the floor");
+        self.nodes[id].active = None;
+        self.pausing = Some(id);
+        Step::Pause(id)
+    }
+
+    /// Resumes the next of the rest of the switch, unless it has been left since. Whatever else
+    /// has happened since, its ancestors are active: only this switch could have paused them.
+    fn resume_pending(&mut self) -> Option<Step> {
+        while let Some(id) = self.pending.pop() {
+            let place = self.active.len();
+            if let Some(context) = self.nodes.get_mut(id)
+                && !context.left
+                && context.active.is_none()
+            {
+                context.active = Some(place);
+                context.references += 1;
+                self.active.push(id);
+                return Some(Step::Resume(id));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,116 @@
+//! The report on tasks that can never run again.
+//!
+//! A frame is stuck when none of its tasks is ready, none of its batches can be flushed and
+//! nothing outside could set it going. Every task in it then waits, at the end of some path, for
+//! something that will not come: a promise, a task that is suspended in the very call that waits
+//! for it, or a task on the same path.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::batch::{BatchState, Item};
+use crate::dependency::Dependency;
+use crate::engine::Engine;
+use crate::host::Host;
+use crate::task::{State, TaskId};
+
+/// Which tasks wait for what, none of them ever to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadlock {
+    /// The tasks whose failure undoes the knot: those that wait for something nobody will
+    /// complete; if there is none, those that close a circle.
+    pub victims: Vec<TaskId>,
+    /// All tasks that are stuck, the called one first, with what each still waits for.
+    pub waits: Vec<(TaskId, Vec<Dependency>)>,
+}
+
+enum Visit {
+    /// On the path from the root to the task that is looked at.
+    OnPath,
+    Left,
+}
+
+impl<H: Host> Engine<H> {
+    /// Looks at everything that `root` waits for, depth first, each task once.
+    pub(crate) fn find_deadlock(&self, root: TaskId) -> Deadlock {
+        let mut waits = Vec::new();
+        let mut stranded = Vec::new();
+        let mut circular = Vec::new();
+        let mut seen = BTreeMap::new();
+        // The path: of each task, what it still waits for, the next to look at last.
+        let mut path: Vec<(TaskId, Vec<Dependency>)> = Vec::new();
+        let mut next = Some(Dependency::Task(root));
+        loop {
+            if let Some(on) = next.take() {
+                let waiter = path.last().map(|&(task, _)| task);
+                match self.blocked_task(on) {
+                    None => stranded.extend(waiter),
+                    Some(task) => match seen.get(&task) {
+                        Some(Visit::OnPath) => circular.extend(waiter),
+                        Some(Visit::Left) => {}
+                        None => {
+                            seen.insert(task, Visit::OnPath);
+                            let mut left = self.dependencies(task);
+                            waits.push((task, left.clone()));
+                            if left.is_empty() {
+                                stranded.push(task);
+                            }
+                            left.reverse();
+                            path.push((task, left));
+                        }
+                    },
+                }
+            }
+            let Some((task, left)) = path.last_mut() else {
+                break;
+            };
+            next = left.pop();
+            if next.is_none() {
+                seen.insert(*task, Visit::Left);
+                path.pop();
+            }
+        }
+        let mut victims = if stranded.is_empty() {
+            circular
+        } else {
+            stranded
+        };
+        victims.dedup();
+        Deadlock { victims, waits }
+    }
+
+    /// The blocked task behind `on`, if there is one.
+    fn blocked_task(&self, on: Dependency) -> Option<TaskId> {
+        let task = match on {
+            Dependency::Task(task) => task,
+            Dependency::Item(item) => match self.batches.get(item.batch)?.state {
+                BatchState::InFlight(carrier) => carrier?,
+                BatchState::Open(_) | BatchState::Flushing => return None,
+            },
+        };
+        matches!(self.tasks.get(task)?.state, State::Blocked(_)).then_some(task)
+    }
+
+    /// What a blocked task still waits for, in the order given; empty for any other task.
+    #[must_use]
+    pub fn dependencies(&self, task: TaskId) -> Vec<Dependency> {
+        match self.tasks.get(task).map(|task| &task.state) {
+            Some(State::Blocked(wait)) => {
+                wait.on.iter().filter(|&on| !self.is_computed(on)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a task has ended, or an item has its value.
+    #[must_use]
+    pub fn is_computed(&self, on: Dependency) -> bool {
+        match on {
+            Dependency::Task(task) => !self.tasks.contains_key(task),
+            Dependency::Item(item) => self
+                .batches
+                .get(item.batch)
+                .is_none_or(|batch| matches!(batch.items[item.index as usize], Item::Computed)),
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The engine itself: its parts, synchronous calls, and the loop.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use slotmap::SlotMap;
+
+use crate::agenda::Choice;
+use crate::batch::{Batch, BatchId, BatchState};
+use crate::context::{ContextId, Contexts};
+use crate::dependency::Dependencies;
+use crate::event::Event;
+use crate::frame::{Frame, Frames};
+use crate::host::Host;
+use crate::step::Step;
+use crate::task::{State, Task, TaskId};
+
+/// The scheduler of one thread. See the [crate documentation](crate) for how to drive it.
+pub struct Engine<H: Host> {
+    pub(crate) tasks: SlotMap<TaskId, Task<H>>,
+    pub(crate) batches: SlotMap<BatchId, Batch<H>>,
+    pub(crate) contexts: Contexts<H>,
+    pub(crate) frames: Frames<H::Priority>,
+    /// Tasks that were woken since the last step, with the numbers of their waits.
+    pub(crate) woken: Vec<(u64, TaskId)>,
+    pub(crate) last_wait: u64,
+    pub(crate) last_batch: u64,
+    events: Option<VecDeque<Event>>,
+}
+
+impl<H: Host> Default for Engine<H> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<H: Host> Engine<H> {
+    /// An engine without tasks.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            tasks: SlotMap::with_key(),
+            batches: SlotMap::with_key(),
+            contexts: Contexts::new(),
+            frames: Frames::default(),
+            woken: Vec::new(),
+            last_wait: 0,
+            last_batch: 0,
+            events: None,
+        }
+    }
+}
+
+/// # 2. Call
+impl<H: Host> Engine<H> {
+    /// Begins a synchronous call of `task`: from now on [`next`](Self::next) drives what it needs,
+    /// until it has ended. Calls nest: a task that runs may make one.
+    ///
+    /// What the caller has active stays active until the call returns.
+    pub fn enter(&mut self, task: TaskId) {
+        self.settle();
+        self.adopt(task);
+        self.frames.push(task, self.contexts.height());
+        self.claim(task.into());
+        let depth = self.frames.depth();
+        self.record(|| Event::Entered { root: task, depth });
+    }
+
+    /// Gives up the innermost call: from now on [`next`](Self::next) only pauses what is still
+    /// active, and then says [`Step::Done`]. What the call has started rests, or goes on in the
+    /// call around it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no call.
+    pub fn abandon(&mut self) {
+        self.frame_mut().abandoned = true;
+    }
+
+    /// Ends the innermost call, after [`Step::Done`].
+    ///
+    /// # Panics
+    ///
+    /// If there is no call.
+    pub fn exit(&mut self) {
+        self.frames.pop(&mut self.tasks);
+        let depth = self.frames.depth();
+        self.record(|| Event::Exited { depth });
+    }
+
+    /// How many calls are under way.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.frames.depth()
+    }
+}
+
+/// # 3. Loop
+impl<H: Host> Engine<H> {
+    /// What to do next for the innermost call.
+    ///
+    /// Everything that is runnable runs first; then the batch of highest priority is flushed;
+    /// [`Step::Wait`] comes only when neither can be done.
+    ///
+    /// # Panics
+    ///
+    /// If there is no call, or [`Step::Run`] was not answered.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "not an iterator: each step is answered"
+    )]
+    pub fn next(&mut self) -> Step {
+        self.settle();
+        let frame = self.frame_mut();
+        assert!(
+            frame.running.is_none(),
+            "answer Step::Run by `block` or `complete` first"
+        );
+        let (root, floor) = (frame.root, frame.floor);
+        if frame.abandoned || !self.tasks.contains_key(root) {
+            return self.switch_to(None, floor).unwrap_or(Step::Done);
+        }
+        if let Some(task) = self.frame_mut().ready.front() {
+            let scope = self.tasks[task].scope;
+            return self
+                .switch_to(scope, floor)
+                .unwrap_or_else(|| self.run(task));
+        }
+        let frame = self.frames.top_mut().expect("checked above");
+        match frame.agenda.choose(&mut self.batches) {
+            Choice::Ask(batch) => Step::Rank(batch),
+            Choice::Flush(batch) => self.switch_to(None, floor).unwrap_or_else(|| {
+                self.begin_flush(batch);
+                Step::Flush(batch)
+            }),
+            Choice::Nothing if frame.outside > 0 => {
+                self.switch_to(None, floor).unwrap_or_else(|| {
+                    self.record(|| Event::Waited);
+                    Step::Wait
+                })
+            }
+            Choice::Nothing => {
+                let deadlock = self.find_deadlock(root);
+                for &victim in &deadlock.victims {
+                    self.interrupt(victim);
+                }
+                self.record(|| Event::Deadlocked(deadlock.victims.clone()));
+                Step::Deadlock(deadlock)
+            }
+        }
+    }
+
+    fn run(&mut self, task: TaskId) -> Step {
+        let frame = self.frames.top_mut().expect("called by `next`");
+        let node = &mut self.tasks[task];
+        let State::Ready(link) = node.state else {
+            unreachable!("it is in the ready list")
+        };
+        let started = core::mem::replace(&mut node.started, true);
+        frame.ready.unlink(&mut self.tasks, link);
+        frame.agenda.forget_answers(&mut self.batches);
+        frame.running = Some(task);
+        self.tasks[task].state = State::Running(Dependencies::None);
+        self.record(|| {
+            if started {
+                Event::Continued(task)
+            } else {
+                Event::Started(task)
+            }
+        });
+        Step::Run(task)
+    }
+
+    fn switch_to(&mut self, scope: Option<ContextId>, floor: usize) -> Option<Step> {
+        let step = self.contexts.switch(scope, floor);
+        match step {
+            Some(Step::Pause(context)) => self.record(|| Event::Paused(context)),
+            Some(Step::Resume(context)) => self.record(|| Event::Resumed(context)),
+            _ => {}
+        }
+        step
+    }
+
+    /// The next [`Step::Pause`] or [`Step::Resume`] that the task which runs now needs, after
+    /// [`set_scope`](Self::set_scope) moved it; `None` when its contexts are active and no others
+    /// above those of the call.
+    ///
+    /// # Panics
+    ///
+    /// If there is no call.
+    pub fn switch(&mut self) -> Option<Step> {
+        let frame = self.frame_mut();
+        let (running, floor) = (frame.running, frame.floor);
+        let scope = running
+            .and_then(|task| self.tasks.get(task))
+            .and_then(|task| task.scope);
+        self.switch_to(scope, floor)
+    }
+
+    pub(crate) fn frame_mut(&mut self) -> &mut Frame<H::Priority> {
+        self.frames
+            .top_mut()
+            .expect("only between `enter` and `exit`")
+    }
+}
+
+/// # 7. Look
+impl<H: Host> Engine<H> {
+    /// What was given to [`add_task`](Self::add_task); `None` after the task has ended.
+    #[must_use]
+    pub fn task(&self, task: TaskId) -> Option<&H::Task> {
+        self.tasks.get(task).map(|task| &task.payload)
+    }
+
+    /// What was given to [`add_batch`](Self::add_batch); `None` after the batch was closed.
+    #[must_use]
+    pub fn batch(&self, batch: BatchId) -> Option<&H::Batch> {
+        self.batches.get(batch).map(|batch| &batch.payload)
+    }
+
+    /// What was given to [`enter_context`](Self::enter_context); `None` after the context was left.
+    #[must_use]
+    pub fn context(&self, context: ContextId) -> Option<&H::Context> {
+        self.contexts.payload(context)
+    }
+
+    /// Whether a batch takes no more items: its flush has begun, or it was closed.
+    #[must_use]
+    pub fn is_flushed(&self, batch: BatchId) -> bool {
+        !self
+            .batches
+            .get(batch)
+            .is_some_and(|batch| matches!(batch.state, BatchState::Open(_)))
+    }
+
+    /// The task that runs now in the innermost call.
+    #[must_use]
+    pub fn running(&self) -> Option<TaskId> {
+        self.frames.top().and_then(|frame| frame.running)
+    }
+
+    /// The contexts that are active, the outermost first.
+    #[must_use]
+    pub fn active_contexts(&self) -> &[ContextId] {
+        self.contexts.active()
+    }
+
+    /// How many tasks and promises there are that have not ended.
+    #[must_use]
+    pub fn task_count(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// How many batches there are that are not closed.
+    #[must_use]
+    pub fn batch_count(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Begins or ends the recording of [`Event`]s. Without it a step costs one branch more.
+    pub fn listen(&mut self, listen: bool) {
+        if listen {
+            self.events.get_or_insert_default();
+        } else {
+            self.events = None;
+        }
+    }
+
+    /// The oldest event that was not read yet.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.as_mut()?.pop_front()
+    }
+
+    pub(crate) fn record(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(events) = &mut self.events {
+            events.push_back(event());
+        }
+    }
+}

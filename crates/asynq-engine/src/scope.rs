@@ -1,0 +1,68 @@
+//! Entering and leaving contexts.
+
+use crate::context::ContextId;
+use crate::engine::Engine;
+use crate::host::Host;
+use crate::task::TaskId;
+
+/// # 4. Answer `Step::Run`: contexts
+impl<H: Host> Engine<H> {
+    /// The task that runs now enters a context, inside those that it has entered before. The front
+    /// end resumes it. `None`, and the payload dropped, if no task runs: such a context needs no
+    /// scheduling.
+    pub fn enter_context(&mut self, payload: H::Context) -> Option<ContextId> {
+        let task = self.running()?;
+        let node = self.tasks.get_mut(task)?;
+        let context = self.contexts.enter(payload, task, node.scope);
+        node.scope = Some(context);
+        Some(context)
+    }
+
+    /// A context is left, by its task or from elsewhere, in any order. Returns whether it was
+    /// active, so that the front end has to pause it.
+    pub fn leave_context(&mut self, context: ContextId) -> bool {
+        let Some(owner) = self.contexts.owner(context) else {
+            return false;
+        };
+        if let Some(node) = self.tasks.get_mut(owner)
+            && node.scope == Some(context)
+        {
+            node.scope = self.contexts.parent(context);
+            self.contexts.retain(node.scope);
+            self.contexts.release(context);
+        }
+        self.contexts.leave(context)
+    }
+
+    /// A pause or resume of this context failed: it is left, and the task that entered it is
+    /// [interrupted](Self::interrupt). Returns that task: it fails when it runs next.
+    pub fn fail_context(&mut self, context: ContextId) -> Option<TaskId> {
+        let owner = self.contexts.owner(context)?;
+        self.leave_context(context);
+        self.interrupt(owner);
+        Some(owner)
+    }
+
+    /// The context in which the running task is: the innermost it has entered, or has inherited.
+    #[must_use]
+    pub fn scope(&self) -> Option<ContextId> {
+        self.tasks.get(self.running()?)?.scope
+    }
+
+    /// Moves the running task to another context that it has entered, or back to the one it has
+    /// inherited, without leaving any. A front end whose tasks have branches with contexts of
+    /// their own calls this when it goes from one branch to another; the pauses and resumes that
+    /// this takes are the answers of [`switch`](Self::switch).
+    pub fn set_scope(&mut self, scope: Option<ContextId>) {
+        let Some(node) = self.running().and_then(|task| self.tasks.get_mut(task)) else {
+            return;
+        };
+        if node.scope == scope {
+            return;
+        }
+        self.contexts.retain(scope);
+        if let Some(before) = core::mem::replace(&mut node.scope, scope) {
+            self.contexts.release(before);
+        }
+    }
+}
