@@ -11,7 +11,7 @@ cargo-deny := $(tools)/cargo-deny@0.20.2/bin/cargo-deny
 cargo-fuzz := $(tools)/cargo-fuzz@0.13.2/bin/cargo-fuzz
 
 # $(call need,COMMAND,SENTENCE) stops with the sentence if the command does not run.
-need = @$(1) >/dev/null 2>&1 || { echo 'make $@: $(2)' >&2; exit 1; }
+need = @$(1) >/dev/null 2>&1 || { echo '$(2)' >&2; exit 1; }
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test bench lint docs fuzz components
