@@ -1,0 +1,264 @@
+//! One batch, from its first item until all have their values.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::{Rc, Weak};
+
+use asynq_engine::{BatchId, ItemId, TaskId};
+
+use super::error::{BatchErrorKind, Failure};
+use super::{Batch, Flush as _, FlushStep, Flushable, Items};
+use crate::error::TaskError;
+use crate::futures::FutureBase;
+use crate::listeners::Listeners;
+use crate::scheduler;
+use crate::stack::{AsynqStack, Site};
+use crate::task::AsyncTask;
+
+/// A batch of a [`Source`](super::Source): a view of its state, and the means to flush it out of
+/// turn or to cancel it.
+pub struct BatchHandle<B: Batch> {
+    pub(super) cell: Rc<BatchCell<B>>,
+}
+
+pub(super) struct BatchCell<B: Batch> {
+    source: Rc<B>,
+    /// Its id in the engine, until it is closed.
+    id: Cell<Option<BatchId>>,
+    base: i64,
+    state: Cell<BatchState>,
+    /// Empty once the flush has begun: the flush has them then.
+    keys: RefCell<Vec<B::Key>>,
+    slots: RefCell<Vec<Slot<B::Value>>>,
+    listeners: RefCell<HashMap<u32, RefCell<Listeners>>>,
+    /// The flush, while it goes on.
+    carrier: RefCell<Option<AsyncTask<Result<(), super::BoxError>>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BatchState {
+    Open,
+    Flushing,
+    Flushed,
+    Cancelled,
+}
+
+pub(super) enum Slot<V> {
+    Pending,
+    Value(V),
+    Failed(Failure),
+    Taken,
+}
+
+impl<B: Batch> BatchHandle<B> {
+    /// Whether its flush has begun or ended, so that it takes no more items.
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.cell.state.get() != BatchState::Open
+    }
+
+    /// Whether it was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cell.state.get() == BatchState::Cancelled
+    }
+
+    /// How many items it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.cell.len()
+    }
+
+    /// Whether it has no items.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Flushes it now, whatever else could run. Does nothing to one that is flushed. A flush that
+    /// awaits something is begun, and goes on when its items are awaited.
+    pub fn flush(&self) {
+        let Some(id) = self.cell.id.get() else { return };
+        scheduler::with(|scheduler| scheduler.flush_now(id));
+    }
+
+    /// Gives it up: its items get a [`BatchErrorKind::Cancelled`]. Does nothing to one that is
+    /// flushed, or being flushed.
+    pub fn cancel(&self) {
+        if self.cell.state.get() == BatchState::Open {
+            self.cell.state.set(BatchState::Cancelled);
+            self.cell
+                .fail_pending(&Failure::Error(BatchErrorKind::Cancelled));
+            self.cell.close();
+        }
+    }
+}
+
+impl<B: Batch> Clone for BatchHandle<B> {
+    fn clone(&self) -> Self {
+        Self {
+            cell: Rc::clone(&self.cell),
+        }
+    }
+}
+
+impl<B: Batch> fmt::Debug for BatchHandle<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.cell.source.name();
+        write!(
+            f,
+            "BatchHandle({name}, {:?}, {} items)",
+            self.cell.state.get(),
+            self.len()
+        )
+    }
+}
+
+impl<B: Batch> BatchCell<B> {
+    pub(super) fn open(source: Rc<B>) -> Rc<Self> {
+        let base = source.priority();
+        let cell = Rc::new(Self {
+            source,
+            id: Cell::new(None),
+            base,
+            state: Cell::new(BatchState::Open),
+            keys: RefCell::default(),
+            slots: RefCell::default(),
+            listeners: RefCell::default(),
+            carrier: RefCell::default(),
+        });
+        // Weak, so that a batch nobody can ask for any more is freed, and closed by that.
+        let payload = Rc::downgrade(&cell) as Weak<dyn Flushable>;
+        cell.id.set(Some(scheduler::with(|scheduler| {
+            scheduler.open_batch(payload, base)
+        })));
+        cell
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.state.get() == BatchState::Open
+    }
+
+    /// Adds an item to an open batch.
+    pub(super) fn push(&self, key: B::Key) -> u32 {
+        let id = self.id.get().expect("an open batch has an id");
+        let item = scheduler::with(|scheduler| scheduler.engine().add_item(id));
+        self.keys.borrow_mut().push(key);
+        self.slots.borrow_mut().push(Slot::Pending);
+        item.expect("the batch is open").index
+    }
+
+    /// The item in the engine, if it has to be waited for.
+    pub(super) fn pending(&self, index: u32) -> Option<ItemId> {
+        let batch = self.id.get()?;
+        matches!(self.slots.borrow()[index as usize], Slot::Pending)
+            .then_some(ItemId { batch, index })
+    }
+
+    /// Sets a slot that is pending, once.
+    pub(super) fn set(&self, index: u32, slot: Slot<B::Value>) {
+        let before = mem::replace(&mut self.slots.borrow_mut()[index as usize], slot);
+        assert!(
+            matches!(before, Slot::Pending),
+            "batch {}: item {index} was given a value or error twice",
+            self.source.name()
+        );
+        if let Some(batch) = self.id.get() {
+            scheduler::with(|scheduler| {
+                scheduler.engine().complete_item(ItemId { batch, index });
+            });
+        }
+        let listeners = self.listeners.borrow_mut().remove(&index);
+        if let Some(listeners) = listeners {
+            Listeners::announce(&listeners);
+        }
+    }
+
+    pub(super) fn take(&self, index: u32) -> Slot<B::Value> {
+        mem::replace(&mut self.slots.borrow_mut()[index as usize], Slot::Taken)
+    }
+
+    pub(super) fn listen(&self, index: u32, listen: impl FnOnce(&mut Listeners)) {
+        listen(
+            self.listeners
+                .borrow_mut()
+                .entry(index)
+                .or_default()
+                .get_mut(),
+        );
+    }
+
+    fn fail_pending(&self, failure: &Failure) {
+        for index in 0..u32::try_from(self.len()).expect("counted by the engine") {
+            if matches!(self.slots.borrow()[index as usize], Slot::Pending) {
+                self.set(index, Slot::Failed(failure.clone()));
+            }
+        }
+    }
+
+    /// The flush has ended; what it has not set, fails.
+    fn finish(&self, outcome: Result<Result<(), super::BoxError>, TaskError>) {
+        self.state.set(BatchState::Flushed);
+        self.fail_pending(&match outcome {
+            Ok(Ok(())) => Failure::Error(BatchErrorKind::NotSet),
+            Ok(Err(error)) => Failure::error(error),
+            Err(panic) => Failure::Panic(panic),
+        });
+    }
+
+    fn close(&self) {
+        if let Some(id) = self.id.take() {
+            scheduler::try_with(|scheduler| scheduler.close(id));
+        }
+    }
+}
+
+impl<B: Batch> Drop for BatchCell<B> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl<B: Batch> Flushable for BatchCell<B> {
+    fn flush(self: Rc<Self>) -> Option<TaskId> {
+        static FLUSH: Site = Site::new("flush");
+        self.state.set(BatchState::Flushing);
+        let keys = self.keys.take();
+        let source = Rc::clone(&self.source);
+        let items = Items::new(keys, Rc::clone(&self));
+        let step = catch_unwind(AssertUnwindSafe(|| source.flush(items).into_step()));
+        let outcome = match step {
+            Ok(FlushStep::Later(rest)) => {
+                let task = AsyncTask::with_site(&FLUSH, rest);
+                let id = task.register();
+                let cell = Rc::clone(&self);
+                task.on_computed(move || {
+                    let task = cell.carrier.take().expect("kept since the flush began");
+                    cell.finish(task.outcome());
+                    cell.close();
+                });
+                *self.carrier.borrow_mut() = Some(task);
+                return Some(id);
+            }
+            Ok(FlushStep::Done(result)) => Ok(result),
+            Err(payload) => Err(TaskError::from_panic(payload, AsynqStack::default)),
+        };
+        self.finish(outcome);
+        None
+    }
+
+    fn name(&self) -> String {
+        self.source.name()
+    }
+
+    fn base_priority(&self) -> i64 {
+        self.base
+    }
+
+    fn len(&self) -> usize {
+        self.slots.borrow().len()
+    }
+}

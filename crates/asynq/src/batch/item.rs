@@ -1,0 +1,108 @@
+//! One key that was asked for.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use super::cell::{BatchCell, BatchHandle, Slot};
+use super::error::{BatchError, Failure};
+use super::{Batch, Flushable};
+use crate::futures::{FutureBase, sealed};
+use crate::scheduler::{self, Scheduler};
+
+/// One key asked of a [`Source`](super::Source): a future of its value.
+///
+/// It is part of its batch from when it is made, awaited or not. Dropped before the flush, it still
+/// is: the key is asked for, and the value dropped.
+#[must_use = "futures do nothing unless awaited or asked for their value"]
+pub struct BatchItem<B: Batch> {
+    cell: Rc<BatchCell<B>>,
+    index: u32,
+}
+
+impl<B: Batch> BatchItem<B> {
+    pub(super) fn new(cell: Rc<BatchCell<B>>, key: B::Key) -> Self {
+        let index = cell.push(key);
+        Self { cell, index }
+    }
+
+    /// The batch it belongs to.
+    #[must_use]
+    pub fn batch(&self) -> BatchHandle<B> {
+        BatchHandle {
+            cell: Rc::clone(&self.cell),
+        }
+    }
+
+    /// Its place in the batch, from 0.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index as usize
+    }
+}
+
+impl<B: Batch> sealed::Request for BatchItem<B> {
+    fn request(&mut self, waker: Option<&Waker>) -> bool {
+        let Some(item) = self.cell.pending(self.index) else {
+            return false;
+        };
+        scheduler::with(|scheduler| scheduler.depend(item.into()));
+        if let Some(waker) = waker {
+            self.cell
+                .listen(self.index, |listeners| listeners.wake(waker));
+        }
+        true
+    }
+}
+
+impl<B: Batch> Future for BatchItem<B> {
+    type Output = Result<B::Value, BatchError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if scheduler::request(&mut *self, cx) {
+            return Poll::Pending;
+        }
+        Poll::Ready(match self.cell.take(self.index) {
+            Slot::Value(value) => Ok(value),
+            Slot::Failed(Failure::Panic(error)) => error.throw(),
+            Slot::Failed(Failure::Error(kind)) => {
+                let stack = scheduler::with(Scheduler::stack).unwrap_or_default();
+                Err(BatchError::new(self.cell.name(), kind, stack))
+            }
+            Slot::Taken => panic!("an item was polled after its end"),
+            Slot::Pending => unreachable!("`request` has waited for it"),
+        })
+    }
+}
+
+impl<B: Batch> FutureBase for BatchItem<B> {
+    fn is_computed(&self) -> bool {
+        self.cell.pending(self.index).is_none()
+    }
+
+    fn on_computed(&self, callback: impl FnOnce() + 'static) {
+        if self.is_computed() {
+            return callback();
+        }
+        self.cell
+            .listen(self.index, |listeners| listeners.call(callback));
+    }
+}
+
+impl<B: Batch> fmt::Debug for BatchItem<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.is_computed() {
+            "computed"
+        } else {
+            "pending"
+        };
+        write!(
+            f,
+            "BatchItem({} of {}, {state})",
+            self.index,
+            self.cell.name()
+        )
+    }
+}

@@ -1,0 +1,247 @@
+//! Contexts that follow the task that entered them.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use asynq_engine::ContextId;
+use pin_project_lite::pin_project;
+
+use crate::scheduler;
+
+/// Something that is active while a task runs, or what that task awaits, and not while others do: a
+/// timer, a scoped setting, a "suppress warnings".
+///
+/// Entering it resumes it and leaving it pauses it; in between it is paused and resumed as the
+/// scheduler turns to other tasks and back. Every pause is paired with one resume. No context is
+/// active during a flush, except those under which a synchronous call was made that flushes.
+///
+/// A panic in either fails the task that entered the context, and no other.
+pub trait AsyncContext {
+    /// The task goes on.
+    fn resume(&self);
+    /// Something else runs.
+    fn pause(&self);
+}
+
+impl<C: AsyncContext + ?Sized> AsyncContext for Rc<C> {
+    fn resume(&self) {
+        (**self).resume();
+    }
+
+    fn pause(&self) {
+        (**self).pause();
+    }
+}
+
+/// Runs `future` in `context`.
+///
+/// The context is active while `future` runs and while what it awaits runs: other tasks see nothing
+/// of it. To look at the context afterwards, pass an `Rc` of it.
+///
+/// The rest of an enclosing `futures::join!` is still part of this task: its branches see the
+/// context until they ask something of this crate, when they are polled after `future` began to
+/// wait. The branches of [`all`](crate::all) are tasks, and see nothing of each other's contexts.
+///
+/// ```
+/// use asynq::{AsyncContext, AsyncTask, FutureBase, ScopedValue, with_context};
+///
+/// let level = ScopedValue::new("info");
+/// let quiet = level.override_with("error");
+/// let task = AsyncTask::new(with_context(quiet, {
+///     let level = level.clone();
+///     async move { level.get() }
+/// }));
+/// assert_eq!(task.value(), "error");
+/// assert_eq!(level.get(), "info");
+/// ```
+pub fn with_context<F: IntoFuture>(
+    context: impl AsyncContext + 'static,
+    future: F,
+) -> WithContext<F::IntoFuture> {
+    let entered = Entered {
+        context: Rc::new(context),
+        state: Phase::Before,
+    };
+    WithContext {
+        entered,
+        future: future.into_future(),
+    }
+}
+
+/// Calls a plain function in `context`.
+///
+/// ```
+/// use asynq::{ScopedValue, call_with_context};
+///
+/// let depth = ScopedValue::new(0);
+/// assert_eq!(call_with_context(depth.override_with(1), || depth.get()), 1);
+/// assert_eq!(depth.get(), 0);
+/// ```
+pub fn call_with_context<R>(context: impl AsyncContext, f: impl FnOnce() -> R) -> R {
+    /// Pauses the context also when `f` panics.
+    struct Pause<C: AsyncContext>(C);
+
+    impl<C: AsyncContext> Drop for Pause<C> {
+        fn drop(&mut self) {
+            self.0.pause();
+        }
+    }
+
+    // The scheduler need not know: nothing that `f` calls returns to it before `f` does, and what
+    // was active when a synchronous call was made stays so.
+    context.resume();
+    let _pause = Pause(context);
+    f()
+}
+
+pin_project! {
+    /// The future of [`with_context`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct WithContext<F> {
+        // Dropped before the context is left, as locals are.
+        #[pin]
+        future: F,
+        entered: Entered,
+    }
+}
+
+struct Entered {
+    context: Rc<dyn AsyncContext>,
+    state: Phase,
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    Before,
+    In(ContextId),
+    After,
+}
+
+impl Entered {
+    /// Makes the context that of the running task.
+    fn enter(&mut self) -> ContextId {
+        match self.state {
+            Phase::Before => {
+                let payload = Rc::clone(&self.context);
+                let id = scheduler::with(|scheduler| scheduler.engine().enter_context(payload));
+                let id = id.expect(
+                    "`with_context` was polled outside of any task: use `call_with_context`, or \
+                     await it in a task",
+                );
+                // Left again if that panics, since it was never active.
+                let resumed = catch_unwind(AssertUnwindSafe(|| self.context.resume()));
+                if let Err(payload) = resumed {
+                    scheduler::with(|scheduler| scheduler.engine().leave_context(id));
+                    resume_unwind(payload);
+                }
+                self.state = Phase::In(id);
+                id
+            }
+            Phase::In(id) => {
+                scheduler::with(|scheduler| {
+                    scheduler.engine().set_scope(Some(id));
+                    scheduler.switch();
+                });
+                id
+            }
+            Phase::After => panic!("`with_context` was polled after its end"),
+        }
+    }
+
+    fn leave(&mut self) {
+        let Phase::In(id) = self.state else { return };
+        self.state = Phase::After;
+        let active = scheduler::try_with(|scheduler| scheduler.engine().leave_context(id));
+        if active == Some(true) {
+            self.context.pause();
+        }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl<F: Future> Future for WithContext<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let (outer, awaits) = scheduler::with(|s| (s.engine().scope(), s.awaits()));
+        let id = this.entered.enter();
+        let polled = this.future.poll(cx);
+        if polled.is_ready() {
+            this.entered.leave();
+        } else {
+            scheduler::with(|scheduler| {
+                scheduler.engine().set_scope(outer);
+                scheduler.left_pending(id, awaits);
+            });
+        }
+        polled
+    }
+}
+
+impl<F> fmt::Debug for WithContext<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WithContext").finish_non_exhaustive()
+    }
+}
+
+/// While this guard lives, its task must not wait: if it does, and anything else has to run
+/// meanwhile, the task panics.
+///
+/// For what must not stay open across an `await`: a lock, a transaction, a borrowed buffer.
+///
+/// ```
+/// use asynq::{AsyncTask, NonAsyncContext};
+///
+/// let task = AsyncTask::new(async {
+///     let _lock = NonAsyncContext::enter("the row lock");
+///     asynq::debug::sync().await;
+/// });
+/// assert!(task.outcome().unwrap_err().message().contains("the row lock"));
+/// ```
+#[derive(Debug)]
+#[must_use = "it ends when it is dropped"]
+pub struct NonAsyncContext {
+    id: Option<ContextId>,
+}
+
+struct Forbidden(&'static str);
+
+impl AsyncContext for Forbidden {
+    fn resume(&self) {}
+
+    fn pause(&self) {
+        panic!(
+            "a task cannot await while it holds {}: let go of it first",
+            self.0
+        );
+    }
+}
+
+impl NonAsyncContext {
+    /// Forbids the running task to wait; `what` is what it holds. Outside of tasks this does
+    /// nothing.
+    pub fn enter(what: &'static str) -> Self {
+        let context = Rc::new(Forbidden(what));
+        Self {
+            id: scheduler::with(|scheduler| scheduler.engine().enter_context(context)),
+        }
+    }
+}
+
+impl Drop for NonAsyncContext {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            scheduler::try_with(|scheduler| scheduler.engine().leave_context(id));
+        }
+    }
+}

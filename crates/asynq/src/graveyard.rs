@@ -1,0 +1,54 @@
+//! Where the bodies of given-up tasks are dropped.
+//!
+//! A task's body owns the tasks it waits for, and so on: dropped as Rust does it, a chain of a
+//! million tasks would overflow the native stack. Here the outermost drop does all the work, in a
+//! loop; those inside it only leave word.
+
+use std::cell::RefCell;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+use std::thread;
+
+use crate::task::Runnable;
+
+thread_local! {
+    /// The tasks whose bodies are still to be dropped; `None` while nothing is dropped.
+    static WAITING: RefCell<Option<Vec<Rc<dyn Runnable>>>> = const { RefCell::new(None) };
+}
+
+/// Drops the body of `task`, now or soon.
+pub(crate) fn bury(task: Rc<dyn Runnable>) {
+    let outermost = WAITING.try_with(|waiting| {
+        let mut waiting = waiting.borrow_mut();
+        if let Some(list) = &mut *waiting {
+            list.push(Rc::clone(&task));
+            return false;
+        }
+        *waiting = Some(Vec::new());
+        true
+    });
+    match outermost {
+        Ok(false) => {}
+        Ok(true) => drop_all(task),
+        // The thread ends, and takes its own stack for it.
+        Err(_) => task.discard(),
+    }
+}
+
+fn drop_all(first: Rc<dyn Runnable>) {
+    let mut panic = None;
+    let mut next = Some(first);
+    while let Some(task) = next {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| task.discard())) {
+            panic = panic.or(Some(payload));
+        }
+        next = WAITING.with(|waiting| waiting.borrow_mut().as_mut().and_then(Vec::pop));
+    }
+    WAITING.with(|waiting| mem::take(&mut *waiting.borrow_mut()));
+    if let Some(payload) = panic
+        && !thread::panicking()
+    {
+        resume_unwind(payload);
+    }
+}

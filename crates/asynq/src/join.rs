@@ -1,0 +1,124 @@
+//! Awaiting many futures at once.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::futures::{FutureBase, sealed};
+use crate::parts::{Joinable, Parts, Transpose};
+use crate::scheduler;
+
+/// Awaits many futures together: an iterator of them, a `Vec`, an array, an `Option`, a tuple of up
+/// to twelve, or the values of a map. The value has the same shape; an iterator gives a `Vec`.
+///
+/// They start in the order given (that of iteration for maps: a `HashMap` has none worth the name,
+/// a `BTreeMap` has). The task goes on, once, when all of them are computed. Being a future of this
+/// crate itself, a join can be part of another.
+///
+/// # Panics
+///
+/// The future panics if one of those awaited did (see [`TaskError`](crate::TaskError)): with the
+/// first in the order given, after all the others have ended.
+///
+/// ```
+/// use asynq::{ConstFuture, FutureBase, all};
+///
+/// assert_eq!(all((1..=3).map(ConstFuture::new)).value(), [1, 2, 3]);
+/// let (n, name) = all((ConstFuture::new(1), ConstFuture::new("one"))).value();
+/// assert_eq!((n, name), (1, "one"));
+/// ```
+pub fn all<Kind, J: Joinable<Kind>>(futures: J) -> All<J::Parts> {
+    All {
+        parts: futures.into_parts(),
+    }
+}
+
+/// Like [`all`] for futures whose values are `Result`s: gives all the values, or one error.
+///
+/// The error is the first in the order given, not the first to happen; all the others have run to
+/// their end by then, and their values and errors are dropped.
+///
+/// # Panics
+///
+/// Like [`all`]; a panic of any of them comes before an `Err` of any other.
+///
+/// ```
+/// use asynq::{AsyncTask, FutureBase, try_all};
+///
+/// let parse = |text: &'static str| AsyncTask::new(async move { text.parse::<u32>() });
+/// assert_eq!(try_all(["1", "2"].map(parse)).value(), Ok([1, 2]));
+/// let error = try_all(["1", "x", ""].map(parse)).value().unwrap_err();
+/// assert_eq!(error.to_string(), "invalid digit found in string");
+/// ```
+pub fn try_all<Kind, J>(futures: J) -> TryAll<J::Parts>
+where
+    J: Joinable<Kind>,
+    <J::Parts as Parts>::Output: Transpose,
+{
+    TryAll { all: all(futures) }
+}
+
+/// The future of [`all`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited or asked for their value"]
+pub struct All<P> {
+    parts: P,
+}
+
+impl<P: Parts> sealed::Request for All<P> {
+    fn request(&mut self, waker: Option<&Waker>) -> bool {
+        self.parts.request(waker)
+    }
+}
+
+impl<P: Parts> Future for All<P> {
+    type Output = P::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<P::Output> {
+        if scheduler::request(&mut *self, cx) {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.parts.take())
+    }
+}
+
+impl<P: Parts> FutureBase for All<P> {
+    fn is_computed(&self) -> bool {
+        self.parts.is_computed()
+    }
+
+    fn on_computed(&self, callback: impl FnOnce() + 'static) {
+        self.parts.on_computed(Box::new(callback));
+    }
+}
+
+/// The future of [`try_all`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited or asked for their value"]
+pub struct TryAll<P> {
+    all: All<P>,
+}
+
+impl<P: Parts<Output: Transpose>> sealed::Request for TryAll<P> {
+    fn request(&mut self, waker: Option<&Waker>) -> bool {
+        self.all.request(waker)
+    }
+}
+
+impl<P: Parts<Output: Transpose>> Future for TryAll<P> {
+    type Output = <P::Output as Transpose>::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.all).poll(cx).map(Transpose::transpose)
+    }
+}
+
+impl<P: Parts<Output: Transpose>> FutureBase for TryAll<P> {
+    fn is_computed(&self) -> bool {
+        self.all.is_computed()
+    }
+
+    fn on_computed(&self, callback: impl FnOnce() + 'static) {
+        self.all.on_computed(callback);
+    }
+}

@@ -1,0 +1,271 @@
+//! The shapes that can be joined: how each is asked for, and put together again.
+//!
+//! Users meet these traits only in signatures and error messages; see [`all`](crate::all).
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hash};
+use std::mem;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use crate::futures::FutureBase;
+
+/// What can be given to [`all`](crate::all).
+///
+/// `Kind` is inferred. It keeps iterators apart from the types that have an implementation of
+/// their own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be joined",
+    note = "give an iterator, Vec, array, Option, tuple or map of futures of asynq; make a task of \
+            any other future: `AsyncTask::new(future)`"
+)]
+pub trait Joinable<Kind> {
+    /// The futures, in their shape.
+    type Parts: Parts;
+    #[doc(hidden)]
+    fn into_parts(self) -> Self::Parts;
+}
+
+/// Some futures, in a shape.
+pub trait Parts: Unpin {
+    /// Their values, in the same shape.
+    type Output;
+    #[doc(hidden)]
+    fn request(&mut self, waker: Option<&Waker>) -> bool;
+    #[doc(hidden)]
+    fn is_computed(&self) -> bool;
+    #[doc(hidden)]
+    fn take(&mut self) -> Self::Output;
+    #[doc(hidden)]
+    fn on_computed(&self, callback: Box<dyn FnOnce()>);
+}
+
+/// `Result`s in a shape, to be turned into the `Result` of a shape.
+pub trait Transpose {
+    /// All the values, or the first error.
+    type Output;
+    #[doc(hidden)]
+    fn transpose(self) -> Self::Output;
+}
+
+/// The kind of iterators.
+#[derive(Debug)]
+pub enum Iterating {}
+
+/// The kind of all other shapes.
+#[derive(Debug)]
+pub enum Shape {}
+
+impl<I> Joinable<Iterating> for I
+where
+    I: Iterator<Item: FutureBase>,
+{
+    type Parts = Vec<I::Item>;
+
+    fn into_parts(self) -> Self::Parts {
+        self.collect()
+    }
+}
+
+impl<P: Parts> Joinable<Shape> for P {
+    type Parts = Self;
+
+    fn into_parts(self) -> Self {
+        self
+    }
+}
+
+/// The value of a future that is computed.
+fn take<F: FutureBase>(future: &mut F) -> F::Output {
+    match Pin::new(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => unreachable!("it said that it was computed"),
+    }
+}
+
+/// Runs a callback when the last of the handles to it is dropped.
+struct Countdown(RefCell<Option<Box<dyn FnOnce()>>>);
+
+impl Countdown {
+    fn new(callback: Box<dyn FnOnce()>) -> Rc<Self> {
+        Rc::new(Self(RefCell::new(Some(callback))))
+    }
+
+    fn subscribe(self: &Rc<Self>, future: &impl FutureBase) {
+        let handle = Rc::clone(self);
+        future.on_computed(move || handle.done());
+    }
+
+    fn done(self: Rc<Self>) {
+        if let Some(last) = Rc::into_inner(self)
+            && let Some(callback) = last.0.take()
+        {
+            callback();
+        }
+    }
+}
+
+/// `Parts` for a type whose futures are found by iterating, given how to take it apart.
+macro_rules! parts_by_iteration {
+    ([$($generics:tt)*] $type:ty => $output:ty,
+     |$parts:ident| iter_mut: $iter_mut:expr, iter: $iter:expr, take: $take:expr) => {
+        impl<$($generics)*> Parts for $type {
+            type Output = $output;
+
+            fn request(&mut self, waker: Option<&Waker>) -> bool {
+                let $parts = self;
+                // Every one is asked for, not only those up to the first that is pending.
+                $iter_mut.fold(false, |pending, future| future.request(waker) | pending)
+            }
+
+            fn is_computed(&self) -> bool {
+                let $parts = self;
+                $iter.all(FutureBase::is_computed)
+            }
+
+            fn take(&mut self) -> $output {
+                let $parts = self;
+                $take
+            }
+
+            fn on_computed(&self, callback: Box<dyn FnOnce()>) {
+                let $parts = self;
+                let countdown = Countdown::new(callback);
+                for future in $iter {
+                    countdown.subscribe(future);
+                }
+                countdown.done();
+            }
+        }
+    };
+}
+
+parts_by_iteration!([F: FutureBase] Vec<F> => Vec<F::Output>, |parts|
+    iter_mut: parts.iter_mut(),
+    iter: parts.iter(),
+    take: mem::take(parts).iter_mut().map(take).collect());
+
+parts_by_iteration!([F: FutureBase] Option<F> => Option<F::Output>, |parts|
+    iter_mut: parts.iter_mut(),
+    iter: parts.iter(),
+    take: parts.as_mut().map(take));
+
+parts_by_iteration!([F: FutureBase, const N: usize] [F; N] => [F::Output; N], |parts|
+    iter_mut: parts.iter_mut(),
+    iter: parts.iter(),
+    take: parts.each_mut().map(take));
+
+parts_by_iteration!(
+    [K: Eq + Hash + Unpin, F: FutureBase, S: BuildHasher + Default + Unpin]
+    HashMap<K, F, S> => HashMap<K, F::Output, S>, |parts|
+    iter_mut: parts.values_mut(),
+    iter: parts.values(),
+    take: parts.drain().map(|(key, mut future)| (key, take(&mut future))).collect());
+
+parts_by_iteration!([K: Ord + Unpin, F: FutureBase] BTreeMap<K, F> => BTreeMap<K, F::Output>,
+    |parts|
+    iter_mut: parts.values_mut(),
+    iter: parts.values(),
+    take: mem::take(parts).into_iter().map(|(key, mut future)| (key, take(&mut future))).collect());
+
+macro_rules! tuples {
+    ($($name:ident $value:ident $index:tt),+) => {
+        impl<$($name: FutureBase),+> Parts for ($($name,)+) {
+            type Output = ($($name::Output,)+);
+
+            fn request(&mut self, waker: Option<&Waker>) -> bool {
+                let mut pending = false;
+                $(pending |= self.$index.request(waker);)+
+                pending
+            }
+
+            fn is_computed(&self) -> bool {
+                $(self.$index.is_computed())&&+
+            }
+
+            fn take(&mut self) -> Self::Output {
+                ($(take(&mut self.$index),)+)
+            }
+
+            fn on_computed(&self, callback: Box<dyn FnOnce()>) {
+                let countdown = Countdown::new(callback);
+                $(countdown.subscribe(&self.$index);)+
+                countdown.done();
+            }
+        }
+
+        impl<Failure, $($name),+> Transpose for ($(Result<$name, Failure>,)+) {
+            type Output = Result<($($name,)+), Failure>;
+
+            fn transpose(self) -> Self::Output {
+                let ($($value,)+) = self;
+                Ok(($($value?,)+))
+            }
+        }
+    };
+}
+
+tuples!(A a 0);
+tuples!(A a 0, B b 1);
+tuples!(A a 0, B b 1, C c 2);
+tuples!(A a 0, B b 1, C c 2, D d 3);
+tuples!(A a 0, B b 1, C c 2, D d 3, E e 4);
+tuples!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5);
+tuples!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6);
+tuples!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7);
+tuples!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8);
+tuples!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9);
+tuples!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9, K k 10);
+tuples!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9, K k 10, L l 11);
+
+impl<T, E> Transpose for Vec<Result<T, E>> {
+    type Output = Result<Vec<T>, E>;
+
+    fn transpose(self) -> Self::Output {
+        self.into_iter().collect()
+    }
+}
+
+impl<T, E> Transpose for Option<Result<T, E>> {
+    type Output = Result<Option<T>, E>;
+
+    fn transpose(self) -> Self::Output {
+        Option::transpose(self)
+    }
+}
+
+impl<T, E, const N: usize> Transpose for [Result<T, E>; N] {
+    type Output = Result<[T; N], E>;
+
+    fn transpose(self) -> Self::Output {
+        let mut values = Vec::with_capacity(N);
+        for result in self {
+            values.push(result?);
+        }
+        Ok(values
+            .try_into()
+            .unwrap_or_else(|_| unreachable!("one value for each result")))
+    }
+}
+
+impl<K: Eq + Hash, T, E, S: BuildHasher + Default> Transpose for HashMap<K, Result<T, E>, S> {
+    type Output = Result<HashMap<K, T, S>, E>;
+
+    fn transpose(self) -> Self::Output {
+        self.into_iter()
+            .map(|(key, result)| Ok((key, result?)))
+            .collect()
+    }
+}
+
+impl<K: Ord, T, E> Transpose for BTreeMap<K, Result<T, E>> {
+    type Output = Result<BTreeMap<K, T>, E>;
+
+    fn transpose(self) -> Self::Output {
+        self.into_iter()
+            .map(|(key, result)| Ok((key, result?)))
+            .collect()
+    }
+}

@@ -1,0 +1,35 @@
+//! What the expansion of `#[asynq]` refers to. Not for use by hand: it changes without notice.
+
+use crate::futures::FutureBase;
+pub use crate::stack::Site;
+use crate::task::AsyncTask;
+
+/// A call of the async function at `site`.
+#[track_caller]
+pub fn task<T: 'static>(
+    site: &'static Site,
+    future: impl Future<Output = T> + 'static,
+) -> AsyncTask<T> {
+    AsyncTask::with_site(site, future)
+}
+
+/// A plain call.
+#[track_caller]
+pub fn call<T: 'static>(task: AsyncTask<T>) -> T {
+    task.value()
+}
+
+/// What a task keeps of a `self` that its method only borrows.
+pub fn own<S: Own>(this: &S) -> S {
+    this.clone()
+}
+
+/// A `self` that can be kept.
+#[diagnostic::on_unimplemented(
+    message = "an asynq method that takes `&self` needs `{Self}: Clone`",
+    note = "a task outlives the borrow it was made from, so it keeps a clone of `self`: derive \
+            `Clone` for a cheap handle, or take `self: Rc<Self>`"
+)]
+pub trait Own: Clone {}
+
+impl<S: Clone> Own for S {}

@@ -1,0 +1,346 @@
+//! The scheduler of a thread: drives the engine, and lends it to the futures that are polled.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use asynq_engine::{
+    BatchId, ContextId, Deadlock, Dependency, Engine, Host, Ranking, Step, TaskId, Until,
+};
+
+use crate::batch::Flushable;
+use crate::context::AsyncContext;
+use crate::deadlock;
+use crate::error::{TaskError, TaskErrorKind};
+use crate::futures::sealed::Request;
+use crate::stack::{AsynqStack, Frame};
+use crate::task::Runnable;
+use crate::waker::{TaskWaker, WakeQueue};
+
+/// The payloads that this library gives to the engine.
+pub(crate) struct Payloads;
+
+impl Host for Payloads {
+    type Task = Rc<dyn Runnable>;
+    type Batch = Weak<dyn Flushable>;
+    type Context = Rc<dyn AsyncContext>;
+    type Priority = (i64, usize);
+}
+
+pub(crate) struct Scheduler {
+    engine: RefCell<Engine<Payloads>>,
+    polling: Cell<Polling>,
+    wakes: Arc<WakeQueue>,
+    /// The waker for a task that nothing foreign waits on behalf of, i.e. nearly every one.
+    spare: Cell<Option<TaskWaker>>,
+    /// The wakers of tasks that somebody outside keeps a clone of.
+    kept: RefCell<HashMap<TaskId, TaskWaker>>,
+}
+
+/// What the task that is being polled has asked for so far.
+#[derive(Clone, Copy, Default)]
+struct Polling {
+    /// How many awaits are pending: one in `t.await` and `all(..)`, several in `join!`.
+    awaits: usize,
+    /// The context that the first of them is in, if its branch was left with nothing pending
+    /// outside; and how many were pending then.
+    inside: Option<(ContextId, usize)>,
+    /// The address of the task's own waker; a poll with another one comes from a combinator that
+    /// has to be told which of its futures is ready.
+    waker: Option<*const ()>,
+}
+
+thread_local! {
+    static SCHEDULER: Scheduler = Scheduler::new();
+}
+
+/// Gives access to the scheduler of this thread.
+///
+/// # Panics
+///
+/// While the thread ends.
+pub(crate) fn with<R>(f: impl FnOnce(&Scheduler) -> R) -> R {
+    SCHEDULER.with(f)
+}
+
+/// Likewise, for destructors. They also run while the thread ends: `None`, since nobody waits for
+/// anything any more.
+pub(crate) fn try_with<R>(f: impl FnOnce(&Scheduler) -> R) -> Option<R> {
+    SCHEDULER.try_with(f).ok()
+}
+
+/// The running task asks for `future`, in one await. Returns whether it has to wait.
+pub(crate) fn request(future: &mut impl Request, cx: &Context<'_>) -> bool {
+    let waker = with(|scheduler| scheduler.foreign_waker(cx));
+    let pending = future.request(waker.as_ref());
+    if pending {
+        with(Scheduler::count_await);
+    }
+    pending
+}
+
+impl Scheduler {
+    fn new() -> Self {
+        Self {
+            engine: RefCell::new(Engine::new()),
+            polling: Cell::default(),
+            wakes: WakeQueue::new(),
+            spare: Cell::default(),
+            kept: RefCell::default(),
+        }
+    }
+
+    /// The engine. No user code runs while it is borrowed.
+    pub(crate) fn engine(&self) -> RefMut<'_, Engine<Payloads>> {
+        self.engine.borrow_mut()
+    }
+
+    /// The task that runs now.
+    pub(crate) fn running(&self) -> Option<Rc<dyn Runnable>> {
+        let engine = self.engine.borrow();
+        engine.running().and_then(|task| engine.task(task)).cloned()
+    }
+
+    /// What a task that is created now would name as its creator.
+    pub(crate) fn creator(&self) -> Option<Rc<Frame>> {
+        self.running().map(|task| task.frame())
+    }
+
+    /// The asynq stack of the task that runs now.
+    pub(crate) fn stack(&self) -> Option<AsynqStack> {
+        self.running().map(|task| task.stack())
+    }
+
+    /// Drives `root` to its end.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be done from here.
+    pub(crate) fn call(&self, root: TaskId) -> Result<(), TaskError> {
+        self.engine().enter(root);
+        let outer = self.polling.take();
+        let mut result = Ok(());
+        loop {
+            for task in self.wakes.drain() {
+                self.engine().wake(task);
+            }
+            let step = self.engine().next();
+            match step {
+                Step::Run(task) => self.run(task),
+                Step::Pause(context) => self.switch_context(context, |c| c.pause()),
+                Step::Resume(context) => self.switch_context(context, |c| c.resume()),
+                Step::Rank(batch) => self.rank(batch),
+                Step::Flush(batch) => self.flush(batch),
+                Step::Wait => self.wakes.park(),
+                Step::Deadlock(report) => {
+                    if let Err(error) = self.break_deadlock(&report) {
+                        result = Err(error);
+                        self.engine().abandon();
+                    }
+                }
+                Step::Done => break,
+            }
+        }
+        self.polling.set(outer);
+        self.engine().exit();
+        result
+    }
+
+    fn run(&self, id: TaskId) {
+        let task = self
+            .engine()
+            .task(id)
+            .cloned()
+            .expect("the engine runs only what it has");
+        let waker = self.kept.borrow_mut().remove(&id);
+        let waker = waker
+            .or_else(|| self.spare.take())
+            .unwrap_or_else(|| TaskWaker::new(&self.wakes));
+        waker.lend(id);
+        self.polling.set(Polling {
+            waker: Some(waker.waker().data()),
+            ..Polling::default()
+        });
+        let pending = task
+            .step(&mut Context::from_waker(waker.waker()))
+            .is_pending();
+        let polling = self.polling.take();
+        if !pending {
+            self.finish(id);
+            task.announce();
+            return;
+        }
+        let until = match polling.awaits {
+            _ if waker.is_kept() => Until::AnyOrWake,
+            0 | 1 => Until::All,
+            _ => Until::Any,
+        };
+        let mut engine = self.engine();
+        if let Some((context, awaits)) = polling.inside
+            && awaits == polling.awaits
+            && until != Until::AnyOrWake
+        {
+            // The task waits inside this context and nowhere else, so it goes on there.
+            engine.set_scope(Some(context));
+        }
+        engine.block(until);
+        if waker.is_kept() {
+            self.kept.borrow_mut().insert(id, waker);
+        } else {
+            self.spare.set(Some(waker));
+        }
+    }
+
+    /// A task or promise has ended, with a value or not.
+    pub(crate) fn finish(&self, id: TaskId) {
+        self.kept.borrow_mut().remove(&id);
+        let payload = self.engine().complete(id);
+        drop(payload);
+    }
+
+    /// Makes the tasks fail that the engine has chosen; an error if it has found none.
+    fn break_deadlock(&self, report: &Deadlock) -> Result<(), TaskError> {
+        let message = deadlock::describe(&self.engine.borrow(), report);
+        if report.victims.is_empty() {
+            let stack = self.stack().unwrap_or_default();
+            return Err(TaskError::new(TaskErrorKind::Deadlock, message, stack));
+        }
+        for &victim in &report.victims {
+            let task = self.engine().task(victim).cloned();
+            if let Some(task) = task {
+                let stack = task.stack();
+                task.fail(TaskError::new(
+                    TaskErrorKind::Deadlock,
+                    message.clone(),
+                    stack,
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Batches.
+impl Scheduler {
+    pub(crate) fn open_batch(&self, batch: Weak<dyn Flushable>, base: i64) -> BatchId {
+        let ranking = if base == 0 {
+            Ranking::BySize
+        } else {
+            Ranking::Ask
+        };
+        self.engine().add_batch(batch, ranking)
+    }
+
+    fn batch(&self, id: BatchId) -> Rc<dyn Flushable> {
+        let batch = self.engine().batch(id).and_then(Weak::upgrade);
+        batch.expect("a batch is closed when it is dropped")
+    }
+
+    fn rank(&self, id: BatchId) {
+        let batch = self.batch(id);
+        let priority = (batch.base_priority(), batch.len());
+        self.engine().rank(id, priority);
+    }
+
+    fn flush(&self, id: BatchId) {
+        let batch = self.batch(id);
+        match batch.flush() {
+            // The flush goes on as a task, and closes the batch when it has ended.
+            Some(carrier) => self.engine().defer(id, Some(carrier)),
+            None => self.close(id),
+        }
+    }
+
+    /// Flushes a batch out of turn, unless it is being flushed already.
+    pub(crate) fn flush_now(&self, id: BatchId) {
+        let open = self.engine().begin_flush(id);
+        if open {
+            self.flush(id);
+        }
+    }
+
+    /// All items have their values or errors.
+    pub(crate) fn close(&self, id: BatchId) {
+        let payload = self.engine().close(id);
+        drop(payload);
+    }
+}
+
+/// Contexts.
+impl Scheduler {
+    fn switch_context(&self, id: ContextId, switch: impl FnOnce(&dyn AsyncContext)) {
+        let Some(context) = self.engine().context(id).cloned() else {
+            return;
+        };
+        let Err(payload) = catch_unwind(AssertUnwindSafe(|| switch(&*context))) else {
+            return;
+        };
+        let owner = {
+            let mut engine = self.engine();
+            let owner = engine.fail_context(id);
+            owner.and_then(|owner| engine.task(owner).cloned())
+        };
+        if let Some(owner) = owner {
+            owner.fail(TaskError::from_panic(payload, || owner.stack()));
+        }
+    }
+
+    /// Makes the contexts active that the task which runs now is in, and no others.
+    pub(crate) fn switch(&self) {
+        loop {
+            let step = self.engine().switch();
+            match step {
+                Some(Step::Pause(context)) => self.switch_context(context, |c| c.pause()),
+                Some(Step::Resume(context)) => self.switch_context(context, |c| c.resume()),
+                _ => break,
+            }
+        }
+    }
+
+    /// A branch of the running task is left while it waits inside `context`. The context is not
+    /// paused yet: if the task waits for nothing else, it stays inside.
+    pub(crate) fn left_pending(&self, context: ContextId, awaits_before: usize) {
+        let mut polling = self.polling.get();
+        if awaits_before == 0 && polling.inside.is_none() && polling.awaits > 0 {
+            polling.inside = Some((context, polling.awaits));
+            self.polling.set(polling);
+        }
+    }
+
+    /// How many awaits of the running task are pending.
+    pub(crate) fn awaits(&self) -> usize {
+        self.polling.get().awaits
+    }
+}
+
+/// Awaiting.
+impl Scheduler {
+    /// The running task asks for `on`; whether it has to wait.
+    pub(crate) fn depend(&self, on: Dependency) -> bool {
+        let mut engine = self.engine();
+        assert!(
+            engine.running().is_some(),
+            "a future of asynq was polled by another executor: call `.value()`, or await it in a \
+             task (`AsyncTask::new(async move {{ .. }}).value()`)"
+        );
+        engine.depend(on)
+    }
+
+    /// One more await of the running task is pending.
+    fn count_await(&self) {
+        let polling = self.polling.get();
+        self.polling.set(Polling {
+            awaits: polling.awaits + 1,
+            ..polling
+        });
+    }
+
+    /// The waker to be woken besides, if the poll comes from a combinator with wakers of its own.
+    fn foreign_waker(&self, cx: &Context<'_>) -> Option<Waker> {
+        let own = self.polling.get().waker == Some(cx.waker().data());
+        (!own).then(|| cx.waker().clone())
+    }
+}

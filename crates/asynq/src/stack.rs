@@ -1,0 +1,121 @@
+//! The asynq stack: which async function called which.
+//!
+//! A frame is made by a task that creates others, once, and shared by all of them; a leaf costs
+//! nothing. Frames outlive their tasks, so that a stack stays complete after the caller has ended.
+
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+
+/// An async function, as written.
+#[derive(Debug)]
+pub struct Site {
+    name: &'static str,
+}
+
+impl Site {
+    /// The function called `name`.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name }
+    }
+}
+
+/// Where a task comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) site: &'static Site,
+    /// Where it was called.
+    pub(crate) at: &'static Location<'static>,
+    pub(crate) creator: Option<Rc<Frame>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Frame(Origin);
+
+impl Frame {
+    pub(crate) fn new(origin: Origin) -> Rc<Self> {
+        Rc::new(Self(origin))
+    }
+}
+
+impl Drop for Frame {
+    /// A chain of a million calls is a list of a million frames: freed in a loop, since recursion
+    /// would overflow the native stack.
+    fn drop(&mut self) {
+        let mut next = self.0.creator.take();
+        while let Some(mut frame) = next.and_then(Rc::into_inner) {
+            next = frame.0.creator.take();
+        }
+    }
+}
+
+impl Origin {
+    pub(crate) fn call(&self) -> Call {
+        Call {
+            function: self.site.name,
+            at: self.at,
+        }
+    }
+
+    pub(crate) fn stack(&self) -> AsynqStack {
+        let mut calls = Vec::new();
+        let mut next = Some(self);
+        while let Some(origin) = next {
+            calls.push(origin.call());
+            next = origin.creator.as_deref().map(|frame| &frame.0);
+        }
+        calls.reverse();
+        AsynqStack { calls }
+    }
+}
+
+/// One call of an async function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The path of the function.
+    pub function: &'static str,
+    /// Where it was called.
+    pub at: &'static Location<'static>,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, called at {}", self.function, self.at)
+    }
+}
+
+/// Which async function called which, the outermost first.
+///
+/// Its `Display` form has a line for each call; of a very deep stack, the middle is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AsynqStack {
+    calls: Vec<Call>,
+}
+
+impl AsynqStack {
+    /// The calls, the outermost first.
+    #[must_use]
+    pub fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+}
+
+/// How many calls at each end of a stack are printed.
+const SHOWN: usize = 25;
+
+impl fmt::Display for AsynqStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "asynq stack (most recent call last):")?;
+        let hidden = self.calls.len().saturating_sub(2 * SHOWN);
+        for (index, call) in self.calls.iter().enumerate() {
+            if hidden > 0 && index == SHOWN {
+                write!(f, "\n  … {hidden} more …")?;
+            }
+            if !(SHOWN..SHOWN + hidden).contains(&index) {
+                write!(f, "\n  {call}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! A batch that does nothing, for tests.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use crate::batch::{Batch, BatchItem, Items, Source};
+use crate::futures::{FutureBase, sealed};
+
+struct Sync {
+    tag: &'static str,
+}
+
+impl Batch for Sync {
+    type Key = ();
+    type Value = ();
+    type Flush = ();
+
+    fn flush(self: Rc<Self>, items: Items<Self>) {
+        items.set_values(|()| Some(()));
+    }
+
+    fn name(&self) -> String {
+        format!("sync({:?})", self.tag)
+    }
+}
+
+thread_local! {
+    static SOURCES: RefCell<HashMap<&'static str, Source<Sync>>> = RefCell::default();
+}
+
+/// Waits for a flush: an item of a batch that does nothing. For tests, to let tasks wait for a
+/// round without a store.
+///
+/// ```
+/// use asynq::{AsyncTask, FutureBase, debug};
+///
+/// AsyncTask::new(async { debug::sync().await }).value();
+/// ```
+pub fn sync() -> SyncPoint {
+    sync_in("default")
+}
+
+/// Likewise, in a batch of its own for each `tag`.
+pub fn sync_in(tag: &'static str) -> SyncPoint {
+    let source = SOURCES.with(|sources| {
+        let mut sources = sources.borrow_mut();
+        sources
+            .entry(tag)
+            .or_insert_with(|| Source::new(Sync { tag }))
+            .clone()
+    });
+    SyncPoint {
+        item: source.item(()),
+    }
+}
+
+/// The future of [`sync`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited or asked for their value"]
+pub struct SyncPoint {
+    item: BatchItem<Sync>,
+}
+
+impl sealed::Request for SyncPoint {
+    fn request(&mut self, waker: Option<&Waker>) -> bool {
+        self.item.request(waker)
+    }
+}
+
+impl Future for SyncPoint {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // It fails only if somebody cancels the batch, which nobody else can reach.
+        Pin::new(&mut self.item)
+            .poll(cx)
+            .map(Result::unwrap_or_default)
+    }
+}
+
+impl FutureBase for SyncPoint {
+    fn is_computed(&self) -> bool {
+        self.item.is_computed()
+    }
+
+    fn on_computed(&self, callback: impl FnOnce() + 'static) {
+        self.item.on_computed(callback);
+    }
+}

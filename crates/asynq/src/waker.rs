@@ -1,0 +1,109 @@
+//! Wake-ups by futures that are not ours, possibly from other threads.
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
+use std::thread::{self, Thread};
+
+use asynq_engine::TaskId;
+use slotmap::{Key, KeyData};
+
+/// The wake-ups that a scheduler has not seen yet.
+#[derive(Debug)]
+pub(crate) struct WakeQueue {
+    thread: Thread,
+    /// Whether `tasks` may have something, so that a look at an empty queue costs no lock.
+    filled: AtomicBool,
+    tasks: Mutex<Vec<TaskId>>,
+}
+
+impl WakeQueue {
+    /// The queue of the scheduler of this thread.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            thread: thread::current(),
+            filled: AtomicBool::new(false),
+            tasks: Mutex::default(),
+        })
+    }
+
+    fn push(&self, task: TaskId) {
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(task);
+        self.filled.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+
+    pub(crate) fn drain(&self) -> Vec<TaskId> {
+        // Only a hint: what is missed here is seen at the next look, or ends the `park`.
+        if !self.filled.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        self.filled.store(false, Ordering::Release);
+        mem::take(&mut self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits for a wake-up, or for nothing: callers look again.
+    pub(crate) fn park(&self) {
+        if !self.filled.load(Ordering::Acquire) {
+            thread::park();
+        }
+    }
+}
+
+/// A waker that can be lent to one task after another, as long as nobody keeps a clone of it.
+pub(crate) struct TaskWaker {
+    shared: Arc<Shared>,
+    waker: Waker,
+}
+
+struct Shared {
+    task: AtomicU64,
+    queue: Arc<WakeQueue>,
+}
+
+impl Wake for Shared {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.queue.push(TaskId::from(KeyData::from_ffi(
+            self.task.load(Ordering::Relaxed),
+        )));
+    }
+}
+
+impl TaskWaker {
+    pub(crate) fn new(queue: &Arc<WakeQueue>) -> Self {
+        let task = AtomicU64::new(TaskId::null().data().as_ffi());
+        let shared = Arc::new(Shared {
+            task,
+            queue: Arc::clone(queue),
+        });
+        Self {
+            waker: Waker::from(Arc::clone(&shared)),
+            shared,
+        }
+    }
+
+    /// Lends the waker to `task`.
+    pub(crate) fn lend(&self, task: TaskId) {
+        self.shared
+            .task
+            .store(task.data().as_ffi(), Ordering::Relaxed);
+    }
+
+    /// Whether somebody keeps a clone, and so may wake the task that it was lent to.
+    pub(crate) fn is_kept(&self) -> bool {
+        // One for `shared` and one for `waker`.
+        Arc::strong_count(&self.shared) > 2
+    }
+
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+}
