@@ -143,7 +143,7 @@ impl Driver {
         called
             .result
             .clone()
-            .unwrap_or_else(|| Err("deadlock".into()))
+            .unwrap_or_else(|| Err("given up".into()))
     }
 
     /// The contexts of the caller may be active, and no others.

@@ -56,6 +56,9 @@ pub enum Op {
     Cancel(TaskRef),
     /// Raises an error.
     Fail(String),
+    /// Ends the task with the error `interrupted` and has the innermost call given up, as an
+    /// interrupt from the keyboard would: its caller gets the error `given up`.
+    GiveUp,
     /// Adds a number to the sum.
     Add(i64),
     /// Errors before this go on from here.

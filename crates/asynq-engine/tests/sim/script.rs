@@ -160,6 +160,11 @@ impl Driver {
                 Flow::Next
             }
             Op::Fail(error) => Flow::Raise(error),
+            Op::GiveUp => {
+                self.engine.abandon();
+                self.finish(node, Err("interrupted".into()));
+                Flow::Next
+            }
             Op::Add(number) => {
                 self.nodes[node].sum += number;
                 Flow::Next
