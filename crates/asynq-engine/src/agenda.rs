@@ -33,11 +33,7 @@ pub(crate) struct Agenda<P> {
 
 impl<P> Default for Agenda<P> {
     fn default() -> Self {
-        Self {
-            unranked: Vec::new(),
-            ranked: BTreeMap::new(),
-            asked: Vec::new(),
-        }
+        Self { unranked: Vec::new(), ranked: BTreeMap::new(), asked: Vec::new() }
     }
 }
 
@@ -100,8 +96,7 @@ impl<P: Priority> Agenda<P> {
     {
         self.remove(batches, id);
         let batch = &mut batches[id];
-        self.ranked
-            .insert((priority.clone(), Reverse(batch.opened)), id);
+        self.ranked.insert((priority.clone(), Reverse(batch.opened)), id);
         if batch.ranking == Ranking::Ask {
             self.asked.push(id);
         }
@@ -129,9 +124,7 @@ impl<P: Priority> Agenda<P> {
                 }
             }
         }
-        self.ranked
-            .last_key_value()
-            .map_or(Choice::Nothing, |(_, &id)| Choice::Flush(id))
+        self.ranked.last_key_value().map_or(Choice::Nothing, |(_, &id)| Choice::Flush(id))
     }
 
     /// Forgets the answers of those that want to be asked: something has happened since.

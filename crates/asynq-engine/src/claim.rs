@@ -13,9 +13,7 @@ impl<H: Host> Engine<H> {
     /// A task that is asked for the first time will run under the scope of the one that asks.
     pub(crate) fn adopt(&mut self, task: TaskId) {
         let running = self.running();
-        let scope = running
-            .and_then(|running| self.tasks.get(running))
-            .and_then(|t| t.scope);
+        let scope = running.and_then(|running| self.tasks.get(running)).and_then(|t| t.scope);
         let Some(frame) = self.frames.top() else {
             return;
         };
@@ -53,16 +51,12 @@ impl<H: Host> Engine<H> {
         match &mut node.state {
             State::New => {
                 node.needed_by = serial;
-                self.frames
-                    .ready_mut(serial)
-                    .push_front(&mut self.tasks, task);
+                self.frames.ready_mut(serial).push_front(&mut self.tasks, task);
             }
             &mut State::Ready(link) => {
                 node.needed_by = before.max(serial);
                 self.frames.ready_mut(before).unlink(&mut self.tasks, link);
-                self.frames
-                    .ready_mut(serial)
-                    .push_front(&mut self.tasks, task);
+                self.frames.ready_mut(serial).push_front(&mut self.tasks, task);
             }
             State::Woken { .. } => node.needed_by = before.max(serial),
             State::Blocked(wait) if before < serial => {
@@ -98,10 +92,7 @@ impl<H: Host> Engine<H> {
                 if let Some(owner) = self.frames.owner_mut(before) {
                     owner.agenda.remove(&mut self.batches, id);
                 }
-                let frame = self
-                    .frames
-                    .top_mut()
-                    .expect("claims are for the innermost frame");
+                let frame = self.frames.top_mut().expect("claims are for the innermost frame");
                 frame.agenda.insert(&mut self.batches, id);
             }
             BatchState::Flushing => {}

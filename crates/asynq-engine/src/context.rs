@@ -65,10 +65,7 @@ impl<H: Host> Contexts<H> {
 
     /// The task that entered a context which is not left.
     pub(crate) fn owner(&self, id: ContextId) -> Option<TaskId> {
-        self.nodes
-            .get(id)
-            .filter(|context| !context.left)
-            .map(|context| context.owner)
+        self.nodes.get(id).filter(|context| !context.left).map(|context| context.owner)
     }
 
     /// How many contexts are active.

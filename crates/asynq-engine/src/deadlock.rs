@@ -70,11 +70,7 @@ impl<H: Host> Engine<H> {
                 path.pop();
             }
         }
-        let mut victims = if stranded.is_empty() {
-            circular
-        } else {
-            stranded
-        };
+        let mut victims = if stranded.is_empty() { circular } else { stranded };
         victims.dedup();
         Deadlock { victims, waits }
     }

@@ -43,9 +43,7 @@ impl Dependencies {
             Self::None => *self = Self::One(dependency),
             Self::Many(list) => list.push(dependency),
             Self::One(_) => {
-                let Self::One(first) = mem::take(self) else {
-                    unreachable!()
-                };
+                let Self::One(first) = mem::take(self) else { unreachable!() };
                 *self = Self::Many([first, dependency].into());
             }
         }

@@ -105,26 +105,18 @@ impl<H: Host> Engine<H> {
     /// # Panics
     ///
     /// If there is no call, or [`Step::Run`] was not answered.
-    #[allow(
-        clippy::should_implement_trait,
-        reason = "not an iterator: each step is answered"
-    )]
+    #[allow(clippy::should_implement_trait, reason = "not an iterator: each step is answered")]
     pub fn next(&mut self) -> Step {
         self.settle();
         let frame = self.frame_mut();
-        assert!(
-            frame.running.is_none(),
-            "answer Step::Run by `block` or `complete` first"
-        );
+        assert!(frame.running.is_none(), "answer Step::Run by `block` or `complete` first");
         let (root, floor) = (frame.root, frame.floor);
         if frame.abandoned || !self.tasks.contains_key(root) {
             return self.switch_to(None, floor).unwrap_or(Step::Done);
         }
         if let Some(task) = self.frame_mut().ready.front() {
             let scope = self.tasks[task].scope;
-            return self
-                .switch_to(scope, floor)
-                .unwrap_or_else(|| self.run(task));
+            return self.switch_to(scope, floor).unwrap_or_else(|| self.run(task));
         }
         let frame = self.frames.top_mut().expect("checked above");
         match frame.agenda.choose(&mut self.batches) {
@@ -153,21 +145,13 @@ impl<H: Host> Engine<H> {
     fn run(&mut self, task: TaskId) -> Step {
         let frame = self.frames.top_mut().expect("called by `next`");
         let node = &mut self.tasks[task];
-        let State::Ready(link) = node.state else {
-            unreachable!("it is in the ready list")
-        };
+        let State::Ready(link) = node.state else { unreachable!("it is in the ready list") };
         let started = core::mem::replace(&mut node.started, true);
         frame.ready.unlink(&mut self.tasks, link);
         frame.agenda.forget_answers(&mut self.batches);
         frame.running = Some(task);
         self.tasks[task].state = State::Running(Dependencies::None);
-        self.record(|| {
-            if started {
-                Event::Continued(task)
-            } else {
-                Event::Started(task)
-            }
-        });
+        self.record(|| if started { Event::Continued(task) } else { Event::Started(task) });
         Step::Run(task)
     }
 
@@ -191,16 +175,12 @@ impl<H: Host> Engine<H> {
     pub fn switch(&mut self) -> Option<Step> {
         let frame = self.frame_mut();
         let (running, floor) = (frame.running, frame.floor);
-        let scope = running
-            .and_then(|task| self.tasks.get(task))
-            .and_then(|task| task.scope);
+        let scope = running.and_then(|task| self.tasks.get(task)).and_then(|task| task.scope);
         self.switch_to(scope, floor)
     }
 
     pub(crate) fn frame_mut(&mut self) -> &mut Frame<H::Priority> {
-        self.frames
-            .top_mut()
-            .expect("only between `enter` and `exit`")
+        self.frames.top_mut().expect("only between `enter` and `exit`")
     }
 }
 
@@ -227,10 +207,7 @@ impl<H: Host> Engine<H> {
     /// Whether a batch takes no more items: its flush has begun, or it was closed.
     #[must_use]
     pub fn is_flushed(&self, batch: BatchId) -> bool {
-        !self
-            .batches
-            .get(batch)
-            .is_some_and(|batch| matches!(batch.state, BatchState::Open(_)))
+        !self.batches.get(batch).is_some_and(|batch| matches!(batch.state, BatchState::Open(_)))
     }
 
     /// The task that runs now in the innermost call.

@@ -56,11 +56,7 @@ impl<H: Host> Engine<H> {
     /// If there is no call.
     pub fn rank(&mut self, batch: BatchId, priority: H::Priority) {
         let frame = self.frames.top_mut().expect("`rank` answers `Step::Rank`");
-        if self
-            .batches
-            .get(batch)
-            .is_some_and(|b| matches!(b.state, BatchState::Open(_)))
-        {
+        if self.batches.get(batch).is_some_and(|b| matches!(b.state, BatchState::Open(_))) {
             frame.agenda.rank(&mut self.batches, batch, priority);
         }
     }

@@ -59,11 +59,7 @@ pub(crate) struct Frames<P> {
 
 impl<P> Default for Frames<P> {
     fn default() -> Self {
-        Self {
-            stack: Vec::new(),
-            last_serial: Serial::NONE,
-            idle: Ready::default(),
-        }
+        Self { stack: Vec::new(), last_serial: Serial::NONE, idle: Ready::default() }
     }
 }
 

@@ -32,10 +32,7 @@ impl Ready {
         tasks: &mut SlotMap<TaskId, Task<H>>,
         task: TaskId,
     ) {
-        let link = Link {
-            before: None,
-            after: self.front,
-        };
+        let link = Link { before: None, after: self.front };
         match self.front {
             Some(front) => link_of(tasks, front).before = Some(task),
             None => self.back = Some(task),
@@ -50,10 +47,7 @@ impl Ready {
         tasks: &mut SlotMap<TaskId, Task<H>>,
         task: TaskId,
     ) {
-        let link = Link {
-            before: self.back,
-            after: None,
-        };
+        let link = Link { before: self.back, after: None };
         match self.back {
             Some(back) => link_of(tasks, back).after = Some(task),
             None => self.front = Some(task),

@@ -48,14 +48,8 @@ impl<H: Host> Engine<H> {
         if let Dependency::Task(task) = on {
             self.adopt(task);
         }
-        let running = self
-            .running()
-            .expect("`depend` is called by a task that runs");
-        if let Some(Task {
-            state: State::Running(list),
-            ..
-        }) = self.tasks.get_mut(running)
-        {
+        let running = self.running().expect("`depend` is called by a task that runs");
+        if let Some(Task { state: State::Running(list), .. }) = self.tasks.get_mut(running) {
             list.push(on);
         }
         true
@@ -78,12 +72,7 @@ impl<H: Host> Engine<H> {
         let Some(node) = self.tasks.get_mut(task) else {
             return;
         };
-        let wait = Wait {
-            on: Dependencies::None,
-            pending: usize::MAX,
-            since,
-            until,
-        };
+        let wait = Wait { on: Dependencies::None, pending: usize::MAX, since, until };
         let State::Running(on) = mem::replace(&mut node.state, State::Blocked(wait)) else {
             unreachable!("it is the task that runs")
         };
@@ -98,16 +87,11 @@ impl<H: Host> Engine<H> {
                 self.claim(on);
             }
         }
-        self.record(|| Event::Blocked {
-            task,
-            on: on.iter().collect(),
-        });
+        self.record(|| Event::Blocked { task, on: on.iter().collect() });
         if asked > 0 && (pending == 0 || until != Until::All && pending < asked) {
             // Something was computed between `depend` and here.
             self.record(|| Event::Woken(task));
-            self.frames
-                .ready_mut(serial)
-                .push_front(&mut self.tasks, task);
+            self.frames.ready_mut(serial).push_front(&mut self.tasks, task);
             return;
         }
         if until == Until::AnyOrWake {
@@ -117,12 +101,7 @@ impl<H: Host> Engine<H> {
             Until::All if asked > 0 => pending,
             _ => 1,
         };
-        self.tasks[task].state = State::Blocked(Wait {
-            on,
-            pending,
-            since,
-            until,
-        });
+        self.tasks[task].state = State::Blocked(Wait { on, pending, since, until });
     }
 
     /// A task has ended, or was cancelled, or a promise has its value: those that wait for it are
@@ -154,9 +133,7 @@ impl<H: Host> Engine<H> {
         let needed_by = node.needed_by;
         match &node.state {
             &State::Ready(link) => {
-                self.frames
-                    .ready_mut(needed_by)
-                    .unlink(&mut self.tasks, link);
+                self.frames.ready_mut(needed_by).unlink(&mut self.tasks, link);
             }
             State::Blocked(wait) if wait.until == Until::AnyOrWake => {
                 self.add_outside(needed_by, -1);
@@ -172,10 +149,7 @@ impl<H: Host> Engine<H> {
     /// is ready already. Does nothing unless the task waits for a wake-up
     /// ([`Until::AnyOrWake`]).
     pub fn wake(&mut self, task: TaskId) {
-        if let Some(Task {
-            state: State::Blocked(wait),
-            ..
-        }) = self.tasks.get(task)
+        if let Some(Task { state: State::Blocked(wait), .. }) = self.tasks.get(task)
             && wait.until == Until::AnyOrWake
         {
             self.interrupt(task);
@@ -186,20 +160,13 @@ impl<H: Host> Engine<H> {
     /// deliver an error when it runs. It runs after what is ready already. Does nothing to a task
     /// that is not blocked.
     pub fn interrupt(&mut self, task: TaskId) {
-        let Some(Task {
-            state: State::Blocked(_),
-            needed_by,
-            ..
-        }) = self.tasks.get(task)
-        else {
+        let Some(Task { state: State::Blocked(_), needed_by, .. }) = self.tasks.get(task) else {
             return;
         };
         let needed_by = *needed_by;
         self.unschedule(task);
         self.record(|| Event::Woken(task));
-        self.frames
-            .ready_mut(needed_by)
-            .push_back(&mut self.tasks, task);
+        self.frames.ready_mut(needed_by).push_back(&mut self.tasks, task);
     }
 }
 

@@ -22,9 +22,7 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     fn is_stale<H: Host>(self, tasks: &SlotMap<TaskId, Task<H>>) -> bool {
-        !tasks
-            .get(self.task)
-            .is_some_and(|task| task.waits_since(self.since))
+        !tasks.get(self.task).is_some_and(|task| task.waits_since(self.since))
     }
 }
 
@@ -35,10 +33,7 @@ pub(crate) enum Waiters {
     None,
     One(Waiter),
     // Boxed to keep the node of every task and item small.
-    #[allow(
-        clippy::box_collection,
-        reason = "a third of the size of the vector itself"
-    )]
+    #[allow(clippy::box_collection, reason = "a third of the size of the vector itself")]
     Many(Box<Vec<Waiter>>),
 }
 

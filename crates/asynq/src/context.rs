@@ -62,14 +62,8 @@ pub fn with_context<F: IntoFuture>(
     context: impl AsyncContext + 'static,
     future: F,
 ) -> WithContext<F::IntoFuture> {
-    let entered = Entered {
-        context: Rc::new(context),
-        state: Phase::Before,
-    };
-    WithContext {
-        entered,
-        future: future.into_future(),
-    }
+    let entered = Entered { context: Rc::new(context), state: Phase::Before };
+    WithContext { entered, future: future.into_future() }
 }
 
 /// Calls a plain function in `context`.
@@ -220,10 +214,7 @@ impl AsyncContext for Forbidden {
     fn resume(&self) {}
 
     fn pause(&self) {
-        panic!(
-            "a task cannot await while it holds {}: let go of it first",
-            self.0
-        );
+        panic!("a task cannot await while it holds {}: let go of it first", self.0);
     }
 }
 
@@ -232,9 +223,7 @@ impl NonAsyncContext {
     /// nothing.
     pub fn enter(what: &'static str) -> Self {
         let context = Rc::new(Forbidden(what));
-        Self {
-            id: scheduler::with(|scheduler| scheduler.engine().enter_context(context)),
-        }
+        Self { id: scheduler::with(|scheduler| scheduler.engine().enter_context(context)) }
     }
 }
 

@@ -28,11 +28,7 @@ pub(crate) fn describe(engine: &Engine<Payloads>, report: &Deadlock) -> String {
         }
         let task = name(engine, Dependency::Task(*task));
         // Writing to a string does not fail.
-        let _ = write!(
-            text,
-            "\n  {task}\n    waits for {}",
-            names.join(",\n              ")
-        );
+        let _ = write!(text, "\n  {task}\n    waits for {}", names.join(",\n              "));
     }
     if report.waits.len() > SHOWN {
         let _ = write!(text, "\n  … and {} more", report.waits.len() - SHOWN);
@@ -43,16 +39,9 @@ pub(crate) fn describe(engine: &Engine<Payloads>, report: &Deadlock) -> String {
 fn name(engine: &Engine<Payloads>, on: Dependency) -> String {
     let name = match on {
         Dependency::Task(task) => engine.task(task).map(ToString::to_string),
-        Dependency::Item(item) => engine
-            .batch(item.batch)
-            .and_then(Weak::upgrade)
-            .map(|batch| {
-                format!(
-                    "item {} of {}, which is being flushed",
-                    item.index,
-                    batch.name()
-                )
-            }),
+        Dependency::Item(item) => engine.batch(item.batch).and_then(Weak::upgrade).map(|batch| {
+            format!("item {} of {}, which is being flushed", item.index, batch.name())
+        }),
     };
     name.unwrap_or_else(|| "something that has ended".to_owned())
 }

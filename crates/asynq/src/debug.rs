@@ -53,10 +53,7 @@ pub struct Traced<E> {
 impl<E> Traced<E> {
     /// `error`, which has just happened in the task that runs now.
     pub fn new(error: E) -> Self {
-        Self {
-            error,
-            stack: format_asynq_stack().unwrap_or_default(),
-        }
+        Self { error, stack: format_asynq_stack().unwrap_or_default() }
     }
 
     /// The error.

@@ -42,14 +42,7 @@ pub enum TaskErrorKind {
 
 impl TaskError {
     pub(crate) fn new(kind: TaskErrorKind, message: String, stack: AsynqStack) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                kind,
-                message,
-                stack,
-                payload: Mutex::new(None),
-            }),
-        }
+        Self { inner: Arc::new(Inner { kind, message, stack, payload: Mutex::new(None) }) }
     }
 
     /// What a task failed with that panicked with `payload`. If that is the failure of another
@@ -66,10 +59,7 @@ impl TaskError {
             .or_else(|| payload.downcast_ref::<&str>().copied());
         let (message, payload) = match text {
             Some(text) => (text.to_owned(), None),
-            None => (
-                "panicked with a value that is not a string".to_owned(),
-                Some(payload),
-            ),
+            None => ("panicked with a value that is not a string".to_owned(), Some(payload)),
         };
         Self {
             inner: Arc::new(Inner {
@@ -107,12 +97,7 @@ impl TaskError {
     /// Passes the failure on to code outside of any task: with the value the task panicked with,
     /// or with a text that ends in the asynq stack.
     pub(crate) fn throw_outside(self) -> ! {
-        let payload = self
-            .inner
-            .payload
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let payload = self.inner.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
         resume_unwind(payload.unwrap_or_else(|| Box::new(self.to_string())))
     }
 }

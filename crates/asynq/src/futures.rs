@@ -74,8 +74,7 @@ impl<T> ConstFuture<T> {
     }
 
     fn into_value(self) -> T {
-        self.value
-            .expect("a ConstFuture was asked for its value after its end")
+        self.value.expect("a ConstFuture was asked for its value after its end")
     }
 }
 
@@ -86,11 +85,7 @@ impl<T> Future for ConstFuture<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-        Poll::Ready(
-            self.value
-                .take()
-                .expect("a ConstFuture was polled after its end"),
-        )
+        Poll::Ready(self.value.take().expect("a ConstFuture was polled after its end"))
     }
 }
 
@@ -130,9 +125,7 @@ pub struct ErrorFuture<T, E> {
 impl<T, E> ErrorFuture<T, E> {
     /// A future whose value is `Err(error)`.
     pub const fn new(error: E) -> Self {
-        Self {
-            inner: ConstFuture::new(Err(error)),
-        }
+        Self { inner: ConstFuture::new(Err(error)) }
     }
 }
 
@@ -190,10 +183,7 @@ enum Lazy<T> {
 impl<T> LazyFuture<T> {
     /// A future whose value is what `provider` returns.
     pub fn new(provider: impl FnOnce() -> T + 'static) -> Self {
-        Self {
-            state: Lazy::Provider(Box::new(provider)),
-            callbacks: Cell::default(),
-        }
+        Self { state: Lazy::Provider(Box::new(provider)), callbacks: Cell::default() }
     }
 
     fn compute(&mut self) {

@@ -28,9 +28,7 @@ use crate::scheduler;
 /// assert_eq!((n, name), (1, "one"));
 /// ```
 pub fn all<Kind, J: Joinable<Kind>>(futures: J) -> All<J::Parts> {
-    All {
-        parts: futures.into_parts(),
-    }
+    All { parts: futures.into_parts() }
 }
 
 /// Like [`all`] for futures whose values are `Result`s: gives all the values, or one error.

@@ -1,35 +1,47 @@
 //! Who wants to know when something is computed, besides the tasks that the engine wakes.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-/// Wakers of foreign combinators, and callbacks.
+/// Wakers of foreign combinators, and callbacks. Nearly everything has none, so that this is one
+/// word until the first comes.
 #[derive(Default)]
-pub(crate) struct Listeners {
+pub(crate) struct Listeners(Cell<Option<Box<Lists>>>);
+
+#[derive(Default)]
+struct Lists {
     wakers: Vec<Waker>,
     callbacks: Vec<Box<dyn FnOnce()>>,
 }
 
 impl Listeners {
-    pub(crate) fn wake(&mut self, waker: &Waker) {
-        if !self.wakers.iter().any(|known| known.will_wake(waker)) {
-            self.wakers.push(waker.clone());
-        }
+    fn update(&self, update: impl FnOnce(&mut Lists)) {
+        let mut lists = self.0.take().unwrap_or_default();
+        update(&mut lists);
+        self.0.set(Some(lists));
     }
 
-    pub(crate) fn call(&mut self, callback: impl FnOnce() + 'static) {
-        self.callbacks.push(Box::new(callback));
+    pub(crate) fn wake(&self, waker: &Waker) {
+        self.update(|lists| {
+            if !lists.wakers.iter().any(|known| known.will_wake(waker)) {
+                lists.wakers.push(waker.clone());
+            }
+        });
+    }
+
+    pub(crate) fn call(&self, callback: impl FnOnce() + 'static) {
+        self.update(|lists| lists.callbacks.push(Box::new(callback)));
     }
 
     /// Tells everybody. A panic in one callback or waker keeps it from no other; as there is
     /// nobody to receive it, it ends with the message that the panic hook has printed.
-    pub(crate) fn announce(listeners: &RefCell<Self>) {
-        let Self { wakers, callbacks } = listeners.take();
-        for waker in wakers {
+    pub(crate) fn announce(&self) {
+        let Some(lists) = self.0.take() else { return };
+        for waker in lists.wakers {
             drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
         }
-        for callback in callbacks {
+        for callback in lists.callbacks {
             drop(catch_unwind(AssertUnwindSafe(callback)));
         }
     }

@@ -244,9 +244,7 @@ impl<T, E, const N: usize> Transpose for [Result<T, E>; N] {
         for result in self {
             values.push(result?);
         }
-        Ok(values
-            .try_into()
-            .unwrap_or_else(|_| unreachable!("one value for each result")))
+        Ok(values.try_into().unwrap_or_else(|_| unreachable!("one value for each result")))
     }
 }
 
@@ -254,9 +252,7 @@ impl<K: Eq + Hash, T, E, S: BuildHasher + Default> Transpose for HashMap<K, Resu
     type Output = Result<HashMap<K, T, S>, E>;
 
     fn transpose(self) -> Self::Output {
-        self.into_iter()
-            .map(|(key, result)| Ok((key, result?)))
-            .collect()
+        self.into_iter().map(|(key, result)| Ok((key, result?))).collect()
     }
 }
 
@@ -264,8 +260,6 @@ impl<K: Ord, T, E> Transpose for BTreeMap<K, Result<T, E>> {
     type Output = Result<BTreeMap<K, T>, E>;
 
     fn transpose(self) -> Self::Output {
-        self.into_iter()
-            .map(|(key, result)| Ok((key, result?)))
-            .collect()
+        self.into_iter().map(|(key, result)| Ok((key, result?))).collect()
     }
 }

@@ -32,7 +32,7 @@ pub struct PromiseFuture<T: 'static> {
 
 struct PromiseCell<T> {
     state: RefCell<State<T>>,
-    listeners: RefCell<Listeners>,
+    listeners: Listeners,
     origin: Origin,
 }
 
@@ -63,19 +63,10 @@ pub fn promise<T: 'static>() -> (Promise<T>, PromiseFuture<T>) {
     let creator = scheduler::with(Scheduler::creator);
     let cell = Rc::new(PromiseCell {
         state: RefCell::new(State::Pending(None)),
-        listeners: RefCell::default(),
-        origin: Origin {
-            site: &PROMISE,
-            at: Location::caller(),
-            creator,
-        },
+        listeners: Listeners::default(),
+        origin: Origin { site: &PROMISE, at: Location::caller(), creator },
     });
-    (
-        Promise {
-            cell: Rc::clone(&cell),
-        },
-        PromiseFuture { cell },
-    )
+    (Promise { cell: Rc::clone(&cell) }, PromiseFuture { cell })
 }
 
 impl<T: 'static> Promise<T> {
@@ -105,7 +96,7 @@ impl<T> PromiseCell<T> {
         if let State::Pending(Some(id)) = before {
             scheduler::try_with(|scheduler| scheduler.finish(id));
         }
-        Listeners::announce(&self.listeners);
+        self.listeners.announce();
     }
 }
 
@@ -118,7 +109,7 @@ impl<T: 'static> FutureBase for PromiseFuture<T> {
         if self.is_computed() {
             return callback();
         }
-        self.cell.listeners.borrow_mut().call(callback);
+        self.cell.listeners.call(callback);
     }
 }
 
@@ -129,14 +120,12 @@ impl<T: 'static> sealed::Request for PromiseFuture<T> {
         };
         scheduler::with(|scheduler| {
             let id = *id.get_or_insert_with(|| {
-                scheduler
-                    .engine()
-                    .add_promise(Rc::clone(&self.cell) as Rc<dyn Runnable>)
+                scheduler.engine().add_promise(Rc::clone(&self.cell) as Rc<dyn Runnable>)
             });
             scheduler.depend(id.into());
         });
         if let Some(waker) = waker {
-            self.cell.listeners.borrow_mut().wake(waker);
+            self.cell.listeners.wake(waker);
         }
         true
     }
@@ -175,7 +164,7 @@ impl<T: 'static> Runnable for PromiseCell<T> {
     }
 
     fn announce(&self) {
-        Listeners::announce(&self.listeners);
+        self.listeners.announce();
     }
 
     fn discard(&self) {}

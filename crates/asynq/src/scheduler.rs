@@ -150,23 +150,13 @@ impl Scheduler {
     }
 
     fn run(&self, id: TaskId) {
-        let task = self
-            .engine()
-            .task(id)
-            .cloned()
-            .expect("the engine runs only what it has");
-        let waker = self.kept.borrow_mut().remove(&id);
-        let waker = waker
-            .or_else(|| self.spare.take())
-            .unwrap_or_else(|| TaskWaker::new(&self.wakes));
+        let task = self.engine().task(id).cloned().expect("the engine runs only what it has");
+        let waker = self.take_kept(id);
+        let waker =
+            waker.or_else(|| self.spare.take()).unwrap_or_else(|| TaskWaker::new(&self.wakes));
         waker.lend(id);
-        self.polling.set(Polling {
-            waker: Some(waker.waker().data()),
-            ..Polling::default()
-        });
-        let pending = task
-            .step(&mut Context::from_waker(waker.waker()))
-            .is_pending();
+        self.polling.set(Polling { waker: Some(waker.waker().data()), ..Polling::default() });
+        let pending = task.step(&mut Context::from_waker(waker.waker())).is_pending();
         let polling = self.polling.take();
         if !pending {
             self.finish(id);
@@ -194,9 +184,16 @@ impl Scheduler {
         }
     }
 
+    /// The waker of a task that somebody outside may keep a clone of.
+    fn take_kept(&self, id: TaskId) -> Option<TaskWaker> {
+        let mut kept = self.kept.borrow_mut();
+        // The common case, without hashing.
+        if kept.is_empty() { None } else { kept.remove(&id) }
+    }
+
     /// A task or promise has ended, with a value or not.
     pub(crate) fn finish(&self, id: TaskId) {
-        self.kept.borrow_mut().remove(&id);
+        self.take_kept(id);
         let payload = self.engine().complete(id);
         drop(payload);
     }
@@ -212,11 +209,7 @@ impl Scheduler {
             let task = self.engine().task(victim).cloned();
             if let Some(task) = task {
                 let stack = task.stack();
-                task.fail(TaskError::new(
-                    TaskErrorKind::Deadlock,
-                    message.clone(),
-                    stack,
-                ));
+                task.fail(TaskError::new(TaskErrorKind::Deadlock, message.clone(), stack));
             }
         }
         Ok(())
@@ -226,11 +219,7 @@ impl Scheduler {
 /// Batches.
 impl Scheduler {
     pub(crate) fn open_batch(&self, batch: Weak<dyn Flushable>, base: i64) -> BatchId {
-        let ranking = if base == 0 {
-            Ranking::BySize
-        } else {
-            Ranking::Ask
-        };
+        let ranking = if base == 0 { Ranking::BySize } else { Ranking::Ask };
         self.engine().add_batch(batch, ranking)
     }
 
@@ -332,10 +321,7 @@ impl Scheduler {
     /// One more await of the running task is pending.
     fn count_await(&self) {
         let polling = self.polling.get();
-        self.polling.set(Polling {
-            awaits: polling.awaits + 1,
-            ..polling
-        });
+        self.polling.set(Polling { awaits: polling.awaits + 1, ..polling });
     }
 
     /// The waker to be woken besides, if the poll comes from a combinator with wakers of its own.

@@ -41,9 +41,7 @@ pub struct ScopedValue<T> {
 impl<T> ScopedValue<T> {
     /// A setting whose value is `default` where nobody overrides it.
     pub fn new(default: T) -> Self {
-        Self {
-            value: Rc::new(RefCell::new(default)),
-        }
+        Self { value: Rc::new(RefCell::new(default)) }
     }
 
     /// The value here and now.
@@ -64,18 +62,13 @@ impl<T> ScopedValue<T> {
     /// A context in which the value is `value`, for [`with_context`](crate::with_context) and
     /// [`call_with_context`](crate::call_with_context).
     pub fn override_with(&self, value: T) -> ScopedOverride<T> {
-        ScopedOverride {
-            target: self.clone(),
-            other: RefCell::new(value),
-        }
+        ScopedOverride { target: self.clone(), other: RefCell::new(value) }
     }
 }
 
 impl<T> Clone for ScopedValue<T> {
     fn clone(&self) -> Self {
-        Self {
-            value: Rc::clone(&self.value),
-        }
+        Self { value: Rc::clone(&self.value) }
     }
 }
 
@@ -96,10 +89,7 @@ pub struct ScopedOverride<T> {
 
 impl<T> ScopedOverride<T> {
     fn swap(&self) {
-        mem::swap(
-            &mut *self.target.value.borrow_mut(),
-            &mut *self.other.borrow_mut(),
-        );
+        mem::swap(&mut *self.target.value.borrow_mut(), &mut *self.other.borrow_mut());
     }
 }
 
@@ -115,8 +105,6 @@ impl<T> AsyncContext for ScopedOverride<T> {
 
 impl<T: fmt::Debug> fmt::Debug for ScopedOverride<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScopedOverride")
-            .field("target", &self.target)
-            .finish_non_exhaustive()
+        f.debug_struct("ScopedOverride").field("target", &self.target).finish_non_exhaustive()
     }
 }

@@ -52,10 +52,7 @@ impl Drop for Frame {
 
 impl Origin {
     pub(crate) fn call(&self) -> Call {
-        Call {
-            function: self.site.name,
-            at: self.at,
-        }
+        Call { function: self.site.name, at: self.at }
     }
 
     pub(crate) fn stack(&self) -> AsynqStack {

@@ -48,14 +48,9 @@ pub fn sync() -> SyncPoint {
 pub fn sync_in(tag: &'static str) -> SyncPoint {
     let source = SOURCES.with(|sources| {
         let mut sources = sources.borrow_mut();
-        sources
-            .entry(tag)
-            .or_insert_with(|| Source::new(Sync { tag }))
-            .clone()
+        sources.entry(tag).or_insert_with(|| Source::new(Sync { tag })).clone()
     });
-    SyncPoint {
-        item: source.item(()),
-    }
+    SyncPoint { item: source.item(()) }
 }
 
 /// The future of [`sync`].
@@ -76,9 +71,7 @@ impl Future for SyncPoint {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // It fails only if somebody cancels the batch, which nobody else can reach.
-        Pin::new(&mut self.item)
-            .poll(cx)
-            .map(Result::unwrap_or_default)
+        Pin::new(&mut self.item).poll(cx).map(Result::unwrap_or_default)
     }
 }
 

@@ -55,7 +55,7 @@ struct TaskCell<T> {
     /// How to clone the value. Set by the first clone of the task, the only place where it is
     /// known that the value can be cloned.
     clone_value: Cell<Option<CloneValue<T>>>,
-    listeners: RefCell<Listeners>,
+    listeners: Listeners,
     origin: Origin,
     frame: OnceCell<Rc<Frame>>,
 }
@@ -104,25 +104,18 @@ impl<T: 'static> AsyncTask<T> {
         future: impl Future<Output = T> + 'static,
     ) -> Self {
         let creator = scheduler::with(Scheduler::creator);
-        let origin = Origin {
-            site,
-            at: Location::caller(),
-            creator,
-        };
+        let origin = Origin { site, at: Location::caller(), creator };
         Self::from_body(origin, Box::pin(future))
     }
 
     fn from_body(origin: Origin, body: Body<T>) -> Self {
         Self {
             cell: Rc::new(TaskCell {
-                state: RefCell::new(State::Pending {
-                    body: Some(body),
-                    failure: None,
-                }),
+                state: RefCell::new(State::Pending { body: Some(body), failure: None }),
                 id: Cell::new(None),
                 handles: Cell::new(1),
                 clone_value: Cell::new(None),
-                listeners: RefCell::default(),
+                listeners: Listeners::default(),
                 origin,
                 frame: OnceCell::new(),
             }),
@@ -186,7 +179,7 @@ impl<T: 'static> FutureBase for AsyncTask<T> {
         if self.is_computed() {
             return callback();
         }
-        self.cell.listeners.borrow_mut().call(callback);
+        self.cell.listeners.call(callback);
     }
 }
 
@@ -198,7 +191,7 @@ impl<T: 'static> sealed::Request for AsyncTask<T> {
         let id = self.cell.register();
         scheduler::with(|scheduler| scheduler.depend(id.into()));
         if let Some(waker) = waker {
-            self.cell.listeners.borrow_mut().wake(waker);
+            self.cell.listeners.wake(waker);
         }
         true
     }
@@ -220,9 +213,7 @@ impl<T: Clone + 'static> Clone for AsyncTask<T> {
     fn clone(&self) -> Self {
         self.cell.clone_value.set(Some(T::clone));
         self.cell.handles.set(self.cell.handles.get() + 1);
-        Self {
-            cell: Rc::clone(&self.cell),
-        }
+        Self { cell: Rc::clone(&self.cell) }
     }
 }
 
@@ -312,13 +303,8 @@ impl<T: 'static> Runnable for TaskCell<T> {
             Some(body) if !failing => catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))),
             _ => Ok(Poll::Pending),
         };
-        if let (
-            Ok(Poll::Pending),
-            State::Pending {
-                body: place,
-                failure: None,
-            },
-        ) = (&polled, &mut *self.state.borrow_mut())
+        if let (Ok(Poll::Pending), State::Pending { body: place, failure: None }) =
+            (&polled, &mut *self.state.borrow_mut())
         {
             *place = body;
             return Poll::Pending;
@@ -348,7 +334,7 @@ impl<T: 'static> Runnable for TaskCell<T> {
     }
 
     fn announce(&self) {
-        Listeners::announce(&self.listeners);
+        self.listeners.announce();
     }
 
     fn discard(&self) {

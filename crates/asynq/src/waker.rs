@@ -29,10 +29,7 @@ impl WakeQueue {
     }
 
     fn push(&self, task: TaskId) {
-        self.tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(task);
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
         self.filled.store(true, Ordering::Release);
         self.thread.unpark();
     }
@@ -71,30 +68,20 @@ impl Wake for Shared {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.queue.push(TaskId::from(KeyData::from_ffi(
-            self.task.load(Ordering::Relaxed),
-        )));
+        self.queue.push(TaskId::from(KeyData::from_ffi(self.task.load(Ordering::Relaxed))));
     }
 }
 
 impl TaskWaker {
     pub(crate) fn new(queue: &Arc<WakeQueue>) -> Self {
         let task = AtomicU64::new(TaskId::null().data().as_ffi());
-        let shared = Arc::new(Shared {
-            task,
-            queue: Arc::clone(queue),
-        });
-        Self {
-            waker: Waker::from(Arc::clone(&shared)),
-            shared,
-        }
+        let shared = Arc::new(Shared { task, queue: Arc::clone(queue) });
+        Self { waker: Waker::from(Arc::clone(&shared)), shared }
     }
 
     /// Lends the waker to `task`.
     pub(crate) fn lend(&self, task: TaskId) {
-        self.shared
-            .task
-            .store(task.data().as_ffi(), Ordering::Relaxed);
+        self.shared.task.store(task.data().as_ffi(), Ordering::Relaxed);
     }
 
     /// Whether somebody keeps a clone, and so may wake the task that it was lent to.

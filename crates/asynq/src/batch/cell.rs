@@ -33,7 +33,7 @@ pub(super) struct BatchCell<B: Batch> {
     /// Empty once the flush has begun: the flush has them then.
     keys: RefCell<Vec<B::Key>>,
     slots: RefCell<Vec<Slot<B::Value>>>,
-    listeners: RefCell<HashMap<u32, RefCell<Listeners>>>,
+    listeners: RefCell<HashMap<u32, Listeners>>,
     /// The flush, while it goes on.
     carrier: RefCell<Option<AsyncTask<Result<(), super::BoxError>>>>,
 }
@@ -90,8 +90,7 @@ impl<B: Batch> BatchHandle<B> {
     pub fn cancel(&self) {
         if self.cell.state.get() == BatchState::Open {
             self.cell.state.set(BatchState::Cancelled);
-            self.cell
-                .fail_pending(&Failure::Error(BatchErrorKind::Cancelled));
+            self.cell.fail_pending(&Failure::Error(BatchErrorKind::Cancelled));
             self.cell.close();
         }
     }
@@ -99,21 +98,14 @@ impl<B: Batch> BatchHandle<B> {
 
 impl<B: Batch> Clone for BatchHandle<B> {
     fn clone(&self) -> Self {
-        Self {
-            cell: Rc::clone(&self.cell),
-        }
+        Self { cell: Rc::clone(&self.cell) }
     }
 }
 
 impl<B: Batch> fmt::Debug for BatchHandle<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.cell.source.name();
-        write!(
-            f,
-            "BatchHandle({name}, {:?}, {} items)",
-            self.cell.state.get(),
-            self.len()
-        )
+        write!(f, "BatchHandle({name}, {:?}, {} items)", self.cell.state.get(), self.len())
     }
 }
 
@@ -132,9 +124,7 @@ impl<B: Batch> BatchCell<B> {
         });
         // Weak, so that a batch nobody can ask for any more is freed, and closed by that.
         let payload = Rc::downgrade(&cell) as Weak<dyn Flushable>;
-        cell.id.set(Some(scheduler::with(|scheduler| {
-            scheduler.open_batch(payload, base)
-        })));
+        cell.id.set(Some(scheduler::with(|scheduler| scheduler.open_batch(payload, base))));
         cell
     }
 
@@ -171,9 +161,12 @@ impl<B: Batch> BatchCell<B> {
                 scheduler.engine().complete_item(ItemId { batch, index });
             });
         }
+        if self.listeners.borrow().is_empty() {
+            return;
+        }
         let listeners = self.listeners.borrow_mut().remove(&index);
         if let Some(listeners) = listeners {
-            Listeners::announce(&listeners);
+            listeners.announce();
         }
     }
 
@@ -181,14 +174,8 @@ impl<B: Batch> BatchCell<B> {
         mem::replace(&mut self.slots.borrow_mut()[index as usize], Slot::Taken)
     }
 
-    pub(super) fn listen(&self, index: u32, listen: impl FnOnce(&mut Listeners)) {
-        listen(
-            self.listeners
-                .borrow_mut()
-                .entry(index)
-                .or_default()
-                .get_mut(),
-        );
+    pub(super) fn listen(&self, index: u32, listen: impl FnOnce(&Listeners)) {
+        listen(self.listeners.borrow_mut().entry(index).or_default());
     }
 
     fn fail_pending(&self, failure: &Failure) {

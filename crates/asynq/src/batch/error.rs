@@ -46,11 +46,7 @@ impl Failure {
 
 impl BatchError {
     pub(super) fn new(batch: String, kind: BatchErrorKind, stack: AsynqStack) -> Self {
-        Self {
-            batch: batch.into(),
-            kind,
-            stack,
-        }
+        Self { batch: batch.into(), kind, stack }
     }
 
     /// The name of the batch.

@@ -31,9 +31,7 @@ impl<B: Batch> BatchItem<B> {
     /// The batch it belongs to.
     #[must_use]
     pub fn batch(&self) -> BatchHandle<B> {
-        BatchHandle {
-            cell: Rc::clone(&self.cell),
-        }
+        BatchHandle { cell: Rc::clone(&self.cell) }
     }
 
     /// Its place in the batch, from 0.
@@ -50,8 +48,7 @@ impl<B: Batch> sealed::Request for BatchItem<B> {
         };
         scheduler::with(|scheduler| scheduler.depend(item.into()));
         if let Some(waker) = waker {
-            self.cell
-                .listen(self.index, |listeners| listeners.wake(waker));
+            self.cell.listen(self.index, |listeners| listeners.wake(waker));
         }
         true
     }
@@ -86,23 +83,13 @@ impl<B: Batch> FutureBase for BatchItem<B> {
         if self.is_computed() {
             return callback();
         }
-        self.cell
-            .listen(self.index, |listeners| listeners.call(callback));
+        self.cell.listen(self.index, |listeners| listeners.call(callback));
     }
 }
 
 impl<B: Batch> fmt::Debug for BatchItem<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = if self.is_computed() {
-            "computed"
-        } else {
-            "pending"
-        };
-        write!(
-            f,
-            "BatchItem({} of {}, {state})",
-            self.index,
-            self.cell.name()
-        )
+        let state = if self.is_computed() { "computed" } else { "pending" };
+        write!(f, "BatchItem({} of {}, {state})", self.index, self.cell.name())
     }
 }

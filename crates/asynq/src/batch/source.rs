@@ -23,12 +23,7 @@ struct Inner<B: Batch> {
 impl<B: Batch> Source<B> {
     /// A source that `batch` describes.
     pub fn new(batch: B) -> Self {
-        Self {
-            inner: Rc::new(Inner {
-                batch: Rc::new(batch),
-                open: RefCell::new(None),
-            }),
-        }
+        Self { inner: Rc::new(Inner { batch: Rc::new(batch), open: RefCell::new(None) }) }
     }
 
     /// Asks for one key. The item joins the open batch; the first after a flush opens a new one.
@@ -43,13 +38,7 @@ impl<B: Batch> Source<B> {
     }
 
     fn open(&self) -> Rc<BatchCell<B>> {
-        if let Some(open) = self
-            .inner
-            .open
-            .borrow()
-            .as_ref()
-            .filter(|open| open.is_open())
-        {
+        if let Some(open) = self.inner.open.borrow().as_ref().filter(|open| open.is_open()) {
             return Rc::clone(open);
         }
         // Asks for the priority, which is user code: nothing is borrowed.
@@ -61,9 +50,7 @@ impl<B: Batch> Source<B> {
 
 impl<B: Batch> Clone for Source<B> {
     fn clone(&self) -> Self {
-        Self {
-            inner: Rc::clone(&self.inner),
-        }
+        Self { inner: Rc::clone(&self.inner) }
     }
 }
 
