@@ -1,9 +1,14 @@
 //! The report on tasks that can never run again.
 //!
 //! A frame is stuck when none of its tasks is ready, none of its batches can be flushed and
-//! nothing outside could set it going. Every task in it then waits, at the end of some path, for
-//! something that will not come: a promise, a task that is suspended in the very call that waits
-//! for it, or a task on the same path.
+//! nothing outside could set it going. Every task in it then waits, at the end of some path, for a
+//! task on the same path (a circle), or for something that nobody in this frame will complete: a
+//! promise, a batch that is being flushed, a task that is suspended in the very call that waits for
+//! it. We call a task *stranded* that waits directly for something of the second kind.
+//!
+//! In the outermost frame nobody else is left to complete it, so stranded tasks fail. In a nested
+//! frame, whoever made the call may still do so later: then no task is at fault but the call, which
+//! is given up, and the tasks go on where they were.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -17,8 +22,9 @@ use crate::task::{State, TaskId};
 /// Which tasks wait for what, none of them ever to go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadlock {
-    /// The tasks whose failure undoes the knot: those that wait for something nobody will
-    /// complete; if there is none, those that close a circle.
+    /// The tasks whose failure undoes the knot: in the outermost call, those that wait for
+    /// something nobody will complete; if there is none, those that close a circle. Empty if the
+    /// tasks may yet go on, but not within this call.
     pub victims: Vec<TaskId>,
     /// All tasks that are stuck, the called one first, with what each still waits for.
     pub waits: Vec<(TaskId, Vec<Dependency>)>,
@@ -70,7 +76,11 @@ impl<H: Host> Engine<H> {
                 path.pop();
             }
         }
-        let mut victims = if stranded.is_empty() { circular } else { stranded };
+        let mut victims = match (stranded.is_empty(), self.depth()) {
+            (true, _) => circular,
+            (false, 1) => stranded,
+            (false, _) => Vec::new(),
+        };
         victims.dedup();
         Deadlock { victims, waits }
     }

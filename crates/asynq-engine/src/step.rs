@@ -30,7 +30,7 @@ pub enum Step {
     /// The called task has ended: call [`Engine::exit`](crate::Engine::exit).
     Done,
     /// Nothing can be done, and nothing will happen. The tasks in
-    /// [`Deadlock::victims`] run next: each is to fail with this report. If there are none, the
-    /// called task itself cannot be driven from here: [abandon](crate::Engine::abandon) the call.
+    /// [`Deadlock::victims`] run next: each is to fail with this report. If there are none, it is
+    /// the call that fails: [abandon](crate::Engine::abandon) it.
     Deadlock(Deadlock),
 }

@@ -58,17 +58,16 @@ impl<H: Host> Engine<H> {
     /// The task that runs now waits for what it asked for since it was run.
     ///
     /// A task that asked for nothing, and is not waiting for a wake-up, will never go on: it is
-    /// reported as a deadlock.
+    /// reported as a deadlock. A task that was completed (cancelled) while it ran does not wait.
     ///
     /// # Panics
     ///
-    /// If no task runs.
+    /// If there is no call.
     pub fn block(&mut self, until: Until) {
         let frame = self.frame_mut();
         let serial = frame.serial;
-        let task = frame.running.take().expect("`block` answers `Step::Run`");
+        let Some(task) = frame.running.take() else { return };
         let since = self.last_wait + 1;
-        // Gone, if it was completed (cancelled) while it ran.
         let Some(node) = self.tasks.get_mut(task) else {
             return;
         };

@@ -13,11 +13,16 @@ const SHOWN: usize = 50;
 /// Names the tasks that are stuck, and what each one waits for.
 pub(crate) fn describe(engine: &Engine<Payloads>, report: &Deadlock) -> String {
     if report.waits.is_empty() {
-        return "deadlock: what was asked for cannot be computed from here; it waits for this very \
-                call, or for somebody to set it"
+        return "deadlock: what was called is running already, or is set by nobody; await it instead"
             .to_owned();
     }
-    let mut text = "deadlock: these tasks can never go on".to_owned();
+    let mut text = if report.victims.is_empty() {
+        "deadlock: a synchronous call cannot end, since it waits for what its own caller holds up; \
+         await the task instead. These tasks cannot go on:"
+            .to_owned()
+    } else {
+        "deadlock: these tasks can never go on:".to_owned()
+    };
     for (task, on) in report.waits.iter().take(SHOWN) {
         let mut names: Vec<_> = on.iter().take(SHOWN).map(|&on| name(engine, on)).collect();
         if on.len() > SHOWN {

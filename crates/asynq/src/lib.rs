@@ -1,4 +1,79 @@
 //! Asynchronous functions that batch by themselves.
+//!
+//! Write the plain program, that asks for one thing at a time. Async functions run until every one
+//! of them is blocked; only then all the keys that they asked for leave together, one request for
+//! each source.
+//!
+//! ```
+//! use std::rc::Rc;
+//! use asynq::{Batch, Items, Source, all, asynq};
+//!
+//! /// The store: answers any number of keys in one request.
+//! struct Names;
+//!
+//! impl Batch for Names {
+//!     type Key = u32;
+//!     type Value = String;
+//!     type Flush = ();
+//!
+//!     fn flush(self: Rc<Self>, items: Items<Self>) {
+//!         println!("SELECT name FROM user WHERE id IN {:?}", items.keys());
+//!         items.set_values(|id| Some(format!("user {id}")));
+//!     }
+//! }
+//!
+//! thread_local! {
+//!     static NAMES: Source<Names> = Source::new(Names);
+//! }
+//!
+//! /// One user, one name.
+//! #[asynq]
+//! async fn greeting(id: u32) -> String {
+//!     let name = NAMES.with(|names| names.item(id)).await;
+//!     format!("Hello, {}!", name.expect("the store answers every key"))
+//! }
+//!
+//! /// Three greetings, one request.
+//! #[asynq]
+//! async fn greetings() -> Vec<String> {
+//!     all((1..=3).map(greeting::asynq)).await
+//! }
+//!
+//! assert_eq!(greetings()[2], "Hello, user 3!");   // a plain call, from anywhere
+//! ```
+//!
+//! # The parts
+//!
+//! - [`#[asynq]`](macro@asynq) on an `async fn` gives it two forms: `f(a)` runs to the value, from
+//!   anywhere, also inside other tasks; `f::asynq(a)` is an [`AsyncTask`], to be awaited with
+//!   others.
+//! - [`Batch`] describes how a source answers many keys, a [`Source`] collects what it is asked for,
+//!   a [`BatchItem`] is one key asked for.
+//! - [`all`] and [`try_all`] await many futures at once. [`ConstFuture`], [`ErrorFuture`],
+//!   [`LazyFuture`] and [`promise`] are futures without a function behind them. [`FutureBase`] is
+//!   what all of them can do.
+//! - [`AsyncContext`]s and [`ScopedValue`]s follow the task that entered them.
+//! - [`debug`] tells which function called which.
+//!
+//! # When is a batch flushed?
+//!
+//! When nothing else can run, and not before: there is no timer and no tick. Then the batch of
+//! highest priority goes, by default the one with the most items. The same program with the same
+//! input makes the same batches, always. Tasks that can never go on are reported as a deadlock that
+//! names them; nothing waits for ever.
+//!
+//! # Threads
+//!
+//! Each thread has a scheduler of its own; tasks, sources and items stay on the thread they were
+//! made on. Other futures (I/O, channels) may be awaited inside a task and may wake it from any
+//! thread, and futures of this crate work inside `join!`, `select!` and `FuturesUnordered`.
+//! Awaited outside of a task, by another executor, a future of this crate panics: ask for its
+//! [`value`](FutureBase::value) there.
+//!
+//! # Panics
+//!
+//! A panic in a task reaches those who wait for it, and then the caller, with the asynq stack in its
+//! message; the scheduler remains usable. See [`TaskError`].
 #![forbid(unsafe_code)]
 
 mod batch;

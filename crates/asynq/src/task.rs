@@ -82,7 +82,7 @@ pub(crate) trait Runnable: fmt::Display {
     fn fail(&self, error: TaskError);
     /// Tells those who wait outside of tasks that it has ended.
     fn announce(&self);
-    /// Drops the body of a task that has ended or was given up.
+    /// Drops the body of a task that nobody can ask for its value any more.
     fn discard(&self);
     /// The frame that tasks created by this one name as their creator.
     fn frame(&self) -> Rc<Frame>;
@@ -338,11 +338,8 @@ impl<T: 'static> Runnable for TaskCell<T> {
     }
 
     fn discard(&self) {
-        let body = match &mut *self.state.borrow_mut() {
-            State::Pending { body, .. } => body.take(),
-            _ => None,
-        };
-        drop(body);
+        let state = mem::replace(&mut *self.state.borrow_mut(), State::Taken);
+        drop(state);
     }
 
     fn frame(&self) -> Rc<Frame> {
