@@ -13,6 +13,7 @@
 //! until the call returns, as in any function call.
 
 use alloc::vec::Vec;
+use core::iter;
 
 use slotmap::{SlotMap, new_key_type};
 
@@ -99,11 +100,10 @@ impl<H: Host> Contexts<H> {
         id
     }
 
-    /// Leaves a context: it is neither paused nor resumed any more. Tells whether it was active.
-    pub(crate) fn leave(&mut self, id: ContextId) -> bool {
-        let Some(context) = self.nodes.get_mut(id).filter(|context| !context.left) else {
-            return false;
-        };
+    /// Leaves a context: it is neither paused nor resumed any more. Returns its place among the
+    /// active ones, if it was one: those above it move down.
+    pub(crate) fn leave(&mut self, id: ContextId) -> Option<usize> {
+        let context = self.nodes.get_mut(id).filter(|context| !context.left)?;
         context.left = true;
         let place = context.active.take();
         if let Some(place) = place {
@@ -114,7 +114,7 @@ impl<H: Host> Contexts<H> {
             self.release(id);
         }
         self.release(id);
-        place.is_some()
+        place
     }
 
     /// The context around `id`.
@@ -122,16 +122,22 @@ impl<H: Host> Contexts<H> {
         self.nodes[id].parent
     }
 
+    /// What `owner` has entered, from `scope` outwards.
+    pub(crate) fn entered_by(
+        &self,
+        owner: TaskId,
+        scope: Option<ContextId>,
+    ) -> impl Iterator<Item = ContextId> {
+        iter::successors(scope, |&id| self.nodes[id].parent)
+            .take_while(move |&id| self.nodes[id].owner == owner)
+    }
+
     /// Leaves every context that `owner` has entered, from `scope` outwards. Those that are active
     /// are paused by the switch that comes to them.
     pub(crate) fn leave_all(&mut self, owner: TaskId, scope: Option<ContextId>) {
-        let mut cursor = scope;
-        while let Some(id) = cursor {
+        let entered: Vec<_> = self.entered_by(owner, scope).collect();
+        for id in entered {
             let context = &mut self.nodes[id];
-            if context.owner != owner {
-                break;
-            }
-            cursor = context.parent;
             if !context.left {
                 context.left = true;
                 self.release(id);

@@ -90,6 +90,14 @@ impl<P> Frames<P> {
         self.stack.last_mut()
     }
 
+    /// The active context at `place` was left, and those above it moved down: so do the floors.
+    pub(crate) fn lower_floors(&mut self, place: usize) {
+        // Floors grow from frame to frame.
+        for frame in self.stack.iter_mut().rev().take_while(|frame| frame.floor > place) {
+            frame.floor -= 1;
+        }
+    }
+
     /// The frame that drives what was last claimed for `serial`.
     pub(crate) fn owner_mut(&mut self, serial: Serial) -> Option<&mut Frame<P>> {
         self.owner(serial).map(|index| &mut self.stack[index])

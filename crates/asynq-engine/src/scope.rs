@@ -31,7 +31,11 @@ impl<H: Host> Engine<H> {
             self.contexts.retain(node.scope);
             self.contexts.release(context);
         }
-        self.contexts.leave(context)
+        let place = self.contexts.leave(context);
+        if let Some(place) = place {
+            self.frames.lower_floors(place);
+        }
+        place.is_some()
     }
 
     /// A pause or resume of this context failed: it is left, and the task that entered it is
@@ -49,11 +53,19 @@ impl<H: Host> Engine<H> {
         self.tasks.get(self.running()?)?.scope
     }
 
+    /// Whether the running task is in `context`, which it has entered, or in one inside that.
+    pub fn is_inside(&self, context: ContextId) -> bool {
+        self.running().is_some_and(|task| {
+            self.contexts.entered_by(task, self.scope()).any(|entered| entered == context)
+        })
+    }
+
     /// Moves the running task to another context that it has entered, or back to the one it has
     /// inherited, without leaving any. A front end whose tasks have branches with contexts of
     /// their own calls this when it goes from one branch to another; the pauses and resumes that
     /// this takes are the answers of [`switch`](Self::switch).
     pub fn set_scope(&mut self, scope: Option<ContextId>) {
+        let scope = scope.filter(|&context| self.contexts.payload(context).is_some());
         let Some(node) = self.running().and_then(|task| self.tasks.get_mut(task)) else {
             return;
         };

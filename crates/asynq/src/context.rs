@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use asynq_engine::ContextId;
 use pin_project_lite::pin_project;
 
-use crate::scheduler;
+use crate::scheduler::{self, Scheduler};
 
 /// Something that is active while a task runs, or what that task awaits, and not while others do: a
 /// timer, a scoped setting, a "suppress warnings".
@@ -111,15 +111,17 @@ struct Entered {
 #[derive(Clone, Copy)]
 enum Phase {
     Before,
-    In(ContextId),
+    /// With the context around it, where the task was when it entered.
+    In(ContextId, Option<ContextId>),
     After,
 }
 
 impl Entered {
-    /// Makes the context that of the running task.
-    fn enter(&mut self) -> ContextId {
+    /// Makes the context that of the running task, unless it is, or one inside it.
+    fn enter(&mut self) -> (ContextId, Option<ContextId>) {
         match self.state {
             Phase::Before => {
+                let outer = scheduler::with(|scheduler| scheduler.engine().scope());
                 let payload = Rc::clone(&self.context);
                 let id = scheduler::with(|scheduler| scheduler.engine().enter_context(payload));
                 let id = id.expect(
@@ -132,22 +134,25 @@ impl Entered {
                     scheduler::with(|scheduler| scheduler.engine().leave_context(id));
                     resume_unwind(payload);
                 }
-                self.state = Phase::In(id);
-                id
+                self.state = Phase::In(id, outer);
+                (id, outer)
             }
-            Phase::In(id) => {
+            Phase::In(id, outer) => {
                 scheduler::with(|scheduler| {
-                    scheduler.engine().set_scope(Some(id));
-                    scheduler.switch();
+                    let inside = scheduler.engine().is_inside(id);
+                    if !inside {
+                        scheduler.engine().set_scope(Some(id));
+                        scheduler.switch();
+                    }
                 });
-                id
+                (id, outer)
             }
             Phase::After => panic!("`with_context` was polled after its end"),
         }
     }
 
     fn leave(&mut self) {
-        let Phase::In(id) = self.state else { return };
+        let Phase::In(id, _) = self.state else { return };
         self.state = Phase::After;
         let active = scheduler::try_with(|scheduler| scheduler.engine().leave_context(id));
         if active == Some(true) {
@@ -167,8 +172,8 @@ impl<F: Future> Future for WithContext<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let (outer, awaits) = scheduler::with(|s| (s.engine().scope(), s.awaits()));
-        let id = this.entered.enter();
+        let awaits = scheduler::with(Scheduler::awaits);
+        let (id, outer) = this.entered.enter();
         let polled = this.future.poll(cx);
         if polled.is_ready() {
             this.entered.leave();
