@@ -1,8 +1,5 @@
 //! Joins: a task goes on when all that it awaits is computed, or the first of it.
-#![allow(
-    clippy::needless_raw_string_hashes,
-    reason = "as `expect_test` writes them"
-)]
+#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 
@@ -266,10 +263,7 @@ fn a_wait_that_is_over_does_not_wake_again() {
     // The flush of `b` completes the lost half of the first wait during the second.
     let later = p.source("later");
     p.rank(later, [-2]);
-    let root = p.task(
-        "root",
-        [any([a.item(1), b.item(2)]), all([b.item(3), later.item(4)])],
-    );
+    let root = p.task("root", [any([a.item(1), b.item(2)]), all([b.item(3), later.item(4)])]);
     expect![[r#"
         call root
         root starts

@@ -1,9 +1,6 @@
 //! Order: what is awaited together starts in the order given, depth first; what was woken goes on
 //! in the order in which it began to wait.
-#![allow(
-    clippy::needless_raw_string_hashes,
-    reason = "as `expect_test` writes them"
-)]
+#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 
@@ -13,10 +10,10 @@ use sim::{Op, Program, all, one};
 #[test]
 fn tasks_start_in_the_order_given_depth_first() {
     let mut p = Program::new();
-    let [b1, b2, d] = ["b1", "b2", "d"].map(|name| p.task(name, []));
+    let [b1, b2, c1] = ["b1", "b2", "c1"].map(|name| p.task(name, []));
     let a = p.task("a", []);
     let b = p.task("b", [all([b1, b2])]);
-    let c = p.task("c", [one(d)]);
+    let c = p.task("c", [one(c1)]);
     let root = p.task("root", [all([a, b, c])]);
     expect![[r#"
         call root
@@ -33,9 +30,9 @@ fn tasks_start_in_the_order_given_depth_first() {
         b gets [0, 0]
         b returns 0
         c starts
-        c awaits [d]
-        d starts
-        d returns 0
+        c awaits [c1]
+        c1 starts
+        c1 returns 0
         c gets [0]
         c returns 0
         root gets [0, 0, 0]
@@ -104,10 +101,7 @@ fn a_task_that_began_to_wait_again_stands_behind() {
     let mut p = Program::new();
     let first = p.source("first");
     let db = p.source("db");
-    let again = p.task(
-        "again",
-        [all([first.item(1), first.item(2)]), one(db.item(3))],
-    );
+    let again = p.task("again", [all([first.item(1), first.item(2)]), one(db.item(3))]);
     let once = p.task("once", [one(db.item(4))]);
     let root = p.task("root", [all([again, once])]);
     expect![[r#"

@@ -1,8 +1,5 @@
 //! Rounds: everything runnable runs first; then the batch of highest priority is flushed.
-#![allow(
-    clippy::needless_raw_string_hashes,
-    reason = "as `expect_test` writes them"
-)]
+#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 
@@ -65,10 +62,7 @@ fn among_equals_the_batch_opened_first_goes_first() {
     let second = p.source("second");
     let first = p.source("first");
     let third = p.source("third");
-    let root = p.task(
-        "root",
-        [all([first.item(1), second.item(2), third.item(3)])],
-    );
+    let root = p.task("root", [all([first.item(1), second.item(2), third.item(3)])]);
     expect![[r#"
         call root
         root starts
@@ -90,13 +84,7 @@ fn a_priority_counts_before_the_number_of_items() {
     p.rank(urgent, [1]);
     let idle = p.source("idle");
     p.rank(idle, [-1]);
-    let items = [
-        idle.item(1),
-        idle.item(2),
-        large.item(3),
-        large.item(4),
-        urgent.item(5),
-    ];
+    let items = [idle.item(1), idle.item(2), large.item(3), large.item(4), urgent.item(5)];
     let root = p.task("root", [all(items)]);
     expect![[r#"
         call root

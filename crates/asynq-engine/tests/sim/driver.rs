@@ -117,6 +117,7 @@ impl Driver {
         self.engine.enter(self.nodes[root].id);
         self.record.depth = self.engine.depth();
         self.record.max_depth = self.record.max_depth.max(self.record.depth);
+        let mut unfinished = "given up";
         loop {
             self.record.steps += 1;
             match self.engine.next() {
@@ -133,17 +134,17 @@ impl Driver {
                     self.wait();
                 }
                 Step::Done => break,
-                Step::Deadlock(report) => self.deadlock(&report),
+                Step::Deadlock(report) => {
+                    self.deadlock(&report);
+                    unfinished = "deadlock";
+                }
             }
         }
         self.assert_only(&before);
         self.engine.exit();
         self.record.depth = self.engine.depth();
         let called = &self.nodes[root];
-        called
-            .result
-            .clone()
-            .unwrap_or_else(|| Err("given up".into()))
+        called.result.clone().unwrap_or_else(|| Err(unfinished.into()))
     }
 
     /// The contexts of the caller may be active, and no others.
@@ -166,11 +167,7 @@ impl Driver {
             })
             .collect();
         let victims: Vec<_> = report.victims.iter().map(|&task| self.name(task)).collect();
-        self.record.say(format!(
-            "deadlock: {}; fails: [{}]",
-            waits.join(", "),
-            victims.join(", ")
-        ));
+        self.record.say(format!("deadlock: {}; fails: [{}]", waits.join(", "), victims.join(", ")));
         for &victim in &report.victims {
             self.interrupt(victim, "deadlock".into());
         }
@@ -180,10 +177,8 @@ impl Driver {
     }
 
     fn wait(&mut self) {
-        let (_, event) = self
-            .outside
-            .pop_first()
-            .expect("the engine waits only for what can happen");
+        let (_, event) =
+            self.outside.pop_first().expect("the engine waits only for what can happen");
         self.record.say("wait");
         match event {
             Outside::Lands(batch) => self.land(batch, None),

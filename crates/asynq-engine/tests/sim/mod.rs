@@ -10,12 +10,13 @@
 )]
 
 mod driver;
+mod events;
 mod program;
 mod record;
 mod script;
 mod source;
 
-pub use driver::Driver;
+pub use driver::{Driver, Sim};
 pub use program::*;
 pub use record::{Ran, Record};
 

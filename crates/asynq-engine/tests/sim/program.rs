@@ -140,10 +140,7 @@ impl Program {
     }
 
     pub fn task(&mut self, name: &str, script: impl Into<Vec<Op>>) -> TaskRef {
-        self.tasks.push(Task {
-            name: name.into(),
-            script: script.into(),
-        });
+        self.tasks.push(Task { name: name.into(), script: script.into() });
         TaskRef(self.tasks.len() - 1)
     }
 

@@ -18,8 +18,7 @@ impl Driver {
     pub(super) fn step(&mut self, task: TaskId) {
         assert_eq!(self.engine.running(), Some(task));
         let node = *self.engine.task(task).expect("the engine runs it");
-        self.outside
-            .retain(|_, event| *event != Outside::Wakes(node));
+        self.outside.retain(|_, event| *event != Outside::Wakes(node));
         let input = match self.nodes[node].error.take() {
             Some(error) => Err(error),
             None => self.receive(node),
@@ -63,10 +62,7 @@ impl Driver {
             line = format!("{line} under {}", contexts.join(", "));
         }
         self.record.say(line);
-        self.record.ran.push(Ran {
-            task: name,
-            contexts,
-        });
+        self.record.ran.push(Ran { task: name, contexts });
     }
 
     /// Takes what a task waited for, as far as it is there: adds the values up and lists them, or
@@ -122,8 +118,7 @@ impl Driver {
         for context in &mut self.contexts {
             context.left |= context.owner == node;
         }
-        self.outside
-            .retain(|_, event| *event != Outside::Wakes(node));
+        self.outside.retain(|_, event| *event != Outside::Wakes(node));
         self.engine.complete(self.nodes[node].id);
         if let Some(batch) = self.nodes[node].carries {
             self.land(batch, outcome.err());
@@ -191,8 +186,7 @@ impl Driver {
         let names: Vec<_> = on.iter().map(|&on| self.name_or_value(on)).collect();
         let name = &self.nodes[node].name;
         let some = if join == Join::All { "" } else { "any of " };
-        self.record
-            .say(format!("{name} awaits {some}[{}]", names.join(", ")));
+        self.record.say(format!("{name} awaits {some}[{}]", names.join(", ")));
         for on in on {
             self.engine.depend(on);
         }
@@ -201,11 +195,7 @@ impl Driver {
     }
 
     fn name_or_value(&self, on: Dependency) -> String {
-        if self.engine.is_computed(on) {
-            "-".into()
-        } else {
-            self.name_of(on)
-        }
+        if self.engine.is_computed(on) { "-".into() } else { self.name_of(on) }
     }
 
     /// What a task awaits is there already.

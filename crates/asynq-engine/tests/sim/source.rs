@@ -19,7 +19,7 @@ pub(super) struct Batch {
     pub(super) keys: Vec<i64>,
     pub(super) values: Vec<Option<Outcome>>,
     source: SourceRef,
-    id: BatchId,
+    pub(super) id: BatchId,
 }
 
 impl Driver {
@@ -76,11 +76,8 @@ impl Driver {
         let index = self.batch(id);
         let batch = &self.batches[index];
         let keys: Vec<_> = batch.keys.iter().map(i64::to_string).collect();
-        self.record
-            .say(format!("flush {}({})", batch.name, keys.join(", ")));
-        self.record
-            .flushes
-            .push((batch.name.clone(), batch.keys.clone()));
+        self.record.say(format!("flush {}({})", batch.name, keys.join(", ")));
+        self.record.flushes.push((batch.name.clone(), batch.keys.clone()));
         let flush = self.program.sources[batch.source.0].flush.clone();
         let helper = |task: usize, name: &str| format!("{name}[{}]", self.batches[task].name);
         match flush {
@@ -106,8 +103,7 @@ impl Driver {
 
     /// The values of a batch in flight have come, or its error.
     pub(super) fn land(&mut self, batch: usize, error: Option<String>) {
-        self.record
-            .say(format!("{} lands", self.batches[batch].name));
+        self.record.say(format!("{} lands", self.batches[batch].name));
         self.set_values(batch, error);
     }
 
@@ -132,9 +128,7 @@ impl Driver {
                 index: u32::try_from(item).expect("few items"),
             });
         }
-        let Batch {
-            name, keys, values, ..
-        } = &mut self.batches[index];
+        let Batch { name, keys, values, .. } = &mut self.batches[index];
         for (value, key) in values.iter_mut().zip(keys) {
             let missing = || Err(error.clone().unwrap_or(format!("{name} forgot {key}")));
             value.get_or_insert_with(missing);
