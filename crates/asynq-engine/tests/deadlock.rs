@@ -97,19 +97,19 @@ fn the_first_of_nothing() {
 #[test]
 fn several_tasks_that_wait_for_what_will_not_come() {
     let mut p = Program::new();
-    let [x, y] = ["x", "y"].map(|name| p.promise(name));
-    let a = p.task("a", [one(x)]);
-    let b = p.task("b", [one(y)]);
+    let [first, second] = ["first", "second"].map(|name| p.promise(name));
+    let a = p.task("a", [one(first)]);
+    let b = p.task("b", [one(second)]);
     let root = p.task("root", [all([a, b])]);
     expect![[r#"
         call root
         root starts
         root awaits [a, b]
         a starts
-        a awaits [x]
+        a awaits [first]
         b starts
-        b awaits [y]
-        deadlock: root waits for [a, b], a waits for [x], b waits for [y]; fails: [a, b]
+        b awaits [second]
+        deadlock: root waits for [a, b], a waits for [first], b waits for [second]; fails: [a, b]
         a gets error: deadlock
         a fails: deadlock
         b gets error: deadlock
