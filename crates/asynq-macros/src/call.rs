@@ -1,0 +1,69 @@
+//! How the items that are made of one function call each other.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
+use syn::{FnArg, GenericParam, Ident, Pat, ReturnType, Signature, Token, Type, parse_quote};
+
+use crate::refusal;
+
+/// The parts of the calls to a function.
+pub(crate) struct Call {
+    /// The parameters without `self`, each by a name.
+    pub(crate) parameters: Punctuated<FnArg, Token![,]>,
+    /// These names.
+    pub(crate) arguments: Punctuated<Ident, Token![,]>,
+    /// The generic arguments with the turbofish, or nothing.
+    pub(crate) turbofish: TokenStream,
+    /// What the function returns.
+    pub(crate) output: Type,
+    /// What to call the function that has the body. The body may refer to anything but this.
+    pub(crate) body: Ident,
+}
+
+impl Call {
+    pub(crate) fn of(signature: &Signature) -> Self {
+        let mut parameters = Punctuated::new();
+        let mut arguments = Punctuated::new();
+        for (index, input) in signature.inputs.iter().enumerate() {
+            let FnArg::Typed(input) = input else { continue };
+            let name = match &*input.pat {
+                // A name that starts with an underscore says that the body does not use it.
+                Pat::Ident(pattern) if !pattern.ident.to_string().starts_with('_') => {
+                    pattern.ident.clone()
+                }
+                _ => format_ident!("argument_{index}"),
+            };
+            let (attributes, ty) = (&input.attrs, &input.ty);
+            parameters.push(parse_quote!(#(#attributes)* #name: #ty));
+            arguments.push(name);
+        }
+        let generics = signature.generics.params.iter().filter_map(|parameter| match parameter {
+            GenericParam::Lifetime(_) => None,
+            GenericParam::Type(parameter) => Some(&parameter.ident),
+            GenericParam::Const(parameter) => Some(&parameter.ident),
+        });
+        let generics: Vec<_> = generics.collect();
+        Self {
+            parameters,
+            arguments,
+            turbofish: if generics.is_empty() { quote!() } else { quote!(::<#(#generics),*>) },
+            output: match &signature.output {
+                // Any type will do instead of one without a name: that is refused.
+                ReturnType::Type(_, ty) if refusal::is_opaque(ty) => parse_quote!(()),
+                ReturnType::Type(_, ty) => (**ty).clone(),
+                ReturnType::Default => parse_quote!(()),
+            },
+            body: format_ident!("asynq_body_of_{}", signature.ident.unraw()),
+        }
+    }
+}
+
+/// The path of a function, for the asynq stack.
+pub(crate) fn site(path: &str) -> TokenStream {
+    quote! {
+        static SITE: ::asynq::plumbing::Site =
+            ::asynq::plumbing::Site::new(::core::concat!(::core::module_path!(), "::", #path));
+    }
+}

@@ -1,0 +1,122 @@
+//! The `#[asynq]` attribute. Use it through the crate `asynq-batch`, as `asynq::asynq`.
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod call;
+mod function;
+mod methods;
+mod refusal;
+
+use proc_macro2::{Span, TokenStream};
+use syn::spanned::Spanned;
+use syn::{Error, Item};
+
+/// Makes an async function of this library out of an `async fn`.
+///
+/// # On a function
+///
+/// `#[asynq] async fn f(a: A) -> T` gives two things of the same name and visibility:
+///
+/// - a function `f(a: A) -> T`, the plain call: it runs to the value, and may be called from
+///   anywhere, also inside other tasks;
+/// - a type `f` with the function `f::asynq(a: A) -> AsyncTask<T>`, the asynchronous call: a task
+///   that starts when it is awaited. `use module::f` imports both.
+///
+/// ```
+/// use asynq::{all, asynq};
+///
+/// #[asynq]
+/// async fn double(n: u32) -> u32 {
+///     2 * n
+/// }
+///
+/// #[asynq]
+/// async fn doubles(count: u32) -> Vec<u32> {
+///     all((0..count).map(double::asynq)).await
+/// }
+///
+/// assert_eq!(double(4), 8);
+/// assert_eq!(doubles(3), [0, 2, 4]);
+/// ```
+///
+/// # On an inherent `impl` block
+///
+/// Each `async fn m(..) -> T` in it becomes a plain call `m(..) -> T` and an asynchronous one,
+/// `m_asynq(..) -> AsyncTask<T>`. Other items are left as they are.
+///
+/// A task outlives the borrow that it was made from. So a method with `&self` works on a clone,
+/// and needs `Self: Clone` (a cheap handle, usually); one with `self: Rc<Self>` or `self` needs
+/// nothing.
+///
+/// ```
+/// use asynq::asynq;
+///
+/// #[derive(Clone)]
+/// struct Scale(u32);
+///
+/// #[asynq]
+/// impl Scale {
+///     async fn apply(&self, n: u32) -> u32 {
+///         self.0 * n
+///     }
+///
+///     async fn twice(&self, n: u32) -> u32 {
+///         let once = self.apply_asynq(n).await;
+///         self.apply_asynq(once).await
+///     }
+/// }
+///
+/// assert_eq!(Scale(3).twice(2), 18);
+/// ```
+///
+/// # What it refuses
+///
+/// A function that is not `async`; arguments and values that borrow (other than `'static`), since
+/// tasks own what they use; `-> impl Trait`, since the type of the task names it; `&mut self`;
+/// `const`, `unsafe` and `extern` functions; traits and their implementations: there, write a plain
+/// function that returns an `AsyncTask`.
+#[proc_macro_attribute]
+pub fn asynq(
+    arguments: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    expand(&arguments.into(), item.into()).into()
+}
+
+fn expand(arguments: &TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Vec::new();
+    if !arguments.is_empty() {
+        errors.push(Error::new(arguments.span(), "`#[asynq]` takes no arguments"));
+    }
+    // What cannot be understood is left to the compiler, with our complaint before it.
+    let mut output = match syn::parse2(item.clone()) {
+        Ok(Item::Fn(function)) => function::expand(&function, &mut errors),
+        Ok(Item::Impl(block)) if block.trait_.is_none() => methods::expand(block, &mut errors),
+        Ok(Item::Impl(block)) => {
+            errors.push(Error::new(
+                block.impl_token.span,
+                "`#[asynq]` does not work on the implementation of a trait: there, write a plain \
+                 function that returns an `AsyncTask`",
+            ));
+            item
+        }
+        Ok(_) => {
+            errors.push(Error::new(
+                Span::call_site(),
+                "`#[asynq]` goes on an `async fn`, or on an `impl` block with some",
+            ));
+            item
+        }
+        Err(error) => {
+            errors.push(error);
+            item
+        }
+    };
+    if let Some(error) = errors.into_iter().reduce(|mut all, error| {
+        all.combine(error);
+        all
+    }) {
+        output.extend(error.into_compile_error());
+    }
+    output
+}

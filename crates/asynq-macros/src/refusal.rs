@@ -1,0 +1,158 @@
+//! What an asynq function cannot be, and what to write instead.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{
+    Error, FnArg, GenericParam, Generics, Lifetime, ParenthesizedGenericArguments, ReceiverKind,
+    ReturnType, Safety, Signature, TraitBound, Type, TypeFnPtr, TypeImplTrait, TypeReference,
+};
+
+/// Complains about everything in `signature` that a task cannot have. Returns whether there was
+/// anything: then its body is left out, so that the compiler has nothing to add.
+pub(crate) fn check(signature: &Signature, errors: &mut Vec<Error>) -> bool {
+    let before = errors.len();
+    if signature.asyncness.is_none() {
+        errors.push(Error::new(
+            signature.fn_token.span,
+            format!("`#[asynq]` needs an async function: write `async fn {}`", signature.ident),
+        ));
+    }
+    for (unwanted, keyword) in [
+        (signature.constness.map(|token| token.span), "const"),
+        (signature.abi.as_ref().map(Spanned::span), "extern"),
+        (
+            match &signature.safety {
+                Safety::Default => None,
+                given => Some(given.span()),
+            },
+            "unsafe",
+        ),
+        (signature.variadic.as_ref().map(Spanned::span), "variadic"),
+    ] {
+        if let Some(span) = unwanted {
+            errors.push(Error::new(span, format!("an asynq function cannot be `{keyword}`")));
+        }
+    }
+    check_generics(&signature.generics, errors);
+    for input in &signature.inputs {
+        match input {
+            FnArg::Receiver(receiver) => check_receiver(&receiver.kind, errors),
+            FnArg::Typed(input) => Borrows { place: "takes", errors }.visit_type(&input.ty),
+        }
+    }
+    if let ReturnType::Type(_, output) = &signature.output {
+        Borrows { place: "returns", errors }.visit_type(output);
+        Opaque { errors }.visit_type(output);
+    }
+    errors.len() > before
+}
+
+/// What keeps the lints quiet about a function without its body.
+pub(crate) fn quiet(refused: bool) -> Option<TokenStream> {
+    refused.then(|| quote!(#[allow(warnings, reason = "there is an error already")]))
+}
+
+/// Complains about lifetime parameters.
+pub(crate) fn check_generics(generics: &Generics, errors: &mut Vec<Error>) {
+    for parameter in &generics.params {
+        if let GenericParam::Lifetime(lifetime) = parameter {
+            errors.push(Error::new(
+                lifetime.span(),
+                "an asynq function cannot borrow: a task owns what it uses, so there is no \
+                 lifetime to name",
+            ));
+        }
+    }
+}
+
+fn check_receiver(receiver: &ReceiverKind, errors: &mut Vec<Error>) {
+    match receiver {
+        ReceiverKind::Reference(and, _, Some(_)) => errors.push(Error::new(
+            and.span(),
+            "an asynq method cannot take `&mut self`, since its task outlives the borrow: take \
+             `&self` of a type that is `Clone`, or `self: Rc<Self>`, with what changes in a `Cell` \
+             or `RefCell`",
+        )),
+        ReceiverKind::Typed(_, ty) => {
+            Borrows { place: "takes `self` as", errors }.visit_type(ty);
+        }
+        _ => {}
+    }
+}
+
+/// Finds what is borrowed for less than `'static`.
+struct Borrows<'e> {
+    place: &'static str,
+    errors: &'e mut Vec<Error>,
+}
+
+impl Visit<'_> for Borrows<'_> {
+    fn visit_type_reference(&mut self, reference: &TypeReference) {
+        if reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static") {
+            return self.visit_type(&reference.elem);
+        }
+        let instead = match &*reference.elem {
+            Type::Path(path) if path.path.is_ident("str") => "`String` or `Rc<str>`",
+            Type::Slice(_) => "`Vec<..>` or `Rc<[..]>`",
+            _ => "the value, a clone, or an `Rc`",
+        };
+        self.errors.push(Error::new(
+            reference.and_token.span(),
+            format!(
+                "an asynq function owns what it {}, since its task outlives the borrow: write \
+                 {instead} instead of a reference",
+                self.place
+            ),
+        ));
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &Lifetime) {
+        if lifetime.ident != "static" {
+            self.errors.push(Error::new(
+                lifetime.span(),
+                format!(
+                    "an asynq function owns what it {}: a type that borrows will not do",
+                    self.place
+                ),
+            ));
+        }
+    }
+
+    // The lifetimes in the signature of a callback are those of its calls.
+    fn visit_type_fn_ptr(&mut self, _: &TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments(&mut self, _: &ParenthesizedGenericArguments) {}
+
+    fn visit_trait_bound(&mut self, bound: &TraitBound) {
+        if bound.lifetimes.is_none() {
+            visit::visit_trait_bound(self, bound);
+        }
+    }
+}
+
+/// Whether a type has a part without a name.
+pub(crate) fn is_opaque(ty: &Type) -> bool {
+    let mut errors = Vec::new();
+    Opaque { errors: &mut errors }.visit_type(ty);
+    !errors.is_empty()
+}
+
+/// Finds types that have no name.
+struct Opaque<'e> {
+    errors: &'e mut Vec<Error>,
+}
+
+impl Visit<'_> for Opaque<'_> {
+    fn visit_type_impl_trait(&mut self, opaque: &TypeImplTrait) {
+        self.errors.push(Error::new(
+            opaque.impl_token.span,
+            "an asynq function names the type it returns, since its task does: write the type, or \
+             `Box<dyn Trait>`",
+        ));
+    }
+
+    // These are opaque to nobody but the callback.
+    fn visit_type_fn_ptr(&mut self, _: &TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments(&mut self, _: &ParenthesizedGenericArguments) {}
+}

@@ -1,0 +1,14 @@
+use asynq::asynq;
+
+struct Client;
+
+#[asynq]
+impl Client {
+    fn new() -> Self {
+        Self
+    }
+}
+
+fn main() {
+    Client::new();
+}

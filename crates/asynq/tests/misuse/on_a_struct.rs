@@ -1,0 +1,6 @@
+use asynq::asynq;
+
+#[asynq]
+struct Name;
+
+fn main() {}
