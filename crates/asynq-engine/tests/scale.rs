@@ -2,6 +2,7 @@
 //!
 //! Each test runs on a thread whose stack is too small for a recursion of a few thousand levels.
 
+use std::cmp::Ordering;
 use std::thread;
 
 use asynq_engine::{Engine, Host, Ranking, Step, TaskId, Until};
@@ -65,14 +66,16 @@ fn chain(
     let mut started = 0;
     move |engine, task| {
         started += 1;
-        if started < length {
-            let next = engine.add_task(());
-            engine.depend(next);
-            engine.block(Until::All);
-        } else if started == length {
-            end(engine, task);
-        } else {
-            engine.complete(task);
+        match started.cmp(&length) {
+            Ordering::Less => {
+                let next = engine.add_task(());
+                engine.depend(next);
+                engine.block(Until::All);
+            }
+            Ordering::Equal => end(engine, task),
+            Ordering::Greater => {
+                engine.complete(task);
+            }
         }
     }
 }
