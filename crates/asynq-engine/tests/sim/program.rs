@@ -54,6 +54,8 @@ pub enum Op {
     Set(PromiseRef, Outcome),
     /// Ends a task from outside with the error `cancelled`, unless it has ended.
     Cancel(TaskRef),
+    /// Flushes the open batch of a source out of turn, if there is one.
+    Flush(SourceRef),
     /// Raises an error.
     Fail(String),
     /// Ends the task with the error `interrupted` and has the innermost call given up, as an

@@ -154,6 +154,10 @@ impl Driver {
                 }
                 Flow::Next
             }
+            Op::Flush(source) => {
+                self.flush_out_of_turn(source);
+                Flow::Next
+            }
             Op::Fail(error) => Flow::Raise(error),
             Op::GiveUp => {
                 self.engine.abandon();

@@ -72,6 +72,15 @@ impl Driver {
         self.engine.rank(id, (answer, keys.len()));
     }
 
+    pub(super) fn flush_out_of_turn(&mut self, source: SourceRef) {
+        if let Some(batch) = self.sources[source.0].current {
+            let id = self.batches[batch].id;
+            if self.engine.begin_flush(id) {
+                self.flush(id);
+            }
+        }
+    }
+
     pub(super) fn flush(&mut self, id: BatchId) {
         let index = self.batch(id);
         let batch = &self.batches[index];
