@@ -133,10 +133,11 @@ impl<P: Priority> Agenda<P> {
         H: Host<Priority = P>,
     {
         for id in core::mem::take(&mut self.asked) {
-            let ranked =
-                |batch: &Batch<H>| matches!(batch.state, BatchState::Open(Place::Ranked(_)));
-            if batches.get(id).is_some_and(ranked) {
-                self.remove(batches, id);
+            let Some(batch) = batches.get(id) else { continue };
+            if let BatchState::Open(Place::Ranked(priority)) = &batch.state
+                // Not if it has moved to the agenda of an inner frame since.
+                && self.ranked.remove(&(priority.clone(), Reverse(batch.opened))).is_some()
+            {
                 self.insert(batches, id);
             }
         }

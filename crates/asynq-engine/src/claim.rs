@@ -1,4 +1,4 @@
-//! Claims: what the innermost frame needs is its to drive; see [`crate::frame`].
+//! Claims: what a frame needs is its to drive; see [`crate::frame`].
 
 use alloc::vec::Vec;
 
@@ -28,9 +28,8 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Makes the innermost frame drive `wanted` and all that it waits for; see [`crate::frame`].
-    pub(crate) fn claim(&mut self, wanted: Dependency) {
-        let serial = self.frame_mut().serial;
+    /// Makes the frame `serial` drive `wanted` and all that it waits for; see [`crate::frame`].
+    pub(crate) fn claim(&mut self, wanted: Dependency, serial: Serial) {
         let mut rest = Vec::new();
         let mut next = Some(wanted);
         while let Some(on) = next {
@@ -67,14 +66,15 @@ impl<H: Host> Engine<H> {
                     self.add_outside(serial, 1);
                 }
             }
-            State::Blocked(_) | State::Running(_) | State::Promise => {}
+            State::Blocked(_) | State::Running { .. } | State::Promise => {}
         }
     }
 
     /// One more thing (or fewer) that can set the owner of `needed_by` going from outside.
     pub(crate) fn add_outside(&mut self, needed_by: Serial, difference: isize) {
         if let Some(frame) = self.frames.owner_mut(needed_by) {
-            frame.outside = frame.outside.strict_add_signed(difference);
+            let outside = frame.outside.checked_add_signed(difference);
+            frame.outside = outside.expect("what is taken away was added before");
         }
     }
 
@@ -92,8 +92,9 @@ impl<H: Host> Engine<H> {
                 if let Some(owner) = self.frames.owner_mut(before) {
                     owner.agenda.remove(&mut self.batches, id);
                 }
-                let frame = self.frames.top_mut().expect("claims are for the innermost frame");
-                frame.agenda.insert(&mut self.batches, id);
+                if let Some(owner) = self.frames.owner_mut(serial) {
+                    owner.agenda.insert(&mut self.batches, id);
+                }
             }
             BatchState::Flushing => {}
             BatchState::InFlight(Some(carrier)) => rest.push(carrier.into()),

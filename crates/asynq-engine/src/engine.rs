@@ -8,7 +8,7 @@ use slotmap::SlotMap;
 use crate::agenda::Choice;
 use crate::batch::{Batch, BatchId, BatchState};
 use crate::context::{ContextId, Contexts};
-use crate::dependency::Dependencies;
+use crate::dependency::{Dependencies, Dependency};
 use crate::event::Event;
 use crate::frame::{Frame, Frames};
 use crate::host::Host;
@@ -61,7 +61,7 @@ impl<H: Host> Engine<H> {
         self.settle();
         self.adopt(task);
         self.frames.push(task, self.contexts.height());
-        self.claim(task.into());
+        self.need(task);
         let depth = self.frames.depth();
         self.record(|| Event::Entered { root: task, depth });
     }
@@ -74,7 +74,20 @@ impl<H: Host> Engine<H> {
     ///
     /// If there is no call.
     pub fn abandon(&mut self) {
-        self.frame_mut().abandoned = true;
+        let frame = self.frame_mut();
+        frame.abandoned = true;
+        frame.running = None;
+    }
+
+    /// Makes the innermost call drive `on` as well, for a task in it that waits for `on` in a way
+    /// the engine was not told of.
+    ///
+    /// # Panics
+    ///
+    /// If there is no call.
+    pub fn need(&mut self, on: impl Into<Dependency>) {
+        let serial = self.frame_mut().serial;
+        self.claim(on.into(), serial);
     }
 
     /// Ends the innermost call, after [`Step::Done`].
@@ -133,10 +146,10 @@ impl<H: Host> Engine<H> {
             }
             Choice::Nothing => {
                 let deadlock = self.find_deadlock(root);
+                self.record(|| Event::Deadlocked(deadlock.victims.clone()));
                 for &victim in &deadlock.victims {
                     self.interrupt(victim);
                 }
-                self.record(|| Event::Deadlocked(deadlock.victims.clone()));
                 Step::Deadlock(deadlock)
             }
         }
@@ -150,7 +163,7 @@ impl<H: Host> Engine<H> {
         frame.ready.unlink(&mut self.tasks, link);
         frame.agenda.forget_answers(&mut self.batches);
         frame.running = Some(task);
-        self.tasks[task].state = State::Running(Dependencies::None);
+        self.tasks[task].state = State::Running { asked: Dependencies::None, woken: false };
         self.record(|| if started { Event::Continued(task) } else { Event::Started(task) });
         Step::Run(task)
     }

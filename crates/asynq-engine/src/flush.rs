@@ -104,7 +104,9 @@ impl<H: Host> Engine<H> {
         batch.state = BatchState::InFlight(carrier);
         let needed_by = batch.needed_by;
         match carrier {
-            Some(task) if self.frames.top().is_some() => self.claim(task.into()),
+            // Whoever drives the batch drives it; if nobody does yet, it starts when an item is
+            // awaited.
+            Some(task) if needed_by > Serial::NONE => self.claim(task.into(), needed_by),
             Some(_) => {}
             None => self.add_outside(needed_by, 1),
         }

@@ -4,7 +4,10 @@ use core::fmt;
 
 /// The payload types of a front end.
 ///
-/// The engine stores these values and hands them back; it never looks inside.
+/// The engine stores these values and hands them back; it never looks inside. A context may be
+/// dropped inside any call of the engine, when the last task that could return to it has ended: a
+/// front end whose contexts run code of its users when they are dropped gives the engine a weak
+/// reference. Tasks and batches are handed back.
 pub trait Host {
     /// What the front end needs in order to run a task: a future, a generator.
     type Task;

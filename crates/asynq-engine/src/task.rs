@@ -46,8 +46,13 @@ pub(crate) enum State {
     New,
     /// In the ready list of its frame.
     Ready(Link),
-    /// Running, or suspended in a synchronous call of its own; with what it asked for so far.
-    Running(Dependencies),
+    /// Running, or suspended in a synchronous call of its own.
+    Running {
+        /// What it asked for so far.
+        asked: Dependencies,
+        /// Whether it was woken meanwhile, and so must not wait for that any more.
+        woken: bool,
+    },
     Blocked(Wait),
     /// What it waited for is there; [`Engine::next`](crate::Engine::next) will put it into the
     /// ready list together with the others that were woken.

@@ -49,8 +49,9 @@ impl<H: Host> Engine<H> {
             self.adopt(task);
         }
         let running = self.running().expect("`depend` is called by a task that runs");
-        if let Some(Task { state: State::Running(list), .. }) = self.tasks.get_mut(running) {
-            list.push(on);
+        if let Some(Task { state: State::Running { asked, .. }, .. }) = self.tasks.get_mut(running)
+        {
+            asked.push(on);
         }
         true
     }
@@ -72,7 +73,9 @@ impl<H: Host> Engine<H> {
             return;
         };
         let wait = Wait { on: Dependencies::None, pending: usize::MAX, since, until };
-        let State::Running(on) = mem::replace(&mut node.state, State::Blocked(wait)) else {
+        let State::Running { asked: on, woken } =
+            mem::replace(&mut node.state, State::Blocked(wait))
+        else {
             unreachable!("it is the task that runs")
         };
         node.needed_by = serial;
@@ -83,7 +86,7 @@ impl<H: Host> Engine<H> {
             asked += 1;
             if self.add_waiter(on, Waiter { task, since }) {
                 pending += 1;
-                self.claim(on);
+                self.claim(on, serial);
             }
         }
         self.record(|| Event::Blocked { task, on: on.iter().collect() });
@@ -91,6 +94,11 @@ impl<H: Host> Engine<H> {
             // Something was computed between `depend` and here.
             self.record(|| Event::Woken(task));
             self.frames.ready_mut(serial).push_front(&mut self.tasks, task);
+            return;
+        }
+        if woken {
+            self.record(|| Event::Woken(task));
+            self.frames.ready_mut(serial).push_back(&mut self.tasks, task);
             return;
         }
         if until == Until::AnyOrWake {
@@ -144,14 +152,14 @@ impl<H: Host> Engine<H> {
 
 /// # 6. From outside
 impl<H: Host> Engine<H> {
-    /// Something outside the engine happened that `task` may have waited for. It runs after what
-    /// is ready already. Does nothing unless the task waits for a wake-up
-    /// ([`Until::AnyOrWake`]).
+    /// Something outside the engine happened that `task` may have waited for. If it waits for a
+    /// wake-up ([`Until::AnyOrWake`]), it runs after what is ready already; if it is running, it
+    /// will run again instead of waiting, whatever it asks for. Otherwise this does nothing.
     pub fn wake(&mut self, task: TaskId) {
-        if let Some(Task { state: State::Blocked(wait), .. }) = self.tasks.get(task)
-            && wait.until == Until::AnyOrWake
-        {
-            self.interrupt(task);
+        match self.tasks.get_mut(task).map(|task| &mut task.state) {
+            Some(State::Blocked(wait)) if wait.until == Until::AnyOrWake => self.interrupt(task),
+            Some(State::Running { woken, .. }) => *woken = true,
+            _ => {}
         }
     }
 

@@ -1,5 +1,4 @@
 //! Synchronous calls: a call drives what the called task needs and nothing else, at any depth.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

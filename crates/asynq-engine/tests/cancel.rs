@@ -1,5 +1,4 @@
 //! Cancelling: a task is ended from outside, whatever it is doing.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

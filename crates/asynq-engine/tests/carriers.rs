@@ -1,5 +1,4 @@
 //! Carriers: tasks that bring the values of a flush; and flushes that call.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

@@ -1,6 +1,5 @@
 //! Failing contexts: a failing pause or resume fails the task that owns the context, and nothing
 //! else.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

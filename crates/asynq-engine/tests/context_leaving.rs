@@ -1,5 +1,4 @@
 //! Leaving contexts: in any order, by whomever, or not at all.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

@@ -2,7 +2,6 @@
 //!
 //! That each pause is paired with one resume, and that no context is active in a flush but those
 //! of a caller, the simulated driver asserts in every run.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

@@ -1,5 +1,4 @@
 //! Deadlock: what can never run is reported, with what it waits for, and fails.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

@@ -1,5 +1,4 @@
 //! Deadlock in a nested call: what only the caller could complete fails the call, not the tasks.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

@@ -1,5 +1,4 @@
 //! Events: the engine reports every step while somebody listens.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 
@@ -128,8 +127,8 @@ fn a_promise_that_nobody_sets() {
         started root
         created promise
         blocked root on [promise]
-        woken root
         deadlocked [root]
+        woken root
         continued root
         finished root
         exited, depth 0

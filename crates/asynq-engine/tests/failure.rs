@@ -1,5 +1,4 @@
 //! Failure: errors reach those who wait, and leave the scheduler usable.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

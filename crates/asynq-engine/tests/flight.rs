@@ -1,5 +1,4 @@
 //! Flushes in flight: batches whose values come later, when the driver is told to wait.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

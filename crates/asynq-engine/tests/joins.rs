@@ -1,5 +1,4 @@
 //! Joins: a task goes on when all that it awaits is computed, or the first of it.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

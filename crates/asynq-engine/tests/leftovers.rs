@@ -1,5 +1,4 @@
 //! Leftovers: what a call has begun and not ended goes on in the call around it, or rests.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

@@ -1,6 +1,5 @@
 //! Order: what is awaited together starts in the order given, depth first; what was woken goes on
 //! in the order in which it began to wait.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

@@ -1,8 +1,8 @@
 //! Flushes out of turn: a task may have a batch flushed at once.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 
+use asynq_engine::{Engine, Host, Ranking, Step, Until};
 use expect_test::expect;
 use sim::{Flush, Op, Program, all, one};
 
@@ -120,4 +120,91 @@ fn a_flush_of_an_outer_call_can_be_sent_inside_one_and_land_after_it() {
         root returns 1
     "#]]
     .assert_eq(&p.log(root));
+}
+
+#[test]
+fn the_carrier_of_a_flush_sent_inside_a_call_for_an_outer_one_runs_after_it() {
+    let mut p = Program::new();
+    let [shards, db] = ["shards", "db"].map(|name| p.source(name));
+    let load = p.task("load", [one(shards.item(9))]);
+    p.flush(db, Flush::Carried(load));
+    let waiting = p.task("waiting", [one(db.item(1))]);
+    let leaf = p.task("leaf", []);
+    let called = p.task("called", [Op::Flush(db), one(leaf), one(shards.item(2))]);
+    let calling = p.task("calling", [Op::Call(called)]);
+    let root = p.task("root", [all([waiting, calling])]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [waiting, calling]
+        waiting starts
+        waiting awaits [db#1(1)]
+        calling starts
+        call called
+          called starts
+          flush db#1(1)
+          called awaits [leaf]
+          leaf starts
+          leaf returns 0
+          called gets [0]
+          called awaits [shards#1(2)]
+          flush shards#1(2)
+          called gets [2]
+          called returns 2
+        calling returns 2
+        load[db#1] starts
+        load[db#1] awaits [shards#2(9)]
+        flush shards#2(9)
+        load[db#1] gets [9]
+        load[db#1] returns 9
+        db#1 lands
+        waiting gets [1]
+        waiting returns 1
+        root gets [1, 2]
+        root returns 3
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+/// Ranking runs code of the user's, which may call synchronously and flush.
+#[test]
+fn a_flush_out_of_turn_leaves_the_ranks_that_an_inner_call_has_given() {
+    struct Units;
+
+    impl Host for Units {
+        type Task = ();
+        type Batch = ();
+        type Context = ();
+        type Priority = (i64, usize);
+    }
+
+    let mut engine = Engine::<Units>::new();
+    let [shared, other] = [(); 2].map(|()| engine.add_batch((), Ranking::Ask));
+    let [root, called] = [(); 2].map(|()| engine.add_task(()));
+    let items = [shared, other].map(|batch| engine.add_item(batch).unwrap());
+    engine.enter(root);
+    assert_eq!(engine.next(), Step::Run(root));
+    items.map(|item| engine.depend(item));
+    engine.block(Until::All);
+    for _ in 0..2 {
+        let Step::Rank(batch) = engine.next() else { panic!("both are ranked first") };
+        engine.rank(batch, (0, 1));
+    }
+
+    engine.enter(called);
+    assert_eq!(engine.next(), Step::Run(called));
+    engine.depend(items[0]);
+    engine.block(Until::All);
+    assert_eq!(engine.next(), Step::Rank(shared));
+    engine.rank(shared, (0, 1));
+    assert!(engine.begin_flush(other));
+    engine.close(other);
+    assert_eq!(engine.next(), Step::Flush(shared));
+    engine.close(shared);
+    assert_eq!(engine.next(), Step::Run(called));
+    engine.complete(called);
+    assert_eq!(engine.next(), Step::Done);
+    engine.exit();
+
+    assert_eq!(engine.next(), Step::Run(root));
 }

@@ -1,5 +1,4 @@
 //! Rounds: everything runnable runs first; then the batch of highest priority is flushed.
-#![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 mod sim;
 

@@ -4,8 +4,9 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
+use std::thread;
 
 use asynq_engine::ContextId;
 use pin_project_lite::pin_project;
@@ -68,6 +69,10 @@ pub fn with_context<F: IntoFuture>(
 
 /// Calls a plain function in `context`.
 ///
+/// # Panics
+///
+/// If `f` does, or the context when it is resumed or paused.
+///
 /// ```
 /// use asynq::{ScopedValue, call_with_context};
 ///
@@ -75,21 +80,18 @@ pub fn with_context<F: IntoFuture>(
 /// assert_eq!(call_with_context(depth.override_with(1), || depth.get()), 1);
 /// assert_eq!(depth.get(), 0);
 /// ```
+#[allow(clippy::needless_pass_by_value, reason = "as `with_context` takes it")]
 pub fn call_with_context<R>(context: impl AsyncContext, f: impl FnOnce() -> R) -> R {
-    /// Pauses the context also when `f` panics.
-    struct Pause<C: AsyncContext>(C);
-
-    impl<C: AsyncContext> Drop for Pause<C> {
-        fn drop(&mut self) {
-            self.0.pause();
-        }
-    }
-
     // The scheduler need not know: nothing that `f` calls returns to it before `f` does, and what
     // was active when a synchronous call was made stays so.
     context.resume();
-    let _pause = Pause(context);
-    f()
+    let result = catch_unwind(AssertUnwindSafe(f));
+    let paused = catch_unwind(AssertUnwindSafe(|| context.pause()));
+    // The first of two panics is the one to know of.
+    match (result, paused) {
+        (Ok(value), Ok(())) => value,
+        (Err(payload), _) | (_, Err(payload)) => resume_unwind(payload),
+    }
 }
 
 pin_project! {
@@ -117,17 +119,19 @@ enum Phase {
 }
 
 impl Entered {
-    /// Makes the context that of the running task, unless it is, or one inside it.
-    fn enter(&mut self) -> (ContextId, Option<ContextId>) {
+    /// Makes the context that of the running task, unless it is, or one inside it. Returns it, and
+    /// the one around it; `None` if no task runs.
+    fn enter(&mut self) -> Option<(ContextId, Option<ContextId>)> {
         match self.state {
             Phase::Before => {
-                let outer = scheduler::with(|scheduler| scheduler.engine().scope());
-                let payload = Rc::clone(&self.context);
-                let id = scheduler::with(|scheduler| scheduler.engine().enter_context(payload));
-                let id = id.expect(
-                    "`with_context` was polled outside of any task: use `call_with_context`, or \
-                     await it in a task",
-                );
+                let payload = Rc::downgrade(&self.context);
+                let (outer, id) = scheduler::with(|scheduler| {
+                    // Another branch of the task may have been left inside a context of its own.
+                    scheduler.switch();
+                    let mut engine = scheduler.engine();
+                    (engine.scope(), engine.enter_context(payload))
+                });
+                let id = id?;
                 // Left again if that panics, since it was never active.
                 let resumed = catch_unwind(AssertUnwindSafe(|| self.context.resume()));
                 if let Err(payload) = resumed {
@@ -135,7 +139,7 @@ impl Entered {
                     resume_unwind(payload);
                 }
                 self.state = Phase::In(id, outer);
-                (id, outer)
+                Some((id, outer))
             }
             Phase::In(id, outer) => {
                 scheduler::with(|scheduler| {
@@ -145,7 +149,7 @@ impl Entered {
                         scheduler.switch();
                     }
                 });
-                (id, outer)
+                Some((id, outer))
             }
             Phase::After => panic!("`with_context` was polled after its end"),
         }
@@ -163,7 +167,13 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.leave();
+        let left = catch_unwind(AssertUnwindSafe(|| self.leave()));
+        // A second panic would abort the process; the first one fails the task already.
+        if let Err(payload) = left
+            && !thread::panicking()
+        {
+            resume_unwind(payload);
+        }
     }
 }
 
@@ -172,8 +182,14 @@ impl<F: Future> Future for WithContext<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        assert!(
+            scheduler::with(Scheduler::is_polling),
+            "`with_context` was polled outside of any task: use `call_with_context`, or await it \
+             in a task"
+        );
         let awaits = scheduler::with(Scheduler::awaits);
-        let (id, outer) = this.entered.enter();
+        // None: the task was cancelled by what it ran, and this poll is its last.
+        let Some((id, outer)) = this.entered.enter() else { return Poll::Pending };
         let polled = this.future.poll(cx);
         if polled.is_ready() {
             this.entered.leave();
@@ -211,8 +227,11 @@ impl<F> fmt::Debug for WithContext<F> {
 #[must_use = "it ends when it is dropped"]
 pub struct NonAsyncContext {
     id: Option<ContextId>,
+    /// The scheduler has only a weak reference.
+    _context: Rc<Forbidden>,
 }
 
+#[derive(Debug)]
 struct Forbidden(&'static str);
 
 impl AsyncContext for Forbidden {
@@ -228,7 +247,14 @@ impl NonAsyncContext {
     /// nothing.
     pub fn enter(what: &'static str) -> Self {
         let context = Rc::new(Forbidden(what));
-        Self { id: scheduler::with(|scheduler| scheduler.engine().enter_context(context)) }
+        let payload = Rc::downgrade(&context) as Weak<dyn AsyncContext>;
+        let id = scheduler::with(|scheduler| {
+            if scheduler.engine().running().is_some() {
+                scheduler.switch();
+            }
+            scheduler.engine().enter_context(payload)
+        });
+        Self { id, _context: context }
     }
 }
 

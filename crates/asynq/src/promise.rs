@@ -124,6 +124,7 @@ impl<T: 'static> sealed::Request for PromiseFuture<T> {
             });
             scheduler.depend(id.into());
         });
+        // Nobody has to drive it, so a foreign combinator needs no more than the wake-up.
         if let Some(waker) = waker {
             self.cell.listeners.wake(waker);
         }

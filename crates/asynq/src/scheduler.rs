@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::thread;
 
 use asynq_engine::{
     BatchId, ContextId, Deadlock, Dependency, Engine, Host, Ranking, Step, TaskId, Until,
@@ -26,7 +27,7 @@ pub(crate) struct Payloads;
 impl Host for Payloads {
     type Task = Rc<dyn Runnable>;
     type Batch = Weak<dyn Flushable>;
-    type Context = Rc<dyn AsyncContext>;
+    type Context = Weak<dyn AsyncContext>;
     type Priority = (i64, usize);
 }
 
@@ -38,6 +39,8 @@ pub(crate) struct Scheduler {
     spare: Cell<Option<TaskWaker>>,
     /// The wakers of tasks that somebody outside keeps a clone of.
     kept: RefCell<HashMap<TaskId, TaskWaker>>,
+    /// What combinators with wakers of their own have asked for.
+    foreign: RefCell<Vec<Dependency>>,
 }
 
 /// What the task that is being polled has asked for so far.
@@ -74,7 +77,14 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Scheduler) -> R) -> Option<R> {
 
 /// The running task asks for `future`, in one await. Returns whether it has to wait.
 pub(crate) fn request(future: &mut impl Request, cx: &Context<'_>) -> bool {
-    let waker = with(|scheduler| scheduler.foreign_waker(cx));
+    let waker = with(|scheduler| {
+        assert!(
+            scheduler.is_polling(),
+            "a future of asynq was polled by another executor: call `.value()`, or await it in a \
+             task (`AsyncTask::new(async move {{ .. }}).value()`)"
+        );
+        scheduler.foreign_waker(cx)
+    });
     let pending = future.request(waker.as_ref());
     if pending {
         with(Scheduler::count_await);
@@ -90,6 +100,7 @@ impl Scheduler {
             wakes: WakeQueue::new(),
             spare: Cell::default(),
             kept: RefCell::default(),
+            foreign: RefCell::default(),
         }
     }
 
@@ -120,67 +131,91 @@ impl Scheduler {
     ///
     /// If that cannot be done from here.
     pub(crate) fn call(&self, root: TaskId) -> Result<(), TaskError> {
+        let caller = self.running();
+        if caller.is_some() {
+            // A branch of the caller may have been left inside a context of its own.
+            self.switch();
+        }
         self.engine().enter(root);
-        let outer = self.polling.take();
-        let mut result = Ok(());
+        let _call = Call { scheduler: self, outer: self.polling.take() };
+        let mut waited = false;
         loop {
-            for task in self.wakes.drain() {
-                self.engine().wake(task);
-            }
+            self.deliver_wakes();
             let step = self.engine().next();
+            let waits = step == Step::Wait;
             match step {
                 Step::Run(task) => self.run(task),
                 Step::Pause(context) => self.switch_context(context, |c| c.pause()),
                 Step::Resume(context) => self.switch_context(context, |c| c.resume()),
                 Step::Rank(batch) => self.rank(batch),
                 Step::Flush(batch) => self.flush(batch),
+                // Whoever waits here may wait for something that was asked for elsewhere.
+                Step::Wait if !waited => self.need_foreign(),
                 Step::Wait => self.wakes.park(),
                 Step::Deadlock(report) => {
-                    if let Err(error) = self.break_deadlock(&report) {
-                        result = Err(error);
+                    let error = self.deadlock(root, &report, caller.as_deref());
+                    if report.victims.is_empty() {
                         self.engine().abandon();
+                        self.pause_all();
+                        return Err(error);
                     }
                 }
-                Step::Done => break,
+                Step::Done => return Ok(()),
             }
+            waited = waits;
         }
-        self.polling.set(outer);
-        self.engine().exit();
-        result
+    }
+
+    fn deliver_wakes(&self) {
+        for task in self.wakes.drain() {
+            self.engine().wake(task);
+        }
+    }
+
+    /// Pauses what a call that was abandoned has active.
+    fn pause_all(&self) {
+        loop {
+            let step = self.engine().next();
+            let Step::Pause(context) = step else { break };
+            self.switch_context(context, |c| c.pause());
+        }
     }
 
     fn run(&self, id: TaskId) {
         let task = self.engine().task(id).cloned().expect("the engine runs only what it has");
-        let waker = self.take_kept(id);
-        let waker =
-            waker.or_else(|| self.spare.take()).unwrap_or_else(|| TaskWaker::new(&self.wakes));
+        let waker = self.take_kept(id).or_else(|| self.spare.take());
+        let waker = waker.unwrap_or_else(|| TaskWaker::new(&self.wakes));
         waker.lend(id);
         self.polling.set(Polling { waker: Some(waker.waker().data()), ..Polling::default() });
         let pending = task.step(&mut Context::from_waker(waker.waker())).is_pending();
         let polling = self.polling.take();
+        let kept = waker.is_kept();
+        if pending {
+            // The task may have been woken before it begins to wait.
+            self.deliver_wakes();
+            let mut engine = self.engine();
+            let until = match polling.awaits {
+                _ if kept => Until::AnyOrWake,
+                0 | 1 => Until::All,
+                _ => Until::Any,
+            };
+            if let Some((context, awaits)) = polling.inside
+                && awaits == polling.awaits
+                && !kept
+            {
+                // The task waits inside this context and nowhere else, so it goes on there.
+                engine.set_scope(Some(context));
+            }
+            engine.block(until);
+        }
+        match (pending, kept) {
+            (_, false) => self.spare.set(Some(waker)),
+            (true, true) => drop(self.kept.borrow_mut().insert(id, waker)),
+            (false, true) => {}
+        }
         if !pending {
             self.finish(id);
             task.announce();
-            return;
-        }
-        let until = match polling.awaits {
-            _ if waker.is_kept() => Until::AnyOrWake,
-            0 | 1 => Until::All,
-            _ => Until::Any,
-        };
-        let mut engine = self.engine();
-        if let Some((context, awaits)) = polling.inside
-            && awaits == polling.awaits
-            && until != Until::AnyOrWake
-        {
-            // The task waits inside this context and nowhere else, so it goes on there.
-            engine.set_scope(Some(context));
-        }
-        engine.block(until);
-        if waker.is_kept() {
-            self.kept.borrow_mut().insert(id, waker);
-        } else {
-            self.spare.set(Some(waker));
         }
     }
 
@@ -198,21 +233,40 @@ impl Scheduler {
         drop(payload);
     }
 
-    /// Makes the tasks fail that the engine has chosen; an error if it has found none.
-    fn break_deadlock(&self, report: &Deadlock) -> Result<(), TaskError> {
-        let message = deadlock::describe(&self.engine.borrow(), report);
-        if report.victims.is_empty() {
-            let stack = self.stack().unwrap_or_default();
-            return Err(TaskError::new(TaskErrorKind::Deadlock, message, stack));
-        }
+    /// Makes the tasks fail that the engine has chosen. Returns what the call fails with if there
+    /// are none.
+    fn deadlock(
+        &self,
+        root: TaskId,
+        report: &Deadlock,
+        caller: Option<&dyn Runnable>,
+    ) -> TaskError {
+        let message = deadlock::describe(self, root, report);
+        let error = |stack| TaskError::new(TaskErrorKind::Deadlock, message.clone(), stack);
         for &victim in &report.victims {
             let task = self.engine().task(victim).cloned();
             if let Some(task) = task {
-                let stack = task.stack();
-                task.fail(TaskError::new(TaskErrorKind::Deadlock, message.clone(), stack));
+                task.fail(error(task.stack()));
             }
         }
-        Ok(())
+        error(caller.map(Runnable::stack).unwrap_or_default())
+    }
+}
+
+/// Ends a call, however it ends: the frame of one that unwinds must not stay behind.
+struct Call<'s> {
+    scheduler: &'s Scheduler,
+    outer: Polling,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.scheduler.engine().abandon();
+            self.scheduler.pause_all();
+        }
+        self.scheduler.polling.set(self.outer);
+        self.scheduler.engine().exit();
     }
 }
 
@@ -261,9 +315,8 @@ impl Scheduler {
 /// Contexts.
 impl Scheduler {
     fn switch_context(&self, id: ContextId, switch: impl FnOnce(&dyn AsyncContext)) {
-        let Some(context) = self.engine().context(id).cloned() else {
-            return;
-        };
+        // None: its task has dropped it, and left it by that.
+        let Some(context) = self.engine().context(id).and_then(Weak::upgrade) else { return };
         let Err(payload) = catch_unwind(AssertUnwindSafe(|| switch(&*context))) else {
             return;
         };
@@ -307,15 +360,18 @@ impl Scheduler {
 
 /// Awaiting.
 impl Scheduler {
-    /// The running task asks for `on`; whether it has to wait.
-    pub(crate) fn depend(&self, on: Dependency) -> bool {
+    /// The running task asks for `on`, in an await that `cx` belongs to.
+    pub(crate) fn depend(&self, on: Dependency) {
         let mut engine = self.engine();
-        assert!(
-            engine.running().is_some(),
-            "a future of asynq was polled by another executor: call `.value()`, or await it in a \
-             task (`AsyncTask::new(async move {{ .. }}).value()`)"
-        );
-        engine.depend(on)
+        // Nothing runs if the task was cancelled by what it ran: then this poll is its last.
+        if engine.running().is_some() {
+            engine.depend(on);
+        }
+    }
+
+    /// Whether the future that asks is polled by a task of ours.
+    pub(crate) fn is_polling(&self) -> bool {
+        self.polling.get().waker.is_some()
     }
 
     /// One more await of the running task is pending.
@@ -328,5 +384,26 @@ impl Scheduler {
     fn foreign_waker(&self, cx: &Context<'_>) -> Option<Waker> {
         let own = self.polling.get().waker == Some(cx.waker().data());
         (!own).then(|| cx.waker().clone())
+    }
+
+    /// A combinator with wakers of its own has asked for `on`. It may go on to be polled by
+    /// another task, which will not ask again.
+    pub(crate) fn asked_by_foreign(&self, on: Dependency) {
+        let mut foreign = self.foreign.borrow_mut();
+        if foreign.len() == foreign.capacity() {
+            let engine = self.engine();
+            foreign.retain(|&on| !engine.is_computed(on));
+        }
+        foreign.push(on);
+    }
+
+    /// Before the thread sleeps, makes this call drive whatever foreign combinators wait for.
+    fn need_foreign(&self) {
+        let mut foreign = self.foreign.borrow_mut();
+        let mut engine = self.engine();
+        foreign.retain(|&on| !engine.is_computed(on));
+        for &on in &*foreign {
+            engine.need(on);
+        }
     }
 }

@@ -189,10 +189,13 @@ impl<T: 'static> sealed::Request for AsyncTask<T> {
             return false;
         }
         let id = self.cell.register();
-        scheduler::with(|scheduler| scheduler.depend(id.into()));
-        if let Some(waker) = waker {
-            self.cell.listeners.wake(waker);
-        }
+        scheduler::with(|scheduler| {
+            scheduler.depend(id.into());
+            if let Some(waker) = waker {
+                self.cell.listeners.wake(waker);
+                scheduler.asked_by_foreign(id.into());
+            }
+        });
         true
     }
 }
@@ -262,12 +265,12 @@ impl<T: 'static> TaskCell<T> {
 
     /// What the task has ended with, for one of its handles.
     fn take(&self) -> Result<T, TaskError> {
-        let mut state = self.state.borrow_mut();
-        if let (State::Computed(value), Some(clone), 2..) =
-            (&*state, self.clone_value.get(), self.handles.get())
+        if let (Some(clone), 2..) = (self.clone_value.get(), self.handles.get())
+            && let State::Computed(value) = &*self.state.borrow()
         {
             return Ok(clone(value));
         }
+        let mut state = self.state.borrow_mut();
         match mem::replace(&mut *state, State::Taken) {
             State::Computed(value) => Ok(value),
             State::Failed(error) => {
@@ -311,18 +314,24 @@ impl<T: 'static> Runnable for TaskCell<T> {
         }
         // Locals that panic when they are dropped make the task fail as well.
         let dropped = drop_quietly(body);
-        let mut state = self.state.borrow_mut();
-        // It is not pending any more if it was cancelled by what it ran itself.
-        if let State::Pending { failure, .. } = &mut *state {
-            *state = match (failure.take(), polled, dropped) {
-                (Some(error), ..) => State::Failed(error),
-                (None, Ok(Poll::Ready(value)), Ok(())) => State::Computed(value),
-                (None, Err(payload), _) | (None, _, Err(payload)) => {
-                    State::Failed(TaskError::from_panic(payload, || self.stack()))
-                }
-                (None, Ok(Poll::Pending), Ok(())) => unreachable!("it goes on"),
-            };
-        }
+        let failure = match &mut *self.state.borrow_mut() {
+            State::Pending { failure, .. } => Some(failure.take()),
+            _ => None,
+        };
+        let Some(failure) = failure else {
+            // Cancelled by what it ran itself: nobody wants to know how it went on.
+            drop(drop_quietly(polled));
+            return Poll::Ready(());
+        };
+        let outcome = match (failure, polled, dropped) {
+            (Some(error), ..) => State::Failed(error),
+            (None, Ok(Poll::Ready(value)), Ok(())) => State::Computed(value),
+            (None, Err(payload), _) | (None, _, Err(payload)) => {
+                State::Failed(TaskError::from_panic(payload, || self.stack()))
+            }
+            (None, Ok(Poll::Pending), Ok(())) => unreachable!("it goes on"),
+        };
+        *self.state.borrow_mut() = outcome;
         self.id.set(None);
         Poll::Ready(())
     }

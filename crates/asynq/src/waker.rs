@@ -1,7 +1,7 @@
 //! Wake-ups by futures that are not ours, possibly from other threads.
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{self, AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
@@ -84,10 +84,14 @@ impl TaskWaker {
         self.shared.task.store(task.data().as_ffi(), Ordering::Relaxed);
     }
 
-    /// Whether somebody keeps a clone, and so may wake the task that it was lent to.
+    /// Whether somebody keeps a clone, and so may wake the task that it was lent to. If not, all
+    /// the wake-ups through former clones are in the queue by now.
     pub(crate) fn is_kept(&self) -> bool {
         // One for `shared` and one for `waker`.
-        Arc::strong_count(&self.shared) > 2
+        let kept = Arc::strong_count(&self.shared) > 2;
+        // Pairs with the release in the drop of the clones.
+        atomic::fence(Ordering::Acquire);
+        kept
     }
 
     pub(crate) fn waker(&self) -> &Waker {

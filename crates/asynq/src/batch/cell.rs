@@ -34,7 +34,7 @@ pub(super) struct BatchCell<B: Batch> {
     keys: RefCell<Vec<B::Key>>,
     slots: RefCell<Vec<Slot<B::Value>>>,
     listeners: RefCell<HashMap<u32, Listeners>>,
-    /// The flush, while it goes on.
+    /// The flush, while it goes on: dropped, and so cancelled, with the batch.
     carrier: RefCell<Option<AsyncTask<Result<(), super::BoxError>>>>,
 }
 
@@ -150,12 +150,12 @@ impl<B: Batch> BatchCell<B> {
 
     /// Sets a slot that is pending, once.
     pub(super) fn set(&self, index: u32, slot: Slot<B::Value>) {
-        let before = mem::replace(&mut self.slots.borrow_mut()[index as usize], slot);
         assert!(
-            matches!(before, Slot::Pending),
+            matches!(self.slots.borrow()[index as usize], Slot::Pending),
             "batch {}: item {index} was given a value or error twice",
             self.source.name()
         );
+        self.slots.borrow_mut()[index as usize] = slot;
         if let Some(batch) = self.id.get() {
             scheduler::with(|scheduler| {
                 scheduler.engine().complete_item(ItemId { batch, index });
@@ -215,14 +215,15 @@ impl<B: Batch> Flushable for BatchCell<B> {
         self.state.set(BatchState::Flushing);
         let keys = self.keys.take();
         let source = Rc::clone(&self.source);
-        let items = Items::new(keys, Rc::clone(&self));
+        let items = Items::new(keys, &self);
         let step = catch_unwind(AssertUnwindSafe(|| source.flush(items).into_step()));
         let outcome = match step {
             Ok(FlushStep::Later(rest)) => {
                 let task = AsyncTask::with_site(&FLUSH, rest);
                 let id = task.register();
-                let cell = Rc::clone(&self);
+                let cell = Rc::downgrade(&self);
                 task.on_computed(move || {
+                    let Some(cell) = cell.upgrade() else { return };
                     let task = cell.carrier.take().expect("kept since the flush began");
                     cell.finish(task.outcome());
                     cell.close();

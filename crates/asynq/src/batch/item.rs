@@ -46,10 +46,13 @@ impl<B: Batch> sealed::Request for BatchItem<B> {
         let Some(item) = self.cell.pending(self.index) else {
             return false;
         };
-        scheduler::with(|scheduler| scheduler.depend(item.into()));
-        if let Some(waker) = waker {
-            self.cell.listen(self.index, |listeners| listeners.wake(waker));
-        }
+        scheduler::with(|scheduler| {
+            scheduler.depend(item.into());
+            if let Some(waker) = waker {
+                self.cell.listen(self.index, |listeners| listeners.wake(waker));
+                scheduler.asked_by_foreign(item.into());
+            }
+        });
         true
     }
 }

@@ -1,7 +1,7 @@
 //! What a flush gets: the keys, and the places for their values.
 
 use std::fmt;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::cell::{BatchCell, Slot};
 use super::error::Failure;
@@ -10,7 +10,9 @@ use super::{Batch, BoxError};
 /// The items of a batch that is being flushed, in the order in which they were asked for.
 pub struct Items<B: Batch> {
     keys: Vec<B::Key>,
-    cell: Rc<BatchCell<B>>,
+    /// Weak, since the batch keeps a flush that goes on. Once nobody can ask for an item any more,
+    /// its values go nowhere.
+    cell: Weak<BatchCell<B>>,
 }
 
 /// One of [`Items`].
@@ -20,8 +22,8 @@ pub struct Item<'a, B: Batch> {
 }
 
 impl<B: Batch> Items<B> {
-    pub(super) fn new(keys: Vec<B::Key>, cell: Rc<BatchCell<B>>) -> Self {
-        Self { keys, cell }
+    pub(super) fn new(keys: Vec<B::Key>, cell: &Rc<BatchCell<B>>) -> Self {
+        Self { keys, cell: Rc::downgrade(cell) }
     }
 
     /// How many items there are.
@@ -94,7 +96,9 @@ impl<'a, B: Batch> Item<'a, B> {
 
     fn set(&self, slot: Slot<B::Value>) {
         let index = u32::try_from(self.index).expect("counted by the engine");
-        self.items.cell.set(index, slot);
+        if let Some(cell) = self.items.cell.upgrade() {
+            cell.set(index, slot);
+        }
     }
 }
 
