@@ -130,6 +130,25 @@ pub(crate) fn logged(
     })
 }
 
+/// A task that is given a handle to itself.
+pub(crate) fn knowing_itself<T, F, R>(run: F) -> AsyncTask<T>
+where
+    T: Clone + 'static,
+    F: FnOnce(AsyncTask<T>) -> R + 'static,
+    R: Future<Output = T> + 'static,
+{
+    let this: Rc<RefCell<Option<AsyncTask<T>>>> = Rc::default();
+    let task = {
+        let this = Rc::clone(&this);
+        AsyncTask::new(async move {
+            let this = this.take().expect("set before it starts");
+            run(this).await
+        })
+    };
+    this.replace(Some(task.clone()));
+    task
+}
+
 /// Polls a future once, as a combinator would that then turns to something else.
 pub(crate) async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
