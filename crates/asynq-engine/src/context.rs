@@ -13,7 +13,7 @@
 //! until the call returns, as in any function call.
 
 use alloc::vec::Vec;
-use core::iter;
+use core::{iter, mem};
 
 use slotmap::{SlotMap, new_key_type};
 
@@ -103,8 +103,8 @@ impl<H: Host> Contexts<H> {
     /// Leaves a context: it is neither paused nor resumed any more. Returns its place among the
     /// active ones, if it was one: those above it move down.
     pub(crate) fn leave(&mut self, id: ContextId) -> Option<usize> {
-        let context = self.nodes.get_mut(id).filter(|context| !context.left)?;
-        context.left = true;
+        let context = self.nodes.get_mut(id)?;
+        let was_left = mem::replace(&mut context.left, true);
         let place = context.active.take();
         if let Some(place) = place {
             self.active.remove(place);
@@ -113,7 +113,9 @@ impl<H: Host> Contexts<H> {
             }
             self.release(id);
         }
-        self.release(id);
+        if !was_left {
+            self.release(id);
+        }
         place
     }
 
@@ -133,7 +135,7 @@ impl<H: Host> Contexts<H> {
     }
 
     /// Leaves every context that `owner` has entered, from `scope` outwards. Those that are active
-    /// are paused by the switch that comes to them.
+    /// stay so until the front end leaves them itself, or else the switch that comes to them.
     pub(crate) fn leave_all(&mut self, owner: TaskId, scope: Option<ContextId>) {
         let entered: Vec<_> = self.entered_by(owner, scope).collect();
         for id in entered {

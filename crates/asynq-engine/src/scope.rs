@@ -19,12 +19,11 @@ impl<H: Host> Engine<H> {
     }
 
     /// A context is left, by its task or from elsewhere, in any order. Returns whether it was
-    /// active, so that the front end has to pause it.
+    /// active, so that the front end has to pause it. May still be called after its task has ended,
+    /// which leaves it as well but cannot tell.
     pub fn leave_context(&mut self, context: ContextId) -> bool {
-        let Some(owner) = self.contexts.owner(context) else {
-            return false;
-        };
-        if let Some(node) = self.tasks.get_mut(owner)
+        if let Some(owner) = self.contexts.owner(context)
+            && let Some(node) = self.tasks.get_mut(owner)
             && node.scope == Some(context)
         {
             node.scope = self.contexts.parent(context);

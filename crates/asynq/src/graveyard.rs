@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::thread;
 
@@ -17,8 +17,8 @@ thread_local! {
     static WAITING: RefCell<Option<Vec<Rc<dyn Runnable>>>> = const { RefCell::new(None) };
 }
 
-/// Drops the body of `task`, now or soon.
-pub(crate) fn bury(task: Rc<dyn Runnable>) {
+/// Drops the body of `task`, now or soon. Returns what the first of them panicked with.
+pub(crate) fn bury(task: Rc<dyn Runnable>) -> thread::Result<()> {
     let outermost = WAITING.try_with(|waiting| {
         let mut waiting = waiting.borrow_mut();
         if let Some(list) = &mut *waiting {
@@ -29,26 +29,20 @@ pub(crate) fn bury(task: Rc<dyn Runnable>) {
         true
     });
     match outermost {
-        Ok(false) => {}
+        Ok(false) => Ok(()),
         Ok(true) => drop_all(task),
         // The thread ends, and takes its own stack for it.
-        Err(_) => task.discard(),
+        Err(_) => catch_unwind(AssertUnwindSafe(|| task.discard())),
     }
 }
 
-fn drop_all(first: Rc<dyn Runnable>) {
-    let mut panic = None;
+fn drop_all(first: Rc<dyn Runnable>) -> thread::Result<()> {
+    let mut result = Ok(());
     let mut next = Some(first);
     while let Some(task) = next {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| task.discard())) {
-            panic = panic.or(Some(payload));
-        }
+        result = result.and(catch_unwind(AssertUnwindSafe(|| task.discard())));
         next = WAITING.with(|waiting| waiting.borrow_mut().as_mut().and_then(Vec::pop));
     }
     WAITING.with(|waiting| mem::take(&mut *waiting.borrow_mut()));
-    if let Some(payload) = panic
-        && !thread::panicking()
-    {
-        resume_unwind(payload);
-    }
+    result
 }

@@ -77,14 +77,7 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Scheduler) -> R) -> Option<R> {
 
 /// The running task asks for `future`, in one await. Returns whether it has to wait.
 pub(crate) fn request(future: &mut impl Request, cx: &Context<'_>) -> bool {
-    let waker = with(|scheduler| {
-        assert!(
-            scheduler.is_polling(),
-            "a future of asynq was polled by another executor: call `.value()`, or await it in a \
-             task (`AsyncTask::new(async move {{ .. }}).value()`)"
-        );
-        scheduler.foreign_waker(cx)
-    });
+    let waker = with(|scheduler| scheduler.foreign_waker(cx));
     let pending = future.request(waker.as_ref());
     if pending {
         with(Scheduler::count_await);
@@ -142,7 +135,7 @@ impl Scheduler {
         loop {
             self.deliver_wakes();
             let step = self.engine().next();
-            let waits = step == Step::Wait;
+            let waits = matches!(step, Step::Wait);
             match step {
                 Step::Run(task) => self.run(task),
                 Step::Pause(context) => self.switch_context(context, |c| c.pause()),
@@ -377,6 +370,11 @@ impl Scheduler {
     /// One more await of the running task is pending.
     fn count_await(&self) {
         let polling = self.polling.get();
+        assert!(
+            self.is_polling(),
+            "a future of asynq was polled by another executor: call `.value()`, or await it in a \
+             task (`AsyncTask::new(async move {{ .. }}).value()`)"
+        );
         self.polling.set(Polling { awaits: polling.awaits + 1, ..polling });
     }
 

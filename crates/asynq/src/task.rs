@@ -1,14 +1,14 @@
 //! Tasks: calls of async functions.
 
-use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::mem;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::thread;
 
 use asynq_engine::TaskId;
 
@@ -151,8 +151,9 @@ impl<T: 'static> AsyncTask<T> {
         let message = format!("{} was cancelled", self.cell);
         let error = TaskError::new(TaskErrorKind::Cancelled, message, self.cell.stack());
         let pending = mem::replace(&mut *self.cell.state.borrow_mut(), State::Failed(error));
+        let dropped = drop_quietly(pending);
         self.cell.end();
-        drop(pending);
+        pass_on(dropped);
     }
 
     /// The id in the engine of a task that has not ended.
@@ -225,8 +226,9 @@ impl<T: 'static> Drop for AsyncTask<T> {
         let handles = self.cell.handles.get() - 1;
         self.cell.handles.set(handles);
         if handles == 0 && !self.is_computed() {
-            graveyard::bury(Rc::clone(&self.cell) as Rc<dyn Runnable>);
+            let buried = graveyard::bury(Rc::clone(&self.cell) as Rc<dyn Runnable>);
             self.cell.end();
+            pass_on(buried);
         }
     }
 }
@@ -292,8 +294,17 @@ impl<T: 'static> TaskCell<T> {
 }
 
 /// Drops something of a user's; tells what it panicked with.
-fn drop_quietly<T>(value: T) -> Result<(), Box<dyn Any + Send>> {
+fn drop_quietly<T>(value: T) -> thread::Result<()> {
     catch_unwind(AssertUnwindSafe(|| drop(value)))
+}
+
+/// Goes on with a panic that was held up, unless there is one already: two would abort the process.
+fn pass_on(result: thread::Result<()>) {
+    if let Err(payload) = result
+        && !thread::panicking()
+    {
+        resume_unwind(payload);
+    }
 }
 
 impl<T: 'static> Runnable for TaskCell<T> {
