@@ -7,8 +7,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use asynq::{
-    AsyncTask, BatchItem, ConstFuture, ErrorFuture, FutureBase, LazyFuture, Promise, PromiseFuture,
-    ScopedValue, Source, TaskErrorKind, all, debug, promise,
+    AsyncTask, BatchItem, ConstFuture, ErrorFuture, FutureBase, LazyFuture, NonAsyncContext,
+    Promise, PromiseFuture, ScopedValue, Source, TaskErrorKind, all, debug, promise,
 };
 use common::{Log, Store};
 use expect_test::expect;
@@ -321,4 +321,4 @@ macro_rules! assert_not_send {
 
 // They belong to the scheduler of the thread they were made on.
 assert_not_send!(AsyncTask<u32>, Source<Store>, BatchItem<Store>, asynq::BatchHandle<Store>);
-assert_not_send!(Promise<u32>, PromiseFuture<u32>, ScopedValue<u32>);
+assert_not_send!(Promise<u32>, PromiseFuture<u32>, ScopedValue<u32>, NonAsyncContext);
