@@ -18,13 +18,16 @@
 //! 4. **Answer** [`Step::Run`]: [`depend`](Engine::depend) for each thing the task asks for, then
 //!    [`block`](Engine::block), or [`complete`](Engine::complete) when it has ended. While it runs
 //!    it may enter and leave contexts ([`enter_context`](Engine::enter_context),
-//!    [`leave_context`](Engine::leave_context)).
+//!    [`leave_context`](Engine::leave_context)), and go to and fro between those it has entered
+//!    ([`set_scope`](Engine::set_scope), [`switch`](Engine::switch)).
 //! 5. **Answer** [`Step::Rank`] by [`rank`](Engine::rank), and [`Step::Flush`] by
 //!    [`complete_item`](Engine::complete_item) for each item and [`close`](Engine::close) in the
 //!    end, or by [`defer`](Engine::defer) if the values come later.
 //! 6. **From outside**, at any time: [`complete`](Engine::complete) a promise or cancel a task,
-//!    [`close`](Engine::close) a batch in flight, [`wake`](Engine::wake) a task that waits for
-//!    something the engine does not know, [`interrupt`](Engine::interrupt) one that is to fail.
+//!    [`close`](Engine::close) a batch in flight, [`begin_flush`](Engine::begin_flush) of one out
+//!    of turn, [`wake`](Engine::wake) a task that waits for something the engine does not know,
+//!    [`need`](Engine::need) what such a task waits for, [`interrupt`](Engine::interrupt) one that
+//!    is to fail, [`abandon`](Engine::abandon) a call.
 //! 7. **Look**: payloads, what is computed, what is active, and the [`Event`]s.
 //!
 //! ```
