@@ -11,13 +11,15 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub struct Site {
     name: &'static str,
+    written: &'static Location<'static>,
 }
 
 impl Site {
-    /// The function called `name`.
+    /// The function called `name`, which is written where this is called.
     #[must_use]
+    #[track_caller]
     pub const fn new(name: &'static str) -> Self {
-        Self { name }
+        Self { name, written: Location::caller() }
     }
 }
 
@@ -52,7 +54,12 @@ impl Drop for Frame {
 
 impl Origin {
     pub(crate) fn call(&self) -> Call {
-        Call { function: self.site.name, at: self.at }
+        // A function that is passed as a value is called by the standard library's `FnOnce`, which
+        // is no place to look at.
+        let file = self.at.file();
+        let passed = file.ends_with("ops/function.rs") || file.ends_with(r"ops\function.rs");
+        let at = if passed { self.site.written } else { self.at };
+        Call { function: self.site.name, at, passed }
     }
 
     pub(crate) fn stack(&self) -> AsynqStack {
@@ -72,13 +79,16 @@ impl Origin {
 pub struct Call {
     /// The path of the function.
     pub function: &'static str,
-    /// Where it was called.
+    /// Where it was called; of a function that was passed as a value (`ids.map(f::asynq)`), where
+    /// it is written.
     pub at: &'static Location<'static>,
+    passed: bool,
 }
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, called at {}", self.function, self.at)
+        let verb = if self.passed { "written" } else { "called" };
+        write!(f, "{}, {verb} at {}", self.function, self.at)
     }
 }
 

@@ -59,12 +59,9 @@ impl<V: Clone + 'static> Batch for Lookup<V> {
         self.log.borrow_mut().push(round);
 
         let values = self.store.fetch(&keys)?;
-        for item in &items {
-            match values.get(item.key()) {
-                Some(value) => item.set_value(value.clone()),
-                None => item.set_error(format!("no {value} for {key} {}", item.key())),
-            }
-        }
+        items.set_results(|id| {
+            values.get(id).cloned().ok_or_else(|| format!("no {value} for {key} {id}"))
+        });
         Ok(())
     }
 

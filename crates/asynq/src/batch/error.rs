@@ -13,6 +13,7 @@ use crate::stack::AsynqStack;
 #[derive(Clone, Debug)]
 pub struct BatchError {
     batch: Arc<str>,
+    index: u32,
     kind: BatchErrorKind,
     /// Where the item was asked for.
     stack: AsynqStack,
@@ -45,8 +46,8 @@ impl Failure {
 }
 
 impl BatchError {
-    pub(super) fn new(batch: String, kind: BatchErrorKind, stack: AsynqStack) -> Self {
-        Self { batch: batch.into(), kind, stack }
+    pub(super) fn new(batch: String, index: u32, kind: BatchErrorKind, stack: AsynqStack) -> Self {
+        Self { batch: batch.into(), index, kind, stack }
     }
 
     /// The name of the batch.
@@ -55,7 +56,13 @@ impl BatchError {
         &self.batch
     }
 
-    /// What happened.
+    /// The place of the item in its batch, from 0.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index as usize
+    }
+
+    /// What happened. Of a failure, [`source`](Error::source) is the error itself.
     #[must_use]
     pub fn kind(&self) -> &BatchErrorKind {
         &self.kind
@@ -70,12 +77,12 @@ impl BatchError {
 
 impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let batch = &self.batch;
+        let Self { batch, index, .. } = self;
         match &self.kind {
             BatchErrorKind::Failed(error) => write!(f, "batch {batch}: {error}"),
             BatchErrorKind::NotSet => write!(
                 f,
-                "batch {batch}: its flush gave this item neither a value nor an error; call \
+                "batch {batch}: its flush gave item {index} neither a value nor an error; call \
                  `set_value` or `set_error` for every item"
             ),
             BatchErrorKind::Cancelled => write!(f, "batch {batch}: cancelled before its flush"),

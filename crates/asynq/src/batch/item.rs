@@ -69,7 +69,7 @@ impl<B: Batch> Future for BatchItem<B> {
             Slot::Failed(Failure::Panic(error)) => error.throw(),
             Slot::Failed(Failure::Error(kind)) => {
                 let stack = scheduler::with(Scheduler::stack).unwrap_or_default();
-                Err(BatchError::new(self.cell.name(), kind, stack))
+                Err(BatchError::new(self.cell.name(), self.index, kind, stack))
             }
             Slot::Taken => panic!("an item was polled after its end"),
             Slot::Pending => unreachable!("`request` has waited for it"),

@@ -51,10 +51,31 @@ impl<B: Batch> Items<B> {
 
     /// Gives every item the value that `find` has for its key; those it has none for are left as
     /// they are.
+    ///
+    /// # Panics
+    ///
+    /// If an item has a value or an error already.
     pub fn set_values(&self, mut find: impl FnMut(&B::Key) -> Option<B::Value>) {
         for item in self {
             if let Some(value) = find(item.key()) {
                 item.set_value(value);
+            }
+        }
+    }
+
+    /// Gives every item the value or the error that `find` has for its key.
+    ///
+    /// # Panics
+    ///
+    /// If an item has a value or an error already.
+    pub fn set_results<E: Into<BoxError>>(
+        &self,
+        mut find: impl FnMut(&B::Key) -> Result<B::Value, E>,
+    ) {
+        for item in self {
+            match find(item.key()) {
+                Ok(value) => item.set_value(value),
+                Err(error) => item.set_error(error),
             }
         }
     }
