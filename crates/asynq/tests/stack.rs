@@ -77,6 +77,20 @@ fn it_is_printed_a_line_for_each_call() {
 }
 
 #[test]
+fn a_function_passed_as_a_value_is_found_in_the_program() {
+    #[asynq]
+    async fn each(_: u32) -> AsynqStack {
+        here()
+    }
+
+    for stack in all((1..=2).map(each::asynq)).value() {
+        let text = stack.to_string();
+        assert!(text.contains("each") && text.contains("stack.rs"), "{text}");
+        assert!(!text.contains("/rustc/"), "{text}");
+    }
+}
+
+#[test]
 fn it_goes_through_joins() {
     let root = AsyncTask::new(async { all([branch::asynq(), branch::asynq()]).await });
     for stack in root.value() {
