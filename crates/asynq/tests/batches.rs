@@ -76,7 +76,7 @@ fn a_forgotten_item_gets_an_error_that_names_the_batch() {
     assert!(matches!(error.kind(), BatchErrorKind::NotSet));
     assert_eq!(error.batch(), "numbers");
     expect![
-        "batch numbers: its flush gave this item neither a value nor an error; call `set_value` \
+        "batch numbers: its flush gave item 1 neither a value nor an error; call `set_value` \
          or `set_error` for every item"
     ]
     .assert_eq(&error.to_string());
@@ -97,6 +97,16 @@ fn the_error_of_one_item_is_its_own() {
     let error = two.unwrap_err();
     assert_eq!(error.to_string(), "batch numbers: no number 2");
     assert_eq!(error.source().unwrap().to_string(), "no number 2");
+}
+
+#[test]
+fn a_flush_may_give_each_item_a_value_or_an_error() {
+    let numbers = source("numbers", |items| {
+        items.set_results(|&key| if key == 2 { Err("no number 2") } else { Ok(key) });
+    });
+    let [one, two] = all([numbers.item(1), numbers.item(2)]).value();
+    assert_eq!(one.unwrap(), 1);
+    assert_eq!(two.unwrap_err().to_string(), "batch numbers: no number 2");
 }
 
 #[test]
