@@ -190,6 +190,40 @@ fn others_run_and_flush_while_a_flush_is_in_flight() {
 }
 
 #[test]
+fn a_synchronous_call_waits_only_for_what_it_needs() {
+    let log = Log::new();
+    let (requests, inbox) = mpsc::channel::<Request>();
+    let (go, gone) = mpsc::channel();
+    let server = thread::spawn(move || {
+        let [outer, inner] = [inbox.recv().unwrap(), inbox.recv().unwrap()];
+        // The outer answer comes first, but its task goes on after the call.
+        outer.answer();
+        inner.answer();
+        gone.recv().unwrap();
+    });
+    let (outer, inner) = (remote("outer", requests.clone()), remote("inner", requests));
+    let waits = {
+        let (log, item) = (log.clone(), outer.item(1));
+        AsyncTask::new(async move {
+            let value = item.await.unwrap();
+            log.add(format_args!("outer has {value}"));
+        })
+    };
+    let calls = {
+        let (log, batch) = (log.clone(), outer.open_batch());
+        AsyncTask::new(async move {
+            batch.flush();
+            let value = inner.item(2).value().unwrap();
+            log.add(format_args!("inner has {value}"));
+            go.send(()).unwrap();
+        })
+    };
+    all((waits, calls)).value();
+    assert_eq!(log.take(), "inner has 20\nouter has 10\n");
+    server.join().unwrap();
+}
+
+#[test]
 fn an_item_made_while_the_flush_is_in_flight_opens_a_new_batch() {
     let log = Log::new();
     let outer = on_top_of(&log, &store(&log, "inner"));

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use asynq::{
@@ -107,6 +107,25 @@ fn the_last_handle_takes_the_value_without_a_clone() {
     let handles = [task.clone(), task.clone(), task];
     let clones = handles.map(AsyncTask::value).map(|value| value.0);
     assert_eq!(clones[2].get(), 2, "three handles, of which the last takes the original");
+}
+
+#[test]
+fn a_value_may_look_at_its_own_task_while_it_is_cloned() {
+    struct Looks(Rc<RefCell<Option<AsyncTask<Looks>>>>, bool);
+
+    impl Clone for Looks {
+        fn clone(&self) -> Self {
+            let computed = self.0.borrow().as_ref().is_some_and(FutureBase::is_computed);
+            Self(Rc::clone(&self.0), computed)
+        }
+    }
+
+    let this = Rc::default();
+    let value = Looks(Rc::clone(&this), false);
+    let task = AsyncTask::new(async { value });
+    this.replace(Some(task.clone()));
+    assert!(task.value().1, "the clone has seen that the task is computed");
+    this.take();
 }
 
 #[test]

@@ -130,6 +130,16 @@ pub(crate) fn logged(
     })
 }
 
+/// A task that waits for some rounds.
+pub(crate) fn later(rounds: usize) -> AsyncTask<usize> {
+    AsyncTask::new(async move {
+        for _ in 0..rounds {
+            asynq::debug::sync().await;
+        }
+        rounds
+    })
+}
+
 /// A task that is given a handle to itself.
 pub(crate) fn knowing_itself<T, F, R>(run: F) -> AsyncTask<T>
 where
