@@ -1,6 +1,7 @@
 //! Claims: what a frame needs is its to drive; see [`crate::frame`].
 
 use alloc::vec::Vec;
+use core::iter;
 
 use crate::batch::{BatchId, BatchState};
 use crate::dependency::Dependency;
@@ -37,8 +38,9 @@ impl<H: Host> Engine<H> {
                 Dependency::Task(task) => self.claim_task(task, serial, &mut rest),
                 Dependency::Item(item) => self.claim_batch(item.batch, serial, &mut rest),
             }
-            // The last first, as everywhere: each one that can start goes to the front.
-            next = rest.pop();
+            // The last first, as everywhere: each one that can start goes to the front. What a
+            // blocked task has got already is not needed any more.
+            next = iter::from_fn(|| rest.pop()).find(|&on| !self.is_computed(on));
         }
     }
 
@@ -53,7 +55,9 @@ impl<H: Host> Engine<H> {
                 self.frames.ready_mut(serial).push_front(&mut self.tasks, task);
             }
             &mut State::Ready(link) => {
-                node.needed_by = before.max(serial);
+                // An inner frame keeps what an outer one needs as well: it runs first.
+                let serial = before.max(serial);
+                node.needed_by = serial;
                 self.frames.ready_mut(before).unlink(&mut self.tasks, link);
                 self.frames.ready_mut(serial).push_front(&mut self.tasks, task);
             }

@@ -10,7 +10,7 @@
 //! frame, whoever made the call may still do so later: then no task is at fault but the call, which
 //! is given up, and the tasks go on where they were.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::batch::{BatchState, Item};
@@ -81,7 +81,8 @@ impl<H: Host> Engine<H> {
             (false, 1) => stranded,
             (false, _) => Vec::new(),
         };
-        victims.dedup();
+        let mut named = BTreeSet::new();
+        victims.retain(|&victim| named.insert(victim));
         Deadlock { victims, waits }
     }
 

@@ -87,7 +87,10 @@ impl<H: Host> Engine<H> {
     /// If there is no call.
     pub fn need(&mut self, on: impl Into<Dependency>) {
         let serial = self.frame_mut().serial;
-        self.claim(on.into(), serial);
+        let on = on.into();
+        if !self.is_computed(on) {
+            self.claim(on, serial);
+        }
     }
 
     /// Ends the innermost call, after [`Step::Done`].

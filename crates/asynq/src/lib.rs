@@ -60,7 +60,8 @@
 //! When nothing else can run, and not before: there is no timer and no tick. Then the batch of
 //! highest priority goes, by default the one with the most items. The same program with the same
 //! input makes the same batches, always. Tasks that can never go on are reported as a deadlock that
-//! names them; nothing waits for ever.
+//! names them: nothing waits for ever, except for a future from elsewhere that nobody wakes, which
+//! looks like one that another thread will wake.
 //!
 //! # Threads
 //!
