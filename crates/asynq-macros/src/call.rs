@@ -1,6 +1,6 @@
 //! How the items that are made of one function call each other.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
@@ -28,15 +28,17 @@ impl Call {
         let mut arguments = Punctuated::new();
         for (index, input) in signature.inputs.iter().enumerate() {
             let FnArg::Typed(input) = input else { continue };
+            // The body takes its argument apart, and has its attributes; here it is a name.
             let name = match &*input.pat {
                 // A name that starts with an underscore says that the body does not use it.
                 Pat::Ident(pattern) if !pattern.ident.to_string().starts_with('_') => {
                     pattern.ident.clone()
                 }
-                _ => format_ident!("argument_{index}"),
+                // The span keeps it apart from an `argument_1` of the user's.
+                _ => format_ident!("argument_{index}", span = Span::mixed_site()),
             };
-            let (attributes, ty) = (&input.attrs, &input.ty);
-            parameters.push(parse_quote!(#(#attributes)* #name: #ty));
+            let ty = &input.ty;
+            parameters.push(parse_quote!(#name: #ty));
             arguments.push(name);
         }
         let generics = signature.generics.params.iter().filter_map(|parameter| match parameter {
@@ -60,10 +62,12 @@ impl Call {
     }
 }
 
-/// The path of a function, for the asynq stack.
+/// The path of a function, for the asynq stack: an expression, so that no static of the user's is
+/// hidden by this one.
 pub(crate) fn site(path: &str) -> TokenStream {
-    quote! {
+    quote! {{
         static SITE: ::asynq::plumbing::Site =
             ::asynq::plumbing::Site::new(::core::concat!(::core::module_path!(), "::", #path));
-    }
+        &SITE
+    }}
 }

@@ -25,7 +25,7 @@ pub(crate) fn expand(function: &ItemFn, errors: &mut Vec<Error>) -> TokenStream 
     let generics = &sig.generics;
     let (_, _, where_clause) = generics.split_for_impl();
     let inputs = &sig.inputs;
-    let Attributes { plain, asynchronous, body: body_attributes, conditions } =
+    let Attributes { plain, asynchronous, body: body_attributes, conditions, leniency } =
         Attributes::sort(attrs);
     let Call { parameters, arguments, turbofish, output, body } = Call::of(sig);
     let site = call::site(&name.unraw().to_string());
@@ -37,11 +37,9 @@ pub(crate) fn expand(function: &ItemFn, errors: &mut Vec<Error>) -> TokenStream 
         (
             quote!(::asynq::plumbing::call(#name::asynq #turbofish (#arguments))),
             quote! {
-                #site
                 #(#body_attributes)*
-                #[allow(clippy::unused_async, reason = "a task need not wait")]
                 async fn #body #generics (#inputs) -> #output #where_clause #block
-                ::asynq::plumbing::task(&SITE, #body #turbofish (#arguments))
+                ::asynq::plumbing::task(#site, #body #turbofish (#arguments))
             },
         )
     };
@@ -49,6 +47,7 @@ pub(crate) fn expand(function: &ItemFn, errors: &mut Vec<Error>) -> TokenStream 
 
     quote! {
         #(#plain)*
+        #leniency
         #quiet
         #[track_caller]
         #vis fn #name #generics (#parameters) -> #output #where_clause {

@@ -1,6 +1,6 @@
 //! `#[asynq]` on an `impl` block.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{Error, FnArg, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Type};
@@ -55,7 +55,7 @@ fn expand_method(method: &ImplItemFn, owner: &str, errors: &mut Vec<Error>) -> T
     });
     let this = receiver.iter().map(|_| quote!(self,)).collect::<TokenStream>();
     let receiver = receiver.map(|receiver| quote!(#receiver,));
-    let Attributes { plain, asynchronous, body: body_attributes, conditions: _ } =
+    let Attributes { plain, asynchronous, body: body_attributes, leniency, .. } =
         Attributes::sort(attrs);
     let Call { parameters, arguments, turbofish, output, body } = Call::of(sig);
     let site = call::site(&format!("{owner}::{}", name.unraw()));
@@ -63,9 +63,11 @@ fn expand_method(method: &ImplItemFn, owner: &str, errors: &mut Vec<Error>) -> T
 
     let borrows = sig.receiver().is_some_and(|r| matches!(r.kind, ReceiverKind::Reference(..)));
     let future = if borrows {
+        // An argument may have this name, too; the span keeps them apart.
+        let kept = Ident::new("this", Span::mixed_site());
         quote! {{
-            let this = ::asynq::plumbing::own(self);
-            async move { Self::#body #turbofish (&this, #arguments).await }
+            let #kept = ::asynq::plumbing::own(self);
+            async move { Self::#body #turbofish (&#kept, #arguments).await }
         }}
     } else {
         quote!(Self::#body #turbofish (#this #arguments))
@@ -76,16 +78,12 @@ fn expand_method(method: &ImplItemFn, owner: &str, errors: &mut Vec<Error>) -> T
     } else {
         (
             quote!(::asynq::plumbing::call(Self::#asynq_name #turbofish (#this #arguments))),
-            quote! {
-                #site
-                ::asynq::plumbing::task(&SITE, #future)
-            },
+            quote!(::asynq::plumbing::task(#site, #future)),
         )
     };
     let body = (!refused).then(|| {
         quote! {
             #(#body_attributes)*
-            #[allow(clippy::unused_async, reason = "a task need not wait")]
             async fn #body #generics (#inputs) -> #output #where_clause #block
         }
     });
@@ -93,6 +91,7 @@ fn expand_method(method: &ImplItemFn, owner: &str, errors: &mut Vec<Error>) -> T
 
     quote! {
         #(#plain)*
+        #leniency
         #quiet
         #[track_caller]
         #vis fn #name #generics (#receiver #parameters) -> #output #where_clause {

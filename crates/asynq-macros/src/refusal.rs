@@ -5,8 +5,9 @@ use quote::quote;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{
-    Error, FnArg, GenericParam, Generics, Lifetime, ParenthesizedGenericArguments, ReceiverKind,
-    ReturnType, Safety, Signature, TraitBound, Type, TypeFnPtr, TypeImplTrait, TypeReference,
+    Attribute, Error, FnArg, GenericParam, Generics, Lifetime, ParenthesizedGenericArguments,
+    ReceiverKind, ReturnType, Safety, Signature, TraitBound, Type, TypeFnPtr, TypeImplTrait,
+    TypeReference,
 };
 
 /// Complains about everything in `signature` that a task cannot have. Returns whether there was
@@ -39,7 +40,10 @@ pub(crate) fn check(signature: &Signature, errors: &mut Vec<Error>) -> bool {
     for input in &signature.inputs {
         match input {
             FnArg::Receiver(receiver) => check_receiver(&receiver.kind, errors),
-            FnArg::Typed(input) => Borrows { place: "takes", errors }.visit_type(&input.ty),
+            FnArg::Typed(input) => {
+                check_parameter_attributes(&input.attrs, errors);
+                Borrows { place: "takes", errors }.visit_type(&input.ty);
+            }
         }
     }
     if let ReturnType::Type(_, output) = &signature.output {
@@ -64,6 +68,17 @@ pub(crate) fn check_generics(generics: &Generics, errors: &mut Vec<Error>) {
                  lifetime to name",
             ));
         }
+    }
+}
+
+/// An argument that is passed on cannot be there or not: the language has no `#[cfg]` for it.
+fn check_parameter_attributes(attributes: &[Attribute], errors: &mut Vec<Error>) {
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
+        errors.push(Error::new_spanned(
+            attribute,
+            "an asynq function has the same parameters everywhere: write two functions, each with \
+             a `#[cfg]`",
+        ));
     }
 }
 

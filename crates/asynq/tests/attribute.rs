@@ -71,11 +71,73 @@ fn arguments_may_be_patterns() {
 }
 
 #[test]
+fn arguments_may_have_any_name() {
+    #[derive(Clone)]
+    struct Weight(u32);
+
+    #[asynq]
+    impl Weight {
+        async fn plus(&self, this: u32) -> u32 {
+            self.0 + this
+        }
+    }
+
+    #[asynq]
+    async fn sum(argument_1: u32, (a, b): (u32, u32)) -> u32 {
+        argument_1 + a + b
+    }
+    assert_eq!(Weight(1).plus(2), 3);
+    assert_eq!(sum(1, (2, 3)), 6);
+}
+
+#[test]
+fn the_body_sees_the_statics_around_it() {
+    static SITE: u32 = 7;
+
+    #[asynq]
+    async fn site() -> u32 {
+        SITE
+    }
+    assert_eq!(site(), 7);
+}
+
+#[test]
+fn arguments_may_have_attributes() {
+    #[asynq]
+    async fn three(#[allow(unused_variables)] n: u32) -> u32 {
+        3
+    }
+    assert_eq!(three(4), 3);
+}
+
+#[test]
+fn a_deprecated_function_may_still_be_defined() {
+    #[asynq]
+    #[deprecated = "use `new`"]
+    async fn old() -> u32 {
+        1
+    }
+
+    struct Page;
+
+    #[asynq]
+    impl Page {
+        #[deprecated = "use `new`"]
+        async fn old(self) -> u32 {
+            2
+        }
+    }
+    #[allow(deprecated, reason = "to see whether it works")]
+    let values = (old(), Page.old());
+    assert_eq!(values, (1, 2));
+}
+
+#[test]
 fn a_function_may_be_generic() {
     #[asynq]
-    async fn repeat<T: Clone + 'static, const N: usize>(value: T) -> [T; N]
+    async fn repeat<T, const N: usize>(value: T) -> [T; N]
     where
-        T: std::fmt::Debug,
+        T: Clone + 'static,
     {
         std::array::from_fn(|_| value.clone())
     }
