@@ -20,7 +20,8 @@ use syn::{Error, Item};
 /// - a function `f(a: A) -> T`, the plain call: it runs to the value, and may be called from
 ///   anywhere, also inside other tasks;
 /// - a type `f` with the function `f::asynq(a: A) -> AsyncTask<T>`, the asynchronous call: a task
-///   that starts when it is awaited. `use module::f` imports both.
+///   that starts when it is awaited. `use module::f` imports both. In documentation, link to the
+///   function as `f()`, since `f` could be either.
 ///
 /// ```
 /// use asynq::{all, asynq};
