@@ -1,8 +1,11 @@
 //! Random programs: the engine against a naive model of its contract.
 
+mod any_order;
 mod coverage;
 mod model;
+mod operations;
 mod programs;
+mod regressions;
 #[path = "../sim/mod.rs"]
 mod sim;
 

@@ -1,5 +1,7 @@
 //! Who can never go on.
 
+use std::collections::BTreeSet;
+
 use super::{Model, On, Stage, State};
 
 #[derive(Default)]
@@ -27,7 +29,8 @@ impl Model<'_> {
             _ if is_nested => Vec::new(),
             _ => knot.stranded,
         };
-        victims.dedup();
+        let mut seen = BTreeSet::new();
+        victims.retain(|&victim| seen.insert(victim));
         let names =
             |on: Vec<On>| on.into_iter().map(|on| self.name(on)).collect::<Vec<_>>().join(", ");
         let stuck: Vec<_> = knot

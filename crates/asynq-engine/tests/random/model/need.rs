@@ -53,10 +53,12 @@ impl Model<'_> {
         self.calls[caller].needs.push(need);
     }
 
-    /// The last one first, so that the first one stands at the front of the row in the end.
+    /// The last one first, so that the first one stands at the front of the row in the end. What is
+    /// there already is not needed.
     fn claim_all(&mut self, caller: usize, on: &[On]) {
         for &on in on.iter().rev() {
             match on {
+                _ if self.outcome(on).is_some() => {}
                 On::Task(task) => self.claim_for(caller, Need::Task(task)),
                 On::Item(batch, _) => self.claim_for(caller, Need::Batch(batch)),
             }
