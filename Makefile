@@ -32,6 +32,7 @@ bench: ## the engine's benchmarks; their tables go to benchmarks/
 # to run where only the package registry can be reached. Elsewhere: cargo deny check advisories
 lint: components $(cargo-deny) ## formatting, clippy, documentation, dependencies' licences and sources
 	cargo fmt --all --check
+	cargo fmt --check --manifest-path crates/asynq-engine/fuzz/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 	$(cargo-deny) --locked --all-features check bans licenses sources
