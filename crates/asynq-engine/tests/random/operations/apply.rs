@@ -224,14 +224,16 @@ impl World {
         }
     }
 
-    fn set_scope(&mut self, scope: usize) {
-        let Some(task) = self.running() else { return };
-        // One more than there are contexts stands for the one it has inherited.
-        let own = self.contexts.get(scope).filter(|context| context.owner == task && !context.left);
-        let scope = if own.is_some() { Some(scope) } else { self.inherited(task) };
-        if self.tasks[task].state == State::Ended {
+    fn set_scope(&mut self, number: usize) {
+        let Some(task) = self.running().filter(|&task| self.tasks[task].state == State::Running)
+        else {
             return;
-        }
+        };
+        let is_own = |context: &Context| context.owner == task && !context.left;
+        let scope = match self.contexts.get(number) {
+            Some(context) if is_own(context) => Some(number),
+            _ => self.inherited(task),
+        };
         self.engine.set_scope(scope.map(|scope| self.contexts[scope].id));
         self.tasks[task].scope = scope;
         while let Some(step) = self.engine.switch() {
@@ -240,13 +242,10 @@ impl World {
         self.check_active(task);
     }
 
+    /// The context in which a task was when it began, or what is left around that.
     fn inherited(&self, task: usize) -> Option<usize> {
-        let mut scope = self.tasks[task].scope;
-        while let Some(context) = scope.filter(|&context| self.contexts[context].owner == task) {
-            scope = self.contexts[context].parent;
-        }
-        // What was left there is not to be returned to.
-        scope.and(self.chain(scope).last().copied())
+        let chain = self.chain(self.tasks[task].scope);
+        chain.into_iter().rfind(|&context| self.contexts[context].owner != task)
     }
 
     pub(super) fn defer(&mut self, batch: usize, carrier: Option<usize>) {

@@ -7,7 +7,8 @@ use super::operation::{LAST, Operation};
 use super::world::{Batch, Stage, State, Task, World};
 
 impl World {
-    /// What the driver of the innermost call does next; `number` is its mood.
+    /// What the driver of the innermost call does next; `number` says how it answers. If
+    /// there is no call, it makes one.
     pub(super) fn drive(&mut self, number: u8) {
         let Some(call) = self.calls.last() else {
             self.apply(Operation::AddTask);
