@@ -184,7 +184,9 @@ fn a_flush_out_of_turn_leaves_the_ranks_that_an_inner_call_has_given() {
     let items = [shared, other].map(|batch| engine.add_item(batch).unwrap());
     engine.enter(root);
     assert_eq!(engine.next(), Step::Run(root));
-    items.map(|item| engine.depend(item));
+    for item in items {
+        engine.depend(item);
+    }
     engine.block(Until::All);
     for _ in 0..2 {
         let Step::Rank(batch) = engine.next() else { panic!("both are ranked first") };
