@@ -214,7 +214,8 @@ impl<H: Host> Engine<H> {
         self.batches.get(batch).map(|batch| &batch.payload)
     }
 
-    /// What was given to [`enter_context`](Self::enter_context); `None` after the context was left.
+    /// What was given to [`enter_context`](Self::enter_context); `None` after the context was left
+    /// and nothing leads to it any more.
     #[must_use]
     pub fn context(&self, context: ContextId) -> Option<&H::Context> {
         self.contexts.payload(context)

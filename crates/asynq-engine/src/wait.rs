@@ -114,7 +114,8 @@ impl<H: Host> Engine<H> {
     /// A task has ended, or was cancelled, or a promise has its value: those that wait for it are
     /// woken. Returns the payload, `None` if it had ended before.
     ///
-    /// Contexts that the task has entered and not left are left.
+    /// The contexts that the task has entered and is in are left. One that it has entered and gone
+    /// out of ([`set_scope`](Self::set_scope)) is the front end's to leave.
     pub fn complete(&mut self, task: TaskId) -> Option<H::Task> {
         if let Some(frame) = self.frames.top_mut()
             && frame.running == Some(task)
