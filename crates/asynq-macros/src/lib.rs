@@ -7,7 +7,7 @@ mod function;
 mod methods;
 mod refusal;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
 use syn::{Error, Item};
 
@@ -70,6 +70,19 @@ use syn::{Error, Item};
 /// assert_eq!(Scale(3).twice(2), 18);
 /// ```
 ///
+/// Without the `Clone`, the compiler says what to do:
+///
+/// ```compile_fail,E0277
+/// struct Scale(u32);
+///
+/// #[asynq::asynq]
+/// impl Scale {
+///     async fn apply(&self, n: u32) -> u32 {
+///         self.0 * n
+///     }
+/// }
+/// ```
+///
 /// # What it refuses
 ///
 /// A function that is not `async`; arguments and values that borrow (other than `'static`), since
@@ -103,7 +116,7 @@ fn expand(arguments: &TokenStream, item: TokenStream) -> TokenStream {
         }
         Ok(_) => {
             errors.push(Error::new(
-                Span::call_site(),
+                item.span(),
                 "`#[asynq]` goes on an `async fn`, or on an `impl` block with some",
             ));
             item

@@ -27,6 +27,12 @@ use crate::scheduler;
 /// let (n, name) = all((ConstFuture::new(1), ConstFuture::new("one"))).value();
 /// assert_eq!((n, name), (1, "one"));
 /// ```
+///
+/// A future from elsewhere has to be made a task first, by `AsyncTask::new(future)`:
+///
+/// ```compile_fail,E0277
+/// let _ = asynq::all([std::future::ready(1)]);
+/// ```
 pub fn all<Kind, J: Joinable<Kind>>(futures: J) -> All<J::Parts> {
     All { parts: futures.into_parts() }
 }
