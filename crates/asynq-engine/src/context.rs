@@ -60,6 +60,15 @@ impl<H: Host> Contexts<H> {
         }
     }
 
+    /// Leaves all contexts, when nothing is active.
+    pub(crate) fn clear(&mut self) {
+        self.nodes.clear();
+        self.active.clear();
+        self.pending.clear();
+        self.target = None;
+        self.pausing = None;
+    }
+
     pub(crate) fn payload(&self, id: ContextId) -> Option<&H::Context> {
         self.nodes.get(id).map(|context| &context.payload)
     }

@@ -104,6 +104,23 @@ impl<H: Host> Engine<H> {
         self.record(|| Event::Exited { depth });
     }
 
+    /// Takes out everything that the calls have left behind, in no particular order: tasks and
+    /// promises that have not ended, and batches that are not closed. Contexts are left. It is for
+    /// the front end to add again whatever somebody still asks for.
+    ///
+    /// # Panics
+    ///
+    /// If a call is under way.
+    pub fn take_rest(&mut self) -> (Vec<H::Task>, Vec<H::Batch>) {
+        assert!(self.frames.depth() == 0, "only after the outermost `exit`");
+        self.frames.forget_idle();
+        self.contexts.clear();
+        self.woken.clear();
+        let tasks = self.tasks.drain().map(|(_, task)| task.payload).collect();
+        let batches = self.batches.drain().map(|(_, batch)| batch.payload).collect();
+        (tasks, batches)
+    }
+
     /// How many calls are under way.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -237,6 +254,16 @@ impl<H: Host> Engine<H> {
     #[must_use]
     pub fn active_contexts(&self) -> &[ContextId] {
         self.contexts.active()
+    }
+
+    /// The payloads of all tasks and promises that have not ended, in no particular order.
+    pub fn tasks(&self) -> impl Iterator<Item = &H::Task> {
+        self.tasks.values().map(|task| &task.payload)
+    }
+
+    /// The payloads of all batches that are not closed, in no particular order.
+    pub fn batches(&self) -> impl Iterator<Item = &H::Batch> {
+        self.batches.values().map(|batch| &batch.payload)
     }
 
     /// How many tasks and promises there are that have not ended.

@@ -119,6 +119,11 @@ impl<P> Frames<P> {
         }
     }
 
+    /// The ready tasks that no frame needs have been taken out.
+    pub(crate) fn forget_idle(&mut self) {
+        self.idle = Ready::default();
+    }
+
     /// Ends the innermost frame, and gives what it leaves behind to the one around it.
     pub(crate) fn pop<H: Host<Priority = P>>(&mut self, tasks: &mut SlotMap<TaskId, Task<H>>)
     where

@@ -1,0 +1,49 @@
+//! Whether the code that runs now was called by `.asyncio(...)`: then async functions give
+//! coroutines.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// Whether the mode was ever set: most programs never do, and pay for this flag alone.
+static EVER: AtomicBool = AtomicBool::new(false);
+
+/// A context variable: true in the contexts (threads, asyncio tasks) that are in asyncio mode.
+fn variable(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static VARIABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    VARIABLE
+        .get_or_try_init(py, || {
+            let class = py.import("contextvars")?.getattr("ContextVar")?;
+            Ok(class.call1(("asynq.asyncio_mode",))?.unbind())
+        })
+        .map(|variable| variable.bind(py))
+}
+
+/// Sets the mode of the current context; returns a token for `leave_asyncio_mode`.
+#[pyfunction]
+#[pyo3(signature = (on=true))]
+pub(crate) fn enter_asyncio_mode(py: Python<'_>, on: bool) -> PyResult<Bound<'_, PyAny>> {
+    EVER.store(true, Ordering::Relaxed);
+    variable(py)?.call_method1("set", (on,))
+}
+
+/// Undoes an `enter_asyncio_mode`. In another context it does nothing: that is where the garbage
+/// collector may close a coroutine.
+#[pyfunction]
+pub(crate) fn leave_asyncio_mode(py: Python<'_>, token: &Bound<'_, PyAny>) -> PyResult<()> {
+    match variable(py)?.call_method1("reset", (token,)) {
+        Err(error) if !error.is_instance_of::<PyValueError>(py) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether async functions are being run by asyncio, in this context.
+#[pyfunction]
+pub(crate) fn is_asyncio_mode(py: Python<'_>) -> PyResult<bool> {
+    if !EVER.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
+    variable(py)?.call_method1("get", (false,))?.is_truthy()
+}

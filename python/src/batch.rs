@@ -1,0 +1,301 @@
+//! `BatchBase`: keys that are asked for together.
+
+use asynq_engine::{BatchId, Ranking};
+use pyo3::exceptions::{PyAssertionError, PyNotImplementedError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
+
+use crate::future::{self, FutureBase, Kind, settle};
+use crate::names;
+use crate::options::Switches;
+use crate::outcome::Outcome;
+use crate::overrides::overrides;
+use crate::scheduler::Scheduler;
+
+/// A batch of operations, sent together by `_flush()`.
+///
+/// A subclass for each kind of source overrides
+///
+/// - `_flush()`: asks the source for all of `self.items`, and calls `set_value` or `set_error` on
+///   each of them;
+/// - `_try_switch_active_batch()`: makes a new batch the one that takes items from now on;
+/// - if it wants, `get_priority()` and `_cancel()`.
+#[pyclass(extends = FutureBase, subclass, module = "asynq.batching")]
+pub(crate) struct BatchBase {
+    items: Option<Py<PyList>>,
+    /// How many items were ever added.
+    pub(crate) count: u32,
+    pub(crate) flushing: bool,
+    /// Which thread's scheduler knows this batch, 0 for none, and under which id.
+    pub(crate) home: u32,
+    pub(crate) node: Option<BatchId>,
+    total_time: i64,
+}
+
+impl BatchBase {
+    pub(crate) fn items_ref<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyList> {
+        self.items.get_or_insert_with(|| PyList::empty(py).unbind()).bind(py).clone()
+    }
+}
+
+#[pymethods]
+impl BatchBase {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(
+        py: Python<'_>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        let batch = Self {
+            items: Some(PyList::empty(py).unbind()),
+            count: 0,
+            flushing: false,
+            home: 0,
+            node: None,
+            total_time: 0,
+        };
+        PyClassInitializer::from(FutureBase::new(Kind::Batch)).add_subclass(batch)
+    }
+
+    #[pyo3(signature = ())]
+    fn __init__(_slf: &Bound<'_, Self>) {}
+
+    /// The items of the batch, in the order in which they were made. Empty once it was flushed.
+    #[getter]
+    pub(crate) fn items<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyList> {
+        let py = slf.py();
+        let batch = slf.borrow();
+        batch.items.as_ref().map_or_else(|| PyList::empty(py), |items| items.bind(py).clone())
+    }
+
+    #[setter]
+    fn set_items(slf: &Bound<'_, Self>, items: Py<PyList>) {
+        let before = slf.borrow_mut().items.replace(items);
+        drop(before);
+    }
+
+    /// Whether the batch was flushed or cancelled.
+    #[pyo3(name = "is_flushed")]
+    fn py_is_flushed(slf: &Bound<'_, Self>) -> bool {
+        is_flushed(slf)
+    }
+
+    /// Whether the batch was cancelled, or its flush failed.
+    fn is_cancelled(slf: &Bound<'_, Self>) -> bool {
+        slf.as_super().borrow().outcome.error().is_some()
+    }
+
+    /// Whether it has no items.
+    fn is_empty(slf: &Bound<'_, Self>) -> bool {
+        Self::items(slf).is_empty()
+    }
+
+    /// How urgent the batch is: when nothing can run, the one of highest priority is flushed, among
+    /// equals the one whose items were awaited first.
+    ///
+    /// The default is `(0, len(self.items))`. Numbers, strings, and tuples of them will do.
+    fn get_priority(slf: &Bound<'_, Self>) -> (i64, usize) {
+        (0, Self::items(slf).len())
+    }
+
+    /// Flushes the batch now. An error in the flush is not raised here but becomes that of the items.
+    ///
+    /// Raises `BatchingError` if the batch was flushed or cancelled already, or is being flushed.
+    fn flush(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let why_not = match (is_flushed(slf), slf.borrow().flushing) {
+            (true, _) => Some("Batch is already flushed or cancelled."),
+            (false, true) => Some("Batch is being flushed already: its items have no values yet."),
+            (false, false) => None,
+        };
+        if let Some(why_not) = why_not {
+            return Err(names::new_error(names::batching_error, py, why_not));
+        }
+        let dump = Switches::on().has(Switches::DUMP_FLUSH_BATCH);
+        if dump {
+            names::trace(py, "flush_begin", (slf,));
+        }
+        let flushed = FutureBase::error(slf.as_super());
+        if !Switches::on().has(Switches::KEEP_DEPENDENCIES) {
+            // A batch and its items refer to each other: break the circle.
+            Self::items(slf).call_method0(intern!(py, "clear"))?;
+        }
+        if dump {
+            names::trace(py, "flush_end", (slf,));
+        }
+        flushed.map(|_| ())
+    }
+
+    /// Cancels the batch: its items get `error`, `BatchCancelledError()` by default. Does nothing if
+    /// the batch was flushed or cancelled already.
+    #[pyo3(signature = (error=None))]
+    fn cancel(slf: &Bound<'_, Self>, error: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+        if is_flushed(slf) {
+            return Ok(());
+        }
+        let error = match error {
+            Some(error) => error,
+            None => names::batch_cancelled(slf.py())?.call0()?,
+        };
+        settle(slf.as_super(), Outcome::from_exception(&error)?)
+    }
+
+    /// Override this: ask the source for all of `self.items`, and set the value or error of each.
+    fn _flush(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Err(PyNotImplementedError::new_err(format!("{} has to override _flush()", slf.get_type())))
+    }
+
+    /// Override this if something has to be done when the batch is cancelled.
+    fn _cancel(_slf: &Bound<'_, Self>) {}
+
+    /// Override this: if this batch is the one that takes items, make a new one take its place. It
+    /// must not fail.
+    fn _try_switch_active_batch(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Err(PyNotImplementedError::new_err(format!(
+            "{} has to override _try_switch_active_batch()",
+            slf.get_type()
+        )))
+    }
+
+    fn __str__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        names::describe(slf.py(), "batch_str", (slf,))
+    }
+
+    /// The name of the batch in profiles.
+    fn to_str<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, pyo3::types::PyString>> {
+        slf.str()
+    }
+
+    /// Appends the batch to the profile, `time_taken` in microseconds.
+    fn dump_perf_stats(slf: &Bound<'_, Self>, time_taken: i64) -> PyResult<()> {
+        slf.borrow_mut().total_time = time_taken;
+        names::describe(slf.py(), "batch_dump_perf_stats", (slf, time_taken)).map(|_| ())
+    }
+
+    #[getter]
+    fn _total_time(slf: &Bound<'_, Self>) -> i64 {
+        slf.borrow().total_time
+    }
+
+    #[setter(_total_time)]
+    fn set_total_time(slf: &Bound<'_, Self>, time: i64) {
+        slf.borrow_mut().total_time = time;
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.items)
+    }
+
+    fn __clear__(&mut self) {
+        self.items = None;
+    }
+}
+
+pub(crate) fn is_flushed(batch: &Bound<'_, BatchBase>) -> bool {
+    !batch.as_super().borrow().outcome.is_pending()
+}
+
+/// Makes the batch known to the scheduler of this thread, because one of its items is awaited.
+pub(crate) fn register(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResult<BatchId> {
+    let (home, node, count, flushing) = {
+        let batch = batch.borrow();
+        (batch.home, batch.node, batch.count, batch.flushing)
+    };
+    if let Some(node) = node {
+        scheduler.check_home(home, batch.as_any())?;
+        return Ok(node);
+    }
+    if flushing || is_flushed(batch) {
+        return Err(names::new_error(
+            names::batching_error,
+            batch.py(),
+            "this item can't be awaited: its batch is flushed already, and it got no value yet",
+        ));
+    }
+    let ranking = if overrides::<BatchBase>(batch.as_any(), intern!(batch.py(), "get_priority")) {
+        Ranking::Ask
+    } else {
+        Ranking::BySize
+    };
+    let node = {
+        let mut engine = scheduler.engine();
+        let node = engine.add_batch(batch.clone().unbind(), ranking);
+        for _ in 0..count {
+            engine.add_item(node);
+        }
+        node
+    };
+    let mut inner = batch.borrow_mut();
+    inner.home = scheduler.home;
+    inner.node = Some(node);
+    Ok(node)
+}
+
+/// Flushes the batch: this is its `_compute()`.
+pub(crate) fn compute(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+    let py = batch.py();
+    let (home, node) = {
+        let mut inner = batch.borrow_mut();
+        inner.flushing = true;
+        (inner.home, inner.node)
+    };
+    if let Some(node) = node {
+        Scheduler::begin_flush(home, node);
+    }
+    let flushed = batch
+        .call_method0(intern!(py, "_try_switch_active_batch"))
+        .and_then(|_| batch.call_method0(intern!(py, "_flush")));
+    let settled = if is_flushed(batch) {
+        // The flush has cancelled the batch, or set its value itself.
+        Ok(())
+    } else {
+        let outcome = match flushed {
+            Ok(_) => Outcome::Value(py.None()),
+            Err(error) => Outcome::from_err(py, &error),
+        };
+        settle(batch.as_super(), outcome)
+    };
+    batch.borrow_mut().flushing = false;
+    settled
+}
+
+/// The batch was flushed or cancelled: every item that has neither value nor error gets one.
+pub(crate) fn computed(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+    let py = batch.py();
+    let mut result = batch.call_method0(intern!(py, "_try_switch_active_batch")).map(|_| ());
+    let error = match future::outcome(batch.as_super()) {
+        Some(Err(error)) => Some(error),
+        _ => None,
+    };
+    if error.is_some() && overrides::<BatchBase>(batch.as_any(), intern!(py, "_cancel")) {
+        result = result.and(batch.call_method0(intern!(py, "_cancel")).map(|_| ()));
+    }
+    let items = BatchBase::items(batch);
+    let mut index = 0;
+    // By index: a subscriber may change the list.
+    while let Ok(item) = items.get_item(index) {
+        index += 1;
+        let Ok(item) = item.cast::<FutureBase>() else { continue };
+        if item.borrow().outcome.is_pending() {
+            let outcome = match &error {
+                Some(error) => Outcome::from_err(py, error),
+                None => Outcome::from_err(py, &forgotten()),
+            };
+            result = result.and(settle(item, outcome));
+        }
+    }
+    let (home, node) = {
+        let mut inner = batch.borrow_mut();
+        (inner.home, inner.node.take())
+    };
+    if let Some(node) = node {
+        Scheduler::close(home, node);
+    }
+    result
+}
+
+fn forgotten() -> PyErr {
+    PyAssertionError::new_err("Value of this item wasn't set on batch flush.")
+}

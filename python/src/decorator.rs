@@ -1,0 +1,480 @@
+//! The decorators behind `@asynq()`.
+
+use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::{PyClassInitializer, PyTraverseError, PyTypeInfo, PyVisit, intern};
+
+use crate::asyncio_mode::is_asyncio_mode;
+use crate::binder::{AsyncDecoratorBinder, DecoratorBinder, PureAsyncDecoratorBinder};
+use crate::body::Body;
+use crate::drive;
+use crate::future::{self, FutureBase};
+use crate::names;
+use crate::overrides::overrides;
+use crate::task::AsyncTask;
+
+/// Base of decorators that are objects: they replace a function, and bind like one when they stand
+/// in a class. Subclasses override `name()` and `__call__`.
+#[pyclass(subclass, dict, weakref, module = "asynq.decorators")]
+#[derive(Default)]
+pub(crate) struct DecoratorBase {
+    function: Option<Py<PyAny>>,
+    /// `classmethod` or `staticmethod`, if the decorated function was one.
+    method_type: Option<Py<PyAny>>,
+}
+
+impl DecoratorBase {
+    fn function<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        match &slf.borrow_mut().function {
+            Some(function) => Ok(function.bind(slf.py()).clone()),
+            None => Err(PyTypeError::new_err(format!(
+                "{} decorates nothing: its class has to call super().__init__(fn, ...)",
+                slf.get_type()
+            ))),
+        }
+    }
+
+    fn init(slf: &Bound<'_, Self>, decorated: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        let (function, method_type) = if let Ok(inner) = decorated.getattr(intern!(py, "__func__")) {
+            (inner, Some(decorated.get_type().into_any()))
+        } else if decorated.hasattr(intern!(py, "is_decorator"))? {
+            (decorated.clone(), Some(decorated.getattr(intern!(py, "type"))?))
+        } else {
+            (decorated.clone(), None)
+        };
+        for name in ["__module__", "__name__", "__qualname__", "__doc__"] {
+            if let Ok(value) = function.getattr(name) {
+                slf.setattr(name, value)?;
+            }
+        }
+        let mut inner = slf.borrow_mut();
+        inner.function = Some(function.unbind());
+        inner.method_type = method_type.filter(|method_type| !method_type.is_none()).map(Bound::unbind);
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl DecoratorBase {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::default()
+    }
+
+    #[pyo3(signature = (r#fn))]
+    fn __init__(slf: &Bound<'_, Self>, r#fn: &Bound<'_, PyAny>) -> PyResult<()> {
+        Self::init(slf, r#fn)
+    }
+
+    #[classattr]
+    fn binder_cls(py: Python<'_>) -> Bound<'_, PyType> {
+        DecoratorBinder::type_object(py)
+    }
+
+    /// The decorated function.
+    #[getter(r#fn)]
+    fn py_function<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::function(slf)
+    }
+
+    #[setter(r#fn)]
+    fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
+        let before = slf.borrow_mut().function.replace(function);
+        drop(before);
+    }
+
+    /// `classmethod`, `staticmethod` or `None`.
+    #[getter]
+    fn r#type(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        slf.borrow().method_type.as_ref().map(|method_type| method_type.clone_ref(slf.py()))
+    }
+
+    #[setter]
+    fn set_type(slf: &Bound<'_, Self>, method_type: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut slf.borrow_mut().method_type, method_type);
+        drop(before);
+    }
+
+    /// The name of the decorator, as in `@asynq()`.
+    fn name(slf: &Bound<'_, Self>) -> PyResult<String> {
+        Err(PyNotImplementedError::new_err(format!("{} has to override name()", slf.get_type())))
+    }
+
+    /// Marks decorators, and functions bound by one.
+    #[staticmethod]
+    fn is_decorator() -> bool {
+        true
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__(
+        slf: &Bound<'_, Self>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let _ = (args, kwargs);
+        Err(PyNotImplementedError::new_err(format!("{} has to override __call__()", slf.get_type())))
+    }
+
+    fn __get__<'py>(
+        slf: &Bound<'py, Self>,
+        owner: Option<Bound<'py, PyAny>>,
+        cls: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let method_type = Self::r#type(slf);
+        let mut instance = owner;
+        if let Some(method_type) = method_type {
+            if method_type.is(names::staticmethod(py)?) {
+                return Ok(slf.clone().into_any());
+            }
+            if method_type.is(names::classmethod(py)?) {
+                instance = cls.or_else(|| instance.map(|instance| instance.get_type().into_any()));
+            }
+        }
+        let binder = slf.getattr(intern!(py, "binder_cls"))?;
+        if binder.is(AsyncDecoratorBinder::type_object(py)) {
+            return AsyncDecoratorBinder::bind(slf.as_any(), instance).map(Bound::into_any);
+        }
+        match instance {
+            Some(instance) => binder.call1((slf, instance)),
+            None => binder.call1((slf,)),
+        }
+    }
+
+    fn __str__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let name = slf.call_method0(intern!(slf.py(), "name"))?;
+        let function = Self::function(slf)?;
+        let full_name: String = names::describe(slf.py(), "full_name", (function,))?.extract()?;
+        Ok(format!("{name} {full_name}"))
+    }
+
+    fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, pyo3::types::PyString>> {
+        slf.str()
+    }
+
+    /// Pickled by name, as functions are.
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        let module = slf.getattr(intern!(py, "__module__"))?;
+        let qualname = slf.getattr(intern!(py, "__qualname__"))?;
+        (names::decorated_by_name(py)?, (module, qualname)).into_pyobject(py)
+    }
+
+    /// `Class[T]` is for type checkers.
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        names::generic(cls, item)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.function)?;
+        visit.call(&self.method_type)
+    }
+
+    fn __clear__(&mut self) {
+        self.function = None;
+        self.method_type = None;
+    }
+}
+
+/// The decorator of `@asynq(pure=True)`: calling the function returns an `AsyncTask`.
+#[pyclass(extends = DecoratorBase, subclass, module = "asynq.decorators")]
+#[derive(Default)]
+pub(crate) struct PureAsyncDecorator {
+    task_cls: Option<Py<PyAny>>,
+    kwargs: Option<Py<PyDict>>,
+    #[pyo3(get, set)]
+    asyncio_fn: Option<Py<PyAny>>,
+    /// Whether a call of the function makes a generator.
+    #[pyo3(get, set)]
+    needs_wrapper: bool,
+    /// Whether a synchronous call in asyncio mode, which blocks the event loop, is made.
+    #[pyo3(get, set)]
+    allow_sync_call: bool,
+}
+
+impl PureAsyncDecorator {
+    fn init<'py>(
+        slf: &Bound<'py, Self>,
+        decorated: &Bound<'py, PyAny>,
+        task_cls: Option<Bound<'py, PyAny>>,
+        kwargs: Option<Bound<'py, PyDict>>,
+        asyncio_fn: Option<Bound<'py, PyAny>>,
+        allow_sync_call: bool,
+    ) -> PyResult<()> {
+        DecoratorBase::init(slf.as_super(), decorated)?;
+        let function = DecoratorBase::function(slf.as_super())?;
+        let is_generator = names::is_generator_function(slf.py())?.call1((function,))?.is_truthy()?;
+        let mut inner = slf.borrow_mut();
+        inner.task_cls = task_cls.map(Bound::unbind);
+        inner.kwargs = kwargs.map(Bound::unbind);
+        inner.asyncio_fn = asyncio_fn.map(Bound::unbind);
+        inner.needs_wrapper = is_generator;
+        inner.allow_sync_call = allow_sync_call;
+        Ok(())
+    }
+
+    /// Makes the task of one call.
+    fn make_task<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let function = DecoratorBase::function(slf.as_super())?;
+        let (is_generator, task_cls, options) = {
+            let inner = slf.borrow_mut();
+            let options = inner.kwargs.as_ref().map(|options| options.bind(py).clone());
+            let task_cls = inner.task_cls.as_ref().map(|class| class.bind(py).clone());
+            (inner.needs_wrapper, task_cls, options.filter(|options| !options.is_empty()))
+        };
+        let task_cls = task_cls.unwrap_or_else(|| AsyncTask::type_object(py).into_any());
+        if options.is_none() && task_cls.is(AsyncTask::type_object(py)) {
+            let body = if is_generator {
+                Body::Generator(function.call(&args, kwargs.as_ref())?.unbind())
+            } else {
+                Body::Call
+            };
+            return AsyncTask::create(py, body, function, args, kwargs).map(Bound::into_any);
+        }
+        let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
+        let generator = if is_generator {
+            function.call(&args, Some(&kwargs))?
+        } else {
+            names::run_plain_function(py)?.call1((&function, &args, &kwargs))?
+        };
+        task_cls.call((generator, function, args, kwargs), options.as_ref())
+    }
+
+    /// A call, in the way of the decorator's class.
+    fn dispatch<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let name = intern!(py, "_call_pure");
+        if !slf.get_type().is(AsyncDecorator::type_object(py)) && overrides::<Self>(slf.as_any(), name) {
+            let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
+            return slf.call_method1(name, (args, kwargs));
+        }
+        if is_asyncio_mode(py)? {
+            return slf.call_method(intern!(py, "asyncio"), args, kwargs.as_ref());
+        }
+        Self::make_task(slf, args, kwargs)
+    }
+}
+
+#[pymethods]
+impl PureAsyncDecorator {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(DecoratorBase::default()).add_subclass(Self::default())
+    }
+
+    #[pyo3(signature = (r#fn, task_cls, kwargs=None, asyncio_fn=None, allow_sync_call=false))]
+    fn __init__<'py>(
+        slf: &Bound<'py, Self>,
+        r#fn: &Bound<'py, PyAny>,
+        task_cls: Option<Bound<'py, PyAny>>,
+        kwargs: Option<Bound<'py, PyDict>>,
+        asyncio_fn: Option<Bound<'py, PyAny>>,
+        allow_sync_call: bool,
+    ) -> PyResult<()> {
+        Self::init(slf, r#fn, task_cls, kwargs, asyncio_fn, allow_sync_call)
+    }
+
+    #[classattr]
+    fn binder_cls(py: Python<'_>) -> Bound<'_, PyType> {
+        PureAsyncDecoratorBinder::type_object(py)
+    }
+
+    /// The class of the tasks.
+    #[getter]
+    fn task_cls(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        slf.borrow().task_cls.as_ref().map(|class| class.clone_ref(slf.py()))
+    }
+
+    #[setter]
+    fn set_task_cls(slf: &Bound<'_, Self>, class: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut slf.borrow_mut().task_cls, class);
+        drop(before);
+    }
+
+    /// What else the class of the tasks is called with.
+    #[getter]
+    fn kwargs<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyDict> {
+        let py = slf.py();
+        slf.borrow_mut().kwargs.get_or_insert_with(|| PyDict::new(py).unbind()).bind(py).clone()
+    }
+
+    #[setter]
+    fn set_kwargs(slf: &Bound<'_, Self>, kwargs: Py<PyDict>) {
+        let before = slf.borrow_mut().kwargs.replace(kwargs);
+        drop(before);
+    }
+
+    #[staticmethod]
+    fn name() -> &'static str {
+        "@asynq(pure=True)"
+    }
+
+    #[staticmethod]
+    fn is_pure_async_fn() -> bool {
+        true
+    }
+
+    /// Calls the function from asyncio: returns a coroutine.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn asyncio<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let known = slf.borrow().asyncio_fn.as_ref().map(|known| known.bind(py).clone());
+        let asyncio_fn = if let Some(known) = known {
+            known
+        } else {
+            let function = DecoratorBase::function(slf.as_super())?;
+            let made = names::convert_asynq_to_async(py)?.call1((function,))?;
+            slf.borrow_mut().asyncio_fn = Some(made.clone().unbind());
+            made
+        };
+        asyncio_fn.call(args, kwargs)
+    }
+
+    fn _call_pure<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyAny>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let args = match args.cast::<PyTuple>() {
+            Ok(args) => args.clone(),
+            Err(_) => PyTuple::new(py, args.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+        };
+        if is_asyncio_mode(py)? {
+            return slf.call_method(intern!(py, "asyncio"), args, kwargs.as_ref());
+        }
+        Self::make_task(slf, args, kwargs)
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::dispatch(slf, args, kwargs)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.task_cls)?;
+        visit.call(&self.kwargs)?;
+        visit.call(&self.asyncio_fn)
+    }
+
+    fn __clear__(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// The decorator of `@asynq()`: calling the function runs it, `asynq(...)` returns an `AsyncTask`.
+#[pyclass(extends = PureAsyncDecorator, subclass, module = "asynq.decorators")]
+pub(crate) struct AsyncDecorator;
+
+#[pymethods]
+impl AsyncDecorator {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(DecoratorBase::default())
+            .add_subclass(PureAsyncDecorator::default())
+            .add_subclass(Self)
+    }
+
+    #[pyo3(signature = (r#fn, cls, kwargs=None, asyncio_fn=None, allow_sync_call=false))]
+    fn __init__<'py>(
+        slf: &Bound<'py, Self>,
+        r#fn: &Bound<'py, PyAny>,
+        cls: Option<Bound<'py, PyAny>>,
+        kwargs: Option<Bound<'py, PyDict>>,
+        asyncio_fn: Option<Bound<'py, PyAny>>,
+        allow_sync_call: bool,
+    ) -> PyResult<()> {
+        PureAsyncDecorator::init(slf.as_super(), r#fn, cls, kwargs, asyncio_fn, allow_sync_call)
+    }
+
+    #[classattr]
+    fn binder_cls(py: Python<'_>) -> Bound<'_, PyType> {
+        AsyncDecoratorBinder::type_object(py)
+    }
+
+    #[staticmethod]
+    fn name() -> &'static str {
+        "@asynq()"
+    }
+
+    #[staticmethod]
+    fn is_pure_async_fn() -> bool {
+        false
+    }
+
+    /// Calls the function asynchronously: returns an `AsyncTask`, in asyncio mode a coroutine.
+    #[pyo3(signature = (*args, **kwargs))]
+    pub(crate) fn asynq<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        PureAsyncDecorator::dispatch(slf.as_super(), args, kwargs)
+    }
+
+    /// The same as `asynq`, by the name it had before that was a keyword.
+    #[pyo3(name = "async", signature = (*args, **kwargs))]
+    fn alias<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.call_method(intern!(slf.py(), "asynq"), args, kwargs)
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    pub(crate) fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if is_asyncio_mode(py)? {
+            let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
+            return names::call_in_asyncio_mode(py)?.call1((slf, args, kwargs));
+        }
+        let task = PureAsyncDecorator::dispatch(slf.as_super(), args, kwargs)?;
+        match task.cast_exact::<AsyncTask>() {
+            Ok(task) => {
+                drive::run(task)?;
+                future::outcome(task.as_super()).unwrap_or_else(|| FutureBase::value(task.as_super()))
+            }
+            Err(_) => task.call_method0(intern!(py, "value")),
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! `FutureBase`, what all futures share, and how a future is given its value.
+
+use asynq_engine::TaskId;
+use pyo3::exceptions::{PyException, PyNotImplementedError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::{PyTraverseError, PyVisit, intern};
+
+use crate::batch::{self, BatchBase};
+use crate::drive;
+use crate::item::BatchItemBase;
+use crate::names;
+use crate::options::Switches;
+use crate::outcome::Outcome;
+use crate::overrides::overrides;
+use crate::scheduler::Scheduler;
+use crate::task::AsyncTask;
+
+/// What a future is, which decides how it comes to its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// By whoever sets it, or by a `_compute` of its own.
+    Plain,
+    /// By calling something, when it is wanted.
+    Lazy,
+    /// It has its value from the beginning.
+    Constant,
+    Task,
+    Batch,
+    Item,
+}
+
+/// A value that may be computed later: the base of everything that a task can wait for.
+///
+/// `future.value()` gives the value, computing it if necessary, or raises the error.
+///
+/// Subclasses override `_compute()`, which has to call `set_value` or `set_error`. One that does
+/// not is computed from outside: tasks that wait for it go on when somebody sets it.
+///
+/// >>> future = FutureBase()
+/// >>> future.set_value(42)
+/// >>> future.value()
+/// 42
+#[pyclass(subclass, module = "asynq.futures")]
+pub(crate) struct FutureBase {
+    pub(crate) outcome: Outcome,
+    on_computed: Option<Py<PyAny>>,
+    pub(crate) kind: Kind,
+    /// Which thread's scheduler knows this future, 0 for none, and under which id.
+    pub(crate) home: u32,
+    pub(crate) node: Option<TaskId>,
+}
+
+impl FutureBase {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self { outcome: Outcome::Pending, on_computed: None, kind, home: 0, node: None }
+    }
+}
+
+#[pymethods]
+impl FutureBase {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::new(Kind::Plain)
+    }
+
+    #[pyo3(signature = ())]
+    fn __init__(_slf: &Bound<'_, Self>) {}
+
+    /// The value; computes it if necessary, and raises the error if that is what it comes to.
+    pub(crate) fn value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(value) = outcome(slf) {
+            return value;
+        }
+        compute(slf)?;
+        outcome(slf).unwrap_or_else(|| Err(left_pending(slf)))
+    }
+
+    /// The same as `value()`.
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        _args: &Bound<'py, PyTuple>,
+        _kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.call_method0(intern!(slf.py(), "value"))
+    }
+
+    /// The error, or `None` if there is a value; computes it if necessary.
+    pub(crate) fn error(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
+        let py = slf.py();
+        if slf.borrow().outcome.is_pending() {
+            compute(slf)?;
+        }
+        Ok(slf.borrow().outcome.error().map(|error| error.clone_ref(py)))
+    }
+
+    /// Raises the error, if there is one.
+    fn raise_if_error(slf: &Bound<'_, Self>) -> PyResult<()> {
+        match outcome(slf) {
+            Some(Err(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the future its value. Whoever waits for it goes on.
+    ///
+    /// Raises `FutureIsAlreadyComputed` if it has a value or an error.
+    pub(crate) fn set_value(slf: &Bound<'_, Self>, value: Bound<'_, PyAny>) -> PyResult<()> {
+        settle(slf, Outcome::Value(value.unbind()))
+    }
+
+    /// Gives the future an error, an exception. It is raised where the value is asked for.
+    ///
+    /// Raises `FutureIsAlreadyComputed` if it has a value or an error.
+    pub(crate) fn set_error(slf: &Bound<'_, Self>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        settle(slf, Outcome::from_exception(error)?)
+    }
+
+    /// Whether there is a value or an error.
+    fn is_computed(slf: &Bound<'_, Self>) -> bool {
+        !slf.borrow().outcome.is_pending()
+    }
+
+    /// Forgets the value or error, so that the future can be computed once more. Normally there is
+    /// no reason to do this.
+    fn reset_unsafe(slf: &Bound<'_, Self>) {
+        let before = std::mem::take(&mut slf.borrow_mut().outcome);
+        before.bury();
+    }
+
+    /// Override this to say how the value is computed; it has to set a value or an error.
+    fn _compute(slf: &Bound<'_, Self>) -> PyResult<()> {
+        native_compute(slf)
+    }
+
+    /// Called when a value or an error was set; it triggers `on_computed`.
+    fn _computed(slf: &Bound<'_, Self>) -> PyResult<()> {
+        native_computed(slf)
+    }
+
+    /// The event of being computed: `future.on_computed.subscribe(handler)` has
+    /// `handler(future)` called.
+    #[getter]
+    fn on_computed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if let Some(hook) = &slf.borrow().on_computed {
+            return Ok(hook.bind(py).clone());
+        }
+        let hook = match slf.borrow().kind {
+            Kind::Constant => names::sinking_event_hook(py)?.clone(),
+            _ => names::event_hook(py)?.call0()?,
+        };
+        slf.borrow_mut().on_computed = Some(hook.clone().unbind());
+        Ok(hook)
+    }
+
+    #[setter]
+    fn set_on_computed(slf: &Bound<'_, Self>, hook: Py<PyAny>) {
+        let before = slf.borrow_mut().on_computed.replace(hook);
+        drop(before);
+    }
+
+    #[getter(_value)]
+    fn raw_value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match &slf.borrow().outcome {
+            Outcome::Pending => Ok(names::future_none(py)?.clone()),
+            Outcome::Value(value) => Ok(value.bind(py).clone()),
+            Outcome::Error(..) => Ok(py.None().into_bound(py)),
+        }
+    }
+
+    #[getter(_error)]
+    fn raw_error(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        slf.borrow().outcome.error().map(|error| error.clone_ref(slf.py()))
+    }
+
+    fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        names::describe(slf.py(), "future_repr", (slf,))
+    }
+
+    /// Writes the future to `stdout`, `indent` levels to the right.
+    #[pyo3(signature = (indent=0))]
+    fn dump(slf: &Bound<'_, Self>, indent: usize) -> PyResult<()> {
+        let function = match slf.borrow().kind {
+            Kind::Task => "task_dump",
+            Kind::Batch => "batch_dump",
+            _ => "future_dump",
+        };
+        names::describe(slf.py(), function, (slf, indent)).map(|_| ())
+    }
+
+    fn __bool__(_slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Err(PyTypeError::new_err(
+            "Cannot convert FutureBase object to bool: did you forget to yield it, or to call \
+             value()?",
+        ))
+    }
+
+    /// `Class[T]` is for type checkers.
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        names::generic(cls, item)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.outcome {
+            Outcome::Pending => {}
+            Outcome::Value(value) => visit.call(value)?,
+            Outcome::Error(error, traceback) => {
+                visit.call(error)?;
+                visit.call(traceback)?;
+            }
+        }
+        visit.call(&self.on_computed)
+    }
+
+    fn __clear__(&mut self) {
+        self.on_computed = None;
+        if !self.outcome.is_pending() {
+            // Nobody can reach it any more; it must not look as if it could still be computed.
+            Python::attach(|py| self.outcome = Outcome::Value(py.None()));
+        }
+    }
+}
+
+impl Drop for FutureBase {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.outcome).bury();
+    }
+}
+
+/// The value or error of a future; `None` if it has neither.
+pub(crate) fn outcome<'py>(future: &Bound<'py, FutureBase>) -> Option<PyResult<Bound<'py, PyAny>>> {
+    let found = {
+        let future_ref = future.borrow_mut();
+        match &future_ref.outcome {
+            Outcome::Pending => return None,
+            Outcome::Value(value) => return Some(Ok(value.bind(future.py()).clone())),
+            Outcome::Error(error, traceback) => Outcome::Error(
+                error.clone_ref(future.py()),
+                traceback.as_ref().map(|traceback| traceback.clone_ref(future.py())),
+            ),
+        }
+    };
+    found.get(future.py())
+}
+
+/// Gives a future its value or error.
+pub(crate) fn settle(future: &Bound<'_, FutureBase>, outcome: Outcome) -> PyResult<()> {
+    {
+        let mut inner = future.borrow_mut();
+        if inner.outcome.is_pending() {
+            inner.outcome = outcome;
+        } else {
+            drop(inner);
+            let py = future.py();
+            return Err(PyErr::from_type(
+                names::already_computed(py)?.clone(),
+                (future.clone().unbind(),),
+            ));
+        }
+    }
+    if overrides::<FutureBase>(future.as_any(), intern!(future.py(), "_computed")) {
+        future.call_method0(intern!(future.py(), "_computed")).map(|_| ())
+    } else {
+        native_computed(future)
+    }
+}
+
+/// Asks a future for its value, in the way of its class.
+fn compute(future: &Bound<'_, FutureBase>) -> PyResult<()> {
+    let name = intern!(future.py(), "_compute");
+    if overrides::<FutureBase>(future.as_any(), name) {
+        future.call_method0(name).map(|_| ())
+    } else {
+        native_compute(future)
+    }
+}
+
+fn native_compute(future: &Bound<'_, FutureBase>) -> PyResult<()> {
+    let py = future.py();
+    let kind = future.borrow().kind;
+    match kind {
+        Kind::Plain | Kind::Constant => Err(PyNotImplementedError::new_err(
+            "this future has no value yet, and no way to compute one: set_value() was not called, \
+             and its class does not override _compute()",
+        )),
+        Kind::Lazy => crate::constants::compute_lazily(future),
+        Kind::Task => drive::run(future.cast::<AsyncTask>()?),
+        Kind::Batch => batch::compute(future.cast::<BatchBase>()?),
+        Kind::Item => {
+            let batch = BatchItemBase::batch_of(future.cast::<BatchItemBase>()?)?;
+            if !batch::is_flushed(&batch) {
+                batch.call_method0(intern!(py, "flush"))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What follows when a future has got its value or error.
+pub(crate) fn native_computed(future: &Bound<'_, FutureBase>) -> PyResult<()> {
+    let py = future.py();
+    let (kind, home, node, hook) = {
+        let mut inner = future.borrow_mut();
+        let hook = inner.on_computed.as_ref().map(|hook| hook.clone_ref(py));
+        (inner.kind, inner.home, inner.node.take(), hook)
+    };
+    let finished = match kind {
+        Kind::Task => AsyncTask::finished(future.cast::<AsyncTask>()?),
+        Kind::Batch => batch::computed(future.cast::<BatchBase>()?),
+        Kind::Item => {
+            BatchItemBase::computed(future.cast::<BatchItemBase>()?);
+            Ok(())
+        }
+        Kind::Plain | Kind::Lazy | Kind::Constant => Ok(()),
+    };
+    if let Some(node) = node {
+        Scheduler::complete(home, node);
+    }
+    if Switches::on().has(Switches::DUMP_COMPUTED) {
+        names::trace(py, "computed", (future,));
+    }
+    if let Some(hook) = hook {
+        // Whatever a subscriber does, the others are told, and whoever waits goes on.
+        if let Err(error) = hook.call_method1(py, intern!(py, "safe_trigger"), (future,)) {
+            if !error.is_instance_of::<PyException>(py) {
+                return Err(error);
+            }
+            names::trace(py, "callback_failed", (error.value(py),));
+        }
+    }
+    finished
+}
+
+fn left_pending(future: &Bound<'_, FutureBase>) -> PyErr {
+    let class = future.get_type();
+    names::new_error(
+        names::task_error,
+        future.py(),
+        format!("{class}: its _compute() set neither a value nor an error"),
+    )
+}

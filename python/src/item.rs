@@ -1,0 +1,137 @@
+//! `BatchItemBase`: one key of a batch.
+
+use asynq_engine::ItemId;
+use pyo3::exceptions::{PyAssertionError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
+
+use crate::batch::{self, BatchBase};
+use crate::future::{FutureBase, Kind};
+use crate::names;
+use crate::options::Switches;
+use crate::scheduler::Scheduler;
+
+/// One operation of a batch, and the future of its result.
+///
+/// A subclass adds what the flush has to know, a key for instance, and calls
+/// `super().__init__(batch)` with the batch that takes items now.
+#[pyclass(extends = FutureBase, subclass, module = "asynq.batching")]
+pub(crate) struct BatchItemBase {
+    batch: Option<Py<BatchBase>>,
+    #[pyo3(get, set)]
+    index: i64,
+    /// Its place among all items ever added to the batch.
+    ordinal: u32,
+    #[pyo3(get, set, name = "_total_time")]
+    total_time: i64,
+    #[pyo3(get, set, name = "_id")]
+    id: i64,
+}
+
+#[pymethods]
+impl BatchItemBase {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        let item = Self { batch: None, index: 0, ordinal: 0, total_time: 0, id: 0 };
+        PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(item)
+    }
+
+    fn __init__(slf: &Bound<'_, Self>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+        let py = slf.py();
+        let (items, ordinal, home, node) = {
+            let mut inner = batch.borrow_mut();
+            if inner.flushing || !inner.as_super().outcome.is_pending() {
+                return Err(PyAssertionError::new_err(
+                    "can't add an item to the batch that is already flushed: its \
+                     _try_switch_active_batch() has to make another one take its place",
+                ));
+            }
+            let ordinal = inner.count;
+            inner.count += 1;
+            let items = inner.items_ref(py);
+            (items, ordinal, inner.home, inner.node)
+        };
+        let index = items.len();
+        items.append(slf)?;
+        if let Some(node) = node {
+            Scheduler::add_item(home, node);
+        }
+        let id = if Switches::on().has(Switches::COLLECT_PERF_STATS) {
+            names::incr_counter(py)?.call0()?.extract()?
+        } else {
+            0
+        };
+        let mut item = slf.borrow_mut();
+        item.index = i64::try_from(index).unwrap_or(i64::MAX);
+        item.ordinal = ordinal;
+        item.id = id;
+        let before = item.batch.replace(batch.clone().unbind());
+        drop(item);
+        drop(before);
+        Ok(())
+    }
+
+    /// The batch it belongs to.
+    #[getter]
+    fn batch(slf: &Bound<'_, Self>) -> Option<Py<BatchBase>> {
+        slf.borrow().batch.as_ref().map(|batch| batch.clone_ref(slf.py()))
+    }
+
+    #[setter]
+    fn set_batch(slf: &Bound<'_, Self>, batch: Option<Py<BatchBase>>) {
+        let before = std::mem::replace(&mut slf.borrow_mut().batch, batch);
+        drop(before);
+    }
+
+    /// The name of the item in profiles.
+    fn to_str<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        names::describe(slf.py(), "item_to_str", (slf,))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.batch)
+    }
+
+    fn __clear__(&mut self) {
+        self.batch = None;
+    }
+}
+
+impl BatchItemBase {
+    pub(crate) fn batch_of<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, BatchBase>> {
+        match &slf.borrow().batch {
+            Some(batch) => Ok(batch.bind(slf.py()).clone()),
+            None => Err(PyTypeError::new_err(format!(
+                "{} belongs to no batch: its class has to call super().__init__(batch)",
+                slf.get_type()
+            ))),
+        }
+    }
+
+    /// Under which id the scheduler of this thread knows the item, from now on.
+    pub(crate) fn register(slf: &Bound<'_, Self>, scheduler: &Scheduler) -> PyResult<ItemId> {
+        let batch = batch::register(scheduler, &Self::batch_of(slf)?)?;
+        Ok(ItemId { batch, index: slf.borrow().ordinal })
+    }
+
+    /// The item has its value or error.
+    pub(crate) fn computed(slf: &Bound<'_, Self>) {
+        let (batch, index) = {
+            let item = slf.borrow_mut();
+            (item.batch.as_ref().map(|batch| batch.clone_ref(slf.py())), item.ordinal)
+        };
+        let Some(batch) = batch else { return };
+        let (home, node) = {
+            let batch = batch.bind(slf.py()).borrow_mut();
+            (batch.home, batch.node)
+        };
+        if let Some(batch) = node {
+            Scheduler::complete_item(home, ItemId { batch, index });
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What the Python modules of the package define and this crate needs: imported when first used,
+//! since those modules import this one.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty = $module:literal . $attribute:literal;)*) => {$(
+        $(#[$doc])*
+        pub(crate) fn $name(py: Python<'_>) -> PyResult<&Bound<'_, $kind>> {
+            static CELL: PyOnceLock<Py<$kind>> = PyOnceLock::new();
+            CELL.import(py, $module, $attribute)
+        }
+    )*};
+}
+
+names! {
+    already_computed: PyType = "asynq.futures"."FutureIsAlreadyComputed";
+    task_error: PyType = "asynq.scheduler"."AsyncTaskError";
+    task_result: PyType = "asynq.async_task"."AsyncTaskResult";
+    task_cancelled: PyType = "asynq.async_task"."AsyncTaskCancelledError";
+    batching_error: PyType = "asynq.batching"."BatchingError";
+    batch_cancelled: PyType = "asynq.batching"."BatchCancelledError";
+    event_hook: PyType = "asynq._events"."EventHook";
+    sinking_event_hook: PyAny = "asynq._events"."sinking_event_hook";
+    future_none: PyAny = "asynq.futures"."_none";
+    convert_asynq_to_async: PyAny = "asynq.decorators"."convert_asynq_to_async";
+    run_plain_function: PyAny = "asynq._functions"."run_plain_function";
+    call_in_asyncio_mode: PyAny = "asynq.decorators"."_call_in_asyncio_mode";
+    generic_alias: PyAny = "types"."GenericAlias";
+    incr_counter: PyAny = "asynq.profiler"."incr_counter";
+    staticmethod: PyType = "builtins"."staticmethod";
+    classmethod: PyType = "builtins"."classmethod";
+    is_generator_function: PyAny = "inspect"."isgeneratorfunction";
+    decorated_by_name: PyAny = "asynq._functions"."decorated_by_name";
+}
+
+/// An exception of one of the classes above.
+pub(crate) fn new_error(
+    class: fn(Python<'_>) -> PyResult<&Bound<'_, PyType>>,
+    py: Python<'_>,
+    message: impl Into<String>,
+) -> PyErr {
+    match class(py) {
+        Ok(class) => PyErr::from_type(class.clone(), message.into()),
+        Err(error) => error,
+    }
+}
+
+/// Calls a function of `asynq._describe`: the texts of our objects.
+pub(crate) fn describe<'py>(
+    py: Python<'py>,
+    function: &str,
+    args: impl pyo3::call::PyCallArgs<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    py.import("asynq._describe")?.getattr(function)?.call1(args)
+}
+
+/// Calls a function of `asynq._trace`: what the `DUMP_*` options write. It must not disturb what it
+/// reports on, so its errors go to `sys.unraisablehook`.
+pub(crate) fn trace<'py>(
+    py: Python<'py>,
+    function: &str,
+    args: impl pyo3::call::PyCallArgs<'py>,
+) {
+    let traced = py
+        .import("asynq._trace")
+        .and_then(|module| module.getattr(function))
+        .and_then(|function| function.call1(args));
+    if let Err(error) = traced {
+        error.write_unraisable(py, None);
+    }
+}
+
+/// `cls[item]`: our classes are generic in their stubs.
+pub(crate) fn generic<'py>(
+    class: &Bound<'py, PyType>,
+    item: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    generic_alias(class.py())?.call1((class, item))
+}
