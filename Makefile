@@ -1,41 +1,76 @@
-# Everything here needs a Rust toolchain, a C compiler and make. What else a target needs, it builds
-# into target/; nothing outside the checkout changes, apart from the cargo cache.
+# Everything here needs a Rust toolchain, a C compiler, make, and CPython 3.9 or newer with venv. What
+# else a target needs, it builds or installs into target/; nothing outside the checkout changes, apart
+# from the caches of cargo and pip. The exception is `make services`.
 
 # Options of the demo; `make demo ARGS=--help` lists them.
 ARGS ?=
 # How long `make fuzz` looks for a failure.
 FUZZ_SECONDS ?= 60
+# The interpreter for everything in Python.
+PYTHON ?= python3
 
 tools := target/tools
 cargo-deny := $(tools)/cargo-deny@0.20.2/bin/cargo-deny
 cargo-fuzz := $(tools)/cargo-fuzz@0.13.2/bin/cargo-fuzz
+maturin := $(tools)/maturin@1.16.0/bin/maturin
+ruff := $(tools)/ruff@0.17.6/bin/ruff
 
 # $(call need,COMMAND,SENTENCE) stops with the sentence if the command does not run.
 need = @$(1) >/dev/null 2>&1 || { echo '$(2)' >&2; exit 1; }
 
+# An environment for each interpreter, here named after its extension modules: cpython-311-….
+soabi = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_config_var("SOABI"))' 2>/dev/null)
+venv = target/python/$(soabi)
+
+# $(call install,VENV,PACKAGES,VARIABLES of the build)
+define install
+	$(call need,$(PYTHON) -m ensurepip --version,$(PYTHON) is missing or has no venv \
+	    (apt install python3-venv); for another one: make … PYTHON=python3.12)
+	$(PYTHON) -m venv $(1)
+	$(3) $(1)/bin/pip install --quiet --disable-pip-version-check $(2)
+endef
+
+# Not from within python/, where `import asynq` finds the sources instead of what is installed.
+pytest = -m pytest -c python/pyproject.toml --rootdir python python/tests
+
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
-.PHONY: help demo test bench lint docs fuzz components
+.PHONY: help demo test test-all test-rust test-python bench lint docs fuzz wheel sanitize \
+    sanitize-rust sanitize-python services components nightly
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
 
-demo: ## the artists of a playlist, one query per key against one per batch (ARGS="…")
+demo: ## the artists of a playlist, one query per key against one per batch, in both languages (ARGS="…")
 	cargo run --locked --release -p asynq-batch --example chinook -- $(ARGS)
+	$(call install,$(venv),./python)
+	PYTHONPATH=python/examples $(venv)/bin/python -m chinook $(ARGS)
 
-test: ## all tests, those in the documentation included
+test: test-rust test-python ## all tests, those in Python with PYTHON (python3)
+
+test-all: test-rust ## all tests, those in Python with every CPython from 3.9 on that is installed
+	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
+	for python in $$pythons; do $(MAKE) test-python PYTHON="$$python" || exit 1; done
+
+test-rust:
 	cargo test --locked --workspace
 
-bench: ## the engine's benchmarks; their tables go to benchmarks/
+test-python:
+	$(call install,$(venv),'./python[test]')
+	$(venv)/bin/python $(pytest)
+
+bench: ## the benchmarks; their tables go to benchmarks/
 	cargo bench --locked -p asynq-engine --bench '*'
 
 # cargo-deny's `advisories` check is not here because it fetches the RustSec database, and lint has
-# to run where only the package registry can be reached. Elsewhere: cargo deny check advisories
-lint: components $(cargo-deny) ## formatting, clippy, documentation, dependencies' licences and sources
+# to run where only the package registries can be reached. Elsewhere: cargo deny check advisories
+lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, documentation, dependencies' licences and sources
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path crates/asynq-engine/fuzz/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 	$(cargo-deny) --locked --all-features check bans licenses sources
+	$(ruff) format --config python/pyproject.toml --check python benchmarks
+	$(ruff) check --config python/pyproject.toml python benchmarks
 
 components:
 	$(call need,cargo fmt --version,rustfmt is missing: rustup component add rustfmt (or: apt install rustfmt))
@@ -50,6 +85,42 @@ fuzz: $(cargo-fuzz) ## random operations on the engine, for FUZZ_SECONDS (60)
 	$(cargo-fuzz) run --fuzz-dir crates/asynq-engine/fuzz --sanitizer none operations -- \
 	    -max_total_time=$(FUZZ_SECONDS)
 
+wheel: $(maturin) ## wheels for every CPython from 3.9 on that is installed, in target/wheels
+	$(maturin) build --release --locked --manifest-path python/Cargo.toml --out target/wheels \
+	    --interpreter $$($(PYTHON) python/interpreters.py)
+
+host = $(shell rustc -vV | sed -n 's/^host: //p')
+asan = RUSTUP_TOOLCHAIN=nightly RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(CURDIR)/target/asan
+
+sanitize: sanitize-rust sanitize-python ## the tests with AddressSanitizer, and with Python's debug allocator
+
+# What the library does when something goes wrong half-way; the rest of it forbids `unsafe` too.
+sanitize-rust: nightly
+	$(asan) cargo test --locked --target $(host) -p asynq-engine --tests
+	$(asan) cargo test --locked --target $(host) -p asynq-batch $(addprefix --test ,\
+	    cancel context_failure deadlock failure foreign freed random scale)
+
+# rustc does not put the sanitizer's runtime into a library, so it comes with the C compiler and is
+# loaded first. Leaks are not looked for: CPython frees little when it ends.
+asan-runtime = $(shell $${CC:-cc} -print-file-name=libasan.so)
+asan-venv = target/python/asan-$(soabi)
+sanitize-python: nightly
+	$(call need,test -e $(asan-runtime),the runtime of AddressSanitizer is missing (apt install gcc))
+	$(call install,$(venv),'./python[test]')
+	PYTHONMALLOC=debug $(venv)/bin/python -X dev $(pytest)
+	$(call install,$(asan-venv),'./python[test]',$(asan) MATURIN_PEP517_ARGS='--target $(host)')
+	LD_PRELOAD=$(asan-runtime) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	    $(asan-venv)/bin/python $(pytest)
+
+nightly:
+	$(call need,RUSTUP_TOOLCHAIN=nightly rustc -Zhelp,AddressSanitizer needs nightly Rust: rustup toolchain install nightly)
+
+# For the example that talks to a real server. On a desktop, Debian starts the installed one at once.
+services: ## installs memcached from Debian, where there is none
+	command -v memcached || { \
+	    run=$$(test "$$(id -u)" -eq 0 || echo sudo); \
+	    $$run apt-get update -q && $$run apt-get install -qy --no-install-recommends memcached; }
+
 # Tools run for seconds, so they are built without optimisation and debug information: on two cores
 # cargo-deny takes 67 s this way, and 194 s with its release profile (fat LTO).
 $(cargo-deny) $(cargo-fuzz): $(tools)/%:
@@ -57,3 +128,6 @@ $(cargo-deny) $(cargo-fuzz): $(tools)/%:
 	    --target-dir $(tools)/build --root $(tools)/$(firstword $(subst /, ,$*)) \
 	    $(firstword $(subst /, ,$*))
 	rm -rf $(tools)/build
+
+$(maturin) $(ruff): $(tools)/%:
+	$(call install,$(tools)/$(firstword $(subst /, ,$*)),$(subst @,==,$(firstword $(subst /, ,$*))))

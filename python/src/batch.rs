@@ -12,6 +12,7 @@ use crate::options::Switches;
 use crate::outcome::Outcome;
 use crate::overrides::overrides;
 use crate::scheduler::Scheduler;
+use crate::slot::{Slot, Taken};
 
 /// A batch of operations, sent together by `_flush()`.
 ///
@@ -21,8 +22,11 @@ use crate::scheduler::Scheduler;
 ///   each of them;
 /// - `_try_switch_active_batch()`: makes a new batch the one that takes items from now on;
 /// - if it wants, `get_priority()` and `_cancel()`.
-#[pyclass(extends = FutureBase, subclass, module = "asynq.batching")]
-pub(crate) struct BatchBase {
+#[pyclass(frozen, extends = FutureBase, subclass, module = "asynq.batching")]
+pub(crate) struct BatchBase(Slot<Batch>);
+
+/// What changes of a [`BatchBase`].
+pub(crate) struct Batch {
     items: Option<Py<PyList>>,
     /// How many items were ever added.
     pub(crate) count: u32,
@@ -34,10 +38,11 @@ pub(crate) struct BatchBase {
 }
 
 impl BatchBase {
-    pub(crate) fn items_ref<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyList> {
-        self.items.get_or_insert_with(|| PyList::empty(py).unbind()).bind(py).clone()
+    pub(crate) fn state(&self) -> Taken<'_, Batch> {
+        self.0.take()
     }
 }
+
 
 #[pymethods]
 impl BatchBase {
@@ -48,7 +53,7 @@ impl BatchBase {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        let batch = Self {
+        let batch = Batch {
             items: Some(PyList::empty(py).unbind()),
             count: 0,
             flushing: false,
@@ -56,7 +61,7 @@ impl BatchBase {
             node: None,
             total_time: 0,
         };
-        PyClassInitializer::from(FutureBase::new(Kind::Batch)).add_subclass(batch)
+        PyClassInitializer::from(FutureBase::new(Kind::Batch)).add_subclass(Self(Slot::new(batch)))
     }
 
     #[pyo3(signature = ())]
@@ -66,13 +71,13 @@ impl BatchBase {
     #[getter]
     pub(crate) fn items<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyList> {
         let py = slf.py();
-        let batch = slf.borrow();
-        batch.items.as_ref().map_or_else(|| PyList::empty(py), |items| items.bind(py).clone())
+        let items = slf.get().state().items.as_ref().map(|items| items.bind(py).clone());
+        items.unwrap_or_else(|| PyList::empty(py))
     }
 
     #[setter]
     fn set_items(slf: &Bound<'_, Self>, items: Py<PyList>) {
-        let before = slf.borrow_mut().items.replace(items);
+        let before = slf.get().state().items.replace(items);
         drop(before);
     }
 
@@ -84,7 +89,7 @@ impl BatchBase {
 
     /// Whether the batch was cancelled, or its flush failed.
     fn is_cancelled(slf: &Bound<'_, Self>) -> bool {
-        slf.as_super().borrow().outcome.error().is_some()
+        slf.as_super().get().state().outcome.error().is_some()
     }
 
     /// Whether it has no items.
@@ -105,7 +110,7 @@ impl BatchBase {
     /// Raises `BatchingError` if the batch was flushed or cancelled already, or is being flushed.
     fn flush(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let why_not = match (is_flushed(slf), slf.borrow().flushing) {
+        let why_not = match (is_flushed(slf), slf.get().state().flushing) {
             (true, _) => Some("Batch is already flushed or cancelled."),
             (false, true) => Some("Batch is being flushed already: its items have no values yet."),
             (false, false) => None,
@@ -170,37 +175,41 @@ impl BatchBase {
 
     /// Appends the batch to the profile, `time_taken` in microseconds.
     fn dump_perf_stats(slf: &Bound<'_, Self>, time_taken: i64) -> PyResult<()> {
-        slf.borrow_mut().total_time = time_taken;
+        slf.get().state().total_time = time_taken;
         names::describe(slf.py(), "batch_dump_perf_stats", (slf, time_taken)).map(|_| ())
     }
 
     #[getter]
     fn _total_time(slf: &Bound<'_, Self>) -> i64 {
-        slf.borrow().total_time
+        slf.get().state().total_time
     }
 
     #[setter(_total_time)]
     fn set_total_time(slf: &Bound<'_, Self>, time: i64) {
-        slf.borrow_mut().total_time = time;
+        slf.get().state().total_time = time;
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.items)
+        match self.0.try_take() {
+            Some(batch) => visit.call(&batch.items),
+            None => Ok(()),
+        }
     }
 
-    fn __clear__(&mut self) {
-        self.items = None;
+    fn __clear__(&self) {
+        let before = self.state().items.take();
+        drop(before);
     }
 }
 
 pub(crate) fn is_flushed(batch: &Bound<'_, BatchBase>) -> bool {
-    !batch.as_super().borrow().outcome.is_pending()
+    !batch.as_super().get().state().outcome.is_pending()
 }
 
 /// Makes the batch known to the scheduler of this thread, because one of its items is awaited.
 pub(crate) fn register(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResult<BatchId> {
     let (home, node, count, flushing) = {
-        let batch = batch.borrow();
+        let batch = batch.get().state();
         (batch.home, batch.node, batch.count, batch.flushing)
     };
     if let Some(node) = node {
@@ -213,6 +222,9 @@ pub(crate) fn register(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> P
             batch.py(),
             "this item can't be awaited: its batch is flushed already, and it got no value yet",
         ));
+    }
+    if Switches::on().has(Switches::DUMP_SCHEDULE_BATCH) {
+        names::trace(batch.py(), "schedule_batch", (batch,));
     }
     let ranking = if overrides::<BatchBase>(batch.as_any(), intern!(batch.py(), "get_priority")) {
         Ranking::Ask
@@ -227,7 +239,7 @@ pub(crate) fn register(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> P
         }
         node
     };
-    let mut inner = batch.borrow_mut();
+    let mut inner = batch.get().state();
     inner.home = scheduler.home;
     inner.node = Some(node);
     Ok(node)
@@ -237,7 +249,7 @@ pub(crate) fn register(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> P
 pub(crate) fn compute(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let py = batch.py();
     let (home, node) = {
-        let mut inner = batch.borrow_mut();
+        let mut inner = batch.get().state();
         inner.flushing = true;
         (inner.home, inner.node)
     };
@@ -257,7 +269,7 @@ pub(crate) fn compute(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
         };
         settle(batch.as_super(), outcome)
     };
-    batch.borrow_mut().flushing = false;
+    batch.get().state().flushing = false;
     settled
 }
 
@@ -278,7 +290,7 @@ pub(crate) fn computed(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     while let Ok(item) = items.get_item(index) {
         index += 1;
         let Ok(item) = item.cast::<FutureBase>() else { continue };
-        if item.borrow().outcome.is_pending() {
+        if item.get().state().outcome.is_pending() {
             let outcome = match &error {
                 Some(error) => Outcome::from_err(py, error),
                 None => Outcome::from_err(py, &forgotten()),
@@ -287,7 +299,7 @@ pub(crate) fn computed(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
         }
     }
     let (home, node) = {
-        let mut inner = batch.borrow_mut();
+        let mut inner = batch.get().state();
         (inner.home, inner.node.take())
     };
     if let Some(node) = node {

@@ -6,19 +6,28 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 
 use crate::decorator::AsyncDecorator;
 use crate::names;
+use crate::slot::{Slot, Taken};
 
 /// A decorated function together with the instance it is called on, if there is one.
-#[pyclass(subclass, dict, weakref, module = "asynq.decorators")]
+#[pyclass(frozen, subclass, dict, weakref, module = "asynq.decorators")]
 #[derive(Default)]
-pub(crate) struct DecoratorBinder {
+pub(crate) struct DecoratorBinder(Slot<Bindings>);
+
+/// What a binder binds.
+#[derive(Default)]
+struct Bindings {
     decorator: Option<Py<PyAny>>,
     instance: Option<Py<PyAny>>,
 }
 
 impl DecoratorBinder {
+    fn state(&self) -> Taken<'_, Bindings> {
+        self.0.take()
+    }
+
     fn target<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
         let py = slf.py();
-        let binder = slf.borrow_mut();
+        let binder = slf.get().state();
         binder.decorator.as_ref().map_or_else(|| py.None().into_bound(py), |d| d.bind(py).clone())
     }
 
@@ -28,7 +37,7 @@ impl DecoratorBinder {
         args: Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
-        let instance = slf.borrow_mut().instance.as_ref().map(|instance| instance.bind(py).clone());
+        let instance = slf.get().state().instance.as_ref().map(|instance| instance.bind(py).clone());
         let Some(instance) = instance else { return Ok(args) };
         let mut all = Vec::with_capacity(args.len() + 1);
         all.push(instance);
@@ -47,8 +56,8 @@ impl DecoratorBinder {
 
     #[pyo3(signature = (decorator, instance=None))]
     fn __init__(slf: &Bound<'_, Self>, decorator: Py<PyAny>, instance: Option<Py<PyAny>>) {
-        let mut binder = slf.borrow_mut();
-        let before = std::mem::replace(&mut *binder, Self { decorator: Some(decorator), instance });
+        let mut binder = slf.get().state();
+        let before = std::mem::replace(&mut *binder, Bindings { decorator: Some(decorator), instance });
         drop(binder);
         drop(before);
     }
@@ -62,7 +71,7 @@ impl DecoratorBinder {
     /// The instance, or for a `classmethod` the class; `None` if it was taken from the class.
     #[getter]
     fn instance(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.borrow().instance.as_ref().map(|instance| instance.clone_ref(slf.py()))
+        slf.get().state().instance.as_ref().map(|instance| instance.clone_ref(slf.py()))
     }
 
     /// The name of the decorator.
@@ -132,17 +141,19 @@ impl DecoratorBinder {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.decorator)?;
-        visit.call(&self.instance)
+        let Some(bindings) = self.0.try_take() else { return Ok(()) };
+        visit.call(&bindings.decorator)?;
+        visit.call(&bindings.instance)
     }
 
-    fn __clear__(&mut self) {
-        *self = Self::default();
+    fn __clear__(&self) {
+        let before = std::mem::take(&mut *self.state());
+        drop(before);
     }
 }
 
 /// What `@asynq(pure=True)` binds with.
-#[pyclass(extends = DecoratorBinder, subclass, module = "asynq.decorators")]
+#[pyclass(frozen, extends = DecoratorBinder, subclass, module = "asynq.decorators")]
 pub(crate) struct PureAsyncDecoratorBinder;
 
 #[pymethods]
@@ -163,7 +174,7 @@ impl PureAsyncDecoratorBinder {
 }
 
 /// What `@asynq()` binds with.
-#[pyclass(extends = DecoratorBinder, subclass, module = "asynq.decorators")]
+#[pyclass(frozen, extends = DecoratorBinder, subclass, module = "asynq.decorators")]
 pub(crate) struct AsyncDecoratorBinder;
 
 impl AsyncDecoratorBinder {
@@ -172,10 +183,10 @@ impl AsyncDecoratorBinder {
         decorator: &Bound<'py, PyAny>,
         instance: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Self>> {
-        let binder = DecoratorBinder {
+        let binder = DecoratorBinder(Slot::new(Bindings {
             decorator: Some(decorator.clone().unbind()),
             instance: instance.map(Bound::unbind),
-        };
+        }));
         Bound::new(decorator.py(), PyClassInitializer::from(binder).add_subclass(Self))
     }
 }

@@ -7,12 +7,13 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use crate::future::{FutureBase, Kind, settle};
 use crate::outcome::Outcome;
+use crate::slot::Slot;
 
 /// A future whose value is known already.
 ///
 /// >>> ConstFuture(42).value()
 /// 42
-#[pyclass(extends = FutureBase, subclass, module = "asynq.futures")]
+#[pyclass(frozen, extends = FutureBase, subclass, module = "asynq.futures")]
 pub(crate) struct ConstFuture;
 
 #[pymethods]
@@ -37,7 +38,7 @@ impl ConstFuture {
 ///
 /// >>> ErrorFuture(KeyError("x")).error()
 /// KeyError('x')
-#[pyclass(extends = FutureBase, subclass, module = "asynq.futures")]
+#[pyclass(frozen, extends = FutureBase, subclass, module = "asynq.futures")]
 pub(crate) struct ErrorFuture;
 
 #[pymethods]
@@ -57,10 +58,8 @@ impl ErrorFuture {
 ///
 /// >>> Future(lambda: 42).value()
 /// 42
-#[pyclass(extends = FutureBase, subclass, module = "asynq.futures")]
-pub(crate) struct Future {
-    value_provider: Option<Py<PyAny>>,
-}
+#[pyclass(frozen, extends = FutureBase, subclass, module = "asynq.futures")]
+pub(crate) struct Future(Slot<Option<Py<PyAny>>>);
 
 #[pymethods]
 impl Future {
@@ -70,7 +69,7 @@ impl Future {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(FutureBase::new(Kind::Lazy)).add_subclass(Self { value_provider: None })
+        PyClassInitializer::from(FutureBase::new(Kind::Lazy)).add_subclass(Self(Slot::new(None)))
     }
 
     fn __init__(slf: &Bound<'_, Self>, value_provider: Bound<'_, PyAny>) -> PyResult<()> {
@@ -87,21 +86,25 @@ impl Future {
 
     #[getter(_value_provider)]
     fn value_provider(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.borrow().value_provider.as_ref().map(|provider| provider.clone_ref(slf.py()))
+        slf.get().0.take().as_ref().map(|provider| provider.clone_ref(slf.py()))
     }
 
     #[setter(_value_provider)]
     fn set_value_provider(slf: &Bound<'_, Self>, provider: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.borrow_mut().value_provider, provider);
+        let before = std::mem::replace(&mut *slf.get().0.take(), provider);
         drop(before);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.value_provider)
+        match self.0.try_take() {
+            Some(provider) => visit.call(&*provider),
+            None => Ok(()),
+        }
     }
 
-    fn __clear__(&mut self) {
-        self.value_provider = None;
+    fn __clear__(&self) {
+        let before = self.0.take().take();
+        drop(before);
     }
 }
 

@@ -7,10 +7,15 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::asyncio_mode::is_asyncio_mode;
+use crate::call;
 use crate::names;
 use crate::options::Switches;
 use crate::scheduler::{Scheduler, active_task};
+use crate::slot::{Slot, Taken};
 use crate::task::AsyncTask;
+
+/// Those that have entered a context, the last one last; `None` for code outside of tasks.
+type EnteredBy = Vec<Option<Py<AsyncTask>>>;
 
 /// A context that a task has entered.
 pub(crate) struct Entered {
@@ -20,16 +25,20 @@ pub(crate) struct Entered {
 }
 
 /// The running task enters `context`; returns the task.
-fn enter(context: &Bound<'_, PyAny>) -> Option<Py<AsyncTask>> {
+fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
     let py = context.py();
-    let task = active_task(py)?;
+    let Some(task) = active_task(py)? else { return Ok(None) };
     if Switches::on().has(Switches::DUMP_CONTEXTS) {
         names::trace(py, "context_enter", (context,));
     }
-    let id = Scheduler::current().enter_context(context)?;
+    let scheduler = Scheduler::current();
+    if scheduler.activations.is_unframed() {
+        call::open_frame(&scheduler, task.bind(py))?;
+    }
+    let Some(id) = scheduler.enter_context(context) else { return Ok(None) };
     let entered = Entered { id, context: context.clone().unbind() };
-    task.bind(py).borrow_mut().rare().contexts.push(entered);
-    Some(task)
+    task.bind(py).get().state().rare().contexts.push(entered);
+    Ok(Some(task))
 }
 
 /// `task` leaves `context`.
@@ -38,7 +47,7 @@ fn leave(context: &Bound<'_, PyAny>, task: &Bound<'_, AsyncTask>) {
         names::trace(context.py(), "context_leave", (context,));
     }
     let entered = {
-        let mut task = task.borrow_mut();
+        let mut task = task.get().state();
         let contexts = &mut task.rare().contexts;
         let place = contexts.iter().rposition(|entered| entered.context.is(context));
         place.map(|place| contexts.remove(place))
@@ -53,11 +62,14 @@ fn leave(context: &Bound<'_, PyAny>, task: &Bound<'_, AsyncTask>) {
 ///
 /// Subclasses override both. `__enter__` and `__exit__` call them too; a subclass that overrides
 /// these calls `super()`.
-#[pyclass(subclass, module = "asynq.contexts")]
+#[pyclass(frozen, subclass, module = "asynq.contexts")]
 #[derive(Default)]
-pub(crate) struct AsyncContext {
-    /// Those that have entered it, the last one last; `None` for code outside of tasks.
-    entered_by: Vec<Option<Py<AsyncTask>>>,
+pub(crate) struct AsyncContext(Slot<EnteredBy>);
+
+impl AsyncContext {
+    fn state(&self) -> Taken<'_, EnteredBy> {
+        self.0.take()
+    }
 }
 
 #[pymethods]
@@ -71,8 +83,8 @@ impl AsyncContext {
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let py = slf.py();
         if !is_asyncio_mode(py)? {
-            let task = enter(slf.as_any());
-            slf.borrow_mut().entered_by.push(task);
+            let task = enter(slf.as_any())?;
+            slf.get().state().push(task);
         }
         slf.call_method0(intern!(py, "resume"))?;
         Ok(slf.clone())
@@ -88,7 +100,7 @@ impl AsyncContext {
         let _ = (ty, value, tb);
         let py = slf.py();
         if !is_asyncio_mode(py)? {
-            let task = leaving(py, &mut slf.borrow_mut().entered_by);
+            let task = leaving(py, &mut slf.get().state());
             if let Some(task) = task {
                 leave(slf.as_any(), task.bind(py));
             }
@@ -109,15 +121,17 @@ impl AsyncContext {
     /// The task that has entered it.
     #[getter]
     fn _active_task(slf: &Bound<'_, Self>) -> Option<Py<AsyncTask>> {
-        last(slf.py(), &slf.borrow().entered_by)
+        last(slf.py(), &slf.get().state())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.entered_by.iter().try_for_each(|task| visit.call(task))
+        let Some(entered_by) = self.0.try_take() else { return Ok(()) };
+        entered_by.iter().try_for_each(|task| visit.call(task))
     }
 
-    fn __clear__(&mut self) {
-        self.entered_by.clear();
+    fn __clear__(&self) {
+        let before = std::mem::take(&mut *self.state());
+        drop(before);
     }
 }
 
@@ -125,10 +139,14 @@ impl AsyncContext {
 /// with an `AssertionError`.
 ///
 /// A subclass that overrides `__enter__` or `__exit__` calls `super()`.
-#[pyclass(subclass, module = "asynq.contexts")]
+#[pyclass(frozen, subclass, module = "asynq.contexts")]
 #[derive(Default)]
-pub(crate) struct NonAsyncContext {
-    entered_by: Vec<Option<Py<AsyncTask>>>,
+pub(crate) struct NonAsyncContext(Slot<EnteredBy>);
+
+impl NonAsyncContext {
+    fn state(&self) -> Taken<'_, EnteredBy> {
+        self.0.take()
+    }
 }
 
 #[pymethods]
@@ -141,8 +159,8 @@ impl NonAsyncContext {
 
     fn __enter__(slf: &Bound<'_, Self>) -> PyResult<()> {
         if !is_asyncio_mode(slf.py())? {
-            let task = enter(slf.as_any());
-            slf.borrow_mut().entered_by.push(task);
+            let task = enter(slf.as_any())?;
+            slf.get().state().push(task);
         }
         Ok(())
     }
@@ -157,7 +175,7 @@ impl NonAsyncContext {
         let _ = (typ, val, tb);
         let py = slf.py();
         if !is_asyncio_mode(py)? {
-            let task = leaving(py, &mut slf.borrow_mut().entered_by);
+            let task = leaving(py, &mut slf.get().state());
             if let Some(task) = task {
                 leave(slf.as_any(), task.bind(py));
             }
@@ -177,15 +195,17 @@ impl NonAsyncContext {
 
     #[getter]
     fn _active_task(slf: &Bound<'_, Self>) -> Option<Py<AsyncTask>> {
-        last(slf.py(), &slf.borrow().entered_by)
+        last(slf.py(), &slf.get().state())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.entered_by.iter().try_for_each(|task| visit.call(task))
+        let Some(entered_by) = self.0.try_take() else { return Ok(()) };
+        entered_by.iter().try_for_each(|task| visit.call(task))
     }
 
-    fn __clear__(&mut self) {
-        self.entered_by.clear();
+    fn __clear__(&self) {
+        let before = std::mem::take(&mut *self.state());
+        drop(before);
     }
 }
 
@@ -208,9 +228,9 @@ fn last(py: Python<'_>, entered_by: &[Option<Py<AsyncTask>>]) -> Option<Py<Async
 /// Takes out who leaves the context: the running task if it is in it, otherwise the last to enter.
 fn leaving(
     py: Python<'_>,
-    entered_by: &mut Vec<Option<Py<AsyncTask>>>,
+    entered_by: &mut EnteredBy,
 ) -> Option<Py<AsyncTask>> {
-    let running = active_task(py);
+    let running = active_task(py).ok().flatten();
     let place = entered_by.iter().rposition(|task| match (task, &running) {
         (Some(task), Some(running)) => task.is(running),
         (None, None) => true,

@@ -19,6 +19,9 @@ pub(crate) fn describe(
     report: &Deadlock,
 ) -> String {
     let mut text = format!("{} can never get its value (deadlock):", name(root.as_any()));
+    if report.waits.is_empty() {
+        text.push_str(" it is running, and has made the very call that waits for it");
+    }
     for (task, on) in report.waits.iter().take(MAX_NAMED) {
         let on: Vec<_> = on.iter().take(MAX_NAMED).map(|&on| label(scheduler, py, on)).collect();
         let on = if on.is_empty() { "nothing that will come".to_owned() } else { on.join(", ") };
@@ -45,7 +48,7 @@ fn label(scheduler: &Scheduler, py: Python<'_>, on: Dependency) -> String {
 }
 
 /// A name for a task: its function and arguments. For anything else its class.
-fn name(object: &Bound<'_, PyAny>) -> String {
+pub(crate) fn name(object: &Bound<'_, PyAny>) -> String {
     let py = object.py();
     let named = match object.cast::<AsyncTask>() {
         Ok(task) => crate::names::describe(py, "task_call", (task,)).and_then(|name| name.extract()),

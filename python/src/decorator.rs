@@ -8,31 +8,41 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyTypeInfo, PyVisit, intern};
 use crate::asyncio_mode::is_asyncio_mode;
 use crate::binder::{AsyncDecoratorBinder, DecoratorBinder, PureAsyncDecoratorBinder};
 use crate::body::Body;
-use crate::drive;
-use crate::future::{self, FutureBase};
+use crate::call;
 use crate::names;
+use crate::options::Switches;
 use crate::overrides::overrides;
+use crate::scheduler::active_task;
+use crate::slot::{Slot, Taken};
 use crate::task::AsyncTask;
 
 /// Base of decorators that are objects: they replace a function, and bind like one when they stand
 /// in a class. Subclasses override `name()` and `__call__`.
-#[pyclass(subclass, dict, weakref, module = "asynq.decorators")]
+#[pyclass(frozen, subclass, dict, weakref, module = "asynq.decorators")]
 #[derive(Default)]
-pub(crate) struct DecoratorBase {
+pub(crate) struct DecoratorBase(Slot<Decorated>);
+
+/// What a decorator decorates.
+#[derive(Default)]
+struct Decorated {
     function: Option<Py<PyAny>>,
     /// `classmethod` or `staticmethod`, if the decorated function was one.
     method_type: Option<Py<PyAny>>,
 }
 
 impl DecoratorBase {
+    fn state(&self) -> Taken<'_, Decorated> {
+        self.0.take()
+    }
+
     fn function<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        match &slf.borrow_mut().function {
-            Some(function) => Ok(function.bind(slf.py()).clone()),
-            None => Err(PyTypeError::new_err(format!(
+        let function = slf.get().state().function.as_ref().map(|f| f.bind(slf.py()).clone());
+        function.ok_or_else(|| {
+            PyTypeError::new_err(format!(
                 "{} decorates nothing: its class has to call super().__init__(fn, ...)",
                 slf.get_type()
-            ))),
-        }
+            ))
+        })
     }
 
     fn init(slf: &Bound<'_, Self>, decorated: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -49,7 +59,7 @@ impl DecoratorBase {
                 slf.setattr(name, value)?;
             }
         }
-        let mut inner = slf.borrow_mut();
+        let mut inner = slf.get().state();
         inner.function = Some(function.unbind());
         inner.method_type = method_type.filter(|method_type| !method_type.is_none()).map(Bound::unbind);
         Ok(())
@@ -82,19 +92,19 @@ impl DecoratorBase {
 
     #[setter(r#fn)]
     fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
-        let before = slf.borrow_mut().function.replace(function);
+        let before = slf.get().state().function.replace(function);
         drop(before);
     }
 
     /// `classmethod`, `staticmethod` or `None`.
     #[getter]
     fn r#type(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.borrow().method_type.as_ref().map(|method_type| method_type.clone_ref(slf.py()))
+        slf.get().state().method_type.as_ref().map(|method_type| method_type.clone_ref(slf.py()))
     }
 
     #[setter]
     fn set_type(slf: &Bound<'_, Self>, method_type: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.borrow_mut().method_type, method_type);
+        let before = std::mem::replace(&mut slf.get().state().method_type, method_type);
         drop(before);
     }
 
@@ -176,33 +186,45 @@ impl DecoratorBase {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.function)?;
-        visit.call(&self.method_type)
+        let Some(decorated) = self.0.try_take() else { return Ok(()) };
+        visit.call(&decorated.function)?;
+        visit.call(&decorated.method_type)
     }
 
-    fn __clear__(&mut self) {
-        self.function = None;
-        self.method_type = None;
+    fn __clear__(&self) {
+        let before = std::mem::take(&mut *self.state());
+        drop(before);
     }
 }
 
 /// The decorator of `@asynq(pure=True)`: calling the function returns an `AsyncTask`.
-#[pyclass(extends = DecoratorBase, subclass, module = "asynq.decorators")]
+#[pyclass(frozen, extends = DecoratorBase, subclass, module = "asynq.decorators")]
 #[derive(Default)]
-pub(crate) struct PureAsyncDecorator {
+pub(crate) struct PureAsyncDecorator(Slot<Options>);
+
+/// How a function is called.
+#[derive(Default)]
+struct Options {
     task_cls: Option<Py<PyAny>>,
     kwargs: Option<Py<PyDict>>,
-    #[pyo3(get, set)]
     asyncio_fn: Option<Py<PyAny>>,
-    /// Whether a call of the function makes a generator.
-    #[pyo3(get, set)]
     needs_wrapper: bool,
-    /// Whether a synchronous call in asyncio mode, which blocks the event loop, is made.
-    #[pyo3(get, set)]
     allow_sync_call: bool,
 }
 
+impl Options {
+    /// Whether a call makes an `AsyncTask` itself, with nothing special.
+    fn makes_plain_tasks(&self, py: Python<'_>) -> bool {
+        self.task_cls.as_ref().is_none_or(|class| class.is(AsyncTask::type_object(py)))
+            && self.kwargs.as_ref().is_none_or(|kwargs| kwargs.bind(py).is_empty())
+    }
+}
+
 impl PureAsyncDecorator {
+    fn state(&self) -> Taken<'_, Options> {
+        self.0.take()
+    }
+
     fn init<'py>(
         slf: &Bound<'py, Self>,
         decorated: &Bound<'py, PyAny>,
@@ -214,7 +236,7 @@ impl PureAsyncDecorator {
         DecoratorBase::init(slf.as_super(), decorated)?;
         let function = DecoratorBase::function(slf.as_super())?;
         let is_generator = names::is_generator_function(slf.py())?.call1((function,))?.is_truthy()?;
-        let mut inner = slf.borrow_mut();
+        let mut inner = slf.get().state();
         inner.task_cls = task_cls.map(Bound::unbind);
         inner.kwargs = kwargs.map(Bound::unbind);
         inner.asyncio_fn = asyncio_fn.map(Bound::unbind);
@@ -231,20 +253,17 @@ impl PureAsyncDecorator {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let function = DecoratorBase::function(slf.as_super())?;
-        let (is_generator, task_cls, options) = {
-            let inner = slf.borrow_mut();
-            let options = inner.kwargs.as_ref().map(|options| options.bind(py).clone());
-            let task_cls = inner.task_cls.as_ref().map(|class| class.bind(py).clone());
-            (inner.needs_wrapper, task_cls, options.filter(|options| !options.is_empty()))
+        let (is_generator, is_plain) = {
+            let options = slf.get().state();
+            (options.needs_wrapper, options.makes_plain_tasks(py))
         };
-        let task_cls = task_cls.unwrap_or_else(|| AsyncTask::type_object(py).into_any());
-        if options.is_none() && task_cls.is(AsyncTask::type_object(py)) {
+        if is_plain {
             let body = if is_generator {
                 Body::Generator(function.call(&args, kwargs.as_ref())?.unbind())
             } else {
                 Body::Call
             };
-            return AsyncTask::create(py, body, function, args, kwargs).map(Bound::into_any);
+            return AsyncTask::create(py, body, function, args, kwargs, active_task(py)?).map(Bound::into_any);
         }
         let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
         let generator = if is_generator {
@@ -252,7 +271,8 @@ impl PureAsyncDecorator {
         } else {
             names::run_plain_function(py)?.call1((&function, &args, &kwargs))?
         };
-        task_cls.call((generator, function, args, kwargs), options.as_ref())
+        let task_cls = Self::task_cls(slf).unwrap_or_else(|| py.None());
+        task_cls.bind(py).call((generator, function, args, kwargs), Some(&Self::kwargs(slf)))
     }
 
     /// A call, in the way of the decorator's class.
@@ -305,25 +325,59 @@ impl PureAsyncDecorator {
     /// The class of the tasks.
     #[getter]
     fn task_cls(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.borrow().task_cls.as_ref().map(|class| class.clone_ref(slf.py()))
+        slf.get().state().task_cls.as_ref().map(|class| class.clone_ref(slf.py()))
     }
 
     #[setter]
     fn set_task_cls(slf: &Bound<'_, Self>, class: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.borrow_mut().task_cls, class);
+        let before = std::mem::replace(&mut slf.get().state().task_cls, class);
         drop(before);
+    }
+
+    /// What `asyncio` calls.
+    #[getter]
+    fn asyncio_fn(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        slf.get().state().asyncio_fn.as_ref().map(|function| function.clone_ref(slf.py()))
+    }
+
+    #[setter]
+    fn set_asyncio_fn(slf: &Bound<'_, Self>, function: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut slf.get().state().asyncio_fn, function);
+        drop(before);
+    }
+
+    /// Whether a call of the function makes a generator.
+    #[getter]
+    fn needs_wrapper(slf: &Bound<'_, Self>) -> bool {
+        slf.get().state().needs_wrapper
+    }
+
+    #[setter]
+    fn set_needs_wrapper(slf: &Bound<'_, Self>, value: bool) {
+        slf.get().state().needs_wrapper = value;
+    }
+
+    /// Whether a synchronous call in asyncio mode, which blocks the event loop, is made.
+    #[getter]
+    fn allow_sync_call(slf: &Bound<'_, Self>) -> bool {
+        slf.get().state().allow_sync_call
+    }
+
+    #[setter]
+    fn set_allow_sync_call(slf: &Bound<'_, Self>, value: bool) {
+        slf.get().state().allow_sync_call = value;
     }
 
     /// What else the class of the tasks is called with.
     #[getter]
     fn kwargs<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyDict> {
-        let py = slf.py();
-        slf.borrow_mut().kwargs.get_or_insert_with(|| PyDict::new(py).unbind()).bind(py).clone()
+        let empty = PyDict::new(slf.py()).unbind();
+        slf.get().state().kwargs.get_or_insert(empty).bind(slf.py()).clone()
     }
 
     #[setter]
     fn set_kwargs(slf: &Bound<'_, Self>, kwargs: Py<PyDict>) {
-        let before = slf.borrow_mut().kwargs.replace(kwargs);
+        let before = slf.get().state().kwargs.replace(kwargs);
         drop(before);
     }
 
@@ -345,13 +399,13 @@ impl PureAsyncDecorator {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let known = slf.borrow().asyncio_fn.as_ref().map(|known| known.bind(py).clone());
+        let known = slf.get().state().asyncio_fn.as_ref().map(|known| known.bind(py).clone());
         let asyncio_fn = if let Some(known) = known {
             known
         } else {
             let function = DecoratorBase::function(slf.as_super())?;
             let made = names::convert_asynq_to_async(py)?.call1((function,))?;
-            slf.borrow_mut().asyncio_fn = Some(made.clone().unbind());
+            slf.get().state().asyncio_fn = Some(made.clone().unbind());
             made
         };
         asyncio_fn.call(args, kwargs)
@@ -383,19 +437,42 @@ impl PureAsyncDecorator {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.task_cls)?;
-        visit.call(&self.kwargs)?;
-        visit.call(&self.asyncio_fn)
+        let Some(options) = self.0.try_take() else { return Ok(()) };
+        visit.call(&options.task_cls)?;
+        visit.call(&options.kwargs)?;
+        visit.call(&options.asyncio_fn)
     }
 
-    fn __clear__(&mut self) {
-        *self = Self::default();
+    fn __clear__(&self) {
+        let before = std::mem::take(&mut *self.state());
+        drop(before);
     }
 }
 
 /// The decorator of `@asynq()`: calling the function runs it, `asynq(...)` returns an `AsyncTask`.
-#[pyclass(extends = PureAsyncDecorator, subclass, module = "asynq.decorators")]
+#[pyclass(frozen, extends = PureAsyncDecorator, subclass, module = "asynq.decorators")]
 pub(crate) struct AsyncDecorator;
+
+impl AsyncDecorator {
+    /// The function, and whether it makes a generator, if a synchronous call needs nothing but that:
+    /// no other class of decorator or task, and nobody watches.
+    fn directly<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<(Bound<'py, PyAny>, bool)>> {
+        let py = slf.py();
+        let is_ours = slf.get_type().is(Self::type_object(py))
+            || !overrides::<PureAsyncDecorator>(slf.as_any(), intern!(py, "_call_pure"));
+        if !is_ours || !Switches::on().none() {
+            return Ok(None);
+        }
+        let is_generator = {
+            let options = slf.as_super().get().state();
+            if !options.makes_plain_tasks(py) {
+                return Ok(None);
+            }
+            options.needs_wrapper
+        };
+        Ok(Some((DecoratorBase::function(slf.as_super().as_super())?, is_generator)))
+    }
+}
 
 #[pymethods]
 impl AsyncDecorator {
@@ -468,13 +545,10 @@ impl AsyncDecorator {
             let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
             return names::call_in_asyncio_mode(py)?.call1((slf, args, kwargs));
         }
-        let task = PureAsyncDecorator::dispatch(slf.as_super(), args, kwargs)?;
-        match task.cast_exact::<AsyncTask>() {
-            Ok(task) => {
-                drive::run(task)?;
-                future::outcome(task.as_super()).unwrap_or_else(|| FutureBase::value(task.as_super()))
-            }
-            Err(_) => task.call_method0(intern!(py, "value")),
+        if let Some((function, is_generator)) = Self::directly(slf)? {
+            return call::run(&function, &args, kwargs.as_ref(), is_generator);
         }
+        let task = PureAsyncDecorator::dispatch(slf.as_super(), args, kwargs)?;
+        task.call_method0(intern!(py, "value"))
     }
 }

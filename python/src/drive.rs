@@ -28,7 +28,7 @@ pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
         names::trace(py, "sync_call", (task,));
     }
     let root = {
-        let inner = task.as_super().borrow_mut();
+        let inner = task.as_super().get().state();
         let (home, node) = (inner.home, inner.node);
         drop(inner);
         match node {
@@ -40,23 +40,29 @@ pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
         }
     };
     scheduler.engine().enter(root);
+    finish(&scheduler, task)
+}
+
+/// Drives the innermost call, which is that of `task`, to its end.
+pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+    let py = task.py();
     let mut result = Ok(());
     loop {
         scheduler.read_post();
         let next = scheduler.engine().next();
         let done = match next {
-            Step::Run(id) => run_job(&scheduler, py, id),
-            Step::Flush(id) => flush(&scheduler, py, id),
+            Step::Run(id) => run_job(scheduler, py, id),
+            Step::Flush(id) => flush(scheduler, py, id),
             Step::Done => break,
-            Step::Pause(id) => switch(&scheduler, py, id, intern!(py, "pause")),
-            Step::Resume(id) => switch(&scheduler, py, id, intern!(py, "resume")),
+            Step::Pause(id) => switch(scheduler, py, id, intern!(py, "pause")),
+            Step::Resume(id) => switch(scheduler, py, id, intern!(py, "resume")),
             Step::Rank(id) => {
-                rank(&scheduler, py, id);
+                rank(scheduler, py, id);
                 Ok(())
             }
             // Nothing of ours is in flight, so only the engine's rest of a call could say this.
             Step::Wait => Err(names::new_error(names::task_error, py, "nothing to wait for")),
-            Step::Deadlock(report) => stuck(&scheduler, py, task, &report),
+            Step::Deadlock(report) => stuck(scheduler, py, task, &report),
         };
         if let Err(error) = done {
             if result.is_ok() {
@@ -103,8 +109,8 @@ fn run_observed(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<
     let began = std::time::Instant::now();
     let done = step::run(scheduler, task);
     if switches.has(Switches::COLLECT_PERF_STATS) {
-        task.borrow_mut().rare().total_time += microseconds(began);
-        if !task.as_super().borrow().outcome.is_pending() {
+        task.get().state().rare().total_time += microseconds(began);
+        if !task.as_super().get().state().outcome.is_pending() {
             AsyncTask::dump_perf_stats(task)?;
         }
     }
@@ -139,7 +145,7 @@ fn sentence(scheduler: &Scheduler, py: Python<'_>, id: TaskId, verdict: Verdict)
         Some(Job::Task(task)) => task.bind(py).clone(),
         _ => return,
     };
-    let mut task = task.borrow_mut();
+    let mut task = task.get().state();
     let rare = task.rare();
     if rare.verdict.is_none() {
         rare.verdict = Some(verdict);

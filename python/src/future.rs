@@ -14,6 +14,7 @@ use crate::options::Switches;
 use crate::outcome::Outcome;
 use crate::overrides::overrides;
 use crate::scheduler::Scheduler;
+use crate::slot::{Slot, Taken};
 use crate::task::AsyncTask;
 
 /// What a future is, which decides how it comes to its value.
@@ -41,8 +42,11 @@ pub(crate) enum Kind {
 /// >>> future.set_value(42)
 /// >>> future.value()
 /// 42
-#[pyclass(subclass, module = "asynq.futures")]
-pub(crate) struct FutureBase {
+#[pyclass(frozen, subclass, module = "asynq.futures")]
+pub(crate) struct FutureBase(Slot<Future>);
+
+/// What changes of a [`FutureBase`].
+pub(crate) struct Future {
     pub(crate) outcome: Outcome,
     on_computed: Option<Py<PyAny>>,
     pub(crate) kind: Kind,
@@ -52,8 +56,15 @@ pub(crate) struct FutureBase {
 }
 
 impl FutureBase {
+    pub(crate) fn state(&self) -> Taken<'_, Future> {
+        self.0.take()
+    }
+}
+
+impl FutureBase {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { outcome: Outcome::Pending, on_computed: None, kind, home: 0, node: None }
+        let future = Future { outcome: Outcome::Pending, on_computed: None, kind, home: 0, node: None };
+        Self(Slot::new(future))
     }
 }
 
@@ -90,10 +101,10 @@ impl FutureBase {
     /// The error, or `None` if there is a value; computes it if necessary.
     pub(crate) fn error(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
         let py = slf.py();
-        if slf.borrow().outcome.is_pending() {
+        if slf.get().state().outcome.is_pending() {
             compute(slf)?;
         }
-        Ok(slf.borrow().outcome.error().map(|error| error.clone_ref(py)))
+        Ok(slf.get().state().outcome.error().map(|error| error.clone_ref(py)))
     }
 
     /// Raises the error, if there is one.
@@ -120,13 +131,13 @@ impl FutureBase {
 
     /// Whether there is a value or an error.
     fn is_computed(slf: &Bound<'_, Self>) -> bool {
-        !slf.borrow().outcome.is_pending()
+        !slf.get().state().outcome.is_pending()
     }
 
     /// Forgets the value or error, so that the future can be computed once more. Normally there is
     /// no reason to do this.
     fn reset_unsafe(slf: &Bound<'_, Self>) {
-        let before = std::mem::take(&mut slf.borrow_mut().outcome);
+        let before = std::mem::take(&mut slf.get().state().outcome);
         before.bury();
     }
 
@@ -145,36 +156,41 @@ impl FutureBase {
     #[getter]
     fn on_computed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if let Some(hook) = &slf.borrow().on_computed {
-            return Ok(hook.bind(py).clone());
+        let (hook, kind) = {
+            let future = slf.get().state();
+            (future.on_computed.as_ref().map(|hook| hook.bind(py).clone()), future.kind)
+        };
+        if let Some(hook) = hook {
+            return Ok(hook);
         }
-        let hook = match slf.borrow().kind {
+        let hook = match kind {
             Kind::Constant => names::sinking_event_hook(py)?.clone(),
             _ => names::event_hook(py)?.call0()?,
         };
-        slf.borrow_mut().on_computed = Some(hook.clone().unbind());
+        slf.get().state().on_computed = Some(hook.clone().unbind());
         Ok(hook)
     }
 
     #[setter]
     fn set_on_computed(slf: &Bound<'_, Self>, hook: Py<PyAny>) {
-        let before = slf.borrow_mut().on_computed.replace(hook);
+        let before = slf.get().state().on_computed.replace(hook);
         drop(before);
     }
 
     #[getter(_value)]
     fn raw_value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match &slf.borrow().outcome {
-            Outcome::Pending => Ok(names::future_none(py)?.clone()),
-            Outcome::Value(value) => Ok(value.bind(py).clone()),
-            Outcome::Error(..) => Ok(py.None().into_bound(py)),
-        }
+        let value = match &slf.get().state().outcome {
+            Outcome::Pending => None,
+            Outcome::Value(value) => Some(value.bind(py).clone()),
+            Outcome::Error(..) => Some(py.None().into_bound(py)),
+        };
+        value.map_or_else(|| names::future_none(py).cloned(), Ok)
     }
 
     #[getter(_error)]
     fn raw_error(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.borrow().outcome.error().map(|error| error.clone_ref(slf.py()))
+        slf.get().state().outcome.error().map(|error| error.clone_ref(slf.py()))
     }
 
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -184,7 +200,7 @@ impl FutureBase {
     /// Writes the future to `stdout`, `indent` levels to the right.
     #[pyo3(signature = (indent=0))]
     fn dump(slf: &Bound<'_, Self>, indent: usize) -> PyResult<()> {
-        let function = match slf.borrow().kind {
+        let function = match slf.get().state().kind {
             Kind::Task => "task_dump",
             Kind::Batch => "batch_dump",
             _ => "future_dump",
@@ -209,7 +225,8 @@ impl FutureBase {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match &self.outcome {
+        let Some(future) = self.0.try_take() else { return Ok(()) };
+        match &future.outcome {
             Outcome::Pending => {}
             Outcome::Value(value) => visit.call(value)?,
             Outcome::Error(error, traceback) => {
@@ -217,28 +234,27 @@ impl FutureBase {
                 visit.call(traceback)?;
             }
         }
-        visit.call(&self.on_computed)
+        visit.call(&future.on_computed)
     }
 
-    fn __clear__(&mut self) {
-        self.on_computed = None;
-        if !self.outcome.is_pending() {
-            // Nobody can reach it any more; it must not look as if it could still be computed.
-            Python::attach(|py| self.outcome = Outcome::Value(py.None()));
-        }
+    fn __clear__(&self) {
+        let mut future = self.state();
+        let before = (std::mem::take(&mut future.outcome), future.on_computed.take());
+        drop(future);
+        drop(before);
     }
 }
 
 impl Drop for FutureBase {
     fn drop(&mut self) {
-        std::mem::take(&mut self.outcome).bury();
+        std::mem::take(&mut self.0.get_mut().outcome).bury();
     }
 }
 
 /// The value or error of a future; `None` if it has neither.
 pub(crate) fn outcome<'py>(future: &Bound<'py, FutureBase>) -> Option<PyResult<Bound<'py, PyAny>>> {
     let found = {
-        let future_ref = future.borrow_mut();
+        let future_ref = future.get().state();
         match &future_ref.outcome {
             Outcome::Pending => return None,
             Outcome::Value(value) => return Some(Ok(value.bind(future.py()).clone())),
@@ -254,7 +270,7 @@ pub(crate) fn outcome<'py>(future: &Bound<'py, FutureBase>) -> Option<PyResult<B
 /// Gives a future its value or error.
 pub(crate) fn settle(future: &Bound<'_, FutureBase>, outcome: Outcome) -> PyResult<()> {
     {
-        let mut inner = future.borrow_mut();
+        let mut inner = future.get().state();
         if inner.outcome.is_pending() {
             inner.outcome = outcome;
         } else {
@@ -285,7 +301,7 @@ fn compute(future: &Bound<'_, FutureBase>) -> PyResult<()> {
 
 fn native_compute(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
-    let kind = future.borrow().kind;
+    let kind = future.get().state().kind;
     match kind {
         Kind::Plain | Kind::Constant => Err(PyNotImplementedError::new_err(
             "this future has no value yet, and no way to compute one: set_value() was not called, \
@@ -308,7 +324,7 @@ fn native_compute(future: &Bound<'_, FutureBase>) -> PyResult<()> {
 pub(crate) fn native_computed(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
     let (kind, home, node, hook) = {
-        let mut inner = future.borrow_mut();
+        let mut inner = future.get().state();
         let hook = inner.on_computed.as_ref().map(|hook| hook.clone_ref(py));
         (inner.kind, inner.home, inner.node.take(), hook)
     };

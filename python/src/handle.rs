@@ -60,8 +60,8 @@ impl TaskScheduler {
     /// The task whose code runs now, or waits for the synchronous call that runs now; `None` outside
     /// of async functions, and seen from another thread.
     #[getter]
-    fn active_task(slf: &Bound<'_, Self>) -> Option<Py<AsyncTask>> {
-        if Self::is_current(slf) { active_task(slf.py()) } else { None }
+    fn active_task(slf: &Bound<'_, Self>) -> PyResult<Option<Py<AsyncTask>>> {
+        if Self::is_current(slf) { active_task(slf.py()) } else { Ok(None) }
     }
 
     /// The event before a batch is flushed: handlers are called with the batch.
@@ -161,7 +161,7 @@ pub(crate) fn get_scheduler(py: Python<'_>) -> PyResult<Bound<'_, TaskScheduler>
 
 /// The task whose code runs now, or `None`.
 #[pyfunction]
-pub(crate) fn get_active_task(py: Python<'_>) -> Option<Py<AsyncTask>> {
+pub(crate) fn get_active_task(py: Python<'_>) -> PyResult<Option<Py<AsyncTask>>> {
     active_task(py)
 }
 

@@ -11,22 +11,29 @@ use crate::future::{FutureBase, Kind};
 use crate::names;
 use crate::options::Switches;
 use crate::scheduler::Scheduler;
+use crate::slot::{Slot, Taken};
 
 /// One operation of a batch, and the future of its result.
 ///
 /// A subclass adds what the flush has to know, a key for instance, and calls
 /// `super().__init__(batch)` with the batch that takes items now.
-#[pyclass(extends = FutureBase, subclass, module = "asynq.batching")]
-pub(crate) struct BatchItemBase {
+#[pyclass(frozen, extends = FutureBase, subclass, module = "asynq.batching")]
+pub(crate) struct BatchItemBase(Slot<Item>);
+
+/// What changes of a [`BatchItemBase`].
+pub(crate) struct Item {
     batch: Option<Py<BatchBase>>,
-    #[pyo3(get, set)]
     index: i64,
     /// Its place among all items ever added to the batch.
     ordinal: u32,
-    #[pyo3(get, set, name = "_total_time")]
     total_time: i64,
-    #[pyo3(get, set, name = "_id")]
     id: i64,
+}
+
+impl BatchItemBase {
+    pub(crate) fn state(&self) -> Taken<'_, Item> {
+        self.0.take()
+    }
 }
 
 #[pymethods]
@@ -37,15 +44,17 @@ impl BatchItemBase {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        let item = Self { batch: None, index: 0, ordinal: 0, total_time: 0, id: 0 };
-        PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(item)
+        let item = Item { batch: None, index: 0, ordinal: 0, total_time: 0, id: 0 };
+        PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(Self(Slot::new(item)))
     }
 
     fn __init__(slf: &Bound<'_, Self>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
         let py = slf.py();
-        let (items, ordinal, home, node) = {
-            let mut inner = batch.borrow_mut();
-            if inner.flushing || !inner.as_super().outcome.is_pending() {
+        let items = BatchBase::items(batch);
+        let (ordinal, home, node) = {
+            let mut inner = batch.get().state();
+            if inner.flushing || batch::is_flushed(batch) {
+                drop(inner);
                 return Err(PyAssertionError::new_err(
                     "can't add an item to the batch that is already flushed: its \
                      _try_switch_active_batch() has to make another one take its place",
@@ -53,8 +62,7 @@ impl BatchItemBase {
             }
             let ordinal = inner.count;
             inner.count += 1;
-            let items = inner.items_ref(py);
-            (items, ordinal, inner.home, inner.node)
+            (ordinal, inner.home, inner.node)
         };
         let index = items.len();
         items.append(slf)?;
@@ -66,7 +74,7 @@ impl BatchItemBase {
         } else {
             0
         };
-        let mut item = slf.borrow_mut();
+        let mut item = slf.get().state();
         item.index = i64::try_from(index).unwrap_or(i64::MAX);
         item.ordinal = ordinal;
         item.id = id;
@@ -79,13 +87,44 @@ impl BatchItemBase {
     /// The batch it belongs to.
     #[getter]
     fn batch(slf: &Bound<'_, Self>) -> Option<Py<BatchBase>> {
-        slf.borrow().batch.as_ref().map(|batch| batch.clone_ref(slf.py()))
+        slf.get().state().batch.as_ref().map(|batch| batch.clone_ref(slf.py()))
     }
 
     #[setter]
     fn set_batch(slf: &Bound<'_, Self>, batch: Option<Py<BatchBase>>) {
-        let before = std::mem::replace(&mut slf.borrow_mut().batch, batch);
+        let before = std::mem::replace(&mut slf.get().state().batch, batch);
         drop(before);
+    }
+
+    /// Its place in the batch.
+    #[getter(index)]
+    fn index(slf: &Bound<'_, Self>) -> i64 {
+        slf.get().state().index
+    }
+
+    #[setter(index)]
+    fn set_index(slf: &Bound<'_, Self>, index: i64) {
+        slf.get().state().index = index;
+    }
+
+    #[getter(_total_time)]
+    fn total_time(slf: &Bound<'_, Self>) -> i64 {
+        slf.get().state().total_time
+    }
+
+    #[setter(_total_time)]
+    fn set_total_time(slf: &Bound<'_, Self>, total_time: i64) {
+        slf.get().state().total_time = total_time;
+    }
+
+    #[getter(_id)]
+    fn id(slf: &Bound<'_, Self>) -> i64 {
+        slf.get().state().id
+    }
+
+    #[setter(_id)]
+    fn set_id(slf: &Bound<'_, Self>, id: i64) {
+        slf.get().state().id = id;
     }
 
     /// The name of the item in profiles.
@@ -94,40 +133,44 @@ impl BatchItemBase {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.batch)
+        match self.0.try_take() {
+            Some(item) => visit.call(&item.batch),
+            None => Ok(()),
+        }
     }
 
-    fn __clear__(&mut self) {
-        self.batch = None;
+    fn __clear__(&self) {
+        let before = self.state().batch.take();
+        drop(before);
     }
 }
 
 impl BatchItemBase {
     pub(crate) fn batch_of<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, BatchBase>> {
-        match &slf.borrow().batch {
-            Some(batch) => Ok(batch.bind(slf.py()).clone()),
-            None => Err(PyTypeError::new_err(format!(
+        let batch = slf.get().state().batch.as_ref().map(|batch| batch.bind(slf.py()).clone());
+        batch.ok_or_else(|| {
+            PyTypeError::new_err(format!(
                 "{} belongs to no batch: its class has to call super().__init__(batch)",
                 slf.get_type()
-            ))),
-        }
+            ))
+        })
     }
 
     /// Under which id the scheduler of this thread knows the item, from now on.
     pub(crate) fn register(slf: &Bound<'_, Self>, scheduler: &Scheduler) -> PyResult<ItemId> {
         let batch = batch::register(scheduler, &Self::batch_of(slf)?)?;
-        Ok(ItemId { batch, index: slf.borrow().ordinal })
+        Ok(ItemId { batch, index: slf.get().state().ordinal })
     }
 
     /// The item has its value or error.
     pub(crate) fn computed(slf: &Bound<'_, Self>) {
         let (batch, index) = {
-            let item = slf.borrow_mut();
+            let item = slf.get().state();
             (item.batch.as_ref().map(|batch| batch.clone_ref(slf.py())), item.ordinal)
         };
         let Some(batch) = batch else { return };
         let (home, node) = {
-            let batch = batch.bind(slf.py()).borrow_mut();
+            let batch = batch.bind(slf.py()).get().state();
             (batch.home, batch.node)
         };
         if let Some(batch) = node {

@@ -11,13 +11,16 @@
 //! | `batch`, `item`, `rank` | batches, their items, their priorities |
 //! | `context` | contexts |
 //! | `scheduler`, `drive`, `deadlock`, `handle` | the scheduler of a thread, its loop, its reports, its face |
+//! | `call`, `activation` | synchronous calls, and whose code is running |
 //! | `decorator`, `binder` | `@asynq()`, and methods |
-//! | `asyncio_mode`, `options`, `names`, `overrides`, `graveyard` | what these need |
+//! | `asyncio_mode`, `options`, `names`, `overrides`, `slot`, `graveyard` | what these need |
 
+mod activation;
 mod asyncio_mode;
 mod batch;
 mod binder;
 mod body;
+mod call;
 mod constants;
 mod context;
 mod deadlock;
@@ -33,6 +36,7 @@ mod outcome;
 mod overrides;
 mod rank;
 mod scheduler;
+mod slot;
 mod step;
 mod task;
 mod yielded;

@@ -10,6 +10,7 @@ use asynq_engine::{BatchId, ContextId, Dependency, Engine, Host, ItemId, TaskId}
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
+use crate::activation::Activations;
 use crate::batch::BatchBase;
 use crate::context::Entered;
 use crate::future::FutureBase;
@@ -44,7 +45,7 @@ pub(crate) struct Scheduler {
     /// The number of this scheduler, from 1.
     pub(crate) home: u32,
     engine: RefCell<Engine<Python>>,
-    pub(crate) active: RefCell<Option<Py<AsyncTask>>>,
+    pub(crate) activations: Activations,
     /// The contexts that the engine knows.
     contexts: RefCell<HashMap<ContextId, Py<PyAny>>>,
     handle: RefCell<Option<Py<TaskScheduler>>>,
@@ -69,7 +70,7 @@ impl Scheduler {
                 Rc::new(Self {
                     home: LAST_HOME.fetch_add(1, Ordering::Relaxed) + 1,
                     engine: RefCell::new(Engine::new()),
-                    active: RefCell::new(None),
+                    activations: Activations::default(),
                     contexts: RefCell::default(),
                     handle: RefCell::new(None),
                 })
@@ -258,14 +259,14 @@ impl Scheduler {
             match job {
                 Job::Task(task) => AsyncTask::suspended(task.bind(py)),
                 Job::Future(future) => {
-                    let mut future = future.bind(py).borrow_mut();
+                    let mut future = future.get().state();
                     future.home = 0;
                     future.node = None;
                 }
             }
         }
         for batch in batches {
-            let mut batch = batch.bind(py).borrow_mut();
+            let mut batch = batch.get().state();
             batch.home = 0;
             batch.node = None;
         }
@@ -275,8 +276,9 @@ impl Scheduler {
 }
 
 /// The task whose code runs now, or waits for the synchronous call that runs now.
-pub(crate) fn active_task(py: pyo3::Python<'_>) -> Option<Py<AsyncTask>> {
-    CURRENT.with(|current| {
-        current.get()?.active.borrow().as_ref().map(|task| task.clone_ref(py))
+pub(crate) fn active_task(py: pyo3::Python<'_>) -> PyResult<Option<Py<AsyncTask>>> {
+    CURRENT.with(|current| match current.get() {
+        Some(current) => Ok(current.activations.task(py)?.map(Bound::unbind)),
+        None => Ok(None),
     })
 }

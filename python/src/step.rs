@@ -8,6 +8,7 @@ use pyo3::intern;
 
 use crate::body::{self, Advance, Body};
 use crate::context::Entered;
+use crate::deadlock;
 use crate::future::{FutureBase, Kind, settle};
 use crate::graveyard::bury;
 use crate::item::BatchItemBase;
@@ -22,10 +23,9 @@ use crate::yielded;
 /// Runs a task until it has ended, or waits for something that has no value yet.
 pub(crate) fn run(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
-    let caller = scheduler.active.replace(Some(task.clone().unbind()));
+    scheduler.activations.push_task(task);
     let ended = advance(scheduler, task);
-    let task_again = std::mem::replace(&mut *scheduler.active.borrow_mut(), caller);
-    drop(task_again);
+    scheduler.activations.pop(py);
     match ended {
         None => Ok(()),
         Some(outcome) => end(py, task, outcome),
@@ -35,17 +35,17 @@ pub(crate) fn run(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResul
 /// `None` if the task waits, otherwise what it came to.
 fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome> {
     let py = task.py();
-    if task.borrow_mut().suspended
+    if task.get().state().suspended
         && let Err(error) = reenter_contexts(scheduler, task)
     {
         return Some(failure(py, task, &error));
     }
     let (waited_for, verdict, suspended) = {
-        let mut inner = task.borrow_mut();
+        let mut inner = task.get().state();
         let verdict = inner.rare.as_mut().and_then(|rare| rare.verdict.take());
         (inner.waiting.take(), verdict, std::mem::take(&mut inner.suspended))
     };
-    let mut sent = match (verdict, &waited_for) {
+    let sent = match (verdict, &waited_for) {
         (Some(Verdict::Fail(error)), _) => return Some(failure(py, task, &error)),
         (Some(Verdict::Throw(error)), _) => Err(error),
         (None, None) => Ok(py.None().into_bound(py)),
@@ -61,8 +61,30 @@ fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome
         (None, Some(waiting)) => yielded::unwrap(waiting.bind(py)),
     };
     bury(waited_for);
+    let result = send(task, sent);
+    stepped(task, &result);
+    proceed(scheduler, task, result)
+}
+
+/// Takes a call that the engine did not begin to where it has to wait, or to its end.
+pub(crate) fn go_on<'py>(
+    scheduler: &Scheduler,
+    task: &Bound<'py, AsyncTask>,
+    result: PyResult<Advance<'py>>,
+) -> Option<Outcome> {
+    stepped(task, &result);
+    proceed(scheduler, task, result)
+}
+
+/// From the result of one step on, until the task has to wait, or has ended.
+fn proceed<'py>(
+    scheduler: &Scheduler,
+    task: &Bound<'py, AsyncTask>,
+    mut result: PyResult<Advance<'py>>,
+) -> Option<Outcome> {
+    let py = task.py();
     loop {
-        let yielded = match send(task, sent) {
+        let yielded = match result {
             Ok(Advance::Yield(yielded)) => yielded,
             Ok(Advance::Return(value)) => return Some(Outcome::Value(value.unbind())),
             Err(error) => return Some(raised(py, task, &error)),
@@ -70,7 +92,7 @@ fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome
         if !Switches::on().none() {
             report_yield(py, task, &yielded);
         }
-        sent = match must_wait(scheduler, task, &yielded) {
+        let sent = match must_wait(scheduler, task, &yielded) {
             Ok(true) => {
                 wait(scheduler, task, yielded);
                 return None;
@@ -78,10 +100,12 @@ fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome
             Ok(false) => yielded::unwrap(&yielded),
             Err(error) => Err(error),
         };
-        if !task.as_super().borrow_mut().outcome.is_pending() {
+        if !task.as_super().get().state().outcome.is_pending() {
             // Somebody else has set its value meanwhile.
             return None;
         }
+        result = send(task, sent);
+        stepped(task, &result);
     }
 }
 
@@ -89,7 +113,7 @@ fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome
 #[cold]
 fn reenter_contexts(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
-    let entered = match &mut task.borrow_mut().rare {
+    let entered = match &mut task.get().state().rare {
         Some(rare) => std::mem::take(&mut rare.contexts),
         None => return Ok(()),
     };
@@ -97,7 +121,7 @@ fn reenter_contexts(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRes
         let context = context.into_bound(py);
         let Some(id) = scheduler.enter_context(&context) else { continue };
         let again = Entered { id, context: context.clone().unbind() };
-        task.borrow_mut().rare().contexts.push(again);
+        task.get().state().rare().contexts.push(again);
         context.call_method0(intern!(py, "resume"))?;
     }
     Ok(())
@@ -110,7 +134,7 @@ fn send<'py>(
 ) -> PyResult<Advance<'py>> {
     let py = task.py();
     let (generator, call) = {
-        let mut inner = task.borrow_mut();
+        let mut inner = task.get().state();
         inner.steps += 1;
         inner.running = true;
         match &inner.body {
@@ -122,7 +146,7 @@ fn send<'py>(
             Body::Ended => (None, None),
         }
     };
-    let result = match (generator, call) {
+    match (generator, call) {
         (Some(generator), _) => match &sent {
             Ok(value) => body::send(&generator, value),
             Err(error) => body::throw(&generator, error),
@@ -132,9 +156,13 @@ fn send<'py>(
             Err(error) => Err(error),
         },
         (None, None) => sent.map(|_| Advance::Return(py.None().into_bound(py))),
-    };
+    }
+}
+
+/// The code of a task has stopped running, for now or for good.
+fn stepped(task: &Bound<'_, AsyncTask>, result: &PyResult<Advance<'_>>) {
     let ended = {
-        let mut inner = task.borrow_mut();
+        let mut inner = task.get().state();
         inner.running = false;
         match result {
             Ok(Advance::Yield(_)) => Body::Ended,
@@ -144,7 +172,6 @@ fn send<'py>(
     if let Body::Generator(generator) = ended {
         bury(Some(generator));
     }
-    result
 }
 
 /// What a task comes to whose code has raised `error`.
@@ -172,14 +199,15 @@ fn failure(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcom
         // An exception class may forbid it; then it does without.
         let _ = value.setattr(intern!(py, "_task"), task);
     }
+    let outcome = Outcome::from_err(py, error);
     if Switches::on().has(Switches::DUMP_EXCEPTIONS) {
         names::trace(py, "exception", (value,));
     }
-    Outcome::from_err(py, error)
+    outcome
 }
 
 /// A task has ended.
-fn end(py: Python<'_>, task: &Bound<'_, AsyncTask>, outcome: Outcome) -> PyResult<()> {
+pub(crate) fn end(py: Python<'_>, task: &Bound<'_, AsyncTask>, outcome: Outcome) -> PyResult<()> {
     if Switches::on().has(Switches::DUMP_QUEUED_RESULTS) {
         match &outcome {
             Outcome::Value(value) => names::trace(py, "queued_result", (task, value)),
@@ -187,7 +215,7 @@ fn end(py: Python<'_>, task: &Bound<'_, AsyncTask>, outcome: Outcome) -> PyResul
             Outcome::Pending => {}
         }
     }
-    if task.as_super().borrow_mut().outcome.is_pending() {
+    if task.as_super().get().state().outcome.is_pending() {
         settle(task.as_super(), outcome)
     } else {
         outcome.bury();
@@ -196,7 +224,7 @@ fn end(py: Python<'_>, task: &Bound<'_, AsyncTask>, outcome: Outcome) -> PyResul
 }
 
 fn wait<'py>(scheduler: &Scheduler, task: &Bound<'py, AsyncTask>, yielded: Bound<'py, PyAny>) {
-    task.borrow_mut().waiting = Some(yielded.unbind());
+    task.get().state().waiting = Some(yielded.unbind());
     scheduler.engine().block(Until::All);
 }
 
@@ -226,7 +254,7 @@ fn must_wait<'py>(
 /// Under which id the scheduler knows a future, from now on; `None` if that has its value.
 fn register(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> PyResult<Option<Dependency>> {
     let (kind, home, node) = {
-        let inner = future.borrow_mut();
+        let inner = future.get().state();
         if !inner.outcome.is_pending() {
             return Ok(None);
         }
@@ -240,6 +268,22 @@ fn register(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> PyResult<O
         return Ok(Some(node.into()));
     }
     add(scheduler, future, kind).map(|node| Some(node.into()))
+}
+
+/// Makes a task known to the scheduler of this thread whose code is running already.
+pub(crate) fn add_running(
+    scheduler: &Scheduler,
+    task: &Bound<'_, AsyncTask>,
+) -> TaskId {
+    let node = scheduler.engine().add_task(Job::Task(task.clone().unbind()));
+    known(scheduler, task.as_super(), node);
+    node
+}
+
+fn known(scheduler: &Scheduler, future: &Bound<'_, FutureBase>, node: TaskId) {
+    let mut future = future.get().state();
+    future.home = scheduler.home;
+    future.node = Some(node);
 }
 
 /// Makes a future known to the scheduler of this thread.
@@ -258,17 +302,34 @@ pub(crate) fn add(
             )));
         }
         match kind {
-            Kind::Task => engine.add_task(Job::Task(future.cast::<AsyncTask>()?.clone().unbind())),
+            Kind::Task => {
+                let task = future.cast::<AsyncTask>()?;
+                if task.get().state().running {
+                    drop(engine);
+                    return Err(waits_for_itself(task));
+                }
+                engine.add_task(Job::Task(task.clone().unbind()))
+            }
             Kind::Plain if !computes(future) => {
                 engine.add_promise(Job::Future(future.clone().unbind()))
             }
             _ => engine.add_task(Job::Future(future.clone().unbind())),
         }
     };
-    let mut inner = future.borrow_mut();
-    inner.home = scheduler.home;
-    inner.node = Some(node);
+    known(scheduler, future, node);
     Ok(node)
+}
+
+fn waits_for_itself(task: &Bound<'_, AsyncTask>) -> PyErr {
+    let name = deadlock::name(task.as_any());
+    names::new_error(
+        names::task_error,
+        task.py(),
+        format!(
+            "{name} is running: it can't be awaited by what it has called, nor in another thread \
+             (deadlock)"
+        ),
+    )
 }
 
 /// Whether a future knows how to get its value.
@@ -280,7 +341,7 @@ fn computes(future: &Bound<'_, FutureBase>) -> bool {
 pub(crate) fn compute(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
     let computed = future.call_method0(intern!(py, "_compute"));
-    if !future.borrow().outcome.is_pending() {
+    if !future.get().state().outcome.is_pending() {
         return Ok(());
     }
     if let Err(error) = computed {
@@ -297,11 +358,8 @@ fn report_yield(py: Python<'_>, task: &Bound<'_, AsyncTask>, yielded: &Bound<'_,
         names::trace(py, "yield_result", (task, yielded));
     }
     if Switches::on().has(Switches::KEEP_DEPENDENCIES) {
-        let kept = {
-            let mut inner = task.borrow_mut();
-            let kept = inner.rare().kept.get_or_insert_with(|| PyList::empty(py).unbind());
-            kept.bind(py).clone()
-        };
+        let empty = PyList::empty(py).unbind();
+        let kept = task.get().state().rare().kept.get_or_insert(empty).bind(py).clone();
         // A structure that cannot be walked is reported when it is awaited.
         let _ = yielded::for_each_future(yielded, &mut |future| kept.append(future));
     }
@@ -316,11 +374,5 @@ fn report_dependency(task: &Bound<'_, AsyncTask>, future: &Bound<'_, FutureBase>
     }
     if switches.has(Switches::DUMP_DEPENDENCIES) {
         names::trace(py, "dependency", (task, future));
-    }
-    if switches.has(Switches::DUMP_SCHEDULE_BATCH)
-        && let Ok(item) = future.cast::<BatchItemBase>()
-        && let Ok(batch) = BatchItemBase::batch_of(item)
-    {
-        names::trace(py, "schedule_batch", (batch,));
     }
 }

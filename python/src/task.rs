@@ -13,6 +13,7 @@ use crate::names;
 use crate::options::Switches;
 use crate::outcome::Outcome;
 use crate::scheduler::{Scheduler, active_task};
+use crate::slot::{Slot, Taken};
 use crate::yielded;
 
 /// A running call of an async function: what `fn.asynq(...)` returns.
@@ -21,13 +22,16 @@ use crate::yielded;
 ///
 /// `generator` is what it runs, and `fn`, `args` and `kwargs` say what was called. A subclass is put
 /// to use by `@asynq(cls=...)`.
-#[pyclass(extends = FutureBase, subclass, module = "asynq.async_task")]
-pub(crate) struct AsyncTask {
+#[pyclass(frozen, extends = FutureBase, subclass, weakref, module = "asynq.async_task")]
+pub(crate) struct AsyncTask(Slot<Task>);
+
+/// What changes of a [`AsyncTask`].
+pub(crate) struct Task {
     pub(crate) body: Body,
     function: Option<Py<PyAny>>,
     args: Option<Py<PyTuple>>,
     kwargs: Option<Py<PyDict>>,
-    creator: Option<Py<Self>>,
+    creator: Option<Py<AsyncTask>>,
     /// What it has yielded and waits for.
     pub(crate) waiting: Option<Py<PyAny>>,
     pub(crate) steps: u32,
@@ -35,6 +39,48 @@ pub(crate) struct AsyncTask {
     /// Whether it was left behind by the call in which it ran.
     pub(crate) suspended: bool,
     pub(crate) rare: Option<Box<Rare>>,
+}
+
+impl AsyncTask {
+    pub(crate) fn state(&self) -> Taken<'_, Task> {
+        self.0.take()
+    }
+}
+
+impl Task {
+    fn blank() -> Self {
+        Self {
+            body: Body::Ended,
+            function: None,
+            args: None,
+            kwargs: None,
+            creator: None,
+            waiting: None,
+            steps: 0,
+            running: false,
+            suspended: false,
+            rare: None,
+        }
+    }
+
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// The function that was called, and with what.
+    pub(crate) fn call<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> (Bound<'py, PyAny>, Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>) {
+        (
+            bound_or_none(py, self.function.as_ref()),
+            match &self.args {
+                Some(args) => args.bind(py).clone(),
+                None => PyTuple::empty(py),
+            },
+            self.kwargs.as_ref().map(|kwargs| kwargs.bind(py).clone()),
+        )
+    }
 }
 
 /// What few tasks have.
@@ -68,43 +114,28 @@ impl AsyncTask {
         function: Bound<'py, PyAny>,
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
+        creator: Option<Py<Self>>,
     ) -> PyResult<Bound<'py, Self>> {
-        let mut task = Self::blank();
+        let mut task = Task::blank();
         task.body = body;
         task.function = Some(function.unbind());
         task.args = Some(args.unbind());
         task.kwargs = kwargs.map(Bound::unbind);
-        task.creator = active_task(py);
+        task.creator = creator;
         let base = PyClassInitializer::from(FutureBase::new(Kind::Task));
-        let task = Bound::new(py, base.add_subclass(task))?;
+        let task = Bound::new(py, base.add_subclass(Self(Slot::new(task))))?;
         if !Switches::on().none() {
             Self::announce(&task)?;
         }
         Ok(task)
     }
 
-    fn blank() -> Self {
-        Self {
-            body: Body::Ended,
-            function: None,
-            args: None,
-            kwargs: None,
-            creator: None,
-            waiting: None,
-            steps: 0,
-            running: false,
-            suspended: false,
-            rare: None,
-        }
-    }
-
     /// The call in which the task ran is over, and it is not: it rests until it is asked for again.
     pub(crate) fn suspended(slf: &Bound<'_, Self>) {
-        let mut task = slf.borrow_mut();
-        task.suspended = true;
-        let base = task.as_super();
-        base.home = 0;
-        base.node = None;
+        slf.get().state().suspended = true;
+        let mut future = slf.as_super().get().state();
+        future.home = 0;
+        future.node = None;
     }
 
     fn announce(slf: &Bound<'_, Self>) -> PyResult<()> {
@@ -112,7 +143,7 @@ impl AsyncTask {
         let switches = Switches::on();
         if switches.has(Switches::COLLECT_PERF_STATS) {
             let id = names::incr_counter(py)?.call0()?.extract()?;
-            slf.borrow_mut().rare().id = id;
+            slf.get().state().rare().id = id;
         }
         if switches.has(Switches::DUMP_NEW_TASKS) {
             names::trace(py, "new_task", (slf,));
@@ -120,30 +151,11 @@ impl AsyncTask {
         Ok(())
     }
 
-    pub(crate) fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
-    }
-
-    /// The function that was called, and with what.
-    pub(crate) fn call<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> (Bound<'py, PyAny>, Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>) {
-        (
-            bound_or_none(py, self.function.as_ref()),
-            match &self.args {
-                Some(args) => args.bind(py).clone(),
-                None => PyTuple::empty(py),
-            },
-            self.kwargs.as_ref().map(|kwargs| kwargs.bind(py).clone()),
-        )
-    }
-
     /// The task has its value or error: nothing of it runs any more.
     pub(crate) fn finished(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let (body, waiting, contexts) = {
-            let mut task = slf.borrow_mut();
+            let mut task = slf.get().state();
             let body = std::mem::replace(&mut task.body, Body::Ended);
             let waiting = task.waiting.take();
             let contexts = task.rare.as_mut().map(|rare| std::mem::take(&mut rare.contexts));
@@ -159,9 +171,9 @@ impl AsyncTask {
         }
         if Switches::on().has(Switches::COLLECT_PERF_STATS) {
             // It reads what the task waits for, which is given up only now.
-            slf.borrow_mut().waiting = waiting;
+            slf.get().state().waiting = waiting;
             names::describe(py, "task_collect_perf_stats", (slf,))?;
-            bury(slf.borrow_mut().waiting.take());
+            bury(slf.get().state().waiting.take());
         } else {
             bury(waiting);
         }
@@ -171,7 +183,7 @@ impl AsyncTask {
     /// What the task has yielded and waits for, one after the other.
     fn dependencies<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let py = slf.py();
-        let task = slf.borrow();
+        let task = slf.get().state();
         if let Some(kept) = task.rare.as_ref().and_then(|rare| rare.kept.as_ref()) {
             return Ok(kept.bind(py).clone());
         }
@@ -193,7 +205,7 @@ impl AsyncTask {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(FutureBase::new(Kind::Task)).add_subclass(Self::blank())
+        PyClassInitializer::from(FutureBase::new(Kind::Task)).add_subclass(Self(Slot::new(Task::blank())))
     }
 
     #[pyo3(signature = (generator, r#fn, args, kwargs))]
@@ -220,9 +232,9 @@ impl AsyncTask {
                 .and_then(|items| PyTuple::new(py, items.collect::<PyResult<Vec<_>>>()?))
                 .map_err(|_| PyTypeError::new_err("the args of a task have to be iterable"))?,
         };
-        let creator = active_task(py);
+        let creator = active_task(py)?;
         {
-            let mut task = slf.borrow_mut();
+            let mut task = slf.get().state();
             task.body = Body::Generator(generator.unbind());
             task.function = Some(r#fn.unbind());
             task.args = Some(args.unbind());
@@ -234,16 +246,16 @@ impl AsyncTask {
 
     /// Whether there is more to run: `False` once its generator has ended.
     fn can_continue(slf: &Bound<'_, Self>) -> bool {
-        !matches!(slf.borrow().body, Body::Ended)
+        !matches!(slf.get().state().body, Body::Ended)
     }
 
     /// Whether it waits for something that has no value yet.
     fn is_blocked(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        let waiting = slf.borrow().waiting.as_ref().map(|waiting| waiting.clone_ref(slf.py()));
+        let waiting = slf.get().state().waiting.as_ref().map(|waiting| waiting.clone_ref(slf.py()));
         let Some(waiting) = waiting else { return Ok(false) };
         let mut blocked = false;
         yielded::for_each_future(waiting.bind(slf.py()), &mut |future| {
-            blocked |= future.borrow().outcome.is_pending();
+            blocked |= future.get().state().outcome.is_pending();
             Ok(())
         })?;
         Ok(blocked)
@@ -280,67 +292,68 @@ impl AsyncTask {
     /// The function that was called.
     #[getter(r#fn)]
     fn function<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
-        slf.borrow().call(slf.py()).0
+        slf.get().state().call(slf.py()).0
     }
 
     #[setter(r#fn)]
     fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
-        let before = slf.borrow_mut().function.replace(function);
+        let before = slf.get().state().function.replace(function);
         drop(before);
     }
 
     /// The positional arguments it was called with.
     #[getter]
     fn args<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyTuple> {
-        slf.borrow().call(slf.py()).1
+        slf.get().state().call(slf.py()).1
     }
 
     #[setter]
     fn set_args(slf: &Bound<'_, Self>, args: Py<PyTuple>) {
-        let before = slf.borrow_mut().args.replace(args);
+        let before = slf.get().state().args.replace(args);
         drop(before);
     }
 
     /// The keyword arguments it was called with.
     #[getter]
     fn kwargs<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyDict> {
-        let py = slf.py();
-        slf.borrow_mut().kwargs.get_or_insert_with(|| PyDict::new(py).unbind()).bind(py).clone()
+        // Made before the state is taken: the garbage collector may run when a dict is made.
+        let empty = PyDict::new(slf.py()).unbind();
+        slf.get().state().kwargs.get_or_insert(empty).bind(slf.py()).clone()
     }
 
     #[setter]
     fn set_kwargs(slf: &Bound<'_, Self>, kwargs: Py<PyDict>) {
-        let before = slf.borrow_mut().kwargs.replace(kwargs);
+        let before = slf.get().state().kwargs.replace(kwargs);
         drop(before);
     }
 
     /// The task that was running when this one was made, or `None`.
     #[getter]
     fn creator(slf: &Bound<'_, Self>) -> Option<Py<Self>> {
-        slf.borrow().creator.as_ref().map(|creator| creator.clone_ref(slf.py()))
+        slf.get().state().creator.as_ref().map(|creator| creator.clone_ref(slf.py()))
     }
 
     #[setter]
     fn set_creator(slf: &Bound<'_, Self>, creator: Option<Py<Self>>) {
-        let before = std::mem::replace(&mut slf.borrow_mut().creator, creator);
+        let before = std::mem::replace(&mut slf.get().state().creator, creator);
         bury(before);
     }
 
     /// Whether its own code is running right now, or waits for a synchronous call.
     #[getter]
     fn running(slf: &Bound<'_, Self>) -> bool {
-        slf.borrow().running
+        slf.get().state().running
     }
 
     /// How often it was set going.
     #[getter]
     fn iteration_index(slf: &Bound<'_, Self>) -> u32 {
-        slf.borrow().steps
+        slf.get().state().steps
     }
 
     #[getter]
     fn _generator(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        match &slf.borrow().body {
+        match &slf.get().state().body {
             Body::Generator(generator) => Some(generator.clone_ref(slf.py())),
             Body::Call | Body::Ended => None,
         }
@@ -348,7 +361,7 @@ impl AsyncTask {
 
     #[getter]
     fn _last_value(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.borrow().waiting.as_ref().map(|waiting| waiting.clone_ref(slf.py()))
+        slf.get().state().waiting.as_ref().map(|waiting| waiting.clone_ref(slf.py()))
     }
 
     /// The frame of this task in which it has failed, `None` if it has not.
@@ -358,7 +371,7 @@ impl AsyncTask {
     #[getter]
     fn _frame<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
-        let (error, mut traceback) = match &slf.as_super().borrow().outcome {
+        let (error, mut traceback) = match &slf.as_super().get().state().outcome {
             Outcome::Error(error, Some(traceback)) => {
                 (error.bind(py).clone(), traceback.bind(py).clone().into_any())
             }
@@ -382,72 +395,78 @@ impl AsyncTask {
         Self::dependencies(slf)
     }
 
-    /// The contexts it has entered and not left, the outermost first.
+    /// The contexts it has entered and not left, by their `id()`, the outermost first.
     #[getter]
-    fn _contexts<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+    fn _contexts<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         let py = slf.py();
-        let task = slf.borrow();
-        let entered = task.rare.iter().flat_map(|rare| &rare.contexts);
-        PyList::new(py, entered.map(|entered| entered.context.bind(py).clone()).collect::<Vec<_>>())
+        let contexts: Vec<_> = {
+            let task = slf.get().state();
+            let entered = task.rare.iter().flat_map(|rare| &rare.contexts);
+            entered.map(|entered| entered.context.bind(py).clone()).collect()
+        };
+        let by_id = PyDict::new(py);
+        for context in contexts {
+            by_id.set_item(context.as_ptr() as usize, context)?;
+        }
+        Ok(by_id)
     }
 
     #[getter]
     fn perf_stats<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
-        let py = slf.py();
-        let mut task = slf.borrow_mut();
-        let stats = task.rare().perf_stats.get_or_insert_with(|| PyDict::new(py).into_any().unbind());
-        stats.bind(py).clone()
+        let empty = PyDict::new(slf.py()).into_any().unbind();
+        slf.get().state().rare().perf_stats.get_or_insert(empty).bind(slf.py()).clone()
     }
 
     #[setter]
     fn set_perf_stats(slf: &Bound<'_, Self>, stats: Py<PyAny>) {
-        let before = slf.borrow_mut().rare().perf_stats.replace(stats);
+        let before = slf.get().state().rare().perf_stats.replace(stats);
         drop(before);
     }
 
     #[getter]
     fn _name<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
-        let task = slf.borrow();
+        let task = slf.get().state();
         bound_or_none(slf.py(), task.rare.as_ref().and_then(|rare| rare.name.as_ref()))
     }
 
     #[setter(_name)]
     fn set_name(slf: &Bound<'_, Self>, name: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.borrow_mut().rare().name, name);
+        let before = std::mem::replace(&mut slf.get().state().rare().name, name);
         drop(before);
     }
 
     #[getter]
     fn _id(slf: &Bound<'_, Self>) -> i64 {
-        slf.borrow().rare.as_ref().map_or(0, |rare| rare.id)
+        slf.get().state().rare.as_ref().map_or(0, |rare| rare.id)
     }
 
     #[setter(_id)]
     fn set_id(slf: &Bound<'_, Self>, id: i64) {
-        slf.borrow_mut().rare().id = id;
+        slf.get().state().rare().id = id;
     }
 
     /// How long it has run, in microseconds, if that is measured (`COLLECT_PERF_STATS`).
     #[getter]
     fn _total_time(slf: &Bound<'_, Self>) -> i64 {
-        slf.borrow().rare.as_ref().map_or(0, |rare| rare.total_time)
+        slf.get().state().rare.as_ref().map_or(0, |rare| rare.total_time)
     }
 
     #[setter(_total_time)]
     fn set_total_time(slf: &Bound<'_, Self>, time: i64) {
-        slf.borrow_mut().rare().total_time = time;
+        slf.get().state().rare().total_time = time;
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Body::Generator(generator) = &self.body {
+        let Some(task) = self.0.try_take() else { return Ok(()) };
+        if let Body::Generator(generator) = &task.body {
             visit.call(generator)?;
         }
-        visit.call(&self.function)?;
-        visit.call(&self.args)?;
-        visit.call(&self.kwargs)?;
-        visit.call(&self.creator)?;
-        visit.call(&self.waiting)?;
-        let Some(rare) = &self.rare else { return Ok(()) };
+        visit.call(&task.function)?;
+        visit.call(&task.args)?;
+        visit.call(&task.kwargs)?;
+        visit.call(&task.creator)?;
+        visit.call(&task.waiting)?;
+        let Some(rare) = &task.rare else { return Ok(()) };
         for entered in &rare.contexts {
             visit.call(&entered.context)?;
         }
@@ -456,12 +475,13 @@ impl AsyncTask {
         visit.call(&rare.perf_stats)
     }
 
-    fn __clear__(&mut self) {
-        *self = Self::blank();
+    fn __clear__(&self) {
+        let before = std::mem::replace(&mut *self.state(), Task::blank());
+        drop(before);
     }
 }
 
-impl Drop for AsyncTask {
+impl Drop for Task {
     fn drop(&mut self) {
         if let Body::Generator(generator) = std::mem::replace(&mut self.body, Body::Ended) {
             bury(Some(generator));

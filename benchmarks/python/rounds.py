@@ -1,0 +1,105 @@
+"""Measuring: the workers take turns in short rounds, and only what they cost in one round is
+compared.
+
+Two runs of one program differ by a tenth and more on a shared machine: the clock of the processor,
+the caches, the neighbours. These drift; within a round they hardly do. So each round gives a ratio
+for each peer, and the median of these is reported, with the quartiles.
+"""
+
+from __future__ import annotations
+
+import statistics
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from typing import Callable
+
+from client import Client
+from peers import OURS, PEERS, Peer
+from workloads import WORKLOADS, Workload
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A median between its quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass
+class Result:
+    """What one workload cost each peer, round by round (ns or bytes a unit), and its batches."""
+
+    workload: type[Workload]
+    costs: dict[Peer, list[float]] = field(default_factory=dict)
+    batches: dict[Peer, int] = field(default_factory=dict)
+
+    def cost(self, peer: Peer) -> float | None:
+        costs = self.costs.get(peer)
+        return statistics.median(costs) if costs else None
+
+    def ratio(self, peer: Peer) -> Spread | None:
+        """How many times faster ours is than the peer; of memory: which share of the peer's it
+        takes.
+        """
+        if peer not in self.costs:
+            return None
+        ratios = [
+            ours / other if self.workload.is_memory else other / ours
+            for ours, other in zip(self.costs[OURS], self.costs[peer])
+        ]
+        if len(ratios) == 1:
+            return Spread(ratios[0], ratios[0], ratios[0])
+        low, median, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        return Spread(median, low, high)
+
+    def reached(self, ratio: Spread) -> bool | None:
+        goal = self.workload.goal
+        if goal is None:
+            return None
+        return ratio.median <= goal if self.workload.is_memory else ratio.median >= goal
+
+
+Progress = Callable[[str, int, int], None]
+
+
+def measure(
+    load: str, interpreters: dict[Peer, str], rounds: int, seconds: float, progress: Progress
+) -> Result:
+    if WORKLOADS[load].is_memory:
+        return measure_memory(load, interpreters, rounds, progress)
+    result = Result(WORKLOADS[load])
+    with ExitStack() as stack:
+        clients = []
+        for peer in PEERS:
+            progress(f"warming up {peer.name}", 0, rounds)
+            client = stack.enter_context(closing(Client(peer, interpreters[peer])))
+            answer = client.ask("prepare", load=load, seconds=seconds)
+            if answer["applies"]:
+                clients.append(client)
+                result.batches[peer] = answer["batches"]
+                result.costs[peer] = []
+        for turn in range(rounds):
+            progress("", turn, rounds)
+            first = turn % len(clients)  # nobody always goes after the same one
+            for client in clients[first:] + clients[:first]:
+                result.costs[client.peer].append(client.ask("round")["cost"])
+    return result
+
+
+def measure_memory(
+    load: str, interpreters: dict[Peer, str], rounds: int, progress: Progress
+) -> Result:
+    """Memory that was once in use is used again, so every round takes a fresh process."""
+    result = Result(WORKLOADS[load])
+    for turn in range(rounds):
+        progress("", turn, rounds)
+        for peer in PEERS:
+            with closing(Client(peer, interpreters[peer])) as client:
+                if not client.ask("prepare", load=load, seconds=0)["applies"]:
+                    continue
+                answer = client.ask("round")
+                result.batches[peer] = answer["batches"]
+                result.costs.setdefault(peer, []).append(answer["cost"])
+    return result

@@ -1,0 +1,160 @@
+"""The Python benchmarks: ours against asynq, aiodataloader and strawberry's DataLoader, in one run.
+
+Writes benchmarks/python.md and benchmarks/python.svg, and prints the table. The first run makes the
+virtual environments in target/bench-venvs and builds ours; delete that folder for newer peers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import environments
+from client import Client, WorkerError
+from environments import ENVIRONMENTS, REPOSITORY, InstallError, tell
+from peers import OTHERS, OURS, PEERS, REFERENCE, Peer
+from rounds import Result, measure
+from table import label, report
+from workloads import WORKLOADS
+
+COMMAND = "python benchmarks/python/run.py"
+SECONDS = 0.1  # of a turn, where one run does not take longer
+ROUNDS, QUICK_ROUNDS = 15, 3
+MEMORY_ROUNDS, QUICK_MEMORY_ROUNDS = 5, 1
+
+
+def main() -> int:
+    options = arguments()
+    loads = [
+        load for load in WORKLOADS if not options.only or any(word in load for word in options.only)
+    ]
+    try:
+        return run(options, loads)
+    except KeyboardInterrupt:
+        print("\ninterrupted; nothing is written", file=sys.stderr)
+        return 130
+    except (InstallError, WorkerError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"{QUICK_ROUNDS} rounds instead of {ROUNDS}; prints the table, writes nothing",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="WORD",
+        help="workloads whose name has one of these words in it; writes nothing. There are: "
+        + ", ".join(WORKLOADS),
+    )
+    parser.add_argument(
+        "--python",
+        metavar="PATH",
+        help="the interpreter to measure on "
+        f"(default: {environments.WANTED_PYTHON}, else the one that runs this)",
+    )
+    parser.add_argument(
+        "--ours-python",
+        metavar="PATH",
+        help=f"an interpreter that has {OURS.name} already: nothing is built",
+    )
+    options = parser.parse_args()
+    if options.only:
+        for word in options.only:
+            if not any(word in load for load in WORKLOADS):
+                parser.error(
+                    f"no workload has {word!r} in its name; there are: {', '.join(WORKLOADS)}"
+                )
+    for path in (options.python, options.ours_python):
+        if path is not None and environments.version(path) is None:
+            parser.error(f"no Python interpreter runs at {path}")
+    return options
+
+
+def run(options: argparse.Namespace, loads: list[str]) -> int:
+    python = options.python or environments.default_python()
+    interpreters = environments.prepare(python, options.ours_python)
+    described = {peer: describe(peer, interpreters[peer]) for peer in PEERS}
+    rounds = QUICK_ROUNDS if options.quick else ROUNDS
+    memory_rounds = QUICK_MEMORY_ROUNDS if options.quick else MEMORY_ROUNDS
+    results = []
+    for load in loads:
+        count = memory_rounds if WORKLOADS[load].is_memory else rounds
+        progress = Progress(load)
+        results.append(measure(load, interpreters, count, SECONDS, progress))
+        progress.done(results[-1])
+
+    picture = REPOSITORY / "benchmarks" / "python.svg"
+    text = report(results, described, COMMAND, rounds, SECONDS, picture.name)
+    print(text)
+    if options.quick or options.only:
+        tell("nothing is written: the files are those of a whole run")
+        return 0
+    draw(results, {peer.name: label(peer, described) for peer in OTHERS}, picture, python)
+    picture.with_suffix(".md").write_text(text, encoding="utf-8")
+    tell("written: benchmarks/python.md, benchmarks/python.svg")
+    return 0
+
+
+def describe(peer: Peer, interpreter: str) -> dict[str, str]:
+    with closing(Client(peer, interpreter)) as client:
+        described = client.ask("describe", package=peer.package, module=peer.module)
+    if peer.compiled and described["file"].endswith(".py"):
+        raise InstallError(f"{peer.name}: {described['file']} is not compiled; its wheel is needed")
+    return described
+
+
+def draw(results: list[Result], peers: dict[str, str], picture: Path, python: str) -> None:
+    rows = [
+        {
+            "title": result.workload.title,
+            "goal": result.workload.goal,
+            "is_memory": result.workload.is_memory,
+            "ratios": {
+                peer.name: [ratio.median, ratio.low, ratio.high]
+                for peer in OTHERS
+                for ratio in [result.ratio(peer)]
+                if ratio is not None
+            },
+        }
+        for result in results
+    ]
+    data = ENVIRONMENTS / "results.json"
+    data.write_text(json.dumps({"rows": rows, "peers": peers, "ours": OURS.name}, indent=1))
+    interpreter = environments.for_pictures(python)
+    environments.call(
+        [interpreter, str(Path(__file__).with_name("picture.py")), str(data), str(picture)]
+    )
+
+
+class Progress:
+    """One line a workload on standard error, rewritten while it runs if that is a terminal."""
+
+    def __init__(self, load: str) -> None:
+        self.load = load
+        self.live = sys.stderr.isatty()
+        if not self.live:
+            print(f"{load} …", end=" ", file=sys.stderr, flush=True)
+
+    def __call__(self, what: str, turn: int, rounds: int) -> None:
+        if self.live:
+            what = what or f"round {turn + 1} of {rounds}"
+            print(f"\r\x1b[K{self.load}: {what}", end="", file=sys.stderr, flush=True)
+
+    def done(self, result: Result) -> None:
+        ratio = result.ratio(REFERENCE)
+        assert ratio is not None
+        start = f"\r\x1b[K{self.load}: " if self.live else ""
+        print(f"{start}{ratio.median:.2f} × to {REFERENCE.name}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""The report in Markdown."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from peers import OTHERS, OURS, PEERS, REFERENCE, Peer
+from rounds import Result, Spread
+
+HEAD = """\
+# Python: what a load, a task and a call cost
+
+Repeat with: `{command}`
+
+{machine}. {versions}.
+
+How many times faster {ours} is than each of the others: the median over {rounds} rounds, in
+brackets the quartiles. In a round every implementation works in turn, each in a process and a
+virtual environment of its own, for {seconds:g} s or one run of the program, and only what they took
+in the same round is compared, in processor time. The cyclic garbage collector runs as it does by
+default. Every program has been checked before it was timed: its result, and its number of batches.
+
+![The same as a picture]({picture})
+"""
+
+
+def report(
+    results: list[Result],
+    described: dict[Peer, dict[str, Any]],
+    command: str,
+    rounds: int,
+    seconds: float,
+    picture: str,
+) -> str:
+    parts = [
+        HEAD.format(
+            command=command,
+            machine=machine(described),
+            versions=", ".join(label(peer, described) for peer in PEERS),
+            ours=OURS.name,
+            rounds=rounds,
+            seconds=seconds,
+            picture=picture,
+        )
+    ]
+    timed = [result for result in results if not result.workload.is_memory]
+    memory = [result for result in results if result.workload.is_memory]
+    if timed:
+        parts.append(ratios(timed, described, "at least "))
+    if memory:
+        parts.append(f"The share of the others' memory that {OURS.name} takes (less is better):\n")
+        parts.append(ratios(memory, described, "at most "))
+    if any(result.reached(ratio) is False for result, ratio in against_reference(results)):
+        parts.append("**Not every goal is reached.**\n")
+    if timed:
+        parts.append("Median times, of this machine; and how many batches a run was done in:\n")
+    else:
+        parts.append("Median sizes; and how many batches a run was done in:\n")
+    parts.append(costs(results, described))
+    parts.append("What is run:\n")
+    parts.append("".join(explanation(result) for result in results))
+    return "\n".join(parts)
+
+
+def ratios(results: list[Result], described: dict[Peer, dict[str, Any]], bound: str) -> str:
+    head = ["", *(f"to {label(peer, described)}" for peer in OTHERS), "goal", "reached"]
+    rows = []
+    for result in results:
+        cells = [spread(result.ratio(peer)) for peer in OTHERS]
+        reference = result.ratio(REFERENCE)
+        reached = result.reached(reference) if reference else None
+        goal = f"{bound}{result.workload.goal:g} ×" if result.workload.goal is not None else "–"
+        verdict = {None: "–", True: "yes", False: "**no**"}[reached]
+        rows.append([result.workload.title, *cells, goal, verdict])
+    return markdown(head, rows)
+
+
+def costs(results: list[Result], described: dict[Peer, dict[str, Any]]) -> str:
+    head = ["one", *(label(peer, described) for peer in PEERS)]
+    head += [f"batches: {OURS.name}", *(peer.name for peer in OTHERS)]
+    rows = []
+    for result in results:
+        row = [f"{result.workload.unit} ({result.workload.title})"]
+        row += [amount(result.cost(peer), result.workload.is_memory) for peer in PEERS]
+        row += [f"{result.batches[peer]:,}" if peer in result.batches else "–" for peer in PEERS]
+        rows.append(row)
+    return markdown(head, rows)
+
+
+def explanation(result: Result) -> str:
+    text = " ".join((inspect.getdoc(result.workload) or "").split())
+    return f"- **{result.workload.title}**: {text}\n"
+
+
+def against_reference(results: Iterable[Result]) -> list[tuple[Result, Spread]]:
+    pairs = [(result, result.ratio(REFERENCE)) for result in results]
+    return [(result, ratio) for result, ratio in pairs if ratio is not None]
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    rule = ["---", *("---:" for _ in head[1:])]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [head, rule, *rows])
+
+
+def spread(ratio: Spread | None) -> str:
+    if ratio is None:
+        return "–"
+    digits = 1 if ratio.median >= 2 else 2
+    median, low, high = (f"{value:.{digits}f}" for value in (ratio.median, ratio.low, ratio.high))
+    return f"{median} × ({low} to {high})"
+
+
+def amount(cost: float | None, is_memory: bool) -> str:
+    if cost is None:
+        return "–"
+    if is_memory:
+        return f"{cost:,.0f} B"
+    return f"{cost:,.0f} ns" if cost < 10_000 else f"{cost / 1_000:,.1f} µs"
+
+
+def label(peer: Peer, described: dict[Peer, dict[str, Any]]) -> str:
+    return f"{peer.name} {described[peer]['version']}"
+
+
+def machine(described: dict[Peer, dict[str, Any]]) -> str:
+    pythons = sorted({entry["python"] for entry in described.values()})
+    cores = os.cpu_count() or 1
+    return (
+        f"{processor()}, {cores} {'core' if cores == 1 else 'cores'}, {platform.system()}; "
+        f"{' and '.join(pythons)}"
+    )
+
+
+def processor() -> str:
+    """Its model where Linux says it, else the architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()

@@ -1,0 +1,29 @@
+"""The rows of the table, in its order."""
+
+from __future__ import annotations
+
+from .at_once import AtOnce, AtOnceWithoutYield
+from .call import Call, CallWithoutYield
+from .chain import Chain
+from .fan_out import FanOut
+from .memory import Memory
+from .staggered import Staggered
+from .uneven import Uneven
+from .workload import Workload
+
+__all__ = ["WORKLOADS", "Workload"]
+
+WORKLOADS: dict[str, type[Workload]] = {
+    workload.title.replace(",", "").replace(" ", "-"): workload
+    for workload in (
+        FanOut,
+        AtOnce,
+        AtOnceWithoutYield,
+        Chain,
+        Call,
+        CallWithoutYield,
+        Staggered,
+        Uneven,
+        Memory,
+    )
+}

@@ -1,0 +1,87 @@
+"""Async functions that need not wait."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Callable
+
+from .workload import Workload
+
+KEYS = range(10_000)
+CACHE = {key: 3 * key for key in KEYS}
+
+
+class AtOnce(Workload):
+    """10,000 async functions that return at once, awaited together: generators that find their
+    value in a dictionary and return it before their first `yield`. No loader takes part on the
+    other side: coroutines under `asyncio.gather`.
+    """
+
+    title = "return at once"
+    unit = "function"
+    units = len(KEYS)
+    goal = 20
+    batches = 0
+
+    def expected(self) -> Any:
+        return list(CACHE.values())
+
+    def with_asynq(self) -> Callable[[], Any]:
+        from asynq import asynq
+
+        from .store import Store, StoreItem
+
+        store = Store(self, CACHE)
+
+        @asynq()
+        def cached(key):
+            if key in CACHE:
+                return CACHE[key]
+            return (yield StoreItem(store, key))
+
+        @asynq()
+        def all_cached(keys):
+            return (yield [cached.asynq(key) for key in keys])
+
+        return lambda: all_cached(KEYS)
+
+    def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any] | None:
+        async def load(keys):
+            self.flushes += 1
+            return [CACHE[key] for key in keys]
+
+        async def all_cached(keys):
+            loads = loader(load)
+
+            async def cached(key):
+                if key in CACHE:
+                    return CACHE[key]
+                return await loads.load(key)
+
+            return await asyncio.gather(*[cached(key) for key in keys])
+
+        return lambda: all_cached(KEYS)
+
+
+class AtOnceWithoutYield(AtOnce):
+    """The same with plain functions under `@asynq()`, which have no `yield`. An `async def` without
+    `await` is no other thing than one with it: the row above.
+    """
+
+    title = "return at once, no yield"
+
+    def with_asynq(self) -> Callable[[], Any]:
+        from asynq import asynq
+
+        @asynq()
+        def cached(key):
+            return CACHE[key]
+
+        @asynq()
+        def all_cached(keys):
+            return (yield [cached.asynq(key) for key in keys])
+
+        return lambda: all_cached(KEYS)
+
+    def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any] | None:
+        return None

@@ -1,0 +1,53 @@
+"""Async functions that await one another."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from .workload import Workload
+
+DEPTH = 300
+TABLE = {"key": "value"}
+
+
+class Chain(Workload):
+    """A chain 300 deep: each async function awaits the next, the last one awaits a load. With asynq
+    each is a task of its own; in an event loop all of them are one task, whose coroutines the
+    interpreter itself links.
+    """
+
+    title = "chain 300 deep"
+    unit = "level"
+    units = DEPTH
+    goal = 7
+    batches = 1
+
+    def expected(self) -> Any:
+        return "value"
+
+    def with_asynq(self) -> Callable[[], Any]:
+        from asynq import asynq
+
+        from .store import Store, StoreItem
+
+        store = Store(self, TABLE)
+
+        @asynq()
+        def link(depth):
+            if depth == 1:
+                return (yield StoreItem(store, "key"))
+            return (yield link.asynq(depth - 1))
+
+        return lambda: link(DEPTH)
+
+    def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any]:
+        async def load(keys):
+            self.flushes += 1
+            return [TABLE[key] for key in keys]
+
+        async def link(loads, depth):
+            if depth == 1:
+                return await loads.load("key")
+            return await link(loads, depth - 1)
+
+        return lambda: link(loader(load), DEPTH)

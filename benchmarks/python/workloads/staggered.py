@@ -1,0 +1,72 @@
+"""Many tasks, each at another point of its way through many sources."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any, Callable
+
+from .workload import Workload
+
+TASKS, ROUNDS, SOURCES = 4_000, 20, 50
+ANSWERS = tuple(7 * key % 1_009 for key in range(TASKS * ROUNDS))
+
+_random = random.Random(SOURCES)
+#: For each task which sources it asks, one after the other, for which keys. No key comes twice.
+WAYS = tuple(
+    tuple((_random.randrange(SOURCES), task * ROUNDS + turn) for turn in range(ROUNDS))
+    for task in range(TASKS)
+)
+
+
+class Staggered(Workload):
+    """4,000 tasks go through 20 loads each, one after the other, every load from any of 50 sources
+    (the same random ones for all). With asynq the largest batch is flushed and only its tasks go
+    on, so that they spread over the rounds; an event loop flushes all 50 loaders, round by round.
+    """
+
+    title = "staggered"
+    unit = "load"
+    units = TASKS * ROUNDS
+    goal = 5
+    batches = None
+
+    def expected(self) -> Any:
+        return [sum(ANSWERS[key] for _, key in way) for way in WAYS]
+
+    def with_asynq(self) -> Callable[[], Any]:
+        from asynq import asynq
+
+        from .store import Store, StoreItem
+
+        stores = [Store(self, ANSWERS) for _ in range(SOURCES)]
+
+        @asynq()
+        def walk(way):
+            total = 0
+            for source, key in way:
+                total += yield StoreItem(stores[source], key)
+            return total
+
+        @asynq()
+        def walk_all(ways):
+            return (yield [walk.asynq(way) for way in ways])
+
+        return lambda: walk_all(WAYS)
+
+    def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any]:
+        async def load(keys):
+            self.flushes += 1
+            return [ANSWERS[key] for key in keys]
+
+        async def walk(loaders, way):
+            total = 0
+            for source, key in way:
+                total += await loaders[source].load(key)
+            return total
+
+        async def walk_all(ways):
+            loaders = [loader(load) for _ in range(SOURCES)]
+            return await asyncio.gather(*[walk(loaders, way) for way in ways])
+
+        return lambda: walk_all(WAYS)

@@ -1,0 +1,42 @@
+"""User-defined batch classes, written the way programs on asynq write them. Only for workers on
+asynq.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asynq import BatchBase, BatchItemBase
+
+from .workload import Workload
+
+
+class Store:
+    """Something that answers many keys at once: here, a table in memory."""
+
+    def __init__(self, workload: Workload, table: Any) -> None:
+        self.workload = workload
+        self.table = table
+        self.batch = StoreBatch(self)
+
+
+class StoreBatch(BatchBase):
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
+
+    def _try_switch_active_batch(self) -> None:
+        if self.store.batch is self:
+            self.store.batch = StoreBatch(self.store)
+
+    def _flush(self) -> None:
+        self.store.workload.flushes += 1
+        table = self.store.table
+        for item in self.items:
+            item.set_value(table[item.key])
+
+
+class StoreItem(BatchItemBase):
+    def __init__(self, store: Store, key: Any) -> None:
+        super().__init__(store.batch)
+        self.key = key

@@ -1,0 +1,65 @@
+"""Loads behind different numbers of awaits."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Callable
+
+from .workload import Workload
+
+DEPTHS = range(8)
+TABLE = {depth: 3 * depth for depth in DEPTHS}
+
+
+class Uneven(Workload):
+    """Eight tasks of uneven depth: each does one load, from the same source, after 0, 1, … 7 awaits
+    that need no load. With asynq such an await is one of an async function that returns at once; in
+    an event loop it is `asyncio.sleep(0)`, the least that gives way to others.
+    """
+
+    title = "uneven depth"
+    unit = "request"
+    units = 1
+    batches = 1
+
+    def expected(self) -> Any:
+        return list(TABLE.values())
+
+    def with_asynq(self) -> Callable[[], Any]:
+        from asynq import asynq
+
+        from .store import Store, StoreItem
+
+        store = Store(self, TABLE)
+
+        @asynq()
+        def pause():
+            return None
+
+        @asynq()
+        def load_behind(depth):
+            for _ in range(depth):
+                yield pause.asynq()
+            return (yield StoreItem(store, depth))
+
+        @asynq()
+        def request():
+            return (yield [load_behind.asynq(depth) for depth in DEPTHS])
+
+        return request
+
+    def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any]:
+        async def load(keys):
+            self.flushes += 1
+            return [TABLE[key] for key in keys]
+
+        async def load_behind(loads, depth):
+            for _ in range(depth):
+                await asyncio.sleep(0)
+            return await loads.load(depth)
+
+        async def request():
+            loads = loader(load)
+            return await asyncio.gather(*[load_behind(loads, depth) for depth in DEPTHS])
+
+        return request

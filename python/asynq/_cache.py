@@ -1,0 +1,98 @@
+"""What the caching tools share: keys made of arguments, and a cache of limited size."""
+
+import inspect
+from collections import OrderedDict
+
+__traceback_hide__ = True
+
+
+def original_fn(fn):
+    """The function inside all decorators that say what they decorate: `original_fn` or `fn`."""
+    while True:
+        if isinstance(fn, (classmethod, staticmethod)):
+            fn = fn.__func__
+        elif hasattr(fn, "original_fn"):
+            fn = fn.original_fn
+        elif hasattr(fn, "fn"):
+            fn = fn.fn
+        else:
+            return fn
+
+
+def argument_key(fn, skip=0):
+    """Makes a function of `(args, kwargs)` that returns a key for a call of `fn` with them.
+
+    Calls that give all parameters of `fn` the same values have the same key, no matter whether by
+    position, by name or by default; calls that don't have different ones. The first `skip`
+    parameters are not part of the key, nor of the `args` it is made of.
+
+    The key raises `TypeError` where a parameter is missing.
+    """
+    fn = original_fn(fn)
+    spec = inspect.getfullargspec(fn)
+    positional = spec.args[skip:]
+    names = positional + spec.kwonlyargs
+    defaults = dict(spec.kwonlydefaults or {})
+    if spec.defaults:
+        defaults.update(zip(spec.args[-len(spec.defaults) :], spec.defaults))
+    fn_name = getattr(fn, "__qualname__", repr(fn))
+    length_of_plain_calls = len(names) if not spec.kwonlyargs else None
+
+    def key(args, kwargs):
+        if not kwargs and len(args) == length_of_plain_calls:
+            return args
+        values = list(args[: len(positional)])
+        by_name = names[len(values) :]
+        for name in by_name:
+            if name in kwargs:
+                values.append(kwargs[name])
+            elif name in defaults:
+                values.append(defaults[name])
+            else:
+                raise TypeError(f"{fn_name}() missing a required argument: {name!r}")
+        rest = sorted(item for item in kwargs.items() if item[0] not in by_name)
+        if rest or len(args) > len(positional):
+            # One element more than without: no confusion with a call that has nothing of this.
+            values.append((args[len(positional) :], tuple(rest)))
+        return tuple(values)
+
+    return key
+
+
+class LRUCache:
+    """A mapping that keeps the `capacity` keys that were last read or written.
+
+    >>> cache = LRUCache(2)
+    >>> cache["a"] = 1
+    >>> cache["b"] = 2
+    >>> cache["a"]
+    1
+    >>> cache["c"] = 3
+    >>> list(cache)
+    ['a', 'c']
+    """
+
+    def __init__(self, capacity):
+        if not isinstance(capacity, int):
+            raise TypeError(f"capacity must be integer, not {type(capacity)}")
+        if capacity <= 0:
+            raise ValueError(f"capacity must be positive, not {capacity}")
+        self._capacity = capacity
+        self._values = OrderedDict()
+
+    def __getitem__(self, key):
+        value = self._values[key]
+        self._values.move_to_end(key)
+        return value
+
+    def __setitem__(self, key, value):
+        self._values[key] = value
+        self._values.move_to_end(key)
+        if len(self._values) > self._capacity:
+            self._values.popitem(last=False)
+
+    def __len__(self):
+        return len(self._values)
+
+    def __iter__(self):
+        return iter(self._values)

@@ -1,0 +1,117 @@
+"""Batches: requests that go out together.
+
+A source of batches is two classes. Items are what tasks yield; the batch knows how to answer all
+of its items at once:
+
+>>> from asynq import asynq, BatchBase, BatchItemBase
+>>> class Squares(BatchBase):
+...     current = None
+...     def _try_switch_active_batch(self):
+...         if Squares.current is self:
+...             Squares.current = Squares()
+...     def _flush(self):
+...         print("one request for", [item.number for item in self.items])
+...         for item in self.items:
+...             item.set_value(item.number ** 2)
+>>> Squares.current = Squares()
+>>> class Square(BatchItemBase):
+...     def __init__(self, number):
+...         super().__init__(Squares.current)
+...         self.number = number
+>>> @asynq()
+... def sum_of_squares(numbers):
+...     return sum((yield [Square(n) for n in numbers]))
+>>> sum_of_squares([1, 2, 3])
+one request for [1, 2, 3]
+14
+"""
+
+import threading
+
+from . import debug
+from ._asynq import BatchBase, BatchItemBase
+
+__all__ = [
+    "BatchBase",
+    "BatchCancelledError",
+    "BatchItemBase",
+    "BatchingError",
+    "DebugBatch",
+    "DebugBatchItem",
+    "LocalDebugBatchState",
+    "sync",
+]
+
+__traceback_hide__ = True
+
+
+class BatchingError(Exception):
+    """A batch was used in a way that can't work, such as flushed twice."""
+
+
+class BatchCancelledError(BatchingError):
+    """The error of the items of a cancelled batch, unless `cancel` was given another."""
+
+
+class DebugBatchItem(BatchItemBase):
+    """An item that needs no source: it gets the value `result` when its batch is flushed.
+
+    Items of the same `batch_name` share a batch. For tests and experiments.
+
+    >>> DebugBatchItem(result=42).value()
+    42
+    """
+
+    def __init__(self, batch_name="default", result=None):
+        batches = _debug_batch_state.batches
+        batch = batches.get(batch_name)
+        if batch is None:
+            batch = batches[batch_name] = DebugBatch(batch_name)
+        super().__init__(batch)
+        self._result = result
+
+
+class DebugBatch(BatchBase):
+    """The batch of `DebugBatchItem`s; `index` counts the batches of one name."""
+
+    def __init__(self, name="default", index=0):
+        super().__init__()
+        self.name = name
+        self.index = index
+
+    def _try_switch_active_batch(self):
+        batches = _debug_batch_state.batches
+        if batches.get(self.name) is self:
+            batches[self.name] = DebugBatch(self.name, self.index + 1)
+
+    def _flush(self):
+        self._trace("flushing")
+        for item in self.items:
+            item.set_value(item._result)
+
+    def _cancel(self):
+        self._trace("cancelling")
+
+    def _trace(self, doing):
+        if debug.options.DUMP_SYNC:
+            name = debug.repr(self.name)
+            debug.write(f"@async.debug.sync: {doing} batch {name} ({self.index})")
+
+
+class LocalDebugBatchState(threading.local):
+    """The open `DebugBatch`es of a thread, by name."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = {}
+
+
+_debug_batch_state = LocalDebugBatchState()
+
+
+def sync(tag="default"):
+    """A future to yield where tasks shall meet: none goes on until all others are blocked, too.
+
+    Also known as `asynq.debug.sync`.
+    """
+    return DebugBatchItem(f"sync-{tag}")

@@ -1,0 +1,34 @@
+from types import TracebackType
+from typing import Any
+
+from typing_extensions import Self
+
+from .async_task import AsyncTask
+
+__all__ = ["AsyncContext", "NonAsyncContext"]
+
+class AsyncContext:
+    @property
+    def _active_task(self) -> AsyncTask[Any] | None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        ty: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
+    def resume(self) -> None: ...
+    def pause(self) -> None: ...
+
+class NonAsyncContext:
+    @property
+    def _active_task(self) -> AsyncTask[Any] | None: ...
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self,
+        typ: type[BaseException] | None,
+        val: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...

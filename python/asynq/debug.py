@@ -1,0 +1,358 @@
+"""Debugging: options, stacks of tasks, and tracebacks that are easy to read.
+
+`import asynq` installs `async_exception_hook`: an error that nobody handles is printed with its
+traceback, and with the asynq stack of the task that failed.
+"""
+
+import builtins
+import contextlib
+import linecache
+import logging
+import os
+import sys
+import traceback
+
+from . import _debug
+from ._asynq import AsyncTask
+from ._traceback import filter_traceback, syntax_highlight_tb, without_repetitions
+
+__all__ = [
+    "DUMP_ALL",
+    "AsynqStackTracebackFormatter",
+    "async_exception_hook",
+    "attach_exception_hook",
+    "detach_exception_hook",
+    "disable_complex_assertions",
+    "dump",
+    "dump_asynq_stack",
+    "dump_error",
+    "dump_stack",
+    "enable_complex_assertions",
+    "enable_filter_traceback",
+    "enable_original_exc_handler",
+    "enable_traceback_syntax_highlight",
+    "extract_tb",
+    "filter_traceback",
+    "format_asynq_stack",
+    "format_error",
+    "format_tb",
+    "get_frame",
+    "ipython_custom_exception_handler",
+    "is_attached",
+    "options",
+    "original_hook",
+    "repr",
+    "str",
+    "sync",
+    "syntax_highlight_tb",
+    "write",
+]
+
+#: What is written, collected and checked. The switches `DUMP_*` have the scheduler write each step
+#: of that kind to `stdout`.
+options = _debug.options
+
+
+def DUMP_ALL(value=None):
+    """Sets all `DUMP_*` options to `value`; without it, says whether all of them are on."""
+    return options.DUMP_ALL(value)
+
+
+class _Stream:
+    """What `sys.stdout` or `sys.stderr` is at the moment."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def __getattr__(self, attribute):
+        return getattr(getattr(sys, self._name), attribute)
+
+
+stdout = _Stream("stdout")
+stderr = _Stream("stderr")
+
+#: `sys.excepthook` as it was before ours was attached, and whether ours is.
+original_hook = None
+is_attached = False
+
+_use_original_exc_handler = False
+_should_filter_traceback = True
+_use_syntax_highlighting = True
+
+
+def enable_original_exc_handler(enable):
+    """Whether the exception hook calls the one that was there before, too. At first it does not."""
+    global _use_original_exc_handler
+    _use_original_exc_handler = enable
+
+
+def enable_filter_traceback(enable):
+    """Whether `format_error` shortens what asynq itself adds to a traceback. At first it does."""
+    global _should_filter_traceback
+    _should_filter_traceback = enable
+
+
+def enable_traceback_syntax_highlight(enable):
+    """Whether tracebacks have colours, on a terminal, if Pygments is there. At first they have.
+
+    The environment variable `NO_COLOR`, set to anything, switches colours off as well.
+    """
+    global _use_syntax_highlighting
+    _use_syntax_highlighting = enable
+
+
+# Errors
+
+
+def dump_error(error, tb=None):
+    """Writes an error to `stderr`: its traceback, and the asynq stack of the task that failed."""
+    try:
+        text = format_error(error, tb=tb)
+        if text is None:
+            stderr.write("\nNo error")
+            return
+        stderr.write("\n" + (syntax_highlight_tb(text) if _wants_colour(stderr) else text))
+        task = getattr(error, "_task", None)
+        if isinstance(task, AsyncTask):
+            stderr.write("\nAsynq stack (most recent task last):\n")
+            for entry in without_repetitions(task.traceback()):
+                stderr.write("  " + entry.replace("\n", "\n  ") + "\n")
+    finally:
+        stdout.flush()
+        stderr.flush()
+
+
+def format_error(error, tb=None):
+    """The traceback of an error as text; `None` if `error` is `None`.
+
+    `tb` is shown instead of the error's own traceback, if given.
+
+    >>> format_error(KeyError("x"))
+    "KeyError: 'x'\\n"
+    """
+    if error is None:
+        return None
+    if not isinstance(error, BaseException):
+        return ""
+    if tb is None:
+        tb = error.__traceback__ or getattr(error, "_traceback", None)
+    lines = traceback.format_exception(type(error), error, tb)
+    text = "".join(lines)
+    if _should_filter_traceback:
+        text = "".join(filter_traceback(text.splitlines(True)))
+    return text
+
+
+class AsynqStackTracebackFormatter(logging.Formatter):
+    """A formatter for `logging` that writes errors as `format_error` does.
+
+    >>> handler = logging.StreamHandler()
+    >>> handler.setFormatter(AsynqStackTracebackFormatter())
+    """
+
+    def formatException(self, exc_info):
+        _, error, tb = exc_info
+        return (format_error(error, tb=tb) or "").rstrip("\n")
+
+
+def extract_tb(tb, limit=None):
+    """The entries of a traceback, (file name, line number, function, line of code) each.
+
+    Frames of asynq are left out, and all others that have a variable `__traceback_hide__ = True`,
+    of their own or of their module. `limit` frames are looked at, by default `sys.tracebacklimit`,
+    or all.
+    """
+    if limit is None:
+        limit = getattr(sys, "tracebacklimit", None)
+    entries = []
+    for index, (frame, line_number) in enumerate(traceback.walk_tb(tb)):
+        if limit is not None and index >= limit:
+            break
+        if _should_skip_frame(frame):
+            continue
+        code = frame.f_code
+        linecache.checkcache(code.co_filename)
+        line = linecache.getline(code.co_filename, line_number, frame.f_globals).strip()
+        entries.append((code.co_filename, line_number, code.co_name, line or None))
+    return entries
+
+
+def _should_skip_frame(frame):
+    hide = frame.f_globals.get("__traceback_hide__")
+    return frame.f_locals.get("__traceback_hide__", hide) is True
+
+
+def format_tb(tb):
+    """The entries of a traceback that `extract_tb` gives, as a list of texts."""
+    return traceback.format_list(extract_tb(tb))
+
+
+def _wants_colour(stream):
+    return _use_syntax_highlighting and not os.environ.get("NO_COLOR") and stream.isatty()
+
+
+# Stacks
+
+
+def dump_stack(skip=0, limit=None):
+    """Prints the Python stack of the caller, without its innermost `skip` frames.
+
+    At most `limit` frames are shown, by default `options.STACK_DUMP_LIMIT`; 0 or `None` there means
+    all of them.
+    """
+    skip += 1
+    limit = options.STACK_DUMP_LIMIT if limit is None else limit
+    print("--- Stack trace: -----------------------------------------------------")
+    try:
+        stack = traceback.extract_stack(limit=limit + skip if limit else None)
+        print("".join(traceback.format_list(stack[:-skip])), end="")
+    finally:
+        print("-" * 70, flush=True)
+
+
+def dump_asynq_stack():
+    """Prints which task called which, down to the one that runs now."""
+    stack = format_asynq_stack()
+    if stack is None:
+        print("dump_asynq_stack: no asynq task currently active")
+    else:
+        print("\n".join(stack))
+
+
+def format_asynq_stack():
+    """Which task called which, down to the one that runs now: a list of texts, one a task.
+
+    `None` if no task runs.
+    """
+    from .scheduler import get_active_task
+
+    task = get_active_task()
+    return None if task is None else task.traceback()
+
+
+def get_frame(generator):
+    """The frame that a generator stands in; `None` if it has ended, or is no generator."""
+    return getattr(generator, "gi_frame", None)
+
+
+# Texts
+
+
+def dump(state):
+    """Writes `state.dump()` between two lines, if `options.DUMP_PRE_ERROR_STATE` is on."""
+    if not options.DUMP_PRE_ERROR_STATE:
+        return
+    stdout.write("\n--- Pre-error state dump: --------------------------------------------\n")
+    try:
+        state.dump()
+    finally:
+        stdout.write("-" * 70 + "\n")
+        stderr.write("\n")
+        stdout.flush()
+        stderr.flush()
+
+
+def write(text, indent=0):
+    """Writes lines to `stdout`, each two spaces a level of `indent` to the right."""
+    if indent > 0:
+        margin = "  " * indent
+        text = text.replace("\n", "\n" + margin)
+        if not text.startswith("\n"):
+            text = margin + text
+    stdout.write(text + "\n")
+
+
+def str(source, truncate=True):
+    """`str(source)`, also if that raises; cut to `options.DEBUG_STR_REPR_MAX_LENGTH`."""
+    return _safely(builtins.str, source, truncate)
+
+
+def repr(source, truncate=True):
+    """`repr(source)`, also if that raises; cut to `options.DEBUG_STR_REPR_MAX_LENGTH`."""
+    return _safely(builtins.repr, source, truncate)
+
+
+def _safely(function, source, truncate):
+    try:
+        text = function(source)
+    except Exception as error:
+        text = f"<n/a: {function.__name__}(...) raised {error}>"
+    length = options.DEBUG_STR_REPR_MAX_LENGTH
+    if truncate and length and len(text) > length:
+        return text[: max(0, length - 3)] + "..."
+    return text
+
+
+# The exception hook
+
+
+def async_exception_hook(type, error, tb):
+    """A `sys.excepthook` that writes errors as `dump_error` does."""
+    stdout.flush()
+    stderr.flush()
+    if _use_original_exc_handler and original_hook is not None:
+        original_hook(type, error, tb)
+    dump_error(error, tb=tb)
+
+
+def ipython_custom_exception_handler(self, etype, value, tb, tb_offset=None):
+    """The same for IPython, where `self` is the shell."""
+    async_exception_hook(etype, value, tb)
+    if _use_original_exc_handler:
+        self.showtraceback()
+
+
+def attach_exception_hook():
+    """Installs `async_exception_hook`, in IPython `ipython_custom_exception_handler`."""
+    global is_attached, original_hook
+    shell = _ipython_shell()
+    if shell is not None:
+        shell.set_custom_exc((BaseException,), ipython_custom_exception_handler)
+    elif is_attached:
+        sys.stderr.write("Warning: async exception hook was already attached.\n")
+    else:
+        original_hook = sys.excepthook
+        sys.excepthook = async_exception_hook
+        is_attached = True
+
+
+def _ipython_shell():
+    if not hasattr(builtins, "__IPYTHON__"):
+        return None
+    from IPython.core.getipython import get_ipython
+
+    return get_ipython()
+
+
+def detach_exception_hook():
+    """Installs the exception hook again that was there before ours."""
+    global is_attached
+    assert is_attached, "Async exception hook wasn't attached."
+    sys.excepthook = original_hook
+    is_attached = False
+
+
+# Assertions
+
+
+@contextlib.contextmanager
+def enable_complex_assertions(enable=True):
+    """A context in which `options.ENABLE_COMPLEX_ASSERTIONS` is `enable`."""
+    before = options.ENABLE_COMPLEX_ASSERTIONS
+    options.ENABLE_COMPLEX_ASSERTIONS = enable
+    try:
+        yield
+    finally:
+        options.ENABLE_COMPLEX_ASSERTIONS = before
+
+
+def disable_complex_assertions():
+    """A context in which `options.ENABLE_COMPLEX_ASSERTIONS` is off."""
+    return enable_complex_assertions(False)
+
+
+def sync(tag="default"):
+    """A future to yield where tasks shall meet; `asynq` puts `asynq.batching.sync` here."""
+    from .batching import sync
+
+    return sync(tag)

@@ -1,0 +1,16 @@
+import threading
+from typing import Any
+
+__all__ = ["LocalProfileState", "append", "flush", "incr_counter", "reset"]
+
+class LocalProfileState(threading.local):
+    stats: list[dict[str, Any]]
+    counter: int
+    def __init__(self) -> None: ...
+
+_state: LocalProfileState
+
+def flush() -> list[dict[str, Any]]: ...
+def append(stats: dict[str, Any]) -> None: ...
+def reset() -> None: ...
+def incr_counter() -> int: ...

@@ -1,0 +1,107 @@
+"""Values that differ from task to task.
+
+A value overridden by a task is overridden in that task and in those that it waits for, wherever
+the scheduler runs them, and in no other.
+"""
+
+from .contexts import AsyncContext
+
+__all__ = ["AsyncScopedValue", "async_override"]
+
+
+class AsyncScopedValue:
+    """A value that can be overridden for a `with` block, also one that contains `yield`.
+
+    >>> from asynq import asynq
+    >>> user = AsyncScopedValue("nobody")
+    >>> @asynq()
+    ... def who():
+    ...     return user.get()
+    >>> @asynq()
+    ... def who_as(name):
+    ...     with user.override(name):
+    ...         return (yield who.asynq())
+    >>> @asynq()
+    ... def everybody():
+    ...     return (yield who.asynq(), who_as.asynq("ann"), who_as.asynq("bob"))
+    >>> everybody()
+    ('nobody', 'ann', 'bob')
+    """
+
+    def __init__(self, default):
+        self._value = default
+
+    def get(self):
+        """The value as it is here."""
+        return self._value
+
+    def set(self, value):
+        """Replaces the value.
+
+        Inside an `override`, until the block ends or its task is paused, whatever comes first.
+        """
+        self._value = value
+
+    def override(self, value):
+        """A context manager inside of which the value is another."""
+        return _AsyncScopedValueOverrideContext(self, value)
+
+    def __call__(self):
+        """The same as `get`."""
+        return self._value
+
+    def __str__(self):
+        return f"AsyncScopedValue({self._value})"
+
+    def __repr__(self):
+        return f"AsyncScopedValue({self._value!r})"
+
+
+class _AsyncScopedValueOverrideContext(AsyncContext):
+    def __init__(self, target, value):
+        self._target = target
+        self._value = value
+        self._old_value = None
+
+    def resume(self):
+        target = self._target
+        self._old_value = target._value
+        target._value = self._value
+
+    def pause(self):
+        self._target._value = self._old_value
+
+    def __repr__(self):
+        name = type(self).__name__
+        return f"{name}(target={self._target!r}, value={self._value!r})"
+
+
+class _AsyncPropertyOverrideContext(AsyncContext):
+    """A context manager inside of which an attribute of an object has another value.
+
+    `with async_override(target, "name", value):` works like `AsyncScopedValue.override`, for
+    attributes of any object.
+    """
+
+    def __init__(self, target, property_name, value):
+        self._target = target
+        self._property_name = property_name
+        self._value = value
+        self._old_value = None
+
+    def resume(self):
+        self._old_value = getattr(self._target, self._property_name)
+        setattr(self._target, self._property_name, self._value)
+
+    def pause(self):
+        setattr(self._target, self._property_name, self._old_value)
+
+    def __repr__(self):
+        name = type(self).__name__
+        return (
+            f"{name}(target={self._target!r}, property_name={self._property_name!r},"
+            f" value={self._value!r})"
+        )
+
+
+async_override = _AsyncPropertyOverrideContext

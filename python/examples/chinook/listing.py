@@ -1,0 +1,75 @@
+"""Which tracks the demo is about."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .database import Database
+from .lookup import NAME_OF_TRACK
+from .stores import Sqlite
+
+
+class Track(NamedTuple):
+    id: int
+    name: str
+
+
+class Listing(NamedTuple):
+    """The tracks whose artists are asked for, and what they are together."""
+
+    title: str
+    tracks: list[Track]
+
+
+class Playlist(NamedTuple):
+    id: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.name})"
+
+    def is_called(self, wanted: str) -> bool:
+        return wanted.strip() == str(self.id) or _fold(wanted) == _fold(self.name)
+
+
+def read(database: Database, wanted: str | None, ids: list[int] | None) -> Listing:
+    """What a page knows before it asks for the artist of each row.
+
+    Raises a `LookupError` if there is no such playlist or track.
+    """
+    title = "From --tracks"
+    if ids is None:
+        playlist = _find(database, wanted)
+        title = f"Playlist {playlist}"
+        sql = "SELECT TrackId FROM PlaylistTrack WHERE PlaylistId = ? ORDER BY TrackId"
+        ids = [id for (id,) in database.rows(sql, playlist.id)]
+        if not ids:
+            raise LookupError(f"playlist {playlist} has no tracks")
+    names = Sqlite(database, NAME_OF_TRACK).fetch(set(ids))
+    for id in ids:
+        if id not in names:
+            raise LookupError(f"there is no track {id}")
+    return Listing(title, [Track(id, names[id]) for id in ids])
+
+
+def _find(database: Database, wanted: str | None) -> Playlist:
+    """The longest of those that are called `wanted`, or of all."""
+    sql = """
+        SELECT PlaylistId, coalesce(Name, '')
+        FROM Playlist LEFT JOIN PlaylistTrack USING (PlaylistId)
+        GROUP BY PlaylistId ORDER BY count(TrackId) DESC, PlaylistId
+    """
+    playlists = [Playlist(*row) for row in database.rows(sql)]
+    for playlist in playlists:
+        if wanted is None or playlist.is_called(wanted):
+            return playlist
+    if not playlists:
+        raise LookupError("there are no playlists in the database")
+    shown = 20
+    there_are = ", ".join(map(str, playlists[:shown])) + (", …" if playlists[shown:] else "")
+    raise LookupError(f'there is no playlist "{wanted}"; there are {there_are}')
+
+
+def _fold(name: str) -> str:
+    # One of them is “90’s Music”, and few keyboards have that apostrophe.
+    return name.replace("’", "'").lower()

@@ -1,0 +1,58 @@
+"""Prints the CPythons on this machine that the package supports, one a line, the oldest first.
+
+They are looked for on the PATH, and among the versions of pyenv, active or not. Of those of one
+version the first is taken that makes virtual environments (Debian's do with python3-venv); a
+free-threaded build counts as a version of its own.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+OLDEST = (3, 9)
+NAME = re.compile(r"python3\.\d+t?")
+
+PROBE = """
+import ensurepip, json, platform, sys, sysconfig, venv
+free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+print(json.dumps([platform.python_implementation(), sys.version_info[:2], free_threaded]))
+"""
+
+
+def candidates():
+    """Whatever has the name of an interpreter."""
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    folders += sorted(pyenv.glob("versions/*/bin"))
+    for folder in folders:
+        yield from (path for path in sorted(folder.glob("python3.*")) if NAME.fullmatch(path.name))
+
+
+def probe(path):
+    """What it is and which version, or None if it does not run, as a shim of pyenv may not."""
+    try:
+        done = subprocess.run(
+            [path, "-c", PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
+        )
+        implementation, version, free_threaded = json.loads(done.stdout)
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return None
+    return implementation, tuple(version), free_threaded
+
+
+def main():
+    found = {}
+    for path in candidates():
+        what = probe(path)
+        if what and what[0] == "CPython" and what[1] >= OLDEST:
+            found.setdefault(what[1:], path)
+    for version in sorted(found):
+        print(found[version])
+    return 0 if found else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,601 @@
+"""`@asynq()` and its relatives on functions, and the questions about such functions."""
+
+import pickle
+
+import pytest
+
+from asynq import (
+    AsyncTask,
+    ConstFuture,
+    Future,
+    async_call,
+    async_proxy,
+    asynq,
+    decorators,
+    get_async_fn,
+    get_async_or_sync_fn,
+    has_async_fn,
+    is_async_fn,
+    is_pure_async_fn,
+    make_async_decorator,
+)
+from asynq.decorators import (
+    AsyncAndSyncPairDecorator,
+    AsyncAndSyncPairProxyDecorator,
+    AsyncDecorator,
+    AsyncProxyDecorator,
+    AsyncWrapper,
+    PureAsyncDecorator,
+    lazy,
+)
+
+
+@asynq()
+def double(x):
+    """Twice x."""
+    return 2 * x
+
+
+@asynq()
+def double_in_two_steps(x):
+    y = yield double.asynq(x)
+    return y
+
+
+@asynq(pure=True)
+def pure_double(x):
+    return 2 * x
+
+
+def plain_double(x):
+    return 2 * x
+
+
+@async_proxy()
+def proxied_double(x):
+    return double.asynq(x)
+
+
+@asynq(sync_fn=plain_double)
+def paired_double(x):
+    return 20 * x
+
+
+@lazy
+def lazy_double(x):
+    return 2 * x
+
+
+def twice(fn):
+    @asynq(pure=True)
+    def wrapper(*args, **kwargs):
+        return 2 * (yield fn.asynq(*args, **kwargs))
+
+    return make_async_decorator(fn, wrapper, "twice")
+
+
+# The three ways to call
+
+
+def test_a_plain_call_returns_the_value():
+    assert double_in_two_steps(3) == 6
+
+
+def test_an_asynchronous_call_returns_a_task():
+    task = double_in_two_steps.asynq(3)
+    assert type(task) is AsyncTask
+
+
+def test_an_asynchronous_call_does_not_run_the_body():
+    ran = []
+
+    @asynq()
+    def fn():
+        ran.append(1)
+
+    task = fn.asynq()
+    assert ran == []
+    task.value()
+    assert ran == [1]
+
+
+def test_arguments_reach_a_function_without_yield():
+    @asynq()
+    def fn(a, *rest, b, **others):
+        return a, rest, b, others
+
+    assert fn(1, 2, b=3, c=4) == (1, (2,), 3, {"c": 4})
+    assert fn.asynq(1, 2, b=3, c=4).value() == (1, (2,), 3, {"c": 4})
+
+
+def test_arguments_reach_a_generator_function():
+    @asynq()
+    def fn(a, *rest, b, **others):
+        yield None
+        return a, rest, b, others
+
+    assert fn(1, 2, b=3, c=4) == (1, (2,), 3, {"c": 4})
+
+
+def test_wrong_arguments_are_a_type_error():
+    with pytest.raises(TypeError, match="positional argument"):
+        double()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'y'"):
+        double_in_two_steps(1, y=2)
+
+
+def test_a_function_without_yield_may_return_a_generator():
+    @asynq()
+    def fn():
+        return (x for x in (1, 2))
+
+    assert list(fn()) == [1, 2]
+
+
+def test_the_attribute_named_async_is_an_alias_of_asynq():
+    assert getattr(double, "async")(2).value() == 4
+
+
+def test_a_lambda_can_be_decorated():
+    assert asynq()(lambda x: x + 1)(1) == 2
+
+
+# What a decorated function looks like
+
+
+def test_a_decorated_function_keeps_its_name_module_and_documentation():
+    assert (double.__name__, double.__module__, double.__doc__) == ("double", __name__, "Twice x.")
+
+
+def test_the_function_inside_is_fn():
+    assert paired_double.fn(1) == 20
+
+
+def test_a_decorated_function_has_no_method_type():
+    assert double.type is None
+
+
+@pytest.mark.parametrize(
+    ("fn", "name"),
+    [
+        (double, "@asynq()"),
+        (pure_double, "@asynq(pure=True)"),
+        (proxied_double, "@asynq()"),
+        (paired_double, "@asynq()"),
+        (twice(double), "@twice()"),
+    ],
+)
+def test_the_name_is_that_of_the_decorator(fn, name):
+    assert fn.name() == name
+
+
+def test_str_and_repr_tell_decorator_and_function():
+    assert str(double) == repr(double) == f"@asynq() {__name__}.double"
+
+
+@pytest.mark.parametrize("fn", [double, pure_double, proxied_double, paired_double])
+def test_a_decorated_function_says_that_it_is_a_decorator(fn):
+    assert fn.is_decorator() is True
+
+
+@pytest.mark.parametrize(
+    ("fn", "cls"),
+    [
+        (double, AsyncDecorator),
+        (pure_double, PureAsyncDecorator),
+        (proxied_double, AsyncProxyDecorator),
+        (paired_double, AsyncAndSyncPairDecorator),
+        (twice(double), AsyncWrapper),
+    ],
+)
+def test_each_form_has_its_class(fn, cls):
+    assert isinstance(fn, cls)
+
+
+def test_attributes_can_be_set_on_a_decorated_function():
+    @asynq()
+    def fn():
+        pass
+
+    fn.colour = "red"
+    assert fn.colour == "red"
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("fn", [double, pure_double, proxied_double, paired_double])
+def test_a_decorated_function_is_pickled_by_name(fn, protocol):
+    assert pickle.loads(pickle.dumps(fn, protocol)) is fn
+
+
+def test_pickling_a_function_that_cannot_be_found_again_is_a_type_error():
+    @asynq()
+    def local():
+        pass
+
+    pickled = pickle.dumps(local)
+    with pytest.raises(TypeError, match="local"):
+        pickle.loads(pickled)
+
+
+# Misuse
+
+
+def test_decorating_twice_is_an_assertion_error():
+    for decorated in (double, pure_double, proxied_double):
+        with pytest.raises(AssertionError, match="can be applied just once"):
+            asynq()(decorated)
+
+
+def test_unknown_keywords_are_an_assertion_error_unless_pure():
+    with pytest.raises(AssertionError, match="only supported with pure=True"):
+        asynq(colour="red")
+
+
+def test_sync_fn_with_pure_is_an_assertion_error():
+    with pytest.raises(AssertionError, match="sync_fn is not supported for pure"):
+        asynq(pure=True, sync_fn=plain_double)
+
+
+def test_sync_fn_with_a_pure_proxy_is_an_assertion_error():
+    with pytest.raises(AssertionError, match="cannot be used together with pure=True"):
+        async_proxy(pure=True, sync_fn=plain_double)
+
+
+@pytest.mark.parametrize("fn", [plain_double, staticmethod(plain_double), int])
+@pytest.mark.parametrize("name", ["asynq", "async_proxy"])
+def test_a_decorator_without_parentheses_is_a_type_error_that_says_so(name, fn):
+    with pytest.raises(TypeError, match=rf"@{name} needs parentheses: write @{name}\(\)"):
+        getattr(decorators, name)(fn)
+
+
+# pure
+
+
+def test_a_call_of_a_pure_function_returns_a_task():
+    task = pure_double(2)
+    assert type(task) is AsyncTask
+    assert task.value() == 4
+
+
+def test_a_pure_function_has_no_asynq():
+    assert not hasattr(pure_double, "asynq")
+
+
+def test_a_task_is_of_the_class_cls():
+    class MyTask(AsyncTask):
+        pass
+
+    @asynq(cls=MyTask)
+    def fn():
+        yield None
+        return 1
+
+    task = fn.asynq()
+    assert type(task) is MyTask
+    assert task.value() == fn() == 1
+
+
+def test_cls_is_called_with_generator_function_and_arguments():
+    seen = []
+
+    class MyTask(AsyncTask):
+        def __init__(self, generator, fn, args, kwargs):
+            super().__init__(generator, fn, args, kwargs)
+            seen.append((fn.__name__, args, kwargs))
+
+    @asynq(cls=MyTask)
+    def fn(x, y):
+        return x + y
+
+    assert fn(1, y=2) == 3
+    assert seen == [("fn", (1,), {"y": 2})]
+
+
+def test_further_keywords_reach_the_class_of_a_pure_function():
+    class MyTask(AsyncTask):
+        def __init__(self, generator, fn, args, kwargs, colour):
+            super().__init__(generator, fn, args, kwargs)
+            self.colour = colour
+
+    @asynq(pure=True, cls=MyTask, colour="red")
+    def fn():
+        return 1
+
+    task = fn()
+    assert (task.colour, task.value()) == ("red", 1)
+
+
+# sync_fn
+
+
+def test_a_plain_call_calls_sync_fn():
+    assert paired_double(2) == 4
+
+
+def test_an_asynchronous_call_does_not_call_sync_fn():
+    assert paired_double.asynq(2).value() == 40
+
+
+# async_proxy
+
+
+def test_a_proxy_returns_what_the_function_returns():
+    future = ConstFuture(1)
+
+    @async_proxy()
+    def fn():
+        return future
+
+    assert fn.asynq() is future
+
+
+def test_a_plain_call_of_a_proxy_returns_the_value():
+    assert proxied_double(3) == 6
+
+
+def test_a_plain_call_of_a_proxy_calls_sync_fn():
+    @async_proxy(sync_fn=plain_double)
+    def fn(x):
+        return ConstFuture(20 * x)
+
+    assert isinstance(fn, AsyncAndSyncPairProxyDecorator)
+    assert (fn(1), fn.asynq(1).value()) == (2, 20)
+
+
+def test_a_pure_proxy_is_the_function_itself():
+    assert async_proxy(pure=True)(plain_double) is plain_double
+
+
+def test_an_error_in_the_body_of_a_proxy_is_raised_by_the_asynchronous_call():
+    @async_proxy()
+    def fn():
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        fn.asynq()
+
+
+# make_async_decorator and lazy
+
+
+def test_a_made_decorator_changes_both_call_forms():
+    assert twice(double)(1) == 4
+    assert twice(double).asynq(1).value() == 4
+
+
+def test_a_made_decorator_knows_what_it_decorates():
+    decorated = twice(double)
+    assert decorated.fn is double
+    assert decorated.__name__ == "double"
+
+
+def test_made_decorators_can_be_stacked():
+    assert twice(twice(double))(1) == 8
+
+
+def test_a_lazy_call_returns_a_future_that_is_not_computed():
+    future = lazy_double(2)
+    assert type(future) is Future
+    assert not future.is_computed()
+
+
+def test_a_lazy_call_is_made_once_when_its_value_is_asked_for():
+    calls = []
+
+    @lazy
+    def fn(x, *, y):
+        calls.append((x, y))
+
+    future = fn(1, y=2)
+    assert calls == []
+    future.value()
+    future.value()
+    assert calls == [(1, 2)]
+
+
+def test_a_lazy_function_keeps_its_name():
+    assert lazy_double.__name__ == "lazy_double"
+
+
+def test_a_lazy_future_can_be_yielded():
+    @asynq()
+    def fn():
+        return (yield lazy_double(4))
+
+    assert fn() == 8
+
+
+# Questions
+
+
+class RefusesAttributes:
+    def fn(self):
+        raise NotImplementedError
+
+    def __setattr__(self, name, value):
+        raise AttributeError(name)
+
+
+class OnlyOldName:
+    def __init__(self, fn):
+        setattr(self, "async", fn.asynq)
+
+
+@pytest.mark.parametrize(
+    ("fn", "has_asynq", "is_pure"),
+    [
+        (double, True, False),
+        (pure_double, False, True),
+        (proxied_double, True, False),
+        (paired_double, True, False),
+        (twice(double), True, False),
+        (lazy_double, False, True),
+        (plain_double, False, False),
+        (len, False, False),
+        (AsyncDecorator, True, False),
+        (RefusesAttributes(), False, False),
+        (OnlyOldName(double), True, False),
+        (None, False, False),
+    ],
+)
+def test_what_kind_of_function(fn, has_asynq, is_pure):
+    assert has_async_fn(fn) is has_asynq
+    assert is_pure_async_fn(fn) is is_pure
+    assert is_async_fn(fn) is (has_asynq or is_pure)
+
+
+def test_a_wrapper_with_an_attribute_fn_is_pure_if_that_is():
+    class Wrapper:
+        fn = pure_double
+
+    class WrapperOfPlain:
+        fn = staticmethod(plain_double)
+
+    assert is_pure_async_fn(Wrapper)
+    assert not is_pure_async_fn(WrapperOfPlain)
+
+
+def test_the_async_function_of_a_function():
+    assert get_async_fn(double) == double.asynq
+    assert get_async_fn(pure_double) is pure_double
+    assert get_async_fn(lazy_double) is lazy_double
+    assert get_async_fn(OnlyOldName(double))(2).value() == 4
+
+
+def test_the_async_function_of_a_plain_function_is_none():
+    assert get_async_fn(plain_double) is None
+
+
+def test_the_async_function_of_a_plain_function_can_be_made():
+    wrapped = get_async_fn(plain_double, wrap_if_none=True)
+    assert is_pure_async_fn(wrapped)
+    future = wrapped(2)
+    assert type(future) is ConstFuture
+    assert future.value() == 4
+
+
+def test_the_async_or_sync_function_of_a_function():
+    assert get_async_or_sync_fn(double) == double.asynq
+    assert get_async_or_sync_fn(plain_double) is plain_double
+    assert get_async_or_sync_fn(pure_double) is pure_double
+    assert get_async_or_sync_fn(OnlyOldName(double))(2).value() == 4
+
+
+# async_call
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [double, pure_double, proxied_double, lazy_double, plain_double, OnlyOldName(double)],
+)
+def test_async_call_calls_any_kind_of_function(fn):
+    assert async_call.asynq(fn, 3).value() == 6
+    assert async_call.asynq(fn, x=3).value() == 6
+    assert async_call(fn, 3) == 6
+
+
+def test_async_call_of_a_plain_function_is_computed():
+    assert type(async_call.asynq(plain_double, 3)) is ConstFuture
+
+
+def test_async_call_of_a_plain_function_raises_at_once():
+    with pytest.raises(ZeroDivisionError):
+        async_call.asynq(lambda: 1 / 0)
+
+
+# Subclasses of the decorators
+
+
+def decorate(decorator_cls, *args, **kwargs):
+    """Applies a decorator class in the way of `qcore.decorators.decorate`."""
+
+    class PythonWrapper(decorator_cls):
+        pass
+
+    PythonWrapper.__name__ = decorator_cls.__name__ + "PythonWrapper"
+
+    def decorator(fn):
+        wrapped = PythonWrapper(fn, *args, **kwargs)
+        for name in ("__module__", "__name__", "__doc__"):
+            if hasattr(fn, name):
+                setattr(wrapped, name, getattr(fn, name))
+        return wrapped
+
+    return decorator
+
+
+class Logged(AsyncDecorator):
+    """A decorator with another constructor than its base class."""
+
+    def __init__(self, fn, log, *, prefix=""):
+        super().__init__(fn, AsyncTask)
+        self.log = log
+        self.prefix = prefix
+
+    def name(self):
+        return "@logged()"
+
+    def _call_pure(self, args, kwargs):
+        self.log.append((self.prefix, args, kwargs))
+        return super()._call_pure(args, kwargs)
+
+
+def test_an_override_of_call_pure_is_used_by_both_call_forms():
+    log = []
+    fn = Logged(lambda x, y=0: x + y, log)
+    assert fn(1) == 1
+    assert fn.asynq(1, y=2).value() == 3
+    assert log == [("", (1,), {}), ("", (1,), {"y": 2})]
+
+
+def test_a_subclass_applied_by_a_wrapper_class_works():
+    log = []
+
+    @decorate(Logged, log, prefix="p")
+    def fn(x):
+        """About fn."""
+        yield None
+        return x
+
+    assert fn(1) == 1
+    assert log == [("p", (1,), {})]
+    assert (fn.__name__, fn.__module__, fn.__doc__) == ("fn", __name__, "About fn.")
+    assert str(fn) == f"@logged() {__name__}.fn"
+
+
+def test_an_override_of_asynq_and_call_is_used():
+    class Shouting(AsyncDecorator):
+        def asynq(self, *args, **kwargs):
+            return ConstFuture("ASYNQ")
+
+        def __call__(self, *args, **kwargs):
+            return "CALL"
+
+    fn = decorate(Shouting, AsyncTask)(plain_double)
+
+    @asynq()
+    def caller():
+        return (yield fn.asynq(1)), fn(1)
+
+    assert caller() == ("ASYNQ", "CALL")
+
+
+def test_a_decorator_of_a_decorated_function_can_be_a_subclass():
+    class Outer(AsyncDecorator):
+        def asynq(self, *args, **kwargs):
+            return self.fn.asynq(*args, **kwargs)
+
+    assert decorate(Outer, double.task_cls)(double).asynq(2).value() == 4
+
+
+def test_what_a_decorator_was_made_with_can_be_read():
+    async def asyncio_fn():
+        raise NotImplementedError
+
+    fn = decorate(AsyncDecorator, AsyncTask, {"a": 1}, asyncio_fn)(plain_double)
+    assert (fn.task_cls, fn.kwargs, fn.asyncio_fn) == (AsyncTask, {"a": 1}, asyncio_fn)
+
+
+def test_needs_wrapper_is_whether_a_call_makes_a_generator():
+    assert double.needs_wrapper is False
+    assert double_in_two_steps.needs_wrapper is True

@@ -1,0 +1,427 @@
+"""The examples as their users meet them: what they print, and what they say when they fail."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from asynq import asynq
+
+CHECKOUT = Path(__file__).parents[2]
+EXAMPLES = CHECKOUT / "python" / "examples"
+
+
+def command(name, *arguments):
+    return [sys.executable, "-m", name, *arguments]
+
+
+def environment(**variables):
+    return {**os.environ, "PYTHONPATH": str(EXAMPLES), "PYTHONIOENCODING": "utf-8", **variables}
+
+
+def run(name, *arguments, **options):
+    return subprocess.run(
+        command(name, *arguments),
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        **options,
+    )
+
+
+def chinook(*arguments):
+    """What a run prints that goes well, without the line that no two runs have in common."""
+    done = run("chinook", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return "".join(
+        line for line in done.stdout.splitlines(keepends=True) if not line.startswith("time ")
+    )
+
+
+def queries(*arguments):
+    (line,) = [line for line in chinook(*arguments).splitlines() if line.startswith("queries")]
+    return line.split()
+
+
+def head(*arguments):
+    return chinook(*arguments).splitlines()[0]
+
+
+def refusal(*arguments):
+    """The one line that a run says which goes wrong."""
+    done = run("chinook", *arguments)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    return done.stderr.rstrip("\n")
+
+
+@pytest.fixture
+def database(tmp_path):
+    """Makes a database with the tables of the demo, and what some SQL puts into them."""
+
+    def make(sql):
+        path = tmp_path / "music.sqlite"
+        tables = """
+            CREATE TABLE Playlist (PlaylistId INTEGER PRIMARY KEY, Name);
+            CREATE TABLE PlaylistTrack (PlaylistId, TrackId);
+            CREATE TABLE Track (TrackId INTEGER PRIMARY KEY, Name, AlbumId);
+            CREATE TABLE Album (AlbumId INTEGER PRIMARY KEY, ArtistId);
+            CREATE TABLE Artist (ArtistId INTEGER PRIMARY KEY, Name);
+        """
+        connection = sqlite3.connect(path)
+        connection.executescript(f"{tables} BEGIN; {sql}; COMMIT")
+        connection.close()
+        return str(path)
+
+    return make
+
+
+def test_the_program_in_the_readme_prints_one_request(capsys):
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall("```python\n(.*?)```", readme, re.DOTALL)
+    exec(program, {})
+    assert capsys.readouterr().out == (
+        "SELECT name FROM user WHERE id IN [1, 2, 3]\n"
+        "['Hello, user 1!', 'Hello, user 2!', 'Hello, user 3!']\n"
+    )
+
+
+def test_the_longest_playlist_takes_three_queries_instead_of_thousands():
+    assert chinook("--limit", "3") == (
+        "Playlist 1 (Music): 3,290 tracks\n"
+        "\n"
+        "      1  For Those About To Rock (We Salute You)       AC/DC\n"
+        "      2  Balls to the Wall                             Accept\n"
+        "      3  Fast As a Shark                               Accept\n"
+        "         … and 3,287 more\n"
+        "\n"
+        "           unbatched     batched\n"
+        "queries        9,870           3\n"
+        "\n"
+        "unbatched: artist_of_track(id) of one track after the other; each key is a query\n"
+        "batched:   artist_of_track.asynq(id) of all tracks together; each round is a query\n"
+    )
+
+
+def test_the_stores_agree():
+    arguments = ("--limit", "4000", "--explain")
+    sqlite = chinook(*arguments, "--store", "sqlite")
+    assert sqlite == chinook(*arguments, "--store", "memory")
+
+
+def test_explain_tells_what_was_flushed():
+    text = chinook("--tracks", "1,2,1", "--limit", "0", "--explain")
+    assert text.partition("flushed")[2] == (
+        ", unbatched:\n"
+        "  round  source     keys  distinct\n"
+        "      1  Track         1         1\n"
+        "      2  Album         1         1\n"
+        "      3  Artist        1         1\n"
+        "      4  Track         1         1\n"
+        "      5  Album         1         1\n"
+        "      6  Artist        1         1\n"
+        "         … and 3 more\n"
+        "\n"
+        "flushed, batched:\n"
+        "  round  source     keys  distinct\n"
+        "      1  Track         3         2\n"
+        "      2  Album         3         2\n"
+        "      3  Artist        3         2\n"
+    )
+
+
+def test_a_playlist_is_found_by_its_number():
+    assert head("--playlist", "16") == "Playlist 16 (Grunge): 15 tracks"
+
+
+def test_a_name_may_be_typed_without_capitals_and_typographic_signs():
+    assert head("--playlist", "90's music") == "Playlist 5 (90’s Music): 1,477 tracks"
+
+
+def test_of_playlists_with_one_name_the_longest_is_taken(database):
+    path = database(
+        """
+        INSERT INTO Playlist VALUES (1, 'Mix'), (2, 'Mix');
+        INSERT INTO PlaylistTrack VALUES (1, 1), (2, 1), (2, 2);
+        INSERT INTO Track VALUES (1, 'A', 1), (2, 'B', 1);
+        INSERT INTO Album VALUES (1, 1); INSERT INTO Artist VALUES (1, 'X')
+        """
+    )
+    assert head("--database", path, "--playlist", "Mix") == "Playlist 2 (Mix): 2 tracks"
+
+
+def test_tracks_are_listed_in_the_order_given():
+    lines = chinook("--tracks", "3502,1,3502").splitlines()
+    assert [line.split()[0] for line in lines[2:5]] == ["3502", "1", "3502"]
+
+
+def test_a_list_may_be_longer_than_sqlite_has_variables(database):
+    path = database(
+        """
+        WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 33000)
+        INSERT INTO Track SELECT id, 'T', 1 FROM n;
+        INSERT INTO Playlist VALUES (1, 'All');
+        INSERT INTO PlaylistTrack SELECT 1, TrackId FROM Track;
+        INSERT INTO Album VALUES (1, 1); INSERT INTO Artist VALUES (1, 'X')
+        """
+    )
+    counts = queries("--database", path, "--store", "memory")
+    assert counts == ["queries", "99,000", "3"]
+
+
+def test_help_shows_examples():
+    assert "examples:\n  python -m chinook" in chinook("--help")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signals between processes on Windows")
+def test_ctrl_c_ends_the_demo_without_a_traceback():
+    with subprocess.Popen(
+        command("chinook", "--limit", "4000"),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as demo:
+        demo.stdout.read(1)  # and there it is: the rest does not fit into the pipe
+        demo.send_signal(signal.SIGINT)
+        _, complaint = demo.communicate()
+    assert (demo.returncode, complaint) == (-signal.SIGINT, b"")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    with subprocess.Popen(
+        command("chinook", "--limit", "4000"),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as demo:
+        demo.stdout.close()
+        complaint = demo.stderr.read()
+    assert (demo.returncode, complaint) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("variables", "label"), [({}, "\x1b[1;31merror:\x1b[0m"), ({"NO_COLOR": "1"}, "error:")]
+)
+def test_errors_are_red_on_a_terminal_that_wants_colour(variables, label):
+    pty = pytest.importorskip("pty", reason="terminals are tested where there are pseudo-terminals")
+    ours, theirs = pty.openpty()
+    everything = environment(**variables)
+    if not variables:
+        everything.pop("NO_COLOR", None)
+    subprocess.run(command("chinook", "--tracks", "9999"), env=everything, stderr=theirs)
+    os.close(theirs)
+    text = os.read(ours, 1000).decode()
+    os.close(ours)
+    assert text == f"{label} there is no track 9999\r\n"
+
+
+def test_an_unknown_playlist_is_answered_with_those_there_are():
+    assert refusal("--playlist", "Grnge").startswith(
+        'error: there is no playlist "Grnge"; there are 1 (Music), 8 (Music), 5 (90’s Music)'
+    )
+
+
+def test_a_playlist_without_tracks_is_refused():
+    assert refusal("--playlist", "Movies") == "error: playlist 2 (Movies) has no tracks"
+
+
+def test_a_database_without_playlists_is_refused(database):
+    text = refusal("--database", database(""))
+    assert text == "error: there are no playlists in the database"
+
+
+def test_a_key_that_no_row_has_is_named(database):
+    path = database("INSERT INTO Track VALUES (1, 'A', 7)")
+    text = refusal("--database", path, "--tracks", "1")
+    assert text == "error: no ArtistId for AlbumId 7"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--tracks", "1,9999"], "there is no track 9999"),
+        (["--tracks", "1,two"], "argument --tracks: '1,two' is not a list of numbers"),
+        (["--tracks", ""], "argument --tracks: '' is not a list of numbers"),
+        (["--tracks", "1" * 30], "Python int too large to convert to SQLite INTEGER"),
+        (["--limit", "ten"], "argument --limit: 'ten' is not a number"),
+        (["--limit", "-1"], "argument --limit: '-1' is not a number"),
+        (["--plylist", "1"], "unrecognized arguments: --plylist 1"),
+        (
+            ["--playlist", "1", "--tracks", "1"],
+            "argument --tracks: not allowed with argument --playlist",
+        ),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(arguments, text):
+    assert refusal(*arguments) == f"error: {text}"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        (b"Track,Artist\n" * 100, "file is not a database"),
+        (b"", "no such table: Playlist"),
+    ],
+)
+def test_a_file_that_is_no_music_store_is_refused(tmp_path, content, reason):
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_bytes(content)
+    text = refusal("--database", str(path))
+    assert text == f'error: cannot use "{path}" as the Chinook database: {reason}'
+
+
+@pytest.fixture(scope="module")
+def server():
+    if shutil.which("memcached") is None:
+        pytest.skip("memcached is not installed: make services")
+    from memcached.server import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def client(server):
+    from memcached import Client
+
+    client = Client(server.address)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def commands(server):
+    """What the server has been asked for since the test began."""
+    before = len(server.commands())
+    return lambda: [line.partition(" 0 0 ")[0] for line in server.commands()[before:]]
+
+
+@asynq()
+def all_of(futures):
+    return (yield futures)
+
+
+def test_a_key_that_nobody_has_set_is_none(client):
+    assert client.get("nobody") is None
+
+
+def test_a_value_comes_back_as_it_was(client):
+    client.set("value", {"a": [1, 2.5, None]})
+    assert client.get("value") == {"a": [1, 2.5, None]}
+
+
+def test_a_deleted_key_is_none(client):
+    client.set("deleted", 1)
+    client.delete("deleted")
+    assert client.get("deleted") is None
+
+
+def test_the_keys_that_many_tasks_read_leave_together(client, commands):
+    all_of([client.get.asynq(key) for key in ("one", "two", "one", "three")])
+    assert commands() == ["get one two three"]
+
+
+def test_a_cached_function_is_computed_once(client):
+    calls = []
+
+    @client.cached("once")
+    @asynq()
+    def double(number):
+        calls.append(number)
+        return 2 * number
+
+    assert [double(4), double(4), calls] == [8, 8, [4]]
+
+
+def test_none_is_cached_too(client):
+    calls = []
+
+    @client.cached("none")
+    @asynq()
+    def nothing():
+        calls.append(None)
+
+    assert [nothing(), nothing(), calls] == [None, None, [None]]
+
+
+def test_calls_of_a_cached_function_are_read_together(client, commands):
+    @client.cached("together")
+    @asynq()
+    def same(number):
+        return number
+
+    assert all_of([same.asynq(number) for number in range(3)]) == [0, 1, 2]
+    assert [line.split()[0] for line in commands()] == ["get", "set", "set", "set"]
+
+
+def test_prefixes_tell_functions_apart(client):
+    plus = client.cached("plus")(asynq()(lambda number: number + 1))
+    minus = client.cached("minus")(asynq()(lambda number: number - 1))
+    assert [plus(7), minus(7), plus(7), minus(7)] == [8, 6, 8, 6]
+
+
+@pytest.mark.parametrize("argument", ["a b", "\r\n", "é" * 300, ("a", 1), {"b": None}])
+def test_any_argument_with_a_repr_will_do(client, argument):
+    identity = client.cached("any")(asynq()(lambda value: value))
+    assert [identity(argument), identity(argument)] == [argument, argument]
+
+
+def test_a_cached_function_keeps_its_name(client):
+    @client.cached("name")
+    @asynq()
+    def documented():
+        """What it is for."""
+
+    assert (documented.__name__, documented.__doc__) == ("documented", "What it is for.")
+
+
+def test_the_error_of_a_cached_function_is_not_cached(client):
+    answers = iter([ValueError("not yet"), 5])
+
+    @client.cached("error")
+    @asynq()
+    def sooner_or_later():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with pytest.raises(ValueError, match="not yet"):
+        sooner_or_later()
+    assert sooner_or_later() == 5
+
+
+def test_a_request_that_fails_leaves_the_client_usable(client):
+    with pytest.raises(Exception, match="whitespace"):
+        client.get("no key")
+    assert client.get("key") is None
+
+
+def test_threads_have_batches_of_their_own(client, commands):
+    value = client.get.asynq("of-the-main-thread")
+    thread = threading.Thread(target=client.get, args=("of-a-thread",))
+    thread.start()
+    thread.join()
+    value.value()
+    assert commands() == ["get of-a-thread", "get of-the-main-thread"]
+
+
+def test_the_memcached_demo_reads_all_keys_at_once(server):
+    done = run("memcached")
+    assert (done.returncode, done.stderr, done.stdout) == (
+        0,
+        "",
+        "first: 328350, 100 computed, 100 set, 100 keys in 1 get\n"
+        "again: 328350, 0 computed, 0 set, 100 keys in 1 get\n",
+    )
