@@ -17,6 +17,8 @@ ruff := $(tools)/ruff@0.17.6/bin/ruff
 
 # $(call need,COMMAND,SENTENCE) stops with the sentence if the command does not run.
 need = @$(1) >/dev/null 2>&1 || { echo '$(2)' >&2; exit 1; }
+need-python = $(call need,$(PYTHON) -m ensurepip --version,$(PYTHON) is missing or has no venv \
+    (apt install python3-venv); for another one: make … PYTHON=python3.12)
 
 # An environment for each interpreter, here named after its extension modules: cpython-311-….
 soabi = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_config_var("SOABI"))' 2>/dev/null)
@@ -24,8 +26,7 @@ venv = target/python/$(soabi)
 
 # $(call install,VENV,PACKAGES,VARIABLES of the build)
 define install
-	$(call need,$(PYTHON) -m ensurepip --version,$(PYTHON) is missing or has no venv \
-	    (apt install python3-venv); for another one: make … PYTHON=python3.12)
+	$(need-python)
 	$(PYTHON) -m venv $(1)
 	$(3) $(1)/bin/pip install --quiet --disable-pip-version-check $(2)
 endef
@@ -60,6 +61,8 @@ test-python:
 
 bench: ## the benchmarks; their tables go to benchmarks/
 	cargo bench --locked -p asynq-engine --bench '*'
+	$(need-python)
+	$(PYTHON) benchmarks/python/run.py
 
 # cargo-deny's `advisories` check is not here because it fetches the RustSec database, and lint has
 # to run where only the package registries can be reached. Elsewhere: cargo deny check advisories
@@ -86,6 +89,7 @@ fuzz: $(cargo-fuzz) ## random operations on the engine, for FUZZ_SECONDS (60)
 	    -max_total_time=$(FUZZ_SECONDS)
 
 wheel: $(maturin) ## wheels for every CPython from 3.9 on that is installed, in target/wheels
+	rm -rf target/wheels
 	$(maturin) build --release --locked --manifest-path python/Cargo.toml --out target/wheels \
 	    --interpreter $$($(PYTHON) python/interpreters.py)
 

@@ -41,9 +41,11 @@ def prepare(python: str, ours_python: str | None) -> dict[Peer, str]:
     interpreters = {}
     for peer in PEERS:
         if peer is OURS:
-            interpreters[peer] = ours_python or install(
-                peer.name, [str(REPOSITORY / peer.requirement)], python
-            )
+            if ours_python is not None:
+                interpreters[peer] = ours_python
+                continue
+            tell(f"{peer.name}: is built, which takes minutes the first time")
+            interpreters[peer] = install(peer.name, [str(REPOSITORY / peer.requirement)], python)
         else:
             # It is measured as it is published: built here, asynq would not be compiled.
             what = ["--only-binary", peer.package, peer.requirement]

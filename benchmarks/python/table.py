@@ -51,24 +51,28 @@ def report(
     timed = [result for result in results if not result.workload.is_memory]
     memory = [result for result in results if result.workload.is_memory]
     if timed:
-        parts.append(ratios(timed, described, "at least "))
+        parts.append(ratios(timed, "at least "))
     if memory:
-        parts.append(f"The share of the others' memory that {OURS.name} takes (less is better):\n")
-        parts.append(ratios(memory, described, "at most "))
+        fresh = len(memory[0].costs[OURS])
+        parts.append(
+            f"The share of the others' memory that {OURS.name} takes (less is better); median of\n"
+            f"{fresh} rounds, each in fresh processes:\n"
+        )
+        parts.append(ratios(memory, "at most "))
     if any(result.reached(ratio) is False for result, ratio in against_reference(results)):
         parts.append("**Not every goal is reached.**\n")
     if timed:
         parts.append("Median times, of this machine; and how many batches a run was done in:\n")
     else:
         parts.append("Median sizes; and how many batches a run was done in:\n")
-    parts.append(costs(results, described))
+    parts.append(costs(results))
     parts.append("What is run:\n")
     parts.append("".join(explanation(result) for result in results))
     return "\n".join(parts)
 
 
-def ratios(results: list[Result], described: dict[Peer, dict[str, Any]], bound: str) -> str:
-    head = ["", *(f"to {label(peer, described)}" for peer in OTHERS), "goal", "reached"]
+def ratios(results: list[Result], bound: str) -> str:
+    head = ["", *(f"to {peer.name}" for peer in OTHERS), "goal", "reached"]
     rows = []
     for result in results:
         cells = [spread(result.ratio(peer)) for peer in OTHERS]
@@ -80,9 +84,9 @@ def ratios(results: list[Result], described: dict[Peer, dict[str, Any]], bound: 
     return markdown(head, rows)
 
 
-def costs(results: list[Result], described: dict[Peer, dict[str, Any]]) -> str:
-    head = ["one", *(label(peer, described) for peer in PEERS)]
-    head += [f"batches: {OURS.name}", *(peer.name for peer in OTHERS)]
+def costs(results: list[Result]) -> str:
+    names = [peer.name for peer in PEERS]
+    head = ["one", *names, *(f"batches: {name}" for name in names)]
     rows = []
     for result in results:
         row = [f"{result.workload.unit} ({result.workload.title})"]

@@ -88,7 +88,9 @@ class Worker:
         return {"cost": self.timed(self.runs) / self.runs / workload.units * 1e9}
 
     def timed(self, runs: int) -> float:
-        """Seconds that so many runs take of the processor: neighbours count less than on a clock."""
+        """Seconds that so many runs take of the processor, where neighbours count less than on a
+        clock.
+        """
         run = self.run
         if self.kind != "asynq":
             return self.loop.run_until_complete(timed_in_loop(run, runs))

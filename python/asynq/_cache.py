@@ -3,8 +3,6 @@
 import inspect
 from collections import OrderedDict
 
-__traceback_hide__ = True
-
 
 def original_fn(fn):
     """The function inside all decorators that say what they decorate: `original_fn` or `fn`."""

@@ -1,7 +1,8 @@
-from typing import overload
+from typing import final, overload
 
 __all__ = ["DebugOptions", "options"]
 
+@final
 class DebugOptions:
     DUMP_PRE_ERROR_STATE: bool
     DUMP_EXCEPTIONS: bool

@@ -7,8 +7,6 @@ from ._asynq import AsyncDecorator, AsyncDecoratorBinder
 from ._cache import argument_key
 from .asynq_to_async import is_asyncio_mode
 
-__traceback_hide__ = True
-
 
 def deduplicate(keygetter=None):
     """Lets equal calls that are under way at the same time share one task.
@@ -66,6 +64,15 @@ class DeduplicateDecorator(AsyncDecorator):
         self.keygetter = keygetter
         self._under_way = _UnderWay()
 
+    @property
+    def tasks(self):
+        """The tasks of this thread that are under way, by the keys of their calls."""
+        return self._under_way.tasks
+
+    def cache_key(self, args, kwargs):
+        """The key of a call; calls with equal keys share a task."""
+        return self.keygetter(args, kwargs)
+
     def __call__(self, *args, **kwargs):
         return self.fn(*args, **kwargs)
 
@@ -77,7 +84,7 @@ class DeduplicateDecorator(AsyncDecorator):
         """The task of an equal call that is under way or, where there is none, a new task."""
         if is_asyncio_mode():
             return self.fn.asyncio(*args, **kwargs)
-        key = self.keygetter(args, kwargs)
+        key = self.cache_key(args, kwargs)
         tasks = self._under_way.tasks
         task = tasks.get(key)
         if task is None:
@@ -92,7 +99,7 @@ class DeduplicateDecorator(AsyncDecorator):
 
     def dirty(self, *args, **kwargs):
         """Makes the next call with these arguments start a task of its own."""
-        self._under_way.tasks.pop(self.keygetter(args, kwargs), None)
+        self.tasks.pop(self.cache_key(args, kwargs), None)
 
 
 class _UnderWay(threading.local):

@@ -9,8 +9,6 @@ import time
 
 from ._asynq import BatchBase, BatchItemBase
 
-__traceback_hide__ = True
-
 
 class Delay(BatchItemBase):
     """A future that is computed once `seconds` were slept for it."""

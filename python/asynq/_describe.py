@@ -67,6 +67,11 @@ def _call(fn, args, kwargs):
     return f"{full_name(fn)}({','.join(arguments)})"
 
 
+def task_call(task):
+    """The call that a task runs, cut to a sensible length."""
+    return debug.str(_call(task.fn, task.args, task.kwargs))
+
+
 def task_str(task):
     # The yield that a task stands at is counted when the task goes on.
     passed = task.iteration_index - 1

@@ -20,4 +20,6 @@ class SinkingEventHook(EventHook):
     def subscribe(self, handler: Callable[..., object]) -> Self: ...  # type: ignore[override]
     def unsubscribe(self, handler: Callable[..., object]) -> Self: ...  # type: ignore[override]
 
+__traceback_hide__: bool
+
 sinking_event_hook: SinkingEventHook

@@ -18,15 +18,15 @@ def computed(future):
 
 
 def yield_result(task, value):
-    _write("yield: %s -> %s", task, _Repr(value))
+    _write("yield: %s -> %s", task, debug.repr(value))
 
 
 def queued_result(task, value):
-    _write("queuing exit: %s <- %s", _Repr(value), task)
+    _write("queuing exit: %s <- %s", debug.repr(value), task)
 
 
 def queued_error(task, error):
-    _write("queuing throw error: %s <-x- %s", _Repr(error), task)
+    _write("queuing throw error: %s <-x- %s", debug.repr(error), task)
 
 
 def exception(error):
@@ -97,13 +97,3 @@ def callback_failed(error):
     """A function subscribed to `on_computed` raised: this is always written."""
     print(f"exception ignored in asynq on_computed callback: {error!r}")
     traceback.print_exception(type(error), error, error.__traceback__)
-
-
-class _Repr:
-    """Something of which the `repr` is shown."""
-
-    def __init__(self, value):
-        self.value = value
-
-    def __str__(self):
-        return repr(self.value)

@@ -2,7 +2,7 @@ from collections.abc import Callable, Generator, Iterable
 from types import FrameType
 from typing import Any
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, disjoint_base
 
 from .contexts import AsyncContext, NonAsyncContext
 from .futures import FutureBase
@@ -26,6 +26,7 @@ class AsyncTaskResult(GeneratorExit):
     result: Any
     def __init__(self, result: object) -> None: ...
 
+@disjoint_base
 class AsyncTask(FutureBase[_T_co]):
     fn: Callable[..., Any]
     args: tuple[Any, ...]

@@ -1,8 +1,8 @@
 """asyncio mode: `@asynq()` functions that run on an asyncio event loop.
 
-`await f.asyncio(x)` runs the body of `f` as a coroutine. Inside, `g.asynq(y)` is `g.asyncio(y)`, and
-`yield` awaits: everything yielded together runs concurrently. Batches don't exist there; a function
-that uses one says by `@asynq(asyncio_fn=...)` which coroutine function takes its place.
+`await f.asyncio(x)` runs the body of `f` as a coroutine. Inside, `g.asynq(y)` is `g.asyncio(y)`,
+and `yield` awaits: everything yielded together runs concurrently. Batches don't exist there; a
+function that uses one says by `@asynq(asyncio_fn=...)` which coroutine function takes its place.
 
 >>> import asyncio
 >>> from asynq import asynq

@@ -1,7 +1,7 @@
 import threading
 from typing import Any, Generic, overload
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, disjoint_base
 
 from .futures import FutureBase
 
@@ -22,6 +22,7 @@ _ItemT = TypeVar("_ItemT", bound=BatchItemBase[Any], default=Any)
 class BatchingError(Exception): ...
 class BatchCancelledError(BatchingError): ...
 
+@disjoint_base
 class BatchBase(FutureBase[None], Generic[_ItemT]):
     items: list[_ItemT]
     _total_time: int
@@ -39,6 +40,7 @@ class BatchBase(FutureBase[None], Generic[_ItemT]):
     def to_str(self) -> str: ...
     def dump_perf_stats(self, time_taken: int) -> None: ...
 
+@disjoint_base
 class BatchItemBase(FutureBase[_T_co]):
     batch: BatchBase[Any]
     index: int

@@ -1,12 +1,13 @@
 from types import TracebackType
 from typing import Any
 
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
 from .async_task import AsyncTask
 
 __all__ = ["AsyncContext", "NonAsyncContext"]
 
+@disjoint_base
 class AsyncContext:
     @property
     def _active_task(self) -> AsyncTask[Any] | None: ...
@@ -20,6 +21,7 @@ class AsyncContext:
     def resume(self) -> None: ...
     def pause(self) -> None: ...
 
+@disjoint_base
 class NonAsyncContext:
     @property
     def _active_task(self) -> AsyncTask[Any] | None: ...

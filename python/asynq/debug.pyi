@@ -1,7 +1,7 @@
 import builtins
 import logging
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, overload
 
@@ -54,9 +54,7 @@ class _Stream:
 stdout: _Stream
 stderr: _Stream
 
-original_hook: (
-    Callable[[type[BaseException], BaseException, TracebackType | None], object] | None
-)
+original_hook: Callable[[type[BaseException], BaseException, TracebackType | None], object] | None
 is_attached: bool
 
 def enable_original_exc_handler(enable: bool) -> None: ...
@@ -114,6 +112,8 @@ def detach_exception_hook() -> None: ...
 
 # Assertions
 
-def enable_complex_assertions(enable: bool = True) -> AbstractContextManager[None]: ...
-def disable_complex_assertions() -> AbstractContextManager[None]: ...
+@contextmanager
+def enable_complex_assertions(enable: bool = True) -> Generator[None]: ...
+@contextmanager
+def disable_complex_assertions() -> Generator[None]: ...
 def sync(tag: builtins.str = "default") -> DebugBatchItem[None]: ...

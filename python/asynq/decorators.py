@@ -64,9 +64,9 @@ def asynq(
 ):
     """Makes a function asynchronous: `@asynq()`.
 
-    Inside, `yield` waits for futures: one, or lists, tuples and dictionaries of them. It gives their
-    values in the same shape, or raises the error of the first that failed. Functions without `yield`
-    are fine, too, and so are methods, class methods and static methods.
+    Inside, `yield` waits for futures: one, or lists, tuples and dictionaries of them. It gives
+    their values in the same shape, or raises the error of the first that failed. Functions without
+    `yield` are fine, too, and so are methods, class methods and static methods.
 
     >>> @asynq()
     ... def square(x):
@@ -248,7 +248,7 @@ class AsyncAndSyncPairDecorator(AsyncDecorator):
 
     binder_cls = AsyncAndSyncPairDecoratorBinder
 
-    def __init__(self, fn, cls, sync_fn, kwargs={}, asyncio_fn=None, allow_sync_call=False):
+    def __init__(self, fn, cls, sync_fn, kwargs=None, asyncio_fn=None, allow_sync_call=False):
         super().__init__(fn, cls, kwargs, asyncio_fn, allow_sync_call)
         if self.type is staticmethod and isinstance(sync_fn, staticmethod):
             sync_fn = sync_fn.__func__

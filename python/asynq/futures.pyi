@@ -1,7 +1,8 @@
 from collections.abc import Callable
+from types import GenericAlias
 from typing import Any, Generic, NoReturn
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, disjoint_base
 
 from ._events import EventHook
 
@@ -20,9 +21,11 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 class FutureIsAlreadyComputed(Exception): ...
 
+@disjoint_base
 class FutureBase(Generic[_T_co]):
     on_computed: EventHook
     def __init__(self) -> None: ...
+    def __class_getitem__(cls, item: Any) -> GenericAlias: ...
     def __call__(self, *_args: Any, **_kwargs: Any) -> _T_co: ...
     def __bool__(self) -> NoReturn: ...
     @property
@@ -40,6 +43,7 @@ class FutureBase(Generic[_T_co]):
     def reset_unsafe(self) -> None: ...
     def dump(self, indent: int = 0) -> None: ...
 
+@disjoint_base
 class Future(FutureBase[_T_co]):
     _value_provider: Callable[[], _T_co] | None
     def __init__(self, value_provider: Callable[[], _T_co]) -> None: ...

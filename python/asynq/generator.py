@@ -32,8 +32,6 @@ from .decorators import async_proxy, asynq
 
 __all__ = ["END_OF_GENERATOR", "Value", "async_generator", "list_of_generator", "take_first"]
 
-__traceback_hide__ = True
-
 
 class _EndOfGenerator:
     def __repr__(self):

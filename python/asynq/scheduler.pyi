@@ -1,6 +1,8 @@
 import threading
 from typing import Any
 
+from typing_extensions import disjoint_base
+
 from ._events import EventHook
 from .async_task import AsyncTask
 from .batching import BatchBase
@@ -17,6 +19,7 @@ __all__ = [
 
 class AsyncTaskError(Exception): ...
 
+@disjoint_base
 class TaskScheduler:
     name: str
     on_before_batch_flush: EventHook

@@ -37,8 +37,6 @@ __all__ = [
     "deduplicate",
 ]
 
-__traceback_hide__ = True
-
 
 @asynq()
 def amap(function, sequence):

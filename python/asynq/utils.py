@@ -5,8 +5,6 @@ from .async_task import AsyncTaskResult
 
 __all__ = ["result"]
 
-__traceback_hide__ = True
-
 
 def result(value):
     """Ends the `@asynq()` function that calls it; `value` is what it returns.

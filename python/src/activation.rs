@@ -73,6 +73,12 @@ impl Activations {
         Ok(())
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&self) {
+        let before = self.0.take();
+        drop(before);
+    }
+
     /// The task whose code runs now: the innermost call becomes one.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 
 use crate::future::{self, FutureBase, Kind, settle};
+use crate::item::BatchItemBase;
 use crate::names;
 use crate::options::Switches;
 use crate::outcome::Outcome;
@@ -30,6 +31,8 @@ pub(crate) struct Batch {
     items: Option<Py<PyList>>,
     /// How many items were ever added.
     pub(crate) count: u32,
+    /// How many of them the engine knows.
+    pub(crate) known: u32,
     pub(crate) flushing: bool,
     /// Which thread's scheduler knows this batch, 0 for none, and under which id.
     pub(crate) home: u32,
@@ -56,6 +59,7 @@ impl BatchBase {
         let batch = Batch {
             items: Some(PyList::empty(py).unbind()),
             count: 0,
+            known: 0,
             flushing: false,
             home: 0,
             node: None,
@@ -208,12 +212,14 @@ pub(crate) fn is_flushed(batch: &Bound<'_, BatchBase>) -> bool {
 
 /// Makes the batch known to the scheduler of this thread, because one of its items is awaited.
 pub(crate) fn register(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResult<BatchId> {
-    let (home, node, count, flushing) = {
+    let (home, node, flushing) = {
         let batch = batch.get().state();
-        (batch.home, batch.node, batch.count, batch.flushing)
+        (batch.home, batch.node, batch.flushing)
     };
     if let Some(node) = node {
         scheduler.check_home(home, batch.as_any())?;
+        // Another thread may have added some.
+        tell_items(batch);
         return Ok(node);
     }
     if flushing || is_flushed(batch) {
@@ -231,18 +237,40 @@ pub(crate) fn register(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> P
     } else {
         Ranking::BySize
     };
-    let node = {
-        let mut engine = scheduler.engine();
-        let node = engine.add_batch(batch.clone().unbind(), ranking);
-        for _ in 0..count {
-            engine.add_item(node);
-        }
-        node
-    };
-    let mut inner = batch.get().state();
-    inner.home = scheduler.home;
-    inner.node = Some(node);
+    let node = scheduler.engine().add_batch(batch.clone().unbind(), ranking);
+    {
+        let mut inner = batch.get().state();
+        inner.home = scheduler.home();
+        inner.node = Some(node);
+        inner.known = 0;
+    }
+    tell_items(batch);
     Ok(node)
+}
+
+/// Tells the engine of items that it does not know, if it knows the batch. Only the thread of the
+/// batch can; what others add is told when it is awaited.
+pub(crate) fn tell_items(batch: &Bound<'_, BatchBase>) {
+    let mut inner = batch.get().state();
+    let Some(node) = inner.node else { return };
+    let new = inner.count - inner.known;
+    if new > 0 && Scheduler::add_items(inner.home, node, new) {
+        inner.known = inner.count;
+    }
+}
+
+/// The call in which an item of the batch was awaited is over, and it was not flushed.
+pub(crate) fn left_behind(batch: &Bound<'_, BatchBase>) {
+    {
+        let mut inner = batch.get().state();
+        inner.home = 0;
+        inner.node = None;
+    }
+    for item in BatchBase::items(batch).iter() {
+        if let Ok(item) = item.cast::<BatchItemBase>() {
+            BatchItemBase::resume_tracking(item);
+        }
+    }
 }
 
 /// Flushes the batch: this is its `_compute()`.

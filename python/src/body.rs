@@ -12,6 +12,15 @@ pub(crate) enum Body {
     Ended,
 }
 
+impl Body {
+    pub(crate) fn generator<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        match self {
+            Self::Generator(generator) => Some(generator.bind(py).clone()),
+            Self::Call | Self::Ended => None,
+        }
+    }
+}
+
 /// What came out of a step.
 pub(crate) enum Advance<'py> {
     Yield(Bound<'py, PyAny>),

@@ -24,7 +24,7 @@ use crate::task::{AsyncTask, Verdict};
 pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
     let scheduler = Scheduler::current();
-    if Switches::on().has(Switches::DUMP_SYNC_CALLS) {
+    if Switches::on().has(Switches::DUMP_SYNC_CALLS) && AsyncTask::creator(task).is_some() {
         names::trace(py, "sync_call", (task,));
     }
     let root = {
@@ -46,6 +46,7 @@ pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
 /// Drives the innermost call, which is that of `task`, to its end.
 pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
+    let _begin_anew = BeginAnew(scheduler);
     let mut result = Ok(());
     loop {
         scheduler.read_post();
@@ -80,6 +81,17 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
         scheduler.let_go(py);
     }
     result
+}
+
+/// Keeps a thread usable whose scheduler has panicked.
+struct BeginAnew<'a>(&'a Scheduler);
+
+impl Drop for BeginAnew<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.begin_anew();
+        }
+    }
 }
 
 fn run_job(scheduler: &Scheduler, py: Python<'_>, id: TaskId) -> PyResult<()> {

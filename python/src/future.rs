@@ -269,10 +269,11 @@ pub(crate) fn outcome<'py>(future: &Bound<'py, FutureBase>) -> Option<PyResult<B
 
 /// Gives a future its value or error.
 pub(crate) fn settle(future: &Bound<'_, FutureBase>, outcome: Outcome) -> PyResult<()> {
-    {
+    let (kind, home, node) = {
         let mut inner = future.get().state();
         if inner.outcome.is_pending() {
             inner.outcome = outcome;
+            (inner.kind, inner.home, inner.node.take())
         } else {
             drop(inner);
             let py = future.py();
@@ -281,6 +282,15 @@ pub(crate) fn settle(future: &Bound<'_, FutureBase>, outcome: Outcome) -> PyResu
                 (future.clone().unbind(),),
             ));
         }
+    };
+    // Before any code of the user's: whatever that does, those who wait go on.
+    if let Some(node) = node {
+        if kind == Kind::Task {
+            AsyncTask::resume_tracking(future.cast::<AsyncTask>()?);
+        }
+        Scheduler::complete(home, node);
+    } else if kind == Kind::Item {
+        BatchItemBase::computed(future.cast::<BatchItemBase>()?);
     }
     if overrides::<FutureBase>(future.as_any(), intern!(future.py(), "_computed")) {
         future.call_method0(intern!(future.py(), "_computed")).map(|_| ())
@@ -323,23 +333,15 @@ fn native_compute(future: &Bound<'_, FutureBase>) -> PyResult<()> {
 /// What follows when a future has got its value or error.
 pub(crate) fn native_computed(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
-    let (kind, home, node, hook) = {
-        let mut inner = future.get().state();
-        let hook = inner.on_computed.as_ref().map(|hook| hook.clone_ref(py));
-        (inner.kind, inner.home, inner.node.take(), hook)
+    let (kind, hook) = {
+        let inner = future.get().state();
+        (inner.kind, inner.on_computed.as_ref().map(|hook| hook.clone_ref(py)))
     };
     let finished = match kind {
         Kind::Task => AsyncTask::finished(future.cast::<AsyncTask>()?),
         Kind::Batch => batch::computed(future.cast::<BatchBase>()?),
-        Kind::Item => {
-            BatchItemBase::computed(future.cast::<BatchItemBase>()?);
-            Ok(())
-        }
-        Kind::Plain | Kind::Lazy | Kind::Constant => Ok(()),
+        Kind::Item | Kind::Plain | Kind::Lazy | Kind::Constant => Ok(()),
     };
-    if let Some(node) = node {
-        Scheduler::complete(home, node);
-    }
     if Switches::on().has(Switches::DUMP_COMPUTED) {
         names::trace(py, "computed", (future,));
     }

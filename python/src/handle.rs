@@ -46,7 +46,7 @@ impl TaskScheduler {
     }
 
     fn is_current(slf: &Bound<'_, Self>) -> bool {
-        slf.borrow().home == Scheduler::current().home
+        slf.borrow().home == Scheduler::current().home()
     }
 }
 
@@ -54,7 +54,7 @@ impl TaskScheduler {
 impl TaskScheduler {
     #[new]
     fn new(py: Python<'_>) -> PyResult<Self> {
-        Self::of(py, Scheduler::current().home)
+        Self::of(py, Scheduler::current().home())
     }
 
     /// The task whose code runs now, or waits for the synchronous call that runs now; `None` outside

@@ -12,6 +12,7 @@ use crate::names;
 use crate::options::Switches;
 use crate::scheduler::Scheduler;
 use crate::slot::{Slot, Taken};
+use crate::tracking;
 
 /// One operation of a batch, and the future of its result.
 ///
@@ -26,6 +27,8 @@ pub(crate) struct Item {
     index: i64,
     /// Its place among all items ever added to the batch.
     ordinal: u32,
+    /// Whether the garbage collector passes over it; see [`tracking`].
+    tracking_paused: bool,
     total_time: i64,
     id: i64,
 }
@@ -44,14 +47,14 @@ impl BatchItemBase {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        let item = Item { batch: None, index: 0, ordinal: 0, total_time: 0, id: 0 };
+        let item = Item { batch: None, index: 0, ordinal: 0, tracking_paused: false, total_time: 0, id: 0 };
         PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(Self(Slot::new(item)))
     }
 
     fn __init__(slf: &Bound<'_, Self>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
         let py = slf.py();
         let items = BatchBase::items(batch);
-        let (ordinal, home, node) = {
+        let ordinal = {
             let mut inner = batch.get().state();
             if inner.flushing || batch::is_flushed(batch) {
                 drop(inner);
@@ -62,13 +65,11 @@ impl BatchItemBase {
             }
             let ordinal = inner.count;
             inner.count += 1;
-            (ordinal, inner.home, inner.node)
+            ordinal
         };
         let index = items.len();
         items.append(slf)?;
-        if let Some(node) = node {
-            Scheduler::add_item(home, node);
-        }
+        batch::tell_items(batch);
         let id = if Switches::on().has(Switches::COLLECT_PERF_STATS) {
             names::incr_counter(py)?.call0()?.extract()?
         } else {
@@ -159,11 +160,27 @@ impl BatchItemBase {
     /// Under which id the scheduler of this thread knows the item, from now on.
     pub(crate) fn register(slf: &Bound<'_, Self>, scheduler: &Scheduler) -> PyResult<ItemId> {
         let batch = batch::register(scheduler, &Self::batch_of(slf)?)?;
-        Ok(ItemId { batch, index: slf.get().state().ordinal })
+        let index = {
+            let mut item = slf.get().state();
+            item.tracking_paused = true;
+            item.ordinal
+        };
+        // The engine holds the batch, and that holds its items.
+        tracking::pause(slf);
+        Ok(ItemId { batch, index })
+    }
+
+    /// The engine does not hold the batch any more, or the item has its value.
+    pub(crate) fn resume_tracking(slf: &Bound<'_, Self>) {
+        let was_paused = std::mem::take(&mut slf.get().state().tracking_paused);
+        if was_paused {
+            tracking::resume(slf);
+        }
     }
 
     /// The item has its value or error.
     pub(crate) fn computed(slf: &Bound<'_, Self>) {
+        Self::resume_tracking(slf);
         let (batch, index) = {
             let item = slf.get().state();
             (item.batch.as_ref().map(|batch| batch.clone_ref(slf.py())), item.ordinal)
@@ -171,7 +188,7 @@ impl BatchItemBase {
         let Some(batch) = batch else { return };
         let (home, node) = {
             let batch = batch.bind(slf.py()).get().state();
-            (batch.home, batch.node)
+            (batch.home, batch.node.filter(|_| index < batch.known))
         };
         if let Some(batch) = node {
             Scheduler::complete_item(home, ItemId { batch, index });

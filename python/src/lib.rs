@@ -13,7 +13,7 @@
 //! | `scheduler`, `drive`, `deadlock`, `handle` | the scheduler of a thread, its loop, its reports, its face |
 //! | `call`, `activation` | synchronous calls, and whose code is running |
 //! | `decorator`, `binder` | `@asynq()`, and methods |
-//! | `asyncio_mode`, `options`, `names`, `overrides`, `slot`, `graveyard` | what these need |
+//! | `asyncio_mode`, `options`, `names`, `overrides`, `slot`, `tracking`, `graveyard` | what these need |
 
 mod activation;
 mod asyncio_mode;
@@ -39,6 +39,7 @@ mod scheduler;
 mod slot;
 mod step;
 mod task;
+mod tracking;
 mod yielded;
 
 /// The extension module.

@@ -1,6 +1,6 @@
 //! The scheduler of one thread: the engine, and what it needs of Python.
 
-use std::cell::{OnceCell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::activation::Activations;
-use crate::batch::BatchBase;
+use crate::batch::{self, BatchBase};
 use crate::context::Entered;
 use crate::future::FutureBase;
 use crate::handle::TaskScheduler;
@@ -43,7 +43,7 @@ pub(crate) enum Job {
 /// added again when somebody asks for it, in whatever thread.
 pub(crate) struct Scheduler {
     /// The number of this scheduler, from 1.
-    pub(crate) home: u32,
+    home: Cell<u32>,
     engine: RefCell<Engine<Python>>,
     pub(crate) activations: Activations,
     /// The contexts that the engine knows.
@@ -55,7 +55,10 @@ thread_local! {
     static CURRENT: OnceCell<Rc<Scheduler>> = const { OnceCell::new() };
 }
 
-static LAST_HOME: AtomicU32 = AtomicU32::new(0);
+fn next_home() -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
 
 /// What was computed in a thread other than the one where it is awaited, with the number of the
 /// scheduler there.
@@ -68,7 +71,7 @@ impl Scheduler {
         CURRENT.with(|current| {
             Rc::clone(current.get_or_init(|| {
                 Rc::new(Self {
-                    home: LAST_HOME.fetch_add(1, Ordering::Relaxed) + 1,
+                    home: Cell::new(next_home()),
                     engine: RefCell::new(Engine::new()),
                     activations: Activations::default(),
                     contexts: RefCell::default(),
@@ -81,9 +84,23 @@ impl Scheduler {
     /// The scheduler of this thread, if it is the one with this number.
     fn at(home: u32) -> Option<Rc<Self>> {
         CURRENT
-            .try_with(|current| current.get().filter(|current| current.home == home).cloned())
+            .try_with(|current| current.get().filter(|current| current.home() == home).cloned())
             .ok()
             .flatten()
+    }
+
+    /// The number of this scheduler.
+    pub(crate) fn home(&self) -> u32 {
+        self.home.get()
+    }
+
+    /// After a panic, which is a mistake in this crate: begins anew, as another scheduler, so that
+    /// at least the thread stays usable.
+    pub(crate) fn begin_anew(&self) {
+        self.home.set(next_home());
+        let engine = self.engine.replace(Engine::new());
+        self.activations.clear();
+        drop(engine);
     }
 
     /// The engine. No Python code may run while this is held.
@@ -99,7 +116,7 @@ impl Scheduler {
         if let Some(handle) = &*self.handle.borrow() {
             return Ok(handle.bind(py).clone());
         }
-        let handle = Bound::new(py, TaskScheduler::of(py, self.home)?)?;
+        let handle = Bound::new(py, TaskScheduler::of(py, self.home())?)?;
         let before = self.handle.replace(Some(handle.clone().unbind()));
         drop(before);
         Ok(handle)
@@ -120,7 +137,7 @@ impl Scheduler {
     ///
     /// `RuntimeError` if `object` belongs to the scheduler of another thread.
     pub(crate) fn check_home(&self, home: u32, object: &Bound<'_, PyAny>) -> PyResult<()> {
-        if home == 0 || home == self.home {
+        if home == 0 || home == self.home() {
             return Ok(());
         }
         let class = object.get_type();
@@ -138,7 +155,7 @@ impl Scheduler {
         let mut posted = POSTED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut mine = Vec::new();
         posted.retain(|&(home, on)| {
-            let is_mine = home == self.home;
+            let is_mine = home == self.home();
             if is_mine {
                 mine.push(on);
             }
@@ -183,11 +200,13 @@ impl Scheduler {
         Self::post(home, item.into());
     }
 
-    /// A batch of the scheduler `home` has one item more.
-    pub(crate) fn add_item(home: u32, batch: BatchId) {
-        if let Some(scheduler) = Self::at(home) {
-            scheduler.engine().add_item(batch);
-        }
+    /// A batch of the scheduler `home` has `count` items more. Returns whether that is of this
+    /// thread.
+    pub(crate) fn add_items(home: u32, batch: BatchId, count: u32) -> bool {
+        let Some(scheduler) = Self::at(home) else { return false };
+        let mut engine = scheduler.engine();
+        (0..count).for_each(|_| _ = engine.add_item(batch));
+        true
     }
 
     /// A batch of the scheduler `home` is flushed out of turn.
@@ -266,9 +285,7 @@ impl Scheduler {
             }
         }
         for batch in batches {
-            let mut batch = batch.get().state();
-            batch.home = 0;
-            batch.node = None;
+            batch::left_behind(batch.bind(py));
         }
         let contexts = self.contexts.take();
         drop(contexts);

@@ -18,6 +18,7 @@ use crate::outcome::Outcome;
 use crate::overrides::overrides;
 use crate::scheduler::{Job, Scheduler};
 use crate::task::{AsyncTask, Verdict};
+use crate::tracking;
 use crate::yielded;
 
 /// Runs a task until it has ended, or waits for something that has no value yet.
@@ -161,15 +162,18 @@ fn send<'py>(
 
 /// The code of a task has stopped running, for now or for good.
 fn stepped(task: &Bound<'_, AsyncTask>, result: &PyResult<Advance<'_>>) {
-    let ended = {
+    let (ended, paused) = {
         let mut inner = task.get().state();
         inner.running = false;
         match result {
-            Ok(Advance::Yield(_)) => Body::Ended,
-            _ => std::mem::replace(&mut inner.body, Body::Ended),
+            Ok(Advance::Yield(_)) => return,
+            _ => (std::mem::replace(&mut inner.body, Body::Ended), inner.tracking_paused),
         }
     };
     if let Body::Generator(generator) = ended {
+        if paused {
+            tracking::resume(generator.bind(task.py()));
+        }
         bury(Some(generator));
     }
 }
@@ -282,7 +286,7 @@ pub(crate) fn add_running(
 
 fn known(scheduler: &Scheduler, future: &Bound<'_, FutureBase>, node: TaskId) {
     let mut future = future.get().state();
-    future.home = scheduler.home;
+    future.home = scheduler.home();
     future.node = Some(node);
 }
 
@@ -292,6 +296,7 @@ pub(crate) fn add(
     future: &Bound<'_, FutureBase>,
     kind: Kind,
 ) -> PyResult<TaskId> {
+    let is_promise = kind == Kind::Plain && !computes(future);
     let node = {
         let mut engine = scheduler.engine();
         if engine.task_count() >= options::max_tasks() {
@@ -310,13 +315,14 @@ pub(crate) fn add(
                 }
                 engine.add_task(Job::Task(task.clone().unbind()))
             }
-            Kind::Plain if !computes(future) => {
-                engine.add_promise(Job::Future(future.clone().unbind()))
-            }
+            _ if is_promise => engine.add_promise(Job::Future(future.clone().unbind())),
             _ => engine.add_task(Job::Future(future.clone().unbind())),
         }
     };
     known(scheduler, future, node);
+    if kind == Kind::Task {
+        AsyncTask::pause_tracking(future.cast::<AsyncTask>()?);
+    }
     Ok(node)
 }
 

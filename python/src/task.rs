@@ -14,6 +14,7 @@ use crate::options::Switches;
 use crate::outcome::Outcome;
 use crate::scheduler::{Scheduler, active_task};
 use crate::slot::{Slot, Taken};
+use crate::tracking;
 use crate::yielded;
 
 /// A running call of an async function: what `fn.asynq(...)` returns.
@@ -36,6 +37,8 @@ pub(crate) struct Task {
     pub(crate) waiting: Option<Py<PyAny>>,
     pub(crate) steps: u32,
     pub(crate) running: bool,
+    /// Whether the garbage collector passes over it and its generator; see [`tracking`].
+    pub(crate) tracking_paused: bool,
     /// Whether it was left behind by the call in which it ran.
     pub(crate) suspended: bool,
     pub(crate) rare: Option<Box<Rare>>,
@@ -58,6 +61,7 @@ impl Task {
             waiting: None,
             steps: 0,
             running: false,
+            tracking_paused: false,
             suspended: false,
             rare: None,
         }
@@ -132,6 +136,7 @@ impl AsyncTask {
 
     /// The call in which the task ran is over, and it is not: it rests until it is asked for again.
     pub(crate) fn suspended(slf: &Bound<'_, Self>) {
+        Self::resume_tracking(slf);
         slf.get().state().suspended = true;
         let mut future = slf.as_super().get().state();
         future.home = 0;
@@ -149,6 +154,34 @@ impl AsyncTask {
             names::trace(py, "new_task", (slf,));
         }
         Ok(())
+    }
+
+    /// The engine holds the task: the garbage collector may pass over it.
+    pub(crate) fn pause_tracking(slf: &Bound<'_, Self>) {
+        let generator = {
+            let mut task = slf.get().state();
+            task.tracking_paused = true;
+            task.body.generator(slf.py())
+        };
+        if let Some(generator) = generator {
+            tracking::pause(&generator);
+        }
+        tracking::pause(slf);
+    }
+
+    /// The engine holds the task no more.
+    pub(crate) fn resume_tracking(slf: &Bound<'_, Self>) {
+        let generator = {
+            let mut task = slf.get().state();
+            if !std::mem::take(&mut task.tracking_paused) {
+                return;
+            }
+            task.body.generator(slf.py())
+        };
+        if let Some(generator) = generator {
+            tracking::resume(&generator);
+        }
+        tracking::resume(slf);
     }
 
     /// The task has its value or error: nothing of it runs any more.
@@ -177,6 +210,8 @@ impl AsyncTask {
         } else {
             bury(waiting);
         }
+        let kept = slf.get().state().rare.as_mut().and_then(|rare| rare.kept.take());
+        drop(kept);
         closed
     }
 
@@ -329,7 +364,7 @@ impl AsyncTask {
 
     /// The task that was running when this one was made, or `None`.
     #[getter]
-    fn creator(slf: &Bound<'_, Self>) -> Option<Py<Self>> {
+    pub(crate) fn creator(slf: &Bound<'_, Self>) -> Option<Py<Self>> {
         slf.get().state().creator.as_ref().map(|creator| creator.clone_ref(slf.py()))
     }
 

@@ -137,9 +137,11 @@ def test_methods_of_each_kind_run_in_asyncio():
         @asynq()
         def all_three(self):
             return (
-                yield self.method.asynq(1),
-                self.classmethod_.asynq(2),
-                self.staticmethod_.asynq(3),
+                yield (
+                    self.method.asynq(1),
+                    self.classmethod_.asynq(2),
+                    self.staticmethod_.asynq(3),
+                )
             )
 
     shape = Shape()

@@ -210,7 +210,7 @@ def run_program(text):
     """Runs a program in an interpreter of its own; returns what it wrote to stderr."""
     program = textwrap.dedent(text)
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False
     )
     assert done.stdout == ""
     return done.stderr

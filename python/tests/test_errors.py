@@ -1,6 +1,7 @@
 import traceback
 
 import pytest
+
 from asynq import AsyncTaskCancelledError, ConstFuture, ErrorFuture, asynq, get_active_task
 
 

@@ -4,6 +4,7 @@ import traceback
 import warnings
 
 import pytest
+
 from asynq import AsyncContext, asynq, get_active_task
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

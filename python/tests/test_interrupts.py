@@ -7,6 +7,7 @@ import os
 import signal
 
 import pytest
+
 from asynq import AsyncContext, FutureBase, asynq, get_active_task, get_scheduler, scheduler
 
 STOPS = [KeyboardInterrupt, SystemExit]

@@ -1,6 +1,7 @@
 """What is easily done wrong is an error that says what to do instead."""
 
 import pytest
+
 from asynq import (
     AsyncContext,
     AsyncTask,
@@ -29,9 +30,8 @@ def await_it(future):
 
 
 def test_an_async_call_in_a_condition():
-    with pytest.raises(TypeError, match="Cannot convert FutureBase object to bool"):
-        if await_it.asynq(None):
-            pass
+    with pytest.raises(TypeError, match="did you forget to yield it"):
+        _ = 1 if await_it.asynq(None) else 2
 
 
 def test_yielding_a_value():

@@ -284,7 +284,7 @@ def test_a_function_can_be_decorated(mock_method, mock_fetch):
     assert mock_fetch.call_count == mock_method.call_count == 2
 
 
-@mock.patch(f"{__name__}.fetch", lambda key: 1)
+@mock.patch(f"{__name__}.fetch", lambda key: 1)  # noqa: PT008
 def test_a_function_decorated_with_a_replacement_is_passed_nothing():
     assert call_both_ways() == (1, 1)
 

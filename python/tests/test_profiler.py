@@ -151,3 +151,9 @@ def test_arguments_that_cannot_be_shown_are_left_out_of_the_name(collecting):
 
     leaf(Secret())
     assert len(rows_named(f"{__name__}.leaf")) == 1
+
+
+def test_a_finished_task_forgets_what_it_waited_for(collecting):
+    task = leaf.asynq("a")
+    task.value()
+    assert task._dependencies == []

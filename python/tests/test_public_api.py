@@ -129,7 +129,7 @@ def test_constructors_take_no_other_arguments(path, arguments):
 
 @pytest.mark.parametrize("path", lines(VALUES))
 def test_values_are_there(path):
-    assert named(path) is not NotImplemented
+    named(path)  # Raises if it is not.
 
 
 @pytest.mark.parametrize(("name", "default"), OPTIONS.items())
@@ -168,7 +168,7 @@ def test_modules_define_what_they_export(module):
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_can_be_imported_first(module):
     program = f"import asynq.{module}, sys; print('asynq.{module}' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 
@@ -190,5 +190,5 @@ def test_what_is_written_in_rust_is_documented(name):
 @pytest.mark.parametrize("forbidden", ["qcore", "pygments", "IPython"])
 def test_nothing_else_is_imported(forbidden):
     program = f"import asynq, sys; print('{forbidden}' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True)
     assert done.stdout == "False\n"

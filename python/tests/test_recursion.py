@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from asynq import AsyncContext, ConstFuture, Future, asynq, debug
 
 

@@ -230,9 +230,11 @@ def test_only_the_called_function_is_in_the_context():
     @asynq()
     def both():
         return (
-            yield look.asynq(),
-            call_with_context.asynq(context, look, 1, a=2),
-            look.asynq(),
+            yield (
+                look.asynq(),
+                call_with_context.asynq(context, look, 1, a=2),
+                look.asynq(),
+            )
         )
 
     off = (False, False, (), {})

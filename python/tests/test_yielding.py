@@ -1,6 +1,7 @@
 """What a task may yield, and what it gets for it."""
 
 import pytest
+
 from asynq import AsyncTaskResult, ConstFuture, ErrorFuture, Future, FutureBase, asynq, result
 from asynq.async_task import extract_futures, unwrap
 
@@ -132,7 +133,7 @@ def test_values_that_are_structures_of_futures_are_not_looked_into():
 
 @pytest.mark.parametrize(
     "value",
-    [1, "text", b"", object(), {1, 2}, frozenset(), iter([]), range(3), True, double, KeyError("x")],
+    [1, "text", b"", object(), {1, 2}, iter([]), range(3), True, double, KeyError("x")],
     ids=lambda value: type(value).__name__,
 )
 def test_what_is_not_a_future_cannot_be_awaited(value):

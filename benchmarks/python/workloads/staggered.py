@@ -22,7 +22,8 @@ WAYS = tuple(
 class Staggered(Workload):
     """4,000 tasks go through 20 loads each, one after the other, every load from any of 50 sources
     (the same random ones for all). With asynq the largest batch is flushed and only its tasks go
-    on, so that they spread over the rounds; an event loop flushes all 50 loaders, round by round.
+    on, so that they spread over the rounds; of several largest ones the reference takes any, so
+    that its number of batches varies. An event loop flushes all 50 loaders, round by round.
     """
 
     title = "staggered"

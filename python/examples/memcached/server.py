@@ -7,7 +7,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Server:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
+def running() -> Generator[Server, None, None]:
     """Starts memcached on a free port of the loopback, and ends it with the block.
 
     Raises a `FileNotFoundError` if it is not installed.

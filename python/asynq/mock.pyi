@@ -1,0 +1,3 @@
+from .mock_ import patch as patch
+
+__all__ = ["patch"]

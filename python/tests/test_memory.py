@@ -1,0 +1,171 @@
+"""Much of everything leaves the memory as it was."""
+
+import gc
+import subprocess
+import sys
+
+import pytest
+
+from asynq import FutureBase, asynq, get_active_task
+
+
+@asynq()
+def look_up(source, key):
+    return (yield source.item(key))
+
+
+def blocks_after(run, rounds):
+    """How many blocks of memory are in use after so many rounds."""
+    for _ in range(rounds):
+        run()
+    gc.collect()
+    return sys.getallocatedblocks()
+
+
+def test_a_million_tasks_leave_memory_as_it_was(no_garbage_yet, source):
+    @asynq()
+    def child(x):
+        return x
+
+    @asynq()
+    def main():
+        return len((yield [child.asynq(x) for x in range(10_000)]))
+
+    before = blocks_after(main, 2)
+    after = blocks_after(main, 98)
+    assert after - before < 1000
+
+
+def test_a_hundred_thousand_items_leave_memory_as_it_was(no_garbage_yet, new_source):
+    source = new_source("source")
+
+    def main():
+        look_up_all(source, range(1000))
+        source.log.clear()
+        source.flushed.clear()
+
+    before = blocks_after(main, 2)
+    after = blocks_after(main, 98)
+    assert after - before < 1000
+
+
+@asynq()
+def look_up_all(source, keys):
+    return (yield [look_up.asynq(source, key) for key in keys])
+
+
+def test_many_contexts_leave_memory_as_it_was(no_garbage_yet, source, context, log):
+    @asynq()
+    def child(n):
+        with context("c"):
+            yield source.item(n)
+
+    @asynq()
+    def main():
+        yield [child.asynq(n) for n in range(100)]
+        log.clear()
+        source.flushed.clear()
+
+    before = blocks_after(main, 2)
+    after = blocks_after(main, 20)
+    assert after - before < 200
+
+
+def test_many_errors_leave_memory_as_it_was(no_garbage_yet, source):
+    @asynq()
+    def fail():
+        yield source.item(1)
+        raise KeyError("x")
+
+    @asynq()
+    def main():
+        try:
+            yield [fail.asynq() for _ in range(100)]
+        except KeyError:
+            pass
+        source.log.clear()
+        source.flushed.clear()
+
+    before = blocks_after(main, 2)
+    after = blocks_after(main, 20)
+    assert after - before < 200
+
+
+def test_a_chain_of_a_million_tasks_runs_and_is_freed(no_garbage_yet):
+    @asynq()
+    def count_down(n):
+        if n == 0:
+            return 0
+        return 1 + (yield count_down.asynq(n - 1))
+
+    count_down(10)
+    before = sys.getallocatedblocks()
+    assert count_down(999_999) == 999_999
+    gc.collect()
+    assert sys.getallocatedblocks() - before < 1000
+
+
+def test_a_chain_of_a_million_creators_is_freed(no_garbage_yet):
+    last = []
+
+    @asynq()
+    def make(n):
+        """The last of a chain of tasks, each of which holds the one before by `creator` alone."""
+        if n:
+            following = make.asynq(n - 1)
+            yield None
+            pending.append(following)
+        else:
+            last.append(get_active_task())
+
+    pending = [make.asynq(1_000_000)]
+    while pending:
+        pending.pop().value()
+    assert last[0].creator.creator is not None
+    before = sys.getallocatedblocks()
+    last.clear()
+    assert before - sys.getallocatedblocks() > 1_000_000
+
+
+def test_a_chain_of_a_million_values_is_freed(no_garbage_yet):
+    future = FutureBase()
+    future.set_value(None)
+    for _ in range(1_000_000):
+        outer = FutureBase()
+        outer.set_value(future)
+        future = outer
+    before = sys.getallocatedblocks()
+    del future, outer
+    assert before - sys.getallocatedblocks() > 900_000
+
+
+PROGRAM = """
+import gc, resource
+import pytest
+
+from asynq import asynq
+
+@asynq()
+def child(x):
+    yield None
+    return x
+
+@asynq()
+def main():
+    yield [child.asynq(x) for x in range(10_000)]
+
+def peak(rounds):
+    for _ in range(rounds):
+        main()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+gc.disable()
+before = peak(5)
+print(peak(95) / before)
+"""
+
+
+def test_a_million_tasks_need_no_more_memory_than_ten_thousand():
+    pytest.importorskip("resource")
+    done = subprocess.run([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, check=True)
+    assert float(done.stdout) < 1.1
