@@ -121,6 +121,7 @@ nightly:
 
 # For the example that talks to a real server. On a desktop, Debian starts the installed one at once.
 services: ## installs memcached from Debian, where there is none
+	@command -v memcached || command -v apt-get || { echo 'no apt-get: install memcached by hand' >&2; exit 1; }
 	command -v memcached || { \
 	    run=$$(test "$$(id -u)" -eq 0 || echo sudo); \
 	    $$run apt-get update -q && $$run apt-get install -qy --no-install-recommends memcached; }

@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyDict;
 
+use crate::args::Args;
 use crate::body::Body;
 use crate::task::AsyncTask;
 
@@ -20,7 +21,7 @@ pub(crate) struct Activation {
 /// What was called.
 struct Call {
     function: Py<PyAny>,
-    args: Py<PyTuple>,
+    args: Args,
     kwargs: Option<Py<PyDict>>,
     generator: Option<Py<PyAny>>,
 }
@@ -40,13 +41,13 @@ impl Activations {
     pub(crate) fn push_call(
         &self,
         function: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
+        args: &Args,
         kwargs: Option<&Bound<'_, PyDict>>,
         generator: Option<&Bound<'_, PyAny>>,
     ) {
         let call = Call {
             function: function.clone().unbind(),
-            args: args.clone().unbind(),
+            args: args.clone_ref(function.py()),
             kwargs: kwargs.map(|kwargs| kwargs.clone().unbind()),
             generator: generator.map(|generator| generator.clone().unbind()),
         };
@@ -137,7 +138,7 @@ impl Call {
         let body = self.generator.map_or(Body::Ended, Body::Generator);
         let kwargs = self.kwargs.map(|kwargs| kwargs.into_bound(py));
         let function = self.function.into_bound(py);
-        let task = AsyncTask::create(py, body, function, self.args.into_bound(py), kwargs, creator)?;
+        let task = AsyncTask::create(py, body, function, self.args, kwargs, creator)?;
         let mut state = task.get().state();
         state.running = true;
         state.steps = 1;

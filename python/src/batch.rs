@@ -1,7 +1,7 @@
 //! `BatchBase`: keys that are asked for together.
 
 use asynq_engine::{BatchId, Ranking};
-use pyo3::exceptions::{PyAssertionError, PyNotImplementedError};
+use pyo3::exceptions::{PyAssertionError, PyException, PyNotImplementedError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
@@ -287,6 +287,7 @@ pub(crate) fn compute(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let flushed = batch
         .call_method0(intern!(py, "_try_switch_active_batch"))
         .and_then(|_| batch.call_method0(intern!(py, "_flush")));
+    let unheard = flushed.as_ref().err().and_then(|error| unheard(batch, error));
     let settled = if is_flushed(batch) {
         // The flush has cancelled the batch, or set its value itself.
         Ok(())
@@ -298,7 +299,10 @@ pub(crate) fn compute(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
         settle(batch.as_super(), outcome)
     };
     batch.get().state().flushing = false;
-    settled
+    match unheard {
+        Some(error) => Err(error),
+        None => settled,
+    }
 }
 
 /// The batch was flushed or cancelled: every item that has neither value nor error gets one.
@@ -334,6 +338,17 @@ pub(crate) fn computed(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
         Scheduler::close(home, node);
     }
     result
+}
+
+/// `KeyboardInterrupt` and the like must not be lost: the error of a flush if it is one, and all
+/// items have their values already, so that nobody would get it.
+fn unheard(batch: &Bound<'_, BatchBase>, error: &PyErr) -> Option<PyErr> {
+    let py = batch.py();
+    let takes_it = |item: Bound<'_, PyAny>| {
+        item.cast::<FutureBase>().is_ok_and(|item| item.get().state().outcome.is_pending())
+    };
+    let heard = error.is_instance_of::<PyException>(py) || BatchBase::items(batch).iter().any(takes_it);
+    (!heard).then(|| error.clone_ref(py))
 }
 
 fn forgotten() -> PyErr {

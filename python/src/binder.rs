@@ -64,13 +64,13 @@ impl DecoratorBinder {
 
     /// The decorator.
     #[getter]
-    fn decorator<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+    pub(crate) fn decorator<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
         Self::target(slf)
     }
 
     /// The instance, or for a `classmethod` the class; `None` if it was taken from the class.
     #[getter]
-    fn instance(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+    pub(crate) fn instance(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
         slf.get().state().instance.as_ref().map(|instance| instance.clone_ref(slf.py()))
     }
 
@@ -205,22 +205,6 @@ impl AsyncDecoratorBinder {
     #[staticmethod]
     fn is_pure_async_fn() -> bool {
         false
-    }
-
-    /// Calls the function asynchronously: returns an `AsyncTask`, in asyncio mode a coroutine.
-    #[pyo3(signature = (*args, **kwargs))]
-    fn asynq<'py>(
-        slf: &Bound<'py, Self>,
-        args: Bound<'py, PyTuple>,
-        kwargs: Option<Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let binder = slf.as_super();
-        let args = DecoratorBinder::with_instance(binder, args)?;
-        let decorator = DecoratorBinder::target(binder);
-        match decorator.cast_exact::<AsyncDecorator>() {
-            Ok(decorator) => AsyncDecorator::asynq(decorator, args, kwargs),
-            Err(_) => decorator.call_method(intern!(slf.py(), "asynq"), args, kwargs.as_ref()),
-        }
     }
 
     /// The same as `asynq`, by the name it had before that was a keyword.

@@ -1,7 +1,9 @@
 //! What a task runs: a generator, or a plain function that it calls once.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyTuple};
+use pyo3::types::{PyDict, PyIterator};
+
+use crate::args::Args;
 
 /// The rest of what a task has to do.
 pub(crate) enum Body {
@@ -88,8 +90,8 @@ fn advance<'py>(
 /// Calls a plain function.
 pub(crate) fn call<'py>(
     function: &Bound<'py, PyAny>,
-    args: &Bound<'py, PyTuple>,
+    args: &Args,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Advance<'py>> {
-    function.call(args, kwargs).map(Advance::Return)
+    args.call(function, kwargs).map(Advance::Return)
 }

@@ -6,8 +6,9 @@
 use asynq_engine::Step;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyDict;
 
+use crate::args::Args;
 use crate::body::{self, Advance};
 use crate::drive;
 use crate::future;
@@ -18,14 +19,14 @@ use crate::task::AsyncTask;
 /// Runs a function to its value.
 pub(crate) fn run<'py>(
     function: &Bound<'py, PyAny>,
-    args: &Bound<'py, PyTuple>,
+    args: &Args,
     kwargs: Option<&Bound<'py, PyDict>>,
     is_generator: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = function.py();
     let scheduler = Scheduler::current();
     let started = if is_generator {
-        let generator = function.call(args, kwargs)?;
+        let generator = args.call(function, kwargs)?;
         scheduler.activations.push_call(function, args, kwargs, Some(&generator));
         body::send(&generator, &py.None().into_bound(py))
     } else {
@@ -62,7 +63,7 @@ fn finish<'py>(
     let outcome = step::go_on(scheduler, &task, started);
     scheduler.activations.pop(py);
     let ended = match outcome {
-        Some(outcome) => step::end(py, &task, outcome),
+        Some(outcome) => step::end(scheduler, &task, outcome),
         None => Ok(()),
     };
     if framed {

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use pyo3::{PyClassInitializer, PyTraverseError, PyTypeInfo, PyVisit, intern};
 
+use crate::args::Args;
 use crate::asyncio_mode::is_asyncio_mode;
 use crate::binder::{AsyncDecoratorBinder, DecoratorBinder, PureAsyncDecoratorBinder};
 use crate::body::Body;
@@ -248,7 +249,7 @@ impl PureAsyncDecorator {
     /// Makes the task of one call.
     fn make_task<'py>(
         slf: &Bound<'py, Self>,
-        args: Bound<'py, PyTuple>,
+        args: Args,
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
@@ -259,12 +260,13 @@ impl PureAsyncDecorator {
         };
         if is_plain {
             let body = if is_generator {
-                Body::Generator(function.call(&args, kwargs.as_ref())?.unbind())
+                Body::Generator(args.call(&function, kwargs.as_ref())?.unbind())
             } else {
                 Body::Call
             };
             return AsyncTask::create(py, body, function, args, kwargs, active_task(py)?).map(Bound::into_any);
         }
+        let args = args.to_tuple(py)?;
         let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
         let generator = if is_generator {
             function.call(&args, Some(&kwargs))?
@@ -276,19 +278,19 @@ impl PureAsyncDecorator {
     }
 
     /// A call, in the way of the decorator's class.
-    fn dispatch<'py>(
+    pub(crate) fn dispatch<'py>(
         slf: &Bound<'py, Self>,
-        args: Bound<'py, PyTuple>,
+        args: Args,
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let name = intern!(py, "_call_pure");
         if !slf.get_type().is(AsyncDecorator::type_object(py)) && overrides::<Self>(slf.as_any(), name) {
             let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
-            return slf.call_method1(name, (args, kwargs));
+            return slf.call_method1(name, (args.to_tuple(py)?, kwargs));
         }
         if is_asyncio_mode(py)? {
-            return slf.call_method(intern!(py, "asyncio"), args, kwargs.as_ref());
+            return slf.call_method(intern!(py, "asyncio"), args.to_tuple(py)?, kwargs.as_ref());
         }
         Self::make_task(slf, args, kwargs)
     }
@@ -424,7 +426,7 @@ impl PureAsyncDecorator {
         if is_asyncio_mode(py)? {
             return slf.call_method(intern!(py, "asyncio"), args, kwargs.as_ref());
         }
-        Self::make_task(slf, args, kwargs)
+        Self::make_task(slf, args.into(), kwargs)
     }
 
     #[pyo3(signature = (*args, **kwargs))]
@@ -433,7 +435,7 @@ impl PureAsyncDecorator {
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        Self::dispatch(slf, args, kwargs)
+        Self::dispatch(slf, args.into(), kwargs)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -514,16 +516,6 @@ impl AsyncDecorator {
         false
     }
 
-    /// Calls the function asynchronously: returns an `AsyncTask`, in asyncio mode a coroutine.
-    #[pyo3(signature = (*args, **kwargs))]
-    pub(crate) fn asynq<'py>(
-        slf: &Bound<'py, Self>,
-        args: Bound<'py, PyTuple>,
-        kwargs: Option<Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        PureAsyncDecorator::dispatch(slf.as_super(), args, kwargs)
-    }
-
     /// The same as `asynq`, by the name it had before that was a keyword.
     #[pyo3(name = "async", signature = (*args, **kwargs))]
     fn alias<'py>(
@@ -546,9 +538,9 @@ impl AsyncDecorator {
             return names::call_in_asyncio_mode(py)?.call1((slf, args, kwargs));
         }
         if let Some((function, is_generator)) = Self::directly(slf)? {
-            return call::run(&function, &args, kwargs.as_ref(), is_generator);
+            return call::run(&function, &args.into(), kwargs.as_ref(), is_generator);
         }
-        let task = PureAsyncDecorator::dispatch(slf.as_super(), args, kwargs)?;
+        let task = PureAsyncDecorator::dispatch(slf.as_super(), args.into(), kwargs)?;
         task.call_method0(intern!(py, "value"))
     }
 }

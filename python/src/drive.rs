@@ -1,6 +1,7 @@
 //! The loop: what the engine says is made to happen, until the called task has ended.
 
 use asynq_engine::{BatchId, ContextId, Deadlock, Step, TaskId};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::intern;
 
@@ -205,7 +206,9 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
     }
     let began = std::time::Instant::now();
     let flushed = batch.call_method0(intern!(py, "flush"));
-    if let Err(error) = &flushed {
+    if let Err(error) = &flushed
+        && !batch::is_flushed(&batch)
+    {
         fail(scheduler, &batch, id, error);
     }
     if Switches::on().has(Switches::COLLECT_PERF_STATS) {
@@ -216,9 +219,14 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
         batch::computed(&batch)?;
     }
     close(scheduler, id);
-    match hooks.as_ref().and_then(TaskScheduler::after_flush) {
+    let after = match hooks.as_ref().and_then(TaskScheduler::after_flush) {
         Some(hook) => hook.call1(py, (&batch,)).map(|_| ()),
         None => Ok(()),
+    };
+    match flushed {
+        // Nobody else has got it.
+        Err(error) if !error.is_instance_of::<PyException>(py) => Err(error),
+        _ => after,
     }
 }
 

@@ -269,6 +269,15 @@ pub(crate) fn outcome<'py>(future: &Bound<'py, FutureBase>) -> Option<PyResult<B
 
 /// Gives a future its value or error.
 pub(crate) fn settle(future: &Bound<'_, FutureBase>, outcome: Outcome) -> PyResult<()> {
+    settle_from(None, future, outcome)
+}
+
+/// Likewise, with the scheduler of this thread at hand.
+pub(crate) fn settle_from(
+    scheduler: Option<&Scheduler>,
+    future: &Bound<'_, FutureBase>,
+    outcome: Outcome,
+) -> PyResult<()> {
     let (kind, home, node) = {
         let mut inner = future.get().state();
         if inner.outcome.is_pending() {
@@ -288,7 +297,10 @@ pub(crate) fn settle(future: &Bound<'_, FutureBase>, outcome: Outcome) -> PyResu
         if kind == Kind::Task {
             AsyncTask::resume_tracking(future.cast::<AsyncTask>()?);
         }
-        Scheduler::complete(home, node);
+        match scheduler {
+            Some(scheduler) if scheduler.home() == home => scheduler.complete_here(node),
+            _ => Scheduler::complete(home, node),
+        }
     } else if kind == Kind::Item {
         BatchItemBase::computed(future.cast::<BatchItemBase>()?);
     }

@@ -17,9 +17,19 @@ thread_local! {
 /// Up to here destructors nest; it saves most objects the detour.
 const MAX_DEPTH: u32 = 50;
 
+#[allow(unsafe_code)]
+fn is_shared<T>(reference: &Py<T>) -> bool {
+    // SAFETY: a live object. If the number is out of date, a detour more or less is taken.
+    unsafe { pyo3::ffi::Py_REFCNT(reference.as_ptr()) > 1 }
+}
+
 /// Gives up `reference`, now or when the destructors around have ended.
 pub(crate) fn bury<T>(reference: Option<Py<T>>) {
     let Some(reference) = reference else { return };
+    if is_shared(&reference) {
+        // Nothing dies by this.
+        return;
+    }
     // The thread may be ending, its locals gone.
     let Ok(depth) = DEPTH.try_with(Cell::get) else { return };
     if depth >= MAX_DEPTH {

@@ -12,10 +12,11 @@
 //! | `context` | contexts |
 //! | `scheduler`, `drive`, `deadlock`, `handle` | the scheduler of a thread, its loop, its reports, its face |
 //! | `call`, `activation` | synchronous calls, and whose code is running |
-//! | `decorator`, `binder` | `@asynq()`, and methods |
+//! | `decorator`, `binder`, `fastcall`, `args` | `@asynq()`, methods, and calls of both |
 //! | `asyncio_mode`, `options`, `names`, `overrides`, `slot`, `tracking`, `graveyard` | what these need |
 
 mod activation;
+mod args;
 mod asyncio_mode;
 mod batch;
 mod binder;
@@ -26,6 +27,7 @@ mod context;
 mod deadlock;
 mod decorator;
 mod drive;
+mod fastcall;
 mod future;
 mod graveyard;
 mod handle;
@@ -74,6 +76,7 @@ mod _asynq {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::fastcall::add_methods(module.py())?;
         module.add("options", module.getattr("DebugOptions")?.call0()?)
     }
 }

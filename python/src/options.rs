@@ -75,7 +75,7 @@ macro_rules! switches {
             #[new]
             fn new(py: Python<'_>) -> PyResult<Self> {
                 Ok(Self {
-                    scheduler_state_dump_interval: 1_i64.into_pyobject(py)?.into_any().unbind(),
+                    scheduler_state_dump_interval: 1.0_f64.into_pyobject(py)?.into_any().unbind(),
                     debug_str_repr_max_length: 240_i64.into_pyobject(py)?.into_any().unbind(),
                     stack_dump_limit: 10_i64.into_pyobject(py)?.into_any().unbind(),
                 })

@@ -170,12 +170,15 @@ impl Scheduler {
 
     fn computed(&self, on: Dependency) {
         match on {
-            Dependency::Task(task) => {
-                let job = self.engine().complete(task);
-                drop(job);
-            }
+            Dependency::Task(task) => self.complete_here(task),
             Dependency::Item(item) => self.engine().complete_item(item),
         }
+    }
+
+    /// A task or promise of this scheduler has its value or error.
+    pub(crate) fn complete_here(&self, task: TaskId) {
+        let job = self.engine().complete(task);
+        drop(job);
     }
 
     fn post(home: u32, on: Dependency) {

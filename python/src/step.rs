@@ -9,7 +9,7 @@ use pyo3::intern;
 use crate::body::{self, Advance, Body};
 use crate::context::Entered;
 use crate::deadlock;
-use crate::future::{FutureBase, Kind, settle};
+use crate::future::{FutureBase, Kind, settle, settle_from};
 use crate::graveyard::bury;
 use crate::item::BatchItemBase;
 use crate::names;
@@ -29,7 +29,7 @@ pub(crate) fn run(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResul
     scheduler.activations.pop(py);
     match ended {
         None => Ok(()),
-        Some(outcome) => end(py, task, outcome),
+        Some(outcome) => end(scheduler, task, outcome),
     }
 }
 
@@ -211,7 +211,12 @@ fn failure(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcom
 }
 
 /// A task has ended.
-pub(crate) fn end(py: Python<'_>, task: &Bound<'_, AsyncTask>, outcome: Outcome) -> PyResult<()> {
+pub(crate) fn end(
+    scheduler: &Scheduler,
+    task: &Bound<'_, AsyncTask>,
+    outcome: Outcome,
+) -> PyResult<()> {
+    let py = task.py();
     if Switches::on().has(Switches::DUMP_QUEUED_RESULTS) {
         match &outcome {
             Outcome::Value(value) => names::trace(py, "queued_result", (task, value)),
@@ -220,7 +225,7 @@ pub(crate) fn end(py: Python<'_>, task: &Bound<'_, AsyncTask>, outcome: Outcome)
         }
     }
     if task.as_super().get().state().outcome.is_pending() {
-        settle(task.as_super(), outcome)
+        settle_from(Some(scheduler), task.as_super(), outcome)
     } else {
         outcome.bury();
         Ok(())

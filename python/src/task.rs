@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 
+use crate::args::Args;
 use crate::body::Body;
 use crate::context::Entered;
 use crate::future::{FutureBase, Kind};
@@ -30,7 +31,7 @@ pub(crate) struct AsyncTask(Slot<Task>);
 pub(crate) struct Task {
     pub(crate) body: Body,
     function: Option<Py<PyAny>>,
-    args: Option<Py<PyTuple>>,
+    args: Args,
     kwargs: Option<Py<PyDict>>,
     creator: Option<Py<AsyncTask>>,
     /// What it has yielded and waits for.
@@ -55,7 +56,7 @@ impl Task {
         Self {
             body: Body::Ended,
             function: None,
-            args: None,
+            args: Args::None,
             kwargs: None,
             creator: None,
             waiting: None,
@@ -75,13 +76,10 @@ impl Task {
     pub(crate) fn call<'py>(
         &self,
         py: Python<'py>,
-    ) -> (Bound<'py, PyAny>, Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>) {
+    ) -> (Bound<'py, PyAny>, Args, Option<Bound<'py, PyDict>>) {
         (
             bound_or_none(py, self.function.as_ref()),
-            match &self.args {
-                Some(args) => args.bind(py).clone(),
-                None => PyTuple::empty(py),
-            },
+            self.args.clone_ref(py),
             self.kwargs.as_ref().map(|kwargs| kwargs.bind(py).clone()),
         )
     }
@@ -116,14 +114,14 @@ impl AsyncTask {
         py: Python<'py>,
         body: Body,
         function: Bound<'py, PyAny>,
-        args: Bound<'py, PyTuple>,
+        args: Args,
         kwargs: Option<Bound<'py, PyDict>>,
         creator: Option<Py<Self>>,
     ) -> PyResult<Bound<'py, Self>> {
         let mut task = Task::blank();
         task.body = body;
         task.function = Some(function.unbind());
-        task.args = Some(args.unbind());
+        task.args = args;
         task.kwargs = kwargs.map(Bound::unbind);
         task.creator = creator;
         let base = PyClassInitializer::from(FutureBase::new(Kind::Task));
@@ -272,7 +270,7 @@ impl AsyncTask {
             let mut task = slf.get().state();
             task.body = Body::Generator(generator.unbind());
             task.function = Some(r#fn.unbind());
-            task.args = Some(args.unbind());
+            task.args = args.into();
             task.kwargs = kwargs.map(Bound::unbind);
             task.creator = creator;
         }
@@ -338,13 +336,16 @@ impl AsyncTask {
 
     /// The positional arguments it was called with.
     #[getter]
-    fn args<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyTuple> {
-        slf.get().state().call(slf.py()).1
+    fn args<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let args = slf.get().state().args.clone_ref(slf.py()).to_tuple(slf.py())?;
+        let before = std::mem::replace(&mut slf.get().state().args, args.clone().into());
+        drop(before);
+        Ok(args)
     }
 
     #[setter]
     fn set_args(slf: &Bound<'_, Self>, args: Py<PyTuple>) {
-        let before = slf.get().state().args.replace(args);
+        let before = std::mem::replace(&mut slf.get().state().args, Args::Tuple(args));
         drop(before);
     }
 
@@ -497,7 +498,7 @@ impl AsyncTask {
             visit.call(generator)?;
         }
         visit.call(&task.function)?;
-        visit.call(&task.args)?;
+        task.args.traverse(visit)?;
         visit.call(&task.kwargs)?;
         visit.call(&task.creator)?;
         visit.call(&task.waiting)?;
@@ -521,6 +522,9 @@ impl Drop for Task {
         if let Body::Generator(generator) = std::mem::replace(&mut self.body, Body::Ended) {
             bury(Some(generator));
         }
+        std::mem::take(&mut self.args).bury();
+        bury(self.kwargs.take());
+        bury(self.function.take());
         bury(self.creator.take());
         bury(self.waiting.take());
     }

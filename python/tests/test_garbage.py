@@ -489,3 +489,63 @@ def test_a_value_whose_del_method_runs_tasks_may_be_dropped_by_a_future(source):
     future.set_value(Talkative())
     future.reset_unsafe()
     assert values == [42]
+
+
+def test_del_methods_may_run_tasks_wherever_the_collector_comes_by(source, new_source):
+    values = []
+
+    class Talkative:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            values.append(look_up(new_source("of its own"), 21))
+
+    @asynq()
+    def child(key):
+        Talkative()
+        value = yield source.item(key), look_up.asynq(source, key)
+        Talkative()
+        return value
+
+    @asynq()
+    def main():
+        return (yield [child.asynq(key) for key in range(20)])
+
+    before = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    try:
+        assert main() == [(2 * key, 2 * key) for key in range(20)]
+    finally:
+        gc.set_threshold(*before)
+    gc.collect()
+    assert values == [42] * 40
+
+
+def test_the_item_of_a_task_that_was_dropped_is_asked_for_with_the_others(source):
+    @asynq()
+    def fail():
+        raise KeyError("x")
+
+    @asynq()
+    def main():
+        yield fail.asynq(), call.asynq()
+
+    @asynq()
+    def call():
+        try:
+            yield look_up.asynq(source, 1), interrupt.asynq()
+        finally:
+            raise KeyError("y")
+
+    @asynq()
+    def interrupt():
+        raise KeyboardInterrupt
+
+    def run():
+        with pytest.raises(KeyError):
+            main()
+
+    run()
+    gc.collect()
+    assert look_up(source, 2) == 4

@@ -5,6 +5,7 @@ Whatever happens, the interrupt arrives at who made the call, and the next call 
 
 import os
 import signal
+import sys
 
 import pytest
 
@@ -185,6 +186,15 @@ def test_in_a_flush_it_is_the_error_of_the_items(stop, new_source):
     assert type(item.error()) is stop
 
 
+def test_in_a_flush_that_has_answered_every_item_it_still_arrives(stop, new_source):
+    def answer_and_raise(item):
+        item.set_value(42)
+        raise stop
+
+    with pytest.raises(stop):
+        look_up(new_source("source", answer=answer_and_raise), 1)
+
+
 def test_in_a_flush_it_leaves_other_batches_alone(stop, new_source):
     def raise_it(item):
         raise stop
@@ -345,3 +355,69 @@ def test_a_signal_ends_calls_that_would_flush_for_ever(interrupt, new_source):
 
     with pytest.raises(KeyboardInterrupt):
         spin()
+
+
+# At any moment.
+
+
+@pytest.fixture
+def interrupted_at():
+    """Calls a function and raises KeyboardInterrupt in it, at the n-th call or return.
+
+    Returns whether there were as many. The interrupt has to arrive here.
+    """
+
+    def run(n, function, *args):
+        left = n
+        interrupted = False
+
+        def count(frame, event, argument):
+            nonlocal left, interrupted
+            left -= 1
+            if left == 0:
+                interrupted = True
+                raise KeyboardInterrupt
+
+        sys.setprofile(count)
+        try:
+            function(*args)
+            arrived = False
+        except KeyboardInterrupt:
+            arrived = True
+        finally:
+            left = 0
+            sys.setprofile(None)
+        assert arrived == interrupted
+        return interrupted
+
+    return run
+
+
+def test_at_any_moment_it_arrives_and_leaves_the_scheduler_usable(interrupted_at, new_source, context, log):
+    @asynq()
+    def child(source, key):
+        with context("child"):
+            value = yield source.item(key)
+        return value
+
+    @asynq()
+    def plain(source, key):
+        return look_up(source, key)
+
+    @asynq()
+    def main(first, second):
+        with context("main"):
+            values = yield [child.asynq(first, 1), plain.asynq(second, 2), {"x": first.item(3)}]
+            try:
+                values.append((yield child.asynq(second, 4)))
+            finally:
+                values.append(look_up(second, 5))
+        return values
+
+    moments = 0
+    while interrupted_at(moments + 1, main, new_source("first"), new_source("second")):
+        moments += 1
+        assert get_active_task() is None
+        assert list(get_scheduler()._tasks) == []
+        assert main(new_source("first"), new_source("second")) == [2, 4, {"x": 6}, 8, 10]
+    assert moments > 100

@@ -7,15 +7,17 @@ import hashlib
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from asynq import FutureBase, async_proxy, asynq
 from pymemcache import PooledClient
 from pymemcache.serde import pickle_serde
+
+from asynq import FutureBase, async_proxy, asynq
 
 from .requests import Item, Requests
 
 if TYPE_CHECKING:
-    from asynq.decorators import AsyncDecorator
     from typing_extensions import ParamSpec
+
+    from asynq.decorators import AsyncDecorator
 
     P = ParamSpec("P")
 T = TypeVar("T")
