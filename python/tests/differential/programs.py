@@ -40,9 +40,10 @@ ENDINGS = ["none"] * 6 + ["return", "raise"]
 class Maker:
     """Makes the parts of one program by `draw`, a function that takes one of several choices."""
 
-    def __init__(self, draw, calls):
+    def __init__(self, draw, calls, dicts):
         self.draw = draw
         self.statements = STATEMENTS + CALLS * calls
+        self.expressions = [kind for kind in EXPRESSIONS if dicts or kind != "dict"]
         self.left = SIZE
 
     def one_of(self, choices):
@@ -68,7 +69,7 @@ class Maker:
 
     def expression(self, depth):
         self.left -= 1
-        kind = self.one_of(EXPRESSIONS)
+        kind = self.one_of(self.expressions)
         if kind == "leaf" or depth == 0 or self.left < 0:
             return self.leaf()
         if kind == "run":
@@ -94,11 +95,11 @@ class Maker:
 
 
 @st.composite
-def programs(draw, *, calls=True, priorities=False):
-    """Programs, with or without synchronous calls and priorities of the sources."""
+def programs(draw, *, calls=True, dicts=True, priorities=False):
+    """Programs, with or without synchronous calls, dicts, and priorities of the sources."""
     numbers = draw(st.permutations(range(draw(st.integers(1, 4)))))
     sources = [
         {"answer": draw(st.sampled_from(ANSWERS)), "priority": number if priorities else None}
         for number in numbers
     ]
-    return {"sources": sources, "body": Maker(draw, calls).body(DEPTH)}
+    return {"sources": sources, "body": Maker(draw, calls, dicts).body(DEPTH)}
