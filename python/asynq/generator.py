@@ -26,6 +26,7 @@ that it won't produce another:
 """
 
 import functools
+import types
 
 from ._asynq import ConstFuture
 from .decorators import async_proxy, asynq
@@ -47,6 +48,8 @@ END_OF_GENERATOR = _EndOfGenerator()
 
 class Value:
     """What an `@async_generator()` yields to produce `value`, not to wait for it."""
+
+    __class_getitem__ = classmethod(types.GenericAlias)
 
     def __init__(self, value):
         self.value = value

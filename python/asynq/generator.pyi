@@ -1,4 +1,5 @@
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from types import GenericAlias
 from typing import Any, Generic, Protocol, TypeVar
 
 from typing_extensions import ParamSpec, Self, TypeAlias
@@ -19,6 +20,7 @@ END_OF_GENERATOR: _EndOfGenerator
 
 class Value(Generic[_T_co]):
     value: _T_co
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     def __init__(self, value: _T_co) -> None: ...
 
 # What a generator may wait for.

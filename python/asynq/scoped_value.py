@@ -4,6 +4,8 @@ A value overridden by a task is overridden in that task and in those that it wai
 the scheduler runs them, and in no other.
 """
 
+import types
+
 from .contexts import AsyncContext
 
 __all__ = ["AsyncScopedValue", "async_override"]
@@ -27,6 +29,8 @@ class AsyncScopedValue:
     >>> everybody()
     ('nobody', 'ann', 'bob')
     """
+
+    __class_getitem__ = classmethod(types.GenericAlias)
 
     def __init__(self, default):
         self._value = default

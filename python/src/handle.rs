@@ -23,10 +23,10 @@ pub(crate) struct TaskScheduler {
 }
 
 impl TaskScheduler {
-    /// The handle of the scheduler with the number `home`.
-    pub(crate) fn of(py: Python<'_>, home: u32) -> PyResult<Self> {
+    /// A handle of the scheduler with the number `home`; `earlier` says how many it had before.
+    pub(crate) fn of(py: Python<'_>, home: u32, earlier: u32) -> PyResult<Self> {
         let thread = py.import("threading")?.getattr("current_thread")?.call0()?;
-        let name = format!("{} / {home}", thread.getattr("name")?);
+        let name = format!("{} / {earlier}", thread.getattr("name")?);
         Ok(Self {
             home,
             name: name.into_pyobject(py)?.into_any().unbind(),
@@ -54,7 +54,8 @@ impl TaskScheduler {
 impl TaskScheduler {
     #[new]
     fn new(py: Python<'_>) -> PyResult<Self> {
-        Self::of(py, Scheduler::current().home())
+        let scheduler = Scheduler::current();
+        Self::of(py, scheduler.home(), scheduler.count_handle())
     }
 
     /// The task whose code runs now, or waits for the synchronous call that runs now; `None` outside

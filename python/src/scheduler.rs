@@ -49,6 +49,7 @@ pub(crate) struct Scheduler {
     /// The contexts that the engine knows.
     contexts: RefCell<HashMap<ContextId, Py<PyAny>>>,
     handle: RefCell<Option<Py<TaskScheduler>>>,
+    handles: Cell<u32>,
 }
 
 thread_local! {
@@ -76,6 +77,7 @@ impl Scheduler {
                     activations: Activations::default(),
                     contexts: RefCell::default(),
                     handle: RefCell::new(None),
+                    handles: Cell::new(0),
                 })
             }))
         })
@@ -116,10 +118,15 @@ impl Scheduler {
         if let Some(handle) = &*self.handle.borrow() {
             return Ok(handle.bind(py).clone());
         }
-        let handle = Bound::new(py, TaskScheduler::of(py, self.home())?)?;
+        let handle = Bound::new(py, TaskScheduler::of(py, self.home(), self.count_handle())?)?;
         let before = self.handle.replace(Some(handle.clone().unbind()));
         drop(before);
         Ok(handle)
+    }
+
+    /// How many handles there were before.
+    pub(crate) fn count_handle(&self) -> u32 {
+        self.handles.replace(self.handles.get() + 1)
     }
 
     /// Has the next [`handle`](Self::handle) be a new one.

@@ -32,18 +32,19 @@ SIZE = 120
 ANSWERS = ["double"] * 5 + ["fail odd", "fail all", "forget odd"]
 LEAVES = ["item"] * 6 + ["made"] * 3 + ["const", "lazy", "error", "none"]
 EXPRESSIONS = ["tasks"] * 6 + ["list", "tuple", "dict", "run"] + ["leaf"] * 3
-STATEMENTS = ["await"] * 6 + ["make"] * 2 + ["with"] * 2 + ["try"] * 2
-CALLS = ["call"] * 2 + ["get"]
+STATEMENTS = ["await"] * 6 + ["make", "with", "try", "call"] * 2 + ["get"]
 ENDINGS = ["none"] * 6 + ["return", "raise"]
 
 
 class Maker:
     """Makes the parts of one program by `draw`, a function that takes one of several choices."""
 
-    def __init__(self, draw, calls, dicts):
+    def __init__(self, draw, without):
         self.draw = draw
-        self.statements = STATEMENTS + CALLS * calls
-        self.expressions = [kind for kind in EXPRESSIONS if dicts or kind != "dict"]
+        self.statements, self.expressions, self.leaves = (
+            [kind for kind in kinds if kind not in without]
+            for kinds in (STATEMENTS, EXPRESSIONS, LEAVES)
+        )
         self.left = SIZE
 
     def one_of(self, choices):
@@ -81,7 +82,7 @@ class Maker:
         return ["dict", dict(zip("cab", parts))] if kind == "dict" else [kind, parts]
 
     def leaf(self):
-        kind = self.one_of(LEAVES)
+        kind = self.one_of(self.leaves)
         if kind == "none":
             return None
         if kind == "item":
@@ -95,11 +96,14 @@ class Maker:
 
 
 @st.composite
-def programs(draw, *, calls=True, dicts=True, priorities=False):
-    """Programs, with or without synchronous calls, dicts, and priorities of the sources."""
+def programs(draw, *, without=(), priorities=False):
+    """Programs without certain kinds of statements and expressions.
+
+    Their sources have priorities of their own or the default, the number of items.
+    """
     numbers = draw(st.permutations(range(draw(st.integers(1, 4)))))
     sources = [
         {"answer": draw(st.sampled_from(ANSWERS)), "priority": number if priorities else None}
         for number in numbers
     ]
-    return {"sources": sources, "body": Maker(draw, calls, dicts).body(DEPTH)}
+    return {"sources": sources, "body": Maker(draw, without).body(DEPTH)}

@@ -1,9 +1,13 @@
 """Random programs (see `programs`) on this package and on the reference, which have to agree.
 
 They need not agree where the contract of the scheduler says something else than the reference does,
-or more. So batches of equal priority do not occur, the order in which tasks go on after a flush is
-left out, and so are flushes in synchronous calls: there the reference flushes batches that the call
-does not need, and while tasks that the call needs could run.
+or more, so this is left out:
+
+- batches of equal priority, of which the reference flushes any;
+- the order in which tasks go on after a flush, and in which values of a dict start;
+- flushes in synchronous calls: there the reference flushes batches that the call does not need, and
+  while tasks that it needs could run;
+- contexts of a task that several await: in the reference they depend on who was looked at last.
 """
 
 import json
@@ -23,6 +27,9 @@ some = settings(
 )
 
 
+CALLS = ("call", "get")
+
+
 def ours(program):
     return json.loads(json.dumps(interpreter.run(program)))
 
@@ -34,19 +41,19 @@ def test_values_and_errors(reference, program):
 
 
 @some
-@given(program=programs(calls=False))
+@given(program=programs(without=CALLS))
 def test_flushes(reference, program):
     assert ours(program)["flushes"] == reference.run(program)["flushes"]
 
 
 @some
-@given(program=programs(calls=False, priorities=True))
+@given(program=programs(without=CALLS, priorities=True))
 def test_flushes_of_sources_with_priorities(reference, program):
     assert ours(program)["flushes"] == reference.run(program)["flushes"]
 
 
 @some
-@given(program=programs())
+@given(program=programs(without=("made", "dict")))
 def test_active_contexts(reference, program):
     assert ours(program)["steps"] == reference.run(program)["steps"]
 
