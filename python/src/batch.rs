@@ -46,7 +46,6 @@ impl BatchBase {
     }
 }
 
-
 #[pymethods]
 impl BatchBase {
     #[new]
@@ -347,7 +346,8 @@ fn unheard(batch: &Bound<'_, BatchBase>, error: &PyErr) -> Option<PyErr> {
     let takes_it = |item: Bound<'_, PyAny>| {
         item.cast::<FutureBase>().is_ok_and(|item| item.get().state().outcome.is_pending())
     };
-    let heard = error.is_instance_of::<PyException>(py) || BatchBase::items(batch).iter().any(takes_it);
+    let heard =
+        error.is_instance_of::<PyException>(py) || BatchBase::items(batch).iter().any(takes_it);
     (!heard).then(|| error.clone_ref(py))
 }
 

@@ -37,7 +37,8 @@ impl DecoratorBinder {
         args: Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
-        let instance = slf.get().state().instance.as_ref().map(|instance| instance.bind(py).clone());
+        let instance =
+            slf.get().state().instance.as_ref().map(|instance| instance.bind(py).clone());
         let Some(instance) = instance else { return Ok(args) };
         let mut all = Vec::with_capacity(args.len() + 1);
         all.push(instance);
@@ -57,7 +58,8 @@ impl DecoratorBinder {
     #[pyo3(signature = (decorator, instance=None))]
     fn __init__(slf: &Bound<'_, Self>, decorator: Py<PyAny>, instance: Option<Py<PyAny>>) {
         let mut binder = slf.get().state();
-        let before = std::mem::replace(&mut *binder, Bindings { decorator: Some(decorator), instance });
+        let before =
+            std::mem::replace(&mut *binder, Bindings { decorator: Some(decorator), instance });
         drop(binder);
         drop(before);
     }
@@ -120,8 +122,7 @@ impl DecoratorBinder {
         }
         let py = slf.py();
         let other = other.cast::<Self>()?;
-        let instance =
-            |binder| Self::instance(binder).unwrap_or_else(|| py.None()).into_bound(py);
+        let instance = |binder| Self::instance(binder).unwrap_or_else(|| py.None()).into_bound(py);
         Ok(Self::target(slf).eq(Self::target(other))? && instance(slf).eq(instance(other))?)
     }
 

@@ -63,10 +63,7 @@ fn call_send<'py>(
 }
 
 /// Raises an error in a generator, at the `yield` where it waits.
-pub(crate) fn throw<'py>(
-    generator: &Bound<'py, PyAny>,
-    error: &PyErr,
-) -> PyResult<Advance<'py>> {
+pub(crate) fn throw<'py>(generator: &Bound<'py, PyAny>, error: &PyErr) -> PyResult<Advance<'py>> {
     let py = generator.py();
     let value = error.value(py);
     // The exception brings its traceback, to which this generator's frame is added.
@@ -74,10 +71,7 @@ pub(crate) fn throw<'py>(
     advance(py, generator.call_method1(pyo3::intern!(py, "throw"), (value,)))
 }
 
-fn advance<'py>(
-    py: Python<'py>,
-    result: PyResult<Bound<'py, PyAny>>,
-) -> PyResult<Advance<'py>> {
+fn advance<'py>(py: Python<'py>, result: PyResult<Bound<'py, PyAny>>) -> PyResult<Advance<'py>> {
     match result {
         Ok(value) => Ok(Advance::Yield(value)),
         Err(error) if error.is_instance_of::<pyo3::exceptions::PyStopIteration>(py) => {

@@ -20,7 +20,10 @@ pub(crate) struct ConstFuture;
 impl ConstFuture {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
-    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyClassInitializer<Self> {
+    fn new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
         PyClassInitializer::from(FutureBase::new(Kind::Constant)).add_subclass(Self)
     }
 
@@ -28,7 +31,9 @@ impl ConstFuture {
         FutureBase::set_value(slf.cast::<FutureBase>()?, value)
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
         let value = FutureBase::value(slf.cast::<FutureBase>()?)?;
         Ok((slf.get_type().into_any(), (value,)))
     }
@@ -45,7 +50,10 @@ pub(crate) struct ErrorFuture;
 impl ErrorFuture {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
-    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyClassInitializer<Self> {
+    fn new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
         PyClassInitializer::from(FutureBase::new(Kind::Constant)).add_subclass(Self)
     }
 

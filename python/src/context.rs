@@ -226,10 +226,7 @@ fn last(py: Python<'_>, entered_by: &[Option<Py<AsyncTask>>]) -> Option<Py<Async
 }
 
 /// Takes out who leaves the context: the running task if it is in it, otherwise the last to enter.
-fn leaving(
-    py: Python<'_>,
-    entered_by: &mut EnteredBy,
-) -> Option<Py<AsyncTask>> {
+fn leaving(py: Python<'_>, entered_by: &mut EnteredBy) -> Option<Py<AsyncTask>> {
     let running = active_task(py).ok().flatten();
     let place = entered_by.iter().rposition(|task| match (task, &running) {
         (Some(task), Some(running)) => task.is(running),

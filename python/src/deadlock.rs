@@ -51,7 +51,9 @@ fn label(scheduler: &Scheduler, py: Python<'_>, on: Dependency) -> String {
 pub(crate) fn name(object: &Bound<'_, PyAny>) -> String {
     let py = object.py();
     let named = match object.cast::<AsyncTask>() {
-        Ok(task) => crate::names::describe(py, "task_call", (task,)).and_then(|name| name.extract()),
+        Ok(task) => {
+            crate::names::describe(py, "task_call", (task,)).and_then(|name| name.extract())
+        }
         Err(_) => Ok(format!("a {}", object.get_type())),
     };
     named.unwrap_or_else(|_| "a task".to_owned())

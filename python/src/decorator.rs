@@ -48,7 +48,8 @@ impl DecoratorBase {
 
     fn init(slf: &Bound<'_, Self>, decorated: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
-        let (function, method_type) = if let Ok(inner) = decorated.getattr(intern!(py, "__func__")) {
+        let (function, method_type) = if let Ok(inner) = decorated.getattr(intern!(py, "__func__"))
+        {
             (inner, Some(decorated.get_type().into_any()))
         } else if decorated.hasattr(intern!(py, "is_decorator"))? {
             (decorated.clone(), Some(decorated.getattr(intern!(py, "type"))?))
@@ -62,7 +63,8 @@ impl DecoratorBase {
         }
         let mut inner = slf.get().state();
         inner.function = Some(function.unbind());
-        inner.method_type = method_type.filter(|method_type| !method_type.is_none()).map(Bound::unbind);
+        inner.method_type =
+            method_type.filter(|method_type| !method_type.is_none()).map(Bound::unbind);
         Ok(())
     }
 }
@@ -127,7 +129,10 @@ impl DecoratorBase {
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
         let _ = (args, kwargs);
-        Err(PyNotImplementedError::new_err(format!("{} has to override __call__()", slf.get_type())))
+        Err(PyNotImplementedError::new_err(format!(
+            "{} has to override __call__()",
+            slf.get_type()
+        )))
     }
 
     fn __get__<'py>(
@@ -168,9 +173,7 @@ impl DecoratorBase {
     }
 
     /// Pickled by name, as functions are.
-    fn __reduce__<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> PyResult<Bound<'py, PyTuple>> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
         let module = slf.getattr(intern!(py, "__module__"))?;
         let qualname = slf.getattr(intern!(py, "__qualname__"))?;
@@ -236,7 +239,8 @@ impl PureAsyncDecorator {
     ) -> PyResult<()> {
         DecoratorBase::init(slf.as_super(), decorated)?;
         let function = DecoratorBase::function(slf.as_super())?;
-        let is_generator = names::is_generator_function(slf.py())?.call1((function,))?.is_truthy()?;
+        let is_generator =
+            names::is_generator_function(slf.py())?.call1((function,))?.is_truthy()?;
         let mut inner = slf.get().state();
         inner.task_cls = task_cls.map(Bound::unbind);
         inner.kwargs = kwargs.map(Bound::unbind);
@@ -264,7 +268,8 @@ impl PureAsyncDecorator {
             } else {
                 Body::Call
             };
-            return AsyncTask::create(py, body, function, args, kwargs, active_task(py)?).map(Bound::into_any);
+            return AsyncTask::create(py, body, function, args, kwargs, active_task(py)?)
+                .map(Bound::into_any);
         }
         let args = args.to_tuple(py)?;
         let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
@@ -285,7 +290,9 @@ impl PureAsyncDecorator {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let name = intern!(py, "_call_pure");
-        if !slf.get_type().is(AsyncDecorator::type_object(py)) && overrides::<Self>(slf.as_any(), name) {
+        if !slf.get_type().is(AsyncDecorator::type_object(py))
+            && overrides::<Self>(slf.as_any(), name)
+        {
             let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
             return slf.call_method1(name, (args.to_tuple(py)?, kwargs));
         }

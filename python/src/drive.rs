@@ -2,8 +2,8 @@
 
 use asynq_engine::{BatchId, ContextId, Deadlock, Step, TaskId};
 use pyo3::exceptions::PyException;
-use pyo3::prelude::*;
 use pyo3::intern;
+use pyo3::prelude::*;
 
 use crate::batch::{self, BatchBase};
 use crate::deadlock;

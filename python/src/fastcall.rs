@@ -120,7 +120,11 @@ unsafe fn call<F>(
     function: F,
 ) -> *mut PyObject
 where
-    F: for<'py> FnOnce(&Bound<'py, PyAny>, Args, Option<Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>>,
+    F: for<'py> FnOnce(
+        &Bound<'py, PyAny>,
+        Args,
+        Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>>,
 {
     Python::attach(|py| {
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -131,8 +135,11 @@ where
                 let names = names.map(Bound::cast_into::<PyTuple>).transpose()?;
                 let keywords = names.as_ref().map_or(0, PyTupleMethods::len);
                 let count = usize::try_from(count).unwrap_or(0);
-                let args: &[*mut PyObject] =
-                    if args.is_null() { &[] } else { slice::from_raw_parts(args, count + keywords) };
+                let args: &[*mut PyObject] = if args.is_null() {
+                    &[]
+                } else {
+                    slice::from_raw_parts(args, count + keywords)
+                };
                 let arg = |&arg: &*mut PyObject| Bound::from_borrowed_ptr(py, arg).unbind();
                 let kwargs = names.filter(|names| !names.is_empty()).map(|names| {
                     let values = args[count..].iter().map(arg).collect::<Vec<_>>();
@@ -149,7 +156,10 @@ where
                 None => None,
                 Some((names, values)) => {
                     let kwargs = PyDict::new(py);
-                    names.iter().zip(values).try_for_each(|(name, value)| kwargs.set_item(name, value))?;
+                    names
+                        .iter()
+                        .zip(values)
+                        .try_for_each(|(name, value)| kwargs.set_item(name, value))?;
                     Some(kwargs)
                 }
             };

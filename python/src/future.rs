@@ -63,7 +63,8 @@ impl FutureBase {
 
 impl FutureBase {
     pub(crate) fn new(kind: Kind) -> Self {
-        let future = Future { outcome: Outcome::Pending, on_computed: None, kind, home: 0, node: None };
+        let future =
+            Future { outcome: Outcome::Pending, on_computed: None, kind, home: 0, node: None };
         Self(Slot::new(future))
     }
 }

@@ -130,7 +130,10 @@ impl TaskScheduler {
 
     /// Does the same if the last time was long enough ago (`SCHEDULER_STATE_DUMP_INTERVAL`).
     #[pyo3(signature = (last_task=None))]
-    fn try_time_based_dump(slf: &Bound<'_, Self>, last_task: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+    fn try_time_based_dump(
+        slf: &Bound<'_, Self>,
+        last_task: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         names::describe(slf.py(), "scheduler_try_time_based_dump", (slf, last_task)).map(|_| ())
     }
 

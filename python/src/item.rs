@@ -47,7 +47,14 @@ impl BatchItemBase {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        let item = Item { batch: None, index: 0, ordinal: 0, tracking_paused: false, total_time: 0, id: 0 };
+        let item = Item {
+            batch: None,
+            index: 0,
+            ordinal: 0,
+            tracking_paused: false,
+            total_time: 0,
+            id: 0,
+        };
         PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(Self(Slot::new(item)))
     }
 

@@ -59,11 +59,7 @@ pub(crate) fn describe<'py>(
 
 /// Calls a function of `asynq._trace`: what the `DUMP_*` options write. It must not disturb what it
 /// reports on, so its errors go to `sys.unraisablehook`.
-pub(crate) fn trace<'py>(
-    py: Python<'py>,
-    function: &str,
-    args: impl pyo3::call::PyCallArgs<'py>,
-) {
+pub(crate) fn trace<'py>(py: Python<'py>, function: &str, args: impl pyo3::call::PyCallArgs<'py>) {
     let traced = py
         .import("asynq._trace")
         .and_then(|module| module.getattr(function))

@@ -84,11 +84,14 @@ impl Outcome {
 }
 
 fn is_exception_class(object: &Bound<'_, PyAny>) -> bool {
-    object
-        .cast::<pyo3::types::PyType>()
-        .is_ok_and(|class| class.is_subclass_of::<pyo3::exceptions::PyBaseException>().unwrap_or(false))
+    object.cast::<pyo3::types::PyType>().is_ok_and(|class| {
+        class.is_subclass_of::<pyo3::exceptions::PyBaseException>().unwrap_or(false)
+    })
 }
 
 fn not_an_exception(object: &Bound<'_, PyAny>) -> PyErr {
-    PyTypeError::new_err(format!("the error of a future has to be an exception, not {}", object.get_type()))
+    PyTypeError::new_err(format!(
+        "the error of a future has to be an exception, not {}",
+        object.get_type()
+    ))
 }

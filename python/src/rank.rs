@@ -37,10 +37,18 @@ impl Rank {
         let nested = |value: PyResult<Bound<'_, PyAny>>| Self::extract_nested(&value?, depth + 1);
         if depth < 16 {
             if let Ok(tuple) = value.cast::<PyTuple>() {
-                return tuple.iter().map(|item| nested(Ok(item))).collect::<PyResult<_>>().map(Self::Sequence);
+                return tuple
+                    .iter()
+                    .map(|item| nested(Ok(item)))
+                    .collect::<PyResult<_>>()
+                    .map(Self::Sequence);
             }
             if let Ok(list) = value.cast::<PyList>() {
-                return list.iter().map(|item| nested(Ok(item))).collect::<PyResult<_>>().map(Self::Sequence);
+                return list
+                    .iter()
+                    .map(|item| nested(Ok(item)))
+                    .collect::<PyResult<_>>()
+                    .map(Self::Sequence);
             }
         }
         if let Ok(text) = value.cast::<PyString>() {

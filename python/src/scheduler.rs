@@ -111,10 +111,7 @@ impl Scheduler {
     }
 
     /// The object by which Python knows this scheduler.
-    pub(crate) fn handle<'py>(
-        &self,
-        py: pyo3::Python<'py>,
-    ) -> PyResult<Bound<'py, TaskScheduler>> {
+    pub(crate) fn handle<'py>(&self, py: pyo3::Python<'py>) -> PyResult<Bound<'py, TaskScheduler>> {
         if let Some(handle) = &*self.handle.borrow() {
             return Ok(handle.bind(py).clone());
         }

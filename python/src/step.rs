@@ -2,9 +2,9 @@
 
 use asynq_engine::{Dependency, TaskId, Until};
 use pyo3::exceptions::{PyGeneratorExit, PyRuntimeError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use pyo3::intern;
 
 use crate::body::{self, Advance, Body};
 use crate::context::Entered;
@@ -280,10 +280,7 @@ fn register(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> PyResult<O
 }
 
 /// Makes a task known to the scheduler of this thread whose code is running already.
-pub(crate) fn add_running(
-    scheduler: &Scheduler,
-    task: &Bound<'_, AsyncTask>,
-) -> TaskId {
+pub(crate) fn add_running(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> TaskId {
     let node = scheduler.engine().add_task(Job::Task(task.clone().unbind()));
     known(scheduler, task.as_super(), node);
     node

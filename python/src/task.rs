@@ -238,7 +238,8 @@ impl AsyncTask {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(FutureBase::new(Kind::Task)).add_subclass(Self(Slot::new(Task::blank())))
+        PyClassInitializer::from(FutureBase::new(Kind::Task))
+            .add_subclass(Self(Slot::new(Task::blank())))
     }
 
     #[pyo3(signature = (generator, r#fn, args, kwargs))]
