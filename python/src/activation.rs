@@ -102,7 +102,7 @@ impl Activations {
             let task = match (known, call) {
                 (Some(task), _) => task,
                 (None, Some(call)) => {
-                    let task = call.into_task(py, creator)?;
+                    let task = call.into_task(py, creator.as_ref())?;
                     self.0.borrow_mut()[place].task = Some(task.clone().unbind());
                     task
                 }
@@ -111,7 +111,7 @@ impl Activations {
             if is_top {
                 return Ok(Some(task));
             }
-            creator = Some(task.unbind());
+            creator = Some(task);
             place += 1;
         }
     }
@@ -130,15 +130,15 @@ impl Activations {
 }
 
 impl Call {
-    fn into_task(
+    fn into_task<'py>(
         self,
-        py: Python<'_>,
-        creator: Option<Py<AsyncTask>>,
-    ) -> PyResult<Bound<'_, AsyncTask>> {
+        py: Python<'py>,
+        creator: Option<&Bound<'py, AsyncTask>>,
+    ) -> PyResult<Bound<'py, AsyncTask>> {
         let body = self.generator.map_or(Body::Ended, Body::Generator);
         let kwargs = self.kwargs.map(|kwargs| kwargs.into_bound(py));
         let function = self.function.into_bound(py);
-        let task = AsyncTask::create(py, body, function, self.args, kwargs, creator)?;
+        let task = AsyncTask::create(py, body, function, self.args, kwargs, creator, false)?;
         let mut state = task.get().state();
         state.running = true;
         state.steps = 1;

@@ -5,6 +5,7 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::graveyard::bury;
+use crate::tracking;
 
 /// Kept without a tuple until somebody asks for one: it would be one object more for each task that
 /// the garbage collector counts and walks over.
@@ -51,6 +52,16 @@ impl Args {
                 _ => function.call1(self.to_tuple(function.py())?),
             },
             _ => function.call(self.to_tuple(function.py())?, kwargs),
+        }
+    }
+
+    /// Whether none of them can refer to other objects.
+    pub(crate) fn are_leaves(&self, py: Python<'_>) -> bool {
+        match self {
+            Self::None => true,
+            Self::One(arg) => tracking::is_leaf(arg.bind(py)),
+            Self::Many(args) => args.iter().all(|arg| tracking::is_leaf(arg.bind(py))),
+            Self::Tuple(args) => args.bind(py).iter_borrowed().all(|arg| tracking::is_leaf(&arg)),
         }
     }
 

@@ -33,12 +33,12 @@ fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
     }
     let scheduler = Scheduler::current();
     if scheduler.activations.is_unframed() {
-        call::open_frame(&scheduler, task.bind(py))?;
+        call::open_frame(&scheduler, &task)?;
     }
     let Some(id) = scheduler.enter_context(context) else { return Ok(None) };
     let entered = Entered { id, context: context.clone().unbind() };
-    task.bind(py).get().state().rare().contexts.push(entered);
-    Ok(Some(task))
+    task.get().state().rare().contexts.push(entered);
+    Ok(Some(task.unbind()))
 }
 
 /// `task` leaves `context`.

@@ -214,6 +214,8 @@ struct Options {
     asyncio_fn: Option<Py<PyAny>>,
     needs_wrapper: bool,
     allow_sync_call: bool,
+    /// Whether the function lives as long as its module, and so is no part of what is collected.
+    is_global: bool,
 }
 
 impl Options {
@@ -239,14 +241,16 @@ impl PureAsyncDecorator {
     ) -> PyResult<()> {
         DecoratorBase::init(slf.as_super(), decorated)?;
         let function = DecoratorBase::function(slf.as_super())?;
-        let is_generator =
-            names::is_generator_function(slf.py())?.call1((function,))?.is_truthy()?;
+        let py = slf.py();
+        let is_generator = names::is_generator_function(py)?.call1((&function,))?.is_truthy()?;
+        let is_global = is_global(&function);
         let mut inner = slf.get().state();
         inner.task_cls = task_cls.map(Bound::unbind);
         inner.kwargs = kwargs.map(Bound::unbind);
         inner.asyncio_fn = asyncio_fn.map(Bound::unbind);
         inner.needs_wrapper = is_generator;
         inner.allow_sync_call = allow_sync_call;
+        inner.is_global = is_global;
         Ok(())
     }
 
@@ -258,9 +262,9 @@ impl PureAsyncDecorator {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let function = DecoratorBase::function(slf.as_super())?;
-        let (is_generator, is_plain) = {
+        let (is_generator, is_plain, is_global) = {
             let options = slf.get().state();
-            (options.needs_wrapper, options.makes_plain_tasks(py))
+            (options.needs_wrapper, options.makes_plain_tasks(py), options.is_global)
         };
         if is_plain {
             let body = if is_generator {
@@ -268,7 +272,9 @@ impl PureAsyncDecorator {
             } else {
                 Body::Call
             };
-            return AsyncTask::create(py, body, function, args, kwargs, active_task(py)?)
+            let is_leaf = is_global && kwargs.is_none() && args.are_leaves(py);
+            let creator = active_task(py)?;
+            return AsyncTask::create(py, body, function, args, kwargs, creator.as_ref(), is_leaf)
                 .map(Bound::into_any);
         }
         let args = args.to_tuple(py)?;
@@ -550,4 +556,15 @@ impl AsyncDecorator {
         let task = PureAsyncDecorator::dispatch(slf.as_super(), args.into(), kwargs)?;
         task.call_method0(intern!(py, "value"))
     }
+}
+
+/// Whether a function was defined in a module or in a class there, not in another function.
+fn is_global(function: &Bound<'_, PyAny>) -> bool {
+    let py = function.py();
+    let closure = function.getattr(intern!(py, "__closure__"));
+    let qualname = function.getattr(intern!(py, "__qualname__"));
+    closure.is_ok_and(|closure| closure.is_none())
+        && qualname
+            .and_then(|qualname| qualname.extract::<String>())
+            .is_ok_and(|qualname| !qualname.contains("<locals>"))
 }

@@ -164,6 +164,9 @@ impl FutureBase {
         if let Some(hook) = hook {
             return Ok(hook);
         }
+        if let Ok(task) = slf.cast::<AsyncTask>() {
+            AsyncTask::no_leaf(task);
+        }
         let hook = match kind {
             Kind::Constant => names::sinking_event_hook(py)?.clone(),
             _ => names::event_hook(py)?.call0()?,
@@ -174,6 +177,9 @@ impl FutureBase {
 
     #[setter]
     fn set_on_computed(slf: &Bound<'_, Self>, hook: Py<PyAny>) {
+        if let Ok(task) = slf.cast::<AsyncTask>() {
+            AsyncTask::no_leaf(task);
+        }
         let before = slf.get().state().on_computed.replace(hook);
         drop(before);
     }
@@ -293,11 +299,11 @@ pub(crate) fn settle_from(
             ));
         }
     };
+    if kind == Kind::Task {
+        AsyncTask::computed(future.cast::<AsyncTask>()?);
+    }
     // Before any code of the user's: whatever that does, those who wait go on.
     if let Some(node) = node {
-        if kind == Kind::Task {
-            AsyncTask::resume_tracking(future.cast::<AsyncTask>()?);
-        }
         match scheduler {
             Some(scheduler) if scheduler.home() == home => scheduler.complete_here(node),
             _ => Scheduler::complete(home, node),

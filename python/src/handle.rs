@@ -61,7 +61,7 @@ impl TaskScheduler {
     /// The task whose code runs now, or waits for the synchronous call that runs now; `None` outside
     /// of async functions, and seen from another thread.
     #[getter]
-    fn active_task(slf: &Bound<'_, Self>) -> PyResult<Option<Py<AsyncTask>>> {
+    fn active_task<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, AsyncTask>>> {
         if Self::is_current(slf) { active_task(slf.py()) } else { Ok(None) }
     }
 
@@ -165,7 +165,7 @@ pub(crate) fn get_scheduler(py: Python<'_>) -> PyResult<Bound<'_, TaskScheduler>
 
 /// The task whose code runs now, or `None`.
 #[pyfunction]
-pub(crate) fn get_active_task(py: Python<'_>) -> PyResult<Option<Py<AsyncTask>>> {
+pub(crate) fn get_active_task(py: Python<'_>) -> PyResult<Option<Bound<'_, AsyncTask>>> {
     active_task(py)
 }
 

@@ -300,9 +300,6 @@ impl Scheduler {
 }
 
 /// The task whose code runs now, or waits for the synchronous call that runs now.
-pub(crate) fn active_task(py: pyo3::Python<'_>) -> PyResult<Option<Py<AsyncTask>>> {
-    CURRENT.with(|current| match current.get() {
-        Some(current) => Ok(current.activations.task(py)?.map(Bound::unbind)),
-        None => Ok(None),
-    })
+pub(crate) fn active_task(py: pyo3::Python<'_>) -> PyResult<Option<Bound<'_, AsyncTask>>> {
+    CURRENT.with(|current| current.get().map_or(Ok(None), |current| current.activations.task(py)))
 }

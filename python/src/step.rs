@@ -17,7 +17,7 @@ use crate::options::{self, Switches};
 use crate::outcome::Outcome;
 use crate::overrides::overrides;
 use crate::scheduler::{Job, Scheduler};
-use crate::task::{AsyncTask, Verdict};
+use crate::task::{AsyncTask, Tracking, Verdict};
 use crate::tracking;
 use crate::yielded;
 
@@ -167,7 +167,7 @@ fn stepped(task: &Bound<'_, AsyncTask>, result: &PyResult<Advance<'_>>) {
         inner.running = false;
         match result {
             Ok(Advance::Yield(_)) => return,
-            _ => (std::mem::replace(&mut inner.body, Body::Ended), inner.tracking_paused),
+            _ => (std::mem::replace(&mut inner.body, Body::Ended), inner.tracking != Tracking::On),
         }
     };
     if let Body::Generator(generator) = ended {
@@ -200,6 +200,7 @@ fn raised(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcome
 fn failure(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcome {
     let value = error.value(py);
     if !value.hasattr(intern!(py, "_task")).unwrap_or(true) {
+        AsyncTask::keep_creators(task);
         // An exception class may forbid it; then it does without.
         let _ = value.setattr(intern!(py, "_task"), task);
     }
@@ -323,7 +324,7 @@ pub(crate) fn add(
     };
     known(scheduler, future, node);
     if kind == Kind::Task {
-        AsyncTask::pause_tracking(future.cast::<AsyncTask>()?);
+        AsyncTask::pause_tracking(future.cast::<AsyncTask>()?, Tracking::Paused);
     }
     Ok(node)
 }

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::{PyAssertionError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple, PyWeakrefReference};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 
 use crate::args::Args;
@@ -33,13 +33,12 @@ pub(crate) struct Task {
     function: Option<Py<PyAny>>,
     args: Args,
     kwargs: Option<Py<PyDict>>,
-    creator: Option<Py<AsyncTask>>,
+    creator: Option<Py<PyWeakrefReference>>,
     /// What it has yielded and waits for.
     pub(crate) waiting: Option<Py<PyAny>>,
     pub(crate) steps: u32,
     pub(crate) running: bool,
-    /// Whether the garbage collector passes over it and its generator; see [`tracking`].
-    pub(crate) tracking_paused: bool,
+    pub(crate) tracking: Tracking,
     /// Whether it was left behind by the call in which it ran.
     pub(crate) suspended: bool,
     pub(crate) rare: Option<Box<Rare>>,
@@ -62,7 +61,7 @@ impl Task {
             waiting: None,
             steps: 0,
             running: false,
-            tracking_paused: false,
+            tracking: Tracking::On,
             suspended: false,
             rare: None,
         }
@@ -85,6 +84,16 @@ impl Task {
     }
 }
 
+/// Whether the garbage collector walks over a task and its generator; see [`tracking`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tracking {
+    On,
+    /// Not while the engine holds it.
+    Paused,
+    /// Not as long as it is a leaf.
+    Leaf,
+}
+
 /// What few tasks have.
 #[derive(Default)]
 pub(crate) struct Rare {
@@ -92,6 +101,8 @@ pub(crate) struct Rare {
     pub(crate) contexts: Vec<Entered>,
     /// What it gets instead of the value it waits for.
     pub(crate) verdict: Option<Verdict>,
+    /// The task that made it, if that has to be kept alive.
+    creator: Option<Py<AsyncTask>>,
     /// Everything it has yielded so far, for `KEEP_DEPENDENCIES`.
     pub(crate) kept: Option<Py<PyList>>,
     name: Option<Py<PyAny>>,
@@ -116,16 +127,20 @@ impl AsyncTask {
         function: Bound<'py, PyAny>,
         args: Args,
         kwargs: Option<Bound<'py, PyDict>>,
-        creator: Option<Py<Self>>,
+        creator: Option<&Bound<'py, Self>>,
+        is_leaf: bool,
     ) -> PyResult<Bound<'py, Self>> {
         let mut task = Task::blank();
         task.body = body;
         task.function = Some(function.unbind());
         task.args = args;
         task.kwargs = kwargs.map(Bound::unbind);
-        task.creator = creator;
+        task.creator = reference(creator)?;
         let base = PyClassInitializer::from(FutureBase::new(Kind::Task));
         let task = Bound::new(py, base.add_subclass(Self(Slot::new(task))))?;
+        if is_leaf {
+            Self::pause_tracking(&task, Tracking::Leaf);
+        }
         if !Switches::on().none() {
             Self::announce(&task)?;
         }
@@ -155,10 +170,13 @@ impl AsyncTask {
     }
 
     /// The engine holds the task: the garbage collector may pass over it.
-    pub(crate) fn pause_tracking(slf: &Bound<'_, Self>) {
+    pub(crate) fn pause_tracking(slf: &Bound<'_, Self>, why: Tracking) {
         let generator = {
             let mut task = slf.get().state();
-            task.tracking_paused = true;
+            if task.tracking != Tracking::On {
+                return;
+            }
+            task.tracking = why;
             task.body.generator(slf.py())
         };
         if let Some(generator) = generator {
@@ -167,11 +185,48 @@ impl AsyncTask {
         tracking::pause(slf);
     }
 
+    /// The task has got a reference to something: it is not a leaf any more.
+    pub(crate) fn no_leaf(slf: &Bound<'_, Self>) {
+        let was_leaf = slf.get().state().tracking == Tracking::Leaf;
+        if was_leaf {
+            Self::resume_tracking(slf);
+        }
+    }
+
+    /// The task is computed, and so the engine holds it no more. If it is a leaf and has the value of
+    /// one, it remains one.
+    pub(crate) fn computed(slf: &Bound<'_, Self>) {
+        let py = slf.py();
+        let stays = {
+            let task = slf.get().state();
+            task.tracking == Tracking::Leaf && task.rare.is_none()
+        } && matches!(
+            &slf.as_super().get().state().outcome,
+            Outcome::Value(value) if tracking::is_leaf(value.bind(py))
+        );
+        if !stays {
+            Self::resume_tracking(slf);
+        }
+    }
+
+    /// Has a task that has failed keep its creators alive: the asynq stack is asked for later.
+    pub(crate) fn keep_creators(slf: &Bound<'_, Self>) {
+        let mut task = slf.clone();
+        while let Some(creator) = Self::creator(&task) {
+            Self::no_leaf(&task);
+            let before = task.get().state().rare().creator.replace(creator.clone().unbind());
+            if before.is_some() {
+                break;
+            }
+            task = creator;
+        }
+    }
+
     /// The engine holds the task no more.
     pub(crate) fn resume_tracking(slf: &Bound<'_, Self>) {
         let generator = {
             let mut task = slf.get().state();
-            if !std::mem::take(&mut task.tracking_paused) {
+            if std::mem::replace(&mut task.tracking, Tracking::On) == Tracking::On {
                 return;
             }
             task.body.generator(slf.py())
@@ -194,6 +249,7 @@ impl AsyncTask {
         };
         let mut closed = Ok(());
         if let Body::Generator(generator) = body {
+            tracking::resume(generator.bind(py));
             closed = generator.call_method0(py, intern!(py, "close")).map(|_| ());
             bury(Some(generator));
         }
@@ -266,7 +322,7 @@ impl AsyncTask {
                 .and_then(|items| PyTuple::new(py, items.collect::<PyResult<Vec<_>>>()?))
                 .map_err(|_| PyTypeError::new_err("the args of a task have to be iterable"))?,
         };
-        let creator = active_task(py)?;
+        let creator = reference(active_task(py)?.as_ref())?;
         {
             let mut task = slf.get().state();
             task.body = Body::Generator(generator.unbind());
@@ -331,6 +387,7 @@ impl AsyncTask {
 
     #[setter(r#fn)]
     fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
+        Self::no_leaf(slf);
         let before = slf.get().state().function.replace(function);
         drop(before);
     }
@@ -346,6 +403,7 @@ impl AsyncTask {
 
     #[setter]
     fn set_args(slf: &Bound<'_, Self>, args: Py<PyTuple>) {
+        Self::no_leaf(slf);
         let before = std::mem::replace(&mut slf.get().state().args, Args::Tuple(args));
         drop(before);
     }
@@ -353,6 +411,7 @@ impl AsyncTask {
     /// The keyword arguments it was called with.
     #[getter]
     fn kwargs<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyDict> {
+        Self::no_leaf(slf);
         // Made before the state is taken: the garbage collector may run when a dict is made.
         let empty = PyDict::new(slf.py()).unbind();
         slf.get().state().kwargs.get_or_insert(empty).bind(slf.py()).clone()
@@ -360,20 +419,36 @@ impl AsyncTask {
 
     #[setter]
     fn set_kwargs(slf: &Bound<'_, Self>, kwargs: Py<PyDict>) {
+        Self::no_leaf(slf);
         let before = slf.get().state().kwargs.replace(kwargs);
         drop(before);
     }
 
-    /// The task that was running when this one was made, or `None`.
+    /// The task that was running when this one was made, or `None`. It is kept alive only by a task
+    /// that has failed.
     #[getter]
-    pub(crate) fn creator(slf: &Bound<'_, Self>) -> Option<Py<Self>> {
-        slf.get().state().creator.as_ref().map(|creator| creator.clone_ref(slf.py()))
+    pub(crate) fn creator<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, Self>> {
+        let py = slf.py();
+        let (kept, reference) = {
+            let task = slf.get().state();
+            let kept = task.rare.as_ref().and_then(|rare| rare.creator.as_ref());
+            (
+                kept.map(|creator| creator.bind(py).clone()),
+                task.creator.as_ref().map(|reference| reference.bind(py).clone()),
+            )
+        };
+        kept.or_else(|| reference?.upgrade()?.cast_into().ok())
     }
 
     #[setter]
     fn set_creator(slf: &Bound<'_, Self>, creator: Option<Py<Self>>) {
-        let before = std::mem::replace(&mut slf.get().state().creator, creator);
-        bury(before);
+        Self::no_leaf(slf);
+        let before = {
+            let mut task = slf.get().state();
+            let before = task.creator.take();
+            (before, std::mem::replace(&mut task.rare().creator, creator))
+        };
+        bury(before.1);
     }
 
     /// Whether its own code is running right now, or waits for a synchronous call.
@@ -450,12 +525,14 @@ impl AsyncTask {
 
     #[getter]
     fn perf_stats<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        Self::no_leaf(slf);
         let empty = PyDict::new(slf.py()).into_any().unbind();
         slf.get().state().rare().perf_stats.get_or_insert(empty).bind(slf.py()).clone()
     }
 
     #[setter]
     fn set_perf_stats(slf: &Bound<'_, Self>, stats: Py<PyAny>) {
+        Self::no_leaf(slf);
         let before = slf.get().state().rare().perf_stats.replace(stats);
         drop(before);
     }
@@ -468,6 +545,7 @@ impl AsyncTask {
 
     #[setter(_name)]
     fn set_name(slf: &Bound<'_, Self>, name: Option<Py<PyAny>>) {
+        Self::no_leaf(slf);
         let before = std::mem::replace(&mut slf.get().state().rare().name, name);
         drop(before);
     }
@@ -507,6 +585,7 @@ impl AsyncTask {
         for entered in &rare.contexts {
             visit.call(&entered.context)?;
         }
+        visit.call(&rare.creator)?;
         visit.call(&rare.kept)?;
         visit.call(&rare.name)?;
         visit.call(&rare.perf_stats)
@@ -521,14 +600,24 @@ impl AsyncTask {
 impl Drop for Task {
     fn drop(&mut self) {
         if let Body::Generator(generator) = std::mem::replace(&mut self.body, Body::Ended) {
+            if self.tracking != Tracking::On {
+                // A generator that is not on the lists of the collector must not die.
+                Python::attach(|py| tracking::resume(generator.bind(py)));
+            }
             bury(Some(generator));
         }
         std::mem::take(&mut self.args).bury();
         bury(self.kwargs.take());
         bury(self.function.take());
-        bury(self.creator.take());
         bury(self.waiting.take());
+        if let Some(rare) = &mut self.rare {
+            bury(rare.creator.take());
+        }
     }
+}
+
+fn reference(task: Option<&Bound<'_, AsyncTask>>) -> PyResult<Option<Py<PyWeakrefReference>>> {
+    task.map(|task| PyWeakrefReference::new(task.as_any()).map(Bound::unbind)).transpose()
 }
 
 fn bound_or_none<'py>(py: Python<'py>, object: Option<&Py<PyAny>>) -> Bound<'py, PyAny> {

@@ -5,6 +5,13 @@
 //! engine until they are computed, so that no cycle through them can be garbage before. So they are
 //! taken off the collector's lists when the engine gets to know them, and put back when they are
 //! computed or left behind by a call.
+//!
+//! # Note: leaf tasks
+//!
+//! Many tasks can never be part of a cycle: those whose function is a global one, and whose arguments
+//! and value refer to nothing (numbers, texts). A task refers to its creator weakly, and to nothing
+//! else. Such a task is off the lists from the beginning. It is put back when it gets a reference to
+//! anything that could lead back to it: its value or error, a subscriber, whatever is set on it.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -19,6 +26,13 @@ pub(crate) fn pause<T>(object: &Bound<'_, T>) {
             ffi::PyObject_GC_UnTrack(object.as_ptr().cast());
         }
     }
+}
+
+/// Whether an object can refer to others, as far as the collector knows.
+#[allow(unsafe_code)]
+pub(crate) fn is_leaf(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live object.
+    unsafe { ffi::PyObject_IS_GC(object.as_ptr()) == 0 }
 }
 
 /// Puts an object back on the lists.

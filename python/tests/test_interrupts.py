@@ -3,6 +3,7 @@
 Whatever happens, the interrupt arrives at who made the call, and the next call works.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -379,9 +380,6 @@ def interrupted_at(no_garbage_yet):
                 interrupted = True
                 raise KeyboardInterrupt
 
-        # What is raised in a destructor arrives nowhere, and other tests have left some to run.
-        gc.collect()
-        gc.disable()
         sys.setprofile(count)
         try:
             function(*args)

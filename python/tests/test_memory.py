@@ -105,26 +105,20 @@ def test_a_chain_of_a_million_tasks_runs_and_is_freed(no_garbage_yet):
     assert sys.getallocatedblocks() - before < 1000
 
 
-def test_a_chain_of_a_million_creators_is_freed(no_garbage_yet):
-    last = []
-
+def test_a_chain_of_a_hundred_thousand_tasks_that_failed_is_freed(no_garbage_yet):
     @asynq()
-    def make(n):
-        """The last of a chain of tasks, each of which holds the one before by `creator` alone."""
-        if n:
-            following = make.asynq(n - 1)
-            yield None
-            pending.append(following)
-        else:
-            last.append(get_active_task())
+    def fail(n):
+        """The error keeps the task that failed first, and that its creators, for the asynq stack."""
+        if n == 0:
+            raise KeyError(n)
+        yield fail.asynq(n - 1)
 
-    pending = [make.asynq(1_000_000)]
-    while pending:
-        pending.pop().value()
-    assert last[0].creator.creator is not None
     before = sys.getallocatedblocks()
-    last.clear()
-    assert before - sys.getallocatedblocks() > 1_000_000
+    error = fail.asynq(100_000).error()
+    assert error._task.creator.creator.args == (2,)
+    del error
+    gc.collect()
+    assert sys.getallocatedblocks() - before < 1000
 
 
 def test_a_chain_of_a_million_values_is_freed(no_garbage_yet):
