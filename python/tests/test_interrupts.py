@@ -3,7 +3,6 @@
 Whatever happens, the interrupt arrives at who made the call, and the next call works.
 """
 
-import gc
 import os
 import signal
 import sys

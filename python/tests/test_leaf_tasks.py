@@ -1,4 +1,4 @@
-"""Tasks of global functions with plain arguments, which the garbage collector passes over as long as
+"""Tasks of global functions with plain arguments: the garbage collector passes over them as long as
 they cannot be part of a cycle. When they are, it finds them."""
 
 import gc

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from asynq import FutureBase, asynq, get_active_task
+from asynq import FutureBase, asynq
 
 
 @asynq()
@@ -108,7 +108,7 @@ def test_a_chain_of_a_million_tasks_runs_and_is_freed(no_garbage_yet):
 def test_a_chain_of_a_hundred_thousand_tasks_that_failed_is_freed(no_garbage_yet):
     @asynq()
     def fail(n):
-        """The error keeps the task that failed first, and that its creators, for the asynq stack."""
+        """The error keeps the task that failed first, and that keeps its creators."""
         if n == 0:
             raise KeyError(n)
         yield fail.asynq(n - 1)
@@ -135,8 +135,6 @@ def test_a_chain_of_a_million_values_is_freed(no_garbage_yet):
 
 PROGRAM = """
 import gc, resource
-import pytest
-
 from asynq import asynq
 
 @asynq()

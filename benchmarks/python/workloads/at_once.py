@@ -27,23 +27,10 @@ class AtOnce(Workload):
         return list(CACHE.values())
 
     def with_asynq(self) -> Callable[[], Any]:
-        from asynq import asynq
+        from programs import cached
 
-        from .store import Store, StoreItem
-
-        store = Store(self, CACHE)
-
-        @asynq()
-        def cached(key):
-            if key in CACHE:
-                return CACHE[key]
-            return (yield StoreItem(store, key))
-
-        @asynq()
-        def all_cached(keys):
-            return (yield [cached.asynq(key) for key in keys])
-
-        return lambda: all_cached(KEYS)
+        cached.store.workload = self
+        return lambda: cached.all_cached(KEYS)
 
     def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any] | None:
         async def load(keys):
@@ -71,17 +58,9 @@ class AtOnceWithoutYield(AtOnce):
     title = "return at once, no yield"
 
     def with_asynq(self) -> Callable[[], Any]:
-        from asynq import asynq
+        from programs.cached import all_cached_without_yield
 
-        @asynq()
-        def cached(key):
-            return CACHE[key]
-
-        @asynq()
-        def all_cached(keys):
-            return (yield [cached.asynq(key) for key in keys])
-
-        return lambda: all_cached(KEYS)
+        return lambda: all_cached_without_yield(KEYS)
 
     def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any] | None:
         return None

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from .at_once import CACHE, KEYS
 from .workload import Workload
-
-KEYS = range(10_000)
-CACHE = {key: 3 * key for key in KEYS}
 
 
 class Call(Workload):
@@ -25,19 +23,11 @@ class Call(Workload):
         return list(CACHE.values())
 
     def with_asynq(self) -> Callable[[], Any]:
-        from asynq import asynq
+        from programs import cached
 
-        from .store import Store, StoreItem
-
-        store = Store(self, CACHE)
-
-        @asynq()
-        def cached(key):
-            if key in CACHE:
-                return CACHE[key]
-            return (yield StoreItem(store, key))
-
-        return lambda: [cached(key) for key in KEYS]
+        cached.store.workload = self
+        call = cached.cached
+        return lambda: [call(key) for key in KEYS]
 
 
 class CallWithoutYield(Call):
@@ -46,10 +36,6 @@ class CallWithoutYield(Call):
     title = "synchronous call, no yield"
 
     def with_asynq(self) -> Callable[[], Any]:
-        from asynq import asynq
+        from programs.cached import cached_without_yield as call
 
-        @asynq()
-        def cached(key):
-            return CACHE[key]
-
-        return lambda: [cached(key) for key in KEYS]
+        return lambda: [call(key) for key in KEYS]

@@ -26,19 +26,10 @@ class Chain(Workload):
         return "value"
 
     def with_asynq(self) -> Callable[[], Any]:
-        from asynq import asynq
+        from programs import chain
 
-        from .store import Store, StoreItem
-
-        store = Store(self, TABLE)
-
-        @asynq()
-        def link(depth):
-            if depth == 1:
-                return (yield StoreItem(store, "key"))
-            return (yield link.asynq(depth - 1))
-
-        return lambda: link(DEPTH)
+        chain.store.workload = self
+        return lambda: chain.link(DEPTH)
 
     def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any]:
         async def load(keys):

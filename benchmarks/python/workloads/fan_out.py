@@ -29,27 +29,10 @@ class FanOut(Workload):
         return [NAMES[AUTHORS[answer]] for answer in ANSWERS]
 
     def with_asynq(self) -> Callable[[], Any]:
-        from asynq import asynq
+        from programs import fan_out
 
-        from .store import Store, StoreItem
-
-        authors = Store(self, AUTHORS)
-        names = Store(self, NAMES)
-
-        @asynq()
-        def author_of_answer(answer):
-            return (yield StoreItem(authors, answer))
-
-        @asynq()
-        def name_of_user(user):
-            return (yield StoreItem(names, user))
-
-        @asynq()
-        def all_author_names(answers):
-            users = yield [author_of_answer.asynq(answer) for answer in answers]
-            return (yield [name_of_user.asynq(user) for user in users])
-
-        return lambda: all_author_names(ANSWERS)
+        fan_out.authors.workload = fan_out.names.workload = self
+        return lambda: fan_out.all_author_names(ANSWERS)
 
     def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any]:
         async def load_authors(keys):

@@ -36,33 +36,18 @@ class Memory(Workload):
         return list(range(TASKS))
 
     def with_asynq(self) -> Callable[[], Any]:
-        from asynq import asynq
+        from programs import memory
 
-        from .store import Store, StoreBatch, StoreItem
-
-        class MeasuredBatch(StoreBatch):
-            def _flush(self):
-                self.store.workload.blocked = resident()
-                super()._flush()
-
-        store = Store(self, range(TASKS))
-
-        @asynq()
-        def load(key):
-            return (yield StoreItem(store, key))
-
-        @asynq()
-        def load_all(keys):
-            return (yield [load.asynq(key) for key in keys])
+        memory.store.workload = self
 
         def run():
-            load_all(range(WARM))
+            memory.load_all(range(WARM))
             self.flushes = 0
             keys = list(range(TASKS))
-            store.batch = MeasuredBatch(store)
+            memory.store.batch = memory.MeasuredBatch(memory.store)
             gc.collect()
             self.before = resident()
-            return load_all(keys)
+            return memory.load_all(keys)
 
         return run
 

@@ -36,24 +36,11 @@ class Staggered(Workload):
         return [sum(ANSWERS[key] for _, key in way) for way in WAYS]
 
     def with_asynq(self) -> Callable[[], Any]:
-        from asynq import asynq
+        from programs import staggered
 
-        from .store import Store, StoreItem
-
-        stores = [Store(self, ANSWERS) for _ in range(SOURCES)]
-
-        @asynq()
-        def walk(way):
-            total = 0
-            for source, key in way:
-                total += yield StoreItem(stores[source], key)
-            return total
-
-        @asynq()
-        def walk_all(ways):
-            return (yield [walk.asynq(way) for way in ways])
-
-        return lambda: walk_all(WAYS)
+        for store in staggered.stores:
+            store.workload = self
+        return lambda: staggered.walk_all(WAYS)
 
     def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any]:
         async def load(keys):

@@ -26,27 +26,10 @@ class Uneven(Workload):
         return list(TABLE.values())
 
     def with_asynq(self) -> Callable[[], Any]:
-        from asynq import asynq
+        from programs import uneven
 
-        from .store import Store, StoreItem
-
-        store = Store(self, TABLE)
-
-        @asynq()
-        def pause():
-            return None
-
-        @asynq()
-        def load_behind(depth):
-            for _ in range(depth):
-                yield pause.asynq()
-            return (yield StoreItem(store, depth))
-
-        @asynq()
-        def request():
-            return (yield [load_behind.asynq(depth) for depth in DEPTHS])
-
-        return request
+        uneven.store.workload = self
+        return uneven.request
 
     def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any]:
         async def load(keys):

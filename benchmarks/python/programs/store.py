@@ -6,16 +6,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from asynq import BatchBase, BatchItemBase
+from workloads.workload import Workload
 
-from .workload import Workload
+from asynq import BatchBase, BatchItemBase
 
 
 class Store:
     """Something that answers many keys at once: here, a table in memory."""
 
-    def __init__(self, workload: Workload, table: Any) -> None:
-        self.workload = workload
+    #: Whose flushes are counted.
+    workload: Workload
+
+    def __init__(self, table: Any) -> None:
         self.table = table
         self.batch = StoreBatch(self)
 

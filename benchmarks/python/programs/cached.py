@@ -1,0 +1,33 @@
+"""Functions that find their value in a dictionary."""
+
+from __future__ import annotations
+
+from workloads.at_once import CACHE
+
+from asynq import asynq
+
+from .store import Store, StoreItem
+
+store = Store(CACHE)
+
+
+@asynq()
+def cached(key):
+    if key in CACHE:
+        return CACHE[key]
+    return (yield StoreItem(store, key))
+
+
+@asynq()
+def cached_without_yield(key):
+    return CACHE[key]
+
+
+@asynq()
+def all_cached(keys):
+    return (yield [cached.asynq(key) for key in keys])
+
+
+@asynq()
+def all_cached_without_yield(keys):
+    return (yield [cached_without_yield.asynq(key) for key in keys])
