@@ -21,7 +21,8 @@ need-python = $(call need,$(PYTHON) -m ensurepip --version,$(PYTHON) is missing 
     (apt install python3-venv); for another one: make … PYTHON=python3.12)
 
 # An environment for each interpreter, here named after its extension modules: cpython-311-….
-soabi = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_config_var("SOABI"))' 2>/dev/null)
+print-soabi = import sysconfig; print(sysconfig.get_config_var("SOABI"))
+soabi = $(shell $(PYTHON) -c '$(print-soabi)' 2>/dev/null)
 venv = target/python/$(soabi)
 
 # $(call install,VENV,PACKAGES,VARIABLES of the build)
@@ -48,9 +49,12 @@ demo: ## the artists of a playlist, one query per key against one per batch, in 
 
 test: test-rust test-python ## all tests, those in Python with PYTHON (python3)
 
-test-all: test-rust ## all tests, those in Python with every CPython from 3.9 on that is installed
+test-all: test ## all tests, those in Python with every CPython from 3.9 on that is installed
 	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
-	for python in $$pythons; do $(MAKE) test-python PYTHON="$$python" || exit 1; done
+	for python in $$pythons; do \
+	    test "$$($$python -c '$(print-soabi)')" = "$(soabi)" \
+	        || $(MAKE) test-python PYTHON="$$python" || exit 1; \
+	done
 
 test-rust:
 	cargo test --locked --workspace
