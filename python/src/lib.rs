@@ -7,12 +7,12 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `future`, `constants`, `outcome` | futures, and how they come to their values |
-//! | `task`, `body`, `step`, `yielded` | a task, what it runs, one step of it, what it yields |
+//! | `task`, `task_methods`, `body`, `step`, `yielded` | a task, what it runs, one step of it, what it yields |
 //! | `batch`, `item`, `rank` | batches, their items, their priorities |
 //! | `context` | contexts |
 //! | `scheduler`, `drive`, `deadlock`, `handle` | the scheduler of a thread, its loop, its reports, its face |
 //! | `call`, `activation` | synchronous calls, and whose code is running |
-//! | `decorator`, `binder`, `fastcall`, `args` | `@asynq()`, methods, and calls of both |
+//! | `decorator`, `decorator_base`, `binder`, `fastcall`, `args` | `@asynq()`, methods, and calls of both |
 //! | `asyncio_mode`, `options`, `names`, `overrides`, `slot`, `tracking`, `graveyard` | what these need |
 
 mod activation;
@@ -26,6 +26,7 @@ mod constants;
 mod context;
 mod deadlock;
 mod decorator;
+mod decorator_base;
 mod drive;
 mod fastcall;
 mod future;
@@ -41,6 +42,7 @@ mod scheduler;
 mod slot;
 mod step;
 mod task;
+mod task_methods;
 mod tracking;
 mod yielded;
 
@@ -60,7 +62,9 @@ mod _asynq {
     #[pymodule_export]
     use crate::context::{AsyncContext, NonAsyncContext};
     #[pymodule_export]
-    use crate::decorator::{AsyncDecorator, DecoratorBase, PureAsyncDecorator};
+    use crate::decorator::{AsyncDecorator, PureAsyncDecorator};
+    #[pymodule_export]
+    use crate::decorator_base::DecoratorBase;
     #[pymodule_export]
     use crate::future::FutureBase;
     #[pymodule_export]
