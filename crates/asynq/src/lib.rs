@@ -54,6 +54,7 @@
 //!   what all of them can do.
 //! - [`AsyncContext`]s and [`ScopedValue`]s follow the task that entered them.
 //! - [`debug`] tells which function called which.
+//! - [`tools`] are relatives of iterators' methods for async functions, caches, retries, a timer.
 //!
 //! # When is a batch flushed?
 //!
@@ -95,6 +96,7 @@ mod scoped_value;
 mod stack;
 mod sync;
 mod task;
+pub mod tools;
 mod waker;
 
 pub use asynq_batch_macros::asynq;

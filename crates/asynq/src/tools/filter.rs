@@ -1,0 +1,110 @@
+//! Elements chosen by an async predicate.
+
+use std::iter::zip;
+
+use super::amap;
+use crate::futures::FutureBase;
+use crate::stack::Site;
+use crate::task::AsyncTask;
+
+/// The elements for which an async predicate is true, in their order: `filter` for an async
+/// function. All of them are judged together.
+///
+/// The predicate owns what it judges, so it is given clones; where these are dear, let the elements
+/// be `Rc`s.
+///
+/// # Panics
+///
+/// The task panics if a call of the predicate does: with the first, after all others have ended.
+///
+/// ```
+/// use asynq::{asynq, FutureBase, tools::afilter};
+///
+/// #[asynq]
+/// async fn is_even(n: u32) -> bool {
+///     n % 2 == 0
+/// }
+///
+/// assert_eq!(afilter(is_even::asynq, 1..=6).value(), [2, 4, 6]);
+/// ```
+#[track_caller]
+pub fn afilter<T, R>(
+    predicate: impl FnMut(T) -> R,
+    elements: impl IntoIterator<Item = T>,
+) -> AsyncTask<Vec<T>>
+where
+    T: Clone + 'static,
+    R: FutureBase<Output = bool> + 'static,
+{
+    static SITE: Site = Site::new("asynq::tools::afilter");
+    let elements: Vec<T> = elements.into_iter().collect();
+    let verdicts = amap(predicate, elements.iter().cloned());
+    AsyncTask::with_site(&SITE, async move { pick(elements, verdicts.await, true) })
+}
+
+/// The elements for which an async predicate is false: those that [`afilter`] leaves out.
+///
+/// # Panics
+///
+/// As [`afilter`].
+///
+/// ```
+/// use asynq::{ConstFuture, FutureBase, tools::afilterfalse};
+///
+/// assert_eq!(afilterfalse(|n| ConstFuture::new(n % 2 == 0), 1..=6).value(), [1, 3, 5]);
+/// ```
+#[track_caller]
+pub fn afilterfalse<T, R>(
+    predicate: impl FnMut(T) -> R,
+    elements: impl IntoIterator<Item = T>,
+) -> AsyncTask<Vec<T>>
+where
+    T: Clone + 'static,
+    R: FutureBase<Output = bool> + 'static,
+{
+    static SITE: Site = Site::new("asynq::tools::afilterfalse");
+    let elements: Vec<T> = elements.into_iter().collect();
+    let verdicts = amap(predicate, elements.iter().cloned());
+    AsyncTask::with_site(&SITE, async move { pick(elements, verdicts.await, false) })
+}
+
+/// The elements for which an async predicate is true, and the others: `partition` for an async
+/// function.
+///
+/// # Panics
+///
+/// As [`afilter`].
+///
+/// ```
+/// use asynq::{ConstFuture, FutureBase, tools::asift};
+///
+/// let (even, odd) = asift(|n| ConstFuture::new(n % 2 == 0), 1..=6).value();
+/// assert_eq!((even, odd), (vec![2, 4, 6], vec![1, 3, 5]));
+/// ```
+#[track_caller]
+pub fn asift<T, R>(
+    predicate: impl FnMut(T) -> R,
+    elements: impl IntoIterator<Item = T>,
+) -> AsyncTask<(Vec<T>, Vec<T>)>
+where
+    T: Clone + 'static,
+    R: FutureBase<Output = bool> + 'static,
+{
+    static SITE: Site = Site::new("asynq::tools::asift");
+    let elements: Vec<T> = elements.into_iter().collect();
+    let verdicts = amap(predicate, elements.iter().cloned());
+    AsyncTask::with_site(&SITE, async move {
+        let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
+        for (element, verdict) in zip(elements, verdicts.await) {
+            if verdict { &mut accepted } else { &mut rejected }.push(element);
+        }
+        (accepted, rejected)
+    })
+}
+
+/// The elements with the wanted verdict.
+fn pick<T>(elements: Vec<T>, verdicts: Vec<bool>, wanted: bool) -> Vec<T> {
+    zip(elements, verdicts)
+        .filter_map(|(element, verdict)| (verdict == wanted).then_some(element))
+        .collect()
+}

@@ -1,0 +1,109 @@
+//! Elements ordered by an async key.
+
+use std::iter::zip;
+
+use super::amap;
+use crate::futures::FutureBase;
+use crate::stack::Site;
+use crate::task::AsyncTask;
+
+/// The elements, sorted by an async key: `sort_by_key` for an async function. All keys are asked
+/// for together, and each once; elements of equal keys keep their order.
+///
+/// The function owns its argument, so it is given clones of the elements. For the opposite order,
+/// let it return a [`Reverse`](std::cmp::Reverse).
+///
+/// # Panics
+///
+/// The task panics if a call of the function does: with the first, after all others have ended.
+///
+/// ```
+/// use asynq::{asynq, FutureBase, tools::asorted};
+///
+/// #[asynq]
+/// async fn length(word: &'static str) -> usize {
+///     word.len()
+/// }
+///
+/// assert_eq!(asorted(["two", "three", "one"], length::asynq).value(), ["two", "one", "three"]);
+/// ```
+#[track_caller]
+pub fn asorted<T, R>(
+    elements: impl IntoIterator<Item = T>,
+    key: impl FnMut(T) -> R,
+) -> AsyncTask<Vec<T>>
+where
+    T: Clone + 'static,
+    R: FutureBase<Output: Ord> + 'static,
+{
+    static SITE: Site = Site::new("asynq::tools::asorted");
+    let elements: Vec<T> = elements.into_iter().collect();
+    let keys = amap(key, elements.iter().cloned());
+    AsyncTask::with_site(&SITE, async move {
+        let mut keyed: Vec<_> = zip(keys.await, elements).collect();
+        keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
+        keyed.into_iter().map(|(_, element)| element).collect()
+    })
+}
+
+/// The element of the largest key, the last of several; `None` if there are no elements:
+/// `max_by_key` for an async function. All keys are asked for together.
+///
+/// # Panics
+///
+/// As [`asorted`].
+///
+/// ```
+/// use asynq::{ConstFuture, FutureBase, tools::amax};
+///
+/// let length = |word: &'static str| ConstFuture::new(word.len());
+/// assert_eq!(amax(["one", "three", "two"], length).value(), Some("three"));
+/// ```
+#[track_caller]
+pub fn amax<T, R>(
+    elements: impl IntoIterator<Item = T>,
+    key: impl FnMut(T) -> R,
+) -> AsyncTask<Option<T>>
+where
+    T: Clone + 'static,
+    R: FutureBase<Output: Ord> + 'static,
+{
+    static SITE: Site = Site::new("asynq::tools::amax");
+    let elements: Vec<T> = elements.into_iter().collect();
+    let keys = amap(key, elements.iter().cloned());
+    AsyncTask::with_site(&SITE, async move {
+        let keyed = zip(keys.await, elements);
+        keyed.max_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, element)| element)
+    })
+}
+
+/// The element of the smallest key, the first of several; `None` if there are no elements:
+/// `min_by_key` for an async function. All keys are asked for together.
+///
+/// # Panics
+///
+/// As [`asorted`].
+///
+/// ```
+/// use asynq::{ConstFuture, FutureBase, tools::amin};
+///
+/// let length = |word: &'static str| ConstFuture::new(word.len());
+/// assert_eq!(amin(["three", "one", "two"], length).value(), Some("one"));
+/// ```
+#[track_caller]
+pub fn amin<T, R>(
+    elements: impl IntoIterator<Item = T>,
+    key: impl FnMut(T) -> R,
+) -> AsyncTask<Option<T>>
+where
+    T: Clone + 'static,
+    R: FutureBase<Output: Ord> + 'static,
+{
+    static SITE: Site = Site::new("asynq::tools::amin");
+    let elements: Vec<T> = elements.into_iter().collect();
+    let keys = amap(key, elements.iter().cloned());
+    AsyncTask::with_site(&SITE, async move {
+        let keyed = zip(keys.await, elements);
+        keyed.min_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, element)| element)
+    })
+}
