@@ -1,5 +1,7 @@
 //! Tasks: calls of async functions.
 
+mod weak;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::future::Future;
@@ -18,6 +20,8 @@ use crate::graveyard;
 use crate::listeners::Listeners;
 use crate::scheduler::{self, Scheduler};
 use crate::stack::{AsynqStack, Frame, Origin, Site};
+
+pub(crate) use self::weak::WeakTask;
 
 /// A call of an async function that runs when it is first awaited, or asked for its value.
 ///

@@ -1,0 +1,46 @@
+//! Tasks that are known of, and not kept.
+
+use std::rc::{Rc, Weak};
+
+use super::{AsyncTask, State, TaskCell};
+
+/// A task that others may share as long as somebody wants its value: unlike a handle, this does
+/// not keep it from being cancelled.
+pub(crate) struct WeakTask<T> {
+    cell: Weak<TaskCell<T>>,
+}
+
+impl<T: Clone + 'static> WeakTask<T> {
+    pub(crate) fn of(task: &AsyncTask<T>) -> Self {
+        Self { cell: Rc::downgrade(&task.cell) }
+    }
+
+    /// A handle to the task, unless it has ended.
+    pub(crate) fn upgrade(&self) -> Option<AsyncTask<T>> {
+        let cell = self.cell.upgrade()?;
+        // A task without handles is ending: the cell is about to go.
+        if cell.is_computed() || cell.handles.get() == 0 {
+            return None;
+        }
+        cell.clone_value.set(Some(T::clone));
+        cell.handles.set(cell.handles.get() + 1);
+        Some(AsyncTask { cell })
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.cell.ptr_eq(&other.cell)
+    }
+}
+
+impl<T> Clone for WeakTask<T> {
+    fn clone(&self) -> Self {
+        Self { cell: Weak::clone(&self.cell) }
+    }
+}
+
+impl<T: 'static> AsyncTask<T> {
+    /// Whether this is called, at whatever depth, by the body of the task.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(*self.cell.state.borrow(), State::Pending { body: None, .. })
+    }
+}
