@@ -15,16 +15,27 @@ impl<T: Clone + 'static> WeakTask<T> {
         Self { cell: Rc::downgrade(&task.cell) }
     }
 
+    /// Whether the task has not ended.
+    pub(crate) fn is_pending(&self) -> bool {
+        // One without handles is about to end.
+        self.cell.upgrade().is_some_and(|cell| !cell.is_computed() && cell.handles.get() > 0)
+    }
+
     /// A handle to the task, unless it has ended.
     pub(crate) fn upgrade(&self) -> Option<AsyncTask<T>> {
-        let cell = self.cell.upgrade()?;
-        // A task without handles is ending: the cell is about to go.
-        if cell.is_computed() || cell.handles.get() == 0 {
+        if !self.is_pending() {
             return None;
         }
+        let cell = self.cell.upgrade()?;
         cell.clone_value.set(Some(T::clone));
         cell.handles.set(cell.handles.get() + 1);
         Some(AsyncTask { cell })
+    }
+
+    /// Whether this is called, at whatever depth, by the body of the task.
+    pub(crate) fn is_running(&self) -> bool {
+        let cell = self.cell.upgrade();
+        cell.is_some_and(|cell| matches!(*cell.state.borrow(), State::Pending { body: None, .. }))
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {
@@ -35,12 +46,5 @@ impl<T: Clone + 'static> WeakTask<T> {
 impl<T> Clone for WeakTask<T> {
     fn clone(&self) -> Self {
         Self { cell: Weak::clone(&self.cell) }
-    }
-}
-
-impl<T: 'static> AsyncTask<T> {
-    /// Whether this is called, at whatever depth, by the body of the task.
-    pub(crate) fn is_running(&self) -> bool {
-        matches!(*self.cell.state.borrow(), State::Pending { body: None, .. })
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::under_way::UnderWay;
 use crate::futures::FutureBase;
-use crate::task::AsyncTask;
+use crate::task::{AsyncTask, WeakTask};
 
 /// Lets equal calls of `function` that are under way at the same time share one task.
 ///
@@ -90,7 +90,13 @@ where
     /// both would wait for each other, which is reported as a deadlock: see [`dirty`](Self::dirty).
     pub fn asynq(&self, arguments: A) -> AsyncTask<T> {
         let Inner { key, function, under_way } = &*self.inner;
-        under_way.share(key(&arguments), || function(arguments))
+        let key = key(&arguments);
+        if let Some(task) = under_way.find(&key) {
+            return task;
+        }
+        let task = function(arguments);
+        under_way.add(key, &task, WeakTask::of(&task));
+        task
     }
 
     /// The plain call: the value of [`asynq`](Self::asynq), now.

@@ -15,7 +15,14 @@ use crate::task::{AsyncTask, WeakTask};
 pub(super) struct UnderWay<K, T> {
     /// Borrowed for single operations of the map, which run no code of a user's but that of the
     /// keys: `Hash`, `Eq`.
-    tasks: Rc<RefCell<HashMap<K, WeakTask<T>>>>,
+    calls: Rc<RefCell<HashMap<K, Call<T>>>>,
+}
+
+struct Call<T> {
+    /// The one to share.
+    task: WeakTask<T>,
+    /// The one that runs the function, if that is another.
+    inner: WeakTask<T>,
 }
 
 impl<K, T> UnderWay<K, T>
@@ -24,51 +31,46 @@ where
     T: Clone + 'static,
 {
     pub(super) fn new() -> Self {
-        Self { tasks: Rc::default() }
+        Self { calls: Rc::default() }
     }
 
-    /// The task that is under way for `key`; if there is none, the one that `call` makes.
-    ///
-    /// A call from inside the task is not shared: the task cannot wait for itself.
-    pub(super) fn share(&self, key: K, call: impl FnOnce() -> AsyncTask<T>) -> AsyncTask<T> {
-        let known = self.tasks.borrow().get(&key).and_then(WeakTask::upgrade);
-        match known {
-            Some(task) if task.is_running() => call(),
-            Some(task) => task,
-            None => {
-                let task = call();
-                self.add(key, &task);
-                task
-            }
-        }
+    /// The task that is under way for `key`. A call from inside of it finds nothing: the task cannot
+    /// wait for itself.
+    pub(super) fn find(&self, key: &K) -> Option<AsyncTask<T>> {
+        let calls = self.calls.borrow();
+        let Call { task, inner } = calls.get(key)?;
+        if task.is_running() || inner.is_running() { None } else { task.upgrade() }
     }
 
-    fn add(&self, key: K, task: &AsyncTask<T>) {
-        if task.is_computed() {
+    /// Lets others find `task` until it ends, unless one is under way for `key` already. `inner` is
+    /// the task that runs the function.
+    pub(super) fn add(&self, key: K, task: &AsyncTask<T>, inner: WeakTask<T>) {
+        let is_known = self.calls.borrow().get(&key).is_some_and(|call| call.task.is_pending());
+        if task.is_computed() || is_known {
             return;
         }
         let weak = WeakTask::of(task);
-        let (tasks, this, its_key) = (Rc::downgrade(&self.tasks), weak.clone(), key.clone());
+        let (calls, this, its_key) = (Rc::downgrade(&self.calls), weak.clone(), key.clone());
         task.on_computed(move || {
-            let Some(tasks) = tasks.upgrade() else { return };
-            let is_current = tasks.borrow().get(&its_key).is_some_and(|task| task.is(&this));
+            let Some(calls) = calls.upgrade() else { return };
+            let is_current = calls.borrow().get(&its_key).is_some_and(|call| call.task.is(&this));
             if is_current {
-                let _removed = tasks.borrow_mut().remove_entry(&its_key);
+                let _removed = calls.borrow_mut().remove_entry(&its_key);
             }
         });
         self.forget(&key);
-        self.tasks.borrow_mut().insert(key, weak);
+        self.calls.borrow_mut().insert(key, Call { task: weak, inner });
     }
 
     /// Makes the next call for `key` start a task of its own.
     pub(super) fn forget(&self, key: &K) {
         // The key is dropped when the borrow has ended.
-        let _removed = self.tasks.borrow_mut().remove_entry(key);
+        let _removed = self.calls.borrow_mut().remove_entry(key);
     }
 }
 
 impl<K, T> Clone for UnderWay<K, T> {
     fn clone(&self) -> Self {
-        Self { tasks: Rc::clone(&self.tasks) }
+        Self { calls: Rc::clone(&self.calls) }
     }
 }

@@ -1,0 +1,135 @@
+//! A value that is computed once, or once in a while.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::cached::{Cached, Store};
+use crate::futures::FutureBase;
+use crate::stack::Site;
+use crate::task::AsyncTask;
+
+/// Keeps what `function` returns: for as long as `ttl`, or for ever if that is `None`, or until
+/// it is [`dirty`](AlazyConstant::dirty).
+///
+/// Calls that are under way at the same time share one task. Panics are not kept. An `Err` is a value
+/// like any other, unless [`keep_if`](AlazyConstant::keep_if) says that it is not to be kept.
+///
+/// ```
+/// use std::time::Duration;
+/// use asynq::{asynq, tools::{AlazyConstant, alazy_constant}};
+///
+/// #[asynq]
+/// async fn rates() -> Vec<f64> {
+///     println!("asking for the rates");                 // once a minute, at most
+///     vec![1.0, 1.17]
+/// }
+///
+/// thread_local! {
+///     static RATES: AlazyConstant<Vec<f64>> =
+///         alazy_constant(Duration::from_secs(60), rates::asynq);
+/// }
+///
+/// assert_eq!(RATES.with(AlazyConstant::call), RATES.with(AlazyConstant::call));
+/// ```
+pub fn alazy_constant<T: Clone + 'static>(
+    ttl: impl Into<Option<Duration>>,
+    function: impl Fn() -> AsyncTask<T> + 'static,
+) -> AlazyConstant<T> {
+    let ttl = ttl.into();
+    let cached = Cached::new(Expiring::new(ttl, Instant::now));
+    AlazyConstant { function: Rc::new(function), ttl, cached }
+}
+
+/// A function without arguments whose value is kept: made by [`alazy_constant`].
+///
+/// A handle: clones share what they keep.
+pub struct AlazyConstant<T: 'static> {
+    function: Rc<dyn Fn() -> AsyncTask<T>>,
+    ttl: Option<Duration>,
+    cached: Cached<(), T>,
+}
+
+impl<T: Clone + 'static> AlazyConstant<T> {
+    /// Keeps only a value for which `keep` is true.
+    #[must_use]
+    pub fn keep_if(mut self, keep: impl Fn(&T) -> bool + 'static) -> Self {
+        self.cached.keep = Rc::new(keep);
+        self
+    }
+
+    /// Lets `clock` say what time it is, instead of [`Instant::now`]: for tests.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Fn() -> Instant + 'static) -> Self {
+        self.cached.store = Rc::new(Expiring::new(self.ttl, clock));
+        self
+    }
+
+    /// A task for the value that is kept or under way or, where there is none, for that of a new
+    /// call.
+    #[track_caller]
+    pub fn asynq(&self) -> AsyncTask<T> {
+        static SITE: Site = Site::new("asynq::tools::alazy_constant");
+        self.cached.asynq(&SITE, (), || (self.function)())
+    }
+
+    /// The plain call: the value of [`asynq`](Self::asynq), now.
+    ///
+    /// # Panics
+    ///
+    /// If the function does, or waits for something that can never come.
+    #[track_caller]
+    pub fn call(&self) -> T {
+        self.asynq().value()
+    }
+
+    /// Forgets the value: the next call asks the function again. A call that is under way goes on for
+    /// those who have it, and its value is not kept.
+    pub fn dirty(&self) {
+        self.cached.dirty(&());
+    }
+}
+
+/// A value, and since when it is known.
+struct Expiring<T> {
+    value: RefCell<Option<(Rc<T>, Instant)>>,
+    ttl: Option<Duration>,
+    clock: Box<dyn Fn() -> Instant>,
+}
+
+impl<T> Expiring<T> {
+    fn new(ttl: Option<Duration>, clock: impl Fn() -> Instant + 'static) -> Self {
+        Self { value: RefCell::default(), ttl, clock: Box::new(clock) }
+    }
+}
+
+impl<T> Store<(), T> for Expiring<T> {
+    fn get(&self, (): &()) -> Option<Rc<T>> {
+        let (value, since) = self.value.borrow().clone()?;
+        let is_fresh = |ttl| (self.clock)().saturating_duration_since(since) < ttl;
+        self.ttl.is_none_or(is_fresh).then_some(value)
+    }
+
+    fn put(&self, (): (), value: Rc<T>) {
+        let now = (self.clock)();
+        let _before = self.value.replace(Some((value, now)));
+    }
+
+    fn remove(&self, (): &()) {
+        let _before = self.value.take();
+    }
+}
+
+impl<T: 'static> Clone for AlazyConstant<T> {
+    fn clone(&self) -> Self {
+        let (function, cached) = (Rc::clone(&self.function), self.cached.clone());
+        Self { function, ttl: self.ttl, cached }
+    }
+}
+
+impl<T: 'static> fmt::Debug for AlazyConstant<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AlazyConstant").field("ttl", &self.ttl).finish_non_exhaustive()
+    }
+}
