@@ -210,13 +210,11 @@ mod lru_cache {
     #[test]
     fn a_function_that_calls_itself_plainly_runs_again() {
         thread_local! {
-            static CACHE: AlruCache<u32, u32> = alru_cache(2, |n| AsyncTask::new(runs_twice(n)));
             static RUNS: Cell<u32> = const { Cell::new(0) };
-        }
-
-        async fn runs_twice(n: u32) -> u32 {
-            RUNS.set(RUNS.get() + 1);
-            if RUNS.get() < 2 { CACHE.with(|cache| cache.call(n)) } else { RUNS.get() }
+            static CACHE: AlruCache<u32, u32> = alru_cache(2, |n| AsyncTask::new(async move {
+                RUNS.set(RUNS.get() + 1);
+                if RUNS.get() < 2 { CACHE.with(|cache| cache.call(n)) } else { RUNS.get() }
+            }));
         }
 
         assert_eq!(CACHE.with(|cache| cache.call(1)), 2);
