@@ -4,8 +4,8 @@
 //! is anything that takes an argument and returns a future of this crate: `f::asynq`, or a closure
 //! such as `|id| names.item(id)`.
 //!
-//! [`deduplicate`], [`alru_cache`], [`alazy_constant`] and [`acached_per_instance`] make another
-//! function of an async function: a value with the two forms of a call, `g.asynq(a)` and `g.call(a)`.
+//! [`deduplicate`], [`alru_cache`], [`alazy_constant`], [`acached_per_instance`] and [`aretry`] make
+//! another function of an async function: a value with the two forms of a call, `g.asynq(a)` and `g.call(a)`.
 //! It belongs to one thread: keep it in a `thread_local!`, or in a field of what it is about. No call
 //! locks it, so that functions may call themselves and each other; only the `Hash` and `Eq` of an
 //! argument must not.
@@ -21,6 +21,7 @@ mod lru_cache;
 mod map;
 mod order;
 mod per_instance;
+mod retry;
 mod under_way;
 
 pub use self::deduplicate::{Deduplicate, deduplicate, deduplicate_by};
@@ -30,3 +31,4 @@ pub use self::lru_cache::{AlruCache, alru_cache, alru_cache_by};
 pub use self::map::amap;
 pub use self::order::{amax, amin, asorted};
 pub use self::per_instance::{AcachedPerInstance, acached_per_instance};
+pub use self::retry::{Aretry, RetryPolicy, aretry};
