@@ -54,7 +54,7 @@
 //!   what all of them can do.
 //! - [`AsyncContext`]s and [`ScopedValue`]s follow the task that entered them.
 //! - [`debug`] tells which function called which.
-//! - [`tools`] are relatives of iterators' methods for async functions, caches, retries, a timer.
+//! - [`tools`] has relatives of iterators' methods for async functions, caches, retries, a timer.
 //!
 //! # When is a batch flushed?
 //!

@@ -10,11 +10,15 @@
 //! locks it, so that functions may call themselves and each other; only the `Hash` and `Eq` of an
 //! argument must not.
 //!
+//! An [`AsyncTimer`] measures a task without the time in which it waits; an [`AsyncEventHook`] tells
+//! async functions of an event.
+//!
 //! Of a function with several arguments, make one with a tuple:
 //! `deduplicate(|(user, number)| page::asynq(user, number))`.
 
 mod cached;
 mod deduplicate;
+mod event_hook;
 mod filter;
 mod lazy_constant;
 mod lru_cache;
@@ -22,9 +26,11 @@ mod map;
 mod order;
 mod per_instance;
 mod retry;
+mod timer;
 mod under_way;
 
 pub use self::deduplicate::{Deduplicate, deduplicate, deduplicate_by};
+pub use self::event_hook::{AsyncEventHook, Subscription};
 pub use self::filter::{afilter, afilterfalse, asift};
 pub use self::lazy_constant::{AlazyConstant, alazy_constant};
 pub use self::lru_cache::{AlruCache, alru_cache, alru_cache_by};
@@ -32,3 +38,4 @@ pub use self::map::amap;
 pub use self::order::{amax, amin, asorted};
 pub use self::per_instance::{AcachedPerInstance, acached_per_instance};
 pub use self::retry::{Aretry, RetryPolicy, aretry};
+pub use self::timer::AsyncTimer;
