@@ -4,7 +4,9 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
+use std::future::ready;
 use std::rc::Rc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use asynq::tools::{
@@ -14,6 +16,7 @@ use asynq::tools::{
 use asynq::{AsyncTask, FutureBase, TaskErrorKind, all, asynq, debug};
 use common::{Log, assert_usable, message_of, store};
 use expect_test::expect;
+use futures::future::{Either, select};
 
 /// A function that writes its argument into a log, takes a round, and returns ten times it.
 fn logging(log: &Log) -> impl Fn(u32) -> AsyncTask<u32> + 'static {
@@ -205,6 +208,23 @@ mod lru_cache {
         drop(cache.asynq(1));
         assert_eq!(log.take(), "");
         assert_eq!(cache.call(1), 10);
+    }
+
+    #[test]
+    fn a_thread_may_end_with_calls_under_way() {
+        thread_local! {
+            static LEFT: RefCell<Option<AsyncTask<u32>>> = RefCell::default();
+            static CACHE: AlruCache<u32, u32> = alru_cache(2, logging(&Log::new()));
+        }
+
+        let thread = thread::spawn(|| {
+            let task = CACHE.with(|cache| cache.asynq(1));
+            match AsyncTask::new(select(task, ready(()))).value() {
+                Either::Left(_) => panic!("it waits for a round"),
+                Either::Right(((), task)) => LEFT.set(Some(task)),
+            }
+        });
+        thread.join().unwrap();
     }
 
     #[test]

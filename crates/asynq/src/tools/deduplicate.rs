@@ -50,6 +50,28 @@ where
 /// Like [`deduplicate`]; calls are equal if `key` makes equal keys of their arguments.
 ///
 /// For arguments that cannot be compared, or some of which do not matter.
+///
+/// ```
+/// use asynq::{asynq, tools::deduplicate_by};
+///
+/// #[derive(Clone)]
+/// struct Account {
+///     id: u32,
+/// }
+///
+/// #[asynq]
+/// impl Account {
+///     async fn balance(&self, year: u32) -> u32 {
+///         self.id + year
+///     }
+/// }
+///
+/// let balance = deduplicate_by(
+///     |(account, year): &(Account, u32)| (account.id, *year),
+///     |(account, year)| account.balance_asynq(year),
+/// );
+/// assert_eq!(balance.call((Account { id: 7 }, 2000)), 2007);
+/// ```
 pub fn deduplicate_by<A, K, T>(
     key: impl Fn(&A) -> K + 'static,
     function: impl Fn(A) -> AsyncTask<T> + 'static,

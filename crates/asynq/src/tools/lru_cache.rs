@@ -58,6 +58,17 @@ where
 /// # Panics
 ///
 /// If `maxsize` is 0.
+///
+/// ```
+/// use asynq::{AsyncTask, tools::alru_cache_by};
+///
+/// let lines = alru_cache_by(
+///     100,
+///     |(name, _text): &(&str, String)| name.to_string(),
+///     |(_name, text)| AsyncTask::new(async move { text.lines().count() }),
+/// );
+/// assert_eq!(lines.call(("a poem", "one\ntwo".to_owned())), 2);
+/// ```
 pub fn alru_cache_by<A, K, T>(
     maxsize: usize,
     key: impl Fn(&A) -> K + 'static,

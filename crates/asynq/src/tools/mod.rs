@@ -5,16 +5,14 @@
 //! such as `|id| names.item(id)`.
 //!
 //! [`deduplicate`], [`alru_cache`], [`alazy_constant`], [`acached_per_instance`] and [`aretry`] make
-//! another function of an async function: a value with the two forms of a call, `g.asynq(a)` and `g.call(a)`.
-//! It belongs to one thread: keep it in a `thread_local!`, or in a field of what it is about. No call
-//! locks it, so that functions may call themselves and each other; only the `Hash` and `Eq` of an
-//! argument must not.
+//! another function of an async function: a value with the two forms of a call, `g.asynq(a)` and
+//! `g.call(a)`. It belongs to one thread: keep it in a `thread_local!`, or in a field of what it is
+//! about. Of a function with several arguments, make one with a tuple:
+//! `deduplicate(|(user, number)| page::asynq(user, number))`. No call locks anything, so functions may
+//! call themselves and each other; only the `Hash` and `Eq` of an argument must not.
 //!
 //! An [`AsyncTimer`] measures a task without the time in which it waits; an [`AsyncEventHook`] tells
 //! async functions of an event.
-//!
-//! Of a function with several arguments, make one with a tuple:
-//! `deduplicate(|(user, number)| page::asynq(user, number))`.
 
 mod cached;
 mod deduplicate;

@@ -43,6 +43,16 @@ pub fn aretry<A, T, E>(
 }
 
 /// When a call is made again, and how long after it has failed.
+///
+/// ```
+/// use std::io::{Error, ErrorKind};
+/// use std::time::Duration;
+/// use asynq::tools::RetryPolicy;
+///
+/// let policy = RetryPolicy::<Error>::new(5)
+///     .retry_if(|error| error.kind() == ErrorKind::TimedOut)
+///     .backoff(|failures| Duration::from_millis(10) * 2_u32.pow(failures));
+/// ```
 pub struct RetryPolicy<E> {
     max_tries: u32,
     sleep: Rc<dyn Fn(u32) -> Duration>,
@@ -76,14 +86,6 @@ impl<E> RetryPolicy<E> {
     }
 
     /// Waits for `backoff(n)` after `n` calls have failed.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use asynq::tools::RetryPolicy;
-    ///
-    /// let policy = RetryPolicy::<String>::new(5)
-    ///     .backoff(|failures| Duration::from_millis(10) * 2_u32.pow(failures));
-    /// ```
     #[must_use]
     pub fn backoff(mut self, backoff: impl Fn(u32) -> Duration + 'static) -> Self {
         self.sleep = Rc::new(backoff);
