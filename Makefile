@@ -68,12 +68,18 @@ bench: ## the benchmarks; their tables go to benchmarks/
 	$(need-python)
 	$(PYTHON) benchmarks/python/run.py
 
+# A workspace of its own: the peers are not to be built by anything else.
+of-benchmarks := --manifest-path benchmarks/rust/Cargo.toml
+in-benchmarks := CARGO_TARGET_DIR=$(CURDIR)/target/benchmarks
+
 # cargo-deny's `advisories` check is not here because it fetches the RustSec database, and lint has
 # to run where only the package registries can be reached. Elsewhere: cargo deny check advisories
 lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, documentation, dependencies' licences and sources
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path crates/asynq-engine/fuzz/Cargo.toml
+	cargo fmt --check --manifest-path benchmarks/rust/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+	$(in-benchmarks) cargo clippy --locked --all-targets --all-features $(of-benchmarks) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 	$(cargo-deny) --locked --all-features check bans licenses sources
 	$(ruff) format --config python/pyproject.toml --check python benchmarks

@@ -1,0 +1,147 @@
+//! What is run: the rows of the table.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use crate::store::{self, Table};
+
+/// One program, written for each of the implementations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Workload {
+    /// The names of the authors of so many answers.
+    FanOut(usize),
+    /// Loads behind different numbers of awaits.
+    Uneven,
+    /// Many tasks that ask many sources, one after the other.
+    Staggered,
+    /// Calls from code that is not async.
+    Call,
+}
+
+pub(crate) const WORKLOADS: [Workload; 7] = [
+    Workload::FanOut(3),
+    Workload::FanOut(100),
+    Workload::FanOut(10_000),
+    Workload::FanOut(1_000_000),
+    Workload::Uneven,
+    Workload::Staggered,
+    Workload::Call,
+];
+
+pub(crate) const UNEVEN_TASKS: u64 = 1_000;
+pub(crate) const UNEVEN_DEPTHS: u64 = 10;
+pub(crate) const WALKERS: u64 = 1_000;
+pub(crate) const STEPS: u64 = 20;
+pub(crate) const SOURCES: usize = 50;
+pub(crate) const CALLS: Range<u64> = 0..100;
+
+/// For each walker which of the sources it asks, one after the other, for which key. No key comes
+/// twice.
+pub(crate) static WAYS: LazyLock<Vec<Vec<(usize, u64)>>> = LazyLock::new(|| {
+    let mut random = fastrand::Rng::with_seed(SOURCES as u64);
+    let mut way =
+        |walker| (0..STEPS).map(|step| (random.usize(..SOURCES), walker * STEPS + step)).collect();
+    (0..WALKERS).map(&mut way).collect()
+});
+
+impl Workload {
+    pub(crate) fn title(self) -> String {
+        match self {
+            Self::FanOut(3) => "tiny request".into(),
+            Self::FanOut(size) => format!("fan-out {}", thousands(size)),
+            Self::Uneven => "uneven depth".into(),
+            Self::Staggered => "staggered".into(),
+            Self::Call => "synchronous call".into(),
+        }
+    }
+
+    /// As it is called on the command line.
+    pub(crate) fn slug(self) -> String {
+        self.title().replace(',', "").replace(' ', "-")
+    }
+
+    /// What its cost is given for.
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Self::FanOut(3) => "request",
+            Self::Call => "call",
+            _ => "load",
+        }
+    }
+
+    /// How many of these a run is worth.
+    pub(crate) fn units(self) -> u64 {
+        match self {
+            Self::FanOut(3) => 1,
+            Self::FanOut(size) => 2 * size as u64,
+            Self::Uneven => UNEVEN_TASKS,
+            Self::Staggered => WALKERS * STEPS,
+            Self::Call => CALLS.end,
+        }
+    }
+
+    /// The fewest batches in which a run can be done; where that depends on the order of work, as
+    /// many as are made when all tasks go from round to round together.
+    pub(crate) fn batches(self) -> u64 {
+        match self {
+            Self::FanOut(_) => 2,
+            Self::Uneven => 1,
+            Self::Staggered => rounds_together(),
+            Self::Call => 0,
+        }
+    }
+
+    /// Whether fewer batches than [`batches`](Self::batches) are possible.
+    pub(crate) fn depends_on_order(self) -> bool {
+        self == Self::Staggered
+    }
+
+    /// How many keys the store is asked for if it is asked for none twice.
+    pub(crate) fn distinct_keys(self) -> u64 {
+        match self {
+            Self::FanOut(size) => (size + store::distinct_users(size)) as u64,
+            Self::Uneven => UNEVEN_TASKS,
+            Self::Staggered => WALKERS * STEPS,
+            Self::Call => 0,
+        }
+    }
+
+    /// What a run has to return.
+    pub(crate) fn expected(self) -> Vec<u64> {
+        let number = |key| Table::Numbers.look_up(key);
+        match self {
+            Self::FanOut(size) => store::answers(size)
+                .map(|answer| Table::Names.look_up(Table::Authors.look_up(answer)))
+                .collect(),
+            Self::Uneven => (0..UNEVEN_TASKS).map(number).collect(),
+            Self::Staggered => {
+                WAYS.iter().map(|way| way.iter().map(|&(_, key)| number(key)).sum()).collect()
+            }
+            Self::Call => CALLS.map(number).collect(),
+        }
+    }
+}
+
+/// The sources that are asked in each step of all ways, added up.
+fn rounds_together() -> u64 {
+    let in_step = |step: usize| {
+        let mut sources: Vec<usize> = WAYS.iter().map(|way| way[step].0).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        sources.len()
+    };
+    (0..WAYS[0].len()).map(in_step).sum::<usize>() as u64
+}
+
+/// 1,000,000 rather than 1000000.
+pub(crate) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
