@@ -50,21 +50,17 @@ impl<H: Host> Engine<H> {
         };
         let before = node.needed_by;
         match &mut node.state {
-            State::New => {
-                node.needed_by = serial;
-                self.frames.ready_mut(serial).push_front(&mut self.tasks, task);
-            }
-            &mut State::Ready(link) => {
+            State::New | State::Ready(_) => {
                 // An inner frame keeps what an outer one needs as well: it runs first.
-                let serial = before.max(serial);
-                node.needed_by = serial;
-                self.frames.ready_mut(before).unlink(&mut self.tasks, link);
-                self.frames.ready_mut(serial).push_front(&mut self.tasks, task);
+                let is_new = matches!(node.state, State::New);
+                node.needed_by = if is_new { serial } else { before.max(serial) };
+                let list = self.frames.ready_mut(node.needed_by);
+                list.push_front(task, node, &mut self.tickets);
             }
             State::Woken { .. } => node.needed_by = before.max(serial),
             State::Blocked(wait) if before < serial => {
                 node.needed_by = serial;
-                rest.extend(wait.on.iter());
+                rest.extend(wait.on.as_slice());
                 if wait.until == Until::AnyOrWake {
                     self.add_outside(before, -1);
                     self.add_outside(serial, 1);

@@ -103,7 +103,7 @@ impl<H: Host> Engine<H> {
     pub fn dependencies(&self, task: TaskId) -> Vec<Dependency> {
         match self.tasks.get(task).map(|task| &task.state) {
             Some(State::Blocked(wait)) => {
-                wait.on.iter().filter(|&on| !self.is_computed(on)).collect()
+                wait.on.as_slice().iter().copied().filter(|&on| !self.is_computed(on)).collect()
             }
             _ => Vec::new(),
         }

@@ -1,7 +1,8 @@
 //! Edges forward: what a task waits for.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::{iter, mem, option, slice};
+use core::mem;
 
 use crate::batch::ItemId;
 use crate::task::TaskId;
@@ -27,39 +28,36 @@ impl From<ItemId> for Dependency {
     }
 }
 
-/// A list of dependencies in the order given; most tasks wait for just one, which needs no
+/// What a task waits for, in the order given; most wait for just one thing, which needs no
 /// allocation.
 #[derive(Debug, Default)]
 pub(crate) enum Dependencies {
     #[default]
     None,
     One(Dependency),
-    Many(Vec<Dependency>),
+    // Boxed to keep the node of every task small.
+    #[allow(clippy::box_collection, reason = "a third of the size of the vector itself")]
+    Many(Box<Vec<Dependency>>),
 }
 
 impl Dependencies {
-    pub(crate) fn push(&mut self, dependency: Dependency) {
-        match self {
-            Self::None => *self = Self::One(dependency),
-            Self::Many(list) => list.push(dependency),
-            Self::One(_) => {
-                let Self::One(first) = mem::take(self) else { unreachable!() };
-                *self = Self::Many([first, dependency].into());
+    /// Takes what is in `list`.
+    pub(crate) fn take_from(list: &mut Vec<Dependency>) -> Self {
+        match list[..] {
+            [] => Self::None,
+            [one] => {
+                list.clear();
+                Self::One(one)
             }
+            _ => Self::Many(Box::new(mem::take(list))),
         }
     }
 
-    pub(crate) fn iter(
-        &self,
-    ) -> iter::Chain<
-        iter::Copied<option::IntoIter<&Dependency>>,
-        iter::Copied<slice::Iter<'_, Dependency>>,
-    > {
-        let (one, many): (_, &[Dependency]) = match self {
-            Self::None => (None, &[]),
-            Self::One(dependency) => (Some(dependency), &[]),
-            Self::Many(list) => (None, list),
-        };
-        one.into_iter().copied().chain(many.iter().copied())
+    pub(crate) fn as_slice(&self) -> &[Dependency] {
+        match self {
+            Self::None => &[],
+            Self::One(dependency) => core::slice::from_ref(dependency),
+            Self::Many(list) => list,
+        }
     }
 }

@@ -8,10 +8,11 @@ use slotmap::SlotMap;
 use crate::agenda::Choice;
 use crate::batch::{Batch, BatchId, BatchState};
 use crate::context::{ContextId, Contexts};
-use crate::dependency::{Dependencies, Dependency};
+use crate::dependency::Dependency;
 use crate::event::Event;
 use crate::frame::{Frame, Frames};
 use crate::host::Host;
+use crate::ready::Tickets;
 use crate::step::Step;
 use crate::task::{State, Task, TaskId};
 
@@ -21,6 +22,7 @@ pub struct Engine<H: Host> {
     pub(crate) batches: SlotMap<BatchId, Batch<H>>,
     pub(crate) contexts: Contexts<H>,
     pub(crate) frames: Frames<H::Priority>,
+    pub(crate) tickets: Tickets,
     /// Tasks that were woken since the last step, with the numbers of their waits.
     pub(crate) woken: Vec<(u64, TaskId)>,
     pub(crate) last_wait: u64,
@@ -43,6 +45,7 @@ impl<H: Host> Engine<H> {
             batches: SlotMap::with_key(),
             contexts: Contexts::new(),
             frames: Frames::default(),
+            tickets: Tickets::default(),
             woken: Vec::new(),
             last_wait: 0,
             last_batch: 0,
@@ -99,7 +102,7 @@ impl<H: Host> Engine<H> {
     ///
     /// If there is no call.
     pub fn exit(&mut self) {
-        self.frames.pop(&mut self.tasks);
+        self.frames.pop();
         let depth = self.frames.depth();
         self.record(|| Event::Exited { depth });
     }
@@ -141,17 +144,16 @@ impl<H: Host> Engine<H> {
     #[allow(clippy::should_implement_trait, reason = "not an iterator: each step is answered")]
     pub fn next(&mut self) -> Step {
         self.settle();
-        let frame = self.frame_mut();
+        let frame = self.frames.top_mut().expect("only between `enter` and `exit`");
         assert!(frame.running.is_none(), "answer Step::Run by `block` or `complete` first");
         let (root, floor) = (frame.root, frame.floor);
         if frame.abandoned || !self.tasks.contains_key(root) {
             return self.switch_to(None, floor).unwrap_or(Step::Done);
         }
-        if let Some(task) = self.frame_mut().ready.front() {
-            let scope = self.tasks[task].scope;
+        if let Some((task, node)) = frame.ready.front(&mut self.tasks) {
+            let scope = node.scope;
             return self.switch_to(scope, floor).unwrap_or_else(|| self.run(task));
         }
-        let frame = self.frames.top_mut().expect("checked above");
         match frame.agenda.choose(&mut self.batches) {
             Choice::Ask(batch) => Step::Rank(batch),
             Choice::Flush(batch) => self.switch_to(None, floor).unwrap_or_else(|| {
@@ -177,13 +179,13 @@ impl<H: Host> Engine<H> {
 
     fn run(&mut self, task: TaskId) -> Step {
         let frame = self.frames.top_mut().expect("called by `next`");
-        let node = &mut self.tasks[task];
-        let State::Ready(link) = node.state else { unreachable!("it is in the ready list") };
-        let started = core::mem::replace(&mut node.started, true);
-        frame.ready.unlink(&mut self.tasks, link);
+        frame.ready.pop_front();
         frame.agenda.forget_answers(&mut self.batches);
         frame.running = Some(task);
-        self.tasks[task].state = State::Running { asked: Dependencies::None, woken: false };
+        frame.asked.clear();
+        let node = &mut self.tasks[task];
+        node.state = State::Running { woken: false };
+        let started = core::mem::replace(&mut node.started, true);
         self.record(|| if started { Event::Continued(task) } else { Event::Started(task) });
         Step::Run(task)
     }

@@ -38,7 +38,7 @@ impl<H: Host> Engine<H> {
             return None;
         };
         let index = u32::try_from(batch.items.len()).expect("fewer than 2³² items in a batch");
-        batch.items.push(Item::Awaited(Waiters::None));
+        batch.items.push(Item::Awaited(Waiters::NONE));
         let needed_by = batch.needed_by;
         if let Some(owner) = self.frames.owner_mut(needed_by) {
             owner.agenda.grew(&mut self.batches, id);

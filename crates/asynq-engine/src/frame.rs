@@ -17,12 +17,11 @@
 
 use alloc::vec::Vec;
 
-use slotmap::SlotMap;
-
 use crate::agenda::Agenda;
-use crate::host::{Host, Priority};
+use crate::dependency::Dependency;
+use crate::host::Priority;
 use crate::ready::Ready;
-use crate::task::{Task, TaskId};
+use crate::task::TaskId;
 
 /// The number of a frame, from 1; they are numbered in the order in which they start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +38,8 @@ pub(crate) struct Frame<P> {
     pub(crate) root: TaskId,
     /// The task that runs in this frame, between `Step::Run` and the answer to it.
     pub(crate) running: Option<TaskId>,
+    /// What that has asked for so far.
+    pub(crate) asked: Vec<Dependency>,
     pub(crate) ready: Ready,
     pub(crate) agenda: Agenda<P>,
     /// How many tasks of this frame, and flushes in flight, can be set going from outside.
@@ -70,6 +71,7 @@ impl<P> Frames<P> {
             serial: self.last_serial,
             root,
             running: None,
+            asked: Vec::new(),
             ready: Ready::default(),
             agenda: Agenda::default(),
             outside: 0,
@@ -125,7 +127,7 @@ impl<P> Frames<P> {
     }
 
     /// Ends the innermost frame, and gives what it leaves behind to the one around it.
-    pub(crate) fn pop<H: Host<Priority = P>>(&mut self, tasks: &mut SlotMap<TaskId, Task<H>>)
+    pub(crate) fn pop(&mut self)
     where
         P: Priority,
     {
@@ -134,9 +136,9 @@ impl<P> Frames<P> {
             Some(outer) => {
                 outer.outside += ended.outside;
                 outer.agenda.append(ended.agenda);
-                outer.ready.prepend(tasks, &ended.ready);
+                outer.ready.prepend(ended.ready);
             }
-            None => self.idle.prepend(tasks, &ended.ready),
+            None => self.idle.prepend(ended.ready),
         }
     }
 }

@@ -1,90 +1,91 @@
 //! The tasks of one frame that can run now, in the order in which they will.
 //!
-//! The list runs through the tasks themselves, so that a task moves to the front, or leaves, in
-//! constant time and without an allocation.
+//! A task that moves to another place, or ends, leaves its entry behind. Every entry has a ticket of
+//! its own, and only the one whose ticket the task holds counts. So nothing but the task itself is
+//! touched when it becomes ready, and a list is passed through in the order of memory.
+
+use alloc::collections::VecDeque;
 
 use slotmap::SlotMap;
 
 use crate::host::Host;
 use crate::task::{State, Task, TaskId};
 
-/// The neighbours of a task in its list.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Link {
-    before: Option<TaskId>,
-    after: Option<TaskId>,
+/// The number of an entry in a list of ready tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(u64);
+
+/// Numbers the entries of all lists of an engine.
+#[derive(Debug, Default)]
+pub(crate) struct Tickets {
+    last: u64,
+}
+
+impl Tickets {
+    fn next(&mut self) -> Ticket {
+        self.last += 1;
+        Ticket(self.last)
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Ready {
-    front: Option<TaskId>,
-    back: Option<TaskId>,
+    entries: VecDeque<(TaskId, Ticket)>,
 }
 
 impl Ready {
-    pub(crate) fn front(&self) -> Option<TaskId> {
-        self.front
-    }
-
-    /// Makes `task` ready and the first to run. Its former state is returned.
+    /// Makes `task`, whose node is `node`, ready and the first to run.
     pub(crate) fn push_front<H: Host>(
         &mut self,
-        tasks: &mut SlotMap<TaskId, Task<H>>,
         task: TaskId,
+        node: &mut Task<H>,
+        tickets: &mut Tickets,
     ) {
-        let link = Link { before: None, after: self.front };
-        match self.front {
-            Some(front) => link_of(tasks, front).before = Some(task),
-            None => self.back = Some(task),
-        }
-        self.front = Some(task);
-        tasks[task].state = State::Ready(link);
+        let ticket = tickets.next();
+        node.state = State::Ready(ticket);
+        self.entries.push_front((task, ticket));
     }
 
     /// Makes `task` ready and the last to run.
     pub(crate) fn push_back<H: Host>(
         &mut self,
-        tasks: &mut SlotMap<TaskId, Task<H>>,
         task: TaskId,
+        node: &mut Task<H>,
+        tickets: &mut Tickets,
     ) {
-        let link = Link { before: self.back, after: None };
-        match self.back {
-            Some(back) => link_of(tasks, back).after = Some(task),
-            None => self.front = Some(task),
-        }
-        self.back = Some(task);
-        tasks[task].state = State::Ready(link);
+        let ticket = tickets.next();
+        node.state = State::Ready(ticket);
+        self.entries.push_back((task, ticket));
     }
 
-    /// Takes out a task whose link is `link`; the caller gives it its next state.
-    pub(crate) fn unlink<H: Host>(&mut self, tasks: &mut SlotMap<TaskId, Task<H>>, link: Link) {
-        match link.before {
-            Some(before) => link_of(tasks, before).after = link.after,
-            None => self.front = link.after,
-        }
-        match link.after {
-            Some(after) => link_of(tasks, after).before = link.before,
-            None => self.back = link.before,
-        }
+    /// The first to run, which stays in the list.
+    pub(crate) fn front<'t, H: Host>(
+        &mut self,
+        tasks: &'t mut SlotMap<TaskId, Task<H>>,
+    ) -> Option<(TaskId, &'t mut Task<H>)> {
+        let task = loop {
+            let &(task, ticket) = self.entries.front()?;
+            match tasks.get(task).map(|node| &node.state) {
+                Some(&State::Ready(current)) if current == ticket => break task,
+                _ => self.entries.pop_front(),
+            };
+        };
+        Some((task, &mut tasks[task]))
+    }
+
+    /// Takes out the first; the caller gives it its next state.
+    pub(crate) fn pop_front(&mut self) {
+        self.entries.pop_front();
     }
 
     /// Puts all of `inner` before all that is here.
-    pub(crate) fn prepend<H: Host>(&mut self, tasks: &mut SlotMap<TaskId, Task<H>>, inner: &Self) {
-        let (Some(front), Some(back)) = (inner.front, inner.back) else {
+    pub(crate) fn prepend(&mut self, mut inner: Self) {
+        if self.entries.is_empty() {
+            *self = inner;
             return;
-        };
-        link_of(tasks, back).after = self.front;
-        match self.front {
-            Some(old) => link_of(tasks, old).before = Some(back),
-            None => self.back = Some(back),
         }
-        self.front = Some(front);
-    }
-}
-
-fn link_of<H: Host>(tasks: &mut SlotMap<TaskId, Task<H>>, task: TaskId) -> &mut Link {
-    match &mut tasks[task].state {
-        State::Ready(link) => link,
-        other => unreachable!("a task in a ready list is {other:?}"),
+        while let Some(entry) = inner.entries.pop_back() {
+            self.entries.push_front(entry);
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::context::ContextId;
 use crate::dependency::Dependencies;
 use crate::frame::Serial;
 use crate::host::Host;
-use crate::ready::Link;
+use crate::ready::Ticket;
 use crate::waiter::Waiters;
 
 new_key_type! {
@@ -45,12 +45,10 @@ pub(crate) enum State {
     /// Nobody has asked for it yet.
     New,
     /// In the ready list of its frame.
-    Ready(Link),
+    Ready(Ticket),
     /// Running, or suspended in a synchronous call of its own.
     Running {
-        /// What it asked for so far.
-        asked: Dependencies,
-        /// Whether it was woken meanwhile, and so must not wait for that any more.
+        /// Whether it was woken meanwhile, and so must not wait for what it asked for.
         woken: bool,
     },
     Blocked(Wait),
@@ -67,7 +65,7 @@ pub(crate) enum State {
 pub(crate) struct Wait {
     pub(crate) on: Dependencies,
     /// How many more completions it takes to go on.
-    pub(crate) pending: usize,
+    pub(crate) pending: u32,
     /// The number of this wait: waits are numbered in the order in which they begin.
     pub(crate) since: u64,
     pub(crate) until: Until,
@@ -79,7 +77,7 @@ impl<H: Host> Task<H> {
             payload,
             state,
             started: false,
-            waiters: Waiters::None,
+            waiters: Waiters::NONE,
             scope: None,
             needed_by: Serial::NONE,
         }

@@ -6,6 +6,7 @@ use crate::batch::Item;
 use crate::dependency::{Dependencies, Dependency};
 use crate::engine::Engine;
 use crate::event::Event;
+use crate::frame::Serial;
 use crate::host::Host;
 use crate::task::{State, Task, TaskId, Until, Wait};
 use crate::waiter::{Waiter, Waiters};
@@ -48,11 +49,8 @@ impl<H: Host> Engine<H> {
         if let Dependency::Task(task) = on {
             self.adopt(task);
         }
-        let running = self.running().expect("`depend` is called by a task that runs");
-        if let Some(Task { state: State::Running { asked, .. }, .. }) = self.tasks.get_mut(running)
-        {
-            asked.push(on);
-        }
+        let frame = self.frames.top_mut().filter(|frame| frame.running.is_some());
+        frame.expect("`depend` is called by a task that runs").asked.push(on);
         true
     }
 
@@ -67,48 +65,47 @@ impl<H: Host> Engine<H> {
     pub fn block(&mut self, until: Until) {
         let frame = self.frame_mut();
         let serial = frame.serial;
+        let on = Dependencies::take_from(&mut frame.asked);
         let Some(task) = frame.running.take() else { return };
-        let since = self.last_wait + 1;
         let Some(node) = self.tasks.get_mut(task) else {
             return;
         };
-        let wait = Wait { on: Dependencies::None, pending: usize::MAX, since, until };
-        let State::Running { asked: on, woken } =
-            mem::replace(&mut node.state, State::Blocked(wait))
-        else {
+        let State::Running { woken } = node.state else {
             unreachable!("it is the task that runs")
         };
+        self.last_wait += 1;
+        let since = self.last_wait;
+        // Nothing of what is claimed below leads any further than here.
+        let wait = Wait { on: Dependencies::None, pending: u32::MAX, since, until };
+        node.state = State::Blocked(wait);
         node.needed_by = serial;
-        self.last_wait = since;
-        let (mut asked, mut pending) = (0, 0);
+        let asked = on.as_slice().len();
         // Backwards, since each one that can start goes to the front.
-        for on in on.iter().rev() {
-            asked += 1;
-            if self.add_waiter(on, Waiter { task, since }) {
-                pending += 1;
-                self.claim(on, serial);
-            }
-        }
-        self.record(|| Event::Blocked { task, on: on.iter().collect() });
+        let pending = on.as_slice().iter().rev().fold(0, |pending, &on| {
+            pending + usize::from(self.wait_for(on, Waiter { task, since }, serial))
+        });
+        self.record(|| Event::Blocked { task, on: on.as_slice().to_vec() });
+        let node = self.tasks.get_mut(task).expect("blocked above");
         if asked > 0 && (pending == 0 || until != Until::All && pending < asked) {
             // Something was computed between `depend` and here.
+            self.frames.ready_mut(serial).push_front(task, node, &mut self.tickets);
             self.record(|| Event::Woken(task));
-            self.frames.ready_mut(serial).push_front(&mut self.tasks, task);
             return;
         }
         if woken {
+            self.frames.ready_mut(serial).push_back(task, node, &mut self.tickets);
             self.record(|| Event::Woken(task));
-            self.frames.ready_mut(serial).push_back(&mut self.tasks, task);
             return;
-        }
-        if until == Until::AnyOrWake {
-            self.frame_mut().outside += 1;
         }
         let pending = match until {
             Until::All if asked > 0 => pending,
             _ => 1,
         };
-        self.tasks[task].state = State::Blocked(Wait { on, pending, since, until });
+        let pending = u32::try_from(pending).expect("a task waits for fewer than 2³² things");
+        node.state = State::Blocked(Wait { on, pending, since, until });
+        if until == Until::AnyOrWake {
+            self.frame_mut().outside += 1;
+        }
     }
 
     /// A task has ended, or was cancelled, or a promise has its value: those that wait for it are
@@ -122,8 +119,10 @@ impl<H: Host> Engine<H> {
         {
             frame.running = None;
         }
-        self.unschedule(task);
         let node = self.tasks.remove(task)?;
+        if let State::Blocked(Wait { until: Until::AnyOrWake, .. }) = node.state {
+            self.add_outside(node.needed_by, -1);
+        }
         if let Some(scope) = node.scope {
             self.contexts.leave_all(task, node.scope);
             self.contexts.release(scope);
@@ -131,23 +130,6 @@ impl<H: Host> Engine<H> {
         self.record(|| Event::Finished(task));
         self.wake_waiters(&node.waiters);
         Some(node.payload)
-    }
-
-    /// Takes a task out of whatever would run or wake it.
-    fn unschedule(&mut self, task: TaskId) {
-        let Some(node) = self.tasks.get(task) else {
-            return;
-        };
-        let needed_by = node.needed_by;
-        match &node.state {
-            &State::Ready(link) => {
-                self.frames.ready_mut(needed_by).unlink(&mut self.tasks, link);
-            }
-            State::Blocked(wait) if wait.until == Until::AnyOrWake => {
-                self.add_outside(needed_by, -1);
-            }
-            _ => {}
-        }
     }
 }
 
@@ -168,42 +150,49 @@ impl<H: Host> Engine<H> {
     /// deliver an error when it runs. It runs after what is ready already. Does nothing to a task
     /// that is not blocked.
     pub fn interrupt(&mut self, task: TaskId) {
-        let Some(Task { state: State::Blocked(_), needed_by, .. }) = self.tasks.get(task) else {
-            return;
-        };
-        let needed_by = *needed_by;
-        self.unschedule(task);
+        let Some(node) = self.tasks.get_mut(task) else { return };
+        let State::Blocked(Wait { until, .. }) = node.state else { return };
+        let needed_by = node.needed_by;
+        self.frames.ready_mut(needed_by).push_back(task, node, &mut self.tickets);
+        if until == Until::AnyOrWake {
+            self.add_outside(needed_by, -1);
+        }
         self.record(|| Event::Woken(task));
-        self.frames.ready_mut(needed_by).push_back(&mut self.tasks, task);
     }
 }
 
 impl<H: Host> Engine<H> {
-    /// Returns whether there is anything to wait for.
-    fn add_waiter(&mut self, on: Dependency, waiter: Waiter) -> bool {
+    /// Makes `waiter` wait for `on`, and the frame `serial` drive that. Returns whether there is
+    /// anything to wait for.
+    fn wait_for(&mut self, on: Dependency, waiter: Waiter, serial: Serial) -> bool {
         match on {
             Dependency::Task(task) => {
                 let Some(node) = self.tasks.get_mut(task) else {
                     return false;
                 };
-                let mut waiters = mem::take(&mut node.waiters);
-                waiters.push(waiter, &self.tasks);
-                self.tasks[task].waiters = waiters;
-                true
+                if let Waiters::Several(None) = node.waiters {
+                    node.waiters = Waiters::One(waiter);
+                } else {
+                    let mut waiters = mem::replace(&mut node.waiters, Waiters::NONE);
+                    waiters.push(waiter, &self.tasks);
+                    self.tasks[task].waiters = waiters;
+                }
             }
             Dependency::Item(item) => {
                 let Some(batch) = self.batches.get_mut(item.batch) else {
                     return false;
                 };
                 match &mut batch.items[item.index as usize] {
-                    Item::Computed => false,
-                    Item::Awaited(waiters) => {
-                        waiters.push(waiter, &self.tasks);
-                        true
-                    }
+                    Item::Computed => return false,
+                    Item::Awaited(waiters) => waiters.push(waiter, &self.tasks),
+                }
+                if batch.needed_by >= serial {
+                    return true;
                 }
             }
         }
+        self.claim(on, serial);
+        true
     }
 
     /// What `waiters` waited for is there.
@@ -239,15 +228,16 @@ impl<H: Host> Engine<H> {
             return;
         }
         let mut woken = mem::take(&mut self.woken);
+        // Mostly they are in order already: the waits for a batch begin in the order of its items.
         woken.sort_unstable_by_key(|&(since, _)| since);
         for &(woken_since, task) in woken.iter().rev() {
             // It may have been cancelled since.
-            let Some(node) = self.tasks.get(task) else {
+            let Some(node) = self.tasks.get_mut(task) else {
                 continue;
             };
             if matches!(node.state, State::Woken { since } if since == woken_since) {
                 let list = self.frames.ready_mut(node.needed_by);
-                list.push_front(&mut self.tasks, task);
+                list.push_front(task, node, &mut self.tickets);
             }
         }
         woken.clear();

@@ -27,25 +27,25 @@ impl Waiter {
 }
 
 /// The waits for one thing. Nearly everything is awaited once, which needs no allocation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) enum Waiters {
-    #[default]
-    None,
     One(Waiter),
     // Boxed to keep the node of every task and item small.
     #[allow(clippy::box_collection, reason = "a third of the size of the vector itself")]
-    Many(Box<Vec<Waiter>>),
+    Several(Option<Box<Vec<Waiter>>>),
 }
 
 impl Waiters {
+    pub(crate) const NONE: Self = Self::Several(None);
+
     /// Adds a wait. A task that asks again and again for the first of several things leaves stale
     /// edges behind; they are dropped whenever the list would have to grow.
     pub(crate) fn push<H: Host>(&mut self, waiter: Waiter, tasks: &SlotMap<TaskId, Task<H>>) {
         match self {
-            Self::None => *self = Self::One(waiter),
+            Self::Several(None) => *self = Self::One(waiter),
             Self::One(first) if first.is_stale(tasks) => *first = waiter,
-            Self::One(first) => *self = Self::Many(Box::new([*first, waiter].into())),
-            Self::Many(list) => {
+            Self::One(first) => *self = Self::Several(Some(Box::new([*first, waiter].into()))),
+            Self::Several(Some(list)) => {
                 if list.len() == list.capacity() {
                     list.retain(|waiter| !waiter.is_stale(tasks));
                 }
@@ -56,9 +56,8 @@ impl Waiters {
 
     pub(crate) fn as_slice(&self) -> &[Waiter] {
         match self {
-            Self::None => &[],
             Self::One(waiter) => core::slice::from_ref(waiter),
-            Self::Many(list) => list,
+            Self::Several(list) => list.as_deref().map_or(&[], Vec::as_slice),
         }
     }
 }
