@@ -49,7 +49,7 @@ impl<H: Host> Engine<H> {
             return;
         };
         let before = node.needed_by;
-        match &mut node.state {
+        match node.state {
             State::New | State::Ready(_) => {
                 // An inner frame keeps what an outer one needs as well: it runs first.
                 let is_new = matches!(node.state, State::New);
@@ -60,7 +60,7 @@ impl<H: Host> Engine<H> {
             State::Woken { .. } => node.needed_by = before.max(serial),
             State::Blocked(wait) if before < serial => {
                 node.needed_by = serial;
-                rest.extend(wait.on.as_slice());
+                rest.extend(node.on.as_slice());
                 if wait.until == Until::AnyOrWake {
                     self.add_outside(before, -1);
                     self.add_outside(serial, 1);

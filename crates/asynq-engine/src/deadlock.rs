@@ -17,7 +17,7 @@ use crate::batch::{BatchState, Item};
 use crate::dependency::Dependency;
 use crate::engine::Engine;
 use crate::host::Host;
-use crate::task::{State, TaskId};
+use crate::task::{State, Task, TaskId};
 
 /// Which tasks wait for what, none of them ever to go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,9 +101,9 @@ impl<H: Host> Engine<H> {
     /// What a blocked task still waits for, in the order given; empty for any other task.
     #[must_use]
     pub fn dependencies(&self, task: TaskId) -> Vec<Dependency> {
-        match self.tasks.get(task).map(|task| &task.state) {
-            Some(State::Blocked(wait)) => {
-                wait.on.as_slice().iter().copied().filter(|&on| !self.is_computed(on)).collect()
+        match self.tasks.get(task) {
+            Some(Task { state: State::Blocked(_), on, .. }) => {
+                on.as_slice().iter().copied().filter(|&on| !self.is_computed(on)).collect()
             }
             _ => Vec::new(),
         }

@@ -31,6 +31,8 @@ pub enum Until {
 pub(crate) struct Task<H: Host> {
     pub(crate) payload: H::Task,
     pub(crate) state: State,
+    /// What it waits for, while it is blocked.
+    pub(crate) on: Dependencies,
     pub(crate) started: bool,
     pub(crate) waiters: Waiters,
     /// The innermost context this task runs under: its own, or that of the task that first
@@ -40,7 +42,7 @@ pub(crate) struct Task<H: Host> {
     pub(crate) needed_by: Serial,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum State {
     /// Nobody has asked for it yet.
     New,
@@ -61,9 +63,8 @@ pub(crate) enum State {
     Promise,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
-    pub(crate) on: Dependencies,
     /// How many more completions it takes to go on.
     pub(crate) pending: u32,
     /// The number of this wait: waits are numbered in the order in which they begin.
@@ -76,6 +77,7 @@ impl<H: Host> Task<H> {
         Self {
             payload,
             state,
+            on: Dependencies::None,
             started: false,
             waiters: Waiters::NONE,
             scope: None,

@@ -76,8 +76,9 @@ impl<H: Host> Engine<H> {
         self.last_wait += 1;
         let since = self.last_wait;
         // Nothing of what is claimed below leads any further than here.
-        let wait = Wait { on: Dependencies::None, pending: u32::MAX, since, until };
+        let wait = Wait { pending: u32::MAX, since, until };
         node.state = State::Blocked(wait);
+        node.on = Dependencies::None;
         node.needed_by = serial;
         let asked = on.as_slice().len();
         // Backwards, since each one that can start goes to the front.
@@ -102,7 +103,8 @@ impl<H: Host> Engine<H> {
             _ => 1,
         };
         let pending = u32::try_from(pending).expect("a task waits for fewer than 2³² things");
-        node.state = State::Blocked(Wait { on, pending, since, until });
+        node.state = State::Blocked(Wait { pending, since, until });
+        node.on = on;
         if until == Until::AnyOrWake {
             self.frame_mut().outside += 1;
         }

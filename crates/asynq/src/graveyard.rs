@@ -6,23 +6,21 @@
 
 use std::cell::RefCell;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 use std::thread;
 
-use crate::task::Runnable;
+use crate::computation::AnyComputation;
 
 thread_local! {
     /// The tasks whose bodies are still to be dropped; `None` while nothing is dropped.
-    static WAITING: RefCell<Option<Vec<Rc<dyn Runnable>>>> = const { RefCell::new(None) };
+    static WAITING: RefCell<Option<Vec<AnyComputation>>> = const { RefCell::new(None) };
 }
 
 /// Drops the body of `task`, now or soon. Returns what the first of them panicked with.
-pub(crate) fn bury(task: Rc<dyn Runnable>) -> thread::Result<()> {
+pub(crate) fn bury(task: AnyComputation) -> thread::Result<()> {
     let outermost = WAITING.try_with(|waiting| {
         let mut waiting = waiting.borrow_mut();
         if let Some(list) = &mut *waiting {
-            list.push(Rc::clone(&task));
+            list.push(AnyComputation::clone(&task));
             return false;
         }
         *waiting = Some(Vec::new());
@@ -32,15 +30,15 @@ pub(crate) fn bury(task: Rc<dyn Runnable>) -> thread::Result<()> {
         Ok(false) => Ok(()),
         Ok(true) => drop_all(task),
         // The thread ends, and takes its own stack for it.
-        Err(_) => catch_unwind(AssertUnwindSafe(|| task.discard())),
+        Err(_) => task.as_ref().discard(),
     }
 }
 
-fn drop_all(first: Rc<dyn Runnable>) -> thread::Result<()> {
+fn drop_all(first: AnyComputation) -> thread::Result<()> {
     let mut result = Ok(());
     let mut next = Some(first);
     while let Some(task) = next {
-        result = result.and(catch_unwind(AssertUnwindSafe(|| task.discard())));
+        result = result.and(task.as_ref().discard());
         next = WAITING.with(|waiting| waiting.borrow_mut().as_mut().and_then(Vec::pop));
     }
     WAITING.with(|waiting| mem::take(&mut *waiting.borrow_mut()));

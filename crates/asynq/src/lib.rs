@@ -79,6 +79,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod computation;
 mod context;
 mod deadlock;
 pub mod debug;

@@ -36,8 +36,15 @@ impl Listeners {
 
     /// Tells everybody. A panic in one callback or waker keeps it from no other; as there is
     /// nobody to receive it, it ends with the message that the panic hook has printed.
+    #[inline]
     pub(crate) fn announce(&self) {
-        let Some(lists) = self.0.take() else { return };
+        if let Some(lists) = self.0.take() {
+            Self::tell(*lists);
+        }
+    }
+
+    #[cold]
+    fn tell(lists: Lists) {
         for waker in lists.wakers {
             drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
         }

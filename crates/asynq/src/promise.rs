@@ -1,7 +1,5 @@
 //! A future that is set from outside.
 
-use std::cell::RefCell;
-use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::panic::Location;
@@ -9,39 +7,40 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use asynq_engine::TaskId;
+use pin_cell::PinMut;
 
+use crate::computation::{AnyComputation, Body, Computation};
 use crate::error::{TaskError, TaskErrorKind};
 use crate::futures::{FutureBase, sealed};
-use crate::listeners::Listeners;
 use crate::scheduler::{self, Scheduler};
-use crate::stack::{AsynqStack, Frame, Origin, Site};
-use crate::task::Runnable;
+use crate::stack::{Origin, Site};
 
 /// The side of a [`promise`] that sets the value. Dropped without a value, it makes those who
 /// wait fail.
 pub struct Promise<T: 'static> {
-    cell: Rc<PromiseCell<T>>,
+    cell: Pin<Rc<Computation<Place<T>>>>,
 }
 
 /// The side of a [`promise`] that is awaited.
 #[must_use = "futures do nothing unless awaited or asked for their value"]
 pub struct PromiseFuture<T: 'static> {
-    cell: Rc<PromiseCell<T>>,
+    cell: Pin<Rc<Computation<Place<T>>>>,
 }
 
-struct PromiseCell<T> {
-    state: RefCell<State<T>>,
-    listeners: Listeners,
-    origin: Origin,
-}
+/// Where the value goes.
+struct Place<T>(Option<T>);
 
-enum State<T> {
-    /// Not set; its id in the engine, once it was asked for.
-    Pending(Option<TaskId>),
-    Computed(T),
-    Failed(TaskError),
-    Taken,
+// Nothing in here is ever pinned.
+impl<T> Unpin for Place<T> {}
+
+impl<T> Body for Place<T> {
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        unreachable!("the engine does not run promises")
+    }
+
+    fn clear(mut self: Pin<&mut Self>) {
+        self.0 = None;
+    }
 }
 
 /// A future that is set from outside: by another task, a callback, a flush.
@@ -59,20 +58,18 @@ enum State<T> {
 /// ```
 #[track_caller]
 pub fn promise<T: 'static>() -> (Promise<T>, PromiseFuture<T>) {
-    static PROMISE: Site = Site::new("promise");
+    static PROMISE: Site = Site::made("promise");
     let creator = scheduler::with(Scheduler::creator);
-    let cell = Rc::new(PromiseCell {
-        state: RefCell::new(State::Pending(None)),
-        listeners: Listeners::default(),
-        origin: Origin { site: &PROMISE, at: Location::caller(), creator },
-    });
-    (Promise { cell: Rc::clone(&cell) }, PromiseFuture { cell })
+    let origin = Origin { site: &PROMISE, at: Location::caller(), creator };
+    let cell = Computation::new(origin, Place(None));
+    (Promise { cell: Pin::clone(&cell) }, PromiseFuture { cell })
 }
 
 impl<T: 'static> Promise<T> {
     /// Sets the value. Those who wait for it go on when the scheduler comes to them.
     pub fn set_value(self, value: T) {
-        self.cell.set(State::Computed(value));
+        PinMut::as_mut(&mut self.cell.as_ref().body()).0 = Some(value);
+        self.cell.end(None);
     }
 }
 
@@ -81,22 +78,8 @@ impl<T: 'static> Drop for Promise<T> {
         if !self.cell.is_computed() {
             let message = format!("the {} was dropped before it was set", self.cell);
             let error = TaskError::new(TaskErrorKind::Cancelled, message, self.cell.stack());
-            self.cell.set(State::Failed(error));
+            self.cell.end(Some(error));
         }
-    }
-}
-
-impl<T> PromiseCell<T> {
-    fn is_computed(&self) -> bool {
-        !matches!(*self.state.borrow(), State::Pending(_))
-    }
-
-    fn set(&self, outcome: State<T>) {
-        let before = mem::replace(&mut *self.state.borrow_mut(), outcome);
-        if let State::Pending(Some(id)) = before {
-            scheduler::try_with(|scheduler| scheduler.finish(id));
-        }
-        self.listeners.announce();
     }
 }
 
@@ -115,13 +98,15 @@ impl<T: 'static> FutureBase for PromiseFuture<T> {
 
 impl<T: 'static> sealed::Request for PromiseFuture<T> {
     fn request(&mut self, waker: Option<&Waker>) -> bool {
-        let State::Pending(id) = &mut *self.cell.state.borrow_mut() else {
+        if self.is_computed() {
             return false;
-        };
+        }
         scheduler::with(|scheduler| {
-            let id = *id.get_or_insert_with(|| {
-                scheduler.engine().add_promise(Rc::clone(&self.cell) as Rc<dyn Runnable>)
+            let id = self.cell.id.get().unwrap_or_else(|| {
+                let payload = Pin::clone(&self.cell) as AnyComputation;
+                scheduler.engine().add_promise(payload)
             });
+            self.cell.id.set(Some(id));
             scheduler.depend(id.into());
         });
         // Nobody has to drive it, so a foreign combinator needs no more than the wake-up.
@@ -139,42 +124,10 @@ impl<T: 'static> Future for PromiseFuture<T> {
         if scheduler::request(&mut *self, cx) {
             return Poll::Pending;
         }
-        let state = mem::replace(&mut *self.cell.state.borrow_mut(), State::Taken);
-        match state {
-            State::Computed(value) => Poll::Ready(value),
-            State::Failed(error) => error.throw(),
-            State::Taken => panic!("a promise was polled after its end"),
-            State::Pending(_) => unreachable!("`request` has waited for it"),
+        if let Some(error) = self.cell.failure() {
+            error.throw();
         }
-    }
-}
-
-impl<T> fmt::Display for PromiseCell<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "promise made at {}", self.origin.at)
-    }
-}
-
-impl<T: 'static> Runnable for PromiseCell<T> {
-    fn step(&self, _: &mut Context<'_>) -> Poll<()> {
-        unreachable!("the engine does not run promises")
-    }
-
-    fn fail(&self, _: TaskError) {
-        unreachable!("a promise waits for nothing, so no deadlock is its own")
-    }
-
-    fn announce(&self) {
-        self.listeners.announce();
-    }
-
-    fn discard(&self) {}
-
-    fn frame(&self) -> Rc<Frame> {
-        Frame::new(self.origin.clone())
-    }
-
-    fn stack(&self) -> AsynqStack {
-        self.origin.stack()
+        let value = mem::take(&mut PinMut::as_mut(&mut self.cell.as_ref().body()).0);
+        Poll::Ready(value.expect("a promise was polled after its end"))
     }
 }

@@ -13,19 +13,19 @@ use asynq_engine::{
 };
 
 use crate::batch::Flushable;
+use crate::computation::AnyComputation;
 use crate::context::AsyncContext;
 use crate::deadlock;
 use crate::error::{TaskError, TaskErrorKind};
 use crate::futures::sealed::Request;
 use crate::stack::{AsynqStack, Frame};
-use crate::task::Runnable;
 use crate::waker::{TaskWaker, WakeQueue};
 
 /// The payloads that this library gives to the engine.
 pub(crate) struct Payloads;
 
 impl Host for Payloads {
-    type Task = Rc<dyn Runnable>;
+    type Task = AnyComputation;
     type Batch = Weak<dyn Flushable>;
     type Context = Weak<dyn AsyncContext>;
     type Priority = (i64, usize);
@@ -34,6 +34,8 @@ impl Host for Payloads {
 pub(crate) struct Scheduler {
     engine: RefCell<Engine<Payloads>>,
     polling: Cell<Polling>,
+    /// The frame that the task which is being polled has made for the tasks it creates.
+    creator: RefCell<Option<Rc<Frame>>>,
     wakes: Arc<WakeQueue>,
     /// The waker for a task that nothing foreign waits on behalf of, i.e. nearly every one.
     spare: Cell<Option<TaskWaker>>,
@@ -90,6 +92,7 @@ impl Scheduler {
         Self {
             engine: RefCell::new(Engine::new()),
             polling: Cell::default(),
+            creator: RefCell::default(),
             wakes: WakeQueue::new(),
             spare: Cell::default(),
             kept: RefCell::default(),
@@ -103,14 +106,18 @@ impl Scheduler {
     }
 
     /// The task that runs now.
-    pub(crate) fn running(&self) -> Option<Rc<dyn Runnable>> {
+    pub(crate) fn running(&self) -> Option<AnyComputation> {
         let engine = self.engine.borrow();
         engine.running().and_then(|task| engine.task(task)).cloned()
     }
 
     /// What a task that is created now would name as its creator.
     pub(crate) fn creator(&self) -> Option<Rc<Frame>> {
-        self.running().map(|task| task.frame())
+        let mut creator = self.creator.borrow_mut();
+        if creator.is_none() {
+            *creator = self.running().map(|task| task.frame());
+        }
+        creator.clone()
     }
 
     /// The asynq stack of the task that runs now.
@@ -130,6 +137,7 @@ impl Scheduler {
             self.switch();
         }
         self.engine().enter(root);
+        self.creator.take();
         let _call = Call { scheduler: self, outer: self.polling.take() };
         let mut waited = false;
         loop {
@@ -146,7 +154,7 @@ impl Scheduler {
                 Step::Wait if !waited => self.need_foreign(),
                 Step::Wait => self.wakes.park(),
                 Step::Deadlock(report) => {
-                    let error = self.deadlock(root, &report, caller.as_deref());
+                    let error = self.deadlock(root, &report, caller.as_ref());
                     if report.victims.is_empty() {
                         self.engine().abandon();
                         self.pause_all();
@@ -180,8 +188,9 @@ impl Scheduler {
         let waker = waker.unwrap_or_else(|| TaskWaker::new(&self.wakes));
         waker.lend(id);
         self.polling.set(Polling { waker: Some(waker.waker().data()), ..Polling::default() });
-        let pending = task.step(&mut Context::from_waker(waker.waker())).is_pending();
+        let pending = task.as_ref().step(&mut Context::from_waker(waker.waker())).is_pending();
         let polling = self.polling.take();
+        self.creator.take();
         let kept = waker.is_kept();
         if pending {
             // The task may have been woken before it begins to wait.
@@ -208,7 +217,7 @@ impl Scheduler {
         }
         if !pending {
             self.finish(id);
-            task.announce();
+            task.listeners.announce();
         }
     }
 
@@ -232,7 +241,7 @@ impl Scheduler {
         &self,
         root: TaskId,
         report: &Deadlock,
-        caller: Option<&dyn Runnable>,
+        caller: Option<&AnyComputation>,
     ) -> TaskError {
         let message = deadlock::describe(self, root, report);
         let error = |stack| TaskError::new(TaskErrorKind::Deadlock, message.clone(), stack);
@@ -242,7 +251,7 @@ impl Scheduler {
                 task.fail(error(task.stack()));
             }
         }
-        error(caller.map(Runnable::stack).unwrap_or_default())
+        error(caller.map(|caller| caller.stack()).unwrap_or_default())
     }
 }
 
@@ -259,6 +268,7 @@ impl Drop for Call<'_> {
             self.scheduler.pause_all();
         }
         self.scheduler.polling.set(self.outer);
+        self.scheduler.creator.take();
         self.scheduler.engine().exit();
     }
 }

@@ -11,6 +11,8 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub struct Site {
     name: &'static str,
+    /// What is done with it: called, made.
+    verb: &'static str,
     written: &'static Location<'static>,
 }
 
@@ -19,7 +21,14 @@ impl Site {
     #[must_use]
     #[track_caller]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, written: Location::caller() }
+        Self { name, verb: "called", written: Location::caller() }
+    }
+
+    /// A thing called `name`, that is made and not called.
+    #[must_use]
+    #[track_caller]
+    pub(crate) const fn made(name: &'static str) -> Self {
+        Self { verb: "made", ..Self::new(name) }
     }
 }
 
@@ -58,8 +67,9 @@ impl Origin {
         // is no place to look at.
         let file = self.at.file();
         let passed = file.ends_with("ops/function.rs") || file.ends_with(r"ops\function.rs");
-        let at = if passed { self.site.written } else { self.at };
-        Call { function: self.site.name, at, passed }
+        let (verb, at) =
+            if passed { ("written", self.site.written) } else { (self.site.verb, self.at) };
+        Call { function: self.site.name, at, verb }
     }
 
     pub(crate) fn stack(&self) -> AsynqStack {
@@ -82,13 +92,12 @@ pub struct Call {
     /// Where it was called; of a function that was passed as a value (`ids.map(f::asynq)`), where
     /// it is written.
     pub at: &'static Location<'static>,
-    passed: bool,
+    verb: &'static str,
 }
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = if self.passed { "written" } else { "called" };
-        write!(f, "{}, {verb} at {}", self.function, self.at)
+        write!(f, "{}, {} at {}", self.function, self.verb, self.at)
     }
 }
 

@@ -119,7 +119,7 @@ fn a_promise_that_is_never_set_is_a_deadlock() {
     expect![[r#"
         deadlock: these tasks can never go on:
           async block, called at crates/asynq/tests/deadlock.rs
-            waits for promise made at crates/asynq/tests/deadlock.rs
+            waits for promise, made at crates/asynq/tests/deadlock.rs
     "#]]
     .assert_eq(&without_lines(error.message()));
     assert_usable();
@@ -134,7 +134,7 @@ fn a_promise_that_is_dropped_fails_those_who_wait() {
     let error = waits.outcome().unwrap_err();
     assert_eq!(error.kind(), TaskErrorKind::Cancelled);
     expect![[r#"
-        the promise made at crates/asynq/tests/deadlock.rs was dropped before it was set
+        the promise, made at crates/asynq/tests/deadlock.rs was dropped before it was set
     "#]]
     .assert_eq(&without_lines(error.message()));
 }

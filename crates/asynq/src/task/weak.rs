@@ -1,18 +1,21 @@
 //! Tasks that are known of, and not kept.
 
-use std::rc::{Rc, Weak};
+use pin_weak::rc::PinWeak;
 
-use super::{AsyncTask, State, TaskCell};
+use super::AsyncTask;
+use crate::computation::{BodyOf, Computation};
 
 /// A task that others may share as long as somebody wants its value: unlike a handle, this does
 /// not keep it from being cancelled.
 pub(crate) struct WeakTask<T> {
-    cell: Weak<TaskCell<T>>,
+    cell: PinWeak<Computation<dyn BodyOf<T>>>,
 }
 
 impl<T: Clone + 'static> WeakTask<T> {
     pub(crate) fn of(task: &AsyncTask<T>) -> Self {
-        Self { cell: Rc::downgrade(&task.cell) }
+        // Like a clone of the task: there may be several handles from now on.
+        task.clone_value.set(Some(T::clone));
+        Self { cell: PinWeak::downgrade(task.cell.clone()) }
     }
 
     /// Whether the task has not ended.
@@ -27,15 +30,13 @@ impl<T: Clone + 'static> WeakTask<T> {
             return None;
         }
         let cell = self.cell.upgrade()?;
-        cell.clone_value.set(Some(T::clone));
         cell.handles.set(cell.handles.get() + 1);
-        Some(AsyncTask { cell })
+        Some(AsyncTask { cell, clone_value: Some(T::clone as fn(&T) -> T).into() })
     }
 
     /// Whether this is called, at whatever depth, by the body of the task.
     pub(crate) fn is_running(&self) -> bool {
-        let cell = self.cell.upgrade();
-        cell.is_some_and(|cell| matches!(*cell.state.borrow(), State::Pending { body: None, .. }))
+        self.cell.upgrade().is_some_and(|cell| cell.is_polled())
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {
@@ -45,6 +46,6 @@ impl<T: Clone + 'static> WeakTask<T> {
 
 impl<T> Clone for WeakTask<T> {
     fn clone(&self) -> Self {
-        Self { cell: Weak::clone(&self.cell) }
+        Self { cell: self.cell.clone() }
     }
 }

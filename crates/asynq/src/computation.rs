@@ -1,0 +1,227 @@
+//! What becomes a value later: the common part of tasks and promises.
+
+use std::cell::{Cell, OnceCell};
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::thread;
+
+use asynq_engine::TaskId;
+use pin_cell::{PinCell, PinMut};
+use pin_project_lite::pin_project;
+
+use crate::error::TaskError;
+use crate::listeners::Listeners;
+use crate::scheduler;
+use crate::stack::{AsynqStack, Frame, Origin};
+
+pin_project! {
+    /// A computation, in one allocation with its body: what is polled, and later the value.
+    ///
+    /// The body stays borrowed while it is polled. Whatever ends the computation meanwhile only
+    /// says so in `ended`, and leaves the body to the end of that poll.
+    pub(crate) struct Computation<B: ?Sized> {
+        // Its id in the engine, from when it is first asked for until its end.
+        pub(crate) id: Cell<Option<TaskId>>,
+        pub(crate) handles: Cell<u32>,
+        ended: Cell<bool>,
+        // Why it has no value; before its end, why it is to end in its next step, where the body
+        // is dropped under the contexts that it has entered.
+        failure: Cell<Option<TaskError>>,
+        pub(crate) listeners: Listeners,
+        origin: Origin,
+        frame: OnceCell<Rc<Frame>>,
+        #[pin]
+        body: PinCell<B>,
+    }
+}
+
+/// What the scheduler knows of a computation.
+pub(crate) type AnyComputation = Pin<Rc<Computation<dyn Body>>>;
+
+/// What is polled until it has its value.
+pub(crate) trait Body {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+    /// Drops the future, or the value.
+    fn clear(self: Pin<&mut Self>);
+}
+
+/// A body whose value is a `T`.
+pub(crate) trait BodyOf<T>: Body {
+    fn value(&self) -> Option<&T>;
+    fn take(self: Pin<&mut Self>) -> Option<T>;
+}
+
+pin_project! {
+    /// The body of a task.
+    #[project = RunProjection]
+    pub(crate) enum Run<F, T> {
+        Pending { #[pin] future: F },
+        Ended { value: Option<T> },
+    }
+}
+
+impl<F: Future> Body for Run<F, F::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let RunProjection::Pending { future } = self.as_mut().project() else {
+            return Poll::Ready(());
+        };
+        future.poll(cx).map(|value| self.set(Self::Ended { value: Some(value) }))
+    }
+
+    fn clear(mut self: Pin<&mut Self>) {
+        self.set(Self::Ended { value: None });
+    }
+}
+
+impl<F: Future> BodyOf<F::Output> for Run<F, F::Output> {
+    fn value(&self) -> Option<&F::Output> {
+        match self {
+            Self::Ended { value } => value.as_ref(),
+            Self::Pending { .. } => None,
+        }
+    }
+
+    fn take(self: Pin<&mut Self>) -> Option<F::Output> {
+        match self.project() {
+            RunProjection::Ended { value } => value.take(),
+            RunProjection::Pending { .. } => None,
+        }
+    }
+}
+
+impl<B> Computation<B> {
+    pub(crate) fn new(origin: Origin, body: B) -> Pin<Rc<Self>> {
+        Rc::pin(Self {
+            id: Cell::new(None),
+            handles: Cell::new(1),
+            ended: Cell::new(false),
+            failure: Cell::new(None),
+            listeners: Listeners::default(),
+            origin,
+            frame: OnceCell::new(),
+            body: PinCell::new(body),
+        })
+    }
+}
+
+impl<B: ?Sized> Computation<B> {
+    /// Whether it has ended: the value is there, or never will be.
+    pub(crate) fn is_computed(&self) -> bool {
+        self.ended.get()
+    }
+
+    /// What holds the value. Nobody else borrows it between two polls.
+    pub(crate) fn body(self: Pin<&Self>) -> PinMut<'_, B> {
+        self.project_ref().body.borrow_mut()
+    }
+
+    /// Whether its own body is under way.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.body.try_borrow().is_err()
+    }
+
+    pub(crate) fn failure(&self) -> Option<TaskError> {
+        let failure = self.failure.take();
+        self.failure.set(failure.clone());
+        failure
+    }
+
+    /// Makes it fail in its next step, unless it has ended, or fails already.
+    pub(crate) fn fail(&self, error: TaskError) {
+        if !self.ended.get() && self.failure().is_none() {
+            self.failure.set(Some(error));
+        }
+    }
+
+    /// Tells everybody that it has ended, otherwise than in a step of its own.
+    pub(crate) fn end(&self, failure: Option<TaskError>) {
+        self.ended.set(true);
+        self.failure.set(failure);
+        if let Some(id) = self.id.take() {
+            scheduler::try_with(|scheduler| scheduler.finish(id));
+        }
+        self.listeners.announce();
+    }
+
+    /// The frame that those created by this one name as their creator.
+    pub(crate) fn frame(&self) -> Rc<Frame> {
+        Rc::clone(self.frame.get_or_init(|| Frame::new(self.origin.clone())))
+    }
+
+    pub(crate) fn stack(&self) -> AsynqStack {
+        self.origin.stack()
+    }
+}
+
+impl<B: Body + ?Sized> Computation<B> {
+    /// Runs it until it waits or has ended.
+    pub(crate) fn step(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut body = self.body();
+        let polled = if self.is_failing() {
+            Ok(Poll::Pending)
+        } else {
+            catch_unwind(AssertUnwindSafe(|| PinMut::as_mut(&mut body).poll(cx)))
+        };
+        let failing = self.is_failing();
+        match polled {
+            Ok(Poll::Pending) if !failing && !self.ended.get() => return Poll::Pending,
+            Ok(Poll::Ready(())) if !failing && !self.ended.get() => {}
+            polled => {
+                // Locals that panic when they are dropped make it fail as well.
+                let cleared = quietly(|| PinMut::as_mut(&mut body).clear());
+                if let Err(payload) = polled.map(drop).and(cleared) {
+                    self.fail(TaskError::from_panic(payload, || self.stack()));
+                }
+            }
+        }
+        self.ended.set(true);
+        self.id.set(None);
+        Poll::Ready(())
+    }
+
+    fn is_failing(&self) -> bool {
+        let failure = self.failure.take();
+        let failing = failure.is_some();
+        self.failure.set(failure);
+        failing
+    }
+
+    /// Drops what the body has, unless it is being polled: then the end of that does it. Returns
+    /// what it panicked with.
+    pub(crate) fn clear(self: Pin<&Self>) -> thread::Result<()> {
+        match self.project_ref().body.try_borrow_mut() {
+            Ok(mut body) => quietly(|| PinMut::as_mut(&mut body).clear()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Drops the body of one that nobody can ask for its value any more.
+    pub(crate) fn discard(self: Pin<&Self>) -> thread::Result<()> {
+        self.ended.set(true);
+        self.clear()
+    }
+}
+
+impl<B: ?Sized> fmt::Display for Computation<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.origin.call())
+    }
+}
+
+/// Runs code of a user's that cannot fail but by a panic, which it returns.
+fn quietly(f: impl FnOnce()) -> thread::Result<()> {
+    catch_unwind(AssertUnwindSafe(f))
+}
+
+/// Goes on with a panic that was held up, unless there is one already: two would abort the process.
+pub(crate) fn pass_on(result: thread::Result<()>) {
+    if let Err(payload) = result
+        && !thread::panicking()
+    {
+        resume_unwind(payload);
+    }
+}
