@@ -1,18 +1,23 @@
 //! The programs as one writes them on anything that has futures: the same for all peers.
 
 use std::future::Future;
+use std::rc::Rc;
 
 use futures::future::join_all;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{unconstrained, yield_now};
 
 use crate::peers::Program;
+use crate::polls::counted;
 use crate::store::{self, Table};
-use crate::workload::{CALLS, SOURCES, UNEVEN_DEPTHS, UNEVEN_TASKS, WAYS, Workload};
+use crate::workload::{CALLS, UNEVEN_DEPTHS, UNEVEN_TASKS, WAYS, Workload};
 
 /// Sources that are asked for one key at a time.
 pub(crate) trait Loads: Sized + 'static {
-    /// A source for each of these.
+    /// Whether it remembers what it was asked for, so that each request needs its own.
+    const CACHES: bool = false;
+
+    /// A source for each of these. Called inside of the runtime.
     fn new(tables: &'static [Table]) -> Self;
 
     fn load(&self, source: usize, key: u64) -> impl Future<Output = u64>;
@@ -32,38 +37,83 @@ pub(crate) trait Loads: Sized + 'static {
     }
 }
 
+/// Likewise, of any thread.
+pub(crate) trait SendLoads: Send + Sync + Sized + 'static {
+    const CACHES: bool = false;
+
+    fn new(tables: &'static [Table]) -> Self;
+
+    fn load(&self, source: usize, key: u64) -> impl Future<Output = u64> + Send;
+}
+
+impl<L: SendLoads> Loads for L {
+    const CACHES: bool = L::CACHES;
+
+    fn new(tables: &'static [Table]) -> Self {
+        SendLoads::new(tables)
+    }
+
+    fn load(&self, source: usize, key: u64) -> impl Future<Output = u64> {
+        SendLoads::load(self, source, key)
+    }
+}
+
 /// The programs of a peer, on a runtime of one thread.
 pub(crate) fn program<L: Loads>(workload: Workload) -> Program {
-    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let peer = {
+        let _inside = runtime.enter();
+        Kept::<L>::new(workload.tables())
+    };
     match workload {
-        Workload::FanOut(size) => Box::new(move || request::<L, _>(&runtime, fan_out::<L>(size))),
-        Workload::Uneven => Box::new(move || request::<L, _>(&runtime, uneven::<L>())),
-        Workload::Staggered => Box::new(move || request::<L, _>(&runtime, staggered::<L>())),
-        Workload::Call => {
-            Box::new(move || CALLS.map(|key| request::<L, _>(&runtime, look_up(key))).collect())
-        }
+        Workload::FanOut(size) => Box::new(move || {
+            L::block_on(&runtime, request::<L, _>(async { fan_out(&*peer.loads(), size).await }))
+        }),
+        Workload::Uneven => Box::new(move || {
+            L::block_on(&runtime, request::<L, _>(async { uneven(&*peer.loads()).await }))
+        }),
+        Workload::Staggered => Box::new(move || {
+            L::block_on(&runtime, request::<L, _>(async { staggered(&*peer.loads()).await }))
+        }),
+        Workload::Call => Box::new(move || {
+            CALLS.map(|key| L::block_on(&runtime, request::<L, _>(look_up(key)))).collect()
+        }),
+    }
+}
+
+/// Loads that are used again in the next request, unless they cache.
+struct Kept<L> {
+    tables: &'static [Table],
+    kept: Option<Rc<L>>,
+}
+
+impl<L: Loads> Kept<L> {
+    fn new(tables: &'static [Table]) -> Self {
+        Self { tables, kept: (!L::CACHES).then(|| Rc::new(L::new(tables))) }
+    }
+
+    fn loads(&self) -> Rc<L> {
+        self.kept.clone().unwrap_or_else(|| Rc::new(L::new(self.tables)))
     }
 }
 
 /// Unconstrained: where a peer's channels use up the budget that tokio gives a task, each child of a
 /// `join_all` would be polled in vain from then on.
-fn request<L: Loads, F: Future>(runtime: &Runtime, future: F) -> F::Output {
-    L::block_on(runtime, unconstrained(L::request(future)))
+fn request<L: Loads, F: Future>(future: F) -> impl Future<Output = F::Output> {
+    unconstrained(L::request(future))
 }
 
-async fn fan_out<L: Loads>(size: usize) -> Vec<u64> {
-    let loads = L::new(&[Table::Authors, Table::Names]);
-    join_all(store::answers(size).map(|answer| name_of_author(&loads, answer))).await
+pub(crate) async fn fan_out<L: Loads>(loads: &L, size: usize) -> Vec<u64> {
+    join_all(store::answers(size).map(|answer| name_of_author(loads, answer))).await
 }
 
-async fn name_of_author<L: Loads>(loads: &L, answer: u64) -> u64 {
-    let user = loads.load(0, answer).await;
-    loads.load(1, user).await
+pub(crate) async fn name_of_author<L: Loads>(loads: &L, answer: u64) -> u64 {
+    let user = counted(loads.load(0, answer)).await;
+    counted(loads.load(1, user)).await
 }
 
-async fn uneven<L: Loads>() -> Vec<u64> {
-    let loads = L::new(&[Table::Numbers]);
-    join_all((0..UNEVEN_TASKS).map(|key| load_behind(&loads, key % UNEVEN_DEPTHS, key))).await
+async fn uneven<L: Loads>(loads: &L) -> Vec<u64> {
+    join_all((0..UNEVEN_TASKS).map(|key| load_behind(loads, key % UNEVEN_DEPTHS, key))).await
 }
 
 async fn load_behind<L: Loads>(loads: &L, depth: u64, key: u64) -> u64 {
@@ -73,9 +123,8 @@ async fn load_behind<L: Loads>(loads: &L, depth: u64, key: u64) -> u64 {
     loads.load(0, key).await
 }
 
-async fn staggered<L: Loads>() -> Vec<u64> {
-    let loads = L::new(&[Table::Numbers; SOURCES]);
-    join_all(WAYS.iter().map(|way| walk(&loads, way))).await
+async fn staggered<L: Loads>(loads: &L) -> Vec<u64> {
+    join_all(WAYS.iter().map(|way| walk(loads, way))).await
 }
 
 async fn walk<L: Loads>(loads: &L, way: &[(usize, u64)]) -> u64 {

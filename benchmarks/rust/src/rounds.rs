@@ -3,143 +3,116 @@
 //! Two runs of one program differ by a tenth and more on a shared machine. That drifts; within a
 //! round it hardly does.
 
-use std::fmt;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use crate::peers::{Peer, Program, Role};
+use crate::progress::Progress;
+use crate::record::{Costs, Results};
 use crate::store;
 use crate::workload::Workload;
 
-/// What a workload cost, and in how many batches it was done.
-#[derive(Serialize)]
-pub(crate) struct Result {
-    pub(crate) workload: String,
-    pub(crate) unit: &'static str,
-    pub(crate) ideal_batches: u64,
-    pub(crate) peers: Vec<Costs>,
-}
+/// How long a turn takes, unless one run takes longer.
+const TURN: Duration = Duration::from_millis(50);
 
-#[derive(Serialize)]
-pub(crate) struct Costs {
-    pub(crate) peer: &'static str,
-    pub(crate) batches: u64,
-    /// Nanoseconds a unit.
-    pub(crate) of_rounds: Vec<f64>,
-}
-
-impl Result {
-    /// How many times faster the first implementation is than this one: the median of the rounds,
-    /// between the quartiles.
-    fn ratio(&self, peer: &Costs) -> [f64; 3] {
-        let first = &self.peers[0].of_rounds;
-        quartiles(peer.of_rounds.iter().zip(first).map(|(cost, first)| cost / first))
-    }
-}
-
-impl fmt::Display for Result {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.workload)?;
-        for peer in &self.peers {
-            let [_, cost, _] = quartiles(peer.of_rounds.iter().copied());
-            let [low, median, high] = self.ratio(peer);
-            writeln!(
-                f,
-                "  {:20} {cost:>12.1} ns a {}   {median:6.2} × ({low:.2} to {high:.2})   \
-                 {} batches of {}",
-                peer.peer, self.unit, peer.batches, self.ideal_batches
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// The lower quartile, the median, and the upper quartile.
-fn quartiles(values: impl Iterator<Item = f64>) -> [f64; 3] {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    [1, 2, 3].map(|quarter| values[(values.len() - 1) * quarter / 4])
-}
+const ROUNDS: usize = 15;
+const QUICK_ROUNDS: usize = 3;
+/// Where one run takes longer than this, there are fewer rounds.
+const LONG: Duration = Duration::from_millis(500);
+const LONG_ROUNDS: usize = 5;
+const QUICK_LONG_ROUNDS: usize = 1;
 
 struct Runner {
+    peer: &'static Peer,
     program: Program,
+    /// What a run takes.
+    once: Duration,
     /// In a turn.
     runs: u32,
     costs: Costs,
 }
 
-/// `progress` is told the round that begins.
+/// Runs one program of each peer, again and again. All of them do the workload.
 pub(crate) fn measure(
     workload: Workload,
-    peers: &[&Peer],
-    rounds: usize,
-    turn: Duration,
-    mut progress: impl FnMut(&str),
-) -> Result {
-    let mut runners = Vec::new();
-    for peer in peers {
-        progress(&format!("warming up {}", peer.name));
-        runners.push(Runner::new(workload, peer, turn));
-    }
+    programs: Vec<(&'static Peer, Program)>,
+    quick: bool,
+) -> Results {
+    let progress = Progress::new(workload.title());
+    let mut runners: Vec<Runner> = programs
+        .into_iter()
+        .map(|(peer, program)| {
+            progress.tell(&format!("warming up {}", peer.name));
+            Runner::new(workload, peer, program)
+        })
+        .collect();
+    let long = runners.iter().any(|runner| runner.once > LONG);
+    let rounds = match (long, quick) {
+        (false, false) => ROUNDS,
+        (false, true) => QUICK_ROUNDS,
+        (true, false) => LONG_ROUNDS,
+        (true, true) => QUICK_LONG_ROUNDS,
+    };
     for round in 0..rounds {
-        progress(&format!("round {} of {rounds}", round + 1));
+        progress.tell(&format!("round {} of {rounds}", round + 1));
         // Nobody always goes after the same one.
-        let first = round % runners.len();
         for place in 0..runners.len() {
-            let place = (first + place) % runners.len();
+            let place = (round + place) % runners.len();
             runners[place].turn(workload);
         }
     }
-    Result {
-        workload: workload.title(),
-        unit: workload.unit(),
-        ideal_batches: workload.batches(),
-        peers: runners.into_iter().map(|runner| runner.costs).collect(),
-    }
+    let peers = runners.into_iter().map(|runner| runner.costs).collect();
+    Results { peers, ..workload.results(&[]) }
 }
 
 impl Runner {
-    fn new(workload: Workload, peer: &Peer, turn: Duration) -> Self {
-        let mut program = (peer.program)(workload);
-        let batches = check(workload, peer, &mut program);
+    fn new(workload: Workload, peer: &'static Peer, mut program: Program) -> Self {
         let begin = Instant::now();
-        let mut fastest = timed(&mut program, 1);
-        while begin.elapsed() < turn {
-            fastest = fastest.min(timed(&mut program, 1));
+        check(workload, peer, &mut program);
+        let mut once = begin.elapsed();
+        while begin.elapsed() < TURN {
+            once = once.min(timed(&mut program, 1));
         }
-        let runs = (turn.as_nanos() / fastest.as_nanos().max(1)).max(1);
-        Self {
-            program,
-            runs: u32::try_from(runs).unwrap_or(u32::MAX),
-            costs: Costs { peer: peer.name, batches, of_rounds: Vec::new() },
-        }
+        let runs = (TURN.as_nanos() / once.as_nanos().max(1)).max(1);
+        let runs = u32::try_from(runs).unwrap_or(u32::MAX);
+        Self { peer, program, once, runs, costs: Costs::new(peer) }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "what is measured is far less precise")]
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     fn turn(&mut self, workload: Workload) {
-        let time = timed(&mut self.program, self.runs).as_nanos() as f64;
-        self.costs.of_rounds.push(time / f64::from(self.runs) / workload.units() as f64);
+        store::take_counts();
+        let time = timed(&mut self.program, self.runs);
+        let batches = store::take_counts().batches as f64 / f64::from(self.runs);
+        assert!(
+            self.peer.role != Role::Ours
+                || workload.depends_on_order()
+                || (batches - workload.batches() as f64).abs() < f64::EPSILON,
+            "{}: {batches} batches of {}, on average of a turn",
+            self.peer.name,
+            workload.title()
+        );
+        let units = f64::from(self.runs) * workload.units() as f64;
+        self.costs.of_rounds.push(time.as_nanos() as f64 / units);
+        self.costs.batches.push(batches);
     }
 }
 
 /// One run returns what it should, and ours makes as few batches as there can be.
-pub(crate) fn check(workload: Workload, peer: &Peer, program: &mut Program) -> u64 {
+pub(crate) fn check(workload: Workload, peer: &Peer, program: &mut Program) {
     store::take_counts();
     let value = program();
-    let (batches, keys) = store::take_counts();
+    let made = store::take_counts();
     let (name, title) = (peer.name, workload.title());
     assert!(value == workload.expected(), "{name}: a wrong result of {title}");
-    let ideal = workload.batches();
+    let (batches, ideal) = (made.batches, workload.batches());
     if peer.role == Role::Ours {
         let right = batches == ideal || workload.depends_on_order() && batches < ideal;
         assert!(right, "{name}: {batches} batches of {title}, where {ideal} are right");
     }
     if batches == ideal && batches > 0 {
-        assert_eq!(keys, workload.distinct_keys(), "{name}: asks for keys of {title} twice");
+        let distinct = workload.distinct_keys();
+        assert_eq!(made.keys, distinct, "{name}: asks for keys of {title} twice");
     }
-    batches
 }
 
 fn timed(program: &mut Program, runs: u32) -> Duration {

@@ -62,6 +62,11 @@ impl Table {
         keys.iter().map(|&key| self.look_up(key)).collect()
     }
 
+    /// Likewise, for those that want a map.
+    pub(crate) fn ask_for_map(self, keys: &[u64]) -> std::collections::HashMap<u64, u64> {
+        keys.iter().copied().zip(self.ask(keys)).collect()
+    }
+
     /// Likewise, for those that leave duplicates in: each key is asked for once.
     pub(crate) fn ask_once_each(self, keys: impl ExactSizeIterator<Item = u64>) -> Vec<u64> {
         let mut places = HashMap::with_capacity(keys.len());
@@ -91,7 +96,13 @@ pub(crate) fn answers(size: usize) -> std::ops::Range<u64> {
     first as u64..(first + size) as u64
 }
 
+/// What the tables have been asked for.
+pub(crate) struct Counts {
+    pub(crate) batches: u64,
+    pub(crate) keys: u64,
+}
+
 /// How many batches and keys the tables have been asked for since this was called last.
-pub(crate) fn take_counts() -> (u64, u64) {
-    (BATCHES.swap(0, Ordering::Relaxed), KEYS.swap(0, Ordering::Relaxed))
+pub(crate) fn take_counts() -> Counts {
+    Counts { batches: BATCHES.swap(0, Ordering::Relaxed), keys: KEYS.swap(0, Ordering::Relaxed) }
 }

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use crate::peers::Peer;
+use crate::record::{Costs, Results};
 use crate::store::{self, Table};
 
 /// One program, written for each of the implementations.
@@ -80,6 +82,16 @@ impl Workload {
         }
     }
 
+    /// The sources that it asks.
+    pub(crate) fn tables(self) -> &'static [Table] {
+        match self {
+            Self::FanOut(_) => &[Table::Authors, Table::Names],
+            Self::Uneven => &[Table::Numbers],
+            Self::Staggered => &[Table::Numbers; SOURCES],
+            Self::Call => &[],
+        }
+    }
+
     /// The fewest batches in which a run can be done; where that depends on the order of work, as
     /// many as are made when all tasks go from round to round together.
     pub(crate) fn batches(self) -> u64 {
@@ -103,6 +115,50 @@ impl Workload {
             Self::Uneven => UNEVEN_TASKS,
             Self::Staggered => WALKERS * STEPS,
             Self::Call => 0,
+        }
+    }
+
+    /// Results without costs.
+    pub(crate) fn results(self, peers: &[&'static Peer]) -> Results {
+        Results {
+            title: self.title(),
+            about: self.about(),
+            unit: self.unit(),
+            ideal_batches: self.batches(),
+            depends_on_order: self.depends_on_order(),
+            peers: peers.iter().map(|peer| Costs::new(peer)).collect(),
+        }
+    }
+
+    /// What is run, in a few sentences.
+    fn about(self) -> String {
+        match self {
+            Self::FanOut(size) => format!(
+                "The names of the authors of {} answers: each of as many async functions loads the \
+                 author of one answer, then the name of this user; all are awaited together. There \
+                 are {} users, and nobody is asked for twice.",
+                thousands(size),
+                thousands(store::distinct_users(size))
+            ),
+            Self::Uneven => format!(
+                "{} async functions do one load each, from the same source, after 0, 1, … {} awaits \
+                 that need no load. With asynq such an await is one of an async function that \
+                 returns at once; with the others it is `tokio::task::yield_now`, the least that \
+                 gives way.",
+                thousands(UNEVEN_TASKS.try_into().expect("few")),
+                UNEVEN_DEPTHS - 1
+            ),
+            Self::Staggered => format!(
+                "{} async functions do {STEPS} loads each, one after the other, every load from any \
+                 of {SOURCES} sources (the same random ones for all). When all go from round to \
+                 round together, each round asks every source once; with asynq the largest batch is \
+                 flushed and only its tasks go on, so that they spread over the rounds.",
+                thousands(WALKERS.try_into().expect("few"))
+            ),
+            Self::Call => "A call, from code that is not async, of an async function that returns at \
+                           once. With the peers, which have no such thing: `block_on` of its future, \
+                           on tokio's current-thread runtime; of the floor, that of `futures`."
+                .to_owned(),
         }
     }
 

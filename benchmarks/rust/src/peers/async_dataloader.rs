@@ -1,4 +1,4 @@
-//! `async_dataloader`: loads are functions, made by a macro. It leaves duplicates in.
+//! `async_dataloader`.
 
 use std::future::Future;
 

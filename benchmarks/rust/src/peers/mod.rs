@@ -1,11 +1,18 @@
 //! Who is measured.
 
 mod async_dataloader;
+mod async_graphql;
+mod batch_aint_one;
 mod by_hand;
+mod dataloader;
 mod ours;
 mod ready;
+mod ultra_batch;
 
-use crate::programs;
+use serde::Serialize;
+
+use crate::programs::{self, SendLoads};
+use crate::threads::{self, Spread};
 use crate::workload::Workload;
 
 /// A call of it is a run, which returns its result.
@@ -13,10 +20,94 @@ pub(crate) type Program = Box<dyn FnMut() -> Vec<u64>>;
 
 /// One of the implementations.
 pub(crate) struct Peer {
-    /// As the crate is called, for those that are one.
     pub(crate) name: &'static str,
+    /// Of those that are a crate.
+    pub(crate) package: Option<&'static str>,
     pub(crate) role: Role,
+    /// How it is used here.
+    pub(crate) about: &'static str,
+    /// On one thread.
     pub(crate) program: fn(Workload) -> Program,
+    /// On two, if it can be.
+    pub(crate) on_threads: Option<fn(Spread) -> Program>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    Ours,
+    /// A library that does the same.
+    Library,
+    /// What cannot be undercut: no library, or no loads to wait for.
+    Bound,
+}
+
+pub(crate) const PEERS: [Peer; 8] = [
+    Peer {
+        name: "asynq",
+        package: Some("asynq-batch"),
+        role: Role::Ours,
+        about: "Sources that are used in every run. The flush removes duplicates.",
+        program: ours::program,
+        on_threads: None,
+    },
+    Peer {
+        name: "async_dataloader",
+        package: Some("async_dataloader"),
+        role: Role::Library,
+        about: "Sources are functions. Not `Send`. The batch function removes duplicates.",
+        program: programs::program::<async_dataloader::Loaders>,
+        on_threads: None,
+    },
+    send::<dataloader::Loaders>(
+        "dataloader",
+        "The loader with its cache, new in every run (without the cache it is slower); batches of \
+         any size. It waits for ten yields before it asks. It removes duplicates itself.",
+    ),
+    send::<async_graphql::Loaders>(
+        "async-graphql",
+        "Its `DataLoader` without a cache, used in every run; batches of any size. It waits for a \
+         millisecond of tokio's timer before it asks. It removes duplicates itself.",
+    ),
+    send::<ultra_batch::Loaders>(
+        "ultra-batch",
+        "A `BatchFetcher`, which caches, new in every run; batches of any size. It asks when no key \
+         has come for a millisecond (by default ten) of tokio's timer. It removes duplicates itself.",
+    ),
+    send::<batch_aint_one::Loaders>(
+        "batch-aint-one",
+        "One `Batcher`, used in every run; batches of any size, policy `Balanced`, which of its \
+         policies is the fastest here. The processor removes duplicates.",
+    ),
+    Peer {
+        name: "by hand",
+        package: None,
+        role: Role::Bound,
+        about: "No library and no async function: all keys of a round are collected, freed of \
+                duplicates, and asked for.",
+        program: by_hand::program,
+        on_threads: None,
+    },
+    Peer {
+        name: "floor",
+        package: None,
+        role: Role::Bound,
+        about: "The same async functions under `join_all`, with loads that are ready at once: a look \
+                into the table, no batches. What any library for futures adds to.",
+        program: programs::program::<ready::Ready>,
+        on_threads: None,
+    },
+];
+
+const fn send<L: SendLoads>(package: &'static str, about: &'static str) -> Peer {
+    Peer {
+        name: package,
+        package: Some(package),
+        role: Role::Library,
+        about,
+        program: programs::program::<L>,
+        on_threads: Some(threads::program::<L>),
+    }
 }
 
 impl Peer {
@@ -26,23 +117,3 @@ impl Peer {
         if self.role == Role::Ours { format!("{name} (ours)") } else { name }
     }
 }
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Role {
-    Ours,
-    /// A library that does the same.
-    Library,
-    /// What cannot be undercut: no library, or no loads to wait for.
-    Bound,
-}
-
-pub(crate) const PEERS: [Peer; 4] = [
-    Peer { name: "asynq-batch", role: Role::Ours, program: ours::program },
-    Peer {
-        name: "async_dataloader",
-        role: Role::Library,
-        program: programs::program::<async_dataloader::Loaders>,
-    },
-    Peer { name: "join_all floor", role: Role::Bound, program: programs::program::<ready::Ready> },
-    Peer { name: "by hand", role: Role::Bound, program: by_hand::program },
-];

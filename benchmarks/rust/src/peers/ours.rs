@@ -5,6 +5,7 @@ use std::rc::Rc;
 use asynq::{Batch, BatchItem, FutureBase, Items, Source, all, asynq};
 
 use super::Program;
+use crate::polls::counted;
 use crate::store::{self, Table};
 use crate::workload::{CALLS, SOURCES, UNEVEN_DEPTHS, UNEVEN_TASKS, WAYS, Workload};
 
@@ -42,8 +43,8 @@ fn number(source: usize, key: u64) -> BatchItem<Table> {
 
 #[asynq]
 async fn name_of_author(answer: u64) -> u64 {
-    let user = author(answer).await.expect("there is a row for each answer");
-    name(user).await.expect("there is a row for each user")
+    let user = counted(author(answer)).await.expect("there is a row for each answer");
+    counted(name(user)).await.expect("there is a row for each user")
 }
 
 #[asynq]

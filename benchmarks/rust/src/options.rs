@@ -1,0 +1,102 @@
+//! The command line.
+
+use clap::Parser;
+
+use crate::peers::{PEERS, Peer};
+use crate::workload::{WORKLOADS, Workload};
+
+/// What [`Options::peak`] is called.
+pub(crate) const PEAK: &str = "--peak";
+
+const MEMORY: &str = "peak-memory";
+const THREADS: &str = "threads";
+
+/// Measures asynq against other loaders: all take turns in short rounds, in one process.
+///
+/// The ratios say how many times faster the first of the implementations is than each of the
+/// others: the median of the rounds, in brackets the quartiles. `python3 benchmarks/rust/run.py`
+/// runs this and writes the table; allocations and polls are counted by another program, `cargo run
+/// --release --features count --bin count`.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Only measurements and implementations whose names have one of these words in them; no word
+    /// for one of the two means all of it (`--only fan-out ours async_dataloader floor`)
+    #[arg(long, num_args = 1.., value_name = "WORD")]
+    only: Vec<String>,
+
+    /// A few rounds
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// A line of JSON for each result, instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The bytes that one implementation needs at its peak: what `peak-memory` runs in fresh
+    /// processes
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub(crate) peak: Option<String>,
+}
+
+pub(crate) struct Selected {
+    pub(crate) peers: Vec<&'static Peer>,
+    pub(crate) workloads: Vec<Workload>,
+    pub(crate) threads: bool,
+    pub(crate) memory: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Measurement {
+    Time(Workload),
+    Threads,
+    Memory,
+}
+
+impl Options {
+    /// What is to be measured, or what is wrong with the words of `--only`.
+    pub(crate) fn select(&self) -> Result<Selected, String> {
+        let measurements: Vec<_> = WORKLOADS
+            .iter()
+            .map(|&workload| (Measurement::Time(workload), workload.slug()))
+            .chain([
+                (Measurement::Threads, THREADS.to_owned()),
+                (Measurement::Memory, MEMORY.to_owned()),
+            ])
+            .collect();
+        let peers: Vec<_> = PEERS.iter().map(|peer| (peer, peer.slug())).collect();
+        let names: Vec<&str> = measurements
+            .iter()
+            .map(|(_, name)| &**name)
+            .chain(peers.iter().map(|(_, name)| &**name))
+            .collect();
+        for word in &self.only {
+            if !names.iter().any(|name| name.contains(word)) {
+                return Err(format!("no name has {word:?} in it; there are: {}", names.join(", ")));
+            }
+        }
+        let chosen = choose(&measurements, &self.only);
+        Ok(Selected {
+            peers: choose(&peers, &self.only),
+            workloads: chosen
+                .iter()
+                .filter_map(|measurement| match measurement {
+                    Measurement::Time(workload) => Some(*workload),
+                    _ => None,
+                })
+                .collect(),
+            threads: chosen.iter().any(|one| matches!(one, Measurement::Threads)),
+            memory: chosen.iter().any(|one| matches!(one, Measurement::Memory)),
+        })
+    }
+}
+
+/// Those whose name has one of the words in it; all of them if there are none.
+fn choose<T: Copy>(things: &[(T, String)], words: &[String]) -> Vec<T> {
+    let all = || things.iter().map(|&(thing, _)| thing).collect();
+    let chosen: Vec<T> = things
+        .iter()
+        .filter(|(_, name)| words.iter().any(|word| name.contains(word)))
+        .map(|&(thing, _)| thing)
+        .collect();
+    if chosen.is_empty() { all() } else { chosen }
+}
