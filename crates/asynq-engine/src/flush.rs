@@ -34,13 +34,14 @@ impl<H: Host> Engine<H> {
     /// At the 2³²nd item of a batch.
     pub fn add_item(&mut self, id: BatchId) -> Option<ItemId> {
         let batch = self.batches.get_mut(id)?;
-        let BatchState::Open(_) = batch.state else {
+        let BatchState::Open(place) = &batch.state else {
             return None;
         };
+        let is_ranked = matches!(place, Place::Ranked(_));
         let index = u32::try_from(batch.items.len()).expect("fewer than 2³² items in a batch");
         batch.items.push(Item::Awaited(Waiters::NONE));
         let needed_by = batch.needed_by;
-        if let Some(owner) = self.frames.owner_mut(needed_by) {
+        if is_ranked && let Some(owner) = self.frames.owner_mut(needed_by) {
             owner.agenda.grew(&mut self.batches, id);
         }
         Some(ItemId { batch: id, index })

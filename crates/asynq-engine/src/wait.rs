@@ -70,9 +70,7 @@ impl<H: Host> Engine<H> {
         let Some(node) = self.tasks.get_mut(task) else {
             return;
         };
-        let State::Running { woken } = node.state else {
-            unreachable!("it is the task that runs")
-        };
+        let State::Running { woken } = node.state else { unreachable!("it is the task that runs") };
         self.last_wait += 1;
         let since = self.last_wait;
         // Nothing of what is claimed below leads any further than here.

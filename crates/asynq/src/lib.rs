@@ -103,7 +103,8 @@ mod waker;
 pub use asynq_batch_macros::asynq;
 
 pub use crate::batch::{
-    Batch, BatchError, BatchErrorKind, BatchHandle, BatchItem, BoxError, Flush, Item, Items, Source,
+    Batch, BatchError, BatchErrorKind, BatchHandle, BatchItem, BoxError, Flush, Item, Items,
+    ItemsIter, Source,
 };
 pub use crate::context::{
     AsyncContext, NonAsyncContext, WithContext, call_with_context, with_context,

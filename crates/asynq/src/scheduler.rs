@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -33,9 +34,11 @@ impl Host for Payloads {
 
 pub(crate) struct Scheduler {
     engine: RefCell<Engine<Payloads>>,
-    polling: Cell<Polling>,
+    polling: Polling,
     /// The frame that the task which is being polled has made for the tasks it creates.
     creator: RefCell<Option<Rc<Frame>>>,
+    /// The batch whose flush holds the thread, unless a call inside it has been told of its items.
+    flushing: Cell<Option<BatchId>>,
     wakes: Arc<WakeQueue>,
     /// The waker for a task that nothing foreign waits on behalf of, i.e. nearly every one.
     spare: Cell<Option<TaskWaker>>,
@@ -46,16 +49,44 @@ pub(crate) struct Scheduler {
 }
 
 /// What the task that is being polled has asked for so far.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Polling {
     /// How many awaits are pending: one in `t.await` and `all(..)`, several in `join!`.
-    awaits: usize,
+    awaits: Cell<usize>,
     /// The context that the first of them is in, if its branch was left with nothing pending
     /// outside; and how many were pending then.
-    inside: Option<(ContextId, usize)>,
+    inside: Cell<Option<(ContextId, usize)>>,
     /// The address of the task's own waker; a poll with another one comes from a combinator that
     /// has to be told which of its futures is ready.
-    waker: Option<*const ()>,
+    waker: Cell<Option<NonNull<()>>>,
+}
+
+impl Polling {
+    /// A poll begins, with `waker`.
+    fn begin(&self, waker: &Waker) {
+        self.awaits.set(0);
+        self.inside.set(None);
+        self.waker.set(NonNull::new(waker.data().cast_mut()));
+    }
+
+    fn end(&self) {
+        self.waker.set(None);
+    }
+
+    /// Puts a poll aside, while a call inside it polls others.
+    fn suspend(&self) -> Self {
+        Self {
+            awaits: self.awaits.take().into(),
+            inside: self.inside.take().into(),
+            waker: self.waker.take().into(),
+        }
+    }
+
+    fn resume(&self, suspended: &Self) {
+        self.awaits.set(suspended.awaits.get());
+        self.inside.set(suspended.inside.get());
+        self.waker.set(suspended.waker.get());
+    }
 }
 
 thread_local! {
@@ -79,20 +110,27 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Scheduler) -> R) -> Option<R> {
 
 /// The running task asks for `future`, in one await. Returns whether it has to wait.
 pub(crate) fn request(future: &mut impl Request, cx: &Context<'_>) -> bool {
-    let waker = with(|scheduler| scheduler.foreign_waker(cx));
-    let pending = future.request(waker.as_ref());
-    if pending {
-        with(Scheduler::count_await);
-    }
-    pending
+    with(|scheduler| {
+        let own = scheduler
+            .polling
+            .waker
+            .get()
+            .is_some_and(|own| own.as_ptr().cast_const() == cx.waker().data());
+        let pending = future.request((!own).then(|| cx.waker()));
+        if pending {
+            scheduler.count_await();
+        }
+        pending
+    })
 }
 
 impl Scheduler {
     fn new() -> Self {
         Self {
             engine: RefCell::new(Engine::new()),
-            polling: Cell::default(),
+            polling: Polling::default(),
             creator: RefCell::default(),
+            flushing: Cell::default(),
             wakes: WakeQueue::new(),
             spare: Cell::default(),
             kept: RefCell::default(),
@@ -136,16 +174,29 @@ impl Scheduler {
             // A branch of the caller may have been left inside a context of its own.
             self.switch();
         }
+        if let Some(flushed) = self.flushing.take() {
+            // The call may need what waits for an item that this flush has set already.
+            self.batch(flushed).tell_at_once();
+        }
         self.engine().enter(root);
         self.creator.take();
-        let _call = Call { scheduler: self, outer: self.polling.take() };
+        let _call = Call { scheduler: self, outer: self.polling.suspend() };
         let mut waited = false;
         loop {
             self.deliver_wakes();
-            let step = self.engine().next();
+            let mut engine = self.engine();
+            let step = engine.next();
             let waits = matches!(step, Step::Wait);
+            if let Step::Run(id) = step {
+                let task = engine.task(id).cloned().expect("the engine runs only what it has");
+                drop(engine);
+                self.run(id, &task);
+                waited = false;
+                continue;
+            }
+            drop(engine);
             match step {
-                Step::Run(task) => self.run(task),
+                Step::Run(_) => unreachable!("done above"),
                 Step::Pause(context) => self.switch_context(context, |c| c.pause()),
                 Step::Resume(context) => self.switch_context(context, |c| c.resume()),
                 Step::Rank(batch) => self.rank(batch),
@@ -167,7 +218,15 @@ impl Scheduler {
         }
     }
 
+    #[inline]
     fn deliver_wakes(&self) {
+        if self.wakes.is_filled() {
+            self.deliver_woken();
+        }
+    }
+
+    #[cold]
+    fn deliver_woken(&self) {
         for task in self.wakes.drain() {
             self.engine().wake(task);
         }
@@ -182,27 +241,27 @@ impl Scheduler {
         }
     }
 
-    fn run(&self, id: TaskId) {
-        let task = self.engine().task(id).cloned().expect("the engine runs only what it has");
+    fn run(&self, id: TaskId, task: &AnyComputation) {
         let waker = self.take_kept(id).or_else(|| self.spare.take());
         let waker = waker.unwrap_or_else(|| TaskWaker::new(&self.wakes));
         waker.lend(id);
-        self.polling.set(Polling { waker: Some(waker.waker().data()), ..Polling::default() });
+        self.polling.begin(waker.waker());
         let pending = task.as_ref().step(&mut Context::from_waker(waker.waker())).is_pending();
-        let polling = self.polling.take();
+        self.polling.end();
         self.creator.take();
         let kept = waker.is_kept();
         if pending {
             // The task may have been woken before it begins to wait.
             self.deliver_wakes();
             let mut engine = self.engine();
-            let until = match polling.awaits {
+            let polled = self.polling.awaits.get();
+            let until = match polled {
                 _ if kept => Until::AnyOrWake,
                 0 | 1 => Until::All,
                 _ => Until::Any,
             };
-            if let Some((context, awaits)) = polling.inside
-                && awaits == polling.awaits
+            if let Some((context, awaits)) = self.polling.inside.get()
+                && awaits == polled
                 && !kept
             {
                 // The task waits inside this context and nowhere else, so it goes on there.
@@ -267,7 +326,7 @@ impl Drop for Call<'_> {
             self.scheduler.engine().abandon();
             self.scheduler.pause_all();
         }
-        self.scheduler.polling.set(self.outer);
+        self.scheduler.polling.resume(&self.outer);
         self.scheduler.creator.take();
         self.scheduler.engine().exit();
     }
@@ -293,9 +352,15 @@ impl Scheduler {
 
     fn flush(&self, id: BatchId) {
         let batch = self.batch(id);
-        match batch.flush() {
+        let outer = self.flushing.replace(Some(id));
+        let carrier = Rc::clone(&batch).flush();
+        self.flushing.set(outer);
+        match carrier {
             // The flush goes on as a task, and closes the batch when it has ended.
-            Some(carrier) => self.engine().defer(id, Some(carrier)),
+            Some(carrier) => {
+                batch.tell_at_once();
+                self.engine().defer(id, Some(carrier));
+            }
             None => self.close(id),
         }
     }
@@ -348,16 +413,15 @@ impl Scheduler {
     /// A branch of the running task is left while it waits inside `context`. The context is not
     /// paused yet: if the task waits for nothing else, it stays inside.
     pub(crate) fn left_pending(&self, context: ContextId, awaits_before: usize) {
-        let mut polling = self.polling.get();
-        if awaits_before == 0 && polling.inside.is_none() && polling.awaits > 0 {
-            polling.inside = Some((context, polling.awaits));
-            self.polling.set(polling);
+        let (awaits, inside) = (self.polling.awaits.get(), &self.polling.inside);
+        if awaits_before == 0 && inside.get().is_none() && awaits > 0 {
+            inside.set(Some((context, awaits)));
         }
     }
 
     /// How many awaits of the running task are pending.
     pub(crate) fn awaits(&self) -> usize {
-        self.polling.get().awaits
+        self.polling.awaits.get()
     }
 }
 
@@ -374,24 +438,17 @@ impl Scheduler {
 
     /// Whether the future that asks is polled by a task of ours.
     pub(crate) fn is_polling(&self) -> bool {
-        self.polling.get().waker.is_some()
+        self.polling.waker.get().is_some()
     }
 
     /// One more await of the running task is pending.
     fn count_await(&self) {
-        let polling = self.polling.get();
         assert!(
             self.is_polling(),
             "a future of asynq was polled by another executor: call `.value()`, or await it in a \
              task (`AsyncTask::new(async move {{ .. }}).value()`)"
         );
-        self.polling.set(Polling { awaits: polling.awaits + 1, ..polling });
-    }
-
-    /// The waker to be woken besides, if the poll comes from a combinator with wakers of its own.
-    fn foreign_waker(&self, cx: &Context<'_>) -> Option<Waker> {
-        let own = self.polling.get().waker == Some(cx.waker().data());
-        (!own).then(|| cx.waker().clone())
+        self.polling.awaits.set(self.polling.awaits.get() + 1);
     }
 
     /// A combinator with wakers of its own has asked for `on`. It may go on to be polled by

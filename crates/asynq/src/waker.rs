@@ -34,11 +34,14 @@ impl WakeQueue {
         self.thread.unpark();
     }
 
+    /// Whether there may be something. Only a hint: what is missed here is seen at the next look,
+    /// or ends the `park`.
+    #[inline]
+    pub(crate) fn is_filled(&self) -> bool {
+        self.filled.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn drain(&self) -> Vec<TaskId> {
-        // Only a hint: what is missed here is seen at the next look, or ends the `park`.
-        if !self.filled.load(Ordering::Relaxed) {
-            return Vec::new();
-        }
         self.filled.store(false, Ordering::Release);
         mem::take(&mut self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -30,6 +30,11 @@ pub(super) struct BatchCell<B: Batch> {
     id: Cell<Option<BatchId>>,
     base: i64,
     state: Cell<BatchState>,
+    /// Whether the engine is told of each value at once. While the flush holds the thread nothing
+    /// can go on anyway, and the end of the flush tells of all of them.
+    told_at_once: Cell<bool>,
+    /// How many items have neither value nor error.
+    pending: Cell<usize>,
     /// Empty once the flush has begun: the flush has them then.
     keys: RefCell<Vec<B::Key>>,
     slots: RefCell<Vec<Slot<B::Value>>>,
@@ -117,6 +122,8 @@ impl<B: Batch> BatchCell<B> {
             id: Cell::new(None),
             base,
             state: Cell::new(BatchState::Open),
+            told_at_once: Cell::new(true),
+            pending: Cell::new(0),
             keys: RefCell::default(),
             slots: RefCell::default(),
             listeners: RefCell::default(),
@@ -138,6 +145,7 @@ impl<B: Batch> BatchCell<B> {
         let item = scheduler::with(|scheduler| scheduler.engine().add_item(id));
         self.keys.borrow_mut().push(key);
         self.slots.borrow_mut().push(Slot::Pending);
+        self.pending.set(self.pending.get() + 1);
         item.expect("the batch is open").index
     }
 
@@ -150,16 +158,17 @@ impl<B: Batch> BatchCell<B> {
 
     /// Sets a slot that is pending, once.
     pub(super) fn set(&self, index: u32, slot: Slot<B::Value>) {
-        assert!(
-            matches!(self.slots.borrow()[index as usize], Slot::Pending),
-            "batch {}: item {index} was given a value or error twice",
-            self.source.name()
-        );
-        self.slots.borrow_mut()[index as usize] = slot;
-        if let Some(batch) = self.id.get() {
-            scheduler::with(|scheduler| {
-                scheduler.engine().complete_item(ItemId { batch, index });
-            });
+        let set = match &mut self.slots.borrow_mut()[index as usize] {
+            place @ Slot::Pending => {
+                *place = slot;
+                true
+            }
+            _ => false,
+        };
+        assert!(set, "batch {}: item {index} was given a value or error twice", self.source.name());
+        self.pending.set(self.pending.get() - 1);
+        if self.told_at_once.get() {
+            self.tell(index);
         }
         if self.listeners.borrow().is_empty() {
             return;
@@ -167,6 +176,14 @@ impl<B: Batch> BatchCell<B> {
         let listeners = self.listeners.borrow_mut().remove(&index);
         if let Some(listeners) = listeners {
             listeners.announce();
+        }
+    }
+
+    /// Tells the engine that an item has its value or error.
+    fn tell(&self, index: u32) {
+        if let Some(batch) = self.id.get() {
+            let item = ItemId { batch, index };
+            scheduler::with(|scheduler| scheduler.engine().complete_item(item));
         }
     }
 
@@ -179,6 +196,9 @@ impl<B: Batch> BatchCell<B> {
     }
 
     fn fail_pending(&self, failure: &Failure) {
+        if self.pending.get() == 0 {
+            return;
+        }
         for index in 0..u32::try_from(self.len()).expect("counted by the engine") {
             if matches!(self.slots.borrow()[index as usize], Slot::Pending) {
                 self.set(index, Slot::Failed(failure.clone()));
@@ -213,6 +233,7 @@ impl<B: Batch> Flushable for BatchCell<B> {
     fn flush(self: Rc<Self>) -> Option<TaskId> {
         static FLUSH: Site = Site::new("flush");
         self.state.set(BatchState::Flushing);
+        self.told_at_once.set(false);
         let keys = self.keys.take();
         let source = Rc::clone(&self.source);
         let items = Items::new(keys, &self);
@@ -236,6 +257,17 @@ impl<B: Batch> Flushable for BatchCell<B> {
         };
         self.finish(outcome);
         None
+    }
+
+    fn tell_at_once(&self) {
+        if self.told_at_once.replace(true) {
+            return;
+        }
+        for index in 0..u32::try_from(self.len()).expect("counted by the engine") {
+            if !matches!(self.slots.borrow()[index as usize], Slot::Pending) {
+                self.tell(index);
+            }
+        }
     }
 
     fn name(&self) -> String {

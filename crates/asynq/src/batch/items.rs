@@ -1,6 +1,7 @@
 //! What a flush gets: the keys, and the places for their values.
 
 use std::fmt;
+use std::ops::Range;
 use std::rc::{Rc, Weak};
 
 use super::cell::{BatchCell, Slot};
@@ -45,8 +46,8 @@ impl<B: Batch> Items<B> {
     }
 
     /// The items.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Item<'_, B>> {
-        (0..self.keys.len()).map(|index| Item { items: self, index })
+    pub fn iter(&self) -> ItemsIter<'_, B> {
+        ItemsIter { items: self, rest: 0..self.keys.len() }
     }
 
     /// Gives every item the value that `find` has for its key; those it has none for are left as
@@ -56,11 +57,7 @@ impl<B: Batch> Items<B> {
     ///
     /// If an item has a value or an error already.
     pub fn set_values(&self, mut find: impl FnMut(&B::Key) -> Option<B::Value>) {
-        for item in self {
-            if let Some(value) = find(item.key()) {
-                item.set_value(value);
-            }
-        }
+        self.set_slots(|key| find(key).map(Slot::Value));
     }
 
     /// Gives every item the value or the error that `find` has for its key.
@@ -72,10 +69,22 @@ impl<B: Batch> Items<B> {
         &self,
         mut find: impl FnMut(&B::Key) -> Result<B::Value, E>,
     ) {
-        for item in self {
-            match find(item.key()) {
-                Ok(value) => item.set_value(value),
-                Err(error) => item.set_error(error),
+        self.set_slots(|key| {
+            Some(match find(key) {
+                Ok(value) => Slot::Value(value),
+                Err(error) => Slot::Failed(Failure::error(error)),
+            })
+        });
+    }
+
+    fn set_slots(&self, mut find: impl FnMut(&B::Key) -> Option<Slot<B::Value>>) {
+        // Without the batch nobody can ask for a value, but the store is still asked: as ever.
+        let cell = self.cell.upgrade();
+        for (index, key) in (0..).zip(&self.keys) {
+            if let Some(slot) = find(key)
+                && let Some(cell) = &cell
+            {
+                cell.set(index, slot);
             }
         }
     }
@@ -83,10 +92,36 @@ impl<B: Batch> Items<B> {
 
 impl<'a, B: Batch> IntoIterator for &'a Items<B> {
     type Item = Item<'a, B>;
-    type IntoIter = Box<dyn Iterator<Item = Item<'a, B>> + 'a>;
+    type IntoIter = ItemsIter<'a, B>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        Box::new(self.iter())
+    fn into_iter(self) -> ItemsIter<'a, B> {
+        self.iter()
+    }
+}
+
+/// The iterator of [`Items::iter`].
+pub struct ItemsIter<'a, B: Batch> {
+    items: &'a Items<B>,
+    rest: Range<usize>,
+}
+
+impl<'a, B: Batch> Iterator for ItemsIter<'a, B> {
+    type Item = Item<'a, B>;
+
+    fn next(&mut self) -> Option<Item<'a, B>> {
+        self.rest.next().map(|index| Item { items: self.items, index })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rest.size_hint()
+    }
+}
+
+impl<B: Batch> ExactSizeIterator for ItemsIter<'_, B> {}
+
+impl<B: Batch> fmt::Debug for ItemsIter<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ItemsIter").field(&self.rest).finish()
     }
 }
 

@@ -18,7 +18,7 @@ use asynq_engine::TaskId;
 pub use self::cell::BatchHandle;
 pub use self::error::{BatchError, BatchErrorKind};
 pub use self::item::BatchItem;
-pub use self::items::{Item, Items};
+pub use self::items::{Item, Items, ItemsIter};
 pub use self::source::Source;
 
 /// An error of any type.
@@ -129,6 +129,8 @@ impl<R: Flush> Flush for Pin<Box<dyn Future<Output = R>>> {
 pub(crate) trait Flushable {
     /// Flushes the batch. If the flush goes on, returns the task that will end it.
     fn flush(self: Rc<Self>) -> Option<TaskId>;
+    /// Tells the engine of the values that there are, and from now on of each at once.
+    fn tell_at_once(&self);
     fn name(&self) -> String;
     fn base_priority(&self) -> i64;
     fn len(&self) -> usize;
