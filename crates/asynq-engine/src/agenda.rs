@@ -71,7 +71,7 @@ impl<P: Priority> Agenda<P> {
 
     /// Takes a batch off the list; the caller gives it its next state.
     ///
-    /// An unranked one leaves an entry behind that [`choose`](Self::choose) passes over.
+    /// An unranked one may leave an entry behind that [`choose`](Self::choose) passes over.
     pub(crate) fn remove<H>(&mut self, batches: &mut SlotMap<BatchId, Batch<H>>, id: BatchId)
     where
         H: Host<Priority = P>,
@@ -80,8 +80,14 @@ impl<P: Priority> Agenda<P> {
         let BatchState::Open(place) = &mut batch.state else {
             return;
         };
-        if let Place::Ranked(priority) = core::mem::replace(place, Place::Unlisted) {
-            self.ranked.remove(&(priority, Reverse(batch.opened)));
+        match core::mem::replace(place, Place::Unlisted) {
+            Place::Ranked(priority) => {
+                self.ranked.remove(&(priority, Reverse(batch.opened)));
+            }
+            Place::Unranked if self.unranked.last() == Some(&id) => {
+                self.unranked.pop();
+            }
+            Place::Unranked | Place::Unlisted => {}
         }
     }
 
@@ -117,6 +123,10 @@ impl<P: Priority> Agenda<P> {
                 continue;
             };
             match batch.ranking {
+                // The only one there is needs no rank.
+                Ranking::BySize if self.unranked.len() == 1 && self.ranked.is_empty() => {
+                    return Choice::Flush(id);
+                }
                 Ranking::Ask => return Choice::Ask(id),
                 Ranking::BySize => {
                     let priority = P::by_size(batch.items.len());
@@ -128,7 +138,17 @@ impl<P: Priority> Agenda<P> {
     }
 
     /// Forgets the answers of those that want to be asked: something has happened since.
+    #[inline]
     pub(crate) fn forget_answers<H>(&mut self, batches: &mut SlotMap<BatchId, Batch<H>>)
+    where
+        H: Host<Priority = P>,
+    {
+        if !self.asked.is_empty() {
+            self.ask_again(batches);
+        }
+    }
+
+    fn ask_again<H>(&mut self, batches: &mut SlotMap<BatchId, Batch<H>>)
     where
         H: Host<Priority = P>,
     {
@@ -144,7 +164,7 @@ impl<P: Priority> Agenda<P> {
     }
 
     /// Takes over what an inner frame leaves behind.
-    pub(crate) fn append(&mut self, mut inner: Self) {
+    pub(crate) fn append(&mut self, inner: &mut Self) {
         self.unranked.append(&mut inner.unranked);
         self.ranked.append(&mut inner.ranked);
         self.asked.append(&mut inner.asked);

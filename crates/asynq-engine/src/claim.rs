@@ -20,8 +20,7 @@ impl<H: Host> Engine<H> {
         };
         let serial = frame.serial;
         if let Some(node) = self.tasks.get_mut(task)
-            && matches!(node.state, State::New)
-            && node.needed_by == Serial::NONE
+            && node.is_unasked()
         {
             node.needed_by = serial;
             node.scope = scope;

@@ -176,6 +176,16 @@ impl<H: Host> Contexts<H> {
         }
     }
 
+    /// Whether there is nothing to do for a task without contexts, and nothing left of the switch
+    /// before.
+    #[inline]
+    pub(crate) fn is_settled(&self, target: Option<ContextId>, floor: usize) -> bool {
+        target.is_none()
+            && self.active.len() <= floor
+            && self.pausing.is_none()
+            && self.pending.is_empty()
+    }
+
     /// The next pause or resume on the way to the chain of `target`, above `floor`.
     pub(crate) fn switch(&mut self, target: Option<ContextId>, floor: usize) -> Option<Step> {
         if let Some(id) = self.pausing.take() {

@@ -1,12 +1,13 @@
 //! The engine itself: its parts, synchronous calls, and the loop.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use slotmap::SlotMap;
 
 use crate::agenda::Choice;
-use crate::batch::{Batch, BatchId, BatchState};
+use crate::batch::{Batch, BatchId, BatchState, Item};
 use crate::context::{ContextId, Contexts};
 use crate::dependency::Dependency;
 use crate::event::Event;
@@ -15,6 +16,9 @@ use crate::host::Host;
 use crate::ready::Tickets;
 use crate::step::Step;
 use crate::task::{State, Task, TaskId};
+
+/// How many entries an empty list keeps room for.
+pub(crate) const SPARE: usize = 1 << 16;
 
 /// The scheduler of one thread. See the [crate documentation](crate) for how to drive it.
 pub struct Engine<H: Host> {
@@ -25,6 +29,8 @@ pub struct Engine<H: Host> {
     pub(crate) tickets: Tickets,
     /// Tasks that were woken since the last step, with the numbers of their waits.
     pub(crate) woken: Vec<(u64, TaskId)>,
+    /// The room of a batch that was closed, for the next one.
+    pub(crate) spare_items: Vec<Item>,
     pub(crate) last_wait: u64,
     pub(crate) last_batch: u64,
     events: Option<VecDeque<Event>>,
@@ -47,6 +53,7 @@ impl<H: Host> Engine<H> {
             frames: Frames::default(),
             tickets: Tickets::default(),
             woken: Vec::new(),
+            spare_items: Vec::new(),
             last_wait: 0,
             last_batch: 0,
             events: None,
@@ -150,8 +157,7 @@ impl<H: Host> Engine<H> {
         if frame.abandoned || !self.tasks.contains_key(root) {
             return self.switch_to(None, floor).unwrap_or(Step::Done);
         }
-        if let Some((task, node)) = frame.ready.front(&mut self.tasks) {
-            let scope = node.scope;
+        if let Some((task, scope)) = frame.ready.front(&self.tasks) {
             return self.switch_to(scope, floor).unwrap_or_else(|| self.run(task));
         }
         match frame.agenda.choose(&mut self.batches) {
@@ -172,7 +178,7 @@ impl<H: Host> Engine<H> {
                 for &victim in &deadlock.victims {
                     self.interrupt(victim);
                 }
-                Step::Deadlock(deadlock)
+                Step::Deadlock(Box::new(deadlock))
             }
         }
     }
@@ -190,7 +196,17 @@ impl<H: Host> Engine<H> {
         Step::Run(task)
     }
 
+    #[inline]
     fn switch_to(&mut self, scope: Option<ContextId>, floor: usize) -> Option<Step> {
+        // Nearly always, there are no contexts.
+        if self.contexts.is_settled(scope, floor) {
+            None
+        } else {
+            self.switch_further(scope, floor)
+        }
+    }
+
+    fn switch_further(&mut self, scope: Option<ContextId>, floor: usize) -> Option<Step> {
         let step = self.contexts.switch(scope, floor);
         match step {
             Some(Step::Pause(context)) => self.record(|| Event::Paused(context)),
@@ -294,6 +310,11 @@ impl<H: Host> Engine<H> {
         self.events.as_mut()?.pop_front()
     }
 
+    pub(crate) fn is_listening(&self) -> bool {
+        self.events.is_some()
+    }
+
+    #[inline]
     pub(crate) fn record(&mut self, event: impl FnOnce() -> Event) {
         if let Some(events) = &mut self.events {
             events.push_back(event());

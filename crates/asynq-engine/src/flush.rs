@@ -1,10 +1,10 @@
 //! The life of a batch: opened, filled, flushed, closed.
 
-use alloc::vec::Vec;
+use core::mem;
 
 use crate::agenda::Place;
 use crate::batch::{Batch, BatchId, BatchState, Item, ItemId, Ranking};
-use crate::engine::Engine;
+use crate::engine::{Engine, SPARE};
 use crate::event::Event;
 use crate::frame::Serial;
 use crate::host::Host;
@@ -18,7 +18,7 @@ impl<H: Host> Engine<H> {
         self.last_batch += 1;
         self.batches.insert(Batch {
             payload,
-            items: Vec::new(),
+            items: mem::take(&mut self.spare_items),
             ranking,
             state: BatchState::Open(Place::Unlisted),
             opened: self.last_batch,
@@ -129,13 +129,15 @@ impl<H: Host> Engine<H> {
             BatchState::InFlight(None) => self.add_outside(needed_by, -1),
             BatchState::InFlight(Some(_)) | BatchState::Flushing => {}
         }
-        let batch = self.batches.remove(id)?;
+        let mut batch = self.batches.remove(id)?;
         self.record(|| Event::FlushEnded(id));
-        for item in &batch.items {
+        for item in batch.items.drain(..) {
             if let Item::Awaited(waiters) = item {
-                self.wake_waiters(waiters);
+                self.wake_waiters(&waiters);
             }
         }
+        batch.items.shrink_to(SPARE);
+        self.spare_items = batch.items;
         Some(batch.payload)
     }
 }

@@ -19,6 +19,7 @@ use alloc::vec::Vec;
 
 use crate::agenda::Agenda;
 use crate::dependency::Dependency;
+use crate::engine::SPARE;
 use crate::host::Priority;
 use crate::ready::Ready;
 use crate::task::TaskId;
@@ -50,30 +51,46 @@ pub(crate) struct Frame<P> {
     pub(crate) abandoned: bool,
 }
 
+/// The lists of a frame that has ended, empty: the next call need not allocate its own.
+#[derive(Debug)]
+struct Lists<P> {
+    asked: Vec<Dependency>,
+    ready: Ready,
+    agenda: Agenda<P>,
+}
+
+impl<P> Default for Lists<P> {
+    fn default() -> Self {
+        Self { asked: Vec::new(), ready: Ready::default(), agenda: Agenda::default() }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Frames<P> {
     stack: Vec<Frame<P>>,
     last_serial: Serial,
     /// Ready tasks that no frame needs.
     idle: Ready,
+    spare: Option<Lists<P>>,
 }
 
 impl<P> Default for Frames<P> {
     fn default() -> Self {
-        Self { stack: Vec::new(), last_serial: Serial::NONE, idle: Ready::default() }
+        Self { stack: Vec::new(), last_serial: Serial::NONE, idle: Ready::default(), spare: None }
     }
 }
 
 impl<P> Frames<P> {
     pub(crate) fn push(&mut self, root: TaskId, floor: usize) {
         self.last_serial = Serial(self.last_serial.0 + 1);
+        let lists = self.spare.take().unwrap_or_default();
         self.stack.push(Frame {
             serial: self.last_serial,
             root,
             running: None,
-            asked: Vec::new(),
-            ready: Ready::default(),
-            agenda: Agenda::default(),
+            asked: lists.asked,
+            ready: lists.ready,
+            agenda: lists.agenda,
             outside: 0,
             floor,
             abandoned: false,
@@ -131,14 +148,22 @@ impl<P> Frames<P> {
     where
         P: Priority,
     {
-        let ended = self.stack.pop().expect("`exit` answers `enter`");
+        let mut ended = self.stack.pop().expect("`exit` answers `enter`");
         match self.stack.last_mut() {
             Some(outer) => {
                 outer.outside += ended.outside;
-                outer.agenda.append(ended.agenda);
-                outer.ready.prepend(ended.ready);
+                outer.agenda.append(&mut ended.agenda);
+                outer.ready.prepend(&mut ended.ready);
             }
-            None => self.idle.prepend(ended.ready),
+            None => {
+                self.idle.prepend(&mut ended.ready);
+                ended.agenda = Agenda::default();
+            }
         }
+        ended.asked.clear();
+        ended.asked.shrink_to(SPARE);
+        ended.ready.shrink();
+        let Frame { asked, ready, agenda, .. } = ended;
+        self.spare = Some(Lists { asked, ready, agenda });
     }
 }

@@ -5,9 +5,12 @@
 //! touched when it becomes ready, and a list is passed through in the order of memory.
 
 use alloc::collections::VecDeque;
+use core::mem;
 
 use slotmap::SlotMap;
 
+use crate::context::ContextId;
+use crate::engine::SPARE;
 use crate::host::Host;
 use crate::task::{State, Task, TaskId};
 
@@ -34,6 +37,11 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
+    /// Gives back most of the room of an empty list that was long.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to(SPARE);
+    }
+
     /// Makes `task`, whose node is `node`, ready and the first to run.
     pub(crate) fn push_front<H: Host>(
         &mut self,
@@ -58,19 +66,20 @@ impl Ready {
         self.entries.push_back((task, ticket));
     }
 
-    /// The first to run, which stays in the list.
-    pub(crate) fn front<'t, H: Host>(
+    /// The first to run, which stays in the list, and its scope.
+    pub(crate) fn front<H: Host>(
         &mut self,
-        tasks: &'t mut SlotMap<TaskId, Task<H>>,
-    ) -> Option<(TaskId, &'t mut Task<H>)> {
-        let task = loop {
+        tasks: &SlotMap<TaskId, Task<H>>,
+    ) -> Option<(TaskId, Option<ContextId>)> {
+        loop {
             let &(task, ticket) = self.entries.front()?;
-            match tasks.get(task).map(|node| &node.state) {
-                Some(&State::Ready(current)) if current == ticket => break task,
+            match tasks.get(task) {
+                Some(Task { state: State::Ready(current), scope, .. }) if *current == ticket => {
+                    return Some((task, *scope));
+                }
                 _ => self.entries.pop_front(),
             };
-        };
-        Some((task, &mut tasks[task]))
+        }
     }
 
     /// Takes out the first; the caller gives it its next state.
@@ -78,10 +87,10 @@ impl Ready {
         self.entries.pop_front();
     }
 
-    /// Puts all of `inner` before all that is here.
-    pub(crate) fn prepend(&mut self, mut inner: Self) {
+    /// Moves all of `inner` before all that is here.
+    pub(crate) fn prepend(&mut self, inner: &mut Self) {
         if self.entries.is_empty() {
-            *self = inner;
+            mem::swap(&mut self.entries, &mut inner.entries);
             return;
         }
         while let Some(entry) = inner.entries.pop_back() {

@@ -1,5 +1,7 @@
 //! What a driver has to do next.
 
+use alloc::boxed::Box;
+
 use crate::batch::BatchId;
 use crate::context::ContextId;
 use crate::deadlock::Deadlock;
@@ -32,5 +34,5 @@ pub enum Step {
     /// Nothing can be done, and nothing will happen. The tasks in
     /// [`Deadlock::victims`] run next: each is to fail with this report. If there are none, it is
     /// the call that fails: [abandon](crate::Engine::abandon) it.
-    Deadlock(Deadlock),
+    Deadlock(Box<Deadlock>),
 }

@@ -84,4 +84,9 @@ impl<H: Host> Task<H> {
             needed_by: Serial::NONE,
         }
     }
+
+    /// Whether nobody has asked for it yet.
+    pub(crate) fn is_unasked(&self) -> bool {
+        matches!(self.state, State::New) && self.needed_by == Serial::NONE
+    }
 }

@@ -4,10 +4,11 @@ use core::mem;
 
 use crate::batch::Item;
 use crate::dependency::{Dependencies, Dependency};
-use crate::engine::Engine;
+use crate::engine::{Engine, SPARE};
 use crate::event::Event;
 use crate::frame::Serial;
 use crate::host::Host;
+use crate::ready::{Ready, Tickets};
 use crate::task::{State, Task, TaskId, Until, Wait};
 use crate::waiter::{Waiter, Waiters};
 
@@ -43,11 +44,14 @@ impl<H: Host> Engine<H> {
     /// If no task runs.
     pub fn depend(&mut self, on: impl Into<Dependency>) -> bool {
         let on = on.into();
-        if self.is_computed(on) {
-            return false;
-        }
-        if let Dependency::Task(task) = on {
-            self.adopt(task);
+        match on {
+            Dependency::Task(task) => match self.tasks.get(task) {
+                Some(node) if node.is_unasked() => self.adopt(task),
+                Some(_) => {}
+                None => return false,
+            },
+            Dependency::Item(_) if self.is_computed(on) => return false,
+            Dependency::Item(_) => {}
         }
         let frame = self.frames.top_mut().filter(|frame| frame.running.is_some());
         frame.expect("`depend` is called by a task that runs").asked.push(on);
@@ -63,49 +67,80 @@ impl<H: Host> Engine<H> {
     ///
     /// If there is no call.
     pub fn block(&mut self, until: Until) {
-        let frame = self.frame_mut();
+        let frame = self.frames.top_mut().expect("only between `enter` and `exit`");
         let serial = frame.serial;
         let on = Dependencies::take_from(&mut frame.asked);
         let Some(task) = frame.running.take() else { return };
-        let Some(node) = self.tasks.get_mut(task) else {
-            return;
-        };
+        let node = self.tasks.get_mut(task).expect("a task that ends does not run any more");
         let State::Running { woken } = node.state else { unreachable!("it is the task that runs") };
         self.last_wait += 1;
         let since = self.last_wait;
-        // Nothing of what is claimed below leads any further than here.
-        let wait = Wait { pending: u32::MAX, since, until };
-        node.state = State::Blocked(wait);
-        node.on = Dependencies::None;
-        node.needed_by = serial;
         let asked = on.as_slice().len();
-        // Backwards, since each one that can start goes to the front.
-        let pending = on.as_slice().iter().rev().fold(0, |pending, &on| {
-            pending + usize::from(self.wait_for(on, Waiter { task, since }, serial))
-        });
-        self.record(|| Event::Blocked { task, on: on.as_slice().to_vec() });
-        let node = self.tasks.get_mut(task).expect("blocked above");
-        if asked > 0 && (pending == 0 || until != Until::All && pending < asked) {
-            // Something was computed between `depend` and here.
-            self.frames.ready_mut(serial).push_front(task, node, &mut self.tickets);
-            self.record(|| Event::Woken(task));
-            return;
-        }
-        if woken {
-            self.frames.ready_mut(serial).push_back(task, node, &mut self.tickets);
-            self.record(|| Event::Woken(task));
-            return;
-        }
-        let pending = match until {
-            Until::All if asked > 0 => pending,
-            _ => 1,
-        };
+        let pending = if until == Until::All { asked.max(1) } else { 1 };
         let pending = u32::try_from(pending).expect("a task waits for fewer than 2³² things");
         node.state = State::Blocked(Wait { pending, since, until });
-        node.on = on;
+        node.needed_by = serial;
+        let waiter = Waiter { task, since };
+        let computed = match on {
+            Dependencies::None => 0,
+            Dependencies::One(one) => {
+                node.on = on;
+                usize::from(!self.wait_for(one, waiter, serial))
+            }
+            Dependencies::Many(list) => {
+                // Backwards, since each one that can start goes to the front.
+                let each = list.iter().rev();
+                let computed = each.filter(|&&on| !self.wait_for(on, waiter, serial)).count();
+                self.tasks[task].on = Dependencies::Many(list);
+                computed
+            }
+        };
         if until == Until::AnyOrWake {
-            self.frame_mut().outside += 1;
+            self.add_outside(serial, 1);
         }
+        self.record_blocked(task);
+        if computed > 0 || woken {
+            self.stop_waiting(task, asked, computed, woken);
+        }
+    }
+
+    fn record_blocked(&mut self, task: TaskId) {
+        if self.is_listening() {
+            let on = self.tasks[task].on.as_slice().to_vec();
+            self.record(|| Event::Blocked { task, on });
+        }
+    }
+
+    /// Of what `task` is about to wait for, some was computed since it asked; or it was woken.
+    #[cold]
+    fn stop_waiting(&mut self, task: TaskId, asked: usize, computed: usize, woken: bool) {
+        let State::Blocked(wait) = &mut self.tasks[task].state else {
+            unreachable!("it begins to wait")
+        };
+        let enough = if wait.until == Until::All { asked } else { 1 };
+        if computed > 0 && computed >= enough {
+            self.set_going(task, Ready::push_front);
+        } else if woken {
+            self.set_going(task, Ready::push_back);
+        } else {
+            wait.pending -= u32::try_from(computed).expect("no more than it waits for");
+        }
+    }
+
+    /// Makes a blocked task ready although what it waits for is not all there.
+    fn set_going(
+        &mut self,
+        task: TaskId,
+        push: fn(&mut Ready, TaskId, &mut Task<H>, &mut Tickets),
+    ) {
+        let Some(node) = self.tasks.get_mut(task) else { return };
+        let State::Blocked(Wait { until, .. }) = node.state else { return };
+        let needed_by = node.needed_by;
+        push(self.frames.ready_mut(needed_by), task, node, &mut self.tickets);
+        if until == Until::AnyOrWake {
+            self.add_outside(needed_by, -1);
+        }
+        self.record(|| Event::Woken(task));
     }
 
     /// A task has ended, or was cancelled, or a promise has its value: those that wait for it are
@@ -150,14 +185,7 @@ impl<H: Host> Engine<H> {
     /// deliver an error when it runs. It runs after what is ready already. Does nothing to a task
     /// that is not blocked.
     pub fn interrupt(&mut self, task: TaskId) {
-        let Some(node) = self.tasks.get_mut(task) else { return };
-        let State::Blocked(Wait { until, .. }) = node.state else { return };
-        let needed_by = node.needed_by;
-        self.frames.ready_mut(needed_by).push_back(task, node, &mut self.tickets);
-        if until == Until::AnyOrWake {
-            self.add_outside(needed_by, -1);
-        }
-        self.record(|| Event::Woken(task));
+        self.set_going(task, Ready::push_back);
     }
 }
 
@@ -176,6 +204,12 @@ impl<H: Host> Engine<H> {
                     let mut waiters = mem::replace(&mut node.waiters, Waiters::NONE);
                     waiters.push(waiter, &self.tasks);
                     self.tasks[task].waiters = waiters;
+                }
+                let node = &mut self.tasks[task];
+                if let State::New = node.state {
+                    node.needed_by = serial;
+                    self.frames.ready_mut(serial).push_front(task, node, &mut self.tickets);
+                    return true;
                 }
             }
             Dependency::Item(item) => {
@@ -223,10 +257,14 @@ impl<H: Host> Engine<H> {
 
     /// Puts the tasks that were woken since the last step before all that is ready, in the order
     /// in which they began to wait.
+    #[inline]
     pub(crate) fn settle(&mut self) {
-        if self.woken.is_empty() {
-            return;
+        if !self.woken.is_empty() {
+            self.settle_woken();
         }
+    }
+
+    fn settle_woken(&mut self) {
         let mut woken = mem::take(&mut self.woken);
         // Mostly they are in order already: the waits for a batch begin in the order of its items.
         woken.sort_unstable_by_key(|&(since, _)| since);
@@ -241,6 +279,7 @@ impl<H: Host> Engine<H> {
             }
         }
         woken.clear();
+        woken.shrink_to(SPARE);
         self.woken = woken;
     }
 }

@@ -44,6 +44,7 @@ pub(crate) struct Scheduler {
     spare: Cell<Option<TaskWaker>>,
     /// The wakers of tasks that somebody outside keeps a clone of.
     kept: RefCell<HashMap<TaskId, TaskWaker>>,
+    has_kept: Cell<bool>,
     /// What combinators with wakers of their own have asked for.
     foreign: RefCell<Vec<Dependency>>,
 }
@@ -134,6 +135,7 @@ impl Scheduler {
             wakes: WakeQueue::new(),
             spare: Cell::default(),
             kept: RefCell::default(),
+            has_kept: Cell::default(),
             foreign: RefCell::default(),
         }
     }
@@ -271,7 +273,7 @@ impl Scheduler {
         }
         match (pending, kept) {
             (_, false) => self.spare.set(Some(waker)),
-            (true, true) => drop(self.kept.borrow_mut().insert(id, waker)),
+            (true, true) => self.keep(id, waker),
             (false, true) => {}
         }
         if !pending {
@@ -281,10 +283,24 @@ impl Scheduler {
     }
 
     /// The waker of a task that somebody outside may keep a clone of.
+    #[inline]
     fn take_kept(&self, id: TaskId) -> Option<TaskWaker> {
+        // The common case, without a look.
+        if self.has_kept.get() { self.find_kept(id) } else { None }
+    }
+
+    #[cold]
+    fn find_kept(&self, id: TaskId) -> Option<TaskWaker> {
         let mut kept = self.kept.borrow_mut();
-        // The common case, without hashing.
-        if kept.is_empty() { None } else { kept.remove(&id) }
+        let waker = kept.remove(&id);
+        self.has_kept.set(!kept.is_empty());
+        waker
+    }
+
+    #[cold]
+    fn keep(&self, id: TaskId, waker: TaskWaker) {
+        self.kept.borrow_mut().insert(id, waker);
+        self.has_kept.set(true);
     }
 
     /// A task or promise has ended, with a value or not.
