@@ -149,16 +149,13 @@ impl<P> Frames<P> {
         P: Priority,
     {
         let mut ended = self.stack.pop().expect("`exit` answers `enter`");
-        match self.stack.last_mut() {
-            Some(outer) => {
-                outer.outside += ended.outside;
-                outer.agenda.append(&mut ended.agenda);
-                outer.ready.prepend(&mut ended.ready);
-            }
-            None => {
-                self.idle.prepend(&mut ended.ready);
-                ended.agenda = Agenda::default();
-            }
+        if let Some(outer) = self.stack.last_mut() {
+            outer.outside += ended.outside;
+            outer.agenda.append(&mut ended.agenda);
+            outer.ready.prepend(&mut ended.ready);
+        } else {
+            self.idle.prepend(&mut ended.ready);
+            ended.agenda = Agenda::default();
         }
         ended.asked.clear();
         ended.asked.shrink_to(SPARE);

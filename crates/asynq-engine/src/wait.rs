@@ -71,7 +71,8 @@ impl<H: Host> Engine<H> {
         let serial = frame.serial;
         let on = Dependencies::take_from(&mut frame.asked);
         let Some(task) = frame.running.take() else { return };
-        let node = self.tasks.get_mut(task).expect("a task that ends does not run any more");
+        // Ended, by a call that it made itself.
+        let Some(node) = self.tasks.get_mut(task) else { return };
         let State::Running { woken } = node.state else { unreachable!("it is the task that runs") };
         self.last_wait += 1;
         let since = self.last_wait;
@@ -82,7 +83,10 @@ impl<H: Host> Engine<H> {
         node.needed_by = serial;
         let waiter = Waiter { task, since };
         let computed = match on {
-            Dependencies::None => 0,
+            Dependencies::None => {
+                node.on = on;
+                0
+            }
             Dependencies::One(one) => {
                 node.on = on;
                 usize::from(!self.wait_for(one, waiter, serial))
