@@ -46,8 +46,10 @@ pub struct AsyncTask<T: 'static> {
     cell: Pin<Rc<Computation<dyn BodyOf<T>>>>,
     /// How to clone the value. Set when the task is cloned, the only place where it is known that
     /// the value can be cloned; so where there are several handles, each of them has it.
-    clone_value: Cell<Option<fn(&T) -> T>>,
+    clone_value: Cell<Option<CloneValue<T>>>,
 }
+
+type CloneValue<T> = fn(&T) -> T;
 
 impl<T: 'static> AsyncTask<T> {
     /// A task that runs `future`. It is what `#[asynq]` makes of a call; use it to give a task of

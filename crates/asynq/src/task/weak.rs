@@ -1,5 +1,7 @@
 //! Tasks that are known of, and not kept.
 
+use std::cell::Cell;
+
 use pin_weak::rc::PinWeak;
 
 use super::AsyncTask;
@@ -31,7 +33,7 @@ impl<T: Clone + 'static> WeakTask<T> {
         }
         let cell = self.cell.upgrade()?;
         cell.handles.set(cell.handles.get() + 1);
-        Some(AsyncTask { cell, clone_value: Some(T::clone as fn(&T) -> T).into() })
+        Some(AsyncTask { cell, clone_value: Cell::new(Some(T::clone)) })
     }
 
     /// Whether this is called, at whatever depth, by the body of the task.
