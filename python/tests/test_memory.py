@@ -123,14 +123,18 @@ def test_a_chain_of_a_hundred_thousand_tasks_that_failed_is_freed(no_garbage_yet
 
 
 def test_a_chain_of_a_million_values_is_freed(no_garbage_yet):
-    innermost = future = FutureBase()
-    future.set_value(None)
+    class Value:
+        pass
+
+    value = Value()
+    gone = weakref.ref(value)
+    future = FutureBase()
+    future.set_value(value)
     for _ in range(1_000_000):
         outer = FutureBase()
         outer.set_value(future)
         future = outer
-    gone = weakref.ref(innermost)
-    del innermost, future, outer
+    del value, future, outer
     assert gone() is None
 
 
