@@ -66,6 +66,7 @@ test-python:
 bench: ## the benchmarks; their tables go to benchmarks/
 	cargo bench --locked -p asynq-engine --bench '*'
 	$(need-python)
+	$(PYTHON) benchmarks/rust/run.py
 	$(PYTHON) benchmarks/python/run.py
 
 # A workspace of its own: the peers are not to be built by anything else.
@@ -79,7 +80,7 @@ lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, documentatio
 	cargo fmt --check --manifest-path crates/asynq-engine/fuzz/Cargo.toml
 	cargo fmt --check --manifest-path benchmarks/rust/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
-	$(in-benchmarks) cargo clippy --locked --all-targets --all-features $(of-benchmarks) -- -D warnings
+	$(in-benchmarks) cargo clippy --all-targets --all-features $(of-benchmarks) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 	$(cargo-deny) --locked --all-features check bans licenses sources
 	$(ruff) format --config python/pyproject.toml --check python benchmarks

@@ -15,16 +15,8 @@ from typing import Callable
 
 from client import Client
 from peers import OURS, PEERS, Peer
+from reporting.spread import Spread
 from workloads import WORKLOADS, Workload
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A median between its quartiles."""
-
-    median: float
-    low: float
-    high: float
 
 
 @dataclass
@@ -49,10 +41,7 @@ class Result:
             ours / other if self.workload.is_memory else other / ours
             for ours, other in zip(self.costs[OURS], self.costs[peer])
         ]
-        if len(ratios) == 1:
-            return Spread(ratios[0], ratios[0], ratios[0])
-        low, median, high = statistics.quantiles(ratios, n=4, method="inclusive")
-        return Spread(median, low, high)
+        return Spread.of(ratios)
 
     def reached(self, ratio: Spread) -> bool | None:
         goal = self.workload.goal

@@ -7,15 +7,17 @@ virtual environments in target/bench-venvs and builds ours; delete that folder f
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # for what the suites have in common
 
 import environments
 from client import Client, WorkerError
-from environments import ENVIRONMENTS, REPOSITORY, InstallError, tell
 from peers import OTHERS, OURS, PEERS, REFERENCE, Peer
+from reporting.environment import REPOSITORY, InstallError, draw, tell, version
 from rounds import Result, measure
 from table import label, report
 from workloads import WORKLOADS
@@ -74,7 +76,7 @@ def arguments() -> argparse.Namespace:
                     f"no workload has {word!r} in its name; there are: {', '.join(WORKLOADS)}"
                 )
     for path in (options.python, options.ours_python):
-        if path is not None and environments.version(path) is None:
+        if path is not None and version(path) is None:
             parser.error(f"no Python interpreter runs at {path}")
     return options
 
@@ -98,7 +100,8 @@ def run(options: argparse.Namespace, loads: list[str]) -> int:
     if options.quick or options.only:
         tell("nothing is written: the files are those of a whole run")
         return 0
-    draw(results, {peer.name: label(peer, described) for peer in OTHERS}, picture, python)
+    peers = {peer.name: label(peer, described) for peer in OTHERS}
+    draw({"rows": rows(results), "peers": peers, "ours": OURS.name}, picture, python)
     picture.with_suffix(".md").write_text(text, encoding="utf-8")
     tell("written: benchmarks/python.md, benchmarks/python.svg")
     return 0
@@ -112,8 +115,9 @@ def describe(peer: Peer, interpreter: str) -> dict[str, str]:
     return described
 
 
-def draw(results: list[Result], peers: dict[str, str], picture: Path, python: str) -> None:
-    rows = [
+def rows(results: list[Result]) -> list[dict[str, Any]]:
+    """What is drawn of them."""
+    return [
         {
             "title": result.workload.title,
             "goal": result.workload.goal,
@@ -127,12 +131,6 @@ def draw(results: list[Result], peers: dict[str, str], picture: Path, python: st
         }
         for result in results
     ]
-    data = ENVIRONMENTS / "results.json"
-    data.write_text(json.dumps({"rows": rows, "peers": peers, "ours": OURS.name}, indent=1))
-    interpreter = environments.for_pictures(python)
-    environments.call(
-        [interpreter, str(Path(__file__).with_name("picture.py")), str(data), str(picture)]
-    )
 
 
 class Progress:

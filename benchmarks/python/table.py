@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import os
-import platform
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from peers import OTHERS, OURS, PEERS, REFERENCE, Peer
-from rounds import Result, Spread
+from reporting.machine import machine
+from reporting.markdown import NOTHING, duration, table, verdict
+from reporting.spread import Spread
+from rounds import Result
 
 HEAD = """\
 # Python: what a load, a task and a call cost
@@ -40,7 +40,7 @@ def report(
     parts = [
         HEAD.format(
             command=command,
-            machine=machine(described),
+            machine=f"{machine()}; {pythons(described)}",
             versions=", ".join(label(peer, described) for peer in PEERS),
             ours=OURS.name,
             rounds=rounds,
@@ -75,13 +75,13 @@ def ratios(results: list[Result], bound: str) -> str:
     head = ["", *(f"to {peer.name}" for peer in OTHERS), "goal", "reached"]
     rows = []
     for result in results:
-        cells = [spread(result.ratio(peer)) for peer in OTHERS]
+        cells = [str(result.ratio(peer) or NOTHING) for peer in OTHERS]
         reference = result.ratio(REFERENCE)
         reached = result.reached(reference) if reference else None
-        goal = f"{bound}{result.workload.goal:g} ×" if result.workload.goal is not None else "–"
-        verdict = {None: "–", True: "yes", False: "**no**"}[reached]
-        rows.append([result.workload.title, *cells, goal, verdict])
-    return markdown(head, rows)
+        wanted = result.workload.goal
+        goal = NOTHING if wanted is None else f"{bound}{wanted:g} ×"
+        rows.append([result.workload.title, *cells, goal, verdict(reached)])
+    return table(head, rows)
 
 
 def costs(results: list[Result]) -> str:
@@ -91,9 +91,11 @@ def costs(results: list[Result]) -> str:
     for result in results:
         row = [f"{result.workload.unit} ({result.workload.title})"]
         row += [amount(result.cost(peer), result.workload.is_memory) for peer in PEERS]
-        row += [f"{result.batches[peer]:,}" if peer in result.batches else "–" for peer in PEERS]
+        row += [
+            f"{result.batches[peer]:,}" if peer in result.batches else NOTHING for peer in PEERS
+        ]
         rows.append(row)
-    return markdown(head, rows)
+    return table(head, rows)
 
 
 def explanation(result: Result) -> str:
@@ -106,45 +108,15 @@ def against_reference(results: Iterable[Result]) -> list[tuple[Result, Spread]]:
     return [(result, ratio) for result, ratio in pairs if ratio is not None]
 
 
-def markdown(head: list[str], rows: list[list[str]]) -> str:
-    rule = ["---", *("---:" for _ in head[1:])]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [head, rule, *rows])
-
-
-def spread(ratio: Spread | None) -> str:
-    if ratio is None:
-        return "–"
-    digits = 1 if ratio.median >= 2 else 2
-    median, low, high = (f"{value:.{digits}f}" for value in (ratio.median, ratio.low, ratio.high))
-    return f"{median} × ({low} to {high})"
-
-
 def amount(cost: float | None, is_memory: bool) -> str:
     if cost is None:
-        return "–"
-    if is_memory:
-        return f"{cost:,.0f} B"
-    return f"{cost:,.0f} ns" if cost < 10_000 else f"{cost / 1_000:,.1f} µs"
+        return NOTHING
+    return f"{cost:,.0f} B" if is_memory else duration(cost)
 
 
 def label(peer: Peer, described: dict[Peer, dict[str, Any]]) -> str:
     return f"{peer.name} {described[peer]['version']}"
 
 
-def machine(described: dict[Peer, dict[str, Any]]) -> str:
-    pythons = sorted({entry["python"] for entry in described.values()})
-    cores = os.cpu_count() or 1
-    return (
-        f"{processor()}, {cores} {'core' if cores == 1 else 'cores'}, {platform.system()}; "
-        f"{' and '.join(pythons)}"
-    )
-
-
-def processor() -> str:
-    """Its model where Linux says it, else the architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.machine()
+def pythons(described: dict[Peer, dict[str, Any]]) -> str:
+    return " and ".join(sorted({entry["python"] for entry in described.values()}))

@@ -45,7 +45,8 @@ pub fn measure() -> ExitCode {
     }
     for &workload in &selected.workloads {
         let programs = selected.peers.iter().map(|&peer| (peer, (peer.program)(workload)));
-        say(Record::Time(rounds::measure(workload, programs.collect(), options.quick)));
+        let title = workload.title();
+        say(Record::Time(rounds::measure(title, workload, programs.collect(), options.quick)));
     }
     if selected.threads {
         for results in threads::measure(&selected.peers, options.quick) {

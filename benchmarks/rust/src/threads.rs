@@ -30,8 +30,8 @@ pub(crate) fn measure(peers: &[&'static Peer], quick: bool) -> Vec<Results> {
     let measure = |spread: Spread| {
         let programs =
             peers.iter().filter_map(|&peer| Some((peer, peer.on_threads?(spread)))).collect();
-        let mut results = rounds::measure(WORKLOAD, programs, quick);
-        results.title = format!("{}, {}", WORKLOAD.title(), spread.title());
+        let title = format!("{}, {}", WORKLOAD.title(), spread.title());
+        let mut results = rounds::measure(title, WORKLOAD, programs, quick);
         spread.about().clone_into(&mut results.about);
         results
     };

@@ -133,10 +133,12 @@ impl Workload {
     /// What is run, in a few sentences.
     fn about(self) -> String {
         match self {
+            Self::FanOut(3) => "The names of the authors of 3 answers, by 2 users: each of 3 async \
+                                functions loads the author of one answer, then the name of this \
+                                user; all are awaited together."
+                .to_owned(),
             Self::FanOut(size) => format!(
-                "The names of the authors of {} answers: each of as many async functions loads the \
-                 author of one answer, then the name of this user; all are awaited together. There \
-                 are {} users, and nobody is asked for twice.",
+                "Likewise for {} answers, by {} users.",
                 thousands(size),
                 thousands(store::distinct_users(size))
             ),

@@ -1,4 +1,4 @@
-"""The results as a picture: `picture.py RESULTS.json PICTURE.svg`, where matplotlib is installed.
+"""Results as a picture: `picture.py RESULTS.json PICTURE.svg`, where matplotlib is installed.
 
 RESULTS has the rows of the table: {"ours": name, "peers": {name: label}, "rows": [{"title", "goal",
 "is_memory", "ratios": {peer: [median, low, high]}}]}.
@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.patches import Patch  # noqa: E402
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
 
-COLOURS = ("#1b6ca8", "#e08a1e", "#b5446e")
+COLOURS = ("#1b6ca8", "#e08a1e", "#b5446e", "#5a9e6f", "#8a6fb0")
 GOAL: dict[str, Any] = {
     "linestyle": "none",
     "marker": "|",
@@ -30,7 +30,9 @@ GOAL: dict[str, Any] = {
     "markeredgewidth": 2,
     "color": "#111",
 }
-BAR = 0.26
+#: Of the height of a row: all bars, and one of them at most.
+BARS, BAR = 0.8, 0.26
+INCHES_A_BAR = 0.155
 INCHES_A_ROW = 0.62
 
 
@@ -38,10 +40,11 @@ def draw(results: dict[str, Any], path: Path) -> None:
     timed = [row for row in results["rows"] if not row["is_memory"]]
     memory = [row for row in results["rows"] if row["is_memory"]]
     panels = [rows for rows in (timed, memory) if rows]
+    row = max(INCHES_A_ROW, INCHES_A_BAR * len(results["peers"]))
     figure, axes = plt.subplots(
         len(panels),
         1,
-        figsize=(9, 0.5 + INCHES_A_ROW * len(results["rows"]) + 0.9 * len(panels)),
+        figsize=(9, 0.5 + row * len(results["rows"]) + 0.9 * len(panels)),
         height_ratios=[len(rows) + 0.5 for rows in panels],
         layout="constrained",
         squeeze=False,
@@ -71,8 +74,9 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
 
 def bars(axis: Any, rows: list[dict[str, Any]], peers: dict[str, str], start: float) -> None:
+    thickness = min(BAR, BARS / len(peers))
     for number, row in enumerate(rows):
-        height = number - BAR * (len(row["ratios"]) - 1) / 2
+        height = number - thickness * (len(row["ratios"]) - 1) / 2
         goal = row["goal"]  # is for the first of the peers
         if goal is not None:
             axis.plot(goal, height, **GOAL)
@@ -84,7 +88,7 @@ def bars(axis: Any, rows: list[dict[str, Any]], peers: dict[str, str], start: fl
             axis.barh(
                 height,
                 median - start,
-                BAR,
+                thickness,
                 start,
                 xerr=spread,
                 color=colour,
@@ -101,7 +105,7 @@ def bars(axis: Any, rows: list[dict[str, Any]], peers: dict[str, str], start: fl
                 va="center",
                 fontsize=8,
             )
-            height += BAR
+            height += thickness
             goal = None
     axis.set_yticks(range(len(rows)), [row["title"] for row in rows])
     axis.set_ylim(len(rows) - 0.45, -0.55)

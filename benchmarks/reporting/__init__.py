@@ -1,0 +1,1 @@
+"""What the suites of benchmarks have in common: ratios, tables, pictures, environments."""
