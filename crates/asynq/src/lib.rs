@@ -53,6 +53,7 @@
 //!   [`LazyFuture`] and [`promise`] are futures without a function behind them. [`FutureBase`] is
 //!   what all of them can do.
 //! - [`AsyncContext`]s and [`ScopedValue`]s follow the task that entered them.
+//! - A [`generator`] gives many values, one at a time.
 //! - [`debug`] tells which function called which.
 //! - [`tools`] has relatives of iterators' methods for async functions, caches, retries, a timer.
 //!
@@ -85,6 +86,7 @@ mod deadlock;
 pub mod debug;
 mod error;
 mod futures;
+pub mod generator;
 mod graveyard;
 mod join;
 mod listeners;
