@@ -57,7 +57,7 @@ test-all: test ## all tests, those in Python with every CPython from 3.9 on that
 	done
 
 test-rust:
-	cargo test --locked --workspace
+	cargo test --locked --workspace --all-features
 
 test-python:
 	$(call install,$(venv),'./python[test]')

@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use crate::error::TaskError;
 use crate::listeners::Listeners;
 use crate::scheduler;
-use crate::stack::{AsynqStack, Frame, Origin};
+use crate::stack::{AsynqStack, Call, Frame, Origin};
 
 pin_project! {
     /// A computation, in one allocation with its body: what is polled, and later the value.
@@ -150,6 +150,11 @@ impl<B: ?Sized> Computation<B> {
     /// The frame that those created by this one name as their creator.
     pub(crate) fn frame(&self) -> Rc<Frame> {
         Rc::clone(self.frame.get_or_init(|| Frame::new(self.origin.clone())))
+    }
+
+    /// Which function it is a call of.
+    pub(crate) fn call(&self) -> Call {
+        self.origin.call()
     }
 
     pub(crate) fn stack(&self) -> AsynqStack {

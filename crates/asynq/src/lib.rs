@@ -54,7 +54,7 @@
 //!   what all of them can do.
 //! - [`AsyncContext`]s and [`ScopedValue`]s follow the task that entered them.
 //! - A [`generator`] gives many values, one at a time.
-//! - [`debug`] tells which function called which.
+//! - [`debug`] tells which function called which, and what the scheduler does.
 //! - [`tools`] has relatives of iterators' methods for async functions, caches, retries, a timer.
 //!
 //! # When is a batch flushed?
@@ -97,7 +97,6 @@ mod promise;
 mod scheduler;
 mod scoped_value;
 mod stack;
-mod sync;
 mod task;
 pub mod tools;
 mod waker;

@@ -17,6 +17,7 @@ use crate::batch::Flushable;
 use crate::computation::AnyComputation;
 use crate::context::AsyncContext;
 use crate::deadlock;
+use crate::debug::Audience;
 use crate::error::{TaskError, TaskErrorKind};
 use crate::futures::sealed::Request;
 use crate::stack::{AsynqStack, Frame};
@@ -34,6 +35,7 @@ impl Host for Payloads {
 
 pub(crate) struct Scheduler {
     engine: RefCell<Engine<Payloads>>,
+    pub(crate) audience: Audience,
     polling: Polling,
     /// The frame that the task which is being polled has made for the tasks it creates.
     creator: RefCell<Option<Rc<Frame>>>,
@@ -129,6 +131,7 @@ impl Scheduler {
     fn new() -> Self {
         Self {
             engine: RefCell::new(Engine::new()),
+            audience: Audience::default(),
             polling: Polling::default(),
             creator: RefCell::default(),
             flushing: Cell::default(),
@@ -192,11 +195,13 @@ impl Scheduler {
             if let Step::Run(id) = step {
                 let task = engine.task(id).cloned().expect("the engine runs only what it has");
                 drop(engine);
+                self.tell();
                 self.run(id, &task);
                 waited = false;
                 continue;
             }
             drop(engine);
+            self.tell();
             match step {
                 Step::Run(_) => unreachable!("done above"),
                 Step::Pause(context) => self.switch_context(context, |c| c.pause()),
@@ -345,6 +350,7 @@ impl Drop for Call<'_> {
         self.scheduler.polling.resume(&self.outer);
         self.scheduler.creator.take();
         self.scheduler.engine().exit();
+        self.scheduler.tell();
     }
 }
 
@@ -385,6 +391,7 @@ impl Scheduler {
     pub(crate) fn flush_now(&self, id: BatchId) {
         let open = self.engine().begin_flush(id);
         if open {
+            self.tell();
             self.flush(id);
         }
     }

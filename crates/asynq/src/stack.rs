@@ -95,6 +95,13 @@ pub struct Call {
     verb: &'static str,
 }
 
+impl Call {
+    /// What is said of [`at`](Self::at): that it was called there, made, or written.
+    pub(crate) fn verb(&self) -> &'static str {
+        self.verb
+    }
+}
+
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {} at {}", self.function, self.verb, self.at)

@@ -110,6 +110,7 @@ impl<T: 'static> AsyncTask<T> {
         self.cell.id.get().unwrap_or_else(|| {
             let id = scheduler::with(|scheduler| scheduler.engine().add_task(self.any()));
             self.cell.id.set(Some(id));
+            scheduler::with(Scheduler::tell);
             id
         })
     }

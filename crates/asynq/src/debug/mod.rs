@@ -1,11 +1,23 @@
-//! Where am I: the asynq stack, and what makes tests of batching short.
+//! Where am I, and what happens: the asynq stack, the steps of the scheduler, and what makes tests of
+//! batching short.
+
+mod dump;
+mod event;
+mod sync;
+#[cfg(feature = "tracing")]
+mod trace;
 
 use std::error::Error;
 use std::fmt;
 
+pub use self::dump::{Dump, dump, dump_state, dump_to, format_state};
+pub(crate) use self::event::Audience;
+pub use self::event::{Awaited, Batch, Event, Listening, Task, listen};
+pub use self::sync::{SyncPoint, sync, sync_in};
+#[cfg(feature = "tracing")]
+pub use self::trace::trace;
 use crate::scheduler::{self, Scheduler};
 pub use crate::stack::{AsynqStack, Call};
-pub use crate::sync::{SyncPoint, sync, sync_in};
 
 /// Which async functions led to the task that runs now; `None` outside of tasks.
 ///
