@@ -69,10 +69,6 @@ bench: ## the benchmarks; their tables go to benchmarks/
 	$(PYTHON) benchmarks/rust/run.py
 	$(PYTHON) benchmarks/python/run.py
 
-# A workspace of its own: the peers are not to be built by anything else.
-of-benchmarks := --manifest-path benchmarks/rust/Cargo.toml
-in-benchmarks := CARGO_TARGET_DIR=$(CURDIR)/target/benchmarks
-
 # cargo-deny's `advisories` check is not here because it fetches the RustSec database, and lint has
 # to run where only the package registries can be reached. Elsewhere: cargo deny check advisories
 lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, documentation, dependencies' licences and sources
@@ -80,7 +76,8 @@ lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, documentatio
 	cargo fmt --check --manifest-path crates/asynq-engine/fuzz/Cargo.toml
 	cargo fmt --check --manifest-path benchmarks/rust/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
-	$(in-benchmarks) cargo clippy --all-targets --all-features $(of-benchmarks) -- -D warnings
+	cargo clippy --manifest-path benchmarks/rust/Cargo.toml --target-dir target/benchmarks \
+	    --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 	$(cargo-deny) --locked --all-features check bans licenses sources
 	$(ruff) format --config python/pyproject.toml --check python benchmarks
