@@ -28,14 +28,17 @@ pub(crate) enum Spread {
 
 pub(crate) fn measure(peers: &[&'static Peer], quick: bool) -> Vec<Results> {
     let measure = |spread: Spread| {
-        let programs =
+        let programs: Vec<_> =
             peers.iter().filter_map(|&peer| Some((peer, peer.on_threads?(spread)))).collect();
+        if programs.is_empty() {
+            return None;
+        }
         let title = format!("{}, {}", WORKLOAD.title(), spread.title());
         let mut results = rounds::measure(title, WORKLOAD, programs, quick);
         spread.about().clone_into(&mut results.about);
-        results
+        Some(results)
     };
-    [Spread::Together, Spread::Apart].map(measure).into()
+    [Spread::Together, Spread::Apart].into_iter().filter_map(measure).collect()
 }
 
 impl Spread {
@@ -59,7 +62,7 @@ impl Spread {
     }
 }
 
-pub(crate) fn runtime() -> Runtime {
+fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
