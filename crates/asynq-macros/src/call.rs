@@ -18,6 +18,8 @@ pub(crate) struct Call {
     pub(crate) turbofish: TokenStream,
     /// What the function returns.
     pub(crate) output: Type,
+    /// Whether the function has a name: one with an `impl Trait` among its parameters has none.
+    nameable: bool,
     /// What to call the function that has the body. The body may refer to anything but this.
     pub(crate) body: Ident,
 }
@@ -57,8 +59,20 @@ impl Call {
                 ReturnType::Type(_, ty) => (**ty).clone(),
                 ReturnType::Default => parse_quote!(()),
             },
+            nameable: !signature
+                .inputs
+                .iter()
+                .any(|input| matches!(input, FnArg::Typed(input) if refusal::is_opaque(&input.ty))),
             body: format_ident!("asynq_body_of_{}", signature.ident.unraw()),
         }
+    }
+
+    /// The arguments, with `this` before them, as one value for a mock; none if the function cannot
+    /// be replaced by one.
+    pub(crate) fn recorded(&self, this: Option<TokenStream>) -> Option<TokenStream> {
+        let this = this.into_iter();
+        let arguments = self.arguments.iter();
+        self.nameable.then(|| quote!((#(#this,)* #(#arguments,)*)))
     }
 }
 

@@ -7,19 +7,20 @@ use syn::{Error, ItemFn};
 
 use crate::attributes::Attributes;
 use crate::call::{self, Call};
+use crate::form::{self, Form};
 use crate::refusal;
 
 /// A function for the plain call, and a type of the same name for the asynchronous one. They do not
 /// clash: types and values have namespaces of their own, as long as the type is a struct with
 /// braces.
-pub(crate) fn expand(function: &ItemFn, errors: &mut Vec<Error>) -> TokenStream {
+pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) -> TokenStream {
     let ItemFn { attrs, vis, sig, block, .. } = function;
     if let Some(receiver) = sig.receiver() {
         errors
             .push(Error::new_spanned(receiver, "for methods, put `#[asynq]` on the `impl` block"));
         return TokenStream::new();
     }
-    let refused = refusal::check(sig, errors);
+    let refused = refusal::check(sig, form, errors);
 
     let name = &sig.ident;
     let generics = &sig.generics;
@@ -27,21 +28,33 @@ pub(crate) fn expand(function: &ItemFn, errors: &mut Vec<Error>) -> TokenStream 
     let inputs = &sig.inputs;
     let Attributes { plain, asynchronous, body: body_attributes, conditions, leniency } =
         Attributes::sort(attrs);
-    let Call { parameters, arguments, turbofish, output, body } = Call::of(sig);
+    let call = Call::of(sig);
+    let recorded = call.recorded(None);
+    let Call { parameters, arguments, turbofish, output, body, .. } = call;
     let site = call::site(&name.unraw().to_string());
-    let form = format!("The asynchronous form of [`{0}`](fn@{0}).", name.unraw());
+    let documentation = format!("The asynchronous form of [`{0}`](fn@{0}).", name.unraw());
+    let (plain_output, future) = if refused { &Form::Plain } else { form }.outputs(&output);
+    let asynq_path = quote!(#name::asynq #turbofish);
+    let passed = quote!(#arguments);
 
     let (plain_call, asynq_call) = if refused {
         (quote!(loop {}), quote!(loop {}))
     } else {
-        (
-            quote!(::asynq::plumbing::call(#name::asynq #turbofish (#arguments))),
+        (form.plain_call(&asynq_path, &passed, recorded.as_ref(), &future), {
+            let identity = quote!(::core::convert::identity);
+            let mock = form::mock(&asynq_path, recorded.as_ref(), &future, &identity);
+            let run = quote!(#body #turbofish (#arguments));
+            let (asyncness, run) = match form {
+                Form::Proxy => (None, run),
+                _ => (Some(quote!(async)), quote!(::asynq::plumbing::task(#site, #run))),
+            };
             quote! {
                 #(#body_attributes)*
-                async fn #body #generics (#inputs) -> #output #where_clause #block
-                ::asynq::plumbing::task(#site, #body #turbofish (#arguments))
-            },
-        )
+                #asyncness fn #body #generics (#inputs) -> #output #where_clause #block
+                #mock
+                #run
+            }
+        })
     };
     let quiet = refusal::quiet(refused);
 
@@ -50,12 +63,12 @@ pub(crate) fn expand(function: &ItemFn, errors: &mut Vec<Error>) -> TokenStream 
         #leniency
         #quiet
         #[track_caller]
-        #vis fn #name #generics (#parameters) -> #output #where_clause {
+        #vis fn #name #generics (#parameters) -> #plain_output #where_clause {
             #plain_call
         }
 
         #(#conditions)*
-        #[doc = #form]
+        #[doc = #documentation]
         #[allow(non_camel_case_types)]
         #[derive(::core::fmt::Debug)]
         #vis struct #name {}
@@ -64,9 +77,9 @@ pub(crate) fn expand(function: &ItemFn, errors: &mut Vec<Error>) -> TokenStream 
         impl #name {
             #(#asynchronous)*
             #quiet
-            #[doc = #form]
+            #[doc = #documentation]
             #[track_caller]
-            #vis fn asynq #generics (#parameters) -> ::asynq::AsyncTask<#output> #where_clause {
+            #vis fn asynq #generics (#parameters) -> #future #where_clause {
                 #asynq_call
             }
         }

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod call;
+mod form;
 mod function;
 mod methods;
 mod refusal;
@@ -10,6 +11,8 @@ mod refusal;
 use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
 use syn::{Error, Item};
+
+use crate::form::Form;
 
 /// Makes an async function of this library out of an `async fn`.
 ///
@@ -83,6 +86,63 @@ use syn::{Error, Item};
 /// }
 /// ```
 ///
+/// # Arguments
+///
+/// `#[asynq(pure)]`: the plain call is the asynchronous one, and gives the task.
+///
+/// ```
+/// use asynq::{FutureBase, asynq};
+///
+/// #[asynq(pure)]
+/// async fn double(n: u32) -> u32 {
+///     2 * n
+/// }
+///
+/// assert_eq!(double(4).value(), 8);
+/// ```
+///
+/// `#[asynq(sync_fn = path)]`: the plain call is that function, which takes the same arguments: for
+/// a synchronous version that is written by hand. The asynchronous call is the async function, as
+/// ever.
+///
+/// ```
+/// use asynq::{FutureBase, asynq};
+///
+/// fn double_at_once(n: u32) -> u32 {
+///     n << 1
+/// }
+///
+/// #[asynq(sync_fn = double_at_once)]
+/// async fn double(n: u32) -> u32 {
+///     2 * n
+/// }
+///
+/// assert_eq!(double(4), double::asynq(4).value());
+/// ```
+///
+/// In an `impl` block, methods have these attributes of their own:
+///
+/// ```
+/// use asynq::asynq;
+///
+/// #[derive(Clone)]
+/// struct Scale(u32);
+///
+/// #[asynq]
+/// impl Scale {
+///     fn apply_at_once(&self, n: u32) -> u32 {
+///         self.0 * n
+///     }
+///
+///     #[asynq(sync_fn = Self::apply_at_once)]
+///     async fn apply(&self, n: u32) -> u32 {
+///         self.0 * n
+///     }
+/// }
+///
+/// assert_eq!(Scale(3).apply(2), 6);
+/// ```
+///
 /// # What it refuses
 ///
 /// A function that is not `async`; arguments and values that borrow (other than `'static`), since
@@ -94,18 +154,73 @@ pub fn asynq(
     arguments: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
-    expand(&arguments.into(), item.into()).into()
+    expand(arguments.into(), item.into()).into()
 }
 
-fn expand(arguments: &TokenStream, item: TokenStream) -> TokenStream {
+/// Makes the two forms out of a function that returns a future itself, of any kind of asynq's.
+///
+/// `#[async_proxy] fn f(a: A) -> AsyncTask<T>` gives a function `f(a: A) -> T`, the plain call,
+/// which runs that future, and `f::asynq(a: A) -> AsyncTask<T>`, which returns it. No task is made
+/// for the function itself. It may return whatever is at hand: a task, an item of a batch, a known
+/// value.
+///
+/// In an `impl` block with `#[asynq]`, it marks a method that is not `async`.
+///
+/// ```
+/// use asynq::{AsyncTask, async_proxy, asynq};
+///
+/// #[asynq]
+/// async fn double(n: u32) -> u32 {
+///     2 * n
+/// }
+///
+/// #[async_proxy]
+/// fn quadruple(n: u32) -> AsyncTask<u32> {
+///     double::asynq(2 * n)
+/// }
+///
+/// assert_eq!(quadruple(3), 12);
+/// ```
+#[proc_macro_attribute]
+pub fn async_proxy(
+    arguments: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    let arguments = TokenStream::from(arguments);
+    let item = TokenStream::from(item);
     let mut errors = Vec::new();
     if !arguments.is_empty() {
-        errors.push(Error::new(arguments.span(), "`#[asynq]` takes no arguments"));
+        errors.push(Error::new(arguments.span(), "`#[async_proxy]` takes no arguments"));
     }
+    let output = match syn::parse2(item.clone()) {
+        Ok(Item::Fn(function)) => function::expand(&function, &Form::Proxy, &mut errors),
+        Ok(_) => {
+            let message = "`#[async_proxy]` goes on a function that returns a future";
+            errors.push(Error::new(item.span(), message));
+            item
+        }
+        Err(error) => {
+            errors.push(error);
+            item
+        }
+    };
+    with_errors(output, errors).into()
+}
+
+fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Vec::new();
+    let span = (!arguments.is_empty()).then(|| arguments.span());
+    let form = Form::parse(arguments, &mut errors);
     // What cannot be understood is left to the compiler, with our complaint before it.
-    let mut output = match syn::parse2(item.clone()) {
-        Ok(Item::Fn(function)) => function::expand(&function, &mut errors),
-        Ok(Item::Impl(block)) if block.trait_.is_none() => methods::expand(block, &mut errors),
+    let output = match syn::parse2(item.clone()) {
+        Ok(Item::Fn(function)) => function::expand(&function, &form, &mut errors),
+        Ok(Item::Impl(block)) if block.trait_.is_none() => {
+            if let Some(span) = span {
+                let message = "the arguments of `#[asynq]` go on the methods that they are for";
+                errors.push(Error::new(span, message));
+            }
+            methods::expand(block, &mut errors)
+        }
         Ok(Item::Impl(block)) => {
             errors.push(Error::new(
                 block.impl_token.span,
@@ -126,6 +241,10 @@ fn expand(arguments: &TokenStream, item: TokenStream) -> TokenStream {
             item
         }
     };
+    with_errors(output, errors)
+}
+
+fn with_errors(mut output: TokenStream, errors: Vec<Error>) -> TokenStream {
     if let Some(error) = errors.into_iter().reduce(|mut all, error| {
         all.combine(error);
         all

@@ -7,6 +7,7 @@ use syn::{Error, FnArg, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Type};
 
 use crate::attributes::Attributes;
 use crate::call::{self, Call};
+use crate::form::{self, Form};
 use crate::refusal;
 
 /// The block with both forms of each async function in it, and the body in a third.
@@ -17,9 +18,10 @@ pub(crate) fn expand(mut block: ItemImpl, errors: &mut Vec<Error>) -> TokenStrea
     let mut items = Vec::new();
     for item in block.items {
         match item {
-            ImplItem::Fn(method) if method.sig.asyncness.is_some() => {
+            ImplItem::Fn(mut method) if is_asynq(&method) => {
                 asynq_functions += 1;
-                let expansion = expand_method(&method, &name, errors);
+                let form = Form::take_from(&mut method.attrs, errors);
+                let expansion = expand_method(&method, &form, &name, errors);
                 items.push(ImplItem::Verbatim(expansion));
             }
             other => items.push(other),
@@ -35,12 +37,20 @@ pub(crate) fn expand(mut block: ItemImpl, errors: &mut Vec<Error>) -> TokenStrea
     block.into_token_stream()
 }
 
-fn expand_method(method: &ImplItemFn, owner: &str, errors: &mut Vec<Error>) -> TokenStream {
+/// Whether a function of the block gets two forms.
+fn is_asynq(method: &ImplItemFn) -> bool {
+    let is_marked = |name| method.attrs.iter().any(|attribute| attribute.path().is_ident(name));
+    method.sig.asyncness.is_some() || is_marked("async_proxy") || is_marked("asynq")
+}
+
+fn expand_method(
+    method: &ImplItemFn,
+    form: &Form,
+    owner: &str,
+    errors: &mut Vec<Error>,
+) -> TokenStream {
     let ImplItemFn { attrs, vis, sig, block, .. } = method;
-    let refused = refusal::check(sig, errors);
-    if let Some(attribute) = attrs.iter().find(|attribute| attribute.path().is_ident("asynq")) {
-        errors.push(Error::new_spanned(attribute, "`#[asynq]` on the `impl` block is enough"));
-    }
+    let refused = refusal::check(sig, form, errors);
 
     let name = &sig.ident;
     let asynq_name = format_ident!("{}_asynq", name.unraw(), span = name.span());
@@ -57,12 +67,24 @@ fn expand_method(method: &ImplItemFn, owner: &str, errors: &mut Vec<Error>) -> T
     let receiver = receiver.map(|receiver| quote!(#receiver,));
     let Attributes { plain, asynchronous, body: body_attributes, leniency, .. } =
         Attributes::sort(attrs);
-    let Call { parameters, arguments, turbofish, output, body } = Call::of(sig);
     let site = call::site(&format!("{owner}::{}", name.unraw()));
-    let form = format!("The asynchronous form of [`{0}`](Self::{0}).", name.unraw());
+    let documentation = format!("The asynchronous form of [`{0}`](Self::{0}).", name.unraw());
 
     let borrows = sig.receiver().is_some_and(|r| matches!(r.kind, ReceiverKind::Reference(..)));
-    let future = if borrows {
+    let is_proxy = matches!(form, Form::Proxy);
+    let call = Call::of(sig);
+    let recorded = match sig.receiver() {
+        // What a proxy borrows need not be `Clone`, and so cannot be given to a mock.
+        Some(_) if borrows && is_proxy => None,
+        Some(_) if borrows => call.recorded(Some(quote!(::asynq::plumbing::own(self)))),
+        Some(_) => call.recorded(Some(quote!(self))),
+        None => call.recorded(None),
+    };
+    let Call { parameters, arguments, turbofish, output, body, .. } = call;
+    let (plain_output, future) = if refused { &Form::Plain } else { form }.outputs(&output);
+    let asynq_path = quote!(Self::#asynq_name #turbofish);
+    let passed = quote!(#this #arguments);
+    let run = if borrows && !is_proxy {
         // An argument may have this name, too; the span keeps them apart.
         let kept = Ident::new("this", Span::mixed_site());
         quote! {{
@@ -76,15 +98,22 @@ fn expand_method(method: &ImplItemFn, owner: &str, errors: &mut Vec<Error>) -> T
     let (plain_call, asynq_call) = if refused {
         (quote!(loop {}), quote!(loop {}))
     } else {
-        (
-            quote!(::asynq::plumbing::call(Self::#asynq_name #turbofish (#this #arguments))),
-            quote!(::asynq::plumbing::task(#site, #future)),
-        )
+        (form.plain_call(&asynq_path, &passed, recorded.as_ref(), &future), {
+            let identity = quote!(::core::convert::identity);
+            let mock = form::mock(&asynq_path, recorded.as_ref(), &future, &identity);
+            let run = if is_proxy { run } else { quote!(::asynq::plumbing::task(#site, #run)) };
+            quote! {
+                #mock
+                #run
+            }
+        })
     };
+    // Not the user's own token, which lints would look at.
+    let asyncness = sig.asyncness.map(|_| quote!(async));
     let body = (!refused).then(|| {
         quote! {
             #(#body_attributes)*
-            async fn #body #generics (#inputs) -> #output #where_clause #block
+            #asyncness fn #body #generics (#inputs) -> #output #where_clause #block
         }
     });
     let quiet = refusal::quiet(refused);
@@ -94,15 +123,15 @@ fn expand_method(method: &ImplItemFn, owner: &str, errors: &mut Vec<Error>) -> T
         #leniency
         #quiet
         #[track_caller]
-        #vis fn #name #generics (#receiver #parameters) -> #output #where_clause {
+        #vis fn #name #generics (#receiver #parameters) -> #plain_output #where_clause {
             #plain_call
         }
 
         #(#asynchronous)*
         #quiet
-        #[doc = #form]
+        #[doc = #documentation]
         #[track_caller]
-        #vis fn #asynq_name #generics (#receiver #parameters) -> ::asynq::AsyncTask<#output>
+        #vis fn #asynq_name #generics (#receiver #parameters) -> #future
         #where_clause
         {
             #asynq_call

@@ -10,11 +10,28 @@ use syn::{
     TypeReference,
 };
 
+use crate::form::Form;
+
 /// Complains about everything in `signature` that a task cannot have. Returns whether there was
 /// anything: then its body is left out, so that the compiler has nothing to add.
-pub(crate) fn check(signature: &Signature, errors: &mut Vec<Error>) -> bool {
+pub(crate) fn check(signature: &Signature, form: &Form, errors: &mut Vec<Error>) -> bool {
     let before = errors.len();
-    if signature.asyncness.is_none() {
+    if let Form::Proxy = form {
+        if let Some(keyword) = signature.asyncness {
+            errors.push(Error::new(
+                keyword.span,
+                "`#[async_proxy]` is for a function that returns a future itself: remove `async`, \
+                 or write `#[asynq]`",
+            ));
+        }
+        if let ReturnType::Default = signature.output {
+            errors.push(Error::new(
+                signature.fn_token.span,
+                "`#[async_proxy]` is for a function that returns a future of asynq: say which, for \
+                 instance `-> AsyncTask<T>`",
+            ));
+        }
+    } else if signature.asyncness.is_none() {
         errors.push(Error::new(
             signature.fn_token.span,
             format!("`#[asynq]` needs an async function: write `async fn {}`", signature.ident),

@@ -52,6 +52,8 @@
 //! - [`all`] and [`try_all`] await many futures at once. [`ConstFuture`], [`ErrorFuture`],
 //!   [`LazyFuture`] and [`promise`] are futures without a function behind them. [`FutureBase`] is
 //!   what all of them can do.
+//! - [`async_proxy`] is for a function that returns a future itself, [`async_call!`] calls functions
+//!   of either kind; with the feature `mock`, tests can replace any of them.
 //! - [`AsyncContext`]s and [`ScopedValue`]s follow the task that entered them.
 //! - A [`generator`] gives many values, one at a time.
 //! - [`debug`] tells which function called which, and what the scheduler does.
@@ -79,6 +81,7 @@
 //! message; the scheduler remains usable. See [`TaskError`].
 #![forbid(unsafe_code)]
 
+mod async_call;
 mod batch;
 mod computation;
 mod context;
@@ -90,6 +93,8 @@ pub mod generator;
 mod graveyard;
 mod join;
 mod listeners;
+#[cfg(feature = "mock")]
+pub mod mock;
 mod parts;
 #[doc(hidden)]
 pub mod plumbing;
@@ -101,7 +106,7 @@ mod task;
 pub mod tools;
 mod waker;
 
-pub use asynq_batch_macros::asynq;
+pub use asynq_batch_macros::{async_proxy, asynq};
 
 pub use crate::batch::{
     Batch, BatchError, BatchErrorKind, BatchHandle, BatchItem, BoxError, Flush, Item, Items,

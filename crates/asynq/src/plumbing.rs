@@ -1,5 +1,6 @@
-//! What the expansion of `#[asynq]` refers to. Not for use by hand: it changes without notice.
+//! What the expansions of the macros refer to. Not for use by hand: it changes without notice.
 
+pub use crate::async_call::{Returned, ReturnedFuture, ReturnedValue};
 use crate::futures::FutureBase;
 pub use crate::stack::Site;
 use crate::task::AsyncTask;
@@ -33,3 +34,26 @@ pub fn own<S: Own>(this: &S) -> S {
 pub trait Own: Clone {}
 
 impl<S: Clone> Own for S {}
+
+/// Looks for a mock of a function, and returns what that gives. Without the feature `mock`, nothing:
+/// the arguments are not even looked at.
+#[cfg(not(feature = "mock"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __asynq_mockable {
+    ($function:expr, $arguments:expr, $future:ty, $finish:expr) => {};
+}
+
+#[cfg(feature = "mock")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __asynq_mockable {
+    ($function:expr, $arguments:expr, $future:ty, $finish:expr) => {
+        if let ::core::option::Option::Some(mock) = $crate::mock::find::<_, _, $future>(&$function)
+        {
+            return $finish(mock.call($arguments));
+        }
+    };
+}
+
+pub use crate::__asynq_mockable as mockable;

@@ -1,10 +1,34 @@
-use asynq::asynq;
+use asynq::{async_proxy, asynq};
 
 #[asynq(batch = 10)]
-async fn name(id: u32) -> u32 {
+async fn unknown(id: u32) -> u32 {
     id
 }
 
+#[asynq(pure, sync_fn = main)]
+async fn both() {}
+
+#[asynq(sync_fn = "main")]
+async fn not_a_path() {}
+
+#[asynq(pure, pure)]
+async fn twice() {}
+
+struct Client;
+
+#[asynq(pure)]
+impl Client {
+    async fn on_the_block() {}
+
+    #[asynq(fast)]
+    async fn on_the_method() {}
+}
+
+#[async_proxy(pure)]
+fn of_a_proxy() -> asynq::AsyncTask<()> {
+    both::asynq()
+}
+
 fn main() {
-    name(1);
+    unknown(1);
 }

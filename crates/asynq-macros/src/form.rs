@@ -1,0 +1,132 @@
+//! What the arguments of the attribute make of a function.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::Parser as _;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{Attribute, Error, Expr, ExprPath, Meta, Token, Type};
+
+/// How the two calls of a function are made.
+pub(crate) enum Form {
+    /// The plain call runs the asynchronous one.
+    Plain,
+    /// The plain call is the asynchronous one.
+    Pure,
+    /// The plain call is another function.
+    Sync(ExprPath),
+    /// The function returns a future itself, which the plain call runs.
+    Proxy,
+}
+
+const HELP: &str = "`#[asynq]` takes `pure`, or `sync_fn = path`";
+
+impl Form {
+    /// Reads what stands in `#[asynq(..)]`.
+    pub(crate) fn parse(arguments: TokenStream, errors: &mut Vec<Error>) -> Self {
+        let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
+        let arguments = match parser.parse2(arguments) {
+            Ok(arguments) => arguments,
+            Err(error) => {
+                errors.push(Error::new(error.span(), HELP));
+                return Self::Plain;
+            }
+        };
+        let mut form = Self::Plain;
+        for argument in arguments {
+            let next = match &argument {
+                Meta::Path(path) if path.is_ident("pure") => Self::Pure,
+                Meta::NameValue(pair) if pair.path.is_ident("sync_fn") => match &pair.value {
+                    Expr::Path(path) => Self::Sync(path.clone()),
+                    other => {
+                        let message = "`sync_fn` is the path of a function: `sync_fn = module::f`";
+                        errors.push(Error::new(other.span(), message));
+                        continue;
+                    }
+                },
+                other => {
+                    errors.push(Error::new(other.span(), HELP));
+                    continue;
+                }
+            };
+            if matches!(form, Self::Plain) {
+                form = next;
+            } else {
+                errors.push(Error::new(
+                    argument.span(),
+                    "one argument is enough: a plain call is either the task (`pure`) or another \
+                     function (`sync_fn`)",
+                ));
+            }
+        }
+        form
+    }
+
+    /// Takes the attributes off a method that say what becomes of it.
+    pub(crate) fn take_from(attributes: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> Self {
+        let mut form = Self::Plain;
+        attributes.retain(|attribute| {
+            if attribute.path().is_ident("async_proxy") {
+                form = Self::Proxy;
+                return false;
+            }
+            if !attribute.path().is_ident("asynq") {
+                return true;
+            }
+            match &attribute.meta {
+                Meta::List(list) => form = Self::parse(list.tokens.clone(), errors),
+                _ => errors.push(Error::new_spanned(
+                    attribute,
+                    "`#[asynq]` on the `impl` block is enough",
+                )),
+            }
+            false
+        });
+        form
+    }
+
+    /// The types of the plain and of the asynchronous call of a function that is declared to return
+    /// `output`.
+    pub(crate) fn outputs(&self, output: &Type) -> (TokenStream, TokenStream) {
+        let task = quote!(::asynq::AsyncTask<#output>);
+        match self {
+            Self::Plain | Self::Sync(_) => (quote!(#output), task),
+            Self::Pure => (task.clone(), task),
+            Self::Proxy => (quote!(<#output as ::core::future::Future>::Output), quote!(#output)),
+        }
+    }
+
+    /// The body of the plain call, which is one of `asynq_call`, given the `arguments` and what
+    /// stands for them in a mock.
+    pub(crate) fn plain_call(
+        &self,
+        asynq_call: &TokenStream,
+        arguments: &TokenStream,
+        recorded: Option<&TokenStream>,
+        future: &TokenStream,
+    ) -> TokenStream {
+        match self {
+            Self::Plain => quote!(::asynq::plumbing::call(#asynq_call(#arguments))),
+            Self::Proxy => quote!(::asynq::FutureBase::value(#asynq_call(#arguments))),
+            Self::Pure => quote!(#asynq_call(#arguments)),
+            Self::Sync(path) => {
+                let finish = quote!(::asynq::FutureBase::value);
+                let mock = mock(asynq_call, recorded, future, &finish);
+                quote!(#mock #path(#arguments))
+            }
+        }
+    }
+}
+
+/// Returns what the mock of `function` gives, where there is one. What it is called with is none if
+/// it cannot be replaced.
+pub(crate) fn mock(
+    function: &TokenStream,
+    recorded: Option<&TokenStream>,
+    future: &TokenStream,
+    finish: &TokenStream,
+) -> Option<TokenStream> {
+    recorded.map(
+        |recorded| quote!(::asynq::plumbing::mockable!(#function, #recorded, #future, #finish);),
+    )
+}

@@ -1,0 +1,367 @@
+//! Replaces async functions in tests.
+//!
+//! With the feature `mock`, every function and method with `#[asynq]` or `#[async_proxy]` can be
+//! replaced on the thread of a test, both call forms at once, until a guard is dropped; what it is
+//! called with is recorded. Without the feature, the calls do not even look. So it belongs into
+//! `[dev-dependencies]`:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! asynq-batch = { version = "0.1", features = ["mock"] }
+//! ```
+//!
+//! ```
+//! use asynq::{asynq, mock};
+//!
+//! #[asynq]
+//! async fn name(id: u32) -> String {
+//!     panic!("there is no database here, to ask for {id}")
+//! }
+//!
+//! #[asynq]
+//! async fn greeting(id: u32) -> String {
+//!     format!("Hello, {}!", name::asynq(id).await)
+//! }
+//!
+//! let named = mock::replace(name::asynq, |id: u32| format!("user {id}"));
+//! assert_eq!(greeting(7), "Hello, user 7!");
+//! assert_eq!(named.calls(), [(7,)]);
+//! ```
+//!
+//! A function is named by its asynchronous form: `f::asynq`, for a method `Type::m_asynq`; a generic
+//! one with its arguments, each of which is a function of its own. Mocks nest: the last one counts.
+//! A method that borrows its `self` is replaced by [`replace_method`], and an `#[async_proxy]` with
+//! `&self` cannot be; nor can a function with an `impl Trait` among its parameters, which has no name.
+
+use std::any::{Any, TypeId, type_name};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::task::AsyncTask;
+
+/// A function that is called with the tuple `Args`. All functions are, of up to eight arguments.
+pub trait Function<Args> {
+    /// What it returns.
+    type Output;
+    #[doc(hidden)]
+    fn call(&self, arguments: Args) -> Self::Output;
+}
+
+/// A method with `&self` that is called with the tuple `Args`, whose first part is a clone of `self`.
+pub trait Method<Args> {
+    /// What it returns.
+    type Output;
+    #[doc(hidden)]
+    fn call(&self, arguments: Args) -> Self::Output;
+}
+
+macro_rules! functions {
+    ($($argument:ident $value:ident),*) => {
+        impl<F, R, $($argument),*> Function<($($argument,)*)> for F
+        where
+            F: Fn($($argument),*) -> R,
+        {
+            type Output = R;
+
+            fn call(&self, ($($value,)*): ($($argument,)*)) -> R {
+                self($($value),*)
+            }
+        }
+
+        impl<F, R, This, $($argument),*> Method<(This, $($argument,)*)> for F
+        where
+            F: Fn(&This, $($argument),*) -> R,
+        {
+            type Output = R;
+
+            fn call(&self, (this, $($value,)*): (This, $($argument,)*)) -> R {
+                self(&this, $($value),*)
+            }
+        }
+    };
+}
+
+functions!();
+functions!(A a);
+functions!(A a, B b);
+functions!(A a, B b, C c);
+functions!(A a, B b, C c, D d);
+functions!(A a, B b, C c, D d, E e);
+functions!(A a, B b, C c, D d, E e, G g);
+functions!(A a, B b, C c, D d, E e, G g, H h);
+functions!(A a, B b, C c, D d, E e, G g, H h, I i);
+
+/// What stands for a function that is replaced.
+#[doc(hidden)]
+pub struct Replacement<Args, Out>(Box<dyn Fn(Args) -> Out>);
+
+impl<Args, Out> Replacement<Args, Out> {
+    /// Calls it.
+    pub fn call(&self, arguments: Args) -> Out {
+        (self.0)(arguments)
+    }
+}
+
+/// A mock, and its number.
+type Numbered = (u64, Rc<dyn Any>);
+
+#[derive(Default)]
+struct Mocks {
+    last: u64,
+    /// Of each function, the mocks, the last of which counts.
+    of: HashMap<TypeId, Vec<Numbered>>,
+}
+
+thread_local! {
+    static MOCKS: RefCell<Mocks> = RefCell::default();
+    /// The function that a spy calls right now.
+    static CALLED_THROUGH: Cell<Option<TypeId>> = const { Cell::new(None) };
+}
+
+/// The mock of a function, for its next call.
+#[doc(hidden)]
+pub fn find<F: 'static, Args: 'static, Out: 'static>(_: &F) -> Option<Rc<Replacement<Args, Out>>> {
+    let function = TypeId::of::<F>();
+    if CALLED_THROUGH.get() == Some(function) {
+        CALLED_THROUGH.set(None);
+        return None;
+    }
+    let replacement = MOCKS
+        .try_with(|mocks| mocks.borrow().of.get(&function)?.last().map(|(_, mock)| Rc::clone(mock)))
+        .ok()??;
+    let replacement = replacement.downcast();
+    Some(replacement.unwrap_or_else(|_| unreachable!("made for this function")))
+}
+
+/// A function that is replaced as long as this lives.
+#[must_use = "the function is replaced until this is dropped"]
+pub struct Mock<Args> {
+    function: TypeId,
+    number: u64,
+    name: &'static str,
+    calls: Rc<RefCell<Vec<Args>>>,
+}
+
+impl<Args: Clone + 'static> Mock<Args> {
+    fn new<F: 'static, Out: 'static>(_: F, replacement: impl Fn(Args) -> Out + 'static) -> Self {
+        let calls = Rc::new(RefCell::new(Vec::new()));
+        let record = Rc::clone(&calls);
+        let replacement = Replacement(Box::new(move |arguments: Args| {
+            let recorded = arguments.clone();
+            record.borrow_mut().push(recorded);
+            replacement(arguments)
+        }));
+        let function = TypeId::of::<F>();
+        let number = MOCKS.with(|mocks| {
+            let mut mocks = mocks.borrow_mut();
+            mocks.last += 1;
+            let number = mocks.last;
+            mocks.of.entry(function).or_default().push((number, Rc::new(replacement)));
+            number
+        });
+        Self { function, number, name: type_name::<F>(), calls }
+    }
+
+    /// The arguments of each call so far, as tuples; of a method, `self` is the first.
+    pub fn calls(&self) -> Vec<Args> {
+        self.calls.borrow().clone()
+    }
+
+    /// The arguments of the only call.
+    ///
+    /// # Panics
+    ///
+    /// If there was none, or more than one.
+    #[track_caller]
+    pub fn only_call(&self) -> Args {
+        let mut calls = self.calls();
+        assert!(calls.len() == 1, "{} was called {} times, not once", self.name, calls.len());
+        calls.remove(0)
+    }
+}
+
+impl<Args> Drop for Mock<Args> {
+    fn drop(&mut self) {
+        // Dropped when nothing is borrowed: it is the user's.
+        let _removed = MOCKS.try_with(|mocks| {
+            let mut mocks = mocks.borrow_mut();
+            let of_function = mocks.of.get_mut(&self.function)?;
+            let place = of_function.iter().position(|&(number, _)| number == self.number)?;
+            let removed = of_function.remove(place);
+            if of_function.is_empty() {
+                mocks.of.remove(&self.function);
+            }
+            Some(removed)
+        });
+    }
+}
+
+impl<Args> fmt::Debug for Mock<Args> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mock({}, {} calls)", self.name, self.calls.borrow().len())
+    }
+}
+
+/// Replaces an async function by a plain one. If that panics, so does the call.
+///
+/// The types of its arguments have to be written: `|id: u32| ..`.
+pub fn replace<F, Args, T>(
+    function: F,
+    replacement: impl Function<Args, Output = T> + 'static,
+) -> Mock<Args>
+where
+    F: Function<Args, Output = AsyncTask<T>> + 'static,
+    Args: Clone + 'static,
+    T: 'static,
+{
+    let replacement = Rc::new(replacement);
+    Mock::new(function, move |arguments| run(Rc::clone(&replacement), arguments))
+}
+
+/// Replaces a function by another that returns the same kind of future: an async one, if it is
+/// async. Another `f::asynq` will do.
+///
+/// ```
+/// use asynq::{asynq, mock};
+///
+/// #[asynq]
+/// async fn price(_item: u32) -> u32 {
+///     unimplemented!("asks a shop")
+/// }
+///
+/// #[asynq]
+/// async fn fixed(item: u32) -> u32 {
+///     item + 100
+/// }
+///
+/// let _mock = mock::replace_asynq(price::asynq, fixed::asynq);
+/// assert_eq!(price(1), 101);
+/// ```
+pub fn replace_asynq<F, Args, Out>(
+    function: F,
+    replacement: impl Function<Args, Output = Out> + 'static,
+) -> Mock<Args>
+where
+    F: Function<Args, Output = Out> + 'static,
+    Args: Clone + 'static,
+    Out: 'static,
+{
+    Mock::new(function, move |arguments| replacement.call(arguments))
+}
+
+/// Replaces an async function by values: each call gives the next.
+///
+/// # Panics
+///
+/// The call does that comes after the last of them.
+///
+/// ```
+/// use asynq::{asynq, mock};
+///
+/// #[asynq]
+/// async fn roll() -> u32 {
+///     unimplemented!("rolls a die")
+/// }
+///
+/// let _mock = mock::replace_by_values(roll::asynq, [6, 1]);
+/// assert_eq!((roll(), roll()), (6, 1));
+/// ```
+pub fn replace_by_values<F, Args, T>(
+    function: F,
+    values: impl IntoIterator<Item = T, IntoIter: 'static>,
+) -> Mock<Args>
+where
+    F: Function<Args, Output = AsyncTask<T>> + 'static,
+    Args: Clone + 'static,
+    T: 'static,
+{
+    let values = Rc::new(RefCell::new(values.into_iter()));
+    Mock::new(function, move |_| {
+        // At the call, so that the order of the calls counts, not that of the tasks.
+        let value = values.borrow_mut().next();
+        AsyncTask::new(async move {
+            value.unwrap_or_else(|| panic!("the mock of {} has no value left", type_name::<F>()))
+        })
+    })
+}
+
+/// Records the calls of a function, which run as ever.
+///
+/// ```
+/// use asynq::{asynq, mock};
+///
+/// #[asynq]
+/// async fn double(n: u32) -> u32 {
+///     2 * n
+/// }
+///
+/// let spy = mock::spy(double::asynq);
+/// assert_eq!(double(4), 8);
+/// assert_eq!(spy.only_call(), (4,));
+/// ```
+pub fn spy<F, Args>(function: F) -> Mock<Args>
+where
+    F: Function<Args, Output: 'static> + Copy + 'static,
+    Args: Clone + 'static,
+{
+    Mock::new(function, move |arguments| call_through::<F, _>(|| function.call(arguments)))
+}
+
+/// Like [`replace`], for a method with `&self`: the replacement gets a clone of it.
+///
+/// ```
+/// use asynq::{asynq, mock};
+///
+/// #[derive(Clone)]
+/// struct Shop(u32);
+///
+/// #[asynq]
+/// impl Shop {
+///     async fn price(&self, item: u32) -> u32 {
+///         unimplemented!("asks the shop for {item}")
+///     }
+/// }
+///
+/// let _mock = mock::replace_method(Shop::price_asynq, |shop: &Shop, item: u32| shop.0 + item);
+/// assert_eq!(Shop(100).price(1), 101);
+/// ```
+pub fn replace_method<F, Args, T>(
+    method: F,
+    replacement: impl Method<Args, Output = T> + 'static,
+) -> Mock<Args>
+where
+    F: Method<Args, Output = AsyncTask<T>> + 'static,
+    Args: Clone + 'static,
+    T: 'static,
+{
+    let replacement = Rc::new(replacement);
+    Mock::new(method, move |arguments| {
+        let replacement = Rc::clone(&replacement);
+        AsyncTask::new(async move { replacement.call(arguments) })
+    })
+}
+
+/// Like [`spy`], for a method with `&self`.
+pub fn spy_method<F, Args>(method: F) -> Mock<Args>
+where
+    F: Method<Args, Output: 'static> + Copy + 'static,
+    Args: Clone + 'static,
+{
+    Mock::new(method, move |arguments| call_through::<F, _>(|| method.call(arguments)))
+}
+
+fn run<Args: 'static, T: 'static>(
+    replacement: Rc<impl Function<Args, Output = T> + 'static>,
+    arguments: Args,
+) -> AsyncTask<T> {
+    AsyncTask::new(async move { replacement.call(arguments) })
+}
+
+/// Calls the function `F` itself, whatever its mocks.
+fn call_through<F: 'static, R>(call: impl FnOnce() -> R) -> R {
+    // The first thing that its call does is to look for a mock, which takes this back.
+    CALLED_THROUGH.set(Some(TypeId::of::<F>()));
+    call()
+}

@@ -1,0 +1,14 @@
+use asynq::async_proxy;
+
+#[async_proxy]
+async fn is_async() -> u32 {
+    1
+}
+
+#[async_proxy]
+fn returns_nothing() {}
+
+#[async_proxy]
+struct NoFunction;
+
+fn main() {}
