@@ -122,3 +122,8 @@ pub use crate::parts::{Joinable, Parts, Transpose};
 pub use crate::promise::{Promise, PromiseFuture, promise};
 pub use crate::scoped_value::{ScopedOverride, ScopedValue};
 pub use crate::task::AsyncTask;
+
+/// The examples of the guide are tests.
+#[cfg(all(doctest, feature = "mock", feature = "tracing"))]
+#[doc = include_str!("../../../docs/rust.md")]
+struct Guide;
