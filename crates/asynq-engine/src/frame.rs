@@ -101,6 +101,11 @@ impl<P> Frames<P> {
         self.stack.len()
     }
 
+    /// The tasks that were called, the outermost first.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = TaskId> {
+        self.stack.iter().map(|frame| frame.root)
+    }
+
     pub(crate) fn top(&self) -> Option<&Frame<P>> {
         self.stack.last()
     }

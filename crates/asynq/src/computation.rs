@@ -142,7 +142,10 @@ impl<B: ?Sized> Computation<B> {
         self.ended.set(true);
         self.failure.set(failure);
         if let Some(id) = self.id.take() {
-            scheduler::try_with(|scheduler| scheduler.finish(id));
+            scheduler::try_with(|scheduler| {
+                scheduler.finish(id);
+                scheduler.tell();
+            });
         }
         self.listeners.announce();
     }
@@ -155,6 +158,11 @@ impl<B: ?Sized> Computation<B> {
     /// Which function it is a call of.
     pub(crate) fn call(&self) -> Call {
         self.origin.call()
+    }
+
+    /// Which task made it.
+    pub(crate) fn creator(&self) -> Option<Call> {
+        self.origin.creator.as_ref().map(|creator| creator.call())
     }
 
     pub(crate) fn stack(&self) -> AsynqStack {

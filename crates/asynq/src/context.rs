@@ -11,6 +11,7 @@ use std::thread;
 use asynq_engine::ContextId;
 use pin_project_lite::pin_project;
 
+use crate::batch::short_name;
 use crate::scheduler::{self, Scheduler};
 
 /// Something that is active while a task runs, or what that task awaits, and not while others do: a
@@ -26,6 +27,11 @@ pub trait AsyncContext {
     fn resume(&self);
     /// Something else runs.
     fn pause(&self);
+
+    /// What [`debug`](crate::debug) calls it: by default the name of the type.
+    fn name(&self) -> String {
+        short_name(std::any::type_name::<Self>())
+    }
 }
 
 impl<C: AsyncContext + ?Sized> AsyncContext for Rc<C> {
@@ -35,6 +41,10 @@ impl<C: AsyncContext + ?Sized> AsyncContext for Rc<C> {
 
     fn pause(&self) {
         (**self).pause();
+    }
+
+    fn name(&self) -> String {
+        (**self).name()
     }
 }
 
@@ -132,10 +142,11 @@ impl Entered {
                     (engine.scope(), engine.enter_context(payload))
                 });
                 let id = id?;
+                scheduler::with(|scheduler| scheduler.tell_entered(id));
                 // Left again if that panics, since it was never active.
                 let resumed = catch_unwind(AssertUnwindSafe(|| self.context.resume()));
                 if let Err(payload) = resumed {
-                    scheduler::with(|scheduler| scheduler.engine().leave_context(id));
+                    scheduler::with(|scheduler| scheduler.leave(id));
                     resume_unwind(payload);
                 }
                 self.state = Phase::In(id, outer);
@@ -158,7 +169,7 @@ impl Entered {
     fn leave(&mut self) {
         let Phase::In(id, _) = self.state else { return };
         self.state = Phase::After;
-        let active = scheduler::try_with(|scheduler| scheduler.engine().leave_context(id));
+        let active = scheduler::try_with(|scheduler| scheduler.leave(id));
         if active == Some(true) {
             self.context.pause();
         }
@@ -240,6 +251,10 @@ impl AsyncContext for Forbidden {
     fn pause(&self) {
         panic!("a task cannot await while it holds {}: let go of it first", self.0);
     }
+
+    fn name(&self) -> String {
+        self.0.to_owned()
+    }
 }
 
 impl NonAsyncContext {
@@ -252,7 +267,8 @@ impl NonAsyncContext {
             if scheduler.engine().running().is_some() {
                 scheduler.switch();
             }
-            scheduler.engine().enter_context(payload)
+            let id = scheduler.engine().enter_context(payload);
+            id.inspect(|&id| scheduler.tell_entered(id))
         });
         Self { id, _context: context }
     }
@@ -261,7 +277,7 @@ impl NonAsyncContext {
 impl Drop for NonAsyncContext {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            scheduler::try_with(|scheduler| scheduler.engine().leave_context(id));
+            scheduler::try_with(|scheduler| scheduler.leave(id));
         }
     }
 }

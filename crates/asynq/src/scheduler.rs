@@ -311,6 +311,7 @@ impl Scheduler {
     /// A task or promise has ended, with a value or not.
     pub(crate) fn finish(&self, id: TaskId) {
         self.take_kept(id);
+        self.note_end(id);
         let payload = self.engine().complete(id);
         drop(payload);
     }
@@ -421,10 +422,17 @@ impl Scheduler {
         }
     }
 
+    /// A context is left by whoever has entered it. Returns whether it was active.
+    pub(crate) fn leave(&self, context: ContextId) -> bool {
+        self.tell_left(context);
+        self.engine().leave_context(context)
+    }
+
     /// Makes the contexts active that the task which runs now is in, and no others.
     pub(crate) fn switch(&self) {
         loop {
             let step = self.engine().switch();
+            self.tell();
             match step {
                 Some(Step::Pause(context)) => self.switch_context(context, |c| c.pause()),
                 Some(Step::Resume(context)) => self.switch_context(context, |c| c.resume()),

@@ -48,6 +48,10 @@ impl Frame {
     pub(crate) fn new(origin: Origin) -> Rc<Self> {
         Rc::new(Self(origin))
     }
+
+    pub(crate) fn call(&self) -> Call {
+        self.0.call()
+    }
 }
 
 impl Drop for Frame {

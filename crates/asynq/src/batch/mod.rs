@@ -80,7 +80,7 @@ pub trait Batch: Sized + 'static {
 }
 
 /// `a::b::C<d::E>` as `C<E>`.
-fn short_name(path: &str) -> String {
+pub(crate) fn short_name(path: &str) -> String {
     path.split_inclusive(['<', '>', ',', ' ', '(', ')', '[', ']', '&'])
         .map(|part| part.rsplit("::").next().unwrap_or(part))
         .collect()

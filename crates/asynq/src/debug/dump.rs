@@ -1,9 +1,8 @@
-//! Prints what the scheduler does, and where it stands.
+//! Prints what the scheduler does.
 
-use std::fmt::Write as _;
-
-use super::event::{Event, Listening, listen};
-use crate::scheduler;
+use super::audience::{Listening, listen};
+use super::event::Event;
+use super::state::format_state;
 
 /// Which steps [`dump`] prints.
 ///
@@ -15,19 +14,20 @@ use crate::scheduler;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each of them is a switch")]
 pub struct Dump {
-    /// Tasks and promises that are asked for the first time, and where they were called.
+    /// Tasks and promises that are asked for the first time: where they were called, and by whom.
     pub new_tasks: bool,
-    /// Tasks that start, go on and end.
+    /// Tasks that start, go on, end and fail.
     pub tasks: bool,
     /// What tasks wait for, and when it is there.
     pub dependencies: bool,
     /// Batches, as they are flushed.
     pub flushes: bool,
-    /// Contexts, as they are paused and resumed.
+    /// Contexts, as they are entered, paused, resumed and left.
     pub contexts: bool,
     /// Synchronous calls.
     pub calls: bool,
-    /// Deadlocks, and waits for something from elsewhere.
+    /// Where the scheduler stands ([`format_state`]) whenever no task can run: before each flush,
+    /// and before each wait for something from elsewhere. And deadlocks.
     pub state: bool,
 }
 
@@ -56,13 +56,17 @@ impl Dump {
 
     fn has(self, event: &Event) -> bool {
         match event {
-            Event::Created(_) => self.new_tasks,
-            Event::Started(_) | Event::Continued(_) | Event::Finished(_) => self.tasks,
+            Event::Created { .. } => self.new_tasks,
+            Event::Started(_) | Event::Continued(_) | Event::Finished(_) | Event::Failed { .. } => {
+                self.tasks
+            }
             Event::Blocked { .. } | Event::Woken(_) => self.dependencies,
             Event::FlushBegan { .. } | Event::FlushDeferred(_) | Event::FlushEnded(_) => {
                 self.flushes
             }
-            Event::Paused { .. } | Event::Resumed { .. } => self.contexts,
+            Event::Entered(_) | Event::Left(_) | Event::Paused(_) | Event::Resumed(_) => {
+                self.contexts
+            }
             Event::Called { .. } | Event::Returned { .. } => self.calls,
             Event::Waited | Event::Deadlocked(_) => self.state,
         }
@@ -90,60 +94,8 @@ pub fn dump_to(switches: Dump, mut write: impl FnMut(&str) + 'static) -> Listeni
         if switches.has(event) {
             write(&event.to_string());
         }
-    })
-}
-
-/// Where the scheduler of this thread stands: the tasks that have not ended, what each of them
-/// waits for, and the batches that are not flushed.
-///
-/// ```
-/// use asynq::{AsyncTask, FutureBase, debug};
-///
-/// let state = AsyncTask::new(async { debug::format_state() }).value();
-/// assert!(state.starts_with("asynq: 1 call, 1 task, 0 batches"));
-/// ```
-#[must_use]
-pub fn format_state() -> String {
-    scheduler::with(|scheduler| {
-        let (depth, running, tasks, batches) = {
-            let engine = scheduler.engine();
-            let tasks: Vec<_> = engine
-                .tasks()
-                .filter_map(|task| task.id.get())
-                .map(|id| (id, engine.dependencies(id)))
-                .collect();
-            let batches: Vec<_> = engine.batches().filter_map(std::rc::Weak::upgrade).collect();
-            (engine.depth(), engine.running(), tasks, batches)
-        };
-        let count = |number: usize, one: &str, many: &str| {
-            format!("{number} {}", if number == 1 { one } else { many })
-        };
-        let mut text = format!(
-            "asynq: {}, {}, {}",
-            count(depth, "call", "calls"),
-            count(tasks.len(), "task", "tasks"),
-            count(batches.len(), "batch", "batches"),
-        );
-        // Writing to a string does not fail.
-        for (id, on) in tasks {
-            let task = scheduler.task_name(id);
-            let _ = write!(text, "\n  {task}");
-            if running == Some(id) {
-                let _ = write!(text, ", runs");
-            }
-            for on in on {
-                let _ = write!(text, "\n    waits for {}", scheduler.awaited(on));
-            }
+        if switches.state && matches!(event, Event::FlushBegan { .. } | Event::Waited) {
+            format_state().lines().for_each(&mut write);
         }
-        for batch in batches {
-            let _ =
-                write!(text, "\n  batch {}: {}", batch.name(), count(batch.len(), "item", "items"));
-        }
-        text
     })
-}
-
-/// Prints [`format_state`] on standard error.
-pub fn dump_state() {
-    eprintln!("{}", format_state());
 }

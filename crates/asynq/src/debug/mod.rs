@@ -1,8 +1,11 @@
 //! Where am I, and what happens: the asynq stack, the steps of the scheduler, and what makes tests of
 //! batching short.
 
+mod audience;
 mod dump;
 mod event;
+mod names;
+mod state;
 mod sync;
 #[cfg(feature = "tracing")]
 mod trace;
@@ -10,9 +13,11 @@ mod trace;
 use std::error::Error;
 use std::fmt;
 
-pub use self::dump::{Dump, dump, dump_state, dump_to, format_state};
-pub(crate) use self::event::Audience;
-pub use self::event::{Awaited, Batch, Event, Listening, Task, listen};
+pub(crate) use self::audience::Audience;
+pub use self::audience::{Listening, listen};
+pub use self::dump::{Dump, dump, dump_to};
+pub use self::event::{Awaited, Batch, Context, Event, Task};
+pub use self::state::{dump_state, format_state};
 pub use self::sync::{SyncPoint, sync, sync_in};
 #[cfg(feature = "tracing")]
 pub use self::trace::trace;

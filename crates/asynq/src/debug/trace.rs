@@ -5,18 +5,19 @@ use std::collections::HashMap;
 use tracing::span::EnteredSpan;
 use tracing::{Span, debug, debug_span, error};
 
-use super::event::{Event, Listening, Task, listen};
+use super::audience::{Listening, listen};
+use super::event::{Event, Task};
 
 /// Gives the steps of this thread's scheduler to `tracing`, as long as the guard lives.
 ///
 /// All is of level `DEBUG` (a deadlock `ERROR`) and has the target `asynq`:
 ///
-/// - a span `task` for each task, with the fields `function` and `at`, inside that of the task that
-///   first asked for it; it is entered while the task runs, and has an event for each wait and each
-///   wake-up;
+/// - a span `task` for each task that has started, with the fields `function` and `at`, inside the
+///   span in which it was first asked for, i.e. that of the task that awaited it, or the call; it is
+///   entered while the task runs, has an event for each wait and wake-up, and one if it fails;
 /// - a span `flush` for each batch, with the fields `source` and `items`, entered while the thread
 ///   flushes it, and closed when all items have their values;
-/// - a span `call` for each synchronous call, with the field `depth`.
+/// - a span `call` for each synchronous call, with the fields `function` and `depth`.
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, debug};
@@ -32,21 +33,30 @@ pub fn trace() -> Listening {
 
 #[derive(Default)]
 struct Spans {
+    /// Where the tasks were asked for that have not started.
+    asked: HashMap<u64, Span>,
     tasks: HashMap<u64, Span>,
     flushes: HashMap<u64, Span>,
     /// What is entered, the innermost last.
-    entered: Vec<EnteredSpan>,
+    entered: Vec<(Entered, EnteredSpan)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entered {
+    Task(u64),
+    Flush(u64),
+    Call { depth: usize },
 }
 
 impl Spans {
     fn tell(&mut self, event: &Event) {
         match event {
-            Event::Created(task) => {
-                self.tasks.insert(task.number, span_of(task));
+            Event::Created { task, .. } => {
+                self.asked.insert(task.number, Span::current());
             }
             Event::Started(task) | Event::Continued(task) => {
-                let span = self.tasks.entry(task.number).or_insert_with(|| span_of(task));
-                self.entered.push(span.clone().entered());
+                let span = self.task(task).clone();
+                self.enter(Entered::Task(task.number), span);
             }
             Event::Blocked { task, on } => {
                 if let Some(span) = self.tasks.get(&task.number) {
@@ -54,52 +64,89 @@ impl Spans {
                     let first = on.first().map(tracing::field::display);
                     debug!(target: "asynq", parent: span, count, first, "waits");
                 }
-                self.entered.pop();
+                self.leave(Entered::Task(task.number));
             }
             Event::Woken(task) => {
                 if let Some(span) = self.tasks.get(&task.number) {
                     debug!(target: "asynq", parent: span, "woken");
                 }
             }
-            Event::Finished(task) => {
-                let span = self.tasks.remove(&task.number);
-                // A promise, or a task that was cancelled, ends without having run.
-                if let (Some(span), Some(innermost)) = (span, self.entered.last())
-                    && span == **innermost
-                {
-                    self.entered.pop();
+            Event::Failed { task, message } => {
+                if let Some(span) = self.tasks.get(&task.number) {
+                    debug!(target: "asynq", parent: span, error = message, "fails");
                 }
+                self.end(task);
             }
+            Event::Finished(task) => self.end(task),
             Event::FlushBegan { batch, items } => {
                 let source = &*batch.name;
                 let span = debug_span!(target: "asynq", "flush", source, items);
-                self.entered.push(span.clone().entered());
-                self.flushes.insert(batch.number, span);
+                self.flushes.insert(batch.number, span.clone());
+                self.enter(Entered::Flush(batch.number), span);
             }
+            Event::FlushDeferred(batch) => self.leave(Entered::Flush(batch.number)),
             Event::FlushEnded(batch) => {
-                if let Some(span) = self.flushes.remove(&batch.number)
-                    && self.entered.last().is_some_and(|innermost| span == **innermost)
-                {
-                    self.entered.pop();
+                self.leave(Entered::Flush(batch.number));
+                self.flushes.remove(&batch.number);
+            }
+            &Event::Called { ref task, depth } => {
+                let function = function(task);
+                let span = debug_span!(target: "asynq", "call", function, depth);
+                self.enter(Entered::Call { depth }, span);
+                if self.asked.contains_key(&task.number) {
+                    // It is this call that asks.
+                    self.asked.insert(task.number, Span::current());
                 }
             }
-            Event::Called { depth, .. } => {
-                self.entered.push(debug_span!(target: "asynq", "call", depth).entered());
-            }
-            Event::FlushDeferred(_) | Event::Returned { .. } => {
-                self.entered.pop();
-            }
+            Event::Returned { depth } => self.leave(Entered::Call { depth: depth + 1 }),
             Event::Deadlocked(tasks) => {
                 let count = tasks.len();
                 error!(target: "asynq", count, "deadlock");
             }
-            Event::Paused { .. } | Event::Resumed { .. } | Event::Waited => {}
+            Event::Entered(_)
+            | Event::Left(_)
+            | Event::Paused(_)
+            | Event::Resumed(_)
+            | Event::Waited => {}
+        }
+    }
+
+    /// The span of a task that has started.
+    fn task(&mut self, task: &Task) -> &Span {
+        self.tasks.entry(task.number).or_insert_with(|| {
+            let asked = self.asked.remove(&task.number).unwrap_or_else(Span::current);
+            let function = function(task);
+            let at = task.call.map(|call| tracing::field::display(call.at));
+            debug_span!(target: "asynq", parent: &asked, "task", function, at)
+        })
+    }
+
+    fn end(&mut self, task: &Task) {
+        self.leave(Entered::Task(task.number));
+        self.asked.remove(&task.number);
+        self.tasks.remove(&task.number);
+    }
+
+    fn enter(&mut self, what: Entered, span: Span) {
+        self.entered.push((what, span.entered()));
+    }
+
+    /// Leaves the innermost span of `what`, if any, and what was left inside it: a task that was
+    /// cancelled by a call of its own has ended before that call has.
+    fn leave(&mut self, what: Entered) {
+        let Some(place) = self.entered.iter().rposition(|&(entered, _)| entered == what) else {
+            return;
+        };
+        if let Entered::Call { .. } = what {
+            while self.entered.len() > place {
+                self.entered.pop();
+            }
+        } else {
+            drop(self.entered.remove(place));
         }
     }
 }
 
-fn span_of(task: &Task) -> Span {
-    let function = task.call.map_or("a task", |call| call.function);
-    let at = task.call.map(|call| tracing::field::display(call.at));
-    debug_span!(target: "asynq", "task", function, at)
+fn function(task: &Task) -> &'static str {
+    task.call.map_or("a task", |call| call.function)
 }

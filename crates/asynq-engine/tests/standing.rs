@@ -1,0 +1,79 @@
+//! How tasks stand, for those who look.
+
+mod sim;
+
+use asynq_engine::{Engine, Ranking, Standing, Step, Until};
+use sim::Sim;
+
+#[test]
+fn a_task_stands_as_it_lives() {
+    let mut engine = Engine::<Sim>::new();
+    let batch = engine.add_batch(0, Ranking::BySize);
+    let item = engine.add_item(batch).unwrap();
+    let task = engine.add_task(0);
+    assert_eq!(engine.standing(task), Some(Standing::Unasked));
+    engine.enter(task);
+    assert_eq!(engine.standing(task), Some(Standing::Ready));
+    assert_eq!(engine.next(), Step::Run(task));
+    assert_eq!(engine.standing(task), Some(Standing::Running));
+    engine.depend(item);
+    engine.block(Until::All);
+    assert_eq!(engine.standing(task), Some(Standing::Blocked));
+    assert_eq!(engine.next(), Step::Flush(batch));
+    engine.close(batch);
+    assert_eq!(engine.standing(task), Some(Standing::Ready), "woken");
+    assert_eq!(engine.next(), Step::Run(task));
+    engine.complete(task);
+    assert_eq!(engine.standing(task), None);
+}
+
+#[test]
+fn a_task_in_a_call_of_its_own_runs() {
+    let mut engine = Engine::<Sim>::new();
+    let [outer, inner] = [(); 2].map(|()| engine.add_task(0));
+    engine.enter(outer);
+    assert_eq!(engine.next(), Step::Run(outer));
+    engine.enter(inner);
+    assert_eq!(engine.next(), Step::Run(inner));
+    assert_eq!(engine.standing(outer), Some(Standing::Running));
+}
+
+#[test]
+fn a_promise_is_not_for_the_engine_to_run() {
+    let mut engine = Engine::<Sim>::new();
+    let promise = engine.add_promise(0);
+    assert_eq!(engine.standing(promise), Some(Standing::Promise));
+}
+
+#[test]
+fn the_called_tasks_come_from_the_outermost_inwards() {
+    let mut engine = Engine::<Sim>::new();
+    let [outer, inner] = [(); 2].map(|()| engine.add_task(0));
+    engine.enter(outer);
+    assert_eq!(engine.next(), Step::Run(outer));
+    engine.enter(inner);
+    assert_eq!(engine.called().collect::<Vec<_>>(), [outer, inner]);
+}
+
+#[test]
+fn what_has_not_ended_is_listed() {
+    let mut engine = Engine::<Sim>::new();
+    let batches = [(); 2].map(|()| engine.add_batch(0, Ranking::BySize));
+    let tasks = [(); 2].map(|()| engine.add_task(0));
+    engine.close(batches[0]);
+    engine.complete(tasks[0]);
+    assert_eq!(engine.batch_ids().collect::<Vec<_>>(), [batches[1]]);
+    assert_eq!(engine.task_ids().collect::<Vec<_>>(), [tasks[1]]);
+}
+
+#[test]
+fn a_batch_counts_its_items_until_it_is_closed() {
+    let mut engine = Engine::<Sim>::new();
+    let batch = engine.add_batch(0, Ranking::BySize);
+    let items = [(); 2].map(|()| engine.add_item(batch).unwrap());
+    engine.begin_flush(batch);
+    engine.complete_item(items[0]);
+    assert_eq!(engine.item_count(batch), 2);
+    engine.close(batch);
+    assert_eq!(engine.item_count(batch), 0);
+}

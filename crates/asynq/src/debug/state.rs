@@ -1,0 +1,98 @@
+//! Where the scheduler stands.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use asynq_engine::{Dependency, Standing, TaskId};
+
+use crate::scheduler::{self, Scheduler};
+
+/// Where the scheduler of this thread stands: the tasks that have not ended, what each of them
+/// waits for, and the batches that are not flushed.
+///
+/// ```
+/// use asynq::{AsyncTask, FutureBase, debug};
+///
+/// let state = AsyncTask::new(async { debug::format_state() }).value();
+/// assert!(state.starts_with("asynq: 1 call, 1 task, 0 batches"));
+/// ```
+#[must_use]
+pub fn format_state() -> String {
+    scheduler::with(|scheduler| {
+        let tasks = scheduler.tasks_in_order();
+        let batches: Vec<_> = scheduler.engine().batch_ids().collect();
+        let mut text = format!(
+            "asynq: {}, {}, {}",
+            count(scheduler.engine().depth(), "call", "calls"),
+            count(tasks.len(), "task", "tasks"),
+            count(batches.len(), "batch", "batches"),
+        );
+        for task in tasks {
+            scheduler.write_task(&mut text, task);
+        }
+        for id in batches {
+            let batch = scheduler.batch_name(id);
+            let (items, flushed) = {
+                let engine = scheduler.engine();
+                (engine.item_count(id), engine.is_flushed(id))
+            };
+            let items = count(items, "item", "items");
+            let state = if flushed { ", is being flushed" } else { "" };
+            // Writing to a string does not fail.
+            let _ = write!(text, "\n  batch {batch}: {items}{state}");
+        }
+        text
+    })
+}
+
+/// Prints [`format_state`] on standard error.
+pub fn dump_state() {
+    eprintln!("{}", format_state());
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+impl Scheduler {
+    /// What was called and all that it waits for, depth first, and then the rest.
+    fn tasks_in_order(&self) -> Vec<TaskId> {
+        let engine = self.engine();
+        let (mut seen, mut tasks) = (HashSet::new(), Vec::new());
+        let mut rest: Vec<_> = engine.called().chain(engine.task_ids()).collect();
+        rest.reverse();
+        while let Some(task) = rest.pop() {
+            if engine.standing(task).is_some() && seen.insert(task) {
+                tasks.push(task);
+                rest.extend(engine.dependencies(task).into_iter().rev().filter_map(
+                    |on| match on {
+                        Dependency::Task(task) => Some(task),
+                        Dependency::Item(_) => None,
+                    },
+                ));
+            }
+        }
+        tasks
+    }
+
+    fn write_task(&self, text: &mut String, id: TaskId) {
+        let (standing, on) = {
+            let engine = self.engine();
+            (engine.standing(id), engine.dependencies(id))
+        };
+        let state = match standing {
+            Some(Standing::Unasked) => ", not asked for",
+            Some(Standing::Ready) => ", ready",
+            Some(Standing::Running) => ", runs",
+            Some(Standing::Blocked) if on.is_empty() => ", waits for something from elsewhere",
+            Some(Standing::Blocked) => ", waits for",
+            Some(Standing::Promise) => ", not set",
+            None => ", has ended",
+        };
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n  {}{state}", self.task_name(id).in_full());
+        for on in on {
+            let _ = write!(text, "\n    {}", self.awaited(on));
+        }
+    }
+}
