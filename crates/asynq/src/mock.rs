@@ -131,8 +131,13 @@ pub fn find<F: 'static, Args: 'static, Out: 'static>(_: &F) -> Option<Rc<Replace
     let replacement = MOCKS
         .try_with(|mocks| mocks.borrow().of.get(&function)?.last().map(|(_, mock)| Rc::clone(mock)))
         .ok()??;
-    let replacement = replacement.downcast();
-    Some(replacement.unwrap_or_else(|_| unreachable!("made for this function")))
+    Some(replacement.downcast().unwrap_or_else(|_| {
+        panic!(
+            "{} borrows its `self`: replace it by `mock::replace_method`, or watch it by \
+             `mock::spy_method`",
+            type_name::<F>()
+        )
+    }))
 }
 
 /// A function that is replaced as long as this lives.

@@ -216,3 +216,10 @@ fn a_task_made_before_the_mock_is_the_real_one() {
     let _mock = mock::replace(name::asynq, |_: u32| String::new());
     assert_eq!(task.value(), "user 1");
 }
+
+#[test]
+#[should_panic(expected = "replace it by `mock::replace_method`")]
+fn a_borrowing_method_that_is_replaced_as_a_function_says_what_to_do() {
+    let _mock = mock::replace(Scale::apply_asynq, |_: &'static Scale, n: u32| n);
+    Scale(3).apply(4);
+}
