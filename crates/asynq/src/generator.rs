@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -13,7 +14,8 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 
 use crate::futures::FutureBase;
-use crate::promise::{Promise, promise};
+use crate::promise::{Promise, promise_at};
+use crate::stack::Site;
 use crate::task::AsyncTask;
 
 /// An async generator, made by [`generator`].
@@ -39,6 +41,8 @@ struct Inner<T> {
 
 /// Between the body and those who want its values. It does not know the body, which has it.
 struct Exchange<T> {
+    /// Where the generator was made.
+    at: &'static Location<'static>,
     value: RefCell<Option<T>>,
     /// Set when there is a value.
     given: RefCell<Option<Promise<()>>>,
@@ -48,8 +52,9 @@ struct Exchange<T> {
 
 /// Makes a generator of an async body, which gives its values to the [`Yielder`] it is called with.
 ///
-/// The body starts when the first value is asked for, under the contexts of the task that asks. It
-/// runs on when the next one is asked for.
+/// `body` is called when the first value is asked for, under the contexts of the task that asks, and
+/// runs on when the next one is asked for. It stays under those contexts as long as they last, whoever
+/// asks later.
 ///
 /// ```
 /// use asynq::generator::{generator, list_of_generator};
@@ -64,16 +69,19 @@ struct Exchange<T> {
 /// assert_eq!(list_of_generator(doubles).value(), [2, 4, 6]);
 /// ```
 #[track_caller]
-pub fn generator<T: 'static, F>(body: impl FnOnce(Yielder<T>) -> F) -> AsyncGenerator<T>
+pub fn generator<T: 'static, F>(body: impl FnOnce(Yielder<T>) -> F + 'static) -> AsyncGenerator<T>
 where
     F: Future<Output = ()> + 'static,
 {
+    static BODY: Site = Site::made("generator");
     let exchange = Rc::new(Exchange {
+        at: Location::caller(),
         value: RefCell::new(None),
         given: RefCell::new(None),
         wanted: RefCell::new(None),
     });
-    let body = AsyncTask::new(body(Yielder { exchange: Rc::clone(&exchange) }));
+    let yielder = Yielder { exchange: Rc::clone(&exchange) };
+    let body = AsyncTask::with_site(&BODY, async move { body(yielder).await });
     let inner = Rc::new(Inner { body, exchange, asked: Cell::new(false) });
     AsyncGenerator { inner, polled: None }
 }
@@ -85,7 +93,8 @@ where
 /// The task panics if the body does.
 #[track_caller]
 pub fn list_of_generator<T: 'static>(mut generator: AsyncGenerator<T>) -> AsyncTask<Vec<T>> {
-    AsyncTask::new(async move {
+    static SITE: Site = Site::new("asynq::generator::list_of_generator");
+    AsyncTask::with_site(&SITE, async move {
         let mut values = Vec::new();
         while let Some(value) = generator.next().await {
             values.push(value);
@@ -118,8 +127,9 @@ pub fn take_first<T: 'static>(
     generator: &mut AsyncGenerator<T>,
     count: usize,
 ) -> AsyncTask<Vec<T>> {
+    static SITE: Site = Site::new("asynq::generator::take_first");
     let inner = Rc::clone(&generator.inner);
-    AsyncTask::new(async move {
+    AsyncTask::with_site(&SITE, async move {
         let mut values = Vec::new();
         while values.len() < count {
             let Some(value) = inner.next().await else { break };
@@ -141,13 +151,15 @@ impl<T: 'static> AsyncGenerator<T> {
     #[track_caller]
     #[allow(clippy::should_implement_trait, reason = "the name it has with streams")]
     pub fn next(&mut self) -> AsyncTask<Option<T>> {
+        static SITE: Site = Site::new("asynq::generator::AsyncGenerator::next");
         let inner = Rc::clone(&self.inner);
-        AsyncTask::new(async move { inner.next().await })
+        AsyncTask::with_site(&SITE, async move { inner.next().await })
     }
 }
 
 impl<T: 'static> Inner<T> {
     async fn next(&self) -> Option<T> {
+        static VALUE: Site = Site::made("value of the generator");
         assert!(
             !self.asked.replace(true),
             "a generator gives one value at a time: await the value before first"
@@ -157,7 +169,7 @@ impl<T: 'static> Inner<T> {
         if value.is_some() || self.body.is_computed() {
             return value;
         }
-        let (given, mut until_given) = promise();
+        let (given, mut until_given) = promise_at(&VALUE, self.exchange.at);
         self.exchange.given.replace(Some(given));
         if let Some(wanted) = self.exchange.wanted.take() {
             wanted.set_value(());
@@ -190,9 +202,10 @@ impl<T> Yielder<T> {
     ///
     /// If the value before was not taken: two branches of the body give at once.
     pub async fn send(&self, value: T) {
+        static DEMAND: Site = Site::made("demand for a value of the generator");
         let before = self.exchange.value.replace(Some(value));
         assert!(before.is_none(), "a generator gives one value at a time: await each `send`");
-        let (wanted, until_wanted) = promise();
+        let (wanted, until_wanted) = promise_at(&DEMAND, self.exchange.at);
         self.exchange.wanted.replace(Some(wanted));
         if let Some(given) = self.exchange.given.take() {
             given.set_value(());

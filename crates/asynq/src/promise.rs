@@ -59,8 +59,16 @@ impl<T> Body for Place<T> {
 #[track_caller]
 pub fn promise<T: 'static>() -> (Promise<T>, PromiseFuture<T>) {
     static PROMISE: Site = Site::made("promise");
+    promise_at(&PROMISE, Location::caller())
+}
+
+/// A promise with a name of its own.
+pub(crate) fn promise_at<T: 'static>(
+    site: &'static Site,
+    at: &'static Location<'static>,
+) -> (Promise<T>, PromiseFuture<T>) {
     let creator = scheduler::with(Scheduler::creator);
-    let origin = Origin { site: &PROMISE, at: Location::caller(), creator };
+    let origin = Origin { site, at, creator };
     let cell = Computation::new(origin, Place(None));
     (Promise { cell: Pin::clone(&cell) }, PromiseFuture { cell })
 }

@@ -2,12 +2,12 @@
 
 mod common;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use asynq::generator::{AsyncGenerator, generator, list_of_generator, take_first};
-use asynq::{AsyncTask, FutureBase, Source, all, debug, promise, with_context};
-use common::{Log, Store, store, traced};
+use asynq::{AsyncTask, FutureBase, Source, all, debug, promise};
+use common::{Log, Store, assert_usable, store, without_lines};
 use expect_test::expect;
 use futures::StreamExt;
 
@@ -161,41 +161,6 @@ fn a_value_whose_task_was_dropped_is_the_next_one() {
 }
 
 #[test]
-fn a_context_of_the_body_is_active_only_while_the_body_runs() {
-    let log = Log::new();
-    let context = traced(&log, "inner");
-    let its = log.clone();
-    let mut generator = generator(move |out| {
-        with_context(context, async move {
-            its.add("body");
-            out.send(1).await;
-            its.add("body again");
-        })
-    });
-    AsyncTask::new({
-        let log = log.clone();
-        async move {
-            generator.next().await;
-            log.add("between");
-            generator.next().await;
-            log.add("after");
-        }
-    })
-    .value();
-    expect![[r#"
-        resume inner
-        body
-        pause inner
-        between
-        resume inner
-        body again
-        pause inner
-        after
-    "#]]
-    .assert_eq(&log.take());
-}
-
-#[test]
 fn a_generator_gives_the_values_of_another() {
     let source = store(&Log::new(), "store");
     let inner = values(&source, 1..3);
@@ -231,4 +196,125 @@ fn a_generator_can_be_consumed_by_synchronous_calls() {
         total
     });
     assert_eq!(total.value(), 60);
+}
+
+#[test]
+fn nothing_of_a_body_runs_before_a_value_is_wanted() {
+    let log = Log::new();
+    let its = log.clone();
+    let mut generator = generator(move |out| {
+        its.add("called");
+        async move { out.send(1).await }
+    });
+    log.add("made");
+    generator.next().value();
+    assert_eq!(log.take(), "made\ncalled\n");
+}
+
+#[test]
+fn branches_of_a_join_share_the_flushes_of_their_generators() {
+    let log = Log::new();
+    let source = store(&log, "store");
+    AsyncTask::new(async move {
+        let (mut one, mut two) = (values(&source, 1..3), values(&source, 11..13));
+        for _ in 0..2 {
+            futures::join!(one.next(), two.next());
+        }
+    })
+    .value();
+    assert_eq!(log.take(), "flush store [1, 11]\nflush store [2, 12]\n");
+}
+
+#[test]
+fn a_body_that_can_never_go_on_is_a_deadlock() {
+    let (never, future) = promise::<()>();
+    let mut generator = generator::<u32, _>(|_| future);
+    let error = generator.next().outcome().unwrap_err();
+    drop(never);
+    expect![[r#"
+        deadlock: these tasks can never go on:
+          asynq::generator::AsyncGenerator::next, called at crates/asynq/tests/generator.rs
+            waits for value of the generator, made at crates/asynq/tests/generator.rs,
+                      generator, made at crates/asynq/tests/generator.rs
+          generator, made at crates/asynq/tests/generator.rs
+            waits for promise, made at crates/asynq/tests/generator.rs
+    "#]]
+    .assert_eq(&without_lines(error.message()));
+    assert_usable();
+}
+
+#[test]
+fn a_body_may_call_synchronously() {
+    let log = Log::new();
+    let source = store(&log, "store");
+    let calls = generator(move |out| async move {
+        for key in 1..3 {
+            out.send(source.item(key).value().unwrap()).await;
+        }
+    });
+    assert_eq!(list_of_generator(calls).value(), [10, 20]);
+    assert_eq!(log.take(), "flush store [1]\nflush store [2]\n");
+}
+
+/// A tree whose node `n` has the children `2n` and `2n + 1`, in the order of the nodes' values.
+fn in_order(source: &Source<Store>, node: u32) -> AsyncGenerator<u32> {
+    let source = source.clone();
+    generator(move |out| async move {
+        if node >= 8 {
+            return;
+        }
+        out.send_all(in_order(&source, 2 * node)).await;
+        out.send(source.item(node).await.unwrap()).await;
+        out.send_all(in_order(&source, 2 * node + 1)).await;
+    })
+}
+
+#[test]
+fn a_generator_may_be_recursive() {
+    let source = store(&Log::new(), "store");
+    let values = list_of_generator(in_order(&source, 1)).value();
+    assert_eq!(values, [40, 20, 50, 10, 60, 30, 70]);
+}
+
+#[test]
+fn generators_in_generators_may_be_deep() {
+    let mut chain = generator(|out| async move {
+        for n in 0.. {
+            out.send(n).await;
+        }
+    });
+    for _ in 0..10_000 {
+        let inner = chain;
+        chain = generator(move |out| async move { out.send_all(inner).await });
+    }
+    assert_eq!(take_first(&mut chain, 2).value(), [0, 1]);
+    drop(chain);
+    assert_usable();
+}
+
+#[test]
+fn a_stream_that_waits_for_a_value_refuses_another_one() {
+    let mut generator = values(&store(&Log::new(), "store"), 1..3);
+    let error = AsyncTask::new(async move {
+        let mut polled = StreamExt::next(&mut generator);
+        assert!(futures::poll!(&mut polled).is_pending());
+        generator.next().await
+    })
+    .outcome()
+    .unwrap_err();
+    assert!(error.message().contains("await the value before first"), "{error}");
+}
+
+#[test]
+fn a_generator_may_be_left_to_the_end_of_its_thread() {
+    thread_local! {
+        static KEPT: RefCell<Option<AsyncGenerator<u32>>> = const { RefCell::new(None) };
+    }
+    std::thread::spawn(|| {
+        let mut generator = values(&store(&Log::new(), "store"), 1..3);
+        generator.next().value();
+        KEPT.set(Some(generator));
+    })
+    .join()
+    .unwrap();
 }
