@@ -110,7 +110,8 @@ sanitize: sanitize-rust sanitize-python ## the tests with AddressSanitizer, and 
 sanitize-rust: nightly
 	$(asan) cargo test --locked --target $(host) -p asynq-engine --tests
 	$(asan) cargo test --locked --target $(host) -p asynq-batch $(addprefix --test ,\
-	    cancel context_failure deadlock failure foreign freed random scale)
+	    cancel context_failure deadlock failure foreign freed hazard_flush hazard_reentrancy \
+	    hazard_thread_exit random scale)
 
 # rustc does not put the sanitizer's runtime into a library, so it comes with the C compiler and is
 # loaded first. Leaks are not looked for: CPython frees little when it ends.

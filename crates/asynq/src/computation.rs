@@ -1,6 +1,6 @@
 //! What becomes a value later: the common part of tasks and promises.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, Ref};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -119,6 +119,11 @@ impl<B: ?Sized> Computation<B> {
         self.project_ref().body.borrow_mut()
     }
 
+    /// Likewise, to look at. Others may look meanwhile.
+    pub(crate) fn shared_body(&self) -> Ref<'_, B> {
+        self.body.borrow()
+    }
+
     /// Whether its own body is under way.
     pub(crate) fn is_polled(&self) -> bool {
         self.body.try_borrow().is_err()
@@ -137,10 +142,15 @@ impl<B: ?Sized> Computation<B> {
         }
     }
 
-    /// Tells everybody that it has ended, otherwise than in a step of its own.
+    /// Ends it, otherwise than in a step of its own.
     pub(crate) fn end(&self, failure: Option<TaskError>) {
         self.ended.set(true);
         self.failure.set(failure);
+        self.tell();
+    }
+
+    /// Tells everybody that it has ended.
+    fn tell(&self) {
         if let Some(id) = self.id.take() {
             scheduler::try_with(|scheduler| {
                 scheduler.finish(id);
@@ -173,6 +183,10 @@ impl<B: ?Sized> Computation<B> {
 impl<B: Body + ?Sized> Computation<B> {
     /// Runs it until it waits or has ended.
     pub(crate) fn step(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.ended.get() {
+            // By a call that is made while its locals are dropped.
+            return Poll::Ready(());
+        }
         let mut body = self.body();
         let polled = if self.is_failing() {
             Ok(Poll::Pending)
@@ -205,11 +219,21 @@ impl<B: Body + ?Sized> Computation<B> {
 
     /// Drops what the body has, unless it is being polled: then the end of that does it. Returns
     /// what it panicked with.
-    pub(crate) fn clear(self: Pin<&Self>) -> thread::Result<()> {
+    fn clear(self: Pin<&Self>) -> thread::Result<()> {
         match self.project_ref().body.try_borrow_mut() {
             Ok(mut body) => quietly(|| PinMut::as_mut(&mut body).clear()),
             Err(_) => Ok(()),
         }
+    }
+
+    /// Ends it with `error`. Returns what its locals panicked with when they were dropped; they
+    /// find it ended.
+    pub(crate) fn cancel(self: Pin<&Self>, error: TaskError) -> thread::Result<()> {
+        self.ended.set(true);
+        self.failure.set(Some(error));
+        let cleared = self.clear();
+        self.tell();
+        cleared
     }
 
     /// Drops the body of one that nobody can ask for its value any more.

@@ -1,12 +1,12 @@
 //! What all futures of this crate have in common, and those that need no scheduler.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use crate::listeners::Listeners;
 use crate::task::AsyncTask;
 
 pub(crate) mod sealed {
@@ -169,7 +169,7 @@ impl<T, E> FutureBase for ErrorFuture<T, E> {
 #[must_use = "futures do nothing unless awaited or asked for their value"]
 pub struct LazyFuture<T> {
     state: Lazy<T>,
-    callbacks: Cell<Vec<Box<dyn FnOnce()>>>,
+    listeners: Listeners,
 }
 
 enum Lazy<T> {
@@ -183,7 +183,7 @@ enum Lazy<T> {
 impl<T> LazyFuture<T> {
     /// A future whose value is what `provider` returns.
     pub fn new(provider: impl FnOnce() -> T + 'static) -> Self {
-        Self { state: Lazy::Provider(Box::new(provider)), callbacks: Cell::default() }
+        Self { state: Lazy::Provider(Box::new(provider)), listeners: Listeners::default() }
     }
 
     fn compute(&mut self) {
@@ -193,9 +193,7 @@ impl<T> LazyFuture<T> {
                     Ok(value) => Lazy::Computed(value),
                     Err(payload) => Lazy::Panicked(payload),
                 };
-                for callback in self.callbacks.take() {
-                    callback();
-                }
+                self.listeners.announce();
             }
             computed => self.state = computed,
         }
@@ -241,8 +239,6 @@ impl<T> FutureBase for LazyFuture<T> {
         if self.is_computed() {
             return callback();
         }
-        let mut callbacks = self.callbacks.take();
-        callbacks.push(Box::new(callback));
-        self.callbacks.set(callbacks);
+        self.listeners.call(callback);
     }
 }

@@ -1,6 +1,7 @@
 //! Awaiting many futures at once.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -34,7 +35,7 @@ use crate::scheduler;
 /// let _ = asynq::all([std::future::ready(1)]);
 /// ```
 pub fn all<Kind, J: Joinable<Kind>>(futures: J) -> All<J::Parts> {
-    All { parts: futures.into_parts() }
+    All { parts: futures.into_parts(), ended: false }
 }
 
 /// Like [`all`] for futures whose values are `Result`s: gives all the values, or one error.
@@ -67,6 +68,7 @@ where
 #[must_use = "futures do nothing unless awaited or asked for their value"]
 pub struct All<P> {
     parts: P,
+    ended: bool,
 }
 
 impl<P: Parts> sealed::Request for All<P> {
@@ -82,6 +84,7 @@ impl<P: Parts> Future for All<P> {
         if scheduler::request(&mut *self, cx) {
             return Poll::Pending;
         }
+        assert!(!mem::replace(&mut self.ended, true), "a join was polled after its end");
         Poll::Ready(self.parts.take())
     }
 }

@@ -375,9 +375,12 @@ impl Scheduler {
 
     fn flush(&self, id: BatchId) {
         let batch = self.batch(id);
-        let outer = self.flushing.replace(Some(id));
+        if let Some(outer) = self.flushing.replace(Some(id)) {
+            // A call inside this flush is inside that one as well.
+            self.batch(outer).tell_at_once();
+        }
         let carrier = Rc::clone(&batch).flush();
-        self.flushing.set(outer);
+        self.flushing.set(None);
         match carrier {
             // The flush goes on as a task, and closes the batch when it has ended.
             Some(carrier) => {
@@ -409,7 +412,7 @@ impl Scheduler {
     fn switch_context(&self, id: ContextId, switch: impl FnOnce(&dyn AsyncContext)) {
         // None: its task has dropped it, and left it by that.
         let Some(context) = self.engine().context(id).and_then(Weak::upgrade) else { return };
-        let Err(payload) = catch_unwind(AssertUnwindSafe(|| switch(&*context))) else {
+        let Err(payload) = catch_unwind(AssertUnwindSafe(move || switch(&*context))) else {
             return;
         };
         let owner = {

@@ -100,9 +100,7 @@ impl<T: 'static> AsyncTask<T> {
         let message = format!("{} was cancelled", self.cell);
         let error = TaskError::new(TaskErrorKind::Cancelled, message, self.cell.stack());
         // A task that its own body cancels goes on to the end of this poll.
-        let cleared = self.cell.as_ref().clear();
-        self.cell.end(Some(error));
-        pass_on(cleared);
+        pass_on(self.cell.as_ref().cancel(error));
     }
 
     /// The id in the engine of a task that has not ended.
@@ -124,13 +122,14 @@ impl<T: 'static> AsyncTask<T> {
         if let Some(error) = self.cell.failure() {
             return Err(error);
         }
-        let mut body = self.cell.as_ref().body();
         if let (Some(clone), 2..) = (self.clone_value.get(), self.cell.handles.get())
-            && let Some(value) = body.value()
+            && let Some(value) = self.cell.shared_body().value()
         {
             return Ok(clone(value));
         }
-        Ok(PinMut::as_mut(&mut body).take().expect("a task was polled after its end"))
+        Ok(PinMut::as_mut(&mut self.cell.as_ref().body())
+            .take()
+            .expect("a task was polled after its end"))
     }
 }
 

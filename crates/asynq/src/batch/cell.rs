@@ -1,7 +1,7 @@
 //! One batch, from its first item until all have their values.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,7 +38,7 @@ pub(super) struct BatchCell<B: Batch> {
     /// Empty once the flush has begun: the flush has them then.
     keys: RefCell<Vec<B::Key>>,
     slots: RefCell<Vec<Slot<B::Value>>>,
-    listeners: RefCell<HashMap<u32, Listeners>>,
+    listeners: RefCell<BTreeMap<u32, Listeners>>,
     /// The flush, while it goes on: dropped, and so cancelled, with the batch.
     carrier: RefCell<Option<AsyncTask<Result<(), super::BoxError>>>>,
 }
@@ -97,6 +97,7 @@ impl<B: Batch> BatchHandle<B> {
             self.cell.state.set(BatchState::Cancelled);
             self.cell.fail_pending(&Failure::Error(BatchErrorKind::Cancelled));
             self.cell.close();
+            self.cell.announce();
         }
     }
 }
@@ -195,13 +196,35 @@ impl<B: Batch> BatchCell<B> {
         listen(self.listeners.borrow_mut().entry(index).or_default());
     }
 
+    /// Makes the items fail that are pending. Nobody who listens is told yet, since they may call:
+    /// [`announce`](Self::announce) does that when the batch is in order again.
     fn fail_pending(&self, failure: &Failure) {
-        if self.pending.get() == 0 {
+        if self.pending.take() == 0 {
             return;
         }
+        for slot in &mut *self.slots.borrow_mut() {
+            if matches!(slot, Slot::Pending) {
+                *slot = Slot::Failed(failure.clone());
+            }
+        }
+        if self.told_at_once.get() {
+            self.tell_all();
+        }
+    }
+
+    /// Tells those who listen to items, when no item is pending.
+    fn announce(&self) {
+        let listeners = self.listeners.take();
+        for listeners in listeners.into_values() {
+            listeners.announce();
+        }
+    }
+
+    /// Tells the engine of all items that have their value or error.
+    fn tell_all(&self) {
         for index in 0..u32::try_from(self.len()).expect("counted by the engine") {
-            if matches!(self.slots.borrow()[index as usize], Slot::Pending) {
-                self.set(index, Slot::Failed(failure.clone()));
+            if !matches!(self.slots.borrow()[index as usize], Slot::Pending) {
+                self.tell(index);
             }
         }
     }
@@ -209,11 +232,15 @@ impl<B: Batch> BatchCell<B> {
     /// The flush has ended; what it has not set, fails.
     fn finish(&self, outcome: Result<Result<(), super::BoxError>, TaskError>) {
         self.state.set(BatchState::Flushed);
-        self.fail_pending(&match outcome {
+        let failure = match outcome {
             Ok(Ok(())) => Failure::Error(BatchErrorKind::NotSet),
             Ok(Err(error)) => Failure::error(error),
             Err(panic) => Failure::Panic(panic),
-        });
+        };
+        self.fail_pending(&failure);
+        // If no item wants the error, it ends here; a panic of that is nobody's.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(failure))));
+        self.announce();
     }
 
     fn close(&self) {
@@ -260,13 +287,8 @@ impl<B: Batch> Flushable for BatchCell<B> {
     }
 
     fn tell_at_once(&self) {
-        if self.told_at_once.replace(true) {
-            return;
-        }
-        for index in 0..u32::try_from(self.len()).expect("counted by the engine") {
-            if !matches!(self.slots.borrow()[index as usize], Slot::Pending) {
-                self.tell(index);
-            }
+        if !self.told_at_once.replace(true) {
+            self.tell_all();
         }
     }
 

@@ -28,23 +28,27 @@ impl<B: Batch> Source<B> {
 
     /// Asks for one key. The item joins the open batch; the first after a flush opens a new one.
     pub fn item(&self, key: B::Key) -> BatchItem<B> {
-        BatchItem::new(self.open(), key)
+        let (batch, _ended) = self.open();
+        BatchItem::new(batch, key)
     }
 
     /// The batch that the next item will join.
     #[must_use]
     pub fn open_batch(&self) -> BatchHandle<B> {
-        BatchHandle { cell: self.open() }
+        let (cell, _ended) = self.open();
+        BatchHandle { cell }
     }
 
-    fn open(&self) -> Rc<BatchCell<B>> {
+    /// The open batch, and the one before it if that has just been replaced. The values of that
+    /// may call when they are dropped: the caller drops it when it has done its work.
+    fn open(&self) -> (Rc<BatchCell<B>>, Option<Rc<BatchCell<B>>>) {
         if let Some(open) = self.inner.open.borrow().as_ref().filter(|open| open.is_open()) {
-            return Rc::clone(open);
+            return (Rc::clone(open), None);
         }
         // Asks for the priority, which is user code: nothing is borrowed.
         let batch = BatchCell::open(Rc::clone(&self.inner.batch));
-        *self.inner.open.borrow_mut() = Some(Rc::clone(&batch));
-        batch
+        let ended = self.inner.open.replace(Some(Rc::clone(&batch)));
+        (batch, ended)
     }
 }
 
