@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 use crate::batch::{BatchState, Item};
 use crate::dependency::Dependency;
 use crate::engine::Engine;
+use crate::event::Event;
 use crate::host::Host;
 use crate::task::{State, Task, TaskId};
 
@@ -30,6 +31,16 @@ pub struct Deadlock {
     pub waits: Vec<(TaskId, Vec<Dependency>)>,
 }
 
+/// What a search found.
+#[derive(Default)]
+struct Stuck {
+    waits: Vec<(TaskId, Vec<Dependency>)>,
+    stranded: Vec<TaskId>,
+    /// Of those that are stranded, the ones that wait for nothing at all.
+    forlorn: Vec<TaskId>,
+    circular: Vec<TaskId>,
+}
+
 enum Visit {
     /// On the path from the root to the task that is looked at.
     OnPath,
@@ -37,15 +48,44 @@ enum Visit {
 }
 
 impl<H: Host> Engine<H> {
-    /// Looks at everything that `root` waits for, depth first, each task once.
     pub(crate) fn find_deadlock(&self, root: TaskId) -> Deadlock {
-        let mut waits = Vec::new();
-        let mut stranded = Vec::new();
-        let mut circular = Vec::new();
+        let Stuck { waits, stranded, circular, .. } = self.search(root.into());
+        let victims = match (stranded.is_empty(), self.depth()) {
+            (true, _) => circular,
+            (false, 1) => stranded,
+            (false, _) => Vec::new(),
+        };
+        Deadlock { victims: each_once(victims), waits }
+    }
+
+    /// Undoes the knot behind `on`, if nothing that may yet be completed could undo it: a promise,
+    /// a flush. It is for a call whose root is a promise, and that drives several things at once
+    /// ([`need`](Self::need)): its [`Step::Deadlock`](crate::Step::Deadlock) has no victims, since
+    /// somebody outside may complete the root. The victims run next, as after that step.
+    pub fn undo_deadlock(&mut self, on: impl Into<Dependency>) -> Deadlock {
+        let Stuck { waits, stranded, forlorn, circular } = self.search(on.into());
+        let victims = match (stranded.len(), forlorn.len()) {
+            (0, _) => circular,
+            (stranded, count) if stranded == count => forlorn,
+            _ => Vec::new(),
+        };
+        let deadlock = Deadlock { victims: each_once(victims), waits };
+        if !deadlock.victims.is_empty() {
+            self.record(|| Event::Deadlocked(deadlock.victims.clone()));
+        }
+        for &victim in &deadlock.victims {
+            self.interrupt(victim);
+        }
+        deadlock
+    }
+
+    /// Looks at everything behind `on`, depth first, each task once.
+    fn search(&self, on: Dependency) -> Stuck {
+        let Stuck { mut waits, mut stranded, mut forlorn, mut circular } = Stuck::default();
         let mut seen = BTreeMap::new();
         // The path: of each task, what it still waits for, the next to look at last.
         let mut path: Vec<(TaskId, Vec<Dependency>)> = Vec::new();
-        let mut next = Some(Dependency::Task(root));
+        let mut next = Some(on);
         loop {
             if let Some(on) = next.take() {
                 let waiter = path.last().map(|&(task, _)| task);
@@ -60,6 +100,7 @@ impl<H: Host> Engine<H> {
                             waits.push((task, left.clone()));
                             if left.is_empty() {
                                 stranded.push(task);
+                                forlorn.push(task);
                             }
                             left.reverse();
                             path.push((task, left));
@@ -76,14 +117,7 @@ impl<H: Host> Engine<H> {
                 path.pop();
             }
         }
-        let mut victims = match (stranded.is_empty(), self.depth()) {
-            (true, _) => circular,
-            (false, 1) => stranded,
-            (false, _) => Vec::new(),
-        };
-        let mut named = BTreeSet::new();
-        victims.retain(|&victim| named.insert(victim));
-        Deadlock { victims, waits }
+        Stuck { waits, stranded, forlorn, circular }
     }
 
     /// The blocked task behind `on`, if there is one.
@@ -120,4 +154,10 @@ impl<H: Host> Engine<H> {
                 .is_none_or(|batch| matches!(batch.items[item.index as usize], Item::Computed)),
         }
     }
+}
+
+fn each_once(mut tasks: Vec<TaskId>) -> Vec<TaskId> {
+    let mut named = BTreeSet::new();
+    tasks.retain(|&task| named.insert(task));
+    tasks
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::scheduler::{self, Scheduler};
 use crate::stack::AsynqStack;
 
 /// Why a task has no value.
@@ -89,14 +90,12 @@ impl TaskError {
         &self.inner.stack
     }
 
-    /// Passes the failure on to the task that runs now.
+    /// Passes the failure on to the task that runs now; to code outside of any task with the value
+    /// that the failed one panicked with, or with a text that ends in the asynq stack.
     pub(crate) fn throw(self) -> ! {
-        resume_unwind(Box::new(self))
-    }
-
-    /// Passes the failure on to code outside of any task: with the value the task panicked with,
-    /// or with a text that ends in the asynq stack.
-    pub(crate) fn throw_outside(self) -> ! {
+        if scheduler::with(Scheduler::is_within) {
+            resume_unwind(Box::new(self));
+        }
         let payload = self.inner.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
         resume_unwind(payload.unwrap_or_else(|| Box::new(self.to_string())))
     }

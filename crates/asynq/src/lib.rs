@@ -72,8 +72,16 @@
 //! Each thread has a scheduler of its own; tasks, sources and items stay on the thread they were
 //! made on. Other futures (I/O, channels) may be awaited inside a task and may wake it from any
 //! thread, and futures of this crate work inside `join!`, `select!` and `FuturesUnordered`.
-//! Awaited outside of a task, by another executor, a future of this crate panics: ask for its
-//! [`value`](FutureBase::value) there.
+//!
+//! Another executor on the same thread (a `LocalSet` or current-thread runtime of tokio,
+//! `futures::executor`) awaits the futures of this crate like any others. Whichever it polls drives
+//! all that were asked for from outside, so that requests share batches, and I/O inside tasks goes
+//! on; [`value`](FutureBase::value) would block the thread until its own end. Inside a task, call
+//! that, not a `block_on` around one of our futures: the task that it holds up would have to drive
+//! it.
+//!
+//! A `Send` handler on a multi-thread runtime gives its request to a thread of a pool, by
+//! `spawn_pinned` (feature `tokio`).
 //!
 //! # Panics
 //!
@@ -91,11 +99,14 @@ mod error;
 mod futures;
 pub mod generator;
 mod graveyard;
+mod hub;
 mod join;
 mod listeners;
 #[cfg(feature = "mock")]
 pub mod mock;
 mod parts;
+#[cfg(feature = "tokio")]
+mod pinned;
 #[doc(hidden)]
 pub mod plumbing;
 mod promise;
@@ -119,6 +130,8 @@ pub use crate::error::{TaskError, TaskErrorKind};
 pub use crate::futures::{ConstFuture, ErrorFuture, FutureBase, LazyFuture};
 pub use crate::join::{All, TryAll, all, try_all};
 pub use crate::parts::{Joinable, Parts, Transpose};
+#[cfg(feature = "tokio")]
+pub use crate::pinned::{Pinned, PinnedError, Pool, spawn_pinned};
 pub use crate::promise::{Promise, PromiseFuture, promise};
 pub use crate::scoped_value::{ScopedOverride, ScopedValue};
 pub use crate::task::AsyncTask;

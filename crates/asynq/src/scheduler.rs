@@ -20,6 +20,7 @@ use crate::deadlock;
 use crate::debug::Audience;
 use crate::error::{TaskError, TaskErrorKind};
 use crate::futures::sealed::Request;
+use crate::hub::Hub;
 use crate::stack::{AsynqStack, Frame};
 use crate::waker::{TaskWaker, WakeQueue};
 
@@ -41,7 +42,7 @@ pub(crate) struct Scheduler {
     creator: RefCell<Option<Rc<Frame>>>,
     /// The batch whose flush holds the thread, unless a call inside it has been told of its items.
     flushing: Cell<Option<BatchId>>,
-    wakes: Arc<WakeQueue>,
+    pub(crate) wakes: Arc<WakeQueue>,
     /// The waker for a task that nothing foreign waits on behalf of, i.e. nearly every one.
     spare: Cell<Option<TaskWaker>>,
     /// The wakers of tasks that somebody outside keeps a clone of.
@@ -49,6 +50,8 @@ pub(crate) struct Scheduler {
     has_kept: Cell<bool>,
     /// What combinators with wakers of their own have asked for.
     foreign: RefCell<Vec<Dependency>>,
+    /// What other executors have asked for.
+    pub(crate) hub: Hub,
 }
 
 /// What the task that is being polled has asked for so far.
@@ -114,11 +117,10 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Scheduler) -> R) -> Option<R> {
 /// The running task asks for `future`, in one await. Returns whether it has to wait.
 pub(crate) fn request(future: &mut impl Request, cx: &Context<'_>) -> bool {
     with(|scheduler| {
-        let own = scheduler
-            .polling
-            .waker
-            .get()
-            .is_some_and(|own| own.as_ptr().cast_const() == cx.waker().data());
+        let Some(own) = scheduler.polling.waker.get() else {
+            return scheduler.request_outside(future, cx.waker());
+        };
+        let own = own.as_ptr().cast_const() == cx.waker().data();
         let pending = future.request((!own).then(|| cx.waker()));
         if pending {
             scheduler.count_await();
@@ -140,6 +142,7 @@ impl Scheduler {
             kept: RefCell::default(),
             has_kept: Cell::default(),
             foreign: RefCell::default(),
+            hub: Hub::default(),
         }
     }
 
@@ -179,10 +182,8 @@ impl Scheduler {
             // A branch of the caller may have been left inside a context of its own.
             self.switch();
         }
-        if let Some(flushed) = self.flushing.take() {
-            // The call may need what waits for an item that this flush has set already.
-            self.batch(flushed).tell_at_once();
-        }
+        self.tell_flushed();
+        self.leave_idle_hub();
         self.engine().enter(root);
         self.creator.take();
         let _call = Call { scheduler: self, outer: self.polling.suspend() };
@@ -203,11 +204,6 @@ impl Scheduler {
             drop(engine);
             self.tell();
             match step {
-                Step::Run(_) => unreachable!("done above"),
-                Step::Pause(context) => self.switch_context(context, |c| c.pause()),
-                Step::Resume(context) => self.switch_context(context, |c| c.resume()),
-                Step::Rank(batch) => self.rank(batch),
-                Step::Flush(batch) => self.flush(batch),
                 // Whoever waits here may wait for something that was asked for elsewhere.
                 Step::Wait if !waited => self.need_foreign(),
                 Step::Wait => self.wakes.park(),
@@ -220,13 +216,37 @@ impl Scheduler {
                     }
                 }
                 Step::Done => return Ok(()),
+                step => self.perform(&step),
             }
             waited = waits;
         }
     }
 
+    /// A call begins. It may need what waits for an item that the flush around it has set already.
+    pub(crate) fn tell_flushed(&self) {
+        if let Some(flushed) = self.flushing.take() {
+            self.batch(flushed).tell_at_once();
+        }
+    }
+
+    /// Does what the engine says.
     #[inline]
-    fn deliver_wakes(&self) {
+    pub(crate) fn perform(&self, step: &Step) {
+        match *step {
+            Step::Run(id) => {
+                let task = self.engine().task(id).cloned();
+                self.run(id, &task.expect("the engine runs only what it has"));
+            }
+            Step::Pause(context) => self.switch_context(context, |c| c.pause()),
+            Step::Resume(context) => self.switch_context(context, |c| c.resume()),
+            Step::Rank(batch) => self.rank(batch),
+            Step::Flush(batch) => self.flush(batch),
+            Step::Wait | Step::Deadlock(_) | Step::Done => unreachable!("the end of a drive"),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn deliver_wakes(&self) {
         if self.wakes.is_filled() {
             self.deliver_woken();
         }
@@ -234,13 +254,14 @@ impl Scheduler {
 
     #[cold]
     fn deliver_woken(&self) {
+        self.hub.count_delivery();
         for task in self.wakes.drain() {
             self.engine().wake(task);
         }
     }
 
     /// Pauses what a call that was abandoned has active.
-    fn pause_all(&self) {
+    pub(crate) fn pause_all(&self) {
         loop {
             let step = self.engine().next();
             let Step::Pause(context) = step else { break };
@@ -314,11 +335,12 @@ impl Scheduler {
         self.note_end(id);
         let payload = self.engine().complete(id);
         drop(payload);
+        self.wakes.wake_outside();
     }
 
     /// Makes the tasks fail that the engine has chosen. Returns what the call fails with if there
     /// are none.
-    fn deadlock(
+    pub(crate) fn deadlock(
         &self,
         root: TaskId,
         report: &Deadlock,
@@ -404,6 +426,7 @@ impl Scheduler {
     pub(crate) fn close(&self, id: BatchId) {
         let payload = self.engine().close(id);
         drop(payload);
+        self.wakes.wake_outside();
     }
 }
 
@@ -477,17 +500,15 @@ impl Scheduler {
 
     /// One more await of the running task is pending.
     fn count_await(&self) {
-        assert!(
-            self.is_polling(),
-            "a future of asynq was polled by another executor: call `.value()`, or await it in a \
-             task (`AsyncTask::new(async move {{ .. }}).value()`)"
-        );
         self.polling.awaits.set(self.polling.awaits.get() + 1);
     }
 
     /// A combinator with wakers of its own has asked for `on`. It may go on to be polled by
     /// another task, which will not ask again.
     pub(crate) fn asked_by_foreign(&self, on: Dependency) {
+        if !self.is_polling() {
+            return self.hub.ask(on);
+        }
         let mut foreign = self.foreign.borrow_mut();
         if foreign.len() == foreign.capacity() {
             let engine = self.engine();
@@ -497,7 +518,7 @@ impl Scheduler {
     }
 
     /// Before the thread sleeps, makes this call drive whatever foreign combinators wait for.
-    fn need_foreign(&self) {
+    pub(crate) fn need_foreign(&self) {
         let mut foreign = self.foreign.borrow_mut();
         let mut engine = self.engine();
         foreign.retain(|&on| !engine.is_computed(on));

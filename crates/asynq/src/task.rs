@@ -139,12 +139,7 @@ impl<T: 'static> FutureBase for AsyncTask<T> {
     }
 
     fn value(self) -> T {
-        self.outcome().unwrap_or_else(|error| {
-            if scheduler::with(|scheduler| scheduler.engine().depth()) > 0 {
-                error.throw()
-            }
-            error.throw_outside()
-        })
+        self.outcome().unwrap_or_else(|error| error.throw())
     }
 
     fn on_computed(&self, callback: impl FnOnce() + 'static) {

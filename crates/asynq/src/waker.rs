@@ -1,6 +1,8 @@
 //! Wake-ups by futures that are not ours, possibly from other threads.
 
+use std::collections::BTreeMap;
 use std::mem;
+use std::ptr;
 use std::sync::atomic::{self, AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
@@ -16,7 +18,13 @@ pub(crate) struct WakeQueue {
     /// Whether `tasks` may have something, so that a look at an empty queue costs no lock.
     filled: AtomicBool,
     tasks: Mutex<Vec<TaskId>>,
+    /// Whether `outside` waits for the next thing that happens.
+    sleeping: AtomicBool,
+    outside: Mutex<Outside>,
 }
+
+/// The wakers of other executors, by what tells one from another.
+type Outside = BTreeMap<(usize, usize), Waker>;
 
 impl WakeQueue {
     /// The queue of the scheduler of this thread.
@@ -25,13 +33,52 @@ impl WakeQueue {
             thread: thread::current(),
             filled: AtomicBool::new(false),
             tasks: Mutex::default(),
+            sleeping: AtomicBool::new(false),
+            outside: Mutex::default(),
         })
     }
 
     fn push(&self, task: TaskId) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
-        self.filled.store(true, Ordering::Release);
+        // Pairs with `sleep`: it sees this, or `wake_outside` sees that it sleeps.
+        self.filled.store(true, Ordering::SeqCst);
         self.thread.unpark();
+        self.wake_outside();
+    }
+
+    /// Adds an executor that polls us from outside to those that are woken.
+    pub(crate) fn listen(&self, waker: &Waker) {
+        self.sleeping.store(false, Ordering::SeqCst);
+        let key = (waker.data().addr(), ptr::from_ref(waker.vtable()).addr());
+        let mut outside = self.outside.lock().unwrap_or_else(PoisonError::into_inner);
+        outside.entry(key).or_insert_with(|| waker.clone());
+    }
+
+    /// From now on, what happens wakes those outside. Returns whether nothing has happened yet.
+    pub(crate) fn sleep(&self) -> bool {
+        self.sleeping.store(true, Ordering::SeqCst);
+        !self.filled.load(Ordering::SeqCst) || !self.sleeping.swap(false, Ordering::SeqCst)
+    }
+
+    /// Something happened that may set going what is polled from outside. All of those who poll
+    /// are woken: any one of them may have lost interest.
+    #[inline]
+    pub(crate) fn wake_outside(&self) {
+        if self.sleeping.load(Ordering::SeqCst) && self.sleeping.swap(false, Ordering::SeqCst) {
+            self.wake_all_outside();
+        }
+    }
+
+    #[cold]
+    pub(crate) fn wake_all_outside(&self) {
+        for (_, waker) in self.take_outside() {
+            waker.wake();
+        }
+    }
+
+    /// Forgets those outside.
+    pub(crate) fn take_outside(&self) -> Outside {
+        mem::take(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether there may be something. Only a hint: what is missed here is seen at the next look,

@@ -13,8 +13,7 @@ use asynq::{
     promise,
 };
 use common::{
-    Log, assert_usable, knowing_itself, logged, message_of, panic_of, poll_outside, source, store,
-    without_lines,
+    Log, assert_usable, knowing_itself, logged, message_of, panic_of, source, store, without_lines,
 };
 use expect_test::expect;
 use futures::FutureExt;
@@ -269,17 +268,6 @@ fn a_panic_in_a_waker_keeps_no_other_from_being_woken() {
 fn a_panic_in_a_lazy_future_is_that_of_the_one_who_asks() {
     let lazy = LazyFuture::<u32>::new(|| panic!("lazy"));
     assert_eq!(message_of(|| lazy.value()), "lazy");
-    assert_usable();
-}
-
-#[test]
-fn a_future_polled_by_another_executor_says_what_to_do() {
-    let message = message_of(|| poll_outside(&mut debug::sync()));
-    expect![
-        "a future of asynq was polled by another executor: call `.value()`, or await it in a task \
-         (`AsyncTask::new(async move { .. }).value()`)"
-    ]
-    .assert_eq(&message);
     assert_usable();
 }
 

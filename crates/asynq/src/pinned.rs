@@ -1,0 +1,142 @@
+//! Requests of a multi-thread runtime, each pinned to one thread.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::num::NonZero;
+use std::pin::Pin;
+use std::sync::LazyLock;
+use std::task::{Context, Poll, ready};
+use std::thread;
+
+use tokio::task::JoinHandle;
+use tokio_util::task::LocalPoolHandle;
+
+/// Threads that run futures which stay on their thread, for code that does not: a `Send` handler
+/// of a server, say.
+///
+/// Each thread has a scheduler of its own, and requests that run on one thread at a time share
+/// batches. A new request goes to the thread that has the fewest. Clones are handles to the same
+/// threads.
+#[derive(Clone)]
+pub struct Pool {
+    threads: LocalPoolHandle,
+}
+
+impl Pool {
+    /// A pool of so many threads, at least one.
+    ///
+    /// # Panics
+    ///
+    /// If the threads cannot be started.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        Self { threads: LocalPoolHandle::new(threads.max(1)) }
+    }
+
+    /// Runs the future that `make` makes, on one of the threads; there it may use tasks and
+    /// sources, which are not `Send`. It starts at once; when the returned future is dropped, it is
+    /// dropped as well.
+    ///
+    /// # Errors
+    ///
+    /// The returned future gives a [`PinnedError`] if `make` or its future panics, or the pool is
+    /// shut down.
+    ///
+    /// ```
+    /// use asynq::{AsyncTask, Pool};
+    ///
+    /// let pool = Pool::new(2);
+    /// let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    /// let request = pool.spawn_pinned(|| async { AsyncTask::new(async { 42 }).await });
+    /// assert_eq!(runtime.block_on(request).unwrap(), 42);
+    /// ```
+    pub fn spawn_pinned<M, F>(&self, make: M) -> Pinned<F::Output>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future<Output: Send> + 'static,
+    {
+        Pinned { handle: self.threads.spawn_pinned(make) }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("threads", &self.threads.num_threads()).finish()
+    }
+}
+
+/// [`Pool::spawn_pinned`] on a pool of the whole process, with a thread for each processor.
+///
+/// # Errors
+///
+/// The returned future gives a [`PinnedError`] if `make` or its future panics.
+///
+/// # Panics
+///
+/// If the threads cannot be started.
+pub fn spawn_pinned<M, F>(make: M) -> Pinned<F::Output>
+where
+    M: FnOnce() -> F + Send + 'static,
+    F: Future<Output: Send> + 'static,
+{
+    static POOL: LazyLock<Pool> =
+        LazyLock::new(|| Pool::new(thread::available_parallelism().map_or(1, NonZero::get)));
+    POOL.spawn_pinned(make)
+}
+
+/// What a future that runs on a thread of a [`Pool`] will give. Dropped, it ends that future.
+#[derive(Debug)]
+#[must_use = "dropped, it ends the future that it stands for"]
+pub struct Pinned<T> {
+    handle: JoinHandle<T>,
+}
+
+impl<T> Future for Pinned<T> {
+    type Output = Result<T, PinnedError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(ready!(Pin::new(&mut self.handle).poll(cx)).map_err(|error| {
+            match error.try_into_panic() {
+                Ok(payload) => {
+                    let text = payload.downcast_ref::<String>().map(String::as_str);
+                    let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+                    let text = text.unwrap_or("with a value that is not a string");
+                    PinnedError { panic: Some(text.to_owned()) }
+                }
+                Err(_) => PinnedError { panic: None },
+            }
+        }))
+    }
+}
+
+impl<T> Drop for Pinned<T> {
+    fn drop(&mut self) {
+        self.handle.abort();
+    }
+}
+
+/// Why a future on a [`Pool`] gave no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinnedError {
+    panic: Option<String>,
+}
+
+impl PinnedError {
+    /// What it panicked with, with the asynq stack; `None` if its pool was shut down.
+    #[must_use]
+    pub fn panic(&self) -> Option<&str> {
+        self.panic.as_deref()
+    }
+}
+
+impl fmt::Display for PinnedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.panic {
+            Some(text) => write!(f, "a pinned future panicked: {text}"),
+            None => f.write_str("the pool that a pinned future ran on was shut down"),
+        }
+    }
+}
+
+impl Error for PinnedError {}
