@@ -71,8 +71,8 @@ fn a_local_may_call_what_waits_for_its_own_task_when_that_is_given_up() {
         })
     };
     waits.replace(Some(waiter.clone()));
-    let gives_up = AsyncTask::new(async move { drop(given_up.take()) });
-    all((AsyncTask::new(waiter), gives_up)).value();
+    let quitter = AsyncTask::new(async move { drop(given_up.take()) });
+    all((AsyncTask::new(waiter), quitter)).value();
     assert_eq!(log.take(), "7\n");
     assert_usable();
 }
@@ -161,7 +161,7 @@ fn a_callback_of_a_cancelled_item_may_call_what_awaits_another() {
 
 #[test]
 fn a_callback_of_a_forgotten_item_may_call_what_awaits_another() {
-    let nothing = source("nothing", |items| drop(items));
+    let nothing = source("nothing", drop);
     let (first, second) = (nothing.item(1), nothing.item(2));
     let waits = AsyncTask::new(second);
     let outcome = Rc::new(RefCell::new(None));

@@ -49,13 +49,14 @@ fn in_threads(f: fn(&Sender<&'static str>)) -> [Vec<&'static str>; 2] {
 }
 
 /// Runs `task` until it waits.
-fn start(mut task: AsyncTask<()>) -> AsyncTask<()> {
+fn start(task: AsyncTask<()>) -> AsyncTask<()> {
+    let mut waiting = task.clone();
     AsyncTask::new(async move {
-        assert!(poll_once(&mut task).await.is_pending());
+        assert!(poll_once(&mut waiting).await.is_pending());
         debug::sync_in("start").await;
-        task
     })
-    .value()
+    .value();
+    task
 }
 
 fn holding(sender: &Sender<&'static str>, name: &'static str) -> AsyncTask<()> {
@@ -114,8 +115,8 @@ fn a_task_that_another_thread_was_to_wake_frees_its_locals() {
             drop(local);
         }));
         LEFT.with_borrow_mut(|left| left.tasks.push(task));
-        let wakes = thread::spawn(move || woken.recv().expect("sent by the poll").wake());
-        wakes.join().expect("it wakes a task that nobody calls");
+        let other = thread::spawn(move || woken.recv().expect("sent by the poll").wake());
+        other.join().expect("it wakes a task that nobody calls");
     });
     assert_eq!(told, [["local"], ["local"]]);
 }
