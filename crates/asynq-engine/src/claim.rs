@@ -12,20 +12,20 @@ use crate::task::{State, TaskId, Until};
 
 impl<H: Host> Engine<H> {
     /// A task that is asked for the first time will run under the scope of the one that asks.
-    pub(crate) fn adopt(&mut self, task: TaskId) {
-        let running = self.running();
-        let scope = running.and_then(|running| self.tasks.get(running)).and_then(|t| t.scope);
-        let Some(frame) = self.frames.top() else {
-            return;
-        };
-        let serial = frame.serial;
-        if let Some(node) = self.tasks.get_mut(task)
-            && node.is_unasked()
-        {
-            node.needed_by = serial;
-            node.scope = scope;
-            self.contexts.retain(scope);
+    /// Returns whether there is such a task.
+    pub(crate) fn adopt(&mut self, task: TaskId) -> bool {
+        match self.tasks.get(task) {
+            Some(node) if node.is_unasked() => {}
+            found => return found.is_some(),
         }
+        let Some(frame) = self.frames.top() else { return true };
+        let (running, serial) = (frame.running, frame.serial);
+        let scope = running.and_then(|running| self.tasks.get(running)).and_then(|task| task.scope);
+        let node = &mut self.tasks[task];
+        node.needed_by = serial;
+        node.scope = scope;
+        self.contexts.retain(scope);
+        true
     }
 
     /// Makes the frame `serial` drive `wanted` and all that it waits for; see [`crate::frame`].

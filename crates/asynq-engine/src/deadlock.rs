@@ -145,6 +145,7 @@ impl<H: Host> Engine<H> {
 
     /// Whether a task has ended, or an item has its value.
     #[must_use]
+    #[inline]
     pub fn is_computed(&self, on: Dependency) -> bool {
         match on {
             Dependency::Task(task) => !self.tasks.contains_key(task),

@@ -37,25 +37,22 @@ impl<H: Host> Engine<H> {
     /// The task that runs now asks for `on`. Returns whether it has to wait for it: `false` if
     /// that is computed already.
     ///
-    /// What was not awaited before will run under the contexts of this task, as they are now.
-    ///
-    /// # Panics
-    ///
-    /// If no task runs.
+    /// What was not awaited before will run under the contexts of this task, as they are now. Does
+    /// nothing if the task was completed (cancelled) since it was run.
+    #[inline]
     pub fn depend(&mut self, on: impl Into<Dependency>) -> bool {
         let on = on.into();
-        match on {
-            Dependency::Task(task) => match self.tasks.get(task) {
-                Some(node) if node.is_unasked() => self.adopt(task),
-                Some(_) => {}
-                None => return false,
-            },
-            Dependency::Item(_) if self.is_computed(on) => return false,
-            Dependency::Item(_) => {}
+        if self.running().is_none() {
+            return true;
         }
-        let frame = self.frames.top_mut().filter(|frame| frame.running.is_some());
-        frame.expect("`depend` is called by a task that runs").asked.push(on);
-        true
+        let pending = match on {
+            Dependency::Task(task) => self.adopt(task),
+            Dependency::Item(_) => !self.is_computed(on),
+        };
+        if pending {
+            self.frame_mut().asked.push(on);
+        }
+        pending
     }
 
     /// The task that runs now waits for what it asked for since it was run.

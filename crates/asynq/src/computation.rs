@@ -22,14 +22,13 @@ pin_project! {
     /// A computation, in one allocation with its body: what is polled, and later the value.
     ///
     /// The body stays borrowed while it is polled. Whatever ends the computation meanwhile only
-    /// says so in `ended`, and leaves the body to the end of that poll.
+    /// says so in `phase`, and leaves the body to the end of that poll.
     pub(crate) struct Computation<B: ?Sized> {
         // Its id in the engine, from when it is first asked for until its end.
         pub(crate) id: Cell<Option<TaskId>>,
         pub(crate) handles: Cell<u32>,
-        ended: Cell<bool>,
-        // Why it has no value; before its end, why it is to end in its next step, where the body
-        // is dropped under the contexts that it has entered.
+        phase: Cell<Phase>,
+        // Why it has no value, or will have none.
         failure: Cell<Option<TaskError>>,
         pub(crate) listeners: Listeners,
         origin: Origin,
@@ -37,6 +36,14 @@ pin_project! {
         #[pin]
         body: PinCell<B>,
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Alive,
+    /// It ends in its next step, where the body is dropped under the contexts that it has entered.
+    Failing,
+    Ended,
 }
 
 /// What the scheduler knows of a computation.
@@ -98,7 +105,7 @@ impl<B> Computation<B> {
         Rc::pin(Self {
             id: Cell::new(None),
             handles: Cell::new(1),
-            ended: Cell::new(false),
+            phase: Cell::new(Phase::Alive),
             failure: Cell::new(None),
             listeners: Listeners::default(),
             origin,
@@ -111,7 +118,7 @@ impl<B> Computation<B> {
 impl<B: ?Sized> Computation<B> {
     /// Whether it has ended: the value is there, or never will be.
     pub(crate) fn is_computed(&self) -> bool {
-        self.ended.get()
+        self.phase.get() == Phase::Ended
     }
 
     /// What holds the value. Nobody else borrows it between two polls.
@@ -137,14 +144,15 @@ impl<B: ?Sized> Computation<B> {
 
     /// Makes it fail in its next step, unless it has ended, or fails already.
     pub(crate) fn fail(&self, error: TaskError) {
-        if !self.ended.get() && self.failure().is_none() {
+        if self.phase.get() == Phase::Alive {
             self.failure.set(Some(error));
+            self.phase.set(Phase::Failing);
         }
     }
 
     /// Ends it, otherwise than in a step of its own.
     pub(crate) fn end(&self, failure: Option<TaskError>) {
-        self.ended.set(true);
+        self.phase.set(Phase::Ended);
         self.failure.set(failure);
         self.tell();
     }
@@ -183,21 +191,20 @@ impl<B: ?Sized> Computation<B> {
 impl<B: Body + ?Sized> Computation<B> {
     /// Runs it until it waits or has ended.
     pub(crate) fn step(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.ended.get() {
+        if self.is_computed() {
             // By a call that is made while its locals are dropped.
             return Poll::Ready(());
         }
         let mut body = self.body();
-        let polled = if self.is_failing() {
+        let polled = if self.phase.get() == Phase::Failing {
             Ok(Poll::Pending)
         } else {
             catch_unwind(AssertUnwindSafe(|| PinMut::as_mut(&mut body).poll(cx)))
         };
-        let failing = self.is_failing();
-        match polled {
-            Ok(Poll::Pending) if !failing && !self.ended.get() => return Poll::Pending,
-            Ok(Poll::Ready(())) if !failing && !self.ended.get() => {}
-            polled => {
+        match (polled, self.phase.get()) {
+            (Ok(Poll::Pending), Phase::Alive) => return Poll::Pending,
+            (Ok(Poll::Ready(())), Phase::Alive) => {}
+            (polled, _) => {
                 // Locals that panic when they are dropped make it fail as well.
                 let cleared = quietly(|| PinMut::as_mut(&mut body).clear());
                 if let Err(payload) = polled.map(drop).and(cleared) {
@@ -205,16 +212,9 @@ impl<B: Body + ?Sized> Computation<B> {
                 }
             }
         }
-        self.ended.set(true);
+        self.phase.set(Phase::Ended);
         self.id.set(None);
         Poll::Ready(())
-    }
-
-    fn is_failing(&self) -> bool {
-        let failure = self.failure.take();
-        let failing = failure.is_some();
-        self.failure.set(failure);
-        failing
     }
 
     /// Drops what the body has, unless it is being polled: then the end of that does it. Returns
@@ -229,7 +229,7 @@ impl<B: Body + ?Sized> Computation<B> {
     /// Ends it with `error`. Returns what its locals panicked with when they were dropped; they
     /// find it ended.
     pub(crate) fn cancel(self: Pin<&Self>, error: TaskError) -> thread::Result<()> {
-        self.ended.set(true);
+        self.phase.set(Phase::Ended);
         self.failure.set(Some(error));
         let cleared = self.clear();
         self.tell();
@@ -238,7 +238,7 @@ impl<B: Body + ?Sized> Computation<B> {
 
     /// Drops the body of one that nobody can ask for its value any more.
     pub(crate) fn discard(self: Pin<&Self>) -> thread::Result<()> {
-        self.ended.set(true);
+        self.phase.set(Phase::Ended);
         self.clear()
     }
 }

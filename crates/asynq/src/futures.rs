@@ -2,23 +2,29 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::listeners::Listeners;
+use crate::polling::Asking;
 use crate::task::AsyncTask;
 
 pub(crate) mod sealed {
-    use std::task::Waker;
+    use std::future::Future;
+
+    use crate::polling::Asking;
 
     /// What [`all`](crate::all) needs of a future. Only this crate can promise it: that the future
     /// wakes nobody before it is computed, and that its value is there as soon as it says so.
-    pub trait Request {
+    pub trait Request: Future {
         /// The running task asks for this future: what it has to wait for is told to the engine.
-        /// Returns whether there is anything to wait for. `waker` is to be woken besides, for a
-        /// combinator that polls only what it was told of.
-        fn request(&mut self, waker: Option<&Waker>) -> bool;
+        /// Returns whether there is anything to wait for.
+        fn request(&mut self, asking: &Asking<'_>) -> bool;
+
+        /// The value, when there is nothing to wait for.
+        fn take(&mut self) -> Self::Output;
     }
 }
 
@@ -85,13 +91,17 @@ impl<T> Future for ConstFuture<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-        Poll::Ready(self.value.take().expect("a ConstFuture was polled after its end"))
+        Poll::Ready(sealed::Request::take(&mut *self))
     }
 }
 
 impl<T> sealed::Request for ConstFuture<T> {
-    fn request(&mut self, _: Option<&Waker>) -> bool {
+    fn request(&mut self, _: &Asking<'_>) -> bool {
         false
+    }
+
+    fn take(&mut self) -> T {
+        self.value.take().expect("a ConstFuture was polled after its end")
     }
 }
 
@@ -132,14 +142,18 @@ impl<T, E> ErrorFuture<T, E> {
 impl<T, E> Future for ErrorFuture<T, E> {
     type Output = Result<T, E>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.inner).poll(cx)
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(sealed::Request::take(&mut *self))
     }
 }
 
 impl<T, E> sealed::Request for ErrorFuture<T, E> {
-    fn request(&mut self, _: Option<&Waker>) -> bool {
+    fn request(&mut self, _: &Asking<'_>) -> bool {
         false
+    }
+
+    fn take(&mut self) -> Self::Output {
+        self.inner.take()
     }
 }
 
@@ -187,7 +201,7 @@ impl<T> LazyFuture<T> {
     }
 
     fn compute(&mut self) {
-        match std::mem::replace(&mut self.state, Lazy::Taken) {
+        match mem::replace(&mut self.state, Lazy::Taken) {
             Lazy::Provider(provider) => {
                 self.state = match catch_unwind(AssertUnwindSafe(provider)) {
                     Ok(value) => Lazy::Computed(value),
@@ -198,15 +212,6 @@ impl<T> LazyFuture<T> {
             computed => self.state = computed,
         }
     }
-
-    fn take(&mut self) -> T {
-        self.compute();
-        match std::mem::replace(&mut self.state, Lazy::Taken) {
-            Lazy::Computed(value) => value,
-            Lazy::Panicked(payload) => resume_unwind(payload),
-            _ => panic!("a LazyFuture was polled after its end"),
-        }
-    }
 }
 
 impl<T> Unpin for LazyFuture<T> {}
@@ -215,14 +220,23 @@ impl<T> Future for LazyFuture<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-        Poll::Ready(self.take())
+        Poll::Ready(sealed::Request::take(&mut *self))
     }
 }
 
 impl<T> sealed::Request for LazyFuture<T> {
-    fn request(&mut self, _: Option<&Waker>) -> bool {
+    fn request(&mut self, _: &Asking<'_>) -> bool {
         self.compute();
         false
+    }
+
+    fn take(&mut self) -> T {
+        self.compute();
+        match mem::replace(&mut self.state, Lazy::Taken) {
+            Lazy::Computed(value) => value,
+            Lazy::Panicked(payload) => resume_unwind(payload),
+            _ => panic!("a LazyFuture was polled after its end"),
+        }
     }
 }
 
@@ -232,7 +246,7 @@ impl<T> FutureBase for LazyFuture<T> {
     }
 
     fn value(mut self) -> T {
-        self.take()
+        sealed::Request::take(&mut self)
     }
 
     fn on_computed(&self, callback: impl FnOnce() + 'static) {

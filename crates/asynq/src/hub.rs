@@ -16,6 +16,7 @@ use asynq_engine::{Dependency, Step, TaskId};
 
 use crate::computation::{AnyComputation, Body, Computation};
 use crate::futures::sealed::Request;
+use crate::polling::Asking;
 use crate::scheduler::Scheduler;
 use crate::stack::{Origin, Site};
 
@@ -80,7 +81,8 @@ impl Scheduler {
     /// to wait.
     #[cold]
     pub(crate) fn request_outside(&self, future: &mut impl Request, waker: &Waker) -> bool {
-        let pending = future.request(Some(waker));
+        let asking = Asking { scheduler: self, waker: Some(waker) };
+        let pending = future.request(&asking);
         let asked = self.hub.asked.take();
         if !pending {
             return false;
@@ -98,7 +100,7 @@ impl Scheduler {
         } else {
             self.drive_hub(waker);
         }
-        let pending = future.request(Some(waker));
+        let pending = future.request(&asking);
         self.hub.asked.take();
         pending
     }

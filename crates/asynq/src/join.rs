@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::futures::{FutureBase, sealed};
 use crate::parts::{Joinable, Parts, Transpose};
-use crate::scheduler;
+use crate::polling::{self, Asking};
 
 /// Awaits many futures together: an iterator of them, a `Vec`, an array, an `Option`, a tuple of up
 /// to twelve, or the values of a map. The value has the same shape; an iterator gives a `Vec`.
@@ -72,8 +72,13 @@ pub struct All<P> {
 }
 
 impl<P: Parts> sealed::Request for All<P> {
-    fn request(&mut self, waker: Option<&Waker>) -> bool {
-        self.parts.request(waker)
+    fn request(&mut self, asking: &Asking<'_>) -> bool {
+        self.parts.request(asking)
+    }
+
+    fn take(&mut self) -> P::Output {
+        assert!(!mem::replace(&mut self.ended, true), "a join was polled after its end");
+        self.parts.take()
     }
 }
 
@@ -81,11 +86,7 @@ impl<P: Parts> Future for All<P> {
     type Output = P::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<P::Output> {
-        if scheduler::request(&mut *self, cx) {
-            return Poll::Pending;
-        }
-        assert!(!mem::replace(&mut self.ended, true), "a join was polled after its end");
-        Poll::Ready(self.parts.take())
+        polling::poll(&mut *self, cx)
     }
 }
 
@@ -107,8 +108,12 @@ pub struct TryAll<P> {
 }
 
 impl<P: Parts<Output: Transpose>> sealed::Request for TryAll<P> {
-    fn request(&mut self, waker: Option<&Waker>) -> bool {
-        self.all.request(waker)
+    fn request(&mut self, asking: &Asking<'_>) -> bool {
+        self.all.request(asking)
+    }
+
+    fn take(&mut self) -> Self::Output {
+        self.all.take().transpose()
     }
 }
 
@@ -116,7 +121,7 @@ impl<P: Parts<Output: Transpose>> Future for TryAll<P> {
     type Output = <P::Output as Transpose>::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.all).poll(cx).map(Transpose::transpose)
+        polling::poll(&mut *self, cx)
     }
 }
 

@@ -109,6 +109,7 @@ mod parts;
 mod pinned;
 #[doc(hidden)]
 pub mod plumbing;
+mod polling;
 mod promise;
 mod scheduler;
 mod scoped_value;

@@ -6,11 +6,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hash};
 use std::mem;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
 use crate::futures::FutureBase;
+use crate::polling::Asking;
 
 /// What can be given to [`all`](crate::all).
 ///
@@ -33,7 +32,7 @@ pub trait Parts: Unpin {
     /// Their values, in the same shape.
     type Output;
     #[doc(hidden)]
-    fn request(&mut self, waker: Option<&Waker>) -> bool;
+    fn request(&mut self, asking: &Asking<'_>) -> bool;
     #[doc(hidden)]
     fn is_computed(&self) -> bool;
     #[doc(hidden)]
@@ -77,14 +76,6 @@ impl<P: Parts> Joinable<Shape> for P {
     }
 }
 
-/// The value of a future that is computed.
-fn take<F: FutureBase>(future: &mut F) -> F::Output {
-    match Pin::new(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => unreachable!("it said that it was computed"),
-    }
-}
-
 /// Runs a callback when the last of the handles to it is dropped.
 struct Countdown(RefCell<Option<Box<dyn FnOnce()>>>);
 
@@ -114,10 +105,10 @@ macro_rules! parts_by_iteration {
         impl<$($generics)*> Parts for $type {
             type Output = $output;
 
-            fn request(&mut self, waker: Option<&Waker>) -> bool {
+            fn request(&mut self, asking: &Asking<'_>) -> bool {
                 let $parts = self;
                 // Every one is asked for, not only those up to the first that is pending.
-                $iter_mut.fold(false, |pending, future| future.request(waker) | pending)
+                $iter_mut.fold(false, |pending, future| future.request(asking) | pending)
             }
 
             fn is_computed(&self) -> bool {
@@ -145,39 +136,39 @@ macro_rules! parts_by_iteration {
 parts_by_iteration!([F: FutureBase] Vec<F> => Vec<F::Output>, |parts|
     iter_mut: parts.iter_mut(),
     iter: parts.iter(),
-    take: mem::take(parts).iter_mut().map(take).collect());
+    take: mem::take(parts).iter_mut().map(F::take).collect());
 
 parts_by_iteration!([F: FutureBase] Option<F> => Option<F::Output>, |parts|
     iter_mut: parts.iter_mut(),
     iter: parts.iter(),
-    take: parts.as_mut().map(take));
+    take: parts.as_mut().map(F::take));
 
 parts_by_iteration!([F: FutureBase, const N: usize] [F; N] => [F::Output; N], |parts|
     iter_mut: parts.iter_mut(),
     iter: parts.iter(),
-    take: parts.each_mut().map(take));
+    take: parts.each_mut().map(F::take));
 
 parts_by_iteration!(
     [K: Eq + Hash + Unpin, F: FutureBase, S: BuildHasher + Default + Unpin]
     HashMap<K, F, S> => HashMap<K, F::Output, S>, |parts|
     iter_mut: parts.values_mut(),
     iter: parts.values(),
-    take: parts.drain().map(|(key, mut future)| (key, take(&mut future))).collect());
+    take: parts.drain().map(|(key, mut future)| (key, future.take())).collect());
 
 parts_by_iteration!([K: Ord + Unpin, F: FutureBase] BTreeMap<K, F> => BTreeMap<K, F::Output>,
     |parts|
     iter_mut: parts.values_mut(),
     iter: parts.values(),
-    take: mem::take(parts).into_iter().map(|(key, mut future)| (key, take(&mut future))).collect());
+    take: mem::take(parts).into_iter().map(|(key, mut future)| (key, future.take())).collect());
 
 macro_rules! tuples {
     ($($name:ident $value:ident $index:tt),+) => {
         impl<$($name: FutureBase),+> Parts for ($($name,)+) {
             type Output = ($($name::Output,)+);
 
-            fn request(&mut self, waker: Option<&Waker>) -> bool {
+            fn request(&mut self, asking: &Asking<'_>) -> bool {
                 let mut pending = false;
-                $(pending |= self.$index.request(waker);)+
+                $(pending |= self.$index.request(asking);)+
                 pending
             }
 
@@ -186,7 +177,7 @@ macro_rules! tuples {
             }
 
             fn take(&mut self) -> Self::Output {
-                ($(take(&mut self.$index),)+)
+                ($(self.$index.take(),)+)
             }
 
             fn on_computed(&self, callback: Box<dyn FnOnce()>) {

@@ -5,13 +5,14 @@ use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use pin_cell::PinMut;
 
 use crate::computation::{AnyComputation, Body, Computation};
 use crate::error::{TaskError, TaskErrorKind};
 use crate::futures::{FutureBase, sealed};
+use crate::polling::{self, Asking};
 use crate::scheduler::{self, Scheduler};
 use crate::stack::{Origin, Site};
 
@@ -105,23 +106,29 @@ impl<T: 'static> FutureBase for PromiseFuture<T> {
 }
 
 impl<T: 'static> sealed::Request for PromiseFuture<T> {
-    fn request(&mut self, waker: Option<&Waker>) -> bool {
+    fn request(&mut self, &Asking { scheduler, waker }: &Asking<'_>) -> bool {
         if self.is_computed() {
             return false;
         }
-        scheduler::with(|scheduler| {
-            let id = self.cell.id.get().unwrap_or_else(|| {
-                let payload = Pin::clone(&self.cell) as AnyComputation;
-                scheduler.engine().add_promise(payload)
-            });
-            self.cell.id.set(Some(id));
-            scheduler.depend(id.into());
+        let id = self.cell.id.get().unwrap_or_else(|| {
+            let payload = Pin::clone(&self.cell) as AnyComputation;
+            scheduler.engine().add_promise(payload)
         });
+        self.cell.id.set(Some(id));
+        scheduler.engine().depend(id);
         // Nobody has to drive it, so a foreign combinator needs no more than the wake-up.
         if let Some(waker) = waker {
             self.cell.listeners.wake(waker);
         }
         true
+    }
+
+    fn take(&mut self) -> T {
+        if let Some(error) = self.cell.failure() {
+            error.throw();
+        }
+        let value = mem::take(&mut PinMut::as_mut(&mut self.cell.as_ref().body()).0);
+        value.expect("a promise was polled after its end")
     }
 }
 
@@ -129,13 +136,6 @@ impl<T: 'static> Future for PromiseFuture<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        if scheduler::request(&mut *self, cx) {
-            return Poll::Pending;
-        }
-        if let Some(error) = self.cell.failure() {
-            error.throw();
-        }
-        let value = mem::take(&mut PinMut::as_mut(&mut self.cell.as_ref().body()).0);
-        Poll::Ready(value.expect("a promise was polled after its end"))
+        polling::poll(&mut *self, cx)
     }
 }

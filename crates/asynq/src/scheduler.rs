@@ -3,10 +3,9 @@
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::Context;
 use std::thread;
 
 use asynq_engine::{
@@ -19,8 +18,8 @@ use crate::context::AsyncContext;
 use crate::deadlock;
 use crate::debug::Audience;
 use crate::error::{TaskError, TaskErrorKind};
-use crate::futures::sealed::Request;
 use crate::hub::Hub;
+use crate::polling::Polling;
 use crate::stack::{AsynqStack, Frame};
 use crate::waker::{TaskWaker, WakeQueue};
 
@@ -37,62 +36,21 @@ impl Host for Payloads {
 pub(crate) struct Scheduler {
     engine: RefCell<Engine<Payloads>>,
     pub(crate) audience: Audience,
-    polling: Polling,
+    pub(crate) polling: Polling,
     /// The frame that the task which is being polled has made for the tasks it creates.
-    creator: RefCell<Option<Rc<Frame>>>,
+    creator: Cell<Option<Rc<Frame>>>,
     /// The batch whose flush holds the thread, unless a call inside it has been told of its items.
     flushing: Cell<Option<BatchId>>,
     pub(crate) wakes: Arc<WakeQueue>,
     /// The waker for a task that nothing foreign waits on behalf of, i.e. nearly every one.
-    spare: Cell<Option<TaskWaker>>,
+    spare: Cell<Option<Box<TaskWaker>>>,
     /// The wakers of tasks that somebody outside keeps a clone of.
-    kept: RefCell<HashMap<TaskId, TaskWaker>>,
+    kept: RefCell<HashMap<TaskId, Box<TaskWaker>>>,
     has_kept: Cell<bool>,
     /// What combinators with wakers of their own have asked for.
-    foreign: RefCell<Vec<Dependency>>,
+    pub(crate) foreign: RefCell<Vec<Dependency>>,
     /// What other executors have asked for.
     pub(crate) hub: Hub,
-}
-
-/// What the task that is being polled has asked for so far.
-#[derive(Default)]
-struct Polling {
-    /// How many awaits are pending: one in `t.await` and `all(..)`, several in `join!`.
-    awaits: Cell<usize>,
-    /// The context that the first of them is in, if its branch was left with nothing pending
-    /// outside; and how many were pending then.
-    inside: Cell<Option<(ContextId, usize)>>,
-    /// The address of the task's own waker; a poll with another one comes from a combinator that
-    /// has to be told which of its futures is ready.
-    waker: Cell<Option<NonNull<()>>>,
-}
-
-impl Polling {
-    /// A poll begins, with `waker`.
-    fn begin(&self, waker: &Waker) {
-        self.awaits.set(0);
-        self.inside.set(None);
-        self.waker.set(NonNull::new(waker.data().cast_mut()));
-    }
-
-    fn end(&self) {
-        self.waker.set(None);
-    }
-
-    /// Puts a poll aside, while a call inside it polls others.
-    fn suspend(&self) -> Self {
-        Self {
-            awaits: self.awaits.take().into(),
-            inside: self.inside.take().into(),
-            waker: self.waker.take().into(),
-        }
-    }
-
-    fn resume(&self, suspended: &Self) {
-        self.awaits.set(suspended.awaits.get());
-        self.inside.set(suspended.inside.get());
-        self.waker.set(suspended.waker.get());
-    }
 }
 
 thread_local! {
@@ -114,28 +72,13 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Scheduler) -> R) -> Option<R> {
     SCHEDULER.try_with(f).ok()
 }
 
-/// The running task asks for `future`, in one await. Returns whether it has to wait.
-pub(crate) fn request(future: &mut impl Request, cx: &Context<'_>) -> bool {
-    with(|scheduler| {
-        let Some(own) = scheduler.polling.waker.get() else {
-            return scheduler.request_outside(future, cx.waker());
-        };
-        let own = own.as_ptr().cast_const() == cx.waker().data();
-        let pending = future.request((!own).then(|| cx.waker()));
-        if pending {
-            scheduler.count_await();
-        }
-        pending
-    })
-}
-
 impl Scheduler {
     fn new() -> Self {
         Self {
             engine: RefCell::new(Engine::new()),
             audience: Audience::default(),
             polling: Polling::default(),
-            creator: RefCell::default(),
+            creator: Cell::default(),
             flushing: Cell::default(),
             wakes: WakeQueue::new(),
             spare: Cell::default(),
@@ -159,11 +102,9 @@ impl Scheduler {
 
     /// What a task that is created now would name as its creator.
     pub(crate) fn creator(&self) -> Option<Rc<Frame>> {
-        let mut creator = self.creator.borrow_mut();
-        if creator.is_none() {
-            *creator = self.running().map(|task| task.frame());
-        }
-        creator.clone()
+        let creator = self.creator.take().or_else(|| self.running().map(|task| task.frame()));
+        self.creator.set(creator.clone());
+        creator
     }
 
     /// The asynq stack of the task that runs now.
@@ -271,7 +212,7 @@ impl Scheduler {
 
     fn run(&self, id: TaskId, task: &AnyComputation) {
         let waker = self.take_kept(id).or_else(|| self.spare.take());
-        let waker = waker.unwrap_or_else(|| TaskWaker::new(&self.wakes));
+        let waker = waker.unwrap_or_else(|| Box::new(TaskWaker::new(&self.wakes)));
         waker.lend(id);
         self.polling.begin(waker.waker());
         let pending = task.as_ref().step(&mut Context::from_waker(waker.waker())).is_pending();
@@ -310,13 +251,13 @@ impl Scheduler {
 
     /// The waker of a task that somebody outside may keep a clone of.
     #[inline]
-    fn take_kept(&self, id: TaskId) -> Option<TaskWaker> {
+    fn take_kept(&self, id: TaskId) -> Option<Box<TaskWaker>> {
         // The common case, without a look.
         if self.has_kept.get() { self.find_kept(id) } else { None }
     }
 
     #[cold]
-    fn find_kept(&self, id: TaskId) -> Option<TaskWaker> {
+    fn find_kept(&self, id: TaskId) -> Option<Box<TaskWaker>> {
         let mut kept = self.kept.borrow_mut();
         let waker = kept.remove(&id);
         self.has_kept.set(!kept.is_empty());
@@ -324,7 +265,7 @@ impl Scheduler {
     }
 
     #[cold]
-    fn keep(&self, id: TaskId, waker: TaskWaker) {
+    fn keep(&self, id: TaskId, waker: Box<TaskWaker>) {
         self.kept.borrow_mut().insert(id, waker);
         self.has_kept.set(true);
     }
@@ -464,66 +405,6 @@ impl Scheduler {
                 Some(Step::Resume(context)) => self.switch_context(context, |c| c.resume()),
                 _ => break,
             }
-        }
-    }
-
-    /// A branch of the running task is left while it waits inside `context`. The context is not
-    /// paused yet: if the task waits for nothing else, it stays inside.
-    pub(crate) fn left_pending(&self, context: ContextId, awaits_before: usize) {
-        let (awaits, inside) = (self.polling.awaits.get(), &self.polling.inside);
-        if awaits_before == 0 && inside.get().is_none() && awaits > 0 {
-            inside.set(Some((context, awaits)));
-        }
-    }
-
-    /// How many awaits of the running task are pending.
-    pub(crate) fn awaits(&self) -> usize {
-        self.polling.awaits.get()
-    }
-}
-
-/// Awaiting.
-impl Scheduler {
-    /// The running task asks for `on`, in an await that `cx` belongs to.
-    pub(crate) fn depend(&self, on: Dependency) {
-        let mut engine = self.engine();
-        // Nothing runs if the task was cancelled by what it ran: then this poll is its last.
-        if engine.running().is_some() {
-            engine.depend(on);
-        }
-    }
-
-    /// Whether the future that asks is polled by a task of ours.
-    pub(crate) fn is_polling(&self) -> bool {
-        self.polling.waker.get().is_some()
-    }
-
-    /// One more await of the running task is pending.
-    fn count_await(&self) {
-        self.polling.awaits.set(self.polling.awaits.get() + 1);
-    }
-
-    /// A combinator with wakers of its own has asked for `on`. It may go on to be polled by
-    /// another task, which will not ask again.
-    pub(crate) fn asked_by_foreign(&self, on: Dependency) {
-        if !self.is_polling() {
-            return self.hub.ask(on);
-        }
-        let mut foreign = self.foreign.borrow_mut();
-        if foreign.len() == foreign.capacity() {
-            let engine = self.engine();
-            foreign.retain(|&on| !engine.is_computed(on));
-        }
-        foreign.push(on);
-    }
-
-    /// Before the thread sleeps, makes this call drive whatever foreign combinators wait for.
-    pub(crate) fn need_foreign(&self) {
-        let mut foreign = self.foreign.borrow_mut();
-        let mut engine = self.engine();
-        foreign.retain(|&on| !engine.is_computed(on));
-        for &on in &*foreign {
-            engine.need(on);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use asynq_engine::TaskId;
 use pin_cell::PinMut;
@@ -17,6 +17,7 @@ use crate::computation::{AnyComputation, BodyOf, Computation, Run, pass_on};
 use crate::error::{TaskError, TaskErrorKind};
 use crate::futures::{FutureBase, sealed};
 use crate::graveyard;
+use crate::polling::{self, Asking};
 use crate::scheduler::{self, Scheduler};
 use crate::stack::{Origin, Site};
 
@@ -88,7 +89,7 @@ impl<T: 'static> AsyncTask<T> {
             let root = self.register();
             scheduler::with(|scheduler| scheduler.call(root))?;
         }
-        self.take()
+        self.result()
     }
 
     /// Ends the task without a value. Those who wait for it fail with a
@@ -105,10 +106,15 @@ impl<T: 'static> AsyncTask<T> {
 
     /// The id in the engine of a task that has not ended.
     pub(crate) fn register(&self) -> TaskId {
+        scheduler::with(|scheduler| self.register_with(scheduler))
+    }
+
+    #[inline]
+    fn register_with(&self, scheduler: &Scheduler) -> TaskId {
         self.cell.id.get().unwrap_or_else(|| {
-            let id = scheduler::with(|scheduler| scheduler.engine().add_task(self.any()));
+            let id = scheduler.engine().add_task(self.any());
             self.cell.id.set(Some(id));
-            scheduler::with(Scheduler::tell);
+            scheduler.tell();
             id
         })
     }
@@ -118,7 +124,7 @@ impl<T: 'static> AsyncTask<T> {
     }
 
     /// What the task has ended with, for one of its handles.
-    fn take(&self) -> Result<T, TaskError> {
+    fn result(&self) -> Result<T, TaskError> {
         if let Some(error) = self.cell.failure() {
             return Err(error);
         }
@@ -151,19 +157,22 @@ impl<T: 'static> FutureBase for AsyncTask<T> {
 }
 
 impl<T: 'static> sealed::Request for AsyncTask<T> {
-    fn request(&mut self, waker: Option<&Waker>) -> bool {
+    #[inline]
+    fn request(&mut self, &Asking { scheduler, waker }: &Asking<'_>) -> bool {
         if self.is_computed() {
             return false;
         }
-        let id = self.register();
-        scheduler::with(|scheduler| {
-            scheduler.depend(id.into());
-            if let Some(waker) = waker {
-                self.cell.listeners.wake(waker);
-                scheduler.asked_by_foreign(id.into());
-            }
-        });
+        let id = self.register_with(scheduler);
+        scheduler.engine().depend(id);
+        if let Some(waker) = waker {
+            self.cell.listeners.wake(waker);
+            scheduler.asked_by_foreign(id.into());
+        }
         true
+    }
+
+    fn take(&mut self) -> T {
+        self.result().unwrap_or_else(|error| error.throw())
     }
 }
 
@@ -171,10 +180,7 @@ impl<T: 'static> Future for AsyncTask<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        if scheduler::request(&mut *self, cx) {
-            return Poll::Pending;
-        }
-        Poll::Ready(self.take().unwrap_or_else(|error| error.throw()))
+        polling::poll(&mut *self, cx)
     }
 }
 

@@ -116,7 +116,8 @@ impl<B: Batch> fmt::Debug for BatchHandle<B> {
 }
 
 impl<B: Batch> BatchCell<B> {
-    pub(super) fn open(source: Rc<B>) -> Rc<Self> {
+    /// A batch without items, and with room for so many.
+    pub(super) fn open(source: Rc<B>, room: usize) -> Rc<Self> {
         let base = source.priority();
         let cell = Rc::new(Self {
             source,
@@ -125,8 +126,8 @@ impl<B: Batch> BatchCell<B> {
             state: Cell::new(BatchState::Open),
             told_at_once: Cell::new(true),
             pending: Cell::new(0),
-            keys: RefCell::default(),
-            slots: RefCell::default(),
+            keys: Vec::with_capacity(room).into(),
+            slots: Vec::with_capacity(room).into(),
             listeners: RefCell::default(),
             carrier: RefCell::default(),
         });
@@ -214,10 +215,13 @@ impl<B: Batch> BatchCell<B> {
 
     /// Tells those who listen to items, when no item is pending.
     fn announce(&self) {
-        let listeners = self.listeners.take();
-        for listeners in listeners.into_values() {
+        while let Some((_, listeners)) = self.first_listeners() {
             listeners.announce();
         }
+    }
+
+    fn first_listeners(&self) -> Option<(u32, Listeners)> {
+        self.listeners.borrow_mut().pop_first()
     }
 
     /// Tells the engine of all items that have their value or error.

@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use super::cell::{BatchCell, BatchHandle, Slot};
 use super::error::{BatchError, Failure};
 use super::{Batch, Flushable};
 use crate::futures::{FutureBase, sealed};
+use crate::polling::{self, Asking};
 use crate::scheduler::{self, Scheduler};
 
 /// One key asked of a [`Source`](super::Source): a future of its value.
@@ -42,29 +43,21 @@ impl<B: Batch> BatchItem<B> {
 }
 
 impl<B: Batch> sealed::Request for BatchItem<B> {
-    fn request(&mut self, waker: Option<&Waker>) -> bool {
+    #[inline]
+    fn request(&mut self, &Asking { scheduler, waker }: &Asking<'_>) -> bool {
         let Some(item) = self.cell.pending(self.index) else {
             return false;
         };
-        scheduler::with(|scheduler| {
-            scheduler.depend(item.into());
-            if let Some(waker) = waker {
-                self.cell.listen(self.index, |listeners| listeners.wake(waker));
-                scheduler.asked_by_foreign(item.into());
-            }
-        });
+        scheduler.engine().depend(item);
+        if let Some(waker) = waker {
+            self.cell.listen(self.index, |listeners| listeners.wake(waker));
+            scheduler.asked_by_foreign(item.into());
+        }
         true
     }
-}
 
-impl<B: Batch> Future for BatchItem<B> {
-    type Output = Result<B::Value, BatchError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if scheduler::request(&mut *self, cx) {
-            return Poll::Pending;
-        }
-        Poll::Ready(match self.cell.take(self.index) {
+    fn take(&mut self) -> Self::Output {
+        match self.cell.take(self.index) {
             Slot::Value(value) => Ok(value),
             Slot::Failed(Failure::Panic(error)) => error.throw(),
             Slot::Failed(Failure::Error(kind)) => {
@@ -73,7 +66,15 @@ impl<B: Batch> Future for BatchItem<B> {
             }
             Slot::Taken => panic!("an item was polled after its end"),
             Slot::Pending => unreachable!("`request` has waited for it"),
-        })
+        }
+    }
+}
+
+impl<B: Batch> Future for BatchItem<B> {
+    type Output = Result<B::Value, BatchError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        polling::poll(&mut *self, cx)
     }
 }
 

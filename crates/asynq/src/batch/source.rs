@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::cell::{BatchCell, BatchHandle};
-use super::{Batch, BatchItem};
+use super::{Batch, BatchItem, Flushable as _};
 
 /// A source of values: what is asked of it one by one goes out in batches.
 ///
@@ -45,8 +45,10 @@ impl<B: Batch> Source<B> {
         if let Some(open) = self.inner.open.borrow().as_ref().filter(|open| open.is_open()) {
             return (Rc::clone(open), None);
         }
+        // Batches of a source are often alike. A long one may be followed by short ones.
+        let room = self.inner.open.borrow().as_ref().map_or(0, |ended| ended.len().min(1024));
         // Asks for the priority, which is user code: nothing is borrowed.
-        let batch = BatchCell::open(Rc::clone(&self.inner.batch));
+        let batch = BatchCell::open(Rc::clone(&self.inner.batch), room);
         let ended = self.inner.open.replace(Some(Rc::clone(&batch)));
         (batch, ended)
     }

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::batch::{Batch, BatchItem, Items, Source};
 use crate::futures::{FutureBase, sealed};
+use crate::polling::{self, Asking};
 
 struct Sync {
     tag: &'static str,
@@ -61,8 +62,13 @@ pub struct SyncPoint {
 }
 
 impl sealed::Request for SyncPoint {
-    fn request(&mut self, waker: Option<&Waker>) -> bool {
-        self.item.request(waker)
+    fn request(&mut self, asking: &Asking<'_>) -> bool {
+        self.item.request(asking)
+    }
+
+    fn take(&mut self) {
+        // It fails only if somebody cancels the batch, which nobody else can reach.
+        self.item.take().unwrap_or_default();
     }
 }
 
@@ -70,8 +76,7 @@ impl Future for SyncPoint {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // It fails only if somebody cancels the batch, which nobody else can reach.
-        Pin::new(&mut self.item).poll(cx).map(Result::unwrap_or_default)
+        polling::poll(&mut *self, cx)
     }
 }
 
