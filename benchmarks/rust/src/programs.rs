@@ -1,7 +1,7 @@
 //! The programs as one writes them on anything that has futures: the same for all peers.
 
 use std::future::Future;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use futures::future::join_all;
 use tokio::runtime::{Builder, Runtime};
@@ -69,6 +69,7 @@ pub(crate) fn program<L: Loads>(workload: Workload) -> Program {
         Workload::FanOut(size) => Box::new(move || {
             L::block_on(&runtime, request::<L, _>(async { fan_out(&*peer.loads(), size).await }))
         }),
+        Workload::Requests => unreachable!("only on threads"),
         Workload::Uneven => Box::new(move || {
             L::block_on(&runtime, request::<L, _>(async { uneven(&*peer.loads()).await }))
         }),
@@ -82,18 +83,25 @@ pub(crate) fn program<L: Loads>(workload: Workload) -> Program {
 }
 
 /// Loads that are used again in the next request, unless they cache.
-struct Kept<L> {
+pub(crate) struct Kept<L> {
     tables: &'static [Table],
-    kept: Option<Rc<L>>,
+    kept: Option<Arc<L>>,
+}
+
+impl<L> Clone for Kept<L> {
+    fn clone(&self) -> Self {
+        Self { tables: self.tables, kept: self.kept.clone() }
+    }
 }
 
 impl<L: Loads> Kept<L> {
-    fn new(tables: &'static [Table]) -> Self {
-        Self { tables, kept: (!L::CACHES).then(|| Rc::new(L::new(tables))) }
+    pub(crate) fn new(tables: &'static [Table]) -> Self {
+        Self { tables, kept: (!L::CACHES).then(|| Arc::new(L::new(tables))) }
     }
 
-    fn loads(&self) -> Rc<L> {
-        self.kept.clone().unwrap_or_else(|| Rc::new(L::new(self.tables)))
+    /// Called inside of the runtime.
+    pub(crate) fn loads(&self) -> Arc<L> {
+        self.kept.clone().unwrap_or_else(|| Arc::new(L::new(self.tables)))
     }
 }
 

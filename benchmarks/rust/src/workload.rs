@@ -12,6 +12,8 @@ use crate::store::{self, Table};
 pub(crate) enum Workload {
     /// The names of the authors of so many answers.
     FanOut(usize),
+    /// Many requests that fan out, at once; only on threads.
+    Requests,
     /// Loads behind different numbers of awaits.
     Uneven,
     /// Many tasks that ask many sources, one after the other.
@@ -30,6 +32,9 @@ pub(crate) const WORKLOADS: [Workload; 7] = [
     Workload::Call,
 ];
 
+/// How many requests, and their size.
+pub(crate) const REQUESTS: usize = 100;
+pub(crate) const REQUEST: usize = 100;
 pub(crate) const UNEVEN_TASKS: u64 = 1_000;
 pub(crate) const UNEVEN_DEPTHS: u64 = 10;
 pub(crate) const WALKERS: u64 = 1_000;
@@ -51,6 +56,7 @@ impl Workload {
         match self {
             Self::FanOut(3) => "tiny request".into(),
             Self::FanOut(size) => format!("fan-out {}", thousands(size)),
+            Self::Requests => format!("{REQUESTS} requests"),
             Self::Uneven => "uneven depth".into(),
             Self::Staggered => "staggered".into(),
             Self::Call => "synchronous call".into(),
@@ -76,6 +82,7 @@ impl Workload {
         match self {
             Self::FanOut(3) => 1,
             Self::FanOut(size) => 2 * size as u64,
+            Self::Requests => (REQUESTS * 2 * REQUEST) as u64,
             Self::Uneven => UNEVEN_TASKS,
             Self::Staggered => WALKERS * STEPS,
             Self::Call => CALLS.end,
@@ -85,18 +92,19 @@ impl Workload {
     /// The sources that it asks.
     pub(crate) fn tables(self) -> &'static [Table] {
         match self {
-            Self::FanOut(_) => &[Table::Authors, Table::Names],
+            Self::FanOut(_) | Self::Requests => &[Table::Authors, Table::Names],
             Self::Uneven => &[Table::Numbers],
             Self::Staggered => &[Table::Numbers; SOURCES],
             Self::Call => &[],
         }
     }
 
-    /// The fewest batches in which a run can be done; where that depends on the order of work, as
-    /// many as are made when all tasks go from round to round together.
+    /// The fewest batches in which a run can be done. Where that depends on the order of work, as
+    /// many as are made when all tasks go from round to round together, and no request shares any.
     pub(crate) fn batches(self) -> u64 {
         match self {
             Self::FanOut(_) => 2,
+            Self::Requests => 2 * REQUESTS as u64,
             Self::Uneven => 1,
             Self::Staggered => rounds_together(),
             Self::Call => 0,
@@ -105,13 +113,14 @@ impl Workload {
 
     /// Whether fewer batches than [`batches`](Self::batches) are possible.
     pub(crate) fn depends_on_order(self) -> bool {
-        self == Self::Staggered
+        matches!(self, Self::Staggered | Self::Requests)
     }
 
     /// How many keys the store is asked for if it is asked for none twice.
     pub(crate) fn distinct_keys(self) -> u64 {
         match self {
             Self::FanOut(size) => (size + store::distinct_users(size)) as u64,
+            Self::Requests => REQUESTS as u64 * Self::FanOut(REQUEST).distinct_keys(),
             Self::Uneven => UNEVEN_TASKS,
             Self::Staggered => WALKERS * STEPS,
             Self::Call => 0,
@@ -142,6 +151,7 @@ impl Workload {
                 thousands(size),
                 thousands(store::distinct_users(size))
             ),
+            Self::Requests => String::new(), // `threads` says it
             Self::Uneven => format!(
                 "{} async functions do one load each, from the same source, after 0, 1, … {} awaits \
                  that need no load. With asynq such an await is one of an async function that \
@@ -171,6 +181,7 @@ impl Workload {
             Self::FanOut(size) => store::answers(size)
                 .map(|answer| Table::Names.look_up(Table::Authors.look_up(answer)))
                 .collect(),
+            Self::Requests => Self::FanOut(REQUEST).expected().repeat(REQUESTS),
             Self::Uneven => (0..UNEVEN_TASKS).map(number).collect(),
             Self::Staggered => {
                 WAYS.iter().map(|way| way.iter().map(|&(_, key)| number(key)).sum()).collect()

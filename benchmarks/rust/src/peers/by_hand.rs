@@ -13,6 +13,7 @@ pub(super) fn program(workload: Workload) -> Program {
                 Table::Names.ask_once_each(users.into_iter())
             })
         }
+        Workload::Requests => unreachable!("only on threads"),
         Workload::Uneven => {
             let keys: Vec<u64> = (0..UNEVEN_TASKS).collect();
             Box::new(move || Table::Numbers.ask_once_each(keys.iter().copied()))

@@ -29,7 +29,7 @@ pub(crate) struct Peer {
     /// On one thread.
     pub(crate) program: fn(Workload) -> Program,
     /// On two, if it can be.
-    pub(crate) on_threads: Option<fn(Spread) -> Program>,
+    pub(crate) on_threads: fn(Spread) -> Option<Program>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,7 +49,7 @@ pub(crate) const PEERS: [Peer; 8] = [
         role: Role::Ours,
         about: "Sources that are used in every run. The flush removes duplicates.",
         program: ours::program,
-        on_threads: None,
+        on_threads: ours::on_threads,
     },
     Peer {
         name: "async_dataloader",
@@ -57,7 +57,7 @@ pub(crate) const PEERS: [Peer; 8] = [
         role: Role::Library,
         about: "Sources are functions. Not `Send`. The batch function removes duplicates.",
         program: programs::program::<async_dataloader::Loaders>,
-        on_threads: None,
+        on_threads: |_| None,
     },
     send::<dataloader::Loaders>(
         "dataloader",
@@ -86,7 +86,7 @@ pub(crate) const PEERS: [Peer; 8] = [
         about: "No library and no async function: all keys of a round are collected, freed of \
                 duplicates, and asked for.",
         program: by_hand::program,
-        on_threads: None,
+        on_threads: |_| None,
     },
     Peer {
         name: "floor",
@@ -95,7 +95,7 @@ pub(crate) const PEERS: [Peer; 8] = [
         about: "The same async functions under `join_all`, with loads that are ready at once: a look \
                 into the table, no batches. What any library for futures adds to.",
         program: programs::program::<ready::Ready>,
-        on_threads: None,
+        on_threads: |_| None,
     },
 ];
 
@@ -106,7 +106,7 @@ const fn send<L: SendLoads>(package: &'static str, about: &'static str) -> Peer 
         role: Role::Library,
         about,
         program: programs::program::<L>,
-        on_threads: Some(threads::program::<L>),
+        on_threads: |spread| Some(threads::program::<L>(spread)),
     }
 }
 

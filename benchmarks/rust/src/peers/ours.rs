@@ -2,12 +2,15 @@
 
 use std::rc::Rc;
 
-use asynq::{Batch, BatchItem, FutureBase, Items, Source, all, asynq};
+use asynq::{Batch, BatchItem, FutureBase, Items, Pool, Source, all, asynq};
 
 use super::Program;
 use crate::polls::counted;
 use crate::store::{self, Table};
-use crate::workload::{CALLS, SOURCES, UNEVEN_DEPTHS, UNEVEN_TASKS, WAYS, Workload};
+use crate::threads::{self, Spread};
+use crate::workload::{
+    CALLS, REQUEST, REQUESTS, SOURCES, UNEVEN_DEPTHS, UNEVEN_TASKS, WAYS, Workload,
+};
 
 impl Batch for Table {
     type Key = u64;
@@ -77,6 +80,7 @@ pub(super) fn program(workload: Workload) -> Program {
         Workload::FanOut(size) => {
             Box::new(move || all(store::answers(size).map(name_of_author::asynq)).value())
         }
+        Workload::Requests => unreachable!("only on threads"),
         Workload::Uneven => Box::new(|| {
             let load = |key| load_behind::asynq(key % UNEVEN_DEPTHS, key);
             all((0..UNEVEN_TASKS).map(load)).value()
@@ -84,4 +88,25 @@ pub(super) fn program(workload: Workload) -> Program {
         Workload::Staggered => Box::new(|| all(WAYS.iter().map(|way| walk::asynq(way))).value()),
         Workload::Call => Box::new(|| CALLS.map(look_up).collect()),
     }
+}
+
+/// From a runtime of many threads; what a request asks for, it asks for on one.
+pub(super) fn on_threads(spread: Spread) -> Option<Program> {
+    let runtime = threads::runtime();
+    let pool = Pool::new(2);
+    let request = move |size| {
+        let pool = pool.clone();
+        async move {
+            let names = move || all(store::answers(size).map(name_of_author::asynq));
+            pool.spawn_pinned(names).await.expect("no panic")
+        }
+    };
+    Some(match spread {
+        Spread::Together => Box::new(move || threads::run(&runtime, request(threads::SIZE))),
+        Spread::Apart => return None,
+        Spread::Requests => Box::new(move || {
+            let requests = (0..REQUESTS).map(|_| request(REQUEST)).collect();
+            threads::run(&runtime, threads::apart(requests)).concat()
+        }),
+    })
 }
