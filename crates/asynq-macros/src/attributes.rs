@@ -34,9 +34,8 @@ impl<'a> Attributes<'a> {
             attributes.iter().filter(|attribute| wanted(attribute)).collect()
         };
         Self {
-            // An expectation is about the body; elsewhere nothing fulfils it. A second `asynq` has
-            // been complained about.
-            plain: list(&|attribute| !is(attribute, &["expect", "asynq"])),
+            // An expectation is about the body; elsewhere nothing fulfils it.
+            plain: list(&|attribute| !is(attribute, &["expect"])),
             asynchronous: list(&|attribute| {
                 is_condition(attribute) || is(attribute, &["deprecated"]) || is(attribute, &LINTS)
             }),

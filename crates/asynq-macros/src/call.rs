@@ -6,6 +6,7 @@ use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::{FnArg, GenericParam, Ident, Pat, ReturnType, Signature, Token, Type, parse_quote};
 
+use crate::form::Form;
 use crate::refusal;
 
 /// The parts of the calls to a function.
@@ -18,14 +19,14 @@ pub(crate) struct Call {
     pub(crate) turbofish: TokenStream,
     /// What the function returns.
     pub(crate) output: Type,
-    /// Whether the function has a name: one with an `impl Trait` among its parameters has none.
+    /// Whether the function has a type with a name: one with an `impl Trait` in it has none.
     nameable: bool,
     /// What to call the function that has the body. The body may refer to anything but this.
     pub(crate) body: Ident,
 }
 
 impl Call {
-    pub(crate) fn of(signature: &Signature) -> Self {
+    pub(crate) fn of(signature: &Signature, form: &Form) -> Self {
         let mut parameters = Punctuated::new();
         let mut arguments = Punctuated::new();
         for (index, input) in signature.inputs.iter().enumerate() {
@@ -49,20 +50,22 @@ impl Call {
             GenericParam::Const(parameter) => Some(&parameter.ident),
         });
         let generics: Vec<_> = generics.collect();
+        let is_proxy = matches!(form, Form::Proxy);
+        let is_named =
+            !matches!(&signature.output, ReturnType::Type(_, ty) if refusal::is_opaque(ty));
         Self {
             parameters,
             arguments,
             turbofish: if generics.is_empty() { quote!() } else { quote!(::<#(#generics),*>) },
             output: match &signature.output {
+                ReturnType::Type(_, ty) if is_named || is_proxy => (**ty).clone(),
                 // Any type will do instead of one without a name: that is refused.
-                ReturnType::Type(_, ty) if refusal::is_opaque(ty) => parse_quote!(()),
-                ReturnType::Type(_, ty) => (**ty).clone(),
-                ReturnType::Default => parse_quote!(()),
+                ReturnType::Type(..) | ReturnType::Default => parse_quote!(()),
             },
-            nameable: !signature
-                .inputs
-                .iter()
-                .any(|input| matches!(input, FnArg::Typed(input) if refusal::is_opaque(&input.ty))),
+            nameable: is_named
+                && !signature.inputs.iter().any(
+                    |input| matches!(input, FnArg::Typed(input) if refusal::is_opaque(&input.ty)),
+                ),
             body: format_ident!("asynq_body_of_{}", signature.ident.unraw()),
         }
     }

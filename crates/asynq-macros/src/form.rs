@@ -7,6 +7,8 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprPath, Meta, Token, Type};
 
+use crate::refusal;
+
 /// How the two calls of a function are made.
 pub(crate) enum Form {
     /// The plain call runs the asynchronous one.
@@ -92,7 +94,10 @@ impl Form {
         match self {
             Self::Plain | Self::Sync(_) => (quote!(#output), task),
             Self::Pure => (task.clone(), task),
-            Self::Proxy => (quote!(<#output as ::core::future::Future>::Output), quote!(#output)),
+            Self::Proxy => match refusal::value_of_opaque(output) {
+                Some(value) => (quote!(#value), quote!(#output)),
+                None => (quote!(<#output as ::core::future::Future>::Output), quote!(#output)),
+            },
         }
     }
 

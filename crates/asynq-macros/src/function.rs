@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
-use syn::{Error, ItemFn};
+use syn::{Attribute, Error, ItemFn};
 
 use crate::attributes::Attributes;
 use crate::call::{self, Call};
@@ -20,6 +20,13 @@ pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) ->
             .push(Error::new_spanned(receiver, "for methods, put `#[asynq]` on the `impl` block"));
         return TokenStream::new();
     }
+    let is_ours = |attribute: &&Attribute| {
+        attribute.path().is_ident("asynq") || attribute.path().is_ident("async_proxy")
+    };
+    if let Some(second) = attrs.iter().find(is_ours) {
+        errors.push(Error::new_spanned(second, "one `#[asynq]` or `#[async_proxy]` is enough"));
+        return TokenStream::new();
+    }
     let refused = refusal::check(sig, form, errors);
 
     let name = &sig.ident;
@@ -28,7 +35,7 @@ pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) ->
     let inputs = &sig.inputs;
     let Attributes { plain, asynchronous, body: body_attributes, conditions, leniency } =
         Attributes::sort(attrs);
-    let call = Call::of(sig);
+    let call = Call::of(sig, if refused { &Form::Plain } else { form });
     let recorded = call.recorded(None);
     let Call { parameters, arguments, turbofish, output, body, .. } = call;
     let site = call::site(&name.unraw().to_string());

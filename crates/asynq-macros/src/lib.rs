@@ -162,7 +162,7 @@ pub fn asynq(
 /// `#[async_proxy] fn f(a: A) -> AsyncTask<T>` gives a function `f(a: A) -> T`, the plain call,
 /// which runs that future, and `f::asynq(a: A) -> AsyncTask<T>`, which returns it. No task is made
 /// for the function itself. It may return whatever is at hand: a task, an item of a batch, a known
-/// value.
+/// value, or an `impl FutureBase<Output = T>`; the last cannot be replaced by a mock.
 ///
 /// In an `impl` block with `#[asynq]`, it marks a method that is not `async`.
 ///

@@ -72,7 +72,7 @@ fn expand_method(
 
     let borrows = sig.receiver().is_some_and(|r| matches!(r.kind, ReceiverKind::Reference(..)));
     let is_proxy = matches!(form, Form::Proxy);
-    let call = Call::of(sig);
+    let call = Call::of(sig, if refused { &Form::Plain } else { form });
     let recorded = match sig.receiver() {
         // What a proxy borrows need not be `Clone`, and so cannot be given to a mock.
         Some(_) if borrows && is_proxy => None,

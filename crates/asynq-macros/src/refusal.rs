@@ -5,9 +5,9 @@ use quote::quote;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Error, FnArg, GenericParam, Generics, Lifetime, ParenthesizedGenericArguments,
-    ReceiverKind, ReturnType, Safety, Signature, TraitBound, Type, TypeFnPtr, TypeImplTrait,
-    TypeReference,
+    Attribute, Error, FnArg, GenericArgument, GenericParam, Generics, Lifetime,
+    ParenthesizedGenericArguments, PathArguments, ReceiverKind, ReturnType, Safety, Signature,
+    TraitBound, Type, TypeFnPtr, TypeImplTrait, TypeParamBound, TypeReference,
 };
 
 use crate::form::Form;
@@ -65,7 +65,15 @@ pub(crate) fn check(signature: &Signature, form: &Form, errors: &mut Vec<Error>)
     }
     if let ReturnType::Type(_, output) = &signature.output {
         Borrows { place: "returns", errors }.visit_type(output);
-        Opaque { errors }.visit_type(output);
+        match form {
+            Form::Proxy if value_of_opaque(output).is_some() => {}
+            Form::Proxy if is_opaque(output) => errors.push(Error::new_spanned(
+                output,
+                "the value of this future needs a name: write `AsyncTask<T>`, or \
+                 `impl FutureBase<Output = T>`",
+            )),
+            _ => Opaque { errors }.visit_type(output),
+        }
     }
     errors.len() > before
 }
@@ -161,6 +169,23 @@ impl Visit<'_> for Borrows<'_> {
             visit::visit_trait_bound(self, bound);
         }
     }
+}
+
+/// The `T` of an `impl FutureBase<Output = T>`, if that has a name.
+pub(crate) fn value_of_opaque(ty: &Type) -> Option<&Type> {
+    let Type::ImplTrait(opaque) = ty else { return None };
+    let arguments = opaque.bounds.iter().find_map(|bound| match bound {
+        TypeParamBound::Trait(bound) => match &bound.path.segments.last()?.arguments {
+            PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
+            _ => None,
+        },
+        _ => None,
+    })?;
+    let value = arguments.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
+        _ => None,
+    });
+    value.filter(|value| !is_opaque(value))
 }
 
 /// Whether a type has a part without a name.

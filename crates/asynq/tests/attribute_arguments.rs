@@ -33,6 +33,11 @@ fn known<T: Clone + 'static>(value: T) -> ConstFuture<T> {
     ConstFuture::new(value)
 }
 
+#[async_proxy]
+fn one_way_or_the_other(n: u32) -> impl FutureBase<Output = (u32, u32)> {
+    all((double(n), triple::asynq(n)))
+}
+
 #[derive(Clone)]
 struct Scale(u32);
 
@@ -92,6 +97,12 @@ fn a_proxy_returns_a_future_or_its_value() {
 fn a_proxy_may_return_any_future_of_asynq() {
     let known: ConstFuture<&str> = known::asynq("value");
     assert_eq!(known.value(), "value");
+}
+
+#[test]
+fn a_proxy_need_not_name_its_future() {
+    assert_eq!(one_way_or_the_other(1), (2, 3));
+    assert_eq!(one_way_or_the_other::asynq(2).value(), (4, 6));
 }
 
 #[test]

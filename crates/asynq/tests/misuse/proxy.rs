@@ -9,6 +9,11 @@ async fn is_async() -> u32 {
 fn returns_nothing() {}
 
 #[async_proxy]
+fn says_nothing_of_the_value() -> impl asynq::FutureBase {
+    asynq::ConstFuture::new(1)
+}
+
+#[async_proxy]
 struct NoFunction;
 
 fn main() {}
