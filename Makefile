@@ -109,9 +109,9 @@ sanitize: sanitize-rust sanitize-python ## the tests with AddressSanitizer, and 
 # What the library does when something goes wrong half-way; the rest of it forbids `unsafe` too.
 sanitize-rust: nightly
 	$(asan) cargo test --locked --target $(host) -p asynq-engine --tests
-	$(asan) cargo test --locked --target $(host) -p asynq-batch $(addprefix --test ,\
-	    cancel context_failure deadlock failure foreign freed hazard_flush hazard_reentrancy \
-	    hazard_thread_exit random scale)
+	$(asan) cargo test --locked --target $(host) -p asynq-batch --features tokio $(addprefix --test ,\
+	    cancel context_failure deadlock executors failure foreign freed hazard_flush \
+	    hazard_reentrancy hazard_thread_exit pinned random scale)
 
 # rustc does not put the sanitizer's runtime into a library, so it comes with the C compiler and is
 # loaded first. Leaks are not looked for: CPython frees little when it ends.

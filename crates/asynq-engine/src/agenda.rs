@@ -163,6 +163,15 @@ impl<P: Priority> Agenda<P> {
         }
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.unranked.clear();
+        self.asked.clear();
+        // Even that of an empty map costs more than the look.
+        if !self.ranked.is_empty() {
+            self.ranked.clear();
+        }
+    }
+
     /// Takes over what an inner frame leaves behind.
     pub(crate) fn append(&mut self, inner: &mut Self) {
         self.unranked.append(&mut inner.unranked);

@@ -160,7 +160,7 @@ impl<P> Frames<P> {
             outer.ready.prepend(&mut ended.ready);
         } else {
             self.idle.prepend(&mut ended.ready);
-            ended.agenda = Agenda::default();
+            ended.agenda.clear();
         }
         ended.asked.clear();
         ended.asked.shrink_to(SPARE);

@@ -39,7 +39,9 @@ pub(crate) struct Ready {
 impl Ready {
     /// Gives back most of the room of an empty list that was long.
     pub(crate) fn shrink(&mut self) {
-        self.entries.shrink_to(SPARE);
+        if self.entries.capacity() > SPARE {
+            self.entries.shrink_to(SPARE);
+        }
     }
 
     /// Makes `task`, whose node is `node`, ready and the first to run.
@@ -89,6 +91,9 @@ impl Ready {
 
     /// Moves all of `inner` before all that is here.
     pub(crate) fn prepend(&mut self, inner: &mut Self) {
+        if inner.entries.is_empty() {
+            return;
+        }
         if self.entries.is_empty() {
             mem::swap(&mut self.entries, &mut inner.entries);
             return;
