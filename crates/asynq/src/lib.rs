@@ -57,6 +57,7 @@
 //! - [`AsyncContext`]s and [`ScopedValue`]s follow the task that entered them.
 //! - A [`generator`] gives many values, one at a time.
 //! - [`debug`] tells which function called which, and what the scheduler does.
+//! - A [`Loader`] makes a source of a function from many keys to their values.
 //! - [`tools`] has relatives of iterators' methods for async functions, caches, retries, a timer.
 //!
 //! # When is a batch flushed?
@@ -102,6 +103,7 @@ mod graveyard;
 mod hub;
 mod join;
 mod listeners;
+pub mod loader;
 #[cfg(feature = "mock")]
 pub mod mock;
 mod parts;
@@ -130,6 +132,7 @@ pub use crate::context::{
 pub use crate::error::{TaskError, TaskErrorKind};
 pub use crate::futures::{ConstFuture, ErrorFuture, FutureBase, LazyFuture};
 pub use crate::join::{All, TryAll, all, try_all};
+pub use crate::loader::Loader;
 pub use crate::parts::{Joinable, Parts, Transpose};
 #[cfg(feature = "tokio")]
 pub use crate::pinned::{Pinned, PinnedError, Pool, spawn_pinned};

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::{Rc, Weak};
 
 use asynq_engine::{BatchId, ItemId, TaskId};
@@ -39,9 +39,15 @@ pub(super) struct BatchCell<B: Batch> {
     keys: RefCell<Vec<B::Key>>,
     slots: RefCell<Vec<Slot<B::Value>>>,
     listeners: RefCell<BTreeMap<u32, Listeners>>,
+    /// Of each item how many handles there are besides one, up to the last that has several; and how
+    /// to clone the value.
+    shared: RefCell<Vec<u32>>,
+    clone_value: Cell<Option<CloneValue<B>>>,
     /// The flush, while it goes on: dropped, and so cancelled, with the batch.
     carrier: RefCell<Option<AsyncTask<Result<(), super::BoxError>>>>,
 }
+
+type CloneValue<B> = fn(&<B as Batch>::Value) -> <B as Batch>::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BatchState {
@@ -129,6 +135,8 @@ impl<B: Batch> BatchCell<B> {
             keys: Vec::with_capacity(room).into(),
             slots: Vec::with_capacity(room).into(),
             listeners: RefCell::default(),
+            shared: RefCell::default(),
+            clone_value: Cell::new(None),
             carrier: RefCell::default(),
         });
         // Weak, so that a batch nobody can ask for any more is freed, and closed by that.
@@ -190,7 +198,45 @@ impl<B: Batch> BatchCell<B> {
     }
 
     pub(super) fn take(&self, index: u32) -> Slot<B::Value> {
-        mem::replace(&mut self.slots.borrow_mut()[index as usize], Slot::Taken)
+        let slot = self.replace(index, Slot::Taken);
+        let Some(clone_value) = self.clone_value.get().filter(|_| self.is_shared(index)) else {
+            return slot;
+        };
+        // A clone is the user's code: nothing is borrowed.
+        let copy = catch_unwind(AssertUnwindSafe(|| match &slot {
+            Slot::Value(value) => Slot::Value(clone_value(value)),
+            Slot::Failed(failure) => Slot::Failed(failure.clone()),
+            Slot::Pending => Slot::Pending,
+            Slot::Taken => Slot::Taken,
+        }));
+        self.replace(index, slot);
+        copy.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    fn replace(&self, index: u32, slot: Slot<B::Value>) -> Slot<B::Value> {
+        mem::replace(&mut self.slots.borrow_mut()[index as usize], slot)
+    }
+
+    /// Whether other handles will take the value after this one.
+    fn is_shared(&self, index: u32) -> bool {
+        match self.shared.borrow_mut().get_mut(index as usize) {
+            Some(others) if *others > 0 => {
+                *others -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// One more handle to an item will take its value.
+    pub(super) fn share(&self, index: u32, clone_value: CloneValue<B>) {
+        self.clone_value.set(Some(clone_value));
+        let mut shared = self.shared.borrow_mut();
+        let index = index as usize;
+        if shared.len() <= index {
+            shared.resize(index + 1, 0);
+        }
+        shared[index] += 1;
     }
 
     pub(super) fn listen(&self, index: u32, listen: impl FnOnce(&Listeners)) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
 use super::cell::{BatchCell, BatchHandle, Slot};
@@ -23,6 +23,22 @@ pub struct BatchItem<B: Batch> {
     index: u32,
 }
 
+/// A handle to a batch that asks for nothing.
+pub(crate) struct WeakBatch<B: Batch> {
+    cell: Weak<BatchCell<B>>,
+}
+
+impl<B: Batch<Value: Clone>> WeakBatch<B> {
+    /// Another handle to an item that is not computed, while there is one. Its value is cloned for
+    /// all but the last that takes it.
+    pub(crate) fn pending_item(&self, index: u32) -> Option<BatchItem<B>> {
+        let cell = self.cell.upgrade()?;
+        cell.pending(index)?;
+        cell.share(index, B::Value::clone);
+        Some(BatchItem { cell, index })
+    }
+}
+
 impl<B: Batch> BatchItem<B> {
     pub(super) fn new(cell: Rc<BatchCell<B>>, key: B::Key) -> Self {
         let index = cell.push(key);
@@ -33,6 +49,10 @@ impl<B: Batch> BatchItem<B> {
     #[must_use]
     pub fn batch(&self) -> BatchHandle<B> {
         BatchHandle { cell: Rc::clone(&self.cell) }
+    }
+
+    pub(crate) fn weak_batch(&self) -> WeakBatch<B> {
+        WeakBatch { cell: Rc::downgrade(&self.cell) }
     }
 
     /// Its place in the batch, from 0.

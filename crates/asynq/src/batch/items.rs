@@ -45,6 +45,11 @@ impl<B: Batch> Items<B> {
         &self.keys
     }
 
+    /// The item at `index`.
+    pub(crate) fn item(&self, index: usize) -> Item<'_, B> {
+        Item { items: self, index }
+    }
+
     /// The items.
     pub fn iter(&self) -> ItemsIter<'_, B> {
         ItemsIter { items: self, rest: 0..self.keys.len() }
@@ -148,6 +153,13 @@ impl<'a, B: Batch> Item<'a, B> {
     /// If it has a value or an error already.
     pub fn set_error(&self, error: impl Into<BoxError>) {
         self.set(Slot::Failed(Failure::error(error)));
+    }
+
+    pub(crate) fn set_outcome(&self, outcome: Result<B::Value, impl Into<BoxError>>) {
+        self.set(match outcome {
+            Ok(value) => Slot::Value(value),
+            Err(error) => Slot::Failed(Failure::error(error)),
+        });
     }
 
     fn set(&self, slot: Slot<B::Value>) {

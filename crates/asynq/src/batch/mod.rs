@@ -18,6 +18,7 @@ use asynq_engine::TaskId;
 pub use self::cell::BatchHandle;
 pub use self::error::{BatchError, BatchErrorKind};
 pub use self::item::BatchItem;
+pub(crate) use self::item::WeakBatch;
 pub use self::items::{Item, Items, ItemsIter};
 pub use self::source::Source;
 
