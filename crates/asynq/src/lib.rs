@@ -57,7 +57,8 @@
 //! - [`AsyncContext`]s and [`ScopedValue`]s follow the task that entered them.
 //! - A [`generator`] gives many values, one at a time.
 //! - [`debug`] tells which function called which, and what the scheduler does.
-//! - A [`Loader`] makes a source of a function from many keys to their values.
+//! - A [`Loader`] makes a source of a function from many keys to their values, [`stores`] make one of
+//!   a table.
 //! - [`tools`] has relatives of iterators' methods for async functions, caches, retries, a timer.
 //!
 //! # When is a batch flushed?
@@ -116,6 +117,7 @@ mod promise;
 mod scheduler;
 mod scoped_value;
 mod stack;
+pub mod stores;
 mod task;
 pub mod tools;
 mod waker;
@@ -144,3 +146,8 @@ pub use crate::task::AsyncTask;
 #[cfg(all(doctest, feature = "mock", feature = "tracing"))]
 #[doc = include_str!("../../../docs/rust.md")]
 struct Guide;
+
+/// Those of the page about stores as well.
+#[cfg(all(doctest, feature = "rusqlite"))]
+#[doc = include_str!("../../../docs/stores.md")]
+struct Stores;

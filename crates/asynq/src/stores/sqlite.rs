@@ -1,0 +1,235 @@
+//! Rows of an SQLite database.
+
+use std::fmt;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use blocking::unblock;
+use deadpool::managed::{Manager, Metrics, Pool, PoolBuilder, RecycleResult};
+use rusqlite::types::{FromSql, ToSqlOutput, Value};
+use rusqlite::vtab::array;
+use rusqlite::{Connection, Error, OpenFlags, Row, ToSql};
+
+use super::found::{Answers, Found};
+use super::rows_by::RowsBy;
+use crate::batch::BoxError;
+use crate::loader::{Key, Loader};
+
+/// An SQLite database.
+///
+/// A batch is one statement, which a thread of a pool runs: tasks go on meanwhile, and batches of
+/// several loaders overlap. For that the database has a pool of connections, at most two for each core
+/// and opened as they are needed. A connection runs one statement at a time.
+///
+/// ```
+/// use asynq::stores::Sqlite;
+/// use asynq::{FutureBase, Loader};
+/// use rusqlite::Connection;
+///
+/// let connection = Connection::open_in_memory()?;
+/// connection.execute_batch(
+///     "CREATE TABLE Album (AlbumId INTEGER PRIMARY KEY, Title TEXT, ArtistId INTEGER);
+///      INSERT INTO Album VALUES (1, 'For Those About To Rock', 1), (4, 'Let There Be Rock', 1);",
+/// )?;
+/// let sqlite = Sqlite::from(connection);
+///
+/// let title: Loader<i64, String> =
+///     sqlite.rows_by("Album", "AlbumId").columns(["Title"]).one(|row| row.get(0));
+/// assert_eq!(title.load(4).value().unwrap(), "Let There Be Rock");
+/// let error = title.load(7).value().unwrap_err();
+/// assert_eq!(error.to_string(), "batch Album by AlbumId: nothing came back for key 7");
+///
+/// let albums: Loader<i64, Vec<(i64, String)>> = sqlite
+///     .rows_by("Album", "ArtistId")
+///     .columns(["AlbumId", "Title"])
+///     .order_by("Title")
+///     .many(|row| Ok((row.get("AlbumId")?, row.get("Title")?)));
+/// assert_eq!(albums.load(1).value().unwrap().len(), 2);
+/// assert_eq!(albums.load(7).value().unwrap(), []);
+/// # Ok::<(), rusqlite::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Sqlite {
+    connections: Pool<Connections>,
+}
+
+impl Sqlite {
+    /// The database in the file at `path`, or at a URI (`file:…`). The file is not looked for before
+    /// the first batch, and never made.
+    pub fn open(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref().to_owned();
+        Self::open_with(move || {
+            let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_CREATE;
+            Connection::open_with_flags(&path, flags)
+        })
+    }
+
+    /// The database to which `open` connects, as often as there are batches at the same time.
+    pub fn open_with(
+        open: impl Fn() -> rusqlite::Result<Connection> + Send + Sync + 'static,
+    ) -> Self {
+        Self::pool(Pool::builder(Connections { open: Arc::new(open) }))
+    }
+
+    fn pool(builder: PoolBuilder<Connections>) -> Self {
+        Self { connections: builder.build().expect("without timeouts, which need a runtime") }
+    }
+
+    /// The rows of `table` by what they have in `column`.
+    ///
+    /// # Panics
+    ///
+    /// If there is a NUL in a name.
+    #[track_caller]
+    pub fn rows_by(&self, table: &str, column: &str) -> RowsBy<Self> {
+        RowsBy::new(self.clone(), table, column)
+    }
+}
+
+/// The database of one connection, for one in memory, or with functions of its own. Its batches take
+/// turns.
+impl From<Connection> for Sqlite {
+    fn from(connection: Connection) -> Self {
+        let connection = Mutex::new(Some(connection));
+        let open = move || {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(connection.take().expect("a pool of one, which it never loses, asks once"))
+        };
+        Self::pool(Pool::builder(Connections { open: Arc::new(open) }).max_size(1))
+    }
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sqlite").field("connections", &self.connections.status()).finish()
+    }
+}
+
+/// How to connect.
+struct Connections {
+    open: Arc<dyn Fn() -> rusqlite::Result<Connection> + Send + Sync>,
+}
+
+impl Manager for Connections {
+    type Type = Connection;
+    type Error = Error;
+
+    async fn create(&self) -> rusqlite::Result<Connection> {
+        let open = Arc::clone(&self.open);
+        unblock(move || {
+            let connection = open()?;
+            array::load_module(&connection)?;
+            Ok(connection)
+        })
+        .await
+    }
+
+    async fn recycle(&self, _: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
+        Ok(())
+    }
+}
+
+/// # Loaders of SQLite's rows
+///
+/// `map` makes a value of a row, which has the chosen [`columns`](Self::columns). It runs on another
+/// thread. If it fails, so does the load of that key.
+///
+/// Keys have the type of the column, and are stored as they are asked for: a row that SQLite finds in
+/// a column `COLLATE NOCASE` by a key in another case is an error. A batch may have any number of
+/// keys; limit it with [`max_batch_size`](Loader::max_batch_size) where its rows would be too many.
+impl RowsBy<Sqlite> {
+    /// A loader of the one row that has the key. A key without a row fails with
+    /// [`LoadError::Missing`](crate::loader::LoadError::Missing), unless there is a
+    /// [`default`](Loader::default_with); a key with several rows fails.
+    #[must_use]
+    pub fn one<K, T>(
+        self,
+        map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
+    ) -> Loader<K, T>
+    where
+        K: Key + Send + ToSql + FromSql,
+        T: Clone + Send + 'static,
+    {
+        self.loader(map, Found::one)
+    }
+
+    /// A loader of all the rows that have the key, none or several.
+    #[must_use]
+    pub fn many<K, T>(
+        self,
+        map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
+    ) -> Loader<K, Vec<T>>
+    where
+        K: Key + Send + ToSql + FromSql,
+        T: Clone + Send + 'static,
+    {
+        self.loader(map, Found::many).default_with(|_| Vec::new())
+    }
+
+    fn loader<K, T, V>(
+        self,
+        map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
+        gather: fn(Found<K, T, Error>) -> Answers<K, V>,
+    ) -> Loader<K, V>
+    where
+        K: Key + Send + ToSql + FromSql,
+        T: Send + 'static,
+        V: Clone + 'static,
+    {
+        let name = self.name();
+        // The keys are one parameter: so there may be any number of them, and the statement is the
+        // same for each, and can be kept.
+        let select = Arc::new(Select { sql: self.sql("IN rarray(?1)"), map });
+        let connections = self.store.connections;
+        Loader::try_new(move |keys: Vec<K>| {
+            let (connections, select) = (connections.clone(), Arc::clone(&select));
+            async move {
+                let connection = connections.get().await?;
+                unblock(move || select.run(&connection, &keys)).await.map(gather)
+            }
+        })
+        .name(&name)
+    }
+}
+
+/// A statement, and what becomes of its rows.
+struct Select<F> {
+    sql: String,
+    map: F,
+}
+
+impl<F> Select<F> {
+    fn run<K, T>(&self, connection: &Connection, keys: &[K]) -> Result<Found<K, T, Error>, BoxError>
+    where
+        K: Key + ToSql + FromSql,
+        F: Fn(&Row<'_>) -> rusqlite::Result<T>,
+    {
+        let mut found = Found::nothing(keys);
+        let mut values = Vec::with_capacity(keys.len());
+        for key in keys {
+            match value(key) {
+                Ok(value) => values.push(value),
+                Err(error) => found.add(key, Err(error))?,
+            }
+        }
+        let mut statement = connection.prepare_cached(&self.sql)?;
+        let key = statement.column_count() - 1;
+        let mut rows = statement.query([Rc::new(values)])?;
+        while let Some(row) = rows.next()? {
+            found.add(&row.get(key)?, (self.map)(row))?;
+        }
+        Ok(found)
+    }
+}
+
+/// What a key is for SQLite.
+fn value(key: &impl ToSql) -> rusqlite::Result<Value> {
+    match key.to_sql()? {
+        ToSqlOutput::Owned(value) => Ok(value),
+        ToSqlOutput::Borrowed(value) => Ok(value.try_into()?),
+        _ => {
+            Err(Error::ToSqlConversionFailure("a key has to be a number, a text or a blob".into()))
+        }
+    }
+}
