@@ -128,12 +128,17 @@ sanitize-python: nightly
 nightly:
 	$(call need,RUSTUP_TOOLCHAIN=nightly rustc -Zhelp,AddressSanitizer needs nightly Rust: rustup toolchain install nightly)
 
-# For the example that talks to a real server. On a desktop, Debian starts the installed one at once.
-services: ## installs memcached from Debian, where there is none
-	@command -v memcached || command -v apt-get || { echo 'no apt-get: install memcached by hand' >&2; exit 1; }
-	command -v memcached || { \
+# For the tests and examples that talk to real servers, which they start themselves; without one its tests
+# say so. On a desktop, Debian starts the installed ones at once.
+services: ## installs memcached, Redis and PostgreSQL from Debian, where they are missing
+	@PATH=$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :); missing=; \
+	for server in memcached:memcached redis-server:redis-server postgres:postgresql; do \
+	    command -v $${server%:*} || missing="$$missing $${server#*:}"; \
+	done; \
+	test -z "$$missing" || { \
+	    command -v apt-get || { echo "no apt-get: install$$missing by hand" >&2; exit 1; }; \
 	    run=$$(test "$$(id -u)" -eq 0 || echo sudo); \
-	    $$run apt-get update -q && $$run apt-get install -qy --no-install-recommends memcached; }
+	    $$run apt-get update -q && $$run apt-get install -qy --no-install-recommends $$missing; }
 
 # Tools run for seconds, so they are built without optimisation and debug information: on two cores
 # cargo-deny takes 67 s this way, and 194 s with its release profile (fat LTO).

@@ -148,6 +148,6 @@ pub use crate::task::AsyncTask;
 struct Guide;
 
 /// Those of the page about stores as well.
-#[cfg(all(doctest, feature = "rusqlite"))]
+#[cfg(all(doctest, feature = "rusqlite", feature = "tokio-postgres"))]
 #[doc = include_str!("../../../docs/stores.md")]
 struct Stores;

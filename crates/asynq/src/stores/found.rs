@@ -9,8 +9,11 @@ use crate::loader::Key;
 /// What was made of the rows of each key, `T` or an error.
 pub(super) struct Found<K, T, E>(HashMap<K, Vec<Result<T, E>>>);
 
+/// [`Found::one`] or [`Found::many`].
+pub(super) type Gather<K, T, E, V> = fn(Found<K, T, E>) -> Answers<K, V>;
+
 /// What the keys have that have rows.
-pub(super) type Answers<K, V> = HashMap<K, Result<V, BoxError>>;
+type Answers<K, V> = HashMap<K, Result<V, BoxError>>;
 
 impl<K: Key, T, E: Into<BoxError>> Found<K, T, E> {
     pub(super) fn nothing(keys: &[K]) -> Self {

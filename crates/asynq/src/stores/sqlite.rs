@@ -6,12 +6,12 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use blocking::unblock;
-use deadpool::managed::{Manager, Metrics, Pool, PoolBuilder, RecycleResult};
+use deadpool::managed::{Manager, Metrics, Pool, PoolBuilder, PoolError, RecycleResult};
 use rusqlite::types::{FromSql, ToSqlOutput, Value};
 use rusqlite::vtab::array;
 use rusqlite::{Connection, Error, OpenFlags, Row, ToSql};
 
-use super::found::{Answers, Found};
+use super::found::{Found, Gather};
 use super::rows_by::RowsBy;
 use crate::batch::BoxError;
 use crate::loader::{Key, Loader};
@@ -170,7 +170,7 @@ impl RowsBy<Sqlite> {
     fn loader<K, T, V>(
         self,
         map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
-        gather: fn(Found<K, T, Error>) -> Answers<K, V>,
+        gather: Gather<K, T, Error, V>,
     ) -> Loader<K, V>
     where
         K: Key + Send + ToSql + FromSql,
@@ -185,7 +185,10 @@ impl RowsBy<Sqlite> {
         Loader::try_new(move |keys: Vec<K>| {
             let (connections, select) = (connections.clone(), Arc::clone(&select));
             async move {
-                let connection = connections.get().await?;
+                let connection = connections.get().await.map_err(|error| match error {
+                    PoolError::Backend(error) => error.into(),
+                    error => BoxError::from(error),
+                })?;
                 unblock(move || select.run(&connection, &keys)).await.map(gather)
             }
         })

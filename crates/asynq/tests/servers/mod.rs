@@ -1,0 +1,173 @@
+//! Real servers for tests, each on a free port of the loopback interface and with a folder of its own.
+//! They stop when they are dropped, so also when a test panics. For Linux, whose `/proc` it reads.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub(crate) mod postgres;
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// How long a server may take to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The user `nobody` and its group: most servers refuse to run as root.
+const NOBODY: u32 = 65534;
+
+/// A server, or a port on which one was and can be again.
+pub(crate) struct Server {
+    port: u16,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    is_ready: fn(port: u16) -> bool,
+    process: Option<Child>,
+    folder: Folder,
+}
+
+impl Server {
+    /// Starts a program, and waits until it `is_ready`.
+    pub(crate) fn start(
+        program: PathBuf,
+        arguments: impl IntoIterator<Item = OsString>,
+        port: u16,
+        folder: Folder,
+        is_ready: fn(port: u16) -> bool,
+    ) -> Self {
+        let arguments = arguments.into_iter().collect();
+        let mut server = Self { port, program, arguments, is_ready, process: None, folder };
+        server.restart();
+        server
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts it again on the same port, after `kill`.
+    pub(crate) fn restart(&mut self) {
+        assert!(self.process.is_none(), "it runs");
+        let deadline = Instant::now() + PATIENCE;
+        while !(self.process.is_some() && (self.is_ready)(self.port)) {
+            assert!(Instant::now() < deadline, "no answer: {}", self.folder.read_log());
+            // It may not start until what is left of its predecessor is gone.
+            let ended = |process: &mut Child| process.try_wait().expect("our child").is_some();
+            if self.process.as_mut().is_none_or(ended) {
+                let command = &mut self.folder.command(&self.program);
+                self.process =
+                    Some(command.args(&self.arguments).spawn().expect("it is installed"));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Ends it at once, and all its connections.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let children = children(process.id());
+            process.kill().expect("our child");
+            process.wait().expect("our child");
+            for child in children {
+                // It may have followed its parent already.
+                let _ = kill_process(child, Signal::KILL);
+            }
+        }
+    }
+
+    /// Keeps it from answering, without closing anything.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("it runs").id();
+        for process in std::iter::once(pid(process)).chain(children(process)) {
+            kill_process(process, signal).expect("it runs");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn pid(id: u32) -> Pid {
+    Pid::from_raw(id.try_into().expect("a process id")).expect("a process id")
+}
+
+/// The processes that a process has started: those of PostgreSQL's connections.
+fn children(of: u32) -> Vec<Pid> {
+    let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+    children.split_whitespace().map(|id| pid(id.parse().expect("a process id"))).collect()
+}
+
+/// A temporary folder of the user that servers run as.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        if is_root() {
+            chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("root may do that");
+        }
+        Self(folder)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// A command in the folder, which writes into a log there.
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        let log = File::options().create(true).append(true).open(self.log()).expect("a log");
+        let mut command = Command::new(program);
+        command.current_dir(self.path()).stdout(log.try_clone().expect("a log")).stderr(log);
+        if is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command
+    }
+
+    pub(crate) fn read_log(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.path().join("log")
+    }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// A port on which nobody listens.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("the loopback interface");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// Where a program is that can be called by its name alone.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// Says why a test shows nothing.
+pub(crate) fn skipped(program: &str) {
+    println!("skipped: {program} is not installed");
+}
