@@ -31,6 +31,7 @@ from . import (
     tools,
     utils,
 )
+from . import loaders as loaders
 from . import mock_ as mock
 from .async_task import AsyncTask, AsyncTaskCancelledError, AsyncTaskResult
 from .asynq_to_async import is_asyncio_mode
@@ -56,10 +57,16 @@ from .futures import (
     none_future,
 )
 from .generator import END_OF_GENERATOR, Value, async_generator, list_of_generator, take_first
+from .loaders import Loader as Loader
+from .loaders import LoadError as LoadError
+from .loaders import LoadTimeoutError as LoadTimeoutError
+from .loaders import MissingKeyError as MissingKeyError
+from .loaders import loader as loader
 from .scheduler import AsyncTaskError, TaskScheduler, get_active_task, get_scheduler
 from .scoped_value import AsyncScopedValue, async_override
 from .utils import result
 
+# The names of the reference: a star import shall bring nothing that its users do not expect.
 __all__ = [
     "END_OF_GENERATOR",
     "AsyncContext",

@@ -6,6 +6,7 @@ from . import debug as debug
 from . import decorators as decorators
 from . import futures as futures
 from . import generator as generator
+from . import loaders as loaders
 from . import mock_ as mock
 from . import mock_ as mock_
 from . import profiler as profiler
@@ -43,6 +44,11 @@ from .generator import Value as Value
 from .generator import async_generator as async_generator
 from .generator import list_of_generator as list_of_generator
 from .generator import take_first as take_first
+from .loaders import Loader as Loader
+from .loaders import LoadError as LoadError
+from .loaders import LoadTimeoutError as LoadTimeoutError
+from .loaders import MissingKeyError as MissingKeyError
+from .loaders import loader as loader
 from .scheduler import AsyncTaskError as AsyncTaskError
 from .scheduler import TaskScheduler as TaskScheduler
 from .scheduler import get_active_task as get_active_task

@@ -1,4 +1,8 @@
+from collections.abc import Callable
 from contextvars import Token
+from typing import Any, TypeVar, final
+
+from typing_extensions import disjoint_base
 
 from ._debug import DebugOptions as DebugOptions
 from ._debug import options as options
@@ -38,21 +42,73 @@ __all__ = [
     "ErrorFuture",
     "Future",
     "FutureBase",
+    "Load",
+    "LoaderBase",
     "NonAsyncContext",
     "PureAsyncDecorator",
     "PureAsyncDecoratorBinder",
+    "RoundBase",
+    "Rounds",
     "TaskScheduler",
+    "call_for",
+    "deliver",
     "enter_asyncio_mode",
     "extract_futures",
     "get_active_task",
     "get_scheduler",
+    "give",
     "is_asyncio_mode",
+    "landed",
     "leave_asyncio_mode",
     "options",
     "reset_scheduler",
+    "set_flights",
+    "take_off",
     "unwrap",
 ]
 
 def enter_asyncio_mode(on: bool = True) -> Token[bool]: ...
 def leave_asyncio_mode(token: Token[bool]) -> None: ...
 def reset_scheduler() -> None: ...
+
+_T = TypeVar("_T")
+
+# Of loaders.
+
+@final
+class Load(BatchItemBase[_T]):
+    @property
+    def key(self) -> Any: ...
+
+@disjoint_base
+class RoundBase(BatchBase[Load[Any]]):
+    def begin(self) -> tuple[list[Load[Any]], list[Any]]: ...
+    def forget(self, key: object, place: object) -> None: ...
+
+@final
+class Rounds:
+    @property
+    def open(self) -> RoundBase | None: ...
+    @property
+    def in_flight(self) -> list[RoundBase]: ...
+    def close(self, round: BatchBase[Any]) -> None: ...
+    def take_off(self, round: RoundBase) -> None: ...
+    def land(self, round: RoundBase) -> None: ...
+
+@disjoint_base
+class LoaderBase:
+    _cache: Any
+    _scope: Any
+    _hits: int
+    @property
+    def _place(self) -> Any: ...
+    def _load(self, rounds: Rounds, key: object) -> Load[Any]: ...
+    def __call__(self, key: Any) -> Any: ...
+    def asynq(self, key: Any) -> Any: ...
+
+def deliver(loads: list[Load[Any]], answer: object, keeps_errors: bool) -> list[Load[Any]]: ...
+def give(load: Load[Any], value: object, keeps: bool) -> None: ...
+def take_off(batch: BatchBase[Any], carrier: AsyncTask[Any] | None = None) -> None: ...
+def landed(batch: BatchBase[Any]) -> None: ...
+def set_flights(count: int) -> None: ...
+def call_for(task: AsyncTask[Any] | None, function: Callable[..., _T], *args: Any) -> _T: ...

@@ -1,7 +1,9 @@
 """What the caching tools share: keys made of arguments, and a cache of limited size."""
 
 import inspect
+import time
 from collections import OrderedDict
+from collections.abc import MutableMapping
 
 
 def original_fn(fn):
@@ -57,10 +59,12 @@ def argument_key(fn, skip=0):
     return key
 
 
-class LRUCache:
+class Lru(MutableMapping):
     """A mapping that keeps the `capacity` keys that were last read or written.
 
-    >>> cache = LRUCache(2)
+    With a `ttl`, each only for so many seconds after it was written, by the `clock`.
+
+    >>> cache = Lru(2)
     >>> cache["a"] = 1
     >>> cache["b"] = 2
     >>> cache["a"]
@@ -70,24 +74,38 @@ class LRUCache:
     ['a', 'c']
     """
 
-    def __init__(self, capacity):
+    def __init__(self, capacity, ttl=None, clock=time.monotonic):
         if not isinstance(capacity, int):
             raise TypeError(f"capacity must be integer, not {type(capacity)}")
         if capacity <= 0:
             raise ValueError(f"capacity must be positive, not {capacity}")
+        if ttl is not None and not ttl > 0:
+            raise ValueError(f"ttl must be a positive number of seconds, not {ttl!r}")
         self._capacity = capacity
-        self._values = OrderedDict()
+        self._ttl = ttl
+        self._clock = clock
+        self._values = OrderedDict()  # With the time at which each ends.
 
     def __getitem__(self, key):
-        value = self._values[key]
-        self._values.move_to_end(key)
+        value, end = self._values[key]
+        if end is not None and self._clock() >= end:
+            self._values.pop(key, None)
+            raise KeyError(key)
+        try:
+            self._values.move_to_end(key)
+        except KeyError:
+            pass  # Another thread has dropped it meanwhile.
         return value
 
     def __setitem__(self, key, value):
-        self._values[key] = value
+        end = None if self._ttl is None else self._clock() + self._ttl
+        self._values[key] = (value, end)
         self._values.move_to_end(key)
         if len(self._values) > self._capacity:
             self._values.popitem(last=False)
+
+    def __delitem__(self, key):
+        del self._values[key]
 
     def __len__(self):
         return len(self._values)

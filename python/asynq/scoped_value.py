@@ -4,11 +4,19 @@ A value overridden by a task is overridden in that task and in those that it wai
 the scheduler runs them, and in no other.
 """
 
+import contextvars
 import types
+import weakref
 
 from .contexts import AsyncContext
 
 __all__ = ["AsyncScopedValue", "async_override"]
+
+# What the values were where code was sent from that runs in another thread now: there it must not
+# see the overrides of whatever task the scheduler runs meanwhile.
+_snapshot = contextvars.ContextVar("asynq.scoped_values")
+_has_snapshots = False
+_values = weakref.WeakSet()
 
 
 class AsyncScopedValue:
@@ -34,9 +42,12 @@ class AsyncScopedValue:
 
     def __init__(self, default):
         self._value = default
+        _values.add(self)
 
     def get(self):
         """The value as it is here."""
+        if _has_snapshots:
+            return _snapshot.get(_NONE).get(self, self._value)
         return self._value
 
     def set(self, value):
@@ -52,7 +63,7 @@ class AsyncScopedValue:
 
     def __call__(self):
         """The same as `get`."""
-        return self._value
+        return self.get()
 
     def __str__(self):
         return f"AsyncScopedValue({self._value})"
@@ -109,3 +120,22 @@ class _AsyncPropertyOverrideContext(AsyncContext):
 
 
 async_override = _AsyncPropertyOverrideContext
+
+
+_NONE = {}
+
+
+def snapshot_values():
+    """What all scoped values are now, for `with_values`."""
+    return {value: value.get() for value in _values}
+
+
+def with_values(values, function, *args):
+    """Calls a function for which the scoped values are these."""
+    global _has_snapshots
+    _has_snapshots = True
+    token = _snapshot.set(values)
+    try:
+        return function(*args)
+    finally:
+        _snapshot.reset(token)

@@ -9,7 +9,7 @@ import itertools
 import time
 import weakref
 
-from ._cache import LRUCache, argument_key
+from ._cache import Lru, argument_key
 from ._deduplicate import DeduplicateDecorator, DeduplicateDecoratorBinder, deduplicate
 from ._delay import delay
 from ._events import EventHook
@@ -185,7 +185,7 @@ def alru_cache(maxsize=128, key_fn=None):
     """
 
     def decorator(fn):
-        cache = LRUCache(maxsize)
+        cache = Lru(maxsize)
         async_fn = fn.asynq
         cache_key = argument_key(fn) if key_fn is None else key_fn
 

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 
+use crate::flights::{self, Flight};
 use crate::future::{self, FutureBase, Kind, settle};
 use crate::item::BatchItemBase;
 use crate::names;
@@ -34,6 +35,8 @@ pub(crate) struct Batch {
     /// How many of them the engine knows.
     pub(crate) known: u32,
     pub(crate) flushing: bool,
+    /// Whether its values come later than its flush has ended.
+    pub(crate) flight: Flight,
     /// Which thread's scheduler knows this batch, 0 for none, and under which id.
     pub(crate) home: u32,
     pub(crate) node: Option<BatchId>,
@@ -41,6 +44,20 @@ pub(crate) struct Batch {
 }
 
 impl BatchBase {
+    /// A batch without items.
+    pub(crate) fn blank(py: Python<'_>) -> Self {
+        Self(Slot::new(Batch {
+            items: Some(PyList::empty(py).unbind()),
+            count: 0,
+            known: 0,
+            flushing: false,
+            flight: Flight::None,
+            home: 0,
+            node: None,
+            total_time: 0,
+        }))
+    }
+
     pub(crate) fn state(&self) -> Taken<'_, Batch> {
         self.0.take()
     }
@@ -55,16 +72,7 @@ impl BatchBase {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        let batch = Batch {
-            items: Some(PyList::empty(py).unbind()),
-            count: 0,
-            known: 0,
-            flushing: false,
-            home: 0,
-            node: None,
-            total_time: 0,
-        };
-        PyClassInitializer::from(FutureBase::new(Kind::Batch)).add_subclass(Self(Slot::new(batch)))
+        PyClassInitializer::from(FutureBase::new(Kind::Batch)).add_subclass(Self::blank(py))
     }
 
     #[pyo3(signature = ())]
@@ -126,6 +134,9 @@ impl BatchBase {
             names::trace(py, "flush_begin", (slf,));
         }
         let flushed = FutureBase::error(slf.as_super());
+        if flights::is_in_flight(slf) {
+            return Ok(());
+        }
         if !Switches::on().has(Switches::KEEP_DEPENDENCIES) {
             // A batch and its items refer to each other: break the circle.
             Self::items(slf).call_method0(intern!(py, "clear"))?;
@@ -193,14 +204,19 @@ impl BatchBase {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.0.try_take() {
-            Some(batch) => visit.call(&batch.items),
-            None => Ok(()),
+        let Some(batch) = self.0.try_take() else { return Ok(()) };
+        visit.call(&batch.items)?;
+        match &batch.flight {
+            Flight::Carried(task) => visit.call(task),
+            Flight::None | Flight::Outside => Ok(()),
         }
     }
 
     fn __clear__(&self) {
-        let before = self.state().items.take();
+        let before = {
+            let mut batch = self.state();
+            (batch.items.take(), std::mem::replace(&mut batch.flight, Flight::None))
+        };
         drop(before);
     }
 }
@@ -215,13 +231,14 @@ pub(crate) fn register(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> P
         let batch = batch.get().state();
         (batch.home, batch.node, batch.flushing)
     };
+    let in_flight = flights::is_in_flight(batch);
     if let Some(node) = node {
         scheduler.check_home(home, batch.as_any())?;
         // Another thread may have added some.
         tell_items(batch);
         return Ok(node);
     }
-    if flushing || is_flushed(batch) {
+    if (flushing && !in_flight) || is_flushed(batch) {
         return Err(names::new_error(
             names::batching_error,
             batch.py(),
@@ -244,6 +261,12 @@ pub(crate) fn register(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> P
         inner.known = 0;
     }
     tell_items(batch);
+    if in_flight {
+        // The call in which it took off is over.
+        scheduler.engine().begin_flush(node);
+        flights::adopt(batch)?;
+        flights::defer(batch)?;
+    }
     Ok(node)
 }
 
@@ -275,6 +298,13 @@ pub(crate) fn left_behind(batch: &Bound<'_, BatchBase>) {
 /// Flushes the batch: this is its `_compute()`.
 pub(crate) fn compute(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let py = batch.py();
+    if flights::is_in_flight(batch) {
+        return Err(names::new_error(
+            names::batching_error,
+            py,
+            "the batch was sent, and its values are on their way: wait for one of its items",
+        ));
+    }
     let (home, node) = {
         let mut inner = batch.get().state();
         inner.flushing = true;
@@ -286,6 +316,9 @@ pub(crate) fn compute(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let flushed = batch
         .call_method0(intern!(py, "_try_switch_active_batch"))
         .and_then(|_| batch.call_method0(intern!(py, "_flush")));
+    if flushed.is_ok() && flights::is_in_flight(batch) {
+        return flights::defer(batch);
+    }
     let unheard = flushed.as_ref().err().and_then(|error| unheard(batch, error));
     let settled = if is_flushed(batch) {
         // The flush has cancelled the batch, or set its value itself.

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::batch::{self, BatchBase};
 use crate::deadlock;
+use crate::flights;
 use crate::future::{Kind, settle};
 use crate::handle::TaskScheduler;
 use crate::names;
@@ -51,6 +52,12 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
     let mut result = Ok(());
     loop {
         scheduler.read_post();
+        if scheduler.has_flights()
+            && let Err(error) = flights::land(py, false)
+        {
+            scheduler.engine().abandon();
+            result = result.and(Err(error));
+        }
         let next = scheduler.engine().next();
         let done = match next {
             Step::Run(id) => run_job(scheduler, py, id),
@@ -62,8 +69,7 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
                 rank(scheduler, py, id);
                 Ok(())
             }
-            // Nothing of ours is in flight, so only the engine's rest of a call could say this.
-            Step::Wait => Err(names::new_error(names::task_error, py, "nothing to wait for")),
+            Step::Wait => flights::land(py, true),
             Step::Deadlock(report) => stuck(scheduler, py, task, &report),
         };
         if let Err(error) = done {
@@ -214,11 +220,14 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
     if Switches::on().has(Switches::COLLECT_PERF_STATS) {
         batch.call_method1(intern!(py, "dump_perf_stats"), (microseconds(began),))?;
     }
-    if !batch::is_flushed(&batch) {
+    let in_flight = flights::is_in_flight(&batch);
+    if !in_flight && !batch::is_flushed(&batch) {
         // A `flush` of its own that has not computed the batch: the items must not wait for ever.
         batch::computed(&batch)?;
     }
-    close(scheduler, id);
+    if !in_flight {
+        close(scheduler, id);
+    }
     let after = match hooks.as_ref().and_then(TaskScheduler::after_flush) {
         Some(hook) => hook.call1(py, (&batch,)).map(|_| ()),
         None => Ok(()),

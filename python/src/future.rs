@@ -9,6 +9,7 @@ use pyo3::{PyTraverseError, PyVisit, intern};
 use crate::batch::{self, BatchBase};
 use crate::drive;
 use crate::item::BatchItemBase;
+use crate::load::Load;
 use crate::names;
 use crate::options::Switches;
 use crate::outcome::Outcome;
@@ -340,6 +341,9 @@ fn native_compute(future: &Bound<'_, FutureBase>) -> PyResult<()> {
         Kind::Task => drive::run(future.cast::<AsyncTask>()?),
         Kind::Batch => batch::compute(future.cast::<BatchBase>()?),
         Kind::Item => {
+            if let Ok(load) = future.cast_exact::<Load>() {
+                return Load::compute(load);
+            }
             let batch = BatchItemBase::batch_of(future.cast::<BatchItemBase>()?)?;
             if !batch::is_flushed(&batch) {
                 batch.call_method0(intern!(py, "flush"))?;

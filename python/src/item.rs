@@ -47,49 +47,11 @@ impl BatchItemBase {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        let item = Item {
-            batch: None,
-            index: 0,
-            ordinal: 0,
-            tracking_paused: false,
-            total_time: 0,
-            id: 0,
-        };
-        PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(Self(Slot::new(item)))
+        PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(Self::blank())
     }
 
     fn __init__(slf: &Bound<'_, Self>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
-        let py = slf.py();
-        let items = BatchBase::items(batch);
-        let ordinal = {
-            let mut inner = batch.get().state();
-            if inner.flushing || batch::is_flushed(batch) {
-                drop(inner);
-                return Err(PyAssertionError::new_err(
-                    "can't add an item to the batch that is already flushed: its \
-                     _try_switch_active_batch() has to make another one take its place",
-                ));
-            }
-            let ordinal = inner.count;
-            inner.count += 1;
-            ordinal
-        };
-        let index = items.len();
-        items.append(slf)?;
-        batch::tell_items(batch);
-        let id = if Switches::on().has(Switches::COLLECT_PERF_STATS) {
-            names::incr_counter(py)?.call0()?.extract()?
-        } else {
-            0
-        };
-        let mut item = slf.get().state();
-        item.index = i64::try_from(index).unwrap_or(i64::MAX);
-        item.ordinal = ordinal;
-        item.id = id;
-        let before = item.batch.replace(batch.clone().unbind());
-        drop(item);
-        drop(before);
-        Ok(())
+        Self::join(slf, batch)
     }
 
     /// The batch it belongs to.
@@ -154,6 +116,53 @@ impl BatchItemBase {
 }
 
 impl BatchItemBase {
+    /// An item that belongs to no batch yet.
+    pub(crate) fn blank() -> Self {
+        Self(Slot::new(Item {
+            batch: None,
+            index: 0,
+            ordinal: 0,
+            tracking_paused: false,
+            total_time: 0,
+            id: 0,
+        }))
+    }
+
+    /// Becomes the last item of an open batch.
+    pub(crate) fn join(slf: &Bound<'_, Self>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+        let py = slf.py();
+        let items = BatchBase::items(batch);
+        let ordinal = {
+            let mut inner = batch.get().state();
+            if inner.flushing || batch::is_flushed(batch) {
+                drop(inner);
+                return Err(PyAssertionError::new_err(
+                    "can't add an item to the batch that is already flushed: its \
+                     _try_switch_active_batch() has to make another one take its place",
+                ));
+            }
+            let ordinal = inner.count;
+            inner.count += 1;
+            ordinal
+        };
+        let index = items.len();
+        items.append(slf)?;
+        batch::tell_items(batch);
+        let id = if Switches::on().has(Switches::COLLECT_PERF_STATS) {
+            names::incr_counter(py)?.call0()?.extract()?
+        } else {
+            0
+        };
+        let mut item = slf.get().state();
+        item.index = i64::try_from(index).unwrap_or(i64::MAX);
+        item.ordinal = ordinal;
+        item.id = id;
+        let before = item.batch.replace(batch.clone().unbind());
+        drop(item);
+        drop(before);
+        Ok(())
+    }
+
     pub(crate) fn batch_of<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, BatchBase>> {
         let batch = slf.get().state().batch.as_ref().map(|batch| batch.bind(slf.py()).clone());
         batch.ok_or_else(|| {

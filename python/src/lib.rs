@@ -8,7 +8,8 @@
 //! |---|---|
 //! | `future`, `constants`, `outcome` | futures, and how they come to their values |
 //! | `task`, `task_methods`, `body`, `step`, `yielded` | a task, what it runs, one step of it, what it yields |
-//! | `batch`, `item`, `rank` | batches, their items, their priorities |
+//! | `batch`, `item`, `rank`, `flights` | batches, their items, their priorities; those in flight |
+//! | `loader`, `load`, `round` | loaders: what every key passes through |
 //! | `context` | contexts |
 //! | `scheduler`, `drive`, `deadlock`, `handle` | the scheduler of a thread, its loop, its reports, its face |
 //! | `call`, `activation` | synchronous calls, and whose code is running |
@@ -29,15 +30,19 @@ mod decorator;
 mod decorator_base;
 mod drive;
 mod fastcall;
+mod flights;
 mod future;
 mod graveyard;
 mod handle;
 mod item;
+mod load;
+mod loader;
 mod names;
 mod options;
 mod outcome;
 mod overrides;
 mod rank;
+mod round;
 mod scheduler;
 mod slot;
 mod step;
@@ -66,13 +71,21 @@ mod _asynq {
     #[pymodule_export]
     use crate::decorator_base::DecoratorBase;
     #[pymodule_export]
+    use crate::flights::{call_for, landed, set_flights, take_off};
+    #[pymodule_export]
     use crate::future::FutureBase;
     #[pymodule_export]
     use crate::handle::{TaskScheduler, get_active_task, get_scheduler, reset_scheduler};
     #[pymodule_export]
     use crate::item::BatchItemBase;
     #[pymodule_export]
+    use crate::load::Load;
+    #[pymodule_export]
+    use crate::loader::{LoaderBase, Rounds};
+    #[pymodule_export]
     use crate::options::DebugOptions;
+    #[pymodule_export]
+    use crate::round::{RoundBase, deliver, give};
     #[pymodule_export]
     use crate::task::AsyncTask;
     #[pymodule_export]

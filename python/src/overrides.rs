@@ -4,6 +4,7 @@ use pyo3::PyTypeInfo;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::load::Load;
 use crate::task::AsyncTask;
 
 /// Whether the class of `object` has another method `name` than our class `T`.
@@ -15,7 +16,7 @@ pub(crate) fn overrides<T: PyTypeInfo>(
     name: &Bound<'_, PyString>,
 ) -> bool {
     let class = object.get_type();
-    if class.is(AsyncTask::type_object(object.py())) {
+    if class.is(AsyncTask::type_object(object.py())) || class.is(Load::type_object(object.py())) {
         return false;
     }
     let ours = T::type_object(object.py());

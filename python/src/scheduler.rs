@@ -50,6 +50,8 @@ pub(crate) struct Scheduler {
     contexts: RefCell<HashMap<ContextId, Py<PyAny>>>,
     handle: RefCell<Option<Py<TaskScheduler>>>,
     handles: Cell<u32>,
+    /// How many flushes are in flight that `asynq._flights` has to look after.
+    flights: Cell<usize>,
 }
 
 thread_local! {
@@ -78,6 +80,7 @@ impl Scheduler {
                     contexts: RefCell::default(),
                     handle: RefCell::new(None),
                     handles: Cell::new(0),
+                    flights: Cell::new(0),
                 })
             }))
         })
@@ -149,6 +152,14 @@ impl Scheduler {
             "a {class} that another thread is running can't be awaited or called in this one: wait \
              for its value there, or make one here",
         )))
+    }
+
+    pub(crate) fn has_flights(&self) -> bool {
+        self.flights.get() > 0
+    }
+
+    pub(crate) fn set_flights(&self, count: usize) {
+        self.flights.set(count);
     }
 
     /// Takes notice of what other threads have computed.

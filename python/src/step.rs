@@ -262,7 +262,10 @@ fn must_wait<'py>(
 }
 
 /// Under which id the scheduler knows a future, from now on; `None` if that has its value.
-fn register(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> PyResult<Option<Dependency>> {
+pub(crate) fn register(
+    scheduler: &Scheduler,
+    future: &Bound<'_, FutureBase>,
+) -> PyResult<Option<Dependency>> {
     let (kind, home, node) = {
         let inner = future.get().state();
         if !inner.outcome.is_pending() {

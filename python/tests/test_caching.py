@@ -8,7 +8,7 @@ import weakref
 import pytest
 
 from asynq import ConstFuture, async_proxy, asynq, get_active_task, make_async_decorator
-from asynq._cache import LRUCache, argument_key, original_fn
+from asynq._cache import Lru, argument_key, original_fn
 from asynq.batching import DebugBatchItem
 from asynq.tools import (
     acached_per_instance,
@@ -862,7 +862,7 @@ def test_a_missing_argument_is_a_type_error_that_names_it():
 
 
 def test_reading_and_writing_keep_a_key():
-    cache = LRUCache(2)
+    cache = Lru(2)
     cache["a"] = 1
     cache["b"] = 2
     assert cache["a"] == 1

@@ -154,6 +154,11 @@ def test_a_star_import_gives_these_names():
     assert set(names) == {*MODULES, *(name for _, name in EXPORTED)}
 
 
+def test_loaders_can_be_imported_from_the_package():
+    for name in ("Loader", "loader", "LoadError", "LoadTimeoutError", "MissingKeyError"):
+        assert getattr(asynq, name) is getattr(asynq.loaders, name)
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_can_be_imported_by_name(module):
     assert importlib.import_module(f"asynq.{module}") is not None

@@ -1,0 +1,21 @@
+from .._cache import Lru as Lru
+from ._loader import Loader as Loader
+from ._loader import loader as loader
+from .errors import LoadError as LoadError
+from .errors import LoadTimeoutError as LoadTimeoutError
+from .errors import MissingKeyError as MissingKeyError
+from .limit import set_max_in_flight as set_max_in_flight
+from .stats import Flushed as Flushed
+from .stats import Stats as Stats
+
+__all__ = [
+    "Flushed",
+    "LoadError",
+    "LoadTimeoutError",
+    "Loader",
+    "Lru",
+    "MissingKeyError",
+    "Stats",
+    "loader",
+    "set_max_in_flight",
+]

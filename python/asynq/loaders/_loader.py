@@ -1,0 +1,227 @@
+"""`Loader`, and the decorator that makes one."""
+
+import contextvars
+import functools
+import threading
+
+from .._asynq import LoaderBase, Rounds
+from ..contexts import AsyncContext
+from ..decorators import asynq
+from .event_loop import LoopRound, LoopRounds, computed
+from .limit import Limit
+from .round import RankedRound, Round
+from .settings import NOTHING, Settings
+from .stats import Counter
+
+__traceback_hide__ = True
+
+
+class Loader(LoaderBase):
+    """A source that is made of a function from many keys to their values.
+
+    `loader(key)` gives the value of one key. `yield loader.asynq(key)` asks for it in an async
+    function, `await loader.asyncio(key)` in a coroutine.
+
+    `fn` gets a list of distinct keys, in the order in which they were first asked for. It returns a
+    mapping from keys to values, or a sequence with one value for each key; a value that is an
+    exception is the error of its key. A key for which nothing comes back gets a `MissingKeyError`.
+    If the function fails, each key gets a `LoadError` whose `__cause__` says why. It may be
+
+    - a plain function: it holds the thread, and batches of such functions go one after the other;
+    - with `blocking=True`, one that runs on a thread of its own, or an `async def`, which runs on
+      an event loop in a thread of its own: these overlap with all others;
+    - an `@asynq()` function: what it yields joins later rounds.
+
+    Settings:
+
+    - `name`: what errors and debug output call it; by default the name of the function.
+    - `max_batch_size`: the most keys of one call; more go out as further calls of the same round.
+    - `cache`: True to keep all values as long as the loader lives, or a mapping to keep them in,
+      such as an `Lru`. See `scope` for the length of one request.
+    - `cache_errors`: whether the errors of single keys are kept, too.
+    - `default`, or `default_factory()`: what a key gets for which nothing comes back.
+    - `priority`: when nothing can run, the batch of the highest is sent first; by default 0.
+    - `max_in_flight`: how many of its batches may overlap, if it is an `async def` or blocking.
+    - `timeout`: after how many seconds the keys of a batch get a `LoadTimeoutError`.
+    - `before_flush(keys)`, `after_flush(flushed)`: called around each batch; see `Flushed`.
+    """
+
+    allow_sync_call = False  # In asyncio mode, as of other async functions.
+
+    def __init__(
+        self,
+        fn,
+        *,
+        name=None,
+        max_batch_size=None,
+        blocking=False,
+        cache=False,
+        cache_errors=False,
+        default=NOTHING,
+        default_factory=None,
+        priority=0,
+        max_in_flight=None,
+        timeout=None,
+        before_flush=None,
+        after_flush=None,
+    ):
+        settings = Settings(
+            name=name,
+            max_batch_size=max_batch_size,
+            blocking=blocking,
+            cache=cache,
+            cache_errors=cache_errors,
+            default=default,
+            default_factory=default_factory,
+            priority=priority,
+            max_in_flight=max_in_flight,
+            timeout=timeout,
+            before_flush=before_flush,
+            after_flush=after_flush,
+        )
+        settings.check_for(fn)
+        self._set_up(fn, settings)
+
+    def _set_up(self, fn, settings):
+        functools.update_wrapper(self, fn)
+        self.__dict__.pop("__wrapped__", None)  # It takes one key, whatever the function takes.
+        self.fn = fn
+        self.settings = settings
+        self.name = settings.name or getattr(fn, "__qualname__", repr(fn))
+        self.limit = Limit(settings.max_in_flight) if settings.max_in_flight else None
+        self.counter = Counter()
+        self._cache = (
+            {} if settings.cache is True else None if settings.cache is False else settings.cache
+        )
+        self._threads = threading.local()
+        self._loops = LoopRounds()
+        self._lock = threading.Lock()
+
+    def is_pure_async_fn(self):
+        return False
+
+    async def asyncio(self, key):
+        """Asks for one key in a coroutine.
+
+        Keys that coroutines of one event loop ask for go together, once a whole turn of the loop
+        has brought no new one.
+        """
+        return await computed(self._load(self._loops.here(), key))
+
+    @property
+    def load_many(self):
+        """`load_many(keys)` gives the values of several keys as a list, in their order, or raises
+        the first error; `yield loader.load_many.asynq(keys)` in an async function.
+        """
+        return _load_many.__get__(self)
+
+    def scope(self):
+        """A context in which the loader keeps what it loads, apart from what is kept elsewhere.
+
+        For one request: `with user.scope(): ...`. Like every `AsyncContext` it follows the async
+        functions that are called inside; so do coroutines.
+        """
+        with self._lock:
+            if self._scope is None:
+                self._scope = contextvars.ContextVar(f"scope of {self.name}")
+        return _Scope(self._scope)
+
+    def prime(self, key, value):
+        """Keeps a value that is known from elsewhere, where something is kept."""
+        place = self._place
+        if place is not None:
+            place[key] = value
+
+    def clear(self, key):
+        """Forgets what is kept for `key` here.
+
+        What was sent already will not be kept; who asks for it from now on has it sent anew.
+        """
+        place = self._place
+        for round in self._in_flight():
+            round.forget(key, place)
+        if place is not None:
+            place.pop(key, None)
+
+    def clear_all(self):
+        """Forgets everything that is kept here, as `clear` does for one key."""
+        place = self._place
+        for round in self._in_flight():
+            for load in round.items:
+                round.forget(load.key, place)
+        if place is not None:
+            place.clear()
+
+    @property
+    def stats(self):
+        """What it has done so far."""
+        return self.counter.stats._replace(hits=self._hits)
+
+    def __set_name__(self, owner, name):
+        self.__name__ = name
+
+    def __get__(self, instance, owner=None):
+        # Among the methods of a class it is one of them: each instance has a loader of its own.
+        if instance is None:
+            return self
+        bound = Loader.__new__(Loader)
+        bound._set_up(self.fn.__get__(instance, owner), self.settings)
+        try:
+            return instance.__dict__.setdefault(self.__name__, bound)
+        except AttributeError:
+            raise TypeError(
+                f"the loader {self.name} is a method, and {type(instance).__name__} has no"
+                " __dict__ to keep one for each instance"
+            ) from None
+
+    def __repr__(self):
+        return f"<loader {self.name}>"
+
+    def _rounds(self):
+        try:
+            return self._threads.rounds
+        except AttributeError:
+            rounds = self._threads.rounds = Rounds()
+            return rounds
+
+    def _in_flight(self):
+        here = [self._rounds(), *self._loops.all_here()]
+        return [round for rounds in here for round in rounds.in_flight]
+
+    def _open_round(self, rounds):
+        if rounds is not self._rounds():
+            return LoopRound(self, rounds)
+        return (RankedRound if self.settings.priority else Round)(self, rounds)
+
+
+def loader(fn=None, **settings):
+    """Makes a `Loader` of a batch function: `@asynq.loader`, or `@asynq.loader(cache=True, ...)`.
+
+    The settings are those of `Loader`.
+    """
+    if fn is None:
+        return functools.partial(Loader, **settings)
+    return Loader(fn, **settings)
+
+
+class _Scope(AsyncContext):
+    def __init__(self, variable):
+        self._variable = variable
+        self._kept = {}
+        self._token = None
+
+    def resume(self):
+        self._token = self._variable.set(self._kept)
+
+    def pause(self):
+        self._variable.reset(self._token)
+
+
+@asynq()
+def _load_many(self, keys):
+    return (yield [self.asynq(key) for key in keys])
+
+
+@asynq()
+def wait_for(load):
+    return (yield load)

@@ -1,0 +1,158 @@
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
+from typing import Any, Generic, Protocol, TypeVar, overload
+
+from typing_extensions import Never, TypeAlias
+
+from .._asynq import Load, LoaderBase
+from ..async_task import AsyncTask
+from ..contexts import AsyncContext
+from ..futures import FutureBase
+from .limit import Limit
+from .settings import Settings
+from .stats import Counter, Flushed, Stats
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_D = TypeVar("_D")
+_D_co = TypeVar("_D_co", covariant=True)
+_K_contra = TypeVar("_K_contra", contravariant=True)
+
+# What a batch function returns; an exception is the error of its key.
+_Answer: TypeAlias = Mapping[_K, _V | Exception] | Sequence[_V | Exception]
+_Returned: TypeAlias = _Answer[_K, _V] | Awaitable[_Answer[_K, _V]]
+
+__traceback_hide__: bool
+
+class Loader(LoaderBase, Generic[_K, _V]):
+    allow_sync_call: bool
+    fn: Any
+    settings: Settings
+    name: str
+    limit: Limit | None
+    counter: Counter
+    def __init__(
+        self,
+        fn: Callable[[list[_K]], _Returned[_K, _V]],
+        *,
+        name: str | None = None,
+        max_batch_size: int | None = None,
+        blocking: bool = False,
+        cache: bool | MutableMapping[_K, _V] = False,
+        cache_errors: bool = False,
+        default: _V = ...,
+        default_factory: Callable[[], _V] | None = None,
+        priority: int = 0,
+        max_in_flight: int | None = None,
+        timeout: float | None = None,
+        before_flush: Callable[[list[_K]], object] | None = None,
+        after_flush: Callable[[Flushed], object] | None = None,
+    ) -> None: ...
+    def __call__(self, key: _K) -> _V: ...
+    def asynq(self, key: _K) -> FutureBase[_V]: ...
+    async def asyncio(self, key: _K) -> _V: ...
+    @property
+    def load_many(self) -> _LoadMany[_K, _V]: ...
+    def scope(self) -> AsyncContext: ...
+    def prime(self, key: _K, value: _V) -> None: ...
+    def clear(self, key: _K) -> None: ...
+    def clear_all(self) -> None: ...
+    @property
+    def stats(self) -> Stats: ...
+    def is_pure_async_fn(self) -> bool: ...
+    def __set_name__(self, owner: type[Any], name: str) -> None: ...
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Loader[Any, Any]: ...
+
+class _LoadMany(Protocol[_K_contra, _V]):
+    def __call__(self, keys: Iterable[_K_contra]) -> list[_V]: ...
+    def asynq(self, keys: Iterable[_K_contra]) -> AsyncTask[list[_V]]: ...
+    def asyncio(self, keys: Iterable[_K_contra]) -> Coroutine[Any, Any, list[_V]]: ...
+
+# A loader among the methods of a class.
+class _LoaderMethod(Protocol[_K, _V]):
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Loader[_K, _V]: ...
+
+class _Decorator(Protocol[_D_co]):
+    @overload
+    def __call__(
+        self, fn: Callable[[list[_K]], _Returned[_K, _V]], /
+    ) -> Loader[_K, _V | _D_co]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[[Any, list[_K]], _Returned[_K, _V]], /
+    ) -> _LoaderMethod[_K, _V | _D_co]: ...
+
+@overload
+def loader(fn: Callable[[Any, list[_K]], _Returned[_K, _V]]) -> _LoaderMethod[_K, _V]: ...
+@overload
+def loader(
+    fn: Callable[[list[_K]], _Returned[_K, _V]],
+    *,
+    name: str | None = None,
+    max_batch_size: int | None = None,
+    blocking: bool = False,
+    cache: bool | MutableMapping[Any, Any] = False,
+    cache_errors: bool = False,
+    default: Any = ...,
+    default_factory: Callable[[], Any] | None = None,
+    priority: int = 0,
+    max_in_flight: int | None = None,
+    timeout: float | None = None,
+    before_flush: Callable[[list[Any]], object] | None = None,
+    after_flush: Callable[[Flushed], object] | None = None,
+) -> Loader[_K, _V]: ...
+@overload
+def loader(
+    fn: None = None,
+    *,
+    name: str | None = None,
+    max_batch_size: int | None = None,
+    blocking: bool = False,
+    cache: bool | MutableMapping[Any, Any] = False,
+    cache_errors: bool = False,
+    priority: int = 0,
+    max_in_flight: int | None = None,
+    timeout: float | None = None,
+    before_flush: Callable[[list[Any]], object] | None = None,
+    after_flush: Callable[[Flushed], object] | None = None,
+) -> _Decorator[Never]: ...
+@overload
+def loader(
+    fn: None = None,
+    *,
+    name: str | None = None,
+    max_batch_size: int | None = None,
+    blocking: bool = False,
+    cache: bool | MutableMapping[Any, Any] = False,
+    cache_errors: bool = False,
+    default: _D,
+    priority: int = 0,
+    max_in_flight: int | None = None,
+    timeout: float | None = None,
+    before_flush: Callable[[list[Any]], object] | None = None,
+    after_flush: Callable[[Flushed], object] | None = None,
+) -> _Decorator[_D]: ...
+@overload
+def loader(
+    fn: None = None,
+    *,
+    name: str | None = None,
+    max_batch_size: int | None = None,
+    blocking: bool = False,
+    cache: bool | MutableMapping[Any, Any] = False,
+    cache_errors: bool = False,
+    default_factory: Callable[[], _D],
+    priority: int = 0,
+    max_in_flight: int | None = None,
+    timeout: float | None = None,
+    before_flush: Callable[[list[Any]], object] | None = None,
+    after_flush: Callable[[Flushed], object] | None = None,
+) -> _Decorator[_D]: ...
+def wait_for(load: Load[_V]) -> _V: ...

@@ -1,0 +1,26 @@
+import dataclasses
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from .stats import Flushed
+
+NOTHING: Any
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    name: str | None = None
+    max_batch_size: int | None = None
+    blocking: bool = False
+    cache: bool | MutableMapping[Any, Any] = False
+    cache_errors: bool = False
+    default: Any = ...
+    default_factory: Callable[[], Any] | None = None
+    priority: int = 0
+    max_in_flight: int | None = None
+    timeout: float | None = None
+    before_flush: Callable[[list[Any]], object] | None = None
+    after_flush: Callable[[Flushed], object] | None = None
+    def __post_init__(self) -> None: ...
+    def check_for(self, fn: object) -> None: ...
+
+def check_count(name: str, count: object) -> None: ...

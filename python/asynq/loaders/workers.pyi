@@ -1,0 +1,34 @@
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextvars import Context
+from typing import Any, TypeVar
+
+from ..async_task import AsyncTask
+from ..scoped_value import AsyncScopedValue
+
+__traceback_hide__: bool
+
+_T = TypeVar("_T")
+
+class Surroundings:
+    task: AsyncTask[Any] | None
+    context: Context
+    values: dict[AsyncScopedValue[Any], Any]
+    def __init__(self) -> None: ...
+    def run(self, function: Callable[..., _T], *args: Any) -> _T: ...
+    def drive(self, coroutine: Coroutine[Any, Any, _T]) -> Coroutine[Any, Any, _T]: ...
+    def start(self, coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]: ...
+
+class Threads:
+    def __init__(self) -> None: ...
+    def submit(self, function: Callable[..., _T], *args: Any) -> Future[_T]: ...
+
+class Loop:
+    def __init__(self) -> None: ...
+    def submit(
+        self, surroundings: Surroundings, coroutine: Coroutine[Any, Any, _T]
+    ) -> Future[_T]: ...
+
+threads: Threads
+loop: Loop

@@ -1,0 +1,261 @@
+"""Loaders on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+import asynq
+from asynq import LoadError, LoadTimeoutError
+from asynq.loaders import Loader
+
+
+def recording(**settings):
+    batches = []
+
+    def negated(keys):
+        batches.append(list(keys))
+        return {key: -key for key in keys}
+
+    return Loader(negated, **settings), batches
+
+
+def run(coroutine):
+    return asyncio.run(asyncio.wait_for(coroutine, 30))
+
+
+async def each(loader, keys):
+    return await asyncio.gather(*[loader.asyncio(key) for key in keys])
+
+
+def test_coroutines_share_a_batch():
+    loader, batches = recording()
+    assert run(each(loader, [1, 2, 1])) == [-1, -2, -1]
+    assert batches == [[1, 2]]
+
+
+def test_coroutines_of_uneven_depth_share_a_batch():
+    loader, batches = recording()
+
+    async def after(turns):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await loader.asyncio(turns)
+
+    async def all_of_them():
+        await asyncio.gather(*[after(turns) for turns in range(20)])
+
+    run(all_of_them())
+    assert batches == [list(range(20))]
+
+
+def test_async_functions_in_asyncio_mode_share_a_batch():
+    loader, batches = recording()
+
+    @asynq.asynq()
+    def below(key):
+        return (yield loader.asynq(key))
+
+    @asynq.asynq()
+    def all_of_them():
+        return (yield loader.asynq(1), [below.asynq(2), below.asynq(3)])
+
+    assert run(all_of_them.asyncio()) == (-1, [-2, -3])
+    assert batches == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize("kind", ["plain", "blocking", "async", "asynq"])
+def test_every_kind_of_function_runs_on_a_loop(kind):
+    def plain(keys):
+        return [-key for key in keys]
+
+    async def coroutine(keys):
+        await asyncio.sleep(0)
+        return plain(keys)
+
+    @asynq.asynq()
+    def ours(keys):
+        yield None
+        return plain(keys)
+
+    function = {"async": coroutine, "asynq": ours}.get(kind, plain)
+    loader = Loader(function, blocking=kind == "blocking", max_batch_size=2)
+    assert run(each(loader, [1, 2, 3])) == [-1, -2, -3]
+    assert loader.stats.batches == 2
+
+
+def test_a_loader_of_an_async_function_joins_later_rounds():
+    inner, batches = recording()
+
+    @asynq.loader
+    @asynq.asynq()
+    def outer(keys):
+        return (yield [inner.asynq(key) for key in keys])
+
+    async def both():
+        return await asyncio.gather(outer.asyncio(1), inner.asyncio(2), outer.asyncio(3))
+
+    assert run(both()) == [-1, -2, -3]
+    assert batches == [[2, 1, 3]]
+
+
+def test_a_coroutine_runs_on_the_loop_that_asks():
+    async def function(keys):
+        return [asyncio.get_running_loop() for _ in keys]
+
+    async def main():
+        return await Loader(function).asyncio(1) is asyncio.get_running_loop()
+
+    assert run(main())
+
+
+def test_flushes_overlap():
+    meeting = threading.Barrier(3)
+
+    def function(keys):
+        meeting.wait(30)
+        return keys
+
+    loaders = [Loader(function, blocking=True) for _ in range(3)]
+
+    async def all_of_them():
+        return await asyncio.gather(*[loader.asyncio(1) for loader in loaders])
+
+    assert run(all_of_them()) == [1, 1, 1]
+
+
+def test_a_key_in_flight_is_not_asked_for_again():
+    batches = []
+
+    async def main():
+        sent, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def function(keys):
+            batches.append(keys)
+            sent.set()
+            await goes_on.wait()
+            return keys
+
+        loader = Loader(function)
+        first = asyncio.ensure_future(loader.asyncio(7))
+        await sent.wait()
+        second = asyncio.ensure_future(loader.asyncio(7))
+        await asyncio.sleep(0)
+        goes_on.set()
+        return await asyncio.gather(first, second)
+
+    assert run(main()) == [7, 7]
+    assert batches == [[7]]
+
+
+def test_one_caller_that_is_cancelled_leaves_the_others_alone():
+    loader, batches = recording()
+
+    async def main():
+        first = asyncio.ensure_future(loader.asyncio(1))
+        second = asyncio.ensure_future(loader.asyncio(1))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    first, second = run(main())
+    assert isinstance(first, asyncio.CancelledError)
+    assert second == -1
+    assert batches == [[1]]
+
+
+def test_errors_name_loader_and_key():
+    async def function(keys):
+        raise ValueError("no store")
+
+    loader = Loader(function, name="user")
+    with pytest.raises(LoadError, match="loader user, key 1: ValueError: no store"):
+        run(loader.asyncio(1))
+
+
+def test_a_flush_that_takes_too_long_fails_its_items():
+    async def function(keys):
+        await asyncio.sleep(30)
+
+    loader = Loader(function, timeout=0.01)
+    with pytest.raises(LoadTimeoutError):
+        run(loader.asyncio(1))
+
+
+def test_a_limit_holds_on_a_loop():
+    under_way = [0, 0]
+
+    async def function(keys):
+        under_way[0] += 1
+        under_way[1] = max(under_way)
+        await asyncio.sleep(0)
+        under_way[0] -= 1
+        return keys
+
+    loader = Loader(function, max_batch_size=1, max_in_flight=2)
+    assert run(each(loader, range(6))) == list(range(6))
+    assert under_way == [0, 2]
+
+
+def test_a_kept_key_and_a_fresh_one_wake_in_the_same_turn():
+    loader, batches = recording(cache=True)
+    following, following_batches = recording()
+
+    async def two_levels(key):
+        await loader.asyncio(key)
+        return await following.asyncio(key)
+
+    async def main():
+        await loader.asyncio(1)
+        await asyncio.gather(*[two_levels(key) for key in (1, 2, 3)])
+
+    run(main())
+    assert batches == [[1], [2, 3]]
+    assert following_batches == [[1, 2, 3]]
+
+
+def test_the_batch_of_higher_priority_goes_first():
+    log = []
+    low = Loader(lambda keys: log.append("low") or keys)
+    high = Loader(lambda keys: log.append("high") or keys, priority=1)
+
+    async def both():
+        await asyncio.gather(low.asyncio(1), high.asyncio(1))
+
+    run(both())
+    assert log == ["high", "low"]
+
+
+def test_a_synchronous_call_in_asyncio_mode_is_refused():
+    loader, _ = recording()
+
+    @asynq.asynq()
+    def calls():
+        return loader(1)
+
+    with pytest.raises(RuntimeError, match="asyncio mode does not support synchronous calls"):
+        run(calls.asyncio())
+
+
+def test_one_loader_serves_several_loops():
+    loader, batches = recording()
+    assert [run(each(loader, [1])), run(each(loader, [1])), loader(1)] == [[-1], [-1], -1]
+    assert batches == [[1], [1], [1]]
+
+
+def test_a_loop_that_does_not_tell_what_can_run_is_given_some_turns(monkeypatch):
+    monkeypatch.setattr(asynq.loaders.event_loop, "what_can_run", lambda loop: None)
+    loader, batches = recording()
+
+    async def after(turns):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await loader.asyncio(turns)
+
+    async def all_of_them():
+        await asyncio.gather(*[after(turns) for turns in range(5)])
+
+    run(all_of_them())
+    assert batches == [list(range(5))]

@@ -1,0 +1,367 @@
+"""What loaders keep, how long, and for whom."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import MutableMapping
+
+import pytest
+
+import asynq
+from asynq.loaders import Loader, Lru
+
+
+def recording(**settings):
+    """A loader of `(key, number of the batch)`, and the list of its batches."""
+    batches = []
+
+    def function(keys):
+        batches.append(list(keys))
+        return {key: (key, len(batches)) for key in keys}
+
+    return Loader(function, **settings), batches
+
+
+@asynq.asynq()
+def each(loader, keys):
+    return (yield [loader.asynq(key) for key in keys])
+
+
+def test_a_cache_keeps_values_as_long_as_the_loader_lives():
+    loader, batches = recording(cache=True)
+    assert [loader(1), loader(1), each(loader, [1, 2])] == [(1, 1), (1, 1), [(1, 1), (2, 2)]]
+    assert batches == [[1], [2]]
+    assert loader.stats.hits == 2
+
+
+def test_a_kept_key_and_a_fresh_one_wake_in_the_same_round():
+    rows, row_batches = recording(cache=True)
+    rows(1)
+    seconds, second_batches = recording()
+
+    @asynq.asynq()
+    def two_levels(key):
+        yield rows.asynq(key)
+        return (yield seconds.asynq(key))
+
+    @asynq.asynq()
+    def all_of_them():
+        yield [two_levels.asynq(key) for key in (1, 2, 3)]
+
+    all_of_them()
+    assert row_batches == [[1], [2, 3]]
+    assert second_batches == [[1, 2, 3]]
+
+
+def test_the_function_is_not_called_for_kept_keys_alone():
+    loader, batches = recording(cache=True)
+    each(loader, [1, 2])
+    assert each(loader, [2, 1]) == [(2, 1), (1, 1)]
+    assert batches == [[1, 2]]
+
+
+def test_a_call_of_a_kept_key_flushes_nothing():
+    loader, batches = recording(cache=True)
+    loader(1)
+    waiting = loader.asynq(2)
+    assert loader(1) == (1, 1)
+    assert batches == [[1]]
+    assert waiting.value() == (2, 2)
+
+
+def test_any_mapping_is_a_cache():
+    class Shouting(MutableMapping):
+        def __init__(self):
+            self.kept = {}
+
+        def __getitem__(self, key):
+            return self.kept[str(key)]
+
+        def __setitem__(self, key, value):
+            self.kept[str(key)] = value
+
+        def __delitem__(self, key):
+            del self.kept[str(key)]
+
+        def __iter__(self):
+            return iter(self.kept)
+
+        def __len__(self):
+            return len(self.kept)
+
+    cache = Shouting()
+    loader, batches = recording(cache=cache)
+    each(loader, [1, 2])
+    assert cache.kept == {"1": (1, 1), "2": (2, 1)}
+    assert each(loader, [1]) == [(1, 1)]
+    loader.clear(1)
+    assert list(cache) == ["2"]
+    assert batches == [[1, 2]]
+
+
+def test_a_cache_that_cannot_be_written_fails_no_load(capsys, monkeypatch):
+    reported = []
+    monkeypatch.setattr("sys.unraisablehook", lambda what: reported.append(what.exc_value))
+
+    class Full(dict):
+        def __setitem__(self, key, value):
+            raise OSError("full")
+
+    loader, _ = recording(cache=Full())
+    assert each(loader, [1, 2]) == [(1, 1), (2, 1)]
+    assert [str(error) for error in reported] == ["full", "full"]
+
+
+def test_a_cache_that_cannot_be_read_fails_where_the_key_is_asked_for():
+    class Broken(dict):
+        def __getitem__(self, key):
+            raise OSError("broken")
+
+    loader, _ = recording(cache=Broken())
+    with pytest.raises(OSError, match="broken"):
+        loader.asynq(1)
+
+
+def test_an_lru_keeps_the_keys_that_were_used_last():
+    loader, batches = recording(cache=Lru(2))
+    for key in (1, 2, 1, 3, 1, 2):
+        loader(key)
+    assert batches == [[1], [2], [3], [2]]
+
+
+def test_an_lru_forgets_after_its_ttl():
+    now = 0
+    cache = Lru(10, ttl=5, clock=lambda: now)
+    loader, batches = recording(cache=cache)
+    loader(1)
+    now = 4.9
+    assert loader(1) == (1, 1)
+    now = 5
+    assert loader(1) == (1, 2)
+    assert batches == [[1], [1]]
+
+
+def test_an_lru_is_a_mapping():
+    cache = Lru(2)
+    cache.update(a=1, b=2)
+    assert (dict(cache), "a" in cache, cache.get("c"), len(cache)) == (
+        {"a": 1, "b": 2},
+        True,
+        None,
+        2,
+    )
+    assert cache.pop("a") == 1
+    assert list(cache) == ["b"]
+
+
+@pytest.mark.parametrize("ttl", [0, -1])
+def test_an_lru_needs_a_positive_ttl(ttl):
+    with pytest.raises(ValueError, match="ttl must be a positive number"):
+        Lru(1, ttl=ttl)
+
+
+def test_an_error_of_a_key_is_not_kept_unless_asked():
+    calls = []
+
+    def function(keys):
+        calls.append(keys)
+        return {key: ValueError(key) for key in keys}
+
+    for keeps, count in ((False, 2), (True, 1)):
+        calls.clear()
+        loader = Loader(function, cache=True, cache_errors=keeps)
+        for _ in range(2):
+            with pytest.raises(ValueError, match="1"):
+                loader(1)
+        assert len(calls) == count
+
+
+def test_a_kept_error_is_an_error_beside_a_fresh_value():
+    loader = Loader(
+        lambda keys: [key or ValueError("none") for key in keys], cache=True, cache_errors=True
+    )
+    with pytest.raises(ValueError, match="none"):
+        loader(0)
+    kept, fresh = loader.asynq(0), loader.asynq(1)
+    assert fresh.value() == 1
+    assert str(kept.error()) == "none"
+
+
+def test_a_failure_of_a_batch_is_never_kept():
+    down = [True]
+    loader = Loader(lambda keys: 1 / 0 if down else keys, cache=True, cache_errors=True)
+    with pytest.raises(asynq.LoadError):
+        loader(1)
+    down.clear()
+    assert loader(1) == 1
+
+
+# Scopes
+
+
+def test_a_scope_keeps_values_for_its_block():
+    loader, batches = recording()
+    with loader.scope():
+        assert [loader(1), loader(1)] == [(1, 1), (1, 1)]
+    assert loader(1) == (1, 2)
+    assert batches == [[1], [1]]
+
+
+def test_scopes_follow_their_tasks():
+    loader, batches = recording()
+
+    @asynq.asynq()
+    def request():
+        with loader.scope():
+            first = yield loader.asynq(1)
+            second = yield loader.asynq(1)
+            return first, second
+
+    @asynq.asynq()
+    def outside():
+        first = yield loader.asynq(1)
+        second = yield loader.asynq(1)
+        return first, second
+
+    @asynq.asynq()
+    def both():
+        return (yield request.asynq(), outside.asynq())
+
+    assert both() == (((1, 1), (1, 1)), ((1, 1), (1, 2)))
+    assert batches == [[1], [1]]
+
+
+def test_the_inner_scope_counts():
+    loader, batches = recording()
+    with loader.scope():
+        loader(1)
+        with loader.scope():
+            loader(1)
+        loader(1)
+    assert batches == [[1], [1]]
+
+
+def test_a_scope_is_not_seen_by_another_thread():
+    loader, batches = recording()
+    with loader.scope():
+        loader(1)
+        thread = threading.Thread(target=loader, args=(1,))
+        thread.start()
+        thread.join()
+        loader(1)
+    assert batches == [[1], [1]]
+
+
+def test_a_scope_follows_coroutines():
+    loader, batches = recording()
+
+    async def request():
+        with loader.scope():
+            await loader.asyncio(1)
+            await asyncio.sleep(0)
+            return await loader.asyncio(1)
+
+    async def both():
+        return await asyncio.gather(request(), request())
+
+    assert asyncio.run(both()) == [(1, 1), (1, 1)]
+    assert batches == [[1]]
+
+
+def test_equal_keys_of_two_scopes_are_asked_for_once_and_kept_in_both():
+    loader, batches = recording()
+
+    @asynq.asynq()
+    def request():
+        with loader.scope():
+            yield loader.asynq(1)
+            return (yield loader.asynq(1))
+
+    @asynq.asynq()
+    def both():
+        return (yield request.asynq(), request.asynq())
+
+    assert both() == ((1, 1), (1, 1))
+    assert batches == [[1]]
+
+
+# By hand
+
+
+def test_a_primed_value_is_not_asked_for():
+    loader, batches = recording(cache=True)
+    loader.prime(1, "known")
+    assert each(loader, [1, 2]) == ["known", (2, 1)]
+    assert batches == [[2]]
+
+
+def test_without_a_cache_priming_does_nothing():
+    loader, _ = recording()
+    loader.prime(1, "known")
+    assert loader(1) == (1, 1)
+
+
+def test_a_cleared_key_is_asked_for_again():
+    loader, batches = recording(cache=True)
+    each(loader, [1, 2])
+    loader.clear(1)
+    each(loader, [1, 2])
+    assert batches == [[1, 2], [1]]
+
+
+def test_clearing_all_forgets_all():
+    loader, batches = recording(cache=True)
+    each(loader, [1, 2])
+    loader.clear_all()
+    each(loader, [1, 2])
+    assert batches == [[1, 2], [1, 2]]
+
+
+def test_what_was_not_sent_yet_when_it_is_cleared_is_kept():
+    loader, batches = recording(cache=True)
+    load = loader.asynq(1)
+    loader.clear(1)
+    load.value()
+    loader(1)
+    assert batches == [[1]]
+
+
+def test_a_key_that_is_cleared_while_it_is_in_flight_is_asked_for_anew():
+    sent, goes_on = threading.Event(), threading.Event()
+    batches = []
+
+    def function(keys):
+        batches.append(list(keys))
+        if len(batches) == 1:
+            sent.set()
+            assert goes_on.wait(30)
+        return {key: (key, len(batches)) for key in keys}
+
+    loader = Loader(function, cache=True, blocking=True)
+
+    @asynq.loader
+    def writes(keys):
+        # While the loader waits for its first batch.
+        assert sent.wait(30)
+        loader.clear(1)
+        return keys
+
+    @asynq.asynq()
+    def reads():
+        return (yield loader.asynq(1))
+
+    @asynq.asynq()
+    def writes_then_reads():
+        yield writes.asynq(1)
+        again = loader.asynq(1)
+        goes_on.set()
+        return (yield again)
+
+    @asynq.asynq()
+    def both():
+        return (yield reads.asynq(), writes_then_reads.asynq())
+
+    both()
+    assert batches == [[1], [1]]
+    assert loader(1) == (1, 2)

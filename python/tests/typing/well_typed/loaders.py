@@ -1,0 +1,104 @@
+"""Loaders of every kind, and what they give."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+from typing_extensions import assert_type
+
+import asynq
+from asynq.loaders import Flushed, Loader, Lru, Stats
+
+
+@asynq.loader
+def by_key(ids: list[int]) -> dict[int, str]:
+    return {id: str(id) for id in ids}
+
+
+@asynq.loader(max_batch_size=500, cache=Lru(100, ttl=60))
+def in_order(ids: Sequence[int]) -> list[str]:
+    return [str(id) for id in ids]
+
+
+@asynq.loader
+async def later(ids: list[int]) -> dict[int, str]:
+    await asyncio.sleep(0)
+    return {id: str(id) for id in ids}
+
+
+@asynq.loader(default=None)
+def or_none(ids: list[int]) -> dict[int, str]:
+    return {}
+
+
+def no_ids() -> list[int]:
+    return []
+
+
+@asynq.loader(default_factory=no_ids)
+def or_list(ids: list[int]) -> dict[int, list[int]]:
+    return {}
+
+
+@asynq.loader
+def or_error(ids: list[int]) -> Mapping[int, str | Exception]:
+    return {id: str(id) if id > 0 else KeyError(id) for id in ids}
+
+
+@asynq.loader
+@asynq.asynq()
+def of_ours(ids: list[int]) -> Generator[Any, Any, list[str]]:
+    names: list[str] = yield [by_key.asynq(id) for id in ids]
+    return names
+
+
+@asynq.asynq()
+def joined(ids: list[int]) -> Generator[Any, Any, str]:
+    names: list[str] = yield by_key.load_many.asynq(ids)
+    return ", ".join(names)
+
+
+class Request:
+    @asynq.loader(cache=True)
+    def name(self, ids: list[int]) -> dict[int, str]:
+        return {id: f"{id} of {type(self).__name__}" for id in ids}
+
+
+def loaders_give_values() -> None:
+    assert_type(by_key(7), str)
+    assert_type(in_order(7), str)
+    assert_type(later(7), str)
+    assert_type(or_none(7), "str | None")
+    assert_type(or_error(7), str)
+    assert_type(or_list(7), "list[int]")
+    assert_type(of_ours(7), str)
+    assert_type(Request().name(7), str)
+    assert_type(by_key.load_many([1, 2]), "list[str]")
+    squares: Loader[int, int] = Loader(lambda ids: [id * id for id in ids], name="squares")
+    assert_type(squares(7), int)
+
+
+def loaders_are_awaited() -> None:
+    async def in_coroutine() -> str:
+        return await by_key.asyncio(7)
+
+    assert_type(joined([1, 2]), str)
+    assert_type(asyncio.run(in_coroutine()), str)
+    assert_type(by_key.asynq(7), "asynq.FutureBase[str]")
+
+
+def loaders_keep_and_count() -> None:
+    def flushed(what: Flushed) -> None:
+        assert_type(what.error, "BaseException | None")
+
+    def texts(ids: list[int]) -> list[str]:
+        return [str(id) for id in ids]
+
+    kept = asynq.loader(texts, cache=True, after_flush=flushed)
+    kept.prime(7, "7")
+    with by_key.scope():
+        by_key.clear(7)
+        by_key.clear_all()
+    assert_type(kept.stats, Stats)
