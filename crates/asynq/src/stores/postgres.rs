@@ -21,8 +21,8 @@ use crate::loader::{Key, Loader};
 /// their own, so loads may be awaited by any executor, or with none. Tasks go on meanwhile, and batches
 /// of several loaders overlap, as many as the pool has connections.
 ///
-/// A batch that is given up, because of its [`timeout`](Loader::timeout) or since nobody waits for it
-/// any more, takes its connection with it: the server might be busy with it for long.
+/// A batch that fails takes its connection with it, and so does one that is given up, because of its
+/// [`timeout`](Loader::timeout) or since nobody waits for it any more.
 ///
 /// ```no_run
 /// use asynq::stores::Postgres;
@@ -162,12 +162,14 @@ where
         error => BoxError::from(error),
     })?;
     let lent = Lent(Some(client));
-    let rows = lent.query(&sql, &keys).await;
+    let rows = lent.query(&sql, &keys).await.map_err(Explained)?;
     lent.give_back();
-    Ok(rows.map_err(Explained)?)
+    Ok(rows)
 }
 
-/// A connection with a query under way. If that is given up, the pool makes another one.
+/// A connection with a query under way. The pool has it back if all goes well. If the query is given up,
+/// the server may be busy with it for long; if it fails, so may the connection, or the table has changed
+/// since the statement was prepared.
 struct Lent(Option<Client>);
 
 impl Lent {
@@ -177,12 +179,7 @@ impl Lent {
     {
         let client = self.0.as_ref().expect("it is given back at the end");
         let statement = client.prepare_cached(sql).await?;
-        let rows = client.query(&statement, &[keys]).await;
-        if rows.is_err() {
-            // The table may have changed so that the statement has to be prepared anew.
-            client.statement_cache.remove(sql, &[]);
-        }
-        rows
+        client.query(&statement, &[keys]).await
     }
 
     fn give_back(mut self) {

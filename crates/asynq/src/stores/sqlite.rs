@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use blocking::unblock;
-use deadpool::managed::{Manager, Metrics, Pool, PoolBuilder, PoolError, RecycleResult};
+use deadpool::managed::{Manager, Metrics, Object, Pool, PoolBuilder, PoolError, RecycleResult};
 use rusqlite::types::{FromSql, ToSqlOutput, Value};
 use rusqlite::vtab::array;
 use rusqlite::{Connection, Error, OpenFlags, Row, ToSql};
@@ -20,7 +20,8 @@ use crate::loader::{Key, Loader};
 ///
 /// A batch is one statement, which a thread of a pool runs: tasks go on meanwhile, and batches of
 /// several loaders overlap. For that the database has a pool of connections, at most two for each core
-/// and opened as they are needed. A connection runs one statement at a time.
+/// and opened as they are needed. A connection runs one statement at a time. One that failed is
+/// replaced.
 ///
 /// ```
 /// use asynq::stores::Sqlite;
@@ -69,7 +70,7 @@ impl Sqlite {
     pub fn open_with(
         open: impl Fn() -> rusqlite::Result<Connection> + Send + Sync + 'static,
     ) -> Self {
-        Self::pool(Pool::builder(Connections { open: Arc::new(open) }))
+        Self::pool(Pool::builder(Connections::Opened(Arc::new(open))))
     }
 
     fn pool(builder: PoolBuilder<Connections>) -> Self {
@@ -88,15 +89,10 @@ impl Sqlite {
 }
 
 /// The database of one connection, for one in memory, or with functions of its own. Its batches take
-/// turns.
+/// turns. It is never replaced.
 impl From<Connection> for Sqlite {
     fn from(connection: Connection) -> Self {
-        let connection = Mutex::new(Some(connection));
-        let open = move || {
-            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(connection.take().expect("a pool of one, which it never loses, asks once"))
-        };
-        Self::pool(Pool::builder(Connections { open: Arc::new(open) }).max_size(1))
+        Self::pool(Pool::builder(Connections::Own(Mutex::new(Some(connection)))).max_size(1))
     }
 }
 
@@ -106,9 +102,12 @@ impl fmt::Debug for Sqlite {
     }
 }
 
-/// How to connect.
-struct Connections {
-    open: Arc<dyn Fn() -> rusqlite::Result<Connection> + Send + Sync>,
+/// Where the connections of a pool come from.
+enum Connections {
+    /// This opens them.
+    Opened(Arc<dyn Fn() -> rusqlite::Result<Connection> + Send + Sync>),
+    /// It was given, and the pool, which is one of one, never loses it.
+    Own(Mutex<Option<Connection>>),
 }
 
 impl Manager for Connections {
@@ -116,17 +115,35 @@ impl Manager for Connections {
     type Error = Error;
 
     async fn create(&self) -> rusqlite::Result<Connection> {
-        let open = Arc::clone(&self.open);
-        unblock(move || {
-            let connection = open()?;
-            array::load_module(&connection)?;
-            Ok(connection)
-        })
-        .await
+        match self {
+            Self::Opened(open) => {
+                let open = Arc::clone(open);
+                unblock(move || open().and_then(prepared)).await
+            }
+            // At once, so that it cannot be given up half-way.
+            Self::Own(own) => {
+                let own = own.lock().unwrap_or_else(PoisonError::into_inner).take();
+                prepared(own.expect("a pool of one asks once"))
+            }
+        }
     }
 
     async fn recycle(&self, _: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
         Ok(())
+    }
+}
+
+/// A connection that knows `rarray`.
+fn prepared(connection: Connection) -> rusqlite::Result<Connection> {
+    array::load_module(&connection)?;
+    Ok(connection)
+}
+
+/// After a failure: another connection may do better, as where the file was replaced.
+fn discard(connection: Object<Connections>) {
+    let pool = Object::pool(&connection);
+    if pool.is_some_and(|pool| matches!(pool.manager(), Connections::Opened(_))) {
+        drop(Object::take(connection));
     }
 }
 
@@ -189,7 +206,10 @@ impl RowsBy<Sqlite> {
                     PoolError::Backend(error) => error.into(),
                     error => BoxError::from(error),
                 })?;
-                unblock(move || select.run(&connection, &keys)).await.map(gather)
+                let found = unblock(move || {
+                    select.run(&connection, &keys).inspect_err(|_| discard(connection))
+                });
+                found.await.map(gather)
             }
         })
         .name(&name)
