@@ -18,7 +18,6 @@ import json
 import platform
 import signal
 import sys
-import time
 import traceback
 from typing import Any, Callable
 
@@ -56,9 +55,9 @@ class Worker:
         if workload.is_memory:  # is taken in fresh processes, whose first round this leaves
             return {"applies": True}
         batches = self.check()
-        begin = time.process_time()
+        begin = workload.clock()
         fastest = self.timed(1)
-        while time.process_time() - begin < WARM_UP_SECONDS:
+        while workload.clock() - begin < WARM_UP_SECONDS:
             fastest = min(fastest, self.timed(1))
         self.runs = max(1, round(seconds / fastest))
         return {"applies": True, "batches": batches}
@@ -88,27 +87,27 @@ class Worker:
         return {"cost": self.timed(self.runs) / self.runs / workload.units * 1e9}
 
     def timed(self, runs: int) -> float:
-        """Seconds that so many runs take of the processor, where neighbours count less than on a
-        clock.
-        """
+        """Seconds that so many runs take, by the clock of the workload."""
         run = self.run
+        assert self.workload is not None
+        clock = self.workload.clock
         if self.kind != "asynq":
-            return self.loop.run_until_complete(timed_in_loop(run, runs))
-        begin = time.process_time()
+            return self.loop.run_until_complete(timed_in_loop(run, runs, clock))
+        begin = clock()
         for _ in range(runs):
             run()
-        return time.process_time() - begin
+        return clock() - begin
 
 
 async def awaited(run: Callable[[], Any]) -> Any:
     return await run()
 
 
-async def timed_in_loop(run: Callable[[], Any], runs: int) -> float:
-    begin = time.process_time()
+async def timed_in_loop(run: Callable[[], Any], runs: int, clock: Callable[[], float]) -> float:
+    begin = clock()
     for _ in range(runs):
         await run()
-    return time.process_time() - begin
+    return clock() - begin
 
 
 def data_loader(kind: str) -> Any:

@@ -74,6 +74,11 @@ impl Activations {
         Ok(())
     }
 
+    /// Whether no code of an async function is running.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
     /// Forgets all.
     pub(crate) fn clear(&self) {
         let before = self.0.take();

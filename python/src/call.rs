@@ -35,7 +35,10 @@ pub(crate) fn run<'py>(
     };
     if let Ok(Advance::Return(value)) = started {
         return match scheduler.activations.pop_unasked() {
-            Ok(()) => Ok(value),
+            Ok(()) => {
+                scheduler.release_rounds(py);
+                Ok(value)
+            }
             Err(framed) => finish(py, &scheduler, Ok(Advance::Return(value)), framed),
         };
     }

@@ -79,13 +79,16 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
             scheduler.engine().abandon();
         }
     }
-    let outermost = {
+    let (outermost, has_rest) = {
         let mut engine = scheduler.engine();
         engine.exit();
-        engine.depth() == 0 && (engine.task_count() > 0 || engine.batch_count() > 0)
+        (engine.depth() == 0, engine.task_count() > 0 || engine.batch_count() > 0)
     };
     if outermost {
-        scheduler.let_go(py);
+        if has_rest {
+            scheduler.let_go(py);
+        }
+        scheduler.release_rounds(py);
     }
     result
 }

@@ -17,6 +17,7 @@ use crate::overrides::overrides;
 use crate::scheduler::Scheduler;
 use crate::slot::{Slot, Taken};
 use crate::task::AsyncTask;
+use crate::tracking;
 
 /// What a future is, which decides how it comes to its value.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,22 @@ impl FutureBase {
 }
 
 impl FutureBase {
+    /// Whether it has a value that cannot refer to others, and nobody who waits for it by a handler.
+    pub(crate) fn has_leaf_value(slf: &Bound<'_, Self>) -> bool {
+        let future = slf.get().state();
+        future.on_computed.is_none()
+            && matches!(&future.outcome, Outcome::Value(value) if tracking::is_leaf(value.bind(slf.py())))
+    }
+
+    /// It has got a reference to something.
+    fn no_leaf(slf: &Bound<'_, Self>) {
+        if let Ok(task) = slf.cast::<AsyncTask>() {
+            AsyncTask::no_leaf(task);
+        } else if let Ok(load) = slf.cast_exact::<Load>() {
+            BatchItemBase::resume_tracking(load.as_super());
+        }
+    }
+
     pub(crate) fn new(kind: Kind) -> Self {
         let future =
             Future { outcome: Outcome::Pending, on_computed: None, kind, home: 0, node: None };
@@ -165,9 +182,7 @@ impl FutureBase {
         if let Some(hook) = hook {
             return Ok(hook);
         }
-        if let Ok(task) = slf.cast::<AsyncTask>() {
-            AsyncTask::no_leaf(task);
-        }
+        Self::no_leaf(slf);
         let hook = match kind {
             Kind::Constant => names::sinking_event_hook(py)?.clone(),
             _ => names::event_hook(py)?.call0()?,
@@ -178,9 +193,7 @@ impl FutureBase {
 
     #[setter]
     fn set_on_computed(slf: &Bound<'_, Self>, hook: Py<PyAny>) {
-        if let Ok(task) = slf.cast::<AsyncTask>() {
-            AsyncTask::no_leaf(task);
-        }
+        Self::no_leaf(slf);
         let before = slf.get().state().on_computed.replace(hook);
         drop(before);
     }

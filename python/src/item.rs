@@ -8,6 +8,7 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use crate::batch::{self, BatchBase};
 use crate::future::{FutureBase, Kind};
+use crate::load::Load;
 use crate::names;
 use crate::options::Switches;
 use crate::scheduler::Scheduler;
@@ -62,6 +63,7 @@ impl BatchItemBase {
 
     #[setter]
     fn set_batch(slf: &Bound<'_, Self>, batch: Option<Py<BatchBase>>) {
+        Self::resume_tracking(slf);
         let before = std::mem::replace(&mut slf.get().state().batch, batch);
         drop(before);
     }
@@ -176,14 +178,18 @@ impl BatchItemBase {
     /// Under which id the scheduler of this thread knows the item, from now on.
     pub(crate) fn register(slf: &Bound<'_, Self>, scheduler: &Scheduler) -> PyResult<ItemId> {
         let batch = batch::register(scheduler, &Self::batch_of(slf)?)?;
-        let index = {
-            let mut item = slf.get().state();
-            item.tracking_paused = true;
-            item.ordinal
-        };
         // The engine holds the batch, and that holds its items.
-        tracking::pause(slf);
+        Self::pause_tracking(slf);
+        let index = slf.get().state().ordinal;
         Ok(ItemId { batch, index })
+    }
+
+    /// Something that the collector does not see holds the batch.
+    pub(crate) fn pause_tracking(slf: &Bound<'_, Self>) {
+        let was_paused = std::mem::replace(&mut slf.get().state().tracking_paused, true);
+        if !was_paused {
+            tracking::pause(slf);
+        }
     }
 
     /// The engine does not hold the batch any more, or the item has its value.
@@ -196,10 +202,18 @@ impl BatchItemBase {
 
     /// The item has its value or error.
     pub(crate) fn computed(slf: &Bound<'_, Self>) {
-        Self::resume_tracking(slf);
+        let load = slf.cast_exact::<Load>().ok();
+        if !load.is_some_and(Load::is_leaf) {
+            Self::resume_tracking(slf);
+        }
         let (batch, index) = {
-            let item = slf.get().state();
-            (item.batch.as_ref().map(|batch| batch.clone_ref(slf.py())), item.ordinal)
+            let mut item = slf.get().state();
+            // Of a load nobody wants to know the batch afterwards, and it would keep that alive.
+            let batch = match load {
+                Some(_) => item.batch.take(),
+                None => item.batch.as_ref().map(|batch| batch.clone_ref(slf.py())),
+            };
+            (batch, item.ordinal)
         };
         let Some(batch) = batch else { return };
         let (home, node) = {

@@ -8,6 +8,7 @@ use crate::future::{FutureBase, Kind};
 use crate::item::BatchItemBase;
 use crate::names;
 use crate::slot::{Slot, Taken};
+use crate::tracking;
 
 /// The value of one key, on its way: what `loader.asynq(key)` returns.
 ///
@@ -75,8 +76,20 @@ impl Load {
         slf.get().state().known.take().map(|known| known.into_bound(slf.py()))
     }
 
-    pub(crate) fn places<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, PyAny>> {
-        slf.get().state().places.iter().map(|place| place.bind(slf.py()).clone()).collect()
+    /// Where its value is to be kept, which is done now.
+    pub(crate) fn take_places<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, PyAny>> {
+        let places = std::mem::take(&mut slf.get().state().places);
+        places.into_iter().map(|place| place.into_bound(slf.py())).collect()
+    }
+
+    /// Whether nothing that it has come to can refer back to it; see [`tracking`].
+    pub(crate) fn is_leaf(slf: &Bound<'_, Self>) -> bool {
+        let py = slf.py();
+        let has_leaves = {
+            let asked = slf.get().state();
+            asked.places.is_empty() && tracking::is_leaf(asked.key.bind(py))
+        };
+        has_leaves && FutureBase::has_leaf_value(slf.as_super().as_super())
     }
 
     /// Computes it by a call of its own, since its flush may take until later.

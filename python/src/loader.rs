@@ -8,6 +8,7 @@ use pyo3::{PyTraverseError, PyVisit, intern};
 use crate::asyncio_mode::is_asyncio_mode;
 use crate::batch::BatchBase;
 use crate::future::FutureBase;
+use crate::item::BatchItemBase;
 use crate::load::Load;
 use crate::names;
 use crate::round::RoundBase;
@@ -102,6 +103,8 @@ impl LoaderBase {
             let open = slf.call_method1(intern!(slf.py(), "_open_round"), (rounds,))?;
             let open = open.cast_into::<RoundBase>()?;
             rounds.get().0.take().open = Some(open.clone().unbind());
+            let is_held = Scheduler::current().hold_round(&open);
+            RoundBase::set_held(&open, is_held);
             open
         };
         // What is kept here is not for those who ask elsewhere.
@@ -109,6 +112,9 @@ impl LoaderBase {
         let load = Load::create(key, known, place, open.as_super())?;
         if is_shared {
             RoundBase::loads(&open).set_item(key, &load)?;
+        }
+        if RoundBase::is_held(&open) {
+            BatchItemBase::pause_tracking(load.as_super());
         }
         Ok(load)
     }

@@ -7,20 +7,45 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use crate::batch::BatchBase;
 use crate::future::{FutureBase, Kind, settle};
+use crate::item::BatchItemBase;
 use crate::load::Load;
 use crate::outcome::Outcome;
 use crate::slot::Slot;
 
 /// The batch of a loader: `asynq.loaders` says how it is flushed.
 #[pyclass(frozen, extends = BatchBase, subclass, module = "asynq.loaders")]
-pub(crate) struct RoundBase(Slot<Option<Py<PyDict>>>);
+pub(crate) struct RoundBase(Slot<Keys>);
+
+struct Keys {
+    loads: Option<Py<PyDict>>,
+    /// Whether the scheduler holds the round.
+    held: bool,
+}
 
 impl RoundBase {
     /// The loads by their keys.
     pub(crate) fn loads<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyDict> {
         let py = slf.py();
-        let loads = slf.get().0.take().as_ref().map(|loads| loads.bind(py).clone());
+        let loads = slf.get().0.take().loads.as_ref().map(|loads| loads.bind(py).clone());
         loads.unwrap_or_else(|| PyDict::new(py))
+    }
+
+    pub(crate) fn is_held(slf: &Bound<'_, Self>) -> bool {
+        slf.get().0.take().held
+    }
+
+    pub(crate) fn set_held(slf: &Bound<'_, Self>, held: bool) {
+        slf.get().0.take().held = held;
+    }
+
+    /// The scheduler does not hold it any more.
+    pub(crate) fn released(slf: &Bound<'_, Self>) {
+        Self::set_held(slf, false);
+        for item in BatchBase::items(slf.as_super()).iter() {
+            if let Ok(item) = item.cast::<BatchItemBase>() {
+                BatchItemBase::resume_tracking(item);
+            }
+        }
     }
 
     /// The load of an equal key that has no value yet.
@@ -45,7 +70,10 @@ impl RoundBase {
     ) -> PyClassInitializer<Self> {
         PyClassInitializer::from(FutureBase::new(Kind::Batch))
             .add_subclass(BatchBase::blank(py))
-            .add_subclass(Self(Slot::new(Some(PyDict::new(py).unbind()))))
+            .add_subclass(Self(Slot::new(Keys {
+                loads: Some(PyDict::new(py).unbind()),
+                held: false,
+            })))
     }
 
     /// Gives those loads their values whose values were kept; returns the others, and their keys.
@@ -81,13 +109,13 @@ impl RoundBase {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self.0.try_take() {
-            Some(loads) => visit.call(&*loads),
+            Some(keys) => visit.call(&keys.loads),
             None => Ok(()),
         }
     }
 
     fn __clear__(&self) {
-        let before = self.0.take().take();
+        let before = self.0.take().loads.take();
         drop(before);
     }
 }
@@ -131,12 +159,10 @@ pub(crate) fn give(load: &Bound<'_, Load>, value: &Bound<'_, PyAny>, keeps: bool
     }
     let outcome = came(value)?;
     let is_kept = keeps || matches!(outcome, Outcome::Value(_));
-    if is_kept {
-        for place in Load::places(load) {
-            if let Err(error) = place.set_item(Load::key(load), value) {
-                // A cache that fails must not fail the load.
-                error.write_unraisable(load.py(), Some(&place));
-            }
+    for place in Load::take_places(load) {
+        if is_kept && let Err(error) = place.set_item(Load::key(load), value) {
+            // A cache that fails must not fail the load.
+            error.write_unraisable(load.py(), Some(&place));
         }
     }
     settle(load.as_super().as_super(), outcome)

@@ -16,6 +16,7 @@ use crate::context::Entered;
 use crate::future::FutureBase;
 use crate::handle::TaskScheduler;
 use crate::rank::Rank;
+use crate::round::RoundBase;
 use crate::task::AsyncTask;
 
 /// What this front end puts into the engine.
@@ -50,6 +51,8 @@ pub(crate) struct Scheduler {
     contexts: RefCell<HashMap<ContextId, Py<PyAny>>>,
     handle: RefCell<Option<Py<TaskScheduler>>>,
     handles: Cell<u32>,
+    /// The rounds of loaders that were opened in the outermost call.
+    rounds: RefCell<Vec<Py<RoundBase>>>,
     /// How many flushes are in flight that `asynq._flights` has to look after.
     flights: Cell<usize>,
 }
@@ -80,6 +83,7 @@ impl Scheduler {
                     contexts: RefCell::default(),
                     handle: RefCell::new(None),
                     handles: Cell::new(0),
+                    rounds: RefCell::default(),
                     flights: Cell::new(0),
                 })
             }))
@@ -152,6 +156,26 @@ impl Scheduler {
             "a {class} that another thread is running can't be awaited or called in this one: wait \
              for its value there, or make one here",
         )))
+    }
+
+    /// Holds an open round until the outermost call is over, so that the garbage collector may pass
+    /// over its loads. Returns whether there is a call.
+    pub(crate) fn hold_round(&self, round: &Bound<'_, RoundBase>) -> bool {
+        let in_call = !self.activations.is_empty();
+        if in_call {
+            self.rounds.borrow_mut().push(round.clone().unbind());
+        }
+        in_call
+    }
+
+    /// The outermost call is over.
+    #[inline]
+    pub(crate) fn release_rounds(&self, py: pyo3::Python<'_>) {
+        if !self.rounds.borrow().is_empty() {
+            for round in self.rounds.take() {
+                RoundBase::released(round.bind(py));
+            }
+        }
     }
 
     pub(crate) fn has_flights(&self) -> bool {

@@ -7,7 +7,16 @@ import weakref
 
 import pytest
 
-from asynq import AsyncContext, BatchBase, BatchItemBase, Future, FutureBase, asynq, get_active_task
+from asynq import (
+    AsyncContext,
+    BatchBase,
+    BatchItemBase,
+    Future,
+    FutureBase,
+    Loader,
+    asynq,
+    get_active_task,
+)
 
 
 class Witness:
@@ -549,3 +558,37 @@ def test_the_item_of_a_task_that_was_dropped_is_asked_for_with_the_others(source
     run()
     gc.collect()
     assert look_up(source, 2) == 4
+
+
+def test_loads_are_garbage_with_their_loader_awaited_or_not():
+    def use(loader):
+        @asynq()
+        def asks():
+            return loader.asynq(1), loader.asynq(2)
+
+        first, second = asks()
+        assert first.value() is not second.value()
+        asks()
+        return weakref.ref(loader)
+
+    died = use(Loader(lambda keys: [Witness() for _ in keys]))
+    gc.collect()
+    assert died() is None
+
+
+def test_a_load_that_refers_to_itself_by_a_handler_is_garbage():
+    loader = Loader(lambda keys: keys)
+
+    def use(witness):
+        @asynq()
+        def asks():
+            load = loader.asynq(1)
+            yield load
+            load.on_computed.subscribe(lambda _: (load, witness))
+
+        asks()
+        return weakref.ref(witness)
+
+    died = use(Witness())
+    gc.collect()
+    assert died() is None

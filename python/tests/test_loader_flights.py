@@ -292,11 +292,15 @@ def test_all_loaders_together_have_a_limit():
 
 def test_a_limit_holds_for_coroutines():
     under_way = [0, 0]
+    begun = []
 
     async def function(keys):
+        begun.append(keys)
+        partner = len(begun) + len(begun) % 2
         under_way[0] += 1
         under_way[1] = max(under_way)
-        await asyncio.sleep(0)
+        while len(begun) < partner:
+            await asyncio.sleep(0)
         under_way[0] -= 1
         return keys
 

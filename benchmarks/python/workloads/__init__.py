@@ -6,7 +6,9 @@ from .at_once import AtOnce, AtOnceWithoutYield
 from .call import Call, CallWithoutYield
 from .chain import Chain
 from .fan_out import FanOut
+from .loaders import FunctionsOverLoaders, Loaders
 from .memory import Memory
+from .overlap import Overlap
 from .staggered import Staggered
 from .uneven import Uneven
 from .workload import Workload
@@ -17,6 +19,8 @@ WORKLOADS: dict[str, type[Workload]] = {
     workload.title.replace(",", "").replace(" ", "-"): workload
     for workload in (
         FanOut,
+        Loaders,
+        FunctionsOverLoaders,
         AtOnce,
         AtOnceWithoutYield,
         Chain,
@@ -24,6 +28,7 @@ WORKLOADS: dict[str, type[Workload]] = {
         CallWithoutYield,
         Staggered,
         Uneven,
+        Overlap,
         Memory,
     )
 }

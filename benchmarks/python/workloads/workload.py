@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from typing import Any, Callable, ClassVar
 
@@ -24,6 +25,8 @@ class Workload(ABC):
     #: The fewest batches in which a run can be done, or None if it depends on the order of work.
     #: With asynq it has to be exactly these; how many a DataLoader makes is part of the result.
     batches: ClassVar[int | None]
+    #: What time is taken of: the processor, where neighbours count less than on the wall.
+    clock: ClassVar[Callable[[], float]] = staticmethod(time.process_time)
     #: Whether the cost is bytes, taken once in each of many fresh processes, and not nanoseconds.
     is_memory: ClassVar[bool] = False
 
