@@ -23,7 +23,8 @@ How many times faster {ours} is than each of the others: the median over {rounds
 brackets the quartiles. In a round every implementation works in turn, each in a process and a
 virtual environment of its own, for {seconds:g} s or one run of the program, and only what they took
 in the same round is compared, in processor time where nobody sleeps. The cyclic garbage collector
-runs as it does by default. Every program has been checked before it was timed: its result, and its number of batches.
+runs as it does by default. Every program has been checked before it was timed: its result, and its
+number of batches.
 
 ![The same as a picture]({picture})
 """

@@ -16,6 +16,8 @@ FLOOR, FLOOR_TITLE = 1.3, "fan-out 10,000"
 MEMORY, MEMORY_PEER = 0.5, "async_dataloader"
 #: Of a task with two loads.
 POLLS = 3
+#: A round over sources that overlap takes at most so many times what one of them sleeps, in ns.
+OVERLAP, OVERLAP_TITLE, SLEEP = 1.25, "overlap", 20e6
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ def judge(results: Results, ours: Peer) -> Iterator[Goal]:
             f"{ratio}, {fastest.name}",
             ratio.median >= FASTER,
         )
+    for result in results.times:
+        loaders = results.named("asynq loaders")
+        if result.title == OVERLAP_TITLE and loaders:
+            ratio = Spread.of(cost / SLEEP for cost in result.costs[loaders.name])
+            what = f"{result.title}, {loaders.name}: times what one source sleeps"
+            yield Goal(what, f"at most {OVERLAP} ×", str(ratio), ratio.median <= OVERLAP)
     floor = results.named("floor")
     for result in results.times:
         ratio = result.ratio(ours, floor) if floor and result.title == FLOOR_TITLE else None

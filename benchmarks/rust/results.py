@@ -16,7 +16,7 @@ class Peer:
     name: str
     #: Of those that are a crate.
     package: str | None
-    role: str  # "ours", "library" or "bound"
+    role: str  # "ours", "form" (ours by other means), "library" or "bound"
     about: str
 
 
@@ -96,6 +96,10 @@ class Results:
     @property
     def ours(self) -> Peer | None:
         return next((peer for peer in self.peers if peer.role == "ours"), None)
+
+    @property
+    def forms(self) -> list[Peer]:
+        return [peer for peer in self.peers if peer.role == "form"]
 
     @property
     def libraries(self) -> list[Peer]:

@@ -92,7 +92,8 @@ def drawn(results: Results, versions: dict[str, str]) -> dict[str, Any]:
                 ratios[peer.name] = [ratio.median, ratio.low, ratio.high]
         goal = MEMORY if is_memory else FASTER
         row = {"title": result.title, "goal": goal, "is_memory": is_memory, "ratios": ratios}
-        rows.append(row)
+        if ratios:
+            rows.append(row)
     peers = {peer.name: label(peer, versions) for peer in results.libraries}
     return {"rows": rows, "peers": peers, "ours": ours.name}
 

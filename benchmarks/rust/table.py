@@ -64,6 +64,12 @@ def times_part(results: Results) -> list[str]:
         }
         parts += [f"How many times faster {ours.name} is than each of the others:\n"]
         parts += [matrix(times, columns)]
+    if ours and results.forms:
+        columns = {
+            peer.name: [ratio(result, peer, ours) for result in times] for peer in results.forms
+        }
+        parts += ["How many times as long ours takes by other means than with batches by hand:\n"]
+        parts += [matrix(times, columns)]
     if ours and results.bounds:
         columns = {
             peer.name: [ratio(result, ours, peer) for result in times] for peer in results.bounds

@@ -44,9 +44,14 @@ pub fn measure() -> ExitCode {
         selected.peers.iter().for_each(|peer| say(Record::of_peer(peer)));
     }
     for &workload in &selected.workloads {
-        let programs = selected.peers.iter().map(|&peer| (peer, (peer.program)(workload)));
-        let title = workload.title();
-        say(Record::Time(rounds::measure(title, workload, programs.collect(), options.quick)));
+        let programs: Vec<_> = selected
+            .peers
+            .iter()
+            .filter_map(|&peer| Some((peer, (peer.program)(workload)?)))
+            .collect();
+        if !programs.is_empty() {
+            say(Record::Time(rounds::measure(workload.title(), workload, programs, options.quick)));
+        }
     }
     if selected.threads {
         for results in threads::measure(&selected.peers, options.quick) {

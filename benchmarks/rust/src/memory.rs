@@ -48,7 +48,7 @@ fn in_fresh_process(peer: &str) -> f64 {
 /// How many more bytes of this process have been resident in one run than before it.
 pub(crate) fn peak(peer: &str) -> u64 {
     let peer = PEERS.iter().find(|other| other.name == peer).expect("one of the names");
-    let mut program = (peer.program)(WORKLOAD);
+    let mut program = (peer.program)(WORKLOAD).expect("all do this workload");
     // Makes the tables, which are the same for all.
     drop(WORKLOAD.expected());
     let before = status("VmRSS:");

@@ -59,17 +59,17 @@ impl<L: SendLoads> Loads for L {
 }
 
 /// The programs of a peer, on a runtime of one thread.
-pub(crate) fn program<L: Loads>(workload: Workload) -> Program {
+pub(crate) fn program<L: Loads>(workload: Workload) -> Option<Program> {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let peer = {
         let _inside = runtime.enter();
         Kept::<L>::new(workload.tables())
     };
-    match workload {
+    Some(match workload {
         Workload::FanOut(size) => Box::new(move || {
             L::block_on(&runtime, request::<L, _>(async { fan_out(&*peer.loads(), size).await }))
         }),
-        Workload::Requests => unreachable!("only on threads"),
+        Workload::Requests | Workload::Overlap => return None,
         Workload::Uneven => Box::new(move || {
             L::block_on(&runtime, request::<L, _>(async { uneven(&*peer.loads()).await }))
         }),
@@ -79,7 +79,7 @@ pub(crate) fn program<L: Loads>(workload: Workload) -> Program {
         Workload::Call => Box::new(move || {
             CALLS.map(|key| L::block_on(&runtime, request::<L, _>(look_up(key)))).collect()
         }),
-    }
+    })
 }
 
 /// Loads that are used again in the next request, unless they cache.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use crate::peers::Peer;
 use crate::record::{Costs, Results};
@@ -20,9 +21,11 @@ pub(crate) enum Workload {
     Staggered,
     /// Calls from code that is not async.
     Call,
+    /// A load of each of some sources that sleep.
+    Overlap,
 }
 
-pub(crate) const WORKLOADS: [Workload; 7] = [
+pub(crate) const WORKLOADS: [Workload; 8] = [
     Workload::FanOut(3),
     Workload::FanOut(100),
     Workload::FanOut(10_000),
@@ -30,6 +33,7 @@ pub(crate) const WORKLOADS: [Workload; 7] = [
     Workload::Uneven,
     Workload::Staggered,
     Workload::Call,
+    Workload::Overlap,
 ];
 
 /// How many requests, and their size.
@@ -40,6 +44,9 @@ pub(crate) const UNEVEN_DEPTHS: u64 = 10;
 pub(crate) const WALKERS: u64 = 1_000;
 pub(crate) const STEPS: u64 = 20;
 pub(crate) const SOURCES: usize = 50;
+pub(crate) const SLOW_SOURCES: usize = 5;
+/// What a batch of a slow source takes.
+pub(crate) const SLEEP: Duration = Duration::from_millis(20);
 pub(crate) const CALLS: Range<u64> = 0..100;
 
 /// For each walker which of the sources it asks, one after the other, for which key. No key comes
@@ -60,6 +67,7 @@ impl Workload {
             Self::Uneven => "uneven depth".into(),
             Self::Staggered => "staggered".into(),
             Self::Call => "synchronous call".into(),
+            Self::Overlap => "overlap".into(),
         }
     }
 
@@ -73,6 +81,7 @@ impl Workload {
         match self {
             Self::FanOut(3) => "request",
             Self::Call => "call",
+            Self::Overlap => "round",
             _ => "load",
         }
     }
@@ -80,7 +89,7 @@ impl Workload {
     /// How many of these a run is worth.
     pub(crate) fn units(self) -> u64 {
         match self {
-            Self::FanOut(3) => 1,
+            Self::FanOut(3) | Self::Overlap => 1,
             Self::FanOut(size) => 2 * size as u64,
             Self::Requests => (REQUESTS * 2 * REQUEST) as u64,
             Self::Uneven => UNEVEN_TASKS,
@@ -96,6 +105,7 @@ impl Workload {
             Self::Uneven => &[Table::Numbers],
             Self::Staggered => &[Table::Numbers; SOURCES],
             Self::Call => &[],
+            Self::Overlap => &[Table::Numbers; SLOW_SOURCES],
         }
     }
 
@@ -108,6 +118,7 @@ impl Workload {
             Self::Uneven => 1,
             Self::Staggered => rounds_together(),
             Self::Call => 0,
+            Self::Overlap => SLOW_SOURCES as u64,
         }
     }
 
@@ -124,6 +135,7 @@ impl Workload {
             Self::Uneven => UNEVEN_TASKS,
             Self::Staggered => WALKERS * STEPS,
             Self::Call => 0,
+            Self::Overlap => SLOW_SOURCES as u64,
         }
     }
 
@@ -171,6 +183,12 @@ impl Workload {
                            once. With the peers, which have no such thing: `block_on` of its future, \
                            on tokio's current-thread runtime; of the floor, that of `futures`."
                 .to_owned(),
+            Self::Overlap => format!(
+                "A load of each of {SLOW_SOURCES} sources whose batches sleep for {} ms: batches by \
+                 hand, which hold the thread one after the other, and loaders that are declared \
+                 blocking.",
+                SLEEP.as_millis()
+            ),
         }
     }
 
@@ -187,6 +205,7 @@ impl Workload {
                 WAYS.iter().map(|way| way.iter().map(|&(_, key)| number(key)).sum()).collect()
             }
             Self::Call => CALLS.map(number).collect(),
+            Self::Overlap => (0..SLOW_SOURCES as u64).map(number).collect(),
         }
     }
 }

@@ -4,8 +4,8 @@ use super::Program;
 use crate::store::{self, Table};
 use crate::workload::{CALLS, SOURCES, STEPS, UNEVEN_TASKS, WAYS, Workload};
 
-pub(super) fn program(workload: Workload) -> Program {
-    match workload {
+pub(super) fn program(workload: Workload) -> Option<Program> {
+    Some(match workload {
         Workload::FanOut(size) => {
             let answers: Vec<u64> = store::answers(size).collect();
             Box::new(move || {
@@ -13,14 +13,14 @@ pub(super) fn program(workload: Workload) -> Program {
                 Table::Names.ask_once_each(users.into_iter())
             })
         }
-        Workload::Requests => unreachable!("only on threads"),
+        Workload::Requests | Workload::Overlap => return None,
         Workload::Uneven => {
             let keys: Vec<u64> = (0..UNEVEN_TASKS).collect();
             Box::new(move || Table::Numbers.ask_once_each(keys.iter().copied()))
         }
         Workload::Staggered => Box::new(walk_together),
         Workload::Call => Box::new(|| CALLS.map(|key| Table::Numbers.look_up(key)).collect()),
-    }
+    })
 }
 
 /// All walkers go from step to step together.

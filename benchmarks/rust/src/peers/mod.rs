@@ -26,8 +26,8 @@ pub(crate) struct Peer {
     pub(crate) role: Role,
     /// How it is used here.
     pub(crate) about: &'static str,
-    /// On one thread.
-    pub(crate) program: fn(Workload) -> Program,
+    /// On one thread, where it has one.
+    pub(crate) program: fn(Workload) -> Option<Program>,
     /// On two, if it can be.
     pub(crate) on_threads: fn(Spread) -> Option<Program>,
 }
@@ -36,20 +36,30 @@ pub(crate) struct Peer {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
     Ours,
+    /// Ours by other means, which the goals are not about.
+    Form,
     /// A library that does the same.
     Library,
     /// What cannot be undercut: no library, or no loads to wait for.
     Bound,
 }
 
-pub(crate) const PEERS: [Peer; 8] = [
+pub(crate) const PEERS: [Peer; 9] = [
     Peer {
         name: "asynq",
         package: Some("asynq-batch"),
         role: Role::Ours,
         about: "Sources that are used in every run. The flush removes duplicates.",
-        program: ours::program,
+        program: ours::program::<ours::Batches>,
         on_threads: ours::on_threads,
+    },
+    Peer {
+        name: "asynq loaders",
+        package: None,
+        role: Role::Form,
+        about: "The same programs on `asynq::Loader`s, which remove duplicates themselves.",
+        program: ours::program::<ours::Loaders>,
+        on_threads: |_| None,
     },
     Peer {
         name: "async_dataloader",
@@ -114,6 +124,6 @@ impl Peer {
     /// As it is called on the command line.
     pub(crate) fn slug(&self) -> String {
         let name = self.name.replace(' ', "-");
-        if self.role == Role::Ours { format!("{name} (ours)") } else { name }
+        if matches!(self.role, Role::Ours | Role::Form) { format!("{name} (ours)") } else { name }
     }
 }
