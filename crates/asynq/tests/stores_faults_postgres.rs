@@ -13,7 +13,7 @@ use asynq::{AsyncTask, FutureBase, Loader, all};
 use common::assert_usable;
 use deadpool_postgres::{Manager, Pool};
 use futures::channel::oneshot;
-use servers::postgres::PostgresServer;
+use servers::postgres::{PostgresServer, Schema};
 use tokio_postgres::NoTls;
 
 /// `slow` has the rows of `t`, each after a quarter of an hour.
@@ -30,13 +30,13 @@ fn server() -> Option<PostgresServer> {
     Some(server)
 }
 
-fn postgres(server: &PostgresServer) -> Postgres {
-    Postgres::open(&server.config()).unwrap()
+fn postgres(config: &str) -> Postgres {
+    Postgres::open(config).unwrap()
 }
 
 /// Of a pool with one connection.
-fn postgres_of_one(server: &PostgresServer) -> Postgres {
-    let manager = Manager::new(server.config().parse().unwrap(), NoTls);
+fn postgres_of_one(config: &str) -> Postgres {
+    let manager = Manager::new(config.parse().unwrap(), NoTls);
     Postgres::from(Pool::builder(manager).max_size(1).build().unwrap())
 }
 
@@ -70,7 +70,7 @@ fn assert_works(values: &Loader<i32, i32>) {
 fn connection_refused() {
     let Some(mut server) = server() else { return };
     server.kill();
-    let values = values(&postgres(&server));
+    let values = values(&postgres(&server.config()));
     let refused = "error connecting to server: Connection refused (os error 111)";
     assert_eq!(failure(&values), refused);
     assert_eq!(failure(&values), refused);
@@ -81,7 +81,7 @@ fn connection_refused() {
 #[test]
 fn server_killed_between_two_flushes() {
     let Some(mut server) = server() else { return };
-    let values = values(&postgres(&server));
+    let values = values(&postgres(&server.config()));
     assert_works(&values);
     server.kill();
     failure(&values);
@@ -92,7 +92,7 @@ fn server_killed_between_two_flushes() {
 #[test]
 fn server_restarted_between_two_flushes() {
     let Some(mut server) = server() else { return };
-    let values = values(&postgres(&server));
+    let values = values(&postgres(&server.config()));
     assert_works(&values);
     server.kill();
     server.restart();
@@ -102,7 +102,7 @@ fn server_restarted_between_two_flushes() {
 #[test]
 fn server_killed_during_a_flush() {
     let Some(mut server) = server() else { return };
-    let postgres = postgres_of_one(&server);
+    let postgres = postgres_of_one(&server.config());
     let kills = thread::spawn(move || {
         server.wait_until(SLOW, "1");
         server.kill();
@@ -117,7 +117,7 @@ fn server_killed_during_a_flush() {
 #[test]
 fn connection_ended_by_the_server_during_a_flush() {
     let Some(server) = server() else { return };
-    let postgres = postgres_of_one(&server);
+    let postgres = postgres_of_one(&server.config());
     let ends = thread::spawn(move || {
         server.wait_until(SLOW, "1");
         server.run(&SLOW.replace("count(*)", "pg_terminate_backend(pid)"));
@@ -131,9 +131,9 @@ fn connection_ended_by_the_server_during_a_flush() {
 
 #[test]
 fn statement_that_takes_too_long_for_the_server() {
-    let Some(server) = server() else { return };
-    server.run("ALTER DATABASE postgres SET statement_timeout = 100");
-    let postgres = postgres_of_one(&server);
+    let Some(schema) = Schema::new(TABLES) else { return };
+    let config = schema.config().replace("-c", "-c statement_timeout=100 -c");
+    let postgres = postgres_of_one(&config);
     let reason = failure(&slow(&postgres));
     assert_eq!(reason, "db error: ERROR: canceling statement due to statement timeout");
     assert_works(&values(&postgres));
@@ -142,7 +142,7 @@ fn statement_that_takes_too_long_for_the_server() {
 #[test]
 fn server_paused_for_longer_than_the_timeout() {
     let Some(server) = server() else { return };
-    let values = values(&postgres_of_one(&server));
+    let values = values(&postgres_of_one(&server.config()));
     assert_works(&values);
     server.pause();
     let values = values.timeout(Duration::from_millis(100));
@@ -154,7 +154,7 @@ fn server_paused_for_longer_than_the_timeout() {
 #[test]
 fn server_paused_before_anybody_connects() {
     let Some(server) = server() else { return };
-    let values = values(&postgres_of_one(&server)).timeout(Duration::from_millis(100));
+    let values = values(&postgres_of_one(&server.config())).timeout(Duration::from_millis(100));
     server.pause();
     assert_eq!(failure(&values), "no answer within 100ms");
     server.resume();
@@ -164,7 +164,7 @@ fn server_paused_before_anybody_connects() {
 #[test]
 fn server_killed_while_it_was_paused() {
     let Some(mut server) = server() else { return };
-    let values = values(&postgres_of_one(&server));
+    let values = values(&postgres_of_one(&server.config()));
     assert_works(&values);
     server.pause();
     let kills = thread::spawn(move || {
@@ -180,7 +180,7 @@ fn server_killed_while_it_was_paused() {
 #[test]
 fn caller_cancelled_in_flight() {
     let Some(server) = server() else { return };
-    let postgres = postgres_of_one(&server);
+    let postgres = postgres_of_one(&server.config());
     let waits = {
         let slow = slow(&postgres);
         AsyncTask::new(async move { slow.load(1).await.is_ok() })
@@ -215,29 +215,29 @@ fn database_that_does_not_exist() {
 
 #[test]
 fn table_missing() {
-    let Some(server) = PostgresServer::start() else { return };
-    let values = values(&postgres_of_one(&server));
+    let Some(schema) = Schema::new("") else { return };
+    let values = values(&postgres_of_one(&schema.config()));
     assert_eq!(failure(&values), "db error: ERROR: relation \"t\" does not exist");
-    server.run(TABLES);
+    schema.run(TABLES);
     assert_works(&values);
 }
 
 #[test]
 fn table_changed_after_a_flush() {
-    let Some(server) = server() else { return };
-    let values = values(&postgres_of_one(&server));
+    let Some(schema) = Schema::new(TABLES) else { return };
+    let values = values(&postgres_of_one(&schema.config()));
     assert_works(&values);
-    server.run("DROP VIEW slow; ALTER TABLE t ALTER COLUMN v TYPE bigint");
+    schema.run("DROP VIEW slow; ALTER TABLE t ALTER COLUMN v TYPE bigint");
     assert_eq!(failure(&values), "db error: ERROR: cached plan must not change result type");
-    server.run("ALTER TABLE t ALTER COLUMN v TYPE integer");
+    schema.run("ALTER TABLE t ALTER COLUMN v TYPE integer");
     assert_works(&values);
 }
 
 #[test]
 fn value_that_does_not_decode() {
-    let Some(server) = server() else { return };
-    server.run("UPDATE t SET v = NULL WHERE k = 1");
-    let values = values(&postgres(&server));
+    let Some(schema) = Schema::new(TABLES) else { return };
+    schema.run("UPDATE t SET v = NULL WHERE k = 1");
+    let values = values(&postgres(&schema.config()));
     let (nothing, twenty) = all((values.load(1), values.load(2))).value();
     assert_eq!(twenty.unwrap(), 20);
     assert_eq!(
@@ -248,17 +248,17 @@ fn value_that_does_not_decode() {
 
 #[test]
 fn value_of_another_type() {
-    let Some(server) = server() else { return };
+    let Some(schema) = Schema::new(TABLES) else { return };
     let texts: Loader<i32, String> =
-        postgres(&server).rows_by("t", "k").columns(["v"]).one(|row| row.try_get(0));
+        postgres(&schema.config()).rows_by("t", "k").columns(["v"]).one(|row| row.try_get(0));
     let error = texts.load(1).value().unwrap_err().to_string();
     assert!(error.starts_with("batch t by k: key 1: error deserializing column 0: "), "{error}");
 }
 
 #[test]
 fn function_of_a_row_that_panics() {
-    let Some(server) = server() else { return };
-    let postgres = postgres_of_one(&server);
+    let Some(schema) = Schema::new(TABLES) else { return };
+    let postgres = postgres_of_one(&schema.config());
     let broken: Loader<i32, i32> = postgres.rows_by("t", "k").one(|_| panic!("broken"));
     let error = AsyncTask::new(broken.load(1)).outcome().unwrap_err();
     assert_eq!(error.message(), "broken");

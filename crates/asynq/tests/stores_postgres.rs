@@ -7,33 +7,23 @@ mod servers;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use asynq::stores::Postgres;
 use asynq::{AsyncTask, FutureBase, Loader, all, with_context};
-use servers::postgres::PostgresServer;
+use servers::postgres::Schema;
 
-/// The database of the server, and in it a schema for one test.
+/// A schema of its own for one test.
 struct Database {
-    server: Arc<PostgresServer>,
     postgres: Postgres,
-    schema: String,
+    schema: Schema,
 }
 
 impl Database {
-    /// `None` if PostgreSQL is not installed. What `sql` makes is in the schema of the test.
+    /// `None` if PostgreSQL is not installed.
     fn new(sql: &str) -> Option<Self> {
-        static SCHEMAS: AtomicUsize = AtomicUsize::new(0);
-        let server = PostgresServer::shared()?;
-        let schema = format!("test_{}", SCHEMAS.fetch_add(1, Ordering::Relaxed));
-        server.run(&format!("CREATE SCHEMA {schema}; SET search_path = {schema}; {sql}"));
-        let config = format!(
-            "{} application_name={schema} options='-c search_path={schema}'",
-            server.config()
-        );
-        let postgres = Postgres::open(&config).unwrap();
-        Some(Self { server, postgres, schema })
+        let schema = Schema::new(sql)?;
+        Some(Self { postgres: Postgres::open(&schema.config()).unwrap(), schema })
     }
 
     /// Artists with three of their albums.
@@ -241,16 +231,16 @@ fn batches_of_several_loaders_overlap() {
                CREATE VIEW one AS SELECT 1 AS k, waits();
                CREATE VIEW two AS SELECT 1 AS k, waits();";
     let Some(database) = Database::new(sql) else { return };
-    database.server.begin("SELECT pg_advisory_lock(1), pg_sleep(1000)");
+    database.schema.server.begin("SELECT pg_advisory_lock(1), pg_sleep(1000)");
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND";
-    database.server.wait_until(&format!("{locks} granted"), "1");
+    database.schema.server.wait_until(&format!("{locks} granted"), "1");
     let loader = |view| -> Loader<i32, i32> {
         database.rows_by(view, "k").columns(["waits"]).one(|row| row.try_get(0))
     };
     let (one, two) = (loader("one"), loader("two"));
-    let server = Arc::clone(&database.server);
+    let server = Arc::clone(&database.schema.server);
     let release = thread::spawn(move || {
-        database.server.wait_until(&format!("{locks} NOT granted"), "2");
+        database.schema.server.wait_until(&format!("{locks} NOT granted"), "2");
         server.run(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted",
         );
@@ -285,7 +275,7 @@ fn a_connection_outlives_the_thread_and_the_runtime_that_used_it_first() {
     assert!(first.join().unwrap().is_some());
     assert!(names(&music).load(2).value().unwrap().is_some());
     let connections = "SELECT count(*) FROM pg_stat_activity WHERE application_name =";
-    assert_eq!(music.server.run(&format!("{connections} '{}'", music.schema)), "1");
+    assert_eq!(music.schema.server.run(&format!("{connections} '{}'", music.schema.name)), "1");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Real servers for tests, each on a free port of the loopback interface and with a folder of its own.
-//! They stop when they are dropped, so also when a test panics. For Linux, whose `/proc` it reads.
+//! They end when they are dropped, so also when a test panics. For Linux, whose `/proc` it reads.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod postgres;
@@ -91,17 +91,35 @@ impl Server {
         self.signal(Signal::CONT);
     }
 
+    /// Shows what the server wrote to who reads why a test failed.
+    pub(crate) fn tell_on_panic(&self) {
+        if thread::panicking() {
+            println!("{}", self.folder.read_log());
+        }
+    }
+
     fn signal(&self, signal: Signal) {
         let process = self.process.as_ref().expect("it runs").id();
-        for process in std::iter::once(pid(process)).chain(children(process)) {
-            kill_process(process, signal).expect("it runs");
+        kill_process(pid(process), signal).expect("our child");
+        for child in children(process) {
+            // It may have ended meanwhile.
+            let _ = kill_process(child, signal);
         }
     }
 }
 
 impl Drop for Server {
+    /// Lets it end by itself: it has shared memory to give back.
     fn drop(&mut self) {
-        self.kill();
+        self.tell_on_panic();
+        if self.process.is_some() {
+            self.resume();
+        }
+        if let Some(mut process) = self.process.take() {
+            // If it has ended already, there is nothing to wait for.
+            let _ = kill_process(pid(process.id()), Signal::INT);
+            let _ = process.wait();
+        }
     }
 }
 

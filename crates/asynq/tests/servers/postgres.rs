@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::Duration;
@@ -29,7 +30,13 @@ impl PostgresServer {
         let port_option = port.to_string();
         let mut arguments =
             vec!["-D".into(), data.into_os_string(), "-p".into(), port_option.into()];
-        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"] {
+        let settings = [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=off",
+            "dynamic_shared_memory_type=mmap", // in the folder, also when it is killed
+        ];
+        for setting in settings {
             arguments.extend(["-c".into(), setting.into()]);
         }
         Some(Self(Server::start(postgres, arguments, port, folder, is_ready)))
@@ -91,6 +98,42 @@ impl PostgresServer {
     }
 }
 
+/// A schema for one test, of the server that the tests of a file share.
+pub(crate) struct Schema {
+    pub(crate) server: Arc<PostgresServer>,
+    pub(crate) name: String,
+}
+
+impl Schema {
+    /// Makes in it what `sql` says. `None` if PostgreSQL is not installed.
+    pub(crate) fn new(sql: &str) -> Option<Self> {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let server = PostgresServer::shared()?;
+        let schema =
+            Self { server, name: format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed)) };
+        schema.server.run(&format!("CREATE SCHEMA {}", schema.name));
+        schema.run(sql);
+        Some(schema)
+    }
+
+    /// How to connect to it. Its connections have its name.
+    pub(crate) fn config(&self) -> String {
+        let (config, name) = (self.server.config(), &self.name);
+        format!("{config} application_name={name} options='-c search_path={name}'")
+    }
+
+    /// Runs `sql` in it.
+    pub(crate) fn run(&self, sql: &str) {
+        self.server.run(&format!("SET search_path = {}; {sql}", self.name));
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        self.server.tell_on_panic();
+    }
+}
+
 impl Deref for PostgresServer {
     type Target = Server;
 
@@ -115,6 +158,6 @@ fn program(name: &str) -> Option<PathBuf> {
 
 fn is_ready(port: u16) -> bool {
     let mut command = Command::new(program("pg_isready").expect("it comes with postgres"));
-    let command = command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
+    let command = command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "asynq"]);
     command.status().expect("pg_isready runs").success()
 }
