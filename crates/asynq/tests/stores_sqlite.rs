@@ -5,6 +5,7 @@ use std::thread;
 
 use asynq::stores::Sqlite;
 use asynq::{AsyncTask, FutureBase, Loader, all, with_context};
+use proptest::prelude::*;
 use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 
@@ -103,6 +104,27 @@ fn names_may_be_anything() {
     let rows = sqlite.rows_by(r#"a "table".x"#, "the key'").columns(["select", "-- ;"]);
     let rows: Loader<i64, Vec<String>> = rows.order_by("-- ;").many(|row| row.get("select"));
     assert_eq!(rows.load(1).value().unwrap(), ["first", "second"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_names_and_keys_arrive_as_they_are(
+        table in "[^\0]{0,12}", column in "[^\0]{0,12}", key in "[^\0]{0,12}",
+    ) {
+        // Apart from one another, and from SQLite's own tables.
+        let (table, by, column) = (format!("t{table}"), format!("k{column}"), format!("v{column}"));
+        let connection = Connection::open_in_memory().unwrap();
+        let create = "SELECT printf('CREATE TABLE \"%w\" (\"%w\" TEXT, \"%w\" INTEGER);
+            INSERT INTO \"%w\" VALUES (%Q, 7)', ?1, ?2, ?3, ?1, ?4)";
+        let parameters = [&table, &by, &column, &key];
+        let create: String = connection.query_row(create, parameters, |row| row.get(0)).unwrap();
+        connection.execute_batch(&create).unwrap();
+        let value = Sqlite::from(connection).rows_by(&table, &by).columns([column.as_str()]);
+        let value: Loader<String, i64> = value.order_by(&column).one(|row| row.get(0));
+        prop_assert_eq!(value.load(key).value().unwrap(), 7);
+    }
 }
 
 #[test]
