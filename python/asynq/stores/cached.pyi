@@ -1,0 +1,24 @@
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from typing_extensions import ParamSpec
+
+from ..decorators import AsyncDecorator
+from .key_value import _Codec, KeyValueStore
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+__traceback_hide__: bool
+
+MAX_KEY: int
+
+class JSON:
+    @staticmethod
+    def dumps(value: Any) -> bytes: ...
+    @staticmethod
+    def loads(value: str | bytes) -> Any: ...
+
+def cached(
+    store: KeyValueStore, prefix: str, ttl: float | None, codec: _Codec
+) -> Callable[[AsyncDecorator[_T, _P]], AsyncDecorator[_T, _P]]: ...

@@ -1,0 +1,58 @@
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from typing_extensions import ParamSpec
+
+from ..decorators import AsyncDecorator, async_proxy
+from ..futures import FutureBase
+from ..loaders import Flushed, Loader
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+__traceback_hide__: bool
+
+class _Codec(Protocol):
+    def dumps(self, value: Any, /) -> str | bytes: ...
+    def loads(self, value: Any, /) -> Any: ...
+
+class Operation:
+    name: str
+    key: Any
+    def __init__(self, key: Any) -> None: ...
+
+class Get(Operation): ...
+
+class Set(Operation):
+    value: Any
+    ttl: float | None
+    def __init__(self, key: Any, value: Any, ttl: float | None) -> None: ...
+
+class Delete(Operation): ...
+
+class KeyValueStore:
+    client: Any
+    operations: Loader[Operation, Any]
+    def __init__(
+        self,
+        client: Any,
+        name: str,
+        *,
+        timeout: float | None = None,
+        priority: int = 0,
+        max_in_flight: int | None = None,
+        before_flush: Callable[[list[Operation]], object] | None = None,
+        after_flush: Callable[[Flushed], object] | None = None,
+    ) -> None: ...
+    @async_proxy()
+    def get(self, key: str | bytes) -> FutureBase[bytes | None]: ...
+    @async_proxy()
+    def set(
+        self, key: str | bytes, value: str | bytes | float, ttl: float | None = None
+    ) -> FutureBase[None]: ...
+    @async_proxy()
+    def delete(self, key: str | bytes) -> FutureBase[bool]: ...
+    def cached(
+        self, prefix: str, ttl: float | None = None, codec: _Codec = ...
+    ) -> Callable[[AsyncDecorator[_T, _P]], AsyncDecorator[_T, _P]]: ...
+    def close(self) -> None: ...

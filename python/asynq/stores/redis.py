@@ -1,0 +1,122 @@
+"""Redis, by redis-py: what tasks ask for in a round is one pipeline.
+
+store = Redis.from_url("redis://localhost:6379/0", timeout=1)
+
+@asynq()
+def page(user):
+    name, views = yield store.hget.asynq(user, "name"), store.execute.asynq("INCR", user)
+"""
+
+import itertools
+
+from ..decorators import async_proxy
+from ..loaders.errors import failed
+from .key_value import Delete, Get, KeyValueStore, Operation, Set
+
+try:
+    import redis
+except ImportError as error:
+    raise ImportError("redis-py is missing: pip install 'asynq-rs[redis]'") from error
+
+__all__ = ["Redis"]
+
+__traceback_hide__ = True
+
+
+class Command(Operation):
+    """Any command: its name and arguments are the key."""
+
+    __slots__ = ()
+    name = "command"
+
+
+class Redis(KeyValueStore):
+    """A server or a cluster of Redis, for a `redis.Redis` or `redis.RedisCluster` of one's own.
+
+    Values are what the client gives: bytes, unless it decodes responses. The settings are `name`,
+    `timeout`, `priority`, `max_in_flight`, `before_flush` and `after_flush` of a `Loader`.
+    """
+
+    def __init__(self, client, *, name="redis", **settings):
+        if not isinstance(client, (redis.Redis, redis.RedisCluster)):
+            raise TypeError(
+                "Redis() takes a redis.Redis or redis.RedisCluster, without asyncio;"
+                f" for a URL there is Redis.from_url, not {client!r}"
+            )
+        super().__init__(client, name, **settings)
+
+    @classmethod
+    def from_url(cls, url, *, timeout=None, name="redis", **settings):
+        """Connects to the server of a URL: `redis://[[user]:[password]@]host[:port][/database]`.
+
+        With a `timeout`, no connection waits longer than so many seconds, either.
+        """
+        client = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
+        return cls(client, timeout=timeout, name=name, **settings)
+
+    @async_proxy()
+    def hget(self, key, field):
+        """The value of a field of a hash, or None."""
+        return self._command("HGET", self._key(key), self._value(field))
+
+    @async_proxy()
+    def hset(self, key, field, value):
+        """Sets a field of a hash."""
+        return self._command("HSET", self._key(key), self._value(field), self._value(value))
+
+    @async_proxy()
+    def execute(self, *command):
+        """Any command of Redis: `store.execute("INCR", key)`. It goes with the others."""
+        if not command or not isinstance(command[0], str):
+            raise TypeError(f"a command begins with its name, such as 'INCR', unlike {command!r}")
+        return self._command(command[0], *map(self._value, command[1:]))
+
+    def _command(self, *command):
+        return self.operations.asynq(Command(command))
+
+    def _run(self, operations):
+        pipeline = self.client.pipeline(transaction=False)
+        placed = []  # The operations of each command, and what becomes of its response.
+        for is_get, group in itertools.groupby(operations, lambda one: isinstance(one, Get)):
+            if is_get:
+                for keys, gets in self._together(group):
+                    # Not its method, which the pipeline of a cluster forbids: it knows no slots.
+                    pipeline.execute_command("MGET", *keys)
+                    placed.append((gets, _by_key(keys)))
+            else:
+                for operation in group:
+                    placed.append(([operation], _send(pipeline, operation)))
+        results = {}
+        for (those, read), response in zip(placed, pipeline.execute(raise_on_error=False)):
+            for operation in those:
+                if isinstance(response, Exception):
+                    results[operation] = failed(self.operations.name, operation, response)
+                else:
+                    results[operation] = read(operation, response)
+        return results
+
+    def _together(self, gets):
+        """Reads that go out one after the other, by the commands that may hold them."""
+        slot = getattr(self.client, "keyslot", lambda key: 0)  # Of a cluster, each has its own.
+        commands = {}
+        for get in gets:
+            commands.setdefault(slot(get.key), []).append(get)
+        return [(list(dict.fromkeys(get.key for get in gets)), gets) for gets in commands.values()]
+
+
+def _by_key(keys):
+    places = {key: place for place, key in enumerate(keys)}
+    return lambda get, values: values[places[get.key]]
+
+
+def _send(pipeline, operation):
+    """Puts a command into the pipeline. Returns how its response is read."""
+    if isinstance(operation, Set):
+        ttl = operation.ttl
+        pipeline.set(operation.key, operation.value, px=None if ttl is None else round(ttl * 1000))
+        return lambda operation, response: None
+    if isinstance(operation, Delete):
+        pipeline.delete(operation.key)
+        return lambda operation, response: bool(response)
+    pipeline.execute_command(*operation.key)
+    return lambda operation, response: response

@@ -1,0 +1,48 @@
+"""Redis."""
+
+from __future__ import annotations
+
+import subprocess
+
+from . import Server
+
+
+class RedisServer(Server):
+    program = "redis-server"
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def command(self) -> list[str]:
+        return [
+            self.path,
+            *("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)),
+            *("--save", "", "--appendonly", "no"),
+        ]
+
+
+class RedisCluster(RedisServer):
+    """A cluster of one, which has all slots: commands of several keys need one slot here, too."""
+
+    def command(self) -> list[str]:
+        # By default its bus listens 10,000 ports higher, where there may be none.
+        return [*super().command(), "--cluster-enabled", "yes", "--cluster-port", str(self.bus)]
+
+    def start(self) -> None:
+        from . import free_port
+
+        self.bus = free_port()
+        super().start()
+        self.cli("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        while "cluster_state:ok" not in self.cli("CLUSTER", "INFO"):
+            pass
+
+    def cli(self, *command: str) -> str:
+        done = subprocess.run(
+            ["redis-cli", "-p", str(self.port), *command],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return done.stdout

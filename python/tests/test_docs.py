@@ -1,0 +1,50 @@
+"""The Python examples of the documentation, run on real servers."""
+
+import re
+from pathlib import Path
+
+from servers.memcached import MemcachedServer
+from servers.redis import RedisServer
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def examples(page, *sections):
+    """The Python of some sections of a page, one after the other."""
+    parts = re.split(r"^## (.+)$", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    texts = dict(zip(parts[1::2], parts[2::2]))
+    return "\n".join(
+        block
+        for section in sections
+        for block in re.findall(r"```python\n(.*?)```", texts[section], re.DOTALL)
+    )
+
+
+def test_the_page_about_redis_is_true():
+    with RedisServer() as server:
+        code = examples("stores.md", "Redis").replace("localhost:6379", f"127.0.0.1:{server.port}")
+        names = {}
+        exec(code, names)
+        redis = names["redis"]
+        redis.hset("user:ann", "name", "Ann")
+        redis.hset("user:bob", "name", "Bob")
+        before = redis.operations.stats.batches
+        assert names["profiles"](["ann", "bob"]) == [("Ann", 1), ("Bob", 1)]
+        assert redis.operations.stats.batches == before + 1
+        redis.close()
+
+
+def test_the_pages_about_memcached_and_the_cache_are_true():
+    with MemcachedServer() as server:
+        code = examples("stores.md", "memcached", "A read-through cache")
+        names = {}
+        exec(
+            "from asynq import asynq\n"
+            + code.replace("localhost:11211", f"127.0.0.1:{server.port}"),
+            names,
+        )
+        memcached = names["memcached"]
+        # Set, get, two for the first sum, one for the second.
+        assert memcached.operations.stats.batches == 5
+        assert names["sum_of_squares"](range(100)) == sum(n * n for n in range(100))
+        memcached.close()

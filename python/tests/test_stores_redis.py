@@ -1,0 +1,105 @@
+"""Redis, with the real server."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+from servers.redis import RedisCluster, RedisServer
+
+import asynq
+from asynq import LoadError
+from asynq.stores.redis import Redis
+
+
+@pytest.fixture(scope="module")
+def server():
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def store(server):
+    store = Redis.from_url(server.url)
+    store.client.flushall()
+    yield store
+    store.close()
+
+
+def calls(client):
+    """How often each command was called."""
+    return {
+        name[len("cmdstat_") :]: row["calls"]
+        for name, row in client.info("commandstats").items()
+        if name not in ("cmdstat_info", "cmdstat_config|resetstat")
+    }
+
+
+@asynq.asynq()
+def all_of(*futures):
+    return (yield list(futures))
+
+
+def test_the_gets_of_a_round_are_one_mget(store):
+    store.client.config_resetstat()
+    all_of(*[store.get.asynq(key) for key in "abcab"])
+    assert calls(store.client) == {"mget": 1}
+
+
+def test_hashes_and_other_commands_go_in_the_same_pipeline(store):
+    results = all_of(
+        store.execute.asynq("INCR", "n"),
+        store.hset.asynq("h", "field", "value"),
+        store.hget.asynq("h", "field"),
+        store.get.asynq("n"),
+        store.execute.asynq("INCRBY", "n", 5),
+        store.get.asynq("n"),
+        store.execute.asynq("RPUSH", "list", "a", "b"),
+    )
+    assert results == [1, 1, b"value", b"1", 6, b"6", 2]
+    assert store.operations.stats.batches == 1
+
+
+def test_equal_commands_are_each_done(store):
+    assert all_of(*[store.execute.asynq("INCR", "n") for _ in range(3)]) == [1, 2, 3]
+
+
+def test_a_command_that_fails_fails_alone(store):
+    store.set("text", "a")
+    increase, read = store.execute.asynq("INCR", "text"), store.get.asynq("text")
+    assert read.value() == b"a"
+    error = increase.error()
+    assert isinstance(error, LoadError)
+    assert str(error).startswith("loader redis, key command ('INCR', 'text'): ResponseError: ")
+    assert isinstance(error.__cause__, redis.ResponseError)
+
+
+def test_a_command_begins_with_its_name(store):
+    with pytest.raises(TypeError, match="begins with its name"):
+        store.execute()
+
+
+def test_a_client_that_decodes_gives_text(server):
+    store = Redis(redis.Redis.from_url(server.url, decode_responses=True))
+    store.set("key", "value")
+    assert store.get("key") == "value"
+    store.close()
+
+
+def test_only_clients_that_block_are_taken():
+    with pytest.raises(TypeError, match=r"Redis\.from_url"):
+        Redis("redis://localhost")
+
+
+def test_a_cluster_is_asked_once_for_each_slot():
+    with RedisCluster() as server:
+        store = Redis(redis.RedisCluster(host="127.0.0.1", port=server.port))
+        keys = ["{a}1", "{a}2", "{b}1", "{b}2", "c"]
+        all_of(*[store.set.asynq(key, key) for key in keys])
+        node = redis.Redis(port=server.port)
+        node.config_resetstat()
+        values = all_of(*[store.get.asynq(key) for key in keys])
+        assert values == [key.encode() for key in keys]
+        assert calls(node).get("mget") == 3
+        assert store.operations.stats.batches == 2
+        node.close()
+        store.close()
