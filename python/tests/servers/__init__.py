@@ -56,8 +56,7 @@ class Server:
         return True
 
     def kill(self) -> None:
-        """Ends it at once, in the middle of whatever it does."""
-        self.resume()
+        """Ends it at once, in the middle of whatever it does, paused or not."""
         self.signal(signal.SIGKILL)
         if self.process is not None:
             self.process.wait()
