@@ -1,6 +1,7 @@
 """The Python examples of the documentation, run on real servers."""
 
 import re
+import sqlite3
 from pathlib import Path
 
 from servers.memcached import MemcachedServer
@@ -18,6 +19,30 @@ def examples(page, *sections):
         for section in sections
         for block in re.findall(r"```python\n(.*?)```", texts[section], re.DOTALL)
     )
+
+
+def test_the_page_about_sqlite_is_true(tmp_path):
+    path = tmp_path / "music.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        """
+        CREATE TABLE Artist (ArtistId INTEGER, Name TEXT);
+        INSERT INTO Artist VALUES (1, 'AC/DC'), (2, 'Accept');
+        CREATE TABLE Album (AlbumId INTEGER, Title TEXT, ArtistId INTEGER);
+        INSERT INTO Album VALUES (1, 'Powerage', 1), (2, 'Breaker', 2), (3, 'Accept', 2);
+        """
+    )
+    connection.close()
+    names = {}
+    exec(examples("stores.md", "SQLite").replace("music.sqlite", str(path)), names)
+    assert names["pages"]([1, 2]) == ["AC/DC: Powerage", "Accept: Accept, Breaker"]
+    names["music"].close()
+
+
+def test_the_page_about_postgresql_is_true():
+    names = {}
+    exec(examples("stores.md", "PostgreSQL"), names)
+    assert names["name"].name == "artist by artist_id"
 
 
 def test_the_page_about_redis_is_true():

@@ -3,6 +3,7 @@
 import contextvars
 import functools
 import threading
+import types
 
 from .._asynq import LoaderBase, Rounds
 from ..contexts import AsyncContext
@@ -45,6 +46,8 @@ class Loader(LoaderBase):
     - `timeout`: after how many seconds the keys of a batch get a `LoadTimeoutError`.
     - `before_flush(keys)`, `after_flush(flushed)`: called around each batch; see `Flushed`.
     """
+
+    __class_getitem__ = classmethod(types.GenericAlias)
 
     allow_sync_call = False  # In asyncio mode, as of other async functions.
 

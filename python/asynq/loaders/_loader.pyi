@@ -7,6 +7,7 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
+from types import GenericAlias
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 from typing_extensions import Never, TypeAlias
@@ -32,6 +33,7 @@ _Returned: TypeAlias = _Answer[_K, _V] | Awaitable[_Answer[_K, _V]]
 __traceback_hide__: bool
 
 class Loader(LoaderBase, Generic[_K, _V]):
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     allow_sync_call: bool
     fn: Any
     settings: Settings

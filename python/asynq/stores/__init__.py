@@ -3,6 +3,8 @@
 ========================== ============================================ ==========================
 module                     what it makes                                 `pip install`
 ========================== ============================================ ==========================
+`asynq.stores.sqlite`      loaders of rows, by the values of a column    nothing more
+`asynq.stores.postgres`    the same                                      `asynq-rs[postgres]`
 `asynq.stores.redis`       gets, sets and other commands, a cache        `asynq-rs[redis]`
 `asynq.stores.memcached`   gets, sets and deletes, a cache               `asynq-rs[memcached]`
 ========================== ============================================ ==========================

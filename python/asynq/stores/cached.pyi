@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 from typing_extensions import ParamSpec
 
 from ..decorators import AsyncDecorator
-from .key_value import _Codec, KeyValueStore
+from .key_value import KeyValueStore, _Codec
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import signal
 import socket
@@ -20,6 +19,7 @@ class Server:
     """A program that listens on a port. Subclasses say by what `command` it is started."""
 
     program: str
+    stop_signal = signal.SIGTERM
 
     def __init__(self) -> None:
         self.path = self.find()
@@ -77,8 +77,13 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        with contextlib.suppress(OSError):
-            self.kill()
+        self.resume()
+        self.signal(self.stop_signal)
+        if self.process is not None:
+            try:
+                self.process.wait(STARTS_WITHIN)
+            except subprocess.TimeoutExpired:
+                self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -1,0 +1,20 @@
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from .sql import SQLStore
+
+__all__ = ["Postgres"]
+
+__traceback_hide__: bool
+
+class Postgres(SQLStore):
+    # The settings are those of psycopg.connect.
+    def __init__(
+        self,
+        conninfo: str | Callable[[], psycopg.Connection[Any]] = "",
+        *,
+        connections: int | None = None,
+        **settings: Any,
+    ) -> None: ...

@@ -1,0 +1,173 @@
+"""What the SQL stores have in common: loaders of the rows of a table, and connections."""
+
+import os
+import threading
+
+from ..loaders import Loader
+from ..loaders.errors import failed
+
+__traceback_hide__ = True
+
+
+class SQLStore:
+    """Rows of tables by the values of a column.
+
+    `row_by` makes a loader of one row for each key, `rows_by` one of all rows for each key, with
+    one statement for each batch. Which columns a row has is said by `columns`, and what it is made
+    into by `row`, a function that is called with their values; by default it is a dict.
+
+    Names of tables and columns are quoted, keys are bound. `settings` are those of a `Loader`.
+    """
+
+    # The most keys of a statement, if there is a limit.
+    _most_keys = None
+
+    def __init__(self, connections):
+        self._connections = connections
+
+    def row_by(self, table, column, *, columns, schema=None, row=None, **settings):
+        """A loader of the row that has the key in `column`.
+
+        A key without a row fails with a `MissingKeyError`, unless there is a `default`; one with
+        several rows fails, too.
+        """
+        return self._loader(_one, table, column, columns, schema, None, row, settings)
+
+    def rows_by(self, table, column, *, columns, schema=None, order_by=None, row=None, **settings):
+        """A loader of the list of rows that have the key in `column`, which may be empty.
+
+        `order_by` is a column, or several; a list of rows is in this order.
+        """
+        settings = {"default_factory": list, **settings}
+        return self._loader(_all, table, column, columns, schema, order_by, row, settings)
+
+    def close(self):
+        """Closes the connections. A later batch opens new ones."""
+        self._connections.close()
+
+    def _loader(self, choose, table, column, columns, schema, order_by, row, settings):
+        columns = _names("columns", columns)
+        order = [] if order_by is None else _names("order_by", order_by)
+        source = quoted(table) if schema is None else f"{quoted(schema)}.{quoted(table)}"
+        selected = ", ".join(quoted(name) for name in (column, *columns))
+        head = f"SELECT {selected} FROM {source} WHERE {quoted(column)} "
+        tail = f" ORDER BY {', '.join(map(quoted, order))}" if order else ""
+        settings = {"name": f"{table} by {column}", **settings}
+        if self._most_keys is not None:
+            size = settings.get("max_batch_size")
+            settings["max_batch_size"] = min(size or self._most_keys, self._most_keys)
+
+        def make(values):
+            return dict(zip(columns, values)) if row is None else row(*values)
+
+        def fetch(keys):
+            where, parameters = self._among(keys)
+            found = self._connections.run(
+                lambda connection: connection.execute(head + where + tail, parameters).fetchall()
+            )
+            rows = {}
+            for key, *values in found:
+                rows.setdefault(key, []).append(values)
+            loader = settings["name"]
+            return {key: choose(loader, key, of_key, make) for key, of_key in rows.items()}
+
+        return Loader(fetch, blocking=True, **settings)
+
+    def _among(self, keys):
+        """The condition that the column has one of the keys, and what is bound to it."""
+        raise NotImplementedError
+
+
+def _one(loader, key, rows, make):
+    if len(rows) > 1:
+        return failed(loader, key, ValueError(f"there are {len(rows)} rows, not one: use rows_by"))
+    return _made(loader, key, rows, make)[0]
+
+
+def _all(loader, key, rows, make):
+    made = _made(loader, key, rows, make)
+    return made[0] if isinstance(made[0], Exception) else made
+
+
+def _made(loader, key, rows, make):
+    """What the rows are made into; or the error of their key alone."""
+    try:
+        return [make(values) for values in rows]
+    except Exception as error:
+        return [failed(loader, key, error)]
+
+
+def _names(what, names):
+    names = (names,) if isinstance(names, str) else tuple(names)
+    if not names:
+        raise ValueError(f"{what} has to name a column, or more")
+    return names
+
+
+def quoted(name):
+    """A name as it stands in a statement."""
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise ValueError(f"the name of a table or column is a text without NUL, not {name!r}")
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Connections:
+    """Connections that are opened when they are needed, kept, and used by one thread at a time.
+
+    `is_lost(connection, error)` says whether an error means that the connection is of no use any
+    more. No library's pool is used here: that of psycopg waits for a server that refuses
+    connections until its time is over, and does not tell why.
+    """
+
+    def __init__(self, connect, is_lost, limit=None):
+        self._connect = connect
+        self._is_lost = is_lost
+        self._idle = []
+        # As many as can be busy, where the server has as many cores as this machine.
+        self._permits = threading.Semaphore(limit or 2 * (os.cpu_count() or 1))
+
+    def run(self, work):
+        """Calls `work(connection)`, which changes nothing: it may be called once more, if the
+        connection that it was called with had died while it was idle.
+        """
+        with self._permits:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return self._run(self._connect(), work)
+            try:
+                return self._run(connection, work)
+            except Exception as error:
+                if not self._is_lost(connection, error):
+                    raise
+            # Most likely all of them have died together.
+            self.close()
+            return self._run(self._connect(), work)
+
+    def _run(self, connection, work):
+        try:
+            result = work(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return result
+
+    def close(self):
+        while self._idle:
+            self._idle.pop().close()
+
+
+class OneConnection:
+    """A connection of the caller's."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def run(self, work):
+        with self._lock:
+            return work(self._connection)
+
+    def close(self):
+        self._connection.close()

@@ -1,0 +1,153 @@
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any, Protocol, TypeVar, overload
+
+from ..loaders import Flushed, Loader
+
+_T = TypeVar("_T")
+_D = TypeVar("_D")
+
+__traceback_hide__: bool
+
+class _Connections(Protocol):
+    def run(self, work: Callable[[Any], _T]) -> _T: ...
+    def close(self) -> None: ...
+
+# Keys have the type of the column, which no type checker knows.
+class SQLStore:
+    def __init__(self, connections: _Connections) -> None: ...
+    @overload
+    def row_by(
+        self,
+        table: str,
+        column: str,
+        *,
+        columns: str | Iterable[str],
+        schema: str | None = None,
+        row: None = None,
+        name: str | None = None,
+        max_batch_size: int | None = None,
+        cache: bool | MutableMapping[Any, Any] = False,
+        cache_errors: bool = False,
+        priority: int = 0,
+        max_in_flight: int | None = None,
+        timeout: float | None = None,
+        before_flush: Callable[[list[Any]], object] | None = None,
+        after_flush: Callable[[Flushed], object] | None = None,
+    ) -> Loader[Any, dict[str, Any]]: ...
+    @overload
+    def row_by(
+        self,
+        table: str,
+        column: str,
+        *,
+        columns: str | Iterable[str],
+        schema: str | None = None,
+        row: None = None,
+        default: _D,
+        name: str | None = None,
+        max_batch_size: int | None = None,
+        cache: bool | MutableMapping[Any, Any] = False,
+        cache_errors: bool = False,
+        priority: int = 0,
+        max_in_flight: int | None = None,
+        timeout: float | None = None,
+        before_flush: Callable[[list[Any]], object] | None = None,
+        after_flush: Callable[[Flushed], object] | None = None,
+    ) -> Loader[Any, dict[str, Any] | _D]: ...
+    @overload
+    def row_by(
+        self,
+        table: str,
+        column: str,
+        *,
+        columns: str | Iterable[str],
+        schema: str | None = None,
+        row: Callable[..., _T],
+        name: str | None = None,
+        max_batch_size: int | None = None,
+        cache: bool | MutableMapping[Any, Any] = False,
+        cache_errors: bool = False,
+        priority: int = 0,
+        max_in_flight: int | None = None,
+        timeout: float | None = None,
+        before_flush: Callable[[list[Any]], object] | None = None,
+        after_flush: Callable[[Flushed], object] | None = None,
+    ) -> Loader[Any, _T]: ...
+    @overload
+    def row_by(
+        self,
+        table: str,
+        column: str,
+        *,
+        columns: str | Iterable[str],
+        schema: str | None = None,
+        row: Callable[..., _T],
+        default: _D,
+        name: str | None = None,
+        max_batch_size: int | None = None,
+        cache: bool | MutableMapping[Any, Any] = False,
+        cache_errors: bool = False,
+        priority: int = 0,
+        max_in_flight: int | None = None,
+        timeout: float | None = None,
+        before_flush: Callable[[list[Any]], object] | None = None,
+        after_flush: Callable[[Flushed], object] | None = None,
+    ) -> Loader[Any, _T | _D]: ...
+    @overload
+    def rows_by(
+        self,
+        table: str,
+        column: str,
+        *,
+        columns: str | Iterable[str],
+        schema: str | None = None,
+        order_by: str | Iterable[str] | None = None,
+        row: None = None,
+        name: str | None = None,
+        max_batch_size: int | None = None,
+        cache: bool | MutableMapping[Any, Any] = False,
+        cache_errors: bool = False,
+        priority: int = 0,
+        max_in_flight: int | None = None,
+        timeout: float | None = None,
+        before_flush: Callable[[list[Any]], object] | None = None,
+        after_flush: Callable[[Flushed], object] | None = None,
+    ) -> Loader[Any, list[dict[str, Any]]]: ...
+    @overload
+    def rows_by(
+        self,
+        table: str,
+        column: str,
+        *,
+        columns: str | Iterable[str],
+        schema: str | None = None,
+        order_by: str | Iterable[str] | None = None,
+        row: Callable[..., _T],
+        name: str | None = None,
+        max_batch_size: int | None = None,
+        cache: bool | MutableMapping[Any, Any] = False,
+        cache_errors: bool = False,
+        priority: int = 0,
+        max_in_flight: int | None = None,
+        timeout: float | None = None,
+        before_flush: Callable[[list[Any]], object] | None = None,
+        after_flush: Callable[[Flushed], object] | None = None,
+    ) -> Loader[Any, list[_T]]: ...
+    def close(self) -> None: ...
+
+def quoted(name: str) -> str: ...
+
+class Connections:
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        is_lost: Callable[[Any, Exception], bool],
+        limit: int | None = None,
+    ) -> None: ...
+    def run(self, work: Callable[[Any], _T]) -> _T: ...
+    def close(self) -> None: ...
+
+class OneConnection:
+    def __init__(self, connection: Any) -> None: ...
+    def run(self, work: Callable[[Any], _T]) -> _T: ...
+    def close(self) -> None: ...

@@ -1,0 +1,86 @@
+"""PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from . import Server
+
+
+class PostgresServer(Server):
+    program = "postgres"
+    stop_signal = signal.SIGINT  # It ends its sessions first.
+
+    def find(self) -> str | None:
+        """On Debian its programs are not on the PATH."""
+        installed = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=_version)
+        return shutil.which("postgres") or (installed[-1] if installed else None)
+
+    @property
+    def conninfo(self) -> str:
+        return f"host=127.0.0.1 port={self.port} user=asynq dbname=postgres connect_timeout=10"
+
+    def start(self) -> None:
+        data = self.folder / "data"
+        if not data.exists():
+            # It refuses to run as root.
+            if os.getuid() == 0:
+                shutil.chown(self.folder, "nobody")
+            initdb = str(Path(self.path).resolve().with_name("initdb"))
+            subprocess.run(
+                [
+                    *(*self.as_nobody(), initdb, "-D", str(data), "-U", "asynq"),
+                    *("-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"),
+                ],
+                cwd=self.folder,
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )
+        # What a killed server has left behind.
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        super().start()
+
+    def command(self) -> list[str]:
+        return [
+            *self.as_nobody(),
+            str(Path(self.path).resolve()),
+            *("-D", str(self.folder / "data"), "-h", "127.0.0.1", "-p", str(self.port)),
+            *("-k", "", "-F", "-c", "dynamic_shared_memory_type=mmap"),
+        ]
+
+    def as_nobody(self) -> list[str]:
+        if os.getuid() != 0:
+            return []
+        return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+
+    def accepts(self) -> bool:
+        # Sessions are refused until it has recovered.
+        import psycopg
+
+        try:
+            psycopg.connect(self.conninfo).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def signal(self, number: int) -> None:
+        """To its children as well: each session has a process of its own, and a group, too."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        self.process.send_signal(number)
+        if number != self.stop_signal:
+            for child in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(child), number)
+
+
+def _version(path: str) -> list[int]:
+    return [int(part) for part in path.split("/")[4].split(".")]

@@ -1,0 +1,222 @@
+"""What can happen to a database, injected into the real one: nothing hangs, each load ends with a
+value or an error that names loader and key, and the next flush works.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+
+import psycopg
+import pytest
+from servers.postgres import PostgresServer
+
+import asynq
+from asynq import LoadError
+from asynq.stores.postgres import Postgres
+from asynq.stores.sqlite import Sqlite
+
+SECONDS = 30  # After which a test that waits in vain fails.
+
+
+@asynq.asynq()
+def caught(future):
+    try:
+        return (yield future)
+    except LoadError as error:
+        return error
+
+
+@asynq.asynq()
+def each(*futures):
+    return (yield [caught.asynq(future) for future in futures])
+
+
+def assert_named(error, key=1, loader="name"):
+    assert isinstance(error, LoadError)
+    assert str(error).startswith(f"loader {loader}, key {key}: ")
+
+
+@pytest.fixture
+def server():
+    with PostgresServer() as server:
+        with psycopg.connect(server.conninfo, autocommit=True) as connection:
+            connection.execute("CREATE TABLE names (id INTEGER, name TEXT, code TEXT)")
+            connection.execute("INSERT INTO names VALUES (1, 'one', '1'), (2, 'two', 'x')")
+            # It has to be there after a crash, and nothing is synchronised.
+            connection.execute("CHECKPOINT")
+        yield server
+
+
+@pytest.fixture
+def store(server):
+    store = Postgres(server.conninfo)
+    yield store
+    store.close()
+
+
+def names(store, **settings):
+    return store.row_by("names", "id", columns="name", row=str, name="name", **settings)
+
+
+def test_postgres_killed_before_a_flush(server, store):
+    name = names(store)
+    server.kill()
+    one, two = each(name.asynq(1), name.asynq(2))
+    assert_named(one)
+    assert_named(two, 2)
+    server.start()
+    assert name(1) == "one"
+
+
+def test_postgres_killed_during_a_flush(server, store):
+    sent = threading.Event()
+    name = names(store, before_flush=lambda keys: sent.set())
+    assert name(1) == "one"
+    sent.clear()
+    server.pause()
+    errors = []
+    thread = threading.Thread(target=lambda: errors.extend(each(name.asynq(1))))
+    thread.start()
+    assert sent.wait(SECONDS)
+    server.kill()
+    thread.join(SECONDS)
+    (error,) = errors
+    assert_named(error)
+    server.start()
+    assert name(1) == "one"
+
+
+def test_postgres_killed_after_a_flush(server, store):
+    name, other = names(store), names(store)
+    each(name.asynq(1), other.asynq(2))
+    server.kill()
+    server.start()
+    # The connections that were kept are dead: nobody is told.
+    assert each(name.asynq(1), other.asynq(2)) == ["one", "two"]
+
+
+def test_postgres_paused_past_the_deadline(server, store):
+    name = names(store, timeout=0.1)
+    quick = asynq.Loader(lambda keys: keys, blocking=True)
+    server.pause()
+    error, value = each(name.asynq(1), quick.asynq(7))
+    assert_named(error)
+    assert isinstance(error, TimeoutError)
+    assert value == 7
+    server.resume()
+    assert names(store)(1) == "one"
+
+
+def test_postgres_refuses_connections(server, store):
+    server.kill()
+    (error,) = each(names(store).asynq(1))
+    assert_named(error)
+    assert isinstance(error.__cause__, psycopg.OperationalError)
+
+
+def test_a_value_of_postgres_that_does_not_decode(store):
+    code = store.row_by("names", "id", columns="code", row=int, name="code")
+    one, two = each(code.asynq(1), code.asynq(2))
+    assert one == 1
+    assert_named(two, 2, "code")
+
+
+def test_a_key_that_postgres_cannot_compare(store):
+    name = names(store)
+    (error,) = each(name.asynq("one"))
+    assert_named(error, "'one'")
+    assert name(1) == "one"
+
+
+def test_a_caller_that_is_interrupted(store):
+    @asynq.loader
+    def interrupts(keys):
+        raise KeyboardInterrupt
+
+    name = names(store)
+
+    @asynq.asynq()
+    def main():
+        yield name.asynq(1), interrupts.asynq(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        main()
+    assert name(1) == "one"
+
+
+def test_a_caller_that_is_cancelled(server, store):
+    name = names(store)
+    server.pause()
+    load = name.asynq(1)
+    load.batch.flush()
+    load.batch.cancel()
+    with pytest.raises(asynq.BatchCancelledError):
+        load.value()
+    server.resume()
+    assert name(1) == "one"
+
+
+# SQLite
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "names.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "CREATE TABLE names (id INTEGER, name TEXT); INSERT INTO names VALUES (1, 'one')"
+    )
+    connection.close()
+    return path
+
+
+def test_a_file_of_sqlite_that_is_missing(path):
+    store = Sqlite(f"file:{path}?mode=ro", uri=True)
+    saved = path.read_bytes()
+    path.unlink()
+    name = names(store)
+    (error,) = each(name.asynq(1))
+    assert_named(error)
+    path.write_bytes(saved)
+    assert name(1) == "one"
+    store.close()
+
+
+def test_a_file_of_sqlite_that_is_none(path):
+    saved = path.read_bytes()
+    path.write_bytes(b"no database" * 1000)
+    store = Sqlite(path)
+    name = names(store)
+    (error,) = each(name.asynq(1))
+    assert_named(error)
+    path.write_bytes(saved)
+    assert name(1) == "one"
+    store.close()
+
+
+def test_a_database_of_sqlite_that_is_locked(path):
+    store = Sqlite(path, timeout=0)
+    name = names(store)
+    lock = sqlite3.connect(path, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    (error,) = each(name.asynq(1))
+    assert_named(error)
+    assert "locked" in str(error)
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert name(1) == "one"
+    store.close()
+
+
+def test_a_text_of_sqlite_that_does_not_decode(path):
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO names VALUES (2, CAST(x'ff' AS TEXT))")
+    connection.commit()
+    connection.close()
+    store = Sqlite(path)
+    name = names(store)
+    (error,) = each(name.asynq(2))
+    assert_named(error, 2)
+    assert name(1) == "one"
+    store.close()

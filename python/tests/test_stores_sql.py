@@ -1,0 +1,192 @@
+"""Loaders of rows, from SQLite and from a real PostgreSQL: what both of them do."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from typing import NamedTuple
+
+import psycopg
+import pytest
+from servers.postgres import PostgresServer
+
+import asynq
+from asynq import LoadError, MissingKeyError
+from asynq.stores.postgres import Postgres
+from asynq.stores.sqlite import Sqlite
+
+TABLES = """
+    CREATE TABLE artist (artist_id INTEGER PRIMARY KEY, name TEXT);
+    INSERT INTO artist VALUES (1, 'AC/DC'), (2, 'Accept'), (3, NULL);
+    CREATE TABLE album (album_id INTEGER PRIMARY KEY, title TEXT, artist_id INTEGER);
+    INSERT INTO album VALUES (1, 'Powerage', 1), (2, 'Breaker', 2), (3, 'Accept', 2);
+    CREATE TABLE "odd ""table" ("odd ""key" TEXT, "select" TEXT);
+    INSERT INTO "odd ""table" VALUES ('a''; DROP TABLE artist; --', 'quoted'), ('ü', 'umlaut');
+"""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def store(request, tmp_path_factory):
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("sqlite") / "music.sqlite"
+        connection = sqlite3.connect(path)
+        connection.executescript(TABLES)
+        connection.close()
+        store = Sqlite(path)
+        yield store
+        store.close()
+        return
+    with PostgresServer() as server:
+        with psycopg.connect(server.conninfo, autocommit=True) as connection:
+            connection.execute(TABLES)
+        store = Postgres(server.conninfo)
+        yield store
+        store.close()
+
+
+@asynq.asynq()
+def each(loader, keys):
+    return (yield [loader.asynq(key) for key in keys])
+
+
+def test_a_row_for_each_key(store):
+    artist = store.row_by("artist", "artist_id", columns=["artist_id", "name"])
+    assert each(artist, [2, 1, 2, 3]) == [
+        {"artist_id": 2, "name": "Accept"},
+        {"artist_id": 1, "name": "AC/DC"},
+        {"artist_id": 2, "name": "Accept"},
+        {"artist_id": 3, "name": None},
+    ]
+    assert artist.stats.batches == 1
+
+
+def test_all_rows_of_each_key_in_their_order(store):
+    albums = store.rows_by("album", "artist_id", columns=["title"], order_by="title")
+    assert each(albums, [1, 2, 3]) == [
+        [{"title": "Powerage"}],
+        [{"title": "Accept"}, {"title": "Breaker"}],
+        [],
+    ]
+    assert albums.stats.batches == 1
+
+
+def test_a_row_is_made_into_what_the_caller_wants(store):
+    class Album(NamedTuple):
+        id: int
+        title: str
+
+    albums = store.rows_by("album", "artist_id", columns=["album_id", "title"], row=Album)
+    assert albums(1) == [Album(1, "Powerage")]
+    name = store.row_by("artist", "artist_id", columns="name", row=str.upper)
+    assert name(2) == "ACCEPT"
+
+
+def test_a_key_without_a_row_is_missing(store):
+    artist = store.row_by("artist", "artist_id", columns=["name"])
+    with pytest.raises(MissingKeyError, match="loader artist by artist_id, key 7: nothing came"):
+        artist(7)
+
+
+def test_a_default_takes_the_place_of_a_row(store):
+    artist = store.row_by("artist", "artist_id", columns=["name"], default=None, name="artist")
+    assert each(artist, [1, 7]) == [{"name": "AC/DC"}, None]
+    assert artist.name == "artist"
+
+
+def test_several_rows_of_one_key_are_not_one(store):
+    album = store.row_by("album", "artist_id", columns=["title"])
+    with pytest.raises(LoadError, match="key 2: ValueError: there are 2 rows, not one"):
+        album(2)
+    assert album(1) == {"title": "Powerage"}
+
+
+def test_names_are_quoted_and_keys_are_bound(store):
+    odd = store.row_by('odd "table', 'odd "key', columns=["select"], row=str)
+    assert each(odd, ["a'; DROP TABLE artist; --", "ü"]) == ["quoted", "umlaut"]
+    assert store.row_by("artist", "artist_id", columns="name", row=str)(1) == "AC/DC"
+
+
+def test_a_row_that_cannot_be_made_fails_its_key_alone(store):
+    number = store.row_by("artist", "artist_id", columns="name", row=lambda name: name[0])
+    good, bad = number.asynq(1), number.asynq(3)
+    assert good.value() == "A"
+    assert str(bad.error()).startswith("loader artist by artist_id, key 3: TypeError: ")
+
+
+def test_batches_have_no_more_keys_than_asked(store):
+    artist = store.row_by(
+        "artist", "artist_id", columns="name", row=lambda name: name, max_batch_size=2
+    )
+    assert each(artist, [1, 2, 3]) == ["AC/DC", "Accept", None]
+    assert artist.stats.batches == 2
+
+
+def test_a_batch_may_be_large(store):
+    artist = store.row_by("artist", "artist_id", columns="name", default=None, row=str)
+    assert each(artist, range(1, 100_000))[:3] == ["AC/DC", "Accept", "None"]
+
+
+def test_coroutines_share_a_statement(store):
+    artist = store.row_by("artist", "artist_id", columns="name", row=str)
+
+    async def main():
+        return await asyncio.gather(artist.asyncio(1), artist.asyncio(2))
+
+    assert asyncio.run(main()) == ["AC/DC", "Accept"]
+    assert artist.stats.batches == 1
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", None, 7], ids=repr)
+def test_a_name_that_is_none_is_refused(store, name):
+    with pytest.raises(ValueError, match="the name of a table or column is a text without NUL"):
+        store.row_by(name, "artist_id", columns=["name"])
+
+
+def test_a_row_has_columns(store):
+    with pytest.raises(ValueError, match="columns has to name a column"):
+        store.row_by("artist", "artist_id", columns=[])
+
+
+def test_a_table_that_is_not_there_is_an_error_that_says_so(store):
+    with pytest.raises(LoadError, match="nowhere"):
+        store.row_by("nowhere", "id", columns=["name"])(1)
+    assert store.row_by("artist", "artist_id", columns="name", row=str)(1) == "AC/DC"
+
+
+def test_a_schema_says_where_the_table_is(store):
+    schema = "main" if isinstance(store, Sqlite) else "public"
+    artist = store.row_by("artist", "artist_id", schema=schema, columns="name", row=str)
+    assert artist(1) == "AC/DC"
+
+
+# SQLite
+
+
+def test_a_connection_in_memory_is_a_store():
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.executescript(TABLES)
+    store = Sqlite(connection)
+    loaders = [store.row_by("artist", "artist_id", columns="name", row=str) for _ in range(3)]
+
+    @asynq.asynq()
+    def all_of_them():
+        return (yield [loader.asynq(1) for loader in loaders])
+
+    assert all_of_them() == ["AC/DC"] * 3
+    store.close()
+
+
+def test_memory_needs_a_connection():
+    with pytest.raises(ValueError, match="give a connection"):
+        Sqlite(":memory:")
+
+
+def test_keys_of_sqlite_have_any_type_that_it_stores():
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.execute("CREATE TABLE pair (key, value)")
+    keys = [b"\0\xff", 2**62 + 1, 1.5, "text"]
+    connection.executemany("INSERT INTO pair VALUES (?, ?)", [(key, repr(key)) for key in keys])
+    store = Sqlite(connection)
+    value = store.row_by("pair", "key", columns="value", row=str)
+    assert each(value, keys) == [repr(key) for key in keys]
+    store.close()
