@@ -12,13 +12,23 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def examples(page, *sections):
     """The Python of some sections of a page, one after the other."""
-    parts = re.split(r"^## (.+)$", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = (DOCS / page).read_text(encoding="utf-8")
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
     texts = dict(zip(parts[1::2], parts[2::2]))
     return "\n".join(
         block
         for section in sections
         for block in re.findall(r"```python\n(.*?)```", texts[section], re.DOTALL)
     )
+
+
+def test_the_five_lines_of_the_readme_are_true(monkeypatch, capsys):
+    monkeypatch.chdir(DOCS.parent)
+    names = {}
+    exec(examples("../README.md", "Five lines to batch your database"), names)
+    assert capsys.readouterr().out.startswith("AC/DC: ")
+    assert [names[name].stats.batches for name in ("artist", "albums")] == [1, 1]
+    names["music"].close()
 
 
 def test_the_page_about_sqlite_is_true(tmp_path):

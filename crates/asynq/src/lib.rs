@@ -151,3 +151,8 @@ struct Guide;
 #[cfg(all(doctest, feature = "rusqlite", feature = "tokio-postgres"))]
 #[doc = include_str!("../../../docs/stores.md")]
 struct Stores;
+
+/// And those of the first page.
+#[cfg(all(doctest, feature = "rusqlite"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
