@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::num::NonZero;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
@@ -11,6 +12,9 @@ use std::thread;
 
 use tokio::task::JoinHandle;
 use tokio_util::task::LocalPoolHandle;
+
+use crate::stack::Site;
+use crate::task::AsyncTask;
 
 /// Threads that run futures which stay on their thread, for code that does not: a `Send` handler
 /// of a server, say.
@@ -38,6 +42,9 @@ impl Pool {
     /// sources, which are not `Send`. It starts at once; when the returned future is dropped, it is
     /// dropped as well.
     ///
+    /// The future is a task: no batch is flushed before all that can go on in it has done so,
+    /// whatever its parts are joined with.
+    ///
     /// # Errors
     ///
     /// The returned future gives a [`PinnedError`] if `make` or its future panics, or the pool is
@@ -51,12 +58,16 @@ impl Pool {
     /// let request = pool.spawn_pinned(|| async { AsyncTask::new(async { 42 }).await });
     /// assert_eq!(runtime.block_on(request).unwrap(), 42);
     /// ```
+    #[track_caller]
     pub fn spawn_pinned<M, F>(&self, make: M) -> Pinned<F::Output>
     where
         M: FnOnce() -> F + Send + 'static,
         F: Future<Output: Send> + 'static,
     {
-        Pinned { handle: self.threads.spawn_pinned(make) }
+        static PINNED: Site = Site::made("pinned future");
+        let at = Location::caller();
+        let task = move || AsyncTask::made_at(&PINNED, at, async { make().await });
+        Pinned { handle: self.threads.spawn_pinned(task) }
     }
 }
 
@@ -75,6 +86,7 @@ impl fmt::Debug for Pool {
 /// # Panics
 ///
 /// If the threads cannot be started.
+#[track_caller]
 pub fn spawn_pinned<M, F>(make: M) -> Pinned<F::Output>
 where
     M: FnOnce() -> F + Send + 'static,

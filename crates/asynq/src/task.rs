@@ -66,8 +66,16 @@ impl<T: 'static> AsyncTask<T> {
         site: &'static Site,
         future: impl Future<Output = T> + 'static,
     ) -> Self {
+        Self::made_at(site, Location::caller(), future)
+    }
+
+    pub(crate) fn made_at(
+        site: &'static Site,
+        at: &'static Location<'static>,
+        future: impl Future<Output = T> + 'static,
+    ) -> Self {
         let creator = scheduler::with(Scheduler::creator);
-        let origin = Origin { site, at: Location::caller(), creator };
+        let origin = Origin { site, at, creator };
         let cell = Computation::new(origin, Run::Pending { future });
         Self { cell, clone_value: Cell::new(None) }
     }

@@ -5,7 +5,8 @@ mod common;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use asynq::{AsyncTask, Batch, Items, Pool, Source, all, spawn_pinned};
+use asynq::{AsyncTask, Batch, Items, Loader, Pool, Source, all, spawn_pinned};
+use futures::future::join_all;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -59,6 +60,19 @@ fn concurrent_requests_make_no_more_than_the_ideal_number_of_batches() {
     assert!(flushes <= 2 * REQUESTS as usize, "{flushes} flushes, two a request are ideal");
 }
 
+/// From 31 futures on, `join_all` is a queue, which yields after a few polls.
+#[test]
+fn queues_of_futures_inside_each_other_share_a_batch() {
+    let request = Pool::new(1).spawn_pinned(|| async {
+        let same = &Loader::new(|keys: Vec<u32>| keys);
+        let load = |key| async move { same.load(key).await };
+        let rows = (31..80).map(|row| join_all((0..row).map(move |key| load(100 * row + key))));
+        join_all(rows).await;
+        same.stats().batches
+    });
+    assert_eq!(runtime().block_on(request), Ok(1));
+}
+
 #[test]
 fn the_pool_of_the_process_runs_a_request() {
     let value = runtime().block_on(spawn_pinned(|| async { AsyncTask::new(async { 1 }).await }));
@@ -70,7 +84,9 @@ fn a_panic_is_an_error_that_tells_of_it() {
     let pool = Pool::new(1);
     let fails = || AsyncTask::<()>::new(async { panic!("no luck") });
     let error = runtime().block_on(pool.spawn_pinned(fails)).unwrap_err();
-    assert!(error.panic().unwrap().starts_with("no luck\n"), "{error}");
+    let text = error.panic().unwrap();
+    assert!(text.starts_with("no luck\n"), "{error}");
+    assert!(text.contains(concat!("pinned future, made at ", file!())), "{error}");
     let value =
         runtime().block_on(pool.spawn_pinned(|| async { AsyncTask::new(async { 1 }).await }));
     assert_eq!(value, Ok(1), "the thread goes on");
