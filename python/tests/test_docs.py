@@ -2,6 +2,8 @@
 
 import re
 import sqlite3
+import sys
+import types
 from pathlib import Path
 
 from servers.memcached import MemcachedServer
@@ -29,6 +31,14 @@ def test_the_five_lines_of_the_readme_are_true(monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("AC/DC: ")
     assert [names[name].stats.batches for name in ("artist", "albums")] == [1, 1]
     names["music"].close()
+
+
+def test_the_page_about_loaders_is_true(monkeypatch):
+    # Strawberry looks for the types of a resolver in its module.
+    module = types.ModuleType("loaders_page")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    text = (DOCS / "loaders.md").read_text(encoding="utf-8")
+    exec("\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL)), vars(module))
 
 
 def test_the_page_about_sqlite_is_true(tmp_path):

@@ -87,7 +87,7 @@ def marked(group):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[WELL_TYPED], ["-p", "chinook", "-p", "memcached"], ["-p", "asynq"]],
+    [[WELL_TYPED], ["-p", "chinook", "-p", "memcached", "-p", "graphql_server"], ["-p", "asynq"]],
     ids=["well_typed", "examples", "stubs"],
 )
 def test_mypy_objects_to_nothing_in(arguments, folder):

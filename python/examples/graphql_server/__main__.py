@@ -1,0 +1,29 @@
+"""The command `python -m graphql_server [HOST:PORT]`. It says which batches it sends."""
+
+from __future__ import annotations
+
+import argparse
+
+import uvicorn
+from strawberry.asgi import GraphQL
+
+from .schema import schema
+from .sources import chinook
+
+app: GraphQL[None, None] = GraphQL(schema)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="graphql_server", description=__doc__)
+    parser.add_argument("address", nargs="?", default="127.0.0.1:8000", metavar="HOST:PORT")
+    host, _, port = parser.parse_args().address.rpartition(":")
+    if not port.isdecimal():
+        parser.error("the address is HOST:PORT, such as 127.0.0.1:8000")
+    try:
+        uvicorn.run(app, host=host or "127.0.0.1", port=int(port), log_level="warning")
+    finally:
+        chinook.close()
+
+
+if __name__ == "__main__":
+    main()
