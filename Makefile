@@ -36,7 +36,7 @@ endef
 pytest = -m pytest -c python/pyproject.toml --rootdir python python/tests
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
-.PHONY: help demo test test-all test-rust test-python bench lint docs fuzz wheel sanitize \
+.PHONY: help demo test test-all test-rust test-python bench faults lint docs fuzz wheel sanitize \
     sanitize-rust sanitize-python services components nightly
 
 help: ## this list
@@ -68,6 +68,10 @@ bench: ## the benchmarks; their tables go to benchmarks/
 	$(need-python)
 	$(PYTHON) benchmarks/rust/run.py
 	$(PYTHON) benchmarks/python/run.py
+
+faults: ## what happens to real stores, and whether it is survived; the count goes to benchmarks/
+	$(call install,$(venv),'./python[test]')
+	PYTHONPATH=benchmarks $(venv)/bin/python benchmarks/faults.py
 
 # cargo-deny's `advisories` check is not here because it fetches the RustSec database, and lint has
 # to run where only the package registries can be reached. Elsewhere: cargo deny check advisories

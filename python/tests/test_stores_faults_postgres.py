@@ -1,10 +1,11 @@
-"""What can happen to a database, injected into the real one: nothing hangs, each load ends with a
-value or an error that names loader and key, and the next flush works.
+"""What can happen to PostgreSQL, injected into the real server.
+
+Nothing hangs, each load ends with a value or an error that names loader and key, and the next flush
+works.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 
 import psycopg
@@ -14,7 +15,6 @@ from servers.postgres import PostgresServer
 import asynq
 from asynq import LoadError
 from asynq.stores.postgres import Postgres
-from asynq.stores.sqlite import Sqlite
 
 SECONDS = 30  # After which a test that waits in vain fails.
 
@@ -59,7 +59,7 @@ def names(store, **settings):
     return store.row_by("names", "id", columns="name", row=str, name="name", **settings)
 
 
-def test_postgres_killed_before_a_flush(server, store):
+def test_killed_before_a_flush(server, store):
     name = names(store)
     server.kill()
     one, two = each(name.asynq(1), name.asynq(2))
@@ -69,7 +69,7 @@ def test_postgres_killed_before_a_flush(server, store):
     assert name(1) == "one"
 
 
-def test_postgres_killed_during_a_flush(server, store):
+def test_killed_during_a_flush(server, store):
     sent = threading.Event()
     name = names(store, before_flush=lambda keys: sent.set())
     assert name(1) == "one"
@@ -87,7 +87,7 @@ def test_postgres_killed_during_a_flush(server, store):
     assert name(1) == "one"
 
 
-def test_postgres_killed_after_a_flush(server, store):
+def test_killed_after_a_flush(server, store):
     name, other = names(store), names(store)
     each(name.asynq(1), other.asynq(2))
     server.kill()
@@ -96,7 +96,7 @@ def test_postgres_killed_after_a_flush(server, store):
     assert each(name.asynq(1), other.asynq(2)) == ["one", "two"]
 
 
-def test_postgres_paused_past_the_deadline(server, store):
+def test_paused_past_the_deadline(server, store):
     name = names(store, timeout=0.1)
     quick = asynq.Loader(lambda keys: keys, blocking=True)
     server.pause()
@@ -108,21 +108,21 @@ def test_postgres_paused_past_the_deadline(server, store):
     assert names(store)(1) == "one"
 
 
-def test_postgres_refuses_connections(server, store):
+def test_connection_refused(server, store):
     server.kill()
     (error,) = each(names(store).asynq(1))
     assert_named(error)
     assert isinstance(error.__cause__, psycopg.OperationalError)
 
 
-def test_a_value_of_postgres_that_does_not_decode(store):
+def test_a_value_that_does_not_decode(store):
     code = store.row_by("names", "id", columns="code", row=int, name="code")
     one, two = each(code.asynq(1), code.asynq(2))
     assert one == 1
     assert_named(two, 2, "code")
 
 
-def test_a_key_that_postgres_cannot_compare(store):
+def test_a_key_that_it_cannot_compare(store):
     name = names(store)
     (error,) = each(name.asynq("one"))
     assert_named(error, "'one'")
@@ -155,68 +155,3 @@ def test_a_caller_that_is_cancelled(server, store):
         load.value()
     server.resume()
     assert name(1) == "one"
-
-
-# SQLite
-
-
-@pytest.fixture
-def path(tmp_path):
-    path = tmp_path / "names.sqlite"
-    connection = sqlite3.connect(path)
-    connection.executescript(
-        "CREATE TABLE names (id INTEGER, name TEXT); INSERT INTO names VALUES (1, 'one')"
-    )
-    connection.close()
-    return path
-
-
-def test_a_file_of_sqlite_that_is_missing(path):
-    store = Sqlite(f"file:{path}?mode=ro", uri=True)
-    saved = path.read_bytes()
-    path.unlink()
-    name = names(store)
-    (error,) = each(name.asynq(1))
-    assert_named(error)
-    path.write_bytes(saved)
-    assert name(1) == "one"
-    store.close()
-
-
-def test_a_file_of_sqlite_that_is_none(path):
-    saved = path.read_bytes()
-    path.write_bytes(b"no database" * 1000)
-    store = Sqlite(path)
-    name = names(store)
-    (error,) = each(name.asynq(1))
-    assert_named(error)
-    path.write_bytes(saved)
-    assert name(1) == "one"
-    store.close()
-
-
-def test_a_database_of_sqlite_that_is_locked(path):
-    store = Sqlite(path, timeout=0)
-    name = names(store)
-    lock = sqlite3.connect(path, isolation_level=None)
-    lock.execute("BEGIN EXCLUSIVE")
-    (error,) = each(name.asynq(1))
-    assert_named(error)
-    assert "locked" in str(error)
-    lock.execute("ROLLBACK")
-    lock.close()
-    assert name(1) == "one"
-    store.close()
-
-
-def test_a_text_of_sqlite_that_does_not_decode(path):
-    connection = sqlite3.connect(path)
-    connection.execute("INSERT INTO names VALUES (2, CAST(x'ff' AS TEXT))")
-    connection.commit()
-    connection.close()
-    store = Sqlite(path)
-    name = names(store)
-    (error,) = each(name.asynq(2))
-    assert_named(error, 2)
-    assert name(1) == "one"
-    store.close()
