@@ -11,7 +11,7 @@ from ..decorators import asynq
 from .event_loop import LoopRound, LoopRounds, computed
 from .limit import Limit
 from .round import RankedRound, Round
-from .settings import NOTHING, Settings
+from .settings import Settings
 from .stats import Counter
 
 __traceback_hide__ = True
@@ -51,37 +51,8 @@ class Loader(LoaderBase):
 
     allow_sync_call = False  # In asyncio mode, as of other async functions.
 
-    def __init__(
-        self,
-        fn,
-        *,
-        name=None,
-        max_batch_size=None,
-        blocking=False,
-        cache=False,
-        cache_errors=False,
-        default=NOTHING,
-        default_factory=None,
-        priority=0,
-        max_in_flight=None,
-        timeout=None,
-        before_flush=None,
-        after_flush=None,
-    ):
-        settings = Settings(
-            name=name,
-            max_batch_size=max_batch_size,
-            blocking=blocking,
-            cache=cache,
-            cache_errors=cache_errors,
-            default=default,
-            default_factory=default_factory,
-            priority=priority,
-            max_in_flight=max_in_flight,
-            timeout=timeout,
-            before_flush=before_flush,
-            after_flush=after_flush,
-        )
+    def __init__(self, fn, **settings):
+        settings = Settings(**settings)
         settings.check_for(fn)
         self._set_up(fn, settings)
 

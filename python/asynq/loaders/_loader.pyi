@@ -4,21 +4,20 @@ from collections.abc import (
     Coroutine,
     Iterable,
     Mapping,
-    MutableMapping,
     Sequence,
 )
 from types import GenericAlias
 from typing import Any, Generic, Protocol, TypeVar, overload
 
-from typing_extensions import Never, TypeAlias
+from typing_extensions import Never, TypeAlias, Unpack
 
 from .._asynq import Load, LoaderBase
 from ..async_task import AsyncTask
 from ..contexts import AsyncContext
 from ..futures import FutureBase
 from .limit import Limit
-from .settings import Settings
-from .stats import Counter, Flushed, Stats
+from .settings import Settings, _OfLoaders
+from .stats import Counter, Stats
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -40,22 +39,25 @@ class Loader(LoaderBase, Generic[_K, _V]):
     name: str
     limit: Limit | None
     counter: Counter
+    @overload
+    def __init__(
+        self, fn: Callable[[list[_K]], _Returned[_K, _V]], **settings: Unpack[_OfLoaders]
+    ) -> None: ...
+    @overload
     def __init__(
         self,
         fn: Callable[[list[_K]], _Returned[_K, _V]],
         *,
-        name: str | None = None,
-        max_batch_size: int | None = None,
-        blocking: bool = False,
-        cache: bool | MutableMapping[_K, _V] = False,
-        cache_errors: bool = False,
-        default: _V = ...,
-        default_factory: Callable[[], _V] | None = None,
-        priority: int = 0,
-        max_in_flight: int | None = None,
-        timeout: float | None = None,
-        before_flush: Callable[[list[_K]], object] | None = None,
-        after_flush: Callable[[Flushed], object] | None = None,
+        default: _V,
+        **settings: Unpack[_OfLoaders],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        fn: Callable[[list[_K]], _Returned[_K, _V]],
+        *,
+        default_factory: Callable[[], _V],
+        **settings: Unpack[_OfLoaders],
     ) -> None: ...
     def __call__(self, key: _K) -> _V: ...
     def asynq(self, key: _K) -> FutureBase[_V]: ...
@@ -92,69 +94,30 @@ class _Decorator(Protocol[_D_co]):
     ) -> _LoaderMethod[_K, _V | _D_co]: ...
 
 @overload
-def loader(fn: Callable[[Any, list[_K]], _Returned[_K, _V]]) -> _LoaderMethod[_K, _V]: ...
+def loader(
+    fn: Callable[[Any, list[_K]], _Returned[_K, _V]], **settings: Unpack[_OfLoaders]
+) -> _LoaderMethod[_K, _V]: ...
+@overload
+def loader(
+    fn: Callable[[list[_K]], _Returned[_K, _V]], **settings: Unpack[_OfLoaders]
+) -> Loader[_K, _V]: ...
+@overload
+def loader(
+    fn: Callable[[list[_K]], _Returned[_K, _V]], *, default: _D, **settings: Unpack[_OfLoaders]
+) -> Loader[_K, _V | _D]: ...
 @overload
 def loader(
     fn: Callable[[list[_K]], _Returned[_K, _V]],
     *,
-    name: str | None = None,
-    max_batch_size: int | None = None,
-    blocking: bool = False,
-    cache: bool | MutableMapping[Any, Any] = False,
-    cache_errors: bool = False,
-    default: Any = ...,
-    default_factory: Callable[[], Any] | None = None,
-    priority: int = 0,
-    max_in_flight: int | None = None,
-    timeout: float | None = None,
-    before_flush: Callable[[list[Any]], object] | None = None,
-    after_flush: Callable[[Flushed], object] | None = None,
-) -> Loader[_K, _V]: ...
-@overload
-def loader(
-    fn: None = None,
-    *,
-    name: str | None = None,
-    max_batch_size: int | None = None,
-    blocking: bool = False,
-    cache: bool | MutableMapping[Any, Any] = False,
-    cache_errors: bool = False,
-    priority: int = 0,
-    max_in_flight: int | None = None,
-    timeout: float | None = None,
-    before_flush: Callable[[list[Any]], object] | None = None,
-    after_flush: Callable[[Flushed], object] | None = None,
-) -> _Decorator[Never]: ...
-@overload
-def loader(
-    fn: None = None,
-    *,
-    name: str | None = None,
-    max_batch_size: int | None = None,
-    blocking: bool = False,
-    cache: bool | MutableMapping[Any, Any] = False,
-    cache_errors: bool = False,
-    default: _D,
-    priority: int = 0,
-    max_in_flight: int | None = None,
-    timeout: float | None = None,
-    before_flush: Callable[[list[Any]], object] | None = None,
-    after_flush: Callable[[Flushed], object] | None = None,
-) -> _Decorator[_D]: ...
-@overload
-def loader(
-    fn: None = None,
-    *,
-    name: str | None = None,
-    max_batch_size: int | None = None,
-    blocking: bool = False,
-    cache: bool | MutableMapping[Any, Any] = False,
-    cache_errors: bool = False,
     default_factory: Callable[[], _D],
-    priority: int = 0,
-    max_in_flight: int | None = None,
-    timeout: float | None = None,
-    before_flush: Callable[[list[Any]], object] | None = None,
-    after_flush: Callable[[Flushed], object] | None = None,
+    **settings: Unpack[_OfLoaders],
+) -> Loader[_K, _V | _D]: ...
+@overload
+def loader(fn: None = None, **settings: Unpack[_OfLoaders]) -> _Decorator[Never]: ...
+@overload
+def loader(fn: None = None, *, default: _D, **settings: Unpack[_OfLoaders]) -> _Decorator[_D]: ...
+@overload
+def loader(
+    fn: None = None, *, default_factory: Callable[[], _D], **settings: Unpack[_OfLoaders]
 ) -> _Decorator[_D]: ...
 def wait_for(load: Load[_V]) -> _V: ...

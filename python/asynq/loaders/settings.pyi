@@ -1,10 +1,27 @@
 import dataclasses
 from collections.abc import Callable, MutableMapping
-from typing import Any
+from typing import Any, TypedDict
 
 from .stats import Flushed
 
 NOTHING: Any
+
+# What every loader may be given; of a store, which has a cache and defaults of its own, only some.
+class _OfStores(TypedDict, total=False):
+    name: str | None
+    priority: int
+    max_in_flight: int | None
+    timeout: float | None
+    before_flush: Callable[[list[Any]], object] | None
+    after_flush: Callable[[Flushed], object] | None
+
+class _OfRows(_OfStores, total=False):
+    max_batch_size: int | None
+    cache: bool | MutableMapping[Any, Any]
+    cache_errors: bool
+
+class _OfLoaders(_OfRows, total=False):
+    blocking: bool
 
 @dataclasses.dataclass(frozen=True)
 class Settings:

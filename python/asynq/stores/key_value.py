@@ -54,9 +54,9 @@ class KeyValueStore:
     function, `await store.get.asyncio(key)` in a coroutine.
     """
 
-    def __init__(self, client, name, **settings):
+    def __init__(self, client, **settings):
         self.client = client
-        self.operations = Loader(self._run, name=name, blocking=True, **settings)
+        self.operations = Loader(self._run, blocking=True, **settings)
 
     @async_proxy()
     def get(self, key):

@@ -1,11 +1,12 @@
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from typing_extensions import ParamSpec
+from typing_extensions import ParamSpec, Unpack
 
 from ..decorators import AsyncDecorator, async_proxy
 from ..futures import FutureBase
-from ..loaders import Flushed, Loader
+from ..loaders import Loader
+from ..loaders.settings import _OfStores
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -36,13 +37,7 @@ class KeyValueStore:
     def __init__(
         self,
         client: Any,
-        name: str,
-        *,
-        timeout: float | None = None,
-        priority: int = 0,
-        max_in_flight: int | None = None,
-        before_flush: Callable[[list[Operation]], object] | None = None,
-        after_flush: Callable[[Flushed], object] | None = None,
+        **settings: Unpack[_OfStores],
     ) -> None: ...
     @async_proxy()
     def get(self, key: str | bytes) -> FutureBase[bytes | None]: ...

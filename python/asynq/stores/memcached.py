@@ -39,8 +39,9 @@ class Memcached(KeyValueStore):
     either.
     """
 
-    def __init__(self, server="127.0.0.1:11211", *, name="memcached", timeout=None, **settings):
-        super().__init__(_client(server, timeout), name, timeout=timeout, **settings)
+    def __init__(self, server="127.0.0.1:11211", **settings):
+        client = _client(server, settings.get("timeout"))
+        super().__init__(client, **{"name": "memcached", **settings})
         # One connection cannot be used by two threads at once.
         is_pool = isinstance(self.client, PooledClient) or getattr(
             self.client, "use_pooling", False

@@ -1,8 +1,9 @@
-from collections.abc import Callable
 from typing import Any
 
-from ..loaders import Flushed
-from .key_value import KeyValueStore, Operation
+from typing_extensions import Unpack
+
+from ..loaders.settings import _OfStores
+from .key_value import KeyValueStore
 
 __all__ = ["Memcached"]
 
@@ -14,11 +15,5 @@ class Memcached(KeyValueStore):
     def __init__(
         self,
         server: Any = "127.0.0.1:11211",
-        *,
-        name: str = "memcached",
-        timeout: float | None = None,
-        priority: int = 0,
-        max_in_flight: int | None = None,
-        before_flush: Callable[[list[Operation]], object] | None = None,
-        after_flush: Callable[[Flushed], object] | None = None,
+        **settings: Unpack[_OfStores],
     ) -> None: ...

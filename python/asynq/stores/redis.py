@@ -37,22 +37,23 @@ class Redis(KeyValueStore):
     `timeout`, `priority`, `max_in_flight`, `before_flush` and `after_flush` of a `Loader`.
     """
 
-    def __init__(self, client, *, name="redis", **settings):
+    def __init__(self, client, **settings):
         if not isinstance(client, (redis.Redis, redis.RedisCluster)):
             raise TypeError(
                 "Redis() takes a redis.Redis or redis.RedisCluster, without asyncio;"
                 f" for a URL there is Redis.from_url, not {client!r}"
             )
-        super().__init__(client, name, **settings)
+        super().__init__(client, **{"name": "redis", **settings})
 
     @classmethod
-    def from_url(cls, url, *, timeout=None, name="redis", **settings):
+    def from_url(cls, url, **settings):
         """Connects to the server of a URL: `redis://[[user]:[password]@]host[:port][/database]`.
 
         With a `timeout`, no connection waits longer than so many seconds, either.
         """
+        timeout = settings.get("timeout")
         client = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
-        return cls(client, timeout=timeout, name=name, **settings)
+        return cls(client, **settings)
 
     @async_proxy()
     def hget(self, key, field):

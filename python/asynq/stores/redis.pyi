@@ -1,12 +1,11 @@
-from collections.abc import Callable
 from typing import Any
 
 import redis
-from typing_extensions import Self
+from typing_extensions import Self, Unpack
 
 from ..decorators import async_proxy
 from ..futures import FutureBase
-from ..loaders import Flushed
+from ..loaders.settings import _OfStores
 from .key_value import KeyValueStore, Operation
 
 __all__ = ["Redis"]
@@ -20,25 +19,13 @@ class Redis(KeyValueStore):
     def __init__(
         self,
         client: redis.Redis | redis.RedisCluster,
-        *,
-        name: str = "redis",
-        timeout: float | None = None,
-        priority: int = 0,
-        max_in_flight: int | None = None,
-        before_flush: Callable[[list[Operation]], object] | None = None,
-        after_flush: Callable[[Flushed], object] | None = None,
+        **settings: Unpack[_OfStores],
     ) -> None: ...
     @classmethod
     def from_url(
         cls,
         url: str,
-        *,
-        timeout: float | None = None,
-        name: str = "redis",
-        priority: int = 0,
-        max_in_flight: int | None = None,
-        before_flush: Callable[[list[Operation]], object] | None = None,
-        after_flush: Callable[[Flushed], object] | None = None,
+        **settings: Unpack[_OfStores],
     ) -> Self: ...
     @async_proxy()
     def hget(self, key: str | bytes, field: str | bytes | float) -> FutureBase[bytes | None]: ...

@@ -1,7 +1,10 @@
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar, overload
 
-from ..loaders import Flushed, Loader
+from typing_extensions import Unpack
+
+from ..loaders import Loader
+from ..loaders.settings import _OfRows
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -24,15 +27,7 @@ class SQLStore:
         columns: str | Iterable[str],
         schema: str | None = None,
         row: None = None,
-        name: str | None = None,
-        max_batch_size: int | None = None,
-        cache: bool | MutableMapping[Any, Any] = False,
-        cache_errors: bool = False,
-        priority: int = 0,
-        max_in_flight: int | None = None,
-        timeout: float | None = None,
-        before_flush: Callable[[list[Any]], object] | None = None,
-        after_flush: Callable[[Flushed], object] | None = None,
+        **settings: Unpack[_OfRows],
     ) -> Loader[Any, dict[str, Any]]: ...
     @overload
     def row_by(
@@ -44,15 +39,7 @@ class SQLStore:
         schema: str | None = None,
         row: None = None,
         default: _D,
-        name: str | None = None,
-        max_batch_size: int | None = None,
-        cache: bool | MutableMapping[Any, Any] = False,
-        cache_errors: bool = False,
-        priority: int = 0,
-        max_in_flight: int | None = None,
-        timeout: float | None = None,
-        before_flush: Callable[[list[Any]], object] | None = None,
-        after_flush: Callable[[Flushed], object] | None = None,
+        **settings: Unpack[_OfRows],
     ) -> Loader[Any, dict[str, Any] | _D]: ...
     @overload
     def row_by(
@@ -63,15 +50,7 @@ class SQLStore:
         columns: str | Iterable[str],
         schema: str | None = None,
         row: Callable[..., _T],
-        name: str | None = None,
-        max_batch_size: int | None = None,
-        cache: bool | MutableMapping[Any, Any] = False,
-        cache_errors: bool = False,
-        priority: int = 0,
-        max_in_flight: int | None = None,
-        timeout: float | None = None,
-        before_flush: Callable[[list[Any]], object] | None = None,
-        after_flush: Callable[[Flushed], object] | None = None,
+        **settings: Unpack[_OfRows],
     ) -> Loader[Any, _T]: ...
     @overload
     def row_by(
@@ -83,15 +62,7 @@ class SQLStore:
         schema: str | None = None,
         row: Callable[..., _T],
         default: _D,
-        name: str | None = None,
-        max_batch_size: int | None = None,
-        cache: bool | MutableMapping[Any, Any] = False,
-        cache_errors: bool = False,
-        priority: int = 0,
-        max_in_flight: int | None = None,
-        timeout: float | None = None,
-        before_flush: Callable[[list[Any]], object] | None = None,
-        after_flush: Callable[[Flushed], object] | None = None,
+        **settings: Unpack[_OfRows],
     ) -> Loader[Any, _T | _D]: ...
     @overload
     def rows_by(
@@ -103,15 +74,7 @@ class SQLStore:
         schema: str | None = None,
         order_by: str | Iterable[str] | None = None,
         row: None = None,
-        name: str | None = None,
-        max_batch_size: int | None = None,
-        cache: bool | MutableMapping[Any, Any] = False,
-        cache_errors: bool = False,
-        priority: int = 0,
-        max_in_flight: int | None = None,
-        timeout: float | None = None,
-        before_flush: Callable[[list[Any]], object] | None = None,
-        after_flush: Callable[[Flushed], object] | None = None,
+        **settings: Unpack[_OfRows],
     ) -> Loader[Any, list[dict[str, Any]]]: ...
     @overload
     def rows_by(
@@ -123,15 +86,7 @@ class SQLStore:
         schema: str | None = None,
         order_by: str | Iterable[str] | None = None,
         row: Callable[..., _T],
-        name: str | None = None,
-        max_batch_size: int | None = None,
-        cache: bool | MutableMapping[Any, Any] = False,
-        cache_errors: bool = False,
-        priority: int = 0,
-        max_in_flight: int | None = None,
-        timeout: float | None = None,
-        before_flush: Callable[[list[Any]], object] | None = None,
-        after_flush: Callable[[Flushed], object] | None = None,
+        **settings: Unpack[_OfRows],
     ) -> Loader[Any, list[_T]]: ...
     def close(self) -> None: ...
 
