@@ -24,6 +24,14 @@ def examples(page, *sections):
     )
 
 
+def test_the_first_program_of_the_readme_sends_one_request(capsys):
+    exec(examples("../README.md", "In five minutes, in Python"), {})
+    assert capsys.readouterr().out == (
+        "SELECT name FROM user WHERE id IN [1, 2, 3]\n"
+        "['Hello, user 1!', 'Hello, user 2!', 'Hello, user 3!']\n"
+    )
+
+
 def test_the_five_lines_of_the_readme_are_true(monkeypatch, capsys):
     monkeypatch.chdir(DOCS.parent)
     names = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import sqlite3
@@ -83,16 +82,6 @@ def database(tmp_path):
         return str(path)
 
     return make
-
-
-def test_the_program_in_the_readme_prints_one_request(capsys):
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    (program,) = re.findall("```python\n(.*?)```", readme, re.DOTALL)
-    exec(program, {})
-    assert capsys.readouterr().out == (
-        "SELECT name FROM user WHERE id IN [1, 2, 3]\n"
-        "['Hello, user 1!', 'Hello, user 2!', 'Hello, user 3!']\n"
-    )
 
 
 def test_the_longest_playlist_takes_three_queries_instead_of_thousands():

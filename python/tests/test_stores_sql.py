@@ -190,3 +190,22 @@ def test_keys_of_sqlite_have_any_type_that_it_stores():
     value = store.row_by("pair", "key", columns="value", row=str)
     assert each(value, keys) == [repr(key) for key in keys]
     store.close()
+
+
+def test_a_connection_that_comes_back_after_the_store_was_closed_is_closed():
+    from asynq.stores.sql import Connections
+
+    class Connection:
+        closed = False
+
+        def close(self):
+            self.closed = True
+
+    connections = Connections(Connection, lambda connection, error: False)
+
+    def work(connection):
+        connections.close()
+        return connection
+
+    assert connections.run(work).closed
+    assert not connections.run(lambda connection: connection).closed

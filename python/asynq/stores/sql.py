@@ -145,17 +145,22 @@ class Connections:
             return self._run(self._connect(), work)
 
     def _run(self, connection, work):
+        idle = self._idle
         try:
             result = work(connection)
         except BaseException:
             connection.close()
             raise
-        self._idle.append(connection)
+        if idle is self._idle:
+            idle.append(connection)
+        else:
+            connection.close()  # They were closed meanwhile.
         return result
 
     def close(self):
-        while self._idle:
-            self._idle.pop().close()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
 
 class OneConnection:
