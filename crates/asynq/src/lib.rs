@@ -58,7 +58,7 @@
 //! - A [`generator`] gives many values, one at a time.
 //! - [`debug`] tells which function called which, and what the scheduler does.
 //! - A [`Loader`] makes a source of a function from many keys to their values, [`stores`] make one of
-//!   a table.
+//!   a table, or of a cache.
 //! - [`tools`] has relatives of iterators' methods for async functions, caches, retries, a timer.
 //!
 //! # When is a batch flushed?
@@ -148,7 +148,13 @@ pub use crate::task::AsyncTask;
 struct Guide;
 
 /// Those of the page about stores as well.
-#[cfg(all(doctest, feature = "rusqlite", feature = "tokio-postgres"))]
+#[cfg(all(
+    doctest,
+    feature = "memcached",
+    feature = "redis",
+    feature = "rusqlite",
+    feature = "tokio-postgres"
+))]
 #[doc = include_str!("../../../docs/stores.md")]
 struct Stores;
 

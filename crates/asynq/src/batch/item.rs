@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
 use super::cell::{BatchCell, BatchHandle, Slot};
-use super::error::{BatchError, Failure};
+use super::error::{BatchError, BatchErrorKind, Failure};
 use super::{Batch, Flushable};
 use crate::futures::{FutureBase, sealed};
 use crate::polling::{self, Asking};
@@ -51,6 +51,12 @@ impl<B: Batch> BatchItem<B> {
         BatchHandle { cell: Rc::clone(&self.cell) }
     }
 
+    /// An error of this item, for who awaits it.
+    pub(crate) fn error(&self, kind: BatchErrorKind) -> BatchError {
+        let stack = scheduler::with(Scheduler::stack).unwrap_or_default();
+        BatchError::new(self.cell.name(), self.index, kind, stack)
+    }
+
     pub(crate) fn weak_batch(&self) -> WeakBatch<B> {
         WeakBatch { cell: Rc::downgrade(&self.cell) }
     }
@@ -80,10 +86,7 @@ impl<B: Batch> sealed::Request for BatchItem<B> {
         match self.cell.take(self.index) {
             Slot::Value(value) => Ok(value),
             Slot::Failed(Failure::Panic(error)) => error.throw(),
-            Slot::Failed(Failure::Error(kind)) => {
-                let stack = scheduler::with(Scheduler::stack).unwrap_or_default();
-                Err(BatchError::new(self.cell.name(), self.index, kind, stack))
-            }
+            Slot::Failed(Failure::Error(kind)) => Err(self.error(kind)),
             Slot::Taken => panic!("an item was polled after its end"),
             Slot::Pending => unreachable!("`request` has waited for it"),
         }

@@ -2,7 +2,9 @@
 //! They end when they are dropped, so also when a test panics. For Linux, whose `/proc` it reads.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod memcached;
 pub(crate) mod postgres;
+pub(crate) mod redis;
 
 use std::env;
 use std::ffi::OsString;
@@ -96,6 +98,11 @@ impl Server {
         if thread::panicking() {
             println!("{}", self.folder.read_log());
         }
+    }
+
+    /// What it has written so far.
+    pub(crate) fn read_log(&self) -> String {
+        self.folder.read_log()
     }
 
     fn signal(&self, signal: Signal) {
