@@ -174,6 +174,25 @@ fn batches_of_one_store_take_turns() {
 }
 
 #[test]
+fn a_get_while_an_equal_one_is_in_flight_is_asked_again() {
+    let Some((server, redis)) = server() else { return };
+    let other = Redis::open(server.url()).unwrap();
+    let waits = redis.command::<Value>(cmd("BLPOP").arg("queue").arg(0));
+    let first = redis.get("a");
+    let again = AsyncTask::new({
+        let redis = redis.clone();
+        async move {
+            other.get("nothing").await.unwrap();
+            let again = redis.get("a");
+            let wakes = other.command::<Value>(cmd("RPUSH").arg("queue").arg("go"));
+            all((again, wakes)).await.0.unwrap()
+        }
+    });
+    let _ = all((waits, first, again)).value();
+    assert_eq!((redis.stats().batches, redis.stats().keys, redis.stats().hits), (2, 3, 0));
+}
+
+#[test]
 fn a_connection_is_kept() {
     let Some((server, redis)) = server() else { return };
     for _ in 0..5 {

@@ -154,13 +154,14 @@ pub trait KeyValue: sealed::Store {
     /// Calls the store `name` in errors and reports.
     #[must_use]
     fn name(self, name: &str) -> Self {
+        // Its clone is the same loader.
         drop(self.operations().loader.clone().name(name));
         self
     }
 
     /// A batch that takes longer is given up, and what it asked for fails with a
-    /// [`TimeoutError`](crate::loader::TimeoutError): it may have been done or not. By default none is
-    /// given up.
+    /// [`TimeoutError`](crate::loader::TimeoutError): it may have been done, or be done yet, or not. By
+    /// default none is given up.
     #[must_use]
     fn timeout(self, after: Duration) -> Self {
         drop(self.operations().loader.clone().timeout(after));

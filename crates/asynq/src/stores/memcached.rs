@@ -30,7 +30,7 @@ use crate::batch::BoxError;
 /// [`timeout`](super::KeyValue::timeout) or since nobody waits for it any more.
 ///
 /// ```no_run
-/// use std::time::{Duration, SystemTime, UNIX_EPOCH};
+/// use std::time::Duration;
 /// use asynq::FutureBase;
 /// use asynq::stores::{KeyValue, Memcached};
 ///
