@@ -107,9 +107,13 @@ impl Scheduler {
         creator
     }
 
-    /// The asynq stack of the task that runs now.
+    /// The asynq stack of the task that runs now; in a flush, of the call whose round it is.
     pub(crate) fn stack(&self) -> Option<AsynqStack> {
-        self.running().map(|task| task.stack())
+        let called = || {
+            let engine = self.engine.borrow();
+            engine.called().last().and_then(|task| engine.task(task)).cloned()
+        };
+        self.running().or_else(called).map(|task| task.stack())
     }
 
     /// Drives `root` to its end.

@@ -3,6 +3,7 @@
 //! A frame is made by a task that creates others, once, and shared by all of them; a leaf costs
 //! nothing. Frames outlive their tasks, so that a stack stays complete after the caller has ended.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
@@ -84,7 +85,9 @@ impl Origin {
             next = origin.creator.as_deref().map(|frame| &frame.0);
         }
         calls.reverse();
-        AsynqStack { calls }
+        let mut stack = inherited();
+        stack.calls.append(&mut calls);
+        stack
     }
 }
 
@@ -125,6 +128,34 @@ impl AsynqStack {
     #[must_use]
     pub fn calls(&self) -> &[Call] {
         &self.calls
+    }
+}
+
+thread_local! {
+    /// Of the flush for which a thread of the pool works.
+    static INHERITED: RefCell<AsynqStack> = RefCell::default();
+}
+
+/// The stack on which those of this thread stand: empty but on a thread that works for a flush.
+pub(crate) fn inherited() -> AsynqStack {
+    // A thread that ends may still give up its tasks.
+    INHERITED.try_with(|inherited| inherited.borrow().clone()).unwrap_or_default()
+}
+
+#[cfg(feature = "blocking")]
+impl AsynqStack {
+    /// Calls a function, on another thread, as a part of this stack.
+    pub(crate) fn beneath<T>(self, function: impl FnOnce() -> T) -> T {
+        struct Restore(AsynqStack);
+
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                INHERITED.set(std::mem::take(&mut self.0));
+            }
+        }
+
+        let _restore = Restore(INHERITED.replace(self));
+        function()
     }
 }
 

@@ -211,6 +211,8 @@ mod blocking {
     use std::sync::{Arc, Barrier};
     use std::thread;
 
+    use asynq::debug::format_asynq_stack;
+
     use super::*;
 
     #[test]
@@ -226,6 +228,20 @@ mod blocking {
         };
         let threads = all((loader().load(1), loader().load(2))).value();
         assert_ne!(threads.0.unwrap(), threads.1.unwrap());
+    }
+
+    #[test]
+    fn a_function_that_blocks_is_a_part_of_the_stack_of_its_round() {
+        let depth = Loader::blocking(|keys: Vec<u32>| {
+            // What fails in a task there has this stack, too.
+            let inner = AsyncTask::new(async { format_asynq_stack().unwrap().calls().len() });
+            let own = format_asynq_stack().map_or(0, |stack| stack.calls().len());
+            vec![(own, inner.value()); keys.len()]
+        });
+        // The call itself, and what it was called by.
+        assert_eq!(depth.load(1).value().unwrap(), (1, 2));
+        let task = AsyncTask::new(async move { depth.load(1).value().unwrap() });
+        assert_eq!(task.value(), (2, 3));
     }
 
     #[test]

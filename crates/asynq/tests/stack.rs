@@ -6,8 +6,8 @@ mod common;
 use std::num::ParseIntError;
 
 use asynq::debug::{self, AsynqStack, Traced};
-use asynq::{AsyncTask, FutureBase, all, asynq};
-use common::{Log, source, store, without_lines};
+use asynq::{AsyncTask, FutureBase, Loader, all, asynq, try_all};
+use common::{Log, store, without_lines};
 use expect_test::expect;
 
 fn here() -> AsynqStack {
@@ -39,12 +39,28 @@ fn there_is_none_outside_of_tasks() {
 }
 
 #[test]
-fn there_is_none_in_a_flush() {
-    let numbers = source("numbers", |items| {
-        let depth = debug::format_asynq_stack().map_or(0, |stack| stack.calls().len());
-        items.set_values(|_| u32::try_from(depth).ok());
+fn in_a_flush_it_is_that_of_the_call_whose_round_it_is() {
+    let seen = Log::new();
+    let log = seen.clone();
+    let numbers = Loader::new(move |keys: Vec<u32>| {
+        log.add(functions(&here()).join(" "));
+        keys
     });
-    assert_eq!(numbers.item(1).value().unwrap(), 0);
+
+    #[asynq]
+    async fn inner(numbers: Loader<u32, u32>) {
+        // Not those of the tasks that it is for, which may be many.
+        let asks = |key| AsyncTask::new(numbers.load(key));
+        try_all([asks(1), asks(2)]).await.unwrap();
+    }
+
+    #[asynq]
+    async fn outer(numbers: Loader<u32, u32>) {
+        inner(numbers);
+    }
+
+    outer(numbers);
+    assert_eq!(seen.take(), "stack::outer stack::inner\n");
 }
 
 #[test]
@@ -198,18 +214,25 @@ fn a_batch_error_keeps_the_stack_of_the_one_who_awaited_the_item() {
 }
 
 #[test]
-fn a_context_sees_that_of_its_task_only_where_the_task_enters_it() {
+fn a_context_that_the_scheduler_resumes_sees_that_of_the_call() {
+    #[asynq]
+    async fn root(context: Looks) {
+        let task = AsyncTask::new(asynq::with_context(context, debug::sync()));
+        task.await;
+    }
+
+    #[derive(Clone)]
     struct Looks(Log);
 
     impl asynq::AsyncContext for Looks {
         fn resume(&self) {
-            self.0.add(debug::format_asynq_stack().is_some());
+            self.0.add(here().calls().len());
         }
 
         fn pause(&self) {}
     }
 
     let log = Log::new();
-    AsyncTask::new(asynq::with_context(Looks(log.clone()), debug::sync())).value();
-    assert_eq!(log.take(), "true\nfalse\n", "the second time the scheduler resumes it");
+    root(Looks(log.clone()));
+    assert_eq!(log.take(), "2\n1\n", "first the task enters it, then the scheduler does");
 }

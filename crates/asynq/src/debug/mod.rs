@@ -22,9 +22,15 @@ pub use self::sync::{SyncPoint, sync, sync_in};
 #[cfg(feature = "tracing")]
 pub use self::trace::trace;
 use crate::scheduler::{self, Scheduler};
+use crate::stack;
 pub use crate::stack::{AsynqStack, Call};
 
 /// Which async functions led to the task that runs now; `None` outside of tasks.
+///
+/// Where the scheduler itself calls code of yours, a flush or a context, they are those that led to the
+/// synchronous call whose round it is; so, too, on another thread ([`Loader::blocking`]).
+///
+/// [`Loader::blocking`]: crate::Loader::blocking
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, debug};
@@ -35,7 +41,10 @@ pub use crate::stack::{AsynqStack, Call};
 /// ```
 #[must_use]
 pub fn format_asynq_stack() -> Option<AsynqStack> {
-    scheduler::with(Scheduler::stack)
+    scheduler::with(Scheduler::stack).or_else(|| {
+        let inherited = stack::inherited();
+        (!inherited.calls().is_empty()).then_some(inherited)
+    })
 }
 
 /// Prints [`format_asynq_stack`] on standard error.

@@ -28,6 +28,8 @@ use self::settings::Settings;
 pub use self::stats::{Flushed, Stats};
 use crate::batch::{BatchItem, BoxError, Source};
 use crate::context::AsyncContext;
+#[cfg(feature = "blocking")]
+use crate::debug::format_asynq_stack;
 use crate::join::{TryAll, try_all};
 use crate::scoped_value::{ScopedOverride, ScopedValue};
 
@@ -170,6 +172,10 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
 
     /// A loader by a `function` that blocks its thread: it runs on another one, of a pool, and so
     /// its batches overlap with those of other sources.
+    ///
+    /// There it is a part of the asynq stack of its round, and of the `tracing` span (with that
+    /// feature). Contexts and other thread-locals stay behind, a [`ScopedValue`] among them: what
+    /// the function needs of them goes into the key.
     #[cfg(feature = "blocking")]
     #[track_caller]
     pub fn blocking<A>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
@@ -180,7 +186,14 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         let function = std::sync::Arc::new(function);
         Self::new(move |keys| {
             let function = std::sync::Arc::clone(&function);
-            blocking::unblock(move || function(keys))
+            let stack = format_asynq_stack().unwrap_or_default();
+            #[cfg(feature = "tracing")]
+            let span = tracing::Span::current();
+            blocking::unblock(move || {
+                #[cfg(feature = "tracing")]
+                let _inside = span.enter();
+                stack.beneath(|| function(keys))
+            })
         })
     }
 
