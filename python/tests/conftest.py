@@ -3,6 +3,7 @@
 import gc
 
 import pytest
+from servers import NotInstalled
 
 from asynq import AsyncContext, BatchBase, BatchItemBase, get_active_task, get_scheduler
 
@@ -86,6 +87,17 @@ def leftovers():
     scheduler = get_scheduler()
     active = [] if get_active_task() is None else [get_active_task()]
     return [*active, *scheduler._tasks, *scheduler._batches]
+
+
+@pytest.hookimpl(wrapper=True)
+def _skipped_without_its_server():
+    try:
+        return (yield)
+    except NotInstalled as error:
+        pytest.skip(str(error))
+
+
+pytest_fixture_setup = pytest_pyfunc_call = _skipped_without_its_server
 
 
 @pytest.fixture(autouse=True)

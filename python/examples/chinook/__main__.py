@@ -9,16 +9,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
+from servers import NotInstalled
+
+from asynq import LoadError
+
 from . import listing, report
 from .database import Database, DatabaseError
+from .lookup import Store
 from .music import Music
 from .options import Options, UsageError, parse
-from .stores import STORES
+from .stores import served
 
 
 def main() -> int:
-    # Ctrl-C ends the demo as it ends any other command: at once, and without a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         options = parse()
         text = list(demo(options))
@@ -27,7 +30,14 @@ def main() -> int:
             out.writelines(f"{line}\n" for line in text)
     except BrokenPipeError:
         pass  # the reader has seen enough, as in `… | head -1`
-    except (UsageError, DatabaseError, LookupError, OverflowError, OSError) as error:
+    except KeyboardInterrupt:
+        # Servers have ended; so does the demo, as any other command does.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
+    except (
+        *(UsageError, DatabaseError, NotInstalled),
+        *(LoadError, LookupError, ImportError, OSError, RuntimeError),
+    ) as error:
         complain(error)
         return 2
     return 0
@@ -36,10 +46,10 @@ def main() -> int:
 def demo(options: Options) -> Iterator[str]:
     with closing(Database(options.database)) as database:
         tracks = listing.read(database, options.playlist, options.tracks)
-    ids = [track.id for track in tracks.tracks]
-
-    unbatched = run(options, lambda music: [music.artist_of_track(id) for id in ids])
-    batched = run(options, lambda music: music.artists_of_tracks(ids))
+        ids = [track.id for track in tracks.tracks]
+        with served(options.store, database) as open_store:
+            unbatched = run(open_store, lambda music: [music.artist_of_track(id) for id in ids])
+            batched = run(open_store, lambda music: music.artists_of_tracks(ids))
 
     if unbatched.artists != batched.artists:
         raise DatabaseError("the two runs disagree: the database has changed between them")
@@ -50,10 +60,10 @@ def demo(options: Options) -> Iterator[str]:
         yield from report.rounds("batched", batched)
 
 
-def run(options: Options, ask: Callable[[Music], list[str]]) -> report.Run:
-    """Each run has a connection of its own, so that none profits from what another has cached."""
-    with closing(Database(options.database)) as database:
-        music = Music(database, STORES[options.store])
+def run(open_store: Callable[[], Store], ask: Callable[[Music], list[str]]) -> report.Run:
+    """Each run has connections of its own, so that none profits from what another has cached."""
+    with closing(open_store()) as store:
+        music = Music(store)
         start = time.perf_counter()
         artists = ask(music)
         seconds = time.perf_counter() - start

@@ -6,6 +6,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from .lookup import Column
+
 
 class DatabaseError(Exception):
     """The file is none, or is not what it should be."""
@@ -21,9 +23,9 @@ class Database:
             raise self._unusable(error.strerror) from error
         if not path.is_file():
             raise self._unusable("not a file")
+        self.uri = f"{path.resolve().as_uri()}?mode=ro"
         try:
-            uri = f"{path.resolve().as_uri()}?mode=ro"
-            self._connection = sqlite3.connect(uri, uri=True)
+            self._connection = sqlite3.connect(self.uri, uri=True)
         except sqlite3.Error as error:
             raise self._unusable(error) from error
 
@@ -33,6 +35,11 @@ class Database:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise self._unusable(error) from error
+
+    def column(self, column: Column) -> list[tuple[int, Any]]:
+        """The keys and values of a whole column."""
+        table, key, value, _ = column
+        return self.rows(f"SELECT {key}, {value} FROM {table} WHERE {value} IS NOT NULL")
 
     def close(self) -> None:
         self._connection.close()

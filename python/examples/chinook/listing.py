@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import NamedTuple
 
+from asynq import MissingKeyError
+from asynq.stores.sqlite import Sqlite
+
 from .database import Database
-from .lookup import NAME_OF_TRACK
-from .stores import Sqlite
 
 
 class Track(NamedTuple):
@@ -45,11 +47,12 @@ def read(database: Database, wanted: str | None, ids: list[int] | None) -> Listi
         ids = [id for (id,) in database.rows(sql, playlist.id)]
         if not ids:
             raise LookupError(f"playlist {playlist} has no tracks")
-    names = Sqlite(database, NAME_OF_TRACK).fetch(set(ids))
-    for id in ids:
-        if id not in names:
-            raise LookupError(f"there is no track {id}")
-    return Listing(title, [Track(id, names[id]) for id in ids])
+    with closing(Sqlite(database.uri, uri=True)) as store:
+        track = store.row_by("Track", "TrackId", columns=["TrackId", "Name"], row=Track)
+        try:
+            return Listing(title, track.load_many(ids))
+        except MissingKeyError as error:
+            raise LookupError(f"there is no track {error.key}") from None
 
 
 def _find(database: Database, wanted: str | None) -> Playlist:

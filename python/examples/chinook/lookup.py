@@ -1,32 +1,36 @@
-"""The batch behind the three functions: one column of a table, looked up by the table's key."""
+"""What the three functions ask: one column of a table, looked up by the table's key."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Callable, NamedTuple, Protocol
 
-from asynq import BatchBase, BatchItemBase
+from asynq import Loader
 
 
 class Column(NamedTuple):
-    """Which column of which table, and by which key."""
+    """Which column of which table, by which key, and what its values are."""
 
     table: str
     key: str
     value: str
+    type: Callable[[Any], Any]
 
 
-ALBUM_OF_TRACK = Column("Track", "TrackId", "AlbumId")
-ARTIST_OF_ALBUM = Column("Album", "AlbumId", "ArtistId")
-NAME_OF_ARTIST = Column("Artist", "ArtistId", "Name")
-NAME_OF_TRACK = Column("Track", "TrackId", "Name")
+ALBUM_OF_TRACK = Column("Track", "TrackId", "AlbumId", int)
+ARTIST_OF_ALBUM = Column("Album", "AlbumId", "ArtistId", int)
+NAME_OF_ARTIST = Column("Artist", "ArtistId", "Name", str)
+
+COLUMNS = [ALBUM_OF_TRACK, ARTIST_OF_ALBUM, NAME_OF_ARTIST]
 
 
 class Store(Protocol):
-    """Where the values of a column come from."""
+    """Where the values are kept."""
 
-    def fetch(self, keys: set[int]) -> dict[int, Any]:
-        """The values of those of the keys that have one, in one query."""
+    def loader(self, column: Column, **settings: Any) -> Loader[int, Any]:
+        """A loader of a column's values by their keys."""
         ...
+
+    def close(self) -> None: ...
 
 
 class Round(NamedTuple):
@@ -37,44 +41,14 @@ class Round(NamedTuple):
     distinct: int
 
 
-class Lookup:
-    """Where the keys of a column are asked for."""
+def lookup(store: Store, column: Column, rounds: list[Round]) -> Loader[int, Any]:
+    """The loader of a column, which writes down its rounds."""
+    hits = 0
 
-    def __init__(self, column: Column, store: Store, rounds: list[Round]) -> None:
-        self.column = column
-        self.store = store
-        self.rounds = rounds
-        self.open = Batch(self)
-        """The batch that the next item joins."""
+    def before_flush(keys: list[int]) -> None:
+        nonlocal hits
+        repeated, hits = loader.stats.hits - hits, loader.stats.hits
+        rounds.append(Round(column.table, len(keys) + repeated, len(keys)))
 
-    def item(self, key: int) -> Item:
-        """The value of the key, or a `LookupError` if it has none."""
-        return Item(self.open, key)
-
-
-class Item(BatchItemBase[Any]):
-    def __init__(self, batch: Batch, key: int) -> None:
-        super().__init__(batch)
-        self.key = key
-
-
-class Batch(BatchBase[Item]):
-    def __init__(self, lookup: Lookup) -> None:
-        super().__init__()
-        self.lookup = lookup
-
-    def _try_switch_active_batch(self) -> None:
-        if self.lookup.open is self:
-            self.lookup.open = Batch(self.lookup)
-
-    def _flush(self) -> None:
-        table, key, value = self.lookup.column
-        keys = {item.key for item in self.items}
-        self.lookup.rounds.append(Round(table, len(self.items), len(keys)))
-
-        values = self.lookup.store.fetch(keys)
-        for item in self.items:
-            if item.key in values:
-                item.set_value(values[item.key])
-            else:
-                item.set_error(LookupError(f"no {value} for {key} {item.key}"))
+    loader = store.loader(column, name=column.table, before_flush=before_flush)
+    return loader

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 from asynq import asynq
 
-from .database import Database
-from .lookup import ALBUM_OF_TRACK, ARTIST_OF_ALBUM, NAME_OF_ARTIST, Column, Lookup, Round, Store
+from .lookup import ALBUM_OF_TRACK, ARTIST_OF_ALBUM, NAME_OF_ARTIST, Round, Store, lookup
 
 
 class Music:
     """The music store. Each function is about one thing, as if there were no other."""
 
-    def __init__(self, database: Database, store: Callable[[Database, Column], Store]) -> None:
+    def __init__(self, store: Store) -> None:
         self.rounds: list[Round] = []
         """What was flushed so far."""
-        self._tracks = Lookup(ALBUM_OF_TRACK, store(database, ALBUM_OF_TRACK), self.rounds)
-        self._albums = Lookup(ARTIST_OF_ALBUM, store(database, ARTIST_OF_ALBUM), self.rounds)
-        self._artists = Lookup(NAME_OF_ARTIST, store(database, NAME_OF_ARTIST), self.rounds)
+        self._tracks = lookup(store, ALBUM_OF_TRACK, self.rounds)
+        self._albums = lookup(store, ARTIST_OF_ALBUM, self.rounds)
+        self._artists = lookup(store, NAME_OF_ARTIST, self.rounds)
 
     @asynq()
     def artist_of_track(self, track: int) -> Generator[Any, Any, str]:
         """The name of the artist of a track."""
         album = yield self.album_of_track.asynq(track)
-        artist = yield self._albums.item(album)
+        artist = yield self._albums.asynq(album)
         name: str = yield self.artist_name.asynq(artist)
         return name
 
     @asynq()
     def album_of_track(self, track: int) -> Generator[Any, Any, int]:
-        album: int = yield self._tracks.item(track)
+        album: int = yield self._tracks.asynq(track)
         return album
 
     @asynq()
     def artist_name(self, artist: int) -> Generator[Any, Any, str]:
-        name: str = yield self._artists.item(artist)
+        name: str = yield self._artists.asynq(artist)
         return name
 
     @asynq()

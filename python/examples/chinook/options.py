@@ -13,7 +13,7 @@ _DATABASE = Path(__file__).resolve().parents[3] / "examples" / "data" / "chinook
 _EXAMPLES = """\
 examples:
   python -m chinook --playlist Grunge --explain
-  python -m chinook --playlist 5 --store memory
+  python -m chinook --playlist 5 --store redis
   python -m chinook --tracks 1,2,3502 --explain
 """
 
@@ -56,10 +56,10 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
     parser.add_argument(
         "--store",
-        choices=list(STORES),
+        choices=STORES,
         default="sqlite",
-        help="where the keys are looked up: in the database (the default), or in tables that were "
-        "read beforehand",
+        help="where the keys are looked up: in the database (the default), in tables that were "
+        "read beforehand, or in a server that is started for it and filled",
     )
     parser.add_argument(
         "--database",

@@ -1,9 +1,1 @@
-"""A memcached client whose calls leave together.
-
-`client.py` has the `Client`, `requests.py` the batch behind it. `python -m memcached` shows what a
-cached function sends to its server.
-"""
-
-from .client import Client
-
-__all__ = ["Client"]
+"""A function whose values are kept in memcached: `python -m memcached` shows what that is asked."""

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
-from asynq import asynq
+from servers import NotInstalled
+from servers.memcached import MemcachedServer
 
-from . import Client
-from .server import Server, running
+from asynq import asynq
+from asynq.stores.memcached import Memcached
 
 
 def main() -> int:
     try:
-        with running() as server:
+        with MemcachedServer() as server:
             demo(server)
-    except FileNotFoundError:
-        print("error: memcached is not installed", file=sys.stderr)
+    except NotInstalled as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def demo(server: Server) -> None:
-    client = Client(server.address)
+def demo(server: MemcachedServer) -> None:
+    store = Memcached(server.address)
     computed = 0
 
-    @client.cached("square")
+    @store.cached("square", ttl=300)
     @asynq()
     def square(number: int) -> int:
         nonlocal computed
@@ -38,18 +40,17 @@ def demo(server: Server) -> None:
         squares: list[int] = yield [square.asynq(number) for number in numbers]
         return sum(squares)
 
-    for time in ("first", "again"):
-        before, computed = len(server.commands()), 0
-        value = sum_of_squares(range(100))
-        gets, sets = (
-            [command for command in server.commands()[before:] if command.startswith(name)]
-            for name in ("get ", "set ")
-        )
-        keys = sum(len(get.split()) - 1 for get in gets)
-        print(
-            f"{time}: {value}, {computed} computed, {len(sets)} set, {keys} keys in {len(gets)} get"
-        )
-    client.close()
+    with closing(store):
+        for time in ("first", "again"):
+            gets, sets, computed = len(server.commands("get")), len(server.commands("set")), 0
+            value = sum_of_squares(range(100))
+            gets_now = server.commands("get")[gets:]
+            sets_now = server.commands("set")[sets:]
+            keys = sum(len(get.split()) - 1 for get in gets_now)
+            print(
+                f"{time}: {value}, {computed} computed, {len(sets_now)} set,"
+                f" {keys} keys in {len(gets_now)} get"
+            )
 
 
 if __name__ == "__main__":

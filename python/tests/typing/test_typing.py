@@ -69,7 +69,8 @@ def mypy(folder, *arguments):
 
 def pyright(folder, *arguments):
     command = ["pyright", "--outputjson", "--pythonpath", sys.executable]
-    text, _ = run(folder, *command, *arguments, **UNSANITIZED)
+    # The interpreter tells pyright where it imports from.
+    text, _ = run(folder, *command, *arguments, PYTHONPATH=str(EXAMPLES), **UNSANITIZED)
     report = json.loads(text)
     assert report["summary"]["filesAnalyzed"] > 0
     return report["generalDiagnostics"]
@@ -87,7 +88,11 @@ def marked(group):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[WELL_TYPED], ["-p", "chinook", "-p", "memcached", "-p", "graphql_server"], ["-p", "asynq"]],
+    [
+        [WELL_TYPED],
+        ["-p", "chinook", "-p", "memcached", "-p", "graphql_server", "-p", "servers"],
+        ["-p", "asynq"],
+    ],
     ids=["well_typed", "examples", "stubs"],
 )
 def test_mypy_objects_to_nothing_in(arguments, folder):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import signal
 
 from . import Server
 
 
 class MemcachedServer(Server):
     program = "memcached"
+    # By itself it takes a second to end, and it has nothing to give back.
+    stop_signal = signal.SIGKILL
 
     @property
     def address(self) -> tuple[str, int]:
@@ -20,6 +23,6 @@ class MemcachedServer(Server):
 
     def commands(self, name: str) -> list[str]:
         """What it was asked for by commands of that name, in the order in which they came in."""
-        lines = (self.folder / "log").read_text(errors="replace").splitlines()
+        lines = self.log().splitlines()
         commands = [line.partition(" ")[2] for line in lines if line.startswith("<")]
         return [command for command in commands if command.startswith(f"{name} ")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from . import Server
+from . import Server, free_port
 
 
 class RedisServer(Server):
@@ -30,8 +30,6 @@ class RedisCluster(RedisServer):
         return [*super().command(), "--cluster-enabled", "yes", "--cluster-port", str(self.bus)]
 
     def start(self) -> None:
-        from . import free_port
-
         self.bus = free_port()
         super().start()
         self.cli("CLUSTER", "ADDSLOTSRANGE", "0", "16383")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 import shutil
@@ -69,17 +68,16 @@ class PostgresServer(Server):
             return False
         return True
 
-    def signal(self, number: int) -> None:
-        """To its children as well: each session has a process of its own, and a group, too."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        self.process.send_signal(number)
-        if number != self.stop_signal:
-            for child in children:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(child), number)
+    def processes(self) -> list[int]:
+        """Each session has a process of its own, and a group, too."""
+        return [
+            process for parent in super().processes() for process in (parent, *_children(parent))
+        ]
+
+
+def _children(process: int) -> list[int]:
+    children = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(child) for child in children.split()]
 
 
 def _version(path: str) -> list[int]:

@@ -1,0 +1,37 @@
+"""The database itself. A query is made on a worker thread, also where there is but one key."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Callable
+
+from asynq import Loader
+from asynq.stores.sql import SQLStore
+from asynq.stores.sqlite import Sqlite
+
+from ..database import Database
+from ..lookup import Column
+
+
+class Rows:
+    def __init__(self, store: SQLStore) -> None:
+        self._store = store
+
+    def loader(self, column: Column, **settings: Any) -> Loader[int, Any]:
+        table, key, value, _ = column
+
+        def row(found: Any) -> Any:
+            if found is None:
+                raise LookupError(f"it has no {value}")
+            return found
+
+        return self._store.row_by(table, key, columns=value, row=row, **settings)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+@contextmanager
+def served(database: Database) -> Generator[Callable[[], Rows], None, None]:
+    yield lambda: Rows(Sqlite(database.uri, uri=True))

@@ -1,0 +1,137 @@
+"""Real servers for examples and tests: on free ports of the loopback, ended with their block."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+STARTS_WITHIN = 30.0  # seconds
+
+
+class NotInstalled(Exception):
+    """There is no such program on this machine."""
+
+
+class Server:
+    """A program that listens on a port. Subclasses say by what `command` it is started."""
+
+    program: str
+    stop_signal = signal.SIGTERM
+
+    def __init__(self) -> None:
+        """Raises `NotInstalled`."""
+        path = self.find()
+        if path is None:
+            raise NotInstalled(f"{self.program} is not installed: make services")
+        self.path = path
+        self.folder = Path(tempfile.mkdtemp(prefix="asynq-server-"))
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def find(self) -> str | None:
+        return shutil.which(self.program)
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Starts it, or starts it once more on the same port, and waits until it accepts.
+
+        Raises a `RuntimeError` with what it has written, if it ends or takes too long.
+        """
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not self.accepts():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.program} does not start:\n{self.log()}")
+            time.sleep(0.01)
+
+    def accepts(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def log(self) -> str:
+        """What it has written so far."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def kill(self) -> None:
+        """Ends it at once, in the middle of whatever it does, paused or not."""
+        self.signal(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+
+    def pause(self) -> None:
+        """It answers nothing, and keeps its connections. For Linux, whose `/proc` it reads."""
+        self.signal(signal.SIGSTOP)
+        # Each thread stops by itself, and not at once: one may still answer, or start another.
+        while not all(state in "TZ" for state in self._states()):
+            time.sleep(0.001)
+            self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    def signal(self, number: int) -> None:
+        for process in self.processes():
+            try:
+                os.kill(process, number)
+            except ProcessLookupError:
+                pass  # It has ended meanwhile.
+
+    def processes(self) -> list[int]:
+        """Those that a signal is for, as long as it runs."""
+        if self.process is None or self.process.poll() is not None:
+            return []
+        return [self.process.pid]
+
+    def _states(self) -> Iterator[str]:
+        """Of all threads, T for stopped and Z for ended: in proc(5) it follows the name."""
+        for process in self.processes():
+            for thread in Path(f"/proc/{process}/task").iterdir():
+                try:
+                    yield (thread / "stat").read_text().rpartition(") ")[2][0]
+                except (FileNotFoundError, ProcessLookupError):
+                    pass  # It has ended meanwhile.
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.resume()
+        if self.process is not None:
+            self.process.send_signal(self.stop_signal)
+            try:
+                self.process.wait(STARTS_WITHIN)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
