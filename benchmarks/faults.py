@@ -1,4 +1,4 @@
-"""Counts the faults that the tests inject into real stores, and how many of them are survived.
+"""Counts the faults that the tests inject into stores, and how many of them are survived.
 
 Runs the fault tests of both languages and writes benchmarks/faults.md. A fault is survived if every
 load or operation has ended with a value or an error that names it and its source, and the store
@@ -27,6 +27,7 @@ STORES = {
     "postgres": "PostgreSQL",
     "redis": "Redis",
     "memcached": "memcached",
+    "loader": "any: the batch function",
 }
 
 HEAD = """\
@@ -34,8 +35,9 @@ HEAD = """\
 
 Repeat with: `{command}`
 
-Each fault is a test: it breaks the real server or file, and wants that every load ends with a value
-or an error that names it and its source, that nothing hangs, and that the store works afterwards.
+Each fault is a test: it breaks the real server or file, or a batch function of each kind, and wants
+that every load ends with a value or an error that names it and its source, that nothing hangs, and
+that the store works afterwards.
 """
 
 #: The store, what was done to it, and whether it was survived; None if it was not tried.
@@ -53,7 +55,7 @@ def main() -> int:
 
 
 def in_rust() -> Iterator[Fault]:
-    for path in sorted(RUST.glob("stores_faults_*.rs")):
+    for path in sorted(RUST.glob("*_faults*.rs")):
         command = ["cargo", "test", "--locked", "-p", "asynq-batch", "--all-features"]
         command += ["--test", path.stem, "--", "--show-output"]
         tell(" ".join(command))
@@ -65,7 +67,7 @@ def in_rust() -> Iterator[Fault]:
 
 
 def in_python() -> Iterator[Fault]:
-    paths = sorted(PYTHON.glob("test_stores_faults_*.py"))
+    paths = sorted(PYTHON.glob("test_*_faults*.py"))
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.xml")
         # Not from within python/, where `import asynq` finds the sources.

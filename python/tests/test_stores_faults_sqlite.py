@@ -6,6 +6,7 @@ works.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 
 import pytest
@@ -13,8 +14,6 @@ import pytest
 import asynq
 from asynq import LoadError
 from asynq.stores.sqlite import Sqlite
-
-SECONDS = 30  # After which a test that waits in vain fails.
 
 
 @asynq.asynq()
@@ -99,3 +98,108 @@ def test_a_text_that_does_not_decode(path):
     assert_named(error, 2)
     assert name(1) == "one"
     store.close()
+
+
+@pytest.fixture
+def store(path):
+    store = Sqlite(path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def lock(path):
+    """A connection that has locked the database: who asks it waits, by default for five seconds."""
+    lock = sqlite3.connect(path, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    yield lock
+    lock.close()
+
+
+def test_database_locked_past_the_deadline(store, lock):
+    name = names(store, timeout=0.05)
+    quick = asynq.Loader(lambda keys: keys, blocking=True)
+    error, value = each(name.asynq(1), quick.asynq(7))
+    assert_named(error)
+    assert isinstance(error, TimeoutError)
+    assert value == 7
+    lock.execute("ROLLBACK")
+    assert names(store)(1) == "one"
+
+
+def test_table_missing(store):
+    name = store.row_by("nowhere", "id", columns="name", row=str, name="name")
+    (error,) = each(name.asynq(1))
+    assert_named(error)
+    assert "no such table: nowhere" in str(error)
+    assert names(store)(1) == "one"
+
+
+def test_table_changed_between_two_flushes(store, path):
+    name = names(store)
+    assert name(1) == "one"
+    connection = sqlite3.connect(path)
+    connection.execute("ALTER TABLE names RENAME COLUMN name TO title")
+    (error,) = each(name.asynq(1))
+    assert_named(error)
+    connection.execute("ALTER TABLE names RENAME COLUMN title TO name")
+    connection.close()
+    assert name(1) == "one"
+
+
+def test_a_key_that_cannot_be_bound(store):
+    name = names(store)
+    key = 2**64
+    (error,) = each(name.asynq(key))
+    assert_named(error, key)
+    assert isinstance(error.__cause__, OverflowError)
+    assert name(1) == "one"
+
+
+def test_a_function_of_a_row_that_raises(store):
+    number = store.row_by("names", "id", columns="name", row=int, name="number")
+    (error,) = each(number.asynq(1))
+    assert_named(error, loader="number")
+    assert isinstance(error.__cause__, ValueError)
+    assert names(store)(1) == "one"
+
+
+def test_a_caller_that_is_interrupted(store, lock):
+    @asynq.loader
+    def interrupts(keys):
+        raise KeyboardInterrupt
+
+    name = names(store)
+
+    @asynq.asynq()
+    def main():
+        yield name.asynq(1), interrupts.asynq(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        main()
+    lock.execute("ROLLBACK")
+    assert name(1) == "one"
+
+
+def test_a_caller_that_is_cancelled(store, lock):
+    name = names(store)
+    load = name.asynq(1)
+    load.batch.flush()
+    load.batch.cancel()
+    with pytest.raises(asynq.BatchCancelledError):
+        load.value()
+    lock.execute("ROLLBACK")
+    assert name(1) == "one"
+
+
+def test_a_coroutine_that_is_cancelled(store, lock):
+    async def main():
+        sent = asyncio.Event()
+        name = names(store, before_flush=lambda keys: sent.set())
+        waiting = asyncio.ensure_future(name.asyncio(1))
+        await sent.wait()
+        waiting.cancel()
+        lock.execute("ROLLBACK")
+        return await name.asyncio(1)
+
+    assert asyncio.run(main()) == "one"

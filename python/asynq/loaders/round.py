@@ -136,6 +136,8 @@ class Part:
     def _arrived(self, future):
         try:
             answer = future.result()
+        except workers.Interrupt as interrupt:
+            self.fail(interrupt.error)
         except BaseException as error:
             self.fail(error)
         else:

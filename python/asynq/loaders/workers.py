@@ -117,7 +117,22 @@ class Loop:
 
 
 async def _started(surroundings, coroutine):
-    return await surroundings.start(coroutine)
+    return await surroundings.start(_kept_in(coroutine))
+
+
+class Interrupt(Exception):
+    """Stands for an `error` that would end the event loop, of which all others would never know."""
+
+    def __init__(self, error):
+        super().__init__(error)
+        self.error = error
+
+
+async def _kept_in(coroutine):
+    try:
+        return await coroutine
+    except (KeyboardInterrupt, SystemExit) as error:
+        raise Interrupt(error) from None
 
 
 threads = Threads()

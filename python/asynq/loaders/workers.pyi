@@ -30,5 +30,9 @@ class Loop:
         self, surroundings: Surroundings, coroutine: Coroutine[Any, Any, _T]
     ) -> Future[_T]: ...
 
+class Interrupt(Exception):
+    error: BaseException
+    def __init__(self, error: BaseException) -> None: ...
+
 threads: Threads
 loop: Loop

@@ -48,11 +48,11 @@ class SQLStore:
     def _loader(self, choose, table, column, columns, schema, order_by, row, settings):
         columns = _names("columns", columns)
         order = [] if order_by is None else _names("order_by", order_by)
-        source = quoted(table) if schema is None else f"{quoted(schema)}.{quoted(table)}"
-        selected = ", ".join(quoted(name) for name in (column, *columns))
-        head = f"SELECT {selected} FROM {source} WHERE {quoted(column)} "
-        tail = f" ORDER BY {', '.join(map(quoted, order))}" if order else ""
-        settings = {"name": f"{table} by {column}", **settings}
+        names = (table,) if schema is None else (schema, table)
+        source = ".".join(map(quoted, names))
+        head = f"SELECT {_listed((column, *columns))} FROM {source} AS t WHERE t.{quoted(column)} "
+        tail = f" ORDER BY {_listed(order)}" if order else ""
+        settings = {"name": f"{'.'.join(names)} by {column}", **settings}
         if self._most_keys is not None:
             size = settings.get("max_batch_size")
             settings["max_batch_size"] = min(size or self._most_keys, self._most_keys)
@@ -102,6 +102,11 @@ def _names(what, names):
     if not names:
         raise ValueError(f"{what} has to name a column, or more")
     return names
+
+
+def _listed(columns):
+    # Qualified, as SQLite takes "name" alone for a text where there is no such column.
+    return ", ".join(f"t.{quoted(column)}" for column in columns)
 
 
 def quoted(name):

@@ -183,18 +183,20 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         K: Send,
         A: Answer<K, Value = V> + Send + 'static,
     {
-        let function = std::sync::Arc::new(function);
-        Self::new(move |keys| {
-            let function = std::sync::Arc::clone(&function);
-            let stack = format_asynq_stack().unwrap_or_default();
-            #[cfg(feature = "tracing")]
-            let span = tracing::Span::current();
-            blocking::unblock(move || {
-                #[cfg(feature = "tracing")]
-                let _inside = span.enter();
-                stack.beneath(|| function(keys))
-            })
-        })
+        Self::new(elsewhere(function))
+    }
+
+    /// The same of keys to `Result`s: an error is that of its key alone, as with
+    /// [`try_new`](Self::try_new).
+    #[cfg(feature = "blocking")]
+    #[track_caller]
+    pub fn try_blocking<A, E>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
+    where
+        K: Send,
+        A: Answer<K, Value = Result<V, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        Self::try_new(elsewhere(function))
     }
 
     #[track_caller]
@@ -289,6 +291,29 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.stats.get()
+    }
+}
+
+/// What calls a function on a thread of the pool.
+#[cfg(feature = "blocking")]
+fn elsewhere<K, A>(
+    function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
+) -> impl Fn(Vec<K>) -> blocking::Task<A>
+where
+    K: Send + 'static,
+    A: Send + 'static,
+{
+    let function = std::sync::Arc::new(function);
+    move |keys| {
+        let function = std::sync::Arc::clone(&function);
+        let stack = format_asynq_stack().unwrap_or_default();
+        #[cfg(feature = "tracing")]
+        let span = tracing::Span::current();
+        blocking::unblock(move || {
+            #[cfg(feature = "tracing")]
+            let _inside = span.enter();
+            stack.beneath(|| function(keys))
+        })
     }
 }
 

@@ -1,0 +1,188 @@
+"""What can go wrong with a batch function, of each kind.
+
+Nothing hangs, each load ends with a value or an error that names loader and key, and the next flush
+works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+import asynq
+from asynq import Loader, LoadError
+
+BAD = 13  # The key that goes wrong.
+
+
+def plain(function, **settings):
+    return Loader(function, name="broken", **settings)
+
+
+def async_function(function, **settings):
+    return Loader(asynq.asynq()(function), name="broken", **settings)
+
+
+def coroutine(function, **settings):
+    async def load(keys):
+        return function(keys)
+
+    return Loader(load, name="broken", **settings)
+
+
+def blocking(function, **settings):
+    return Loader(function, name="broken", blocking=True, **settings)
+
+
+@pytest.fixture(params=[plain, async_function, coroutine, blocking], ids=lambda make: make.__name__)
+def make(request):
+    return request.param
+
+
+@asynq.asynq()
+def caught(future):
+    try:
+        return (yield future)
+    except LoadError as error:
+        return error
+
+
+@asynq.asynq()
+def each(*futures):
+    return (yield [caught.asynq(future) for future in futures])
+
+
+def assert_fails_by_name(loader, words):
+    _, error = each(loader.asynq(1), loader.asynq(BAD))
+    assert isinstance(error, LoadError)
+    assert str(error).startswith(f"loader broken, key {BAD}: ")
+    assert words in str(error)
+
+
+def assert_works(loader):
+    """What comes after the fault goes well."""
+    assert loader(1) == 1
+
+
+def test_error_of_the_function(make):
+    def fails(keys):
+        if BAD in keys:
+            raise BrokenPipeError("unlucky")
+        return keys
+
+    loader = make(fails)
+    assert_fails_by_name(loader, "BrokenPipeError: unlucky")
+    assert_works(loader)
+
+
+def test_error_of_a_key(make):
+    loader = make(lambda keys: [ValueError("unlucky") if key == BAD else key for key in keys])
+    with pytest.raises(ValueError, match=r"^unlucky$"):
+        loader(BAD)
+    assert_works(loader)
+
+
+def test_too_few_values(make):
+    loader = make(lambda keys: [key for key in keys if key != BAD])
+    assert_fails_by_name(loader, "2 keys")
+    assert_works(loader)
+
+
+def test_too_many_values(make):
+    loader = make(lambda keys: [*keys, *(key for key in keys if key == BAD)])
+    assert_fails_by_name(loader, "2 keys")
+    assert_works(loader)
+
+
+def test_no_values_at_all(make):
+    loader = make(lambda keys: None if BAD in keys else keys)
+    assert_fails_by_name(loader, "None")
+    assert_works(loader)
+
+
+def test_value_of_a_key_that_nobody_asked_for(make):
+    loader = make(lambda keys: {key + 1 if key == BAD else key: key for key in keys})
+    assert_fails_by_name(loader, "nothing came back")
+    assert_works(loader)
+
+
+def test_interrupt_in_the_function(make):
+    def interrupts(keys):
+        if BAD in keys:
+            raise KeyboardInterrupt
+        return keys
+
+    loader = make(interrupts)
+    with pytest.raises(KeyboardInterrupt):
+        loader(BAD)
+    assert_works(loader)
+
+
+@pytest.fixture(params=["coroutine", "blocking"])
+def stuck(request):
+    """Makes a loader whose batch with the bad key stays in flight until the test is over."""
+    released = threading.Event()
+
+    async def never_returns(keys):
+        while BAD in keys and not released.is_set():
+            await asyncio.sleep(0.01)
+        return keys
+
+    def blocks(keys):
+        if BAD in keys:
+            released.wait()
+        return keys
+
+    def stuck(**settings):
+        if request.param == "coroutine":
+            return Loader(never_returns, name="broken", **settings)
+        return Loader(blocks, name="broken", blocking=True, **settings)
+
+    yield stuck
+    released.set()
+
+
+def test_function_that_never_returns(stuck):
+    loader = stuck(timeout=0.05)
+    assert_fails_by_name(loader, "no answer within 0.05 s")
+    assert_works(loader)
+
+
+def test_caller_cancelled_in_flight(stuck):
+    loader = stuck()
+    load = loader.asynq(BAD)
+    load.batch.flush()
+    load.batch.cancel()
+    with pytest.raises(asynq.BatchCancelledError):
+        load.value()
+    assert_works(loader)
+
+
+def test_caller_interrupted_in_flight(stuck):
+    loader = stuck()
+
+    @asynq.loader(priority=-1)
+    def interrupts(keys):
+        raise KeyboardInterrupt
+
+    @asynq.asynq()
+    def main():
+        yield loader.asynq(BAD), interrupts.asynq(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        main()
+    assert_works(loader)
+
+
+def test_coroutine_cancelled_in_flight(stuck):
+    async def main():
+        sent = asyncio.Event()
+        loader = stuck(before_flush=lambda keys: sent.set())
+        waiting = asyncio.ensure_future(loader.asyncio(BAD))
+        await sent.wait()
+        waiting.cancel()
+        return await loader.asyncio(1)
+
+    assert asyncio.run(main()) == 1
