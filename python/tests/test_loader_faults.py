@@ -10,30 +10,31 @@ import asyncio
 import threading
 
 import pytest
+from faults import assert_named, cancel_in_flight, each, interrupt_while_waiting
 
 import asynq
-from asynq import Loader, LoadError
+from asynq import Loader
 
 BAD = 13  # The key that goes wrong.
 
 
 def plain(function, **settings):
-    return Loader(function, name="broken", **settings)
+    return Loader(function, name="name", **settings)
 
 
 def async_function(function, **settings):
-    return Loader(asynq.asynq()(function), name="broken", **settings)
+    return Loader(asynq.asynq()(function), name="name", **settings)
 
 
 def coroutine(function, **settings):
     async def load(keys):
         return function(keys)
 
-    return Loader(load, name="broken", **settings)
+    return Loader(load, name="name", **settings)
 
 
 def blocking(function, **settings):
-    return Loader(function, name="broken", blocking=True, **settings)
+    return Loader(function, name="name", blocking=True, **settings)
 
 
 @pytest.fixture(params=[plain, async_function, coroutine, blocking], ids=lambda make: make.__name__)
@@ -41,23 +42,9 @@ def make(request):
     return request.param
 
 
-@asynq.asynq()
-def caught(future):
-    try:
-        return (yield future)
-    except LoadError as error:
-        return error
-
-
-@asynq.asynq()
-def each(*futures):
-    return (yield [caught.asynq(future) for future in futures])
-
-
 def assert_fails_by_name(loader, words):
     _, error = each(loader.asynq(1), loader.asynq(BAD))
-    assert isinstance(error, LoadError)
-    assert str(error).startswith(f"loader broken, key {BAD}: ")
+    assert_named(error, BAD)
     assert words in str(error)
 
 
@@ -137,8 +124,8 @@ def stuck(request):
 
     def stuck(**settings):
         if request.param == "coroutine":
-            return Loader(never_returns, name="broken", **settings)
-        return Loader(blocks, name="broken", blocking=True, **settings)
+            return Loader(never_returns, name="name", **settings)
+        return Loader(blocks, name="name", blocking=True, **settings)
 
     yield stuck
     released.set()
@@ -152,27 +139,13 @@ def test_function_that_never_returns(stuck):
 
 def test_caller_cancelled_in_flight(stuck):
     loader = stuck()
-    load = loader.asynq(BAD)
-    load.batch.flush()
-    load.batch.cancel()
-    with pytest.raises(asynq.BatchCancelledError):
-        load.value()
+    cancel_in_flight(loader.asynq(BAD))
     assert_works(loader)
 
 
 def test_caller_interrupted_in_flight(stuck):
     loader = stuck()
-
-    @asynq.loader(priority=-1)
-    def interrupts(keys):
-        raise KeyboardInterrupt
-
-    @asynq.asynq()
-    def main():
-        yield loader.asynq(BAD), interrupts.asynq(1)
-
-    with pytest.raises(KeyboardInterrupt):
-        main()
+    interrupt_while_waiting(loader.asynq(BAD))
     assert_works(loader)
 
 

@@ -8,11 +8,11 @@ import asyncio
 import threading
 
 import pytest
+from faults import assert_named, cancel_in_flight, each, interrupt_while_waiting
 from servers.memcached import MemcachedServer
 from servers.redis import RedisServer
 
 import asynq
-from asynq import LoadError
 from asynq.stores.memcached import Memcached
 from asynq.stores.redis import Redis
 
@@ -27,8 +27,8 @@ def server(request):
 
 def open_store(server, **settings):
     if isinstance(server, RedisServer):
-        return Redis.from_url(server.url, name="store", **settings)
-    return Memcached(server.address, name="store", **settings)
+        return Redis.from_url(server.url, name="name", **settings)
+    return Memcached(server.address, name="name", **settings)
 
 
 @pytest.fixture
@@ -37,24 +37,6 @@ def store(server):
     store.set("key", "value")
     yield store
     store.close()
-
-
-@asynq.asynq()
-def caught(future):
-    try:
-        return (yield future)
-    except LoadError as error:
-        return error
-
-
-@asynq.asynq()
-def each(*futures):
-    return (yield [caught.asynq(future) for future in futures])
-
-
-def assert_named(error, operation):
-    assert isinstance(error, LoadError)
-    assert str(error).startswith(f"loader store, key {operation}: ")
 
 
 def assert_works(store):
@@ -158,26 +140,13 @@ def test_a_cache_that_is_down_loses_no_value(server, store, caplog):
 
 
 def test_a_caller_that_is_interrupted(server, store):
-    @asynq.loader
-    def interrupts(keys):
-        raise KeyboardInterrupt
-
-    @asynq.asynq()
-    def main():
-        yield store.get.asynq("key"), interrupts.asynq(1)
-
-    with pytest.raises(KeyboardInterrupt):
-        main()
+    interrupt_while_waiting(store.get.asynq("key"))
     assert_works(store)
 
 
 def test_a_caller_that_is_cancelled(server, store):
     server.pause()
-    load = store.get.asynq("key")
-    load.batch.flush()
-    load.batch.cancel()
-    with pytest.raises(asynq.BatchCancelledError):
-        load.value()
+    cancel_in_flight(store.get.asynq("key"))
     server.resume()
     assert_works(store)
 

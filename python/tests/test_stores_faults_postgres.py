@@ -10,31 +10,13 @@ import threading
 
 import psycopg
 import pytest
+from faults import assert_named, cancel_in_flight, each, interrupt_while_waiting
 from servers.postgres import PostgresServer
 
 import asynq
-from asynq import LoadError
 from asynq.stores.postgres import Postgres
 
 SECONDS = 30  # After which a test that waits in vain fails.
-
-
-@asynq.asynq()
-def caught(future):
-    try:
-        return (yield future)
-    except LoadError as error:
-        return error
-
-
-@asynq.asynq()
-def each(*futures):
-    return (yield [caught.asynq(future) for future in futures])
-
-
-def assert_named(error, key=1, loader="name"):
-    assert isinstance(error, LoadError)
-    assert str(error).startswith(f"loader {loader}, key {key}: ")
 
 
 @pytest.fixture
@@ -130,28 +112,14 @@ def test_a_key_that_it_cannot_compare(store):
 
 
 def test_a_caller_that_is_interrupted(store):
-    @asynq.loader
-    def interrupts(keys):
-        raise KeyboardInterrupt
-
     name = names(store)
-
-    @asynq.asynq()
-    def main():
-        yield name.asynq(1), interrupts.asynq(1)
-
-    with pytest.raises(KeyboardInterrupt):
-        main()
+    interrupt_while_waiting(name.asynq(1))
     assert name(1) == "one"
 
 
 def test_a_caller_that_is_cancelled(server, store):
     name = names(store)
     server.pause()
-    load = name.asynq(1)
-    load.batch.flush()
-    load.batch.cancel()
-    with pytest.raises(asynq.BatchCancelledError):
-        load.value()
+    cancel_in_flight(name.asynq(1))
     server.resume()
     assert name(1) == "one"

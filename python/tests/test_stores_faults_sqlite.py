@@ -10,28 +10,10 @@ import asyncio
 import sqlite3
 
 import pytest
+from faults import assert_named, cancel_in_flight, each, interrupt_while_waiting
 
 import asynq
-from asynq import LoadError
 from asynq.stores.sqlite import Sqlite
-
-
-@asynq.asynq()
-def caught(future):
-    try:
-        return (yield future)
-    except LoadError as error:
-        return error
-
-
-@asynq.asynq()
-def each(*futures):
-    return (yield [caught.asynq(future) for future in futures])
-
-
-def assert_named(error, key=1, loader="name"):
-    assert isinstance(error, LoadError)
-    assert str(error).startswith(f"loader {loader}, key {key}: ")
 
 
 def names(store, **settings):
@@ -165,29 +147,15 @@ def test_a_function_of_a_row_that_raises(store):
 
 
 def test_a_caller_that_is_interrupted(store, lock):
-    @asynq.loader
-    def interrupts(keys):
-        raise KeyboardInterrupt
-
     name = names(store)
-
-    @asynq.asynq()
-    def main():
-        yield name.asynq(1), interrupts.asynq(1)
-
-    with pytest.raises(KeyboardInterrupt):
-        main()
+    interrupt_while_waiting(name.asynq(1))
     lock.execute("ROLLBACK")
     assert name(1) == "one"
 
 
 def test_a_caller_that_is_cancelled(store, lock):
     name = names(store)
-    load = name.asynq(1)
-    load.batch.flush()
-    load.batch.cancel()
-    with pytest.raises(asynq.BatchCancelledError):
-        load.value()
+    cancel_in_flight(name.asynq(1))
     lock.execute("ROLLBACK")
     assert name(1) == "one"
 
