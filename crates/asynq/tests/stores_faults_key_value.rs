@@ -5,6 +5,7 @@
 
 mod common;
 mod key_value;
+#[path = "../examples/servers/mod.rs"]
 mod servers;
 
 use std::cell::{Cell, RefCell};

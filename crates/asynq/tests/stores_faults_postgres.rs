@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 
 mod common;
+mod schema;
+#[path = "../examples/servers/mod.rs"]
 mod servers;
 
 use std::thread;
@@ -10,10 +12,11 @@ use std::time::Duration;
 
 use asynq::stores::Postgres;
 use asynq::{AsyncTask, FutureBase, Loader, all};
-use common::assert_usable;
+use common::{assert_usable, installed};
 use deadpool_postgres::{Manager, Pool};
 use futures::channel::oneshot;
-use servers::postgres::{PostgresServer, Schema};
+use schema::Schema;
+use servers::postgres::PostgresServer;
 use tokio_postgres::NoTls;
 
 /// `slow` has the rows of `t`, each after a quarter of an hour.
@@ -25,7 +28,7 @@ const TABLES: &str = "
 const SLOW: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
 
 fn server() -> Option<PostgresServer> {
-    let server = PostgresServer::start()?;
+    let server = installed(PostgresServer::start())?;
     server.run(TABLES);
     Some(server)
 }
@@ -206,7 +209,7 @@ fn caller_cancelled_in_flight() {
 
 #[test]
 fn database_that_does_not_exist() {
-    let Some(server) = PostgresServer::shared() else { return };
+    let Some(server) = schema::shared_server() else { return };
     let postgres =
         Postgres::open(&server.config().replace("dbname=postgres", "dbname=music")).unwrap();
     let reason = failure(&values(&postgres));

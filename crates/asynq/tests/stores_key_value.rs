@@ -2,7 +2,9 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::needless_pass_by_value, reason = "a test owns its server")]
 
+mod common;
 mod key_value;
+#[path = "../examples/servers/mod.rs"]
 mod servers;
 
 use std::collections::BTreeMap;

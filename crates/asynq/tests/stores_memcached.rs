@@ -2,23 +2,26 @@
 //! `stores_key_value.rs`.
 #![cfg(target_os = "linux")]
 
+mod common;
+#[path = "../examples/servers/mod.rs"]
 mod servers;
 
 use std::time::Duration;
 
 use asynq::stores::{KeyValue, Memcached};
 use asynq::{FutureBase, all, try_all};
+use common::installed;
 use memcache::exp::AsyncMetaClient;
 use servers::memcached::MemcachedServer;
 
 fn server() -> Option<(MemcachedServer, Memcached)> {
-    let server = MemcachedServer::start()?;
+    let server = installed(MemcachedServer::start())?;
     let memcached = Memcached::open([server.address()]);
     Some((server, memcached))
 }
 
 fn servers() -> Option<([MemcachedServer; 2], Memcached)> {
-    let servers = [MemcachedServer::start()?, MemcachedServer::start()?];
+    let servers = [installed(MemcachedServer::start())?, installed(MemcachedServer::start())?];
     let memcached = Memcached::open(servers.each_ref().map(MemcachedServer::address));
     Some((servers, memcached))
 }

@@ -2,6 +2,9 @@
 //! `stores_faults_postgres.rs`.
 #![cfg(target_os = "linux")]
 
+mod common;
+mod schema;
+#[path = "../examples/servers/mod.rs"]
 mod servers;
 
 use std::ops::Deref;
@@ -11,7 +14,7 @@ use std::thread;
 
 use asynq::stores::Postgres;
 use asynq::{AsyncTask, FutureBase, Loader, all, with_context};
-use servers::postgres::Schema;
+use schema::Schema;
 
 /// A schema of its own for one test.
 struct Database {

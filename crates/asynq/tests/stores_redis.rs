@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod common;
+#[path = "../examples/servers/mod.rs"]
 mod servers;
 
 use std::collections::HashMap;
@@ -10,11 +11,12 @@ use std::time::Duration;
 
 use asynq::stores::{KeyValue, Redis};
 use asynq::{AsyncTask, FutureBase, all, try_all};
+use common::installed;
 use redis::{Value, cmd};
 use servers::redis::RedisServer;
 
 fn server() -> Option<(RedisServer, Redis)> {
-    let server = RedisServer::start()?;
+    let server = installed(RedisServer::start())?;
     let redis = Redis::open(server.url()).unwrap();
     Some((server, redis))
 }
@@ -220,7 +222,7 @@ fn a_batch_that_is_given_up_ends_its_connection() {
 
 #[test]
 fn a_client_of_ones_own_may_be_given() {
-    let Some(server) = RedisServer::start() else { return };
+    let Some(server) = installed(RedisServer::start()) else { return };
     let client = redis::Client::open(format!("{}/3", server.url())).unwrap();
     Redis::from(client).set("a", "1").value().unwrap();
     assert_eq!(server.run(&["-n", "3", "GET", "a"]), "1");
@@ -233,7 +235,7 @@ fn a_url_that_is_none_is_refused_at_once() {
 
 #[test]
 fn a_database_that_does_not_exist_is_an_error() {
-    let Some(server) = RedisServer::start() else { return };
+    let Some(server) = installed(RedisServer::start()) else { return };
     let redis = Redis::open(format!("{}/1000", server.url())).unwrap();
     let error = redis.get("a").value().unwrap_err().to_string();
     assert!(error.starts_with("batch redis: key \"a\": "), "{error}");
@@ -255,7 +257,7 @@ fn a_wrong_password_is_an_error() {
 #[cfg(feature = "tokio")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_of_a_multi_thread_runtime_have_stores_of_their_own() {
-    let Some(server) = RedisServer::start() else { return };
+    let Some(server) = installed(RedisServer::start()) else { return };
     let requests = (0..20).map(|n: u32| {
         let url = server.url();
         asynq::spawn_pinned(move || async move {

@@ -5,6 +5,7 @@ use std::ops::DerefMut;
 
 use asynq::stores::{KeyValue, Memcached, Redis};
 
+use super::common::installed;
 use super::servers::Server;
 use super::servers::memcached::MemcachedServer;
 use super::servers::redis::RedisServer;
@@ -28,7 +29,7 @@ impl Kind for RedisServer {
     const NAME: &str = "redis";
 
     fn start() -> Option<Self> {
-        RedisServer::start()
+        installed(RedisServer::start())
     }
 
     fn store(&self) -> Redis {
@@ -41,7 +42,7 @@ impl Kind for MemcachedServer {
     const NAME: &str = "memcached";
 
     fn start() -> Option<Self> {
-        MemcachedServer::start()
+        installed(MemcachedServer::start())
     }
 
     fn store(&self) -> Memcached {

@@ -1,13 +1,15 @@
-//! Real servers for tests, each on a free port of the loopback interface and with a folder of its own.
-//! They end when they are dropped, so also when a test panics. For Linux, whose `/proc` it reads.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+//! Real servers for examples and tests, each on a free port of the loopback interface and with a folder of
+//! its own. They end when they are dropped, so also when a test panics. For Linux, whose `/proc` it reads.
+#![allow(dead_code, reason = "each example and test uses a part of it")]
 
 pub(crate) mod memcached;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 
 use std::env;
+use std::error::Error;
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -87,6 +89,11 @@ impl Server {
     /// Keeps it from answering, without closing anything.
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
+        // Each thread stops by itself, and not at once: one may still answer, or start another.
+        while !self.threads().iter().all(|thread| is_stopped(thread)) {
+            thread::sleep(Duration::from_millis(1));
+            self.signal(Signal::STOP);
+        }
     }
 
     pub(crate) fn resume(&self) {
@@ -106,12 +113,23 @@ impl Server {
     }
 
     fn signal(&self, signal: Signal) {
-        let process = self.process.as_ref().expect("it runs").id();
-        kill_process(pid(process), signal).expect("our child");
-        for child in children(process) {
+        for process in self.processes() {
             // It may have ended meanwhile.
-            let _ = kill_process(child, signal);
+            let _ = kill_process(process, signal);
         }
+    }
+
+    fn processes(&self) -> Vec<Pid> {
+        let process = self.process.as_ref().expect("it runs").id();
+        [pid(process)].into_iter().chain(children(process)).collect()
+    }
+
+    /// The folders of `/proc` that are about the threads of its processes.
+    fn threads(&self) -> Vec<PathBuf> {
+        let tasks = |process: Pid| fs::read_dir(format!("/proc/{process}/task"));
+        // Of one that has ended meanwhile there is none.
+        let tasks = self.processes().into_iter().flat_map(tasks).flatten().flatten();
+        tasks.map(|task| task.path()).collect()
     }
 }
 
@@ -128,6 +146,12 @@ impl Drop for Server {
             let _ = process.wait();
         }
     }
+}
+
+/// Whether a thread is stopped, or has ended: in proc(5), its state follows the name in parentheses.
+fn is_stopped(thread: &Path) -> bool {
+    let Ok(stat) = fs::read_to_string(thread.join("stat")) else { return true };
+    stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['T', 'Z']))
 }
 
 fn pid(id: u32) -> Pid {
@@ -181,18 +205,26 @@ fn is_root() -> bool {
 }
 
 /// A port on which nobody listens.
-pub(crate) fn free_port() -> u16 {
+fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("the loopback interface");
     listener.local_addr().expect("it is bound").port()
 }
 
 /// Where a program is that can be called by its name alone.
-pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+fn on_path(program: &'static str) -> Result<PathBuf, NotInstalled> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut files = env::split_paths(&path).map(|folder| folder.join(program));
+    files.find(|file| file.is_file()).ok_or(NotInstalled(program))
 }
 
-/// Says why a test shows nothing.
-pub(crate) fn skipped(program: &str) {
-    println!("skipped: {program} is not installed");
+/// There is no such program on this machine.
+#[derive(Debug)]
+pub(crate) struct NotInstalled(&'static str);
+
+impl fmt::Display for NotInstalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not installed: make services", self.0)
+    }
 }
+
+impl Error for NotInstalled {}

@@ -4,23 +4,20 @@ use std::ffi::OsString;
 use std::net::TcpStream;
 use std::ops::{Deref, DerefMut};
 
-use super::{Folder, Server, free_port, on_path, skipped};
+use super::{Folder, NotInstalled, Server, free_port, on_path};
 
 /// An empty server, whose log has every command.
 pub(crate) struct MemcachedServer(Server);
 
 impl MemcachedServer {
     /// Starts one, if it is installed.
-    pub(crate) fn start() -> Option<Self> {
-        let Some(program) = on_path("memcached") else {
-            skipped("memcached");
-            return None;
-        };
+    pub(crate) fn start() -> Result<Self, NotInstalled> {
+        let program = on_path("memcached")?;
         let (folder, port) = (Folder::new(), free_port());
         let port_option = port.to_string();
         let arguments = ["-l", "127.0.0.1", "-p", &port_option, "-U", "0", "-m", "256", "-vv"];
         let arguments = arguments.map(OsString::from);
-        Some(Self(Server::start(program, arguments, port, folder, is_ready)))
+        Ok(Self(Server::start(program, arguments, port, folder, is_ready)))
     }
 
     /// How to connect to it.

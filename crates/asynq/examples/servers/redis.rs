@@ -7,24 +7,21 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use super::{Folder, Server, free_port, on_path, skipped};
+use super::{Folder, NotInstalled, Server, free_port, on_path};
 
 /// An empty server, that writes nothing to disk.
 pub(crate) struct RedisServer(Server);
 
 impl RedisServer {
     /// Starts one, if it is installed.
-    pub(crate) fn start() -> Option<Self> {
-        let Some(program) = on_path("redis-server") else {
-            skipped("redis-server");
-            return None;
-        };
+    pub(crate) fn start() -> Result<Self, NotInstalled> {
+        let program = on_path("redis-server")?;
         let (folder, port) = (Folder::new(), free_port());
         let port_option = port.to_string();
         let arguments =
             ["--bind", "127.0.0.1", "--port", &port_option, "--save", "", "--appendonly", "no"];
         let arguments = arguments.map(OsString::from);
-        Some(Self(Server::start(program, arguments, port, folder, is_ready)))
+        Ok(Self(Server::start(program, arguments, port, folder, is_ready)))
     }
 
     /// How to connect to it.

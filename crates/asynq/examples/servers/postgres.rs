@@ -4,23 +4,18 @@ use std::fs;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::Duration;
 
-use super::{Folder, Server, free_port, on_path, skipped};
+use super::{Folder, NotInstalled, Server, free_port, on_path};
 
 /// A server with an empty database.
 pub(crate) struct PostgresServer(Server);
 
 impl PostgresServer {
     /// Starts one, if it is installed.
-    pub(crate) fn start() -> Option<Self> {
-        let Some(postgres) = program("postgres") else {
-            skipped("postgres");
-            return None;
-        };
+    pub(crate) fn start() -> Result<Self, NotInstalled> {
+        let postgres = program("postgres")?;
         let (folder, port) = (Folder::new(), free_port());
         let data = folder.path().join("data");
         let mut initdb = folder.command(&program("initdb").expect("it comes with postgres"));
@@ -39,19 +34,7 @@ impl PostgresServer {
         for setting in settings {
             arguments.extend(["-c".into(), setting.into()]);
         }
-        Some(Self(Server::start(postgres, arguments, port, folder, is_ready)))
-    }
-
-    /// The one that the tests of a file share, as long as some of them run.
-    pub(crate) fn shared() -> Option<Arc<Self>> {
-        static SHARED: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap();
-        if let Some(server) = shared.upgrade() {
-            return Some(server);
-        }
-        let server = Arc::new(Self::start()?);
-        *shared = Arc::downgrade(&server);
-        Some(server)
+        Ok(Self(Server::start(postgres, arguments, port, folder, is_ready)))
     }
 
     /// How to connect to it.
@@ -98,42 +81,6 @@ impl PostgresServer {
     }
 }
 
-/// A schema for one test, of the server that the tests of a file share.
-pub(crate) struct Schema {
-    pub(crate) server: Arc<PostgresServer>,
-    pub(crate) name: String,
-}
-
-impl Schema {
-    /// Makes in it what `sql` says. `None` if PostgreSQL is not installed.
-    pub(crate) fn new(sql: &str) -> Option<Self> {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
-        let server = PostgresServer::shared()?;
-        let schema =
-            Self { server, name: format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed)) };
-        schema.server.run(&format!("CREATE SCHEMA {}", schema.name));
-        schema.run(sql);
-        Some(schema)
-    }
-
-    /// How to connect to it. Its connections have its name.
-    pub(crate) fn config(&self) -> String {
-        let (config, name) = (self.server.config(), &self.name);
-        format!("{config} application_name={name} options='-c search_path={name}'")
-    }
-
-    /// Runs `sql` in it.
-    pub(crate) fn run(&self, sql: &str) {
-        self.server.run(&format!("SET search_path = {}; {sql}", self.name));
-    }
-}
-
-impl Drop for Schema {
-    fn drop(&mut self) {
-        self.server.tell_on_panic();
-    }
-}
-
 impl Deref for PostgresServer {
     type Target = Server;
 
@@ -149,11 +96,12 @@ impl DerefMut for PostgresServer {
 }
 
 /// The newest of the programs of Debian, which are not on the path, or the one that is.
-fn program(name: &str) -> Option<PathBuf> {
+fn program(name: &'static str) -> Result<PathBuf, NotInstalled> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let newest = versions.map(|entry| entry.path()).max_by_key(|path| version(path));
-    newest.map(|path| path.join("bin").join(name)).filter(|file| file.is_file()).or(on_path(name))
+    let newest = newest.map(|path| path.join("bin").join(name)).filter(|file| file.is_file());
+    newest.map_or_else(|| on_path(name), Ok)
 }
 
 fn is_ready(port: u16) -> bool {
