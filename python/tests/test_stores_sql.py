@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
+from threading import get_ident
 from typing import NamedTuple
 
 import psycopg
@@ -209,3 +211,14 @@ def test_a_connection_that_comes_back_after_the_store_was_closed_is_closed():
 
     assert connections.run(work).closed
     assert not connections.run(lambda connection: connection).closed
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_sqlite_may_be_asked_on_the_thread_of_the_caller(tmp_path, blocking):
+    path = tmp_path / "music.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(TABLES)
+    store = Sqlite(path, blocking=blocking)
+    thread = store.row_by("artist", "artist_id", columns="name", row=lambda _: get_ident())
+    assert (thread(1) == get_ident()) is not blocking
+    store.close()

@@ -4,9 +4,12 @@
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use expect_test::expect;
 use rusqlite::Connection;
+use rustix::process::{Pid, Signal, kill_process};
 
 const CHINOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/chinook.sqlite");
 
@@ -16,7 +19,7 @@ fn chinook(arguments: &[&str]) -> Command {
     let test = std::env::current_exe().expect("the path of this test");
     let target = test.ancestors().nth(2).expect("target/PROFILE, of target/PROFILE/deps/TEST");
     let demo = target.join("examples").join(format!("chinook{}", std::env::consts::EXE_SUFFIX));
-    assert!(demo.exists(), "first: cargo build -p asynq-batch --example chinook");
+    assert!(demo.exists(), "first: cargo build -p asynq-batch --all-features --example chinook");
     let mut command = Command::new(demo);
     command.args(arguments);
     command
@@ -92,7 +95,7 @@ fn the_longest_playlist_takes_three_queries_instead_of_thousands() {
         unbatched: artist_of_track(id) of one track after the other; each key is a query
         batched:   artist_of_track_asynq(id) of all tracks together; each round is a query
     "#]]
-    .assert_eq(&stdout(&["--limit", "3"]));
+    .assert_eq(&stdout(&["--limit", "3", "--store", "memory"]));
 }
 
 #[test]
@@ -102,8 +105,54 @@ fn each_track_alone_takes_three_queries_too() {
 
 #[test]
 fn the_stores_agree() {
-    let sqlite = stdout(&["--limit", "4000", "--explain", "--store", "sqlite"]);
-    assert_eq!(sqlite, stdout(&["--limit", "4000", "--explain", "--store", "memory"]));
+    let arguments = |store| ["--playlist", "Grunge", "--explain", "--store", store];
+    let sqlite = stdout(&arguments("sqlite"));
+    for store in ["memory", "postgres", "redis", "memcached"] {
+        let complaint = String::from_utf8(run(&arguments(store)).stderr).expect("UTF-8");
+        if complaint.contains("is not installed") {
+            println!("skipped: {complaint}");
+            continue;
+        }
+        assert_eq!(sqlite, stdout(&arguments(store)), "{store}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_installed_is_named() {
+    for (store, program) in [("redis", "redis-server"), ("memcached", "memcached")] {
+        let demo = chinook(&["--store", store]).env("PATH", "").output();
+        let Output { status, stderr, .. } = demo.expect("the demo starts");
+        let complaint = String::from_utf8(stderr).expect("UTF-8");
+        assert_eq!(complaint, format!("error: {program} is not installed: make services\n"));
+        assert_eq!(status.code(), Some(2));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_ends_the_server_of_the_demo_too() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut demo = chinook(&["--store", "redis"]);
+    let demo = demo.env("TMPDIR", folder.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut demo = demo.spawn().expect("the demo starts");
+    let is_ready = || {
+        let logs = fs::read_dir(folder.path()).expect("it is there").flatten();
+        logs.map(|server| fs::read_to_string(server.path().join("log")))
+            .any(|log| log.is_ok_and(|log| log.contains("Ready")))
+    };
+    while !is_ready() {
+        if demo.try_wait().expect("our child").is_some() {
+            println!("skipped: redis-server is not installed");
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let pid = Pid::from_raw(demo.id().try_into().expect("a process id")).expect("a process id");
+    kill_process(pid, Signal::INT).expect("our child");
+    let Output { status, stderr, .. } = demo.wait_with_output().expect("it ends");
+    assert_eq!((status.code(), stderr.len()), (Some(130), 0));
+    // The server's goes when it has ended.
+    assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0);
 }
 
 #[test]
@@ -178,7 +227,7 @@ fn a_list_may_be_longer_than_sqlite_has_variables() {
 
 #[test]
 fn the_database_is_found_from_any_directory() {
-    let mut demo = chinook(&["--limit", "0"]);
+    let mut demo = chinook(&["--limit", "0", "--store", "memory"]);
     let status = demo.current_dir("/").stdout(Stdio::null()).status().expect("the demo starts");
     assert!(status.success());
 }
@@ -190,7 +239,7 @@ fn help_shows_examples() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
-    let mut demo = chinook(&["--limit", "4000"]);
+    let mut demo = chinook(&["--limit", "4000", "--store", "memory"]);
     let mut child =
         demo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the demo starts");
     drop(child.stdout.take());
@@ -255,10 +304,8 @@ fn a_limit_that_is_not_a_number_is_refused() {
 
 #[test]
 fn an_unknown_store_is_answered_with_those_there_are() {
-    let line = refusal(&["--store", "redis"]);
-    expect![[
-        "error: invalid value 'redis' for '--store <STORE>' [possible values: sqlite, memory]"
-    ]]
+    let line = refusal(&["--store", "mysql"]);
+    expect![["error: invalid value 'mysql' for '--store <STORE>' [possible values: sqlite, memory, postgres, redis, memcached]; tip: a similar value exists: 'sqlite'"]]
     .assert_eq(&line);
 }
 
@@ -320,7 +367,15 @@ fn a_key_that_no_row_has_fails_with_the_name_of_its_batch() {
     let sql = "INSERT INTO Track VALUES (1, 'A', 7)";
     let path = database("no_album.sqlite", sql);
     let line = refusal(&["--database", &path, "--tracks", "1"]);
-    expect![["error: batch Album: no ArtistId for AlbumId 7"]].assert_eq(&line);
+    expect![["error: batch Album: nothing came back for key 7"]].assert_eq(&line);
+}
+
+#[test]
+fn a_key_whose_row_has_no_value_fails_with_the_name_of_its_batch() {
+    let path = database("no_value.sqlite", "INSERT INTO Track VALUES (1, 'A', NULL)");
+    let line = refusal(&["--database", &path, "--tracks", "1"]);
+    expect![["error: batch Track: key 1: Invalid column type Null at index: 0, name: AlbumId"]]
+        .assert_eq(&line);
 }
 
 #[test]

@@ -287,6 +287,13 @@ fn batches_of_several_loaders_overlap() {
 }
 
 #[test]
+fn a_database_that_does_not_block_is_asked_on_the_thread_of_the_loader() {
+    let sqlite = Sqlite::open(CHINOOK).blocking(false);
+    let thread = sqlite.rows_by("Artist", "ArtistId").one(|_| Ok(thread::current().id()));
+    assert_eq!(thread.load(1_i64).value().unwrap(), thread::current().id());
+}
+
+#[test]
 fn batches_of_a_single_connection_take_turns() {
     let sqlite = music();
     let (names, titles) = (names(&sqlite), titles(&sqlite));

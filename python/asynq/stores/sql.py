@@ -22,8 +22,9 @@ class SQLStore:
     # The most keys of a statement, if there is a limit.
     _most_keys = None
 
-    def __init__(self, connections):
+    def __init__(self, connections, blocking=True):
         self._connections = connections
+        self._blocking = blocking
 
     def row_by(self, table, column, *, columns, schema=None, row=None, **settings):
         """A loader of the row that has the key in `column`.
@@ -71,7 +72,7 @@ class SQLStore:
             loader = settings["name"]
             return {key: choose(loader, key, of_key, make) for key, of_key in rows.items()}
 
-        return Loader(fetch, blocking=True, **settings)
+        return Loader(fetch, blocking=self._blocking, **settings)
 
     def _among(self, keys):
         """The condition that the column has one of the keys, and what is bound to it."""

@@ -17,7 +17,7 @@ class _Connections(Protocol):
 
 # Keys have the type of the column, which no type checker knows.
 class SQLStore:
-    def __init__(self, connections: _Connections) -> None: ...
+    def __init__(self, connections: _Connections, blocking: bool = True) -> None: ...
     @overload
     def row_by(
         self,

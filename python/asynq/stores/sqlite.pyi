@@ -14,5 +14,7 @@ class Sqlite(SQLStore):
     def __init__(
         self,
         database: str | os.PathLike[str] | Callable[[], sqlite3.Connection] | sqlite3.Connection,
+        *,
+        blocking: bool = True,
         **settings: Any,
     ) -> None: ...

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use asynq::BoxError;
-use rusqlite::{Connection, Error, OpenFlags, Params, Row, vtab};
+use rusqlite::{Connection, Error, OpenFlags, Params, Row};
 
 pub(crate) struct Database {
     connection: Connection,
@@ -21,7 +21,6 @@ impl Database {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)
-            .and_then(|connection| vtab::array::load_module(&connection).map(|()| connection))
             .map_err(|error| unusable(path, reason(error)))?;
         Ok(Self { connection, path: path.to_owned() })
     }

@@ -1,15 +1,12 @@
 //! Which tracks the demo is about.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::rc::Rc;
 
-use asynq::BoxError;
+use asynq::stores::Sqlite;
+use asynq::{BoxError, FutureBase, Loader};
 
 use crate::database::Database;
-use crate::lookup::{Column, Store};
 use crate::options::Options;
-use crate::sqlite::Sqlite;
 
 /// The tracks whose artists are asked for, and what they are together.
 pub(crate) struct Listing {
@@ -31,13 +28,17 @@ impl Listing {
         } else {
             ("From --tracks".to_owned(), options.tracks.clone())
         };
-        let names = Sqlite::new(Rc::new(database), Column::NAME_OF_TRACK);
-        let names: HashMap<_, String> = names.fetch(&ids.iter().copied().collect())?;
-        let track = |id| match names.get(&id) {
-            Some(name) => Ok(Track { id, name: name.clone() }),
+        let name: Loader<i64, Option<String>> = Sqlite::open(&options.database)
+            .rows_by("Track", "TrackId")
+            .columns(["Name"])
+            .one(|row| row.get(0))
+            .default_with(|_| None);
+        let names = name.load_many(ids.iter().copied()).value()?;
+        let track = |(id, name): (_, Option<_>)| match name {
+            Some(name) => Ok(Track { id, name }),
             None => Err(format!("there is no track {id}")),
         };
-        let tracks = ids.into_iter().map(track).collect::<Result<_, _>>()?;
+        let tracks = ids.into_iter().zip(names).map(track).collect::<Result<_, _>>()?;
         Ok(Self { title, tracks })
     }
 }

@@ -1,10 +1,14 @@
-//! The batch behind the three functions: one column of a table, looked up by the table's key.
+//! What the three functions ask: one column of a table, looked up by the table's key.
 
-use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
-use asynq::{Batch, BoxError, Items};
+use asynq::loader::Load;
+use asynq::{BoxError, Loader};
+
+use crate::database::Database;
+use crate::stores::{Store, Value};
 
 /// Which column of which table, and by which key.
 #[derive(Clone, Copy)]
@@ -12,22 +16,28 @@ pub(crate) struct Column {
     pub(crate) table: &'static str,
     pub(crate) key: &'static str,
     pub(crate) value: &'static str,
+    /// What PostgreSQL calls the type of its values.
+    pub(crate) sql_type: &'static str,
 }
 
 impl Column {
     pub(crate) const ALBUM_OF_TRACK: Self =
-        Self { table: "Track", key: "TrackId", value: "AlbumId" };
+        Self { table: "Track", key: "TrackId", value: "AlbumId", sql_type: "bigint" };
     pub(crate) const ARTIST_OF_ALBUM: Self =
-        Self { table: "Album", key: "AlbumId", value: "ArtistId" };
+        Self { table: "Album", key: "AlbumId", value: "ArtistId", sql_type: "bigint" };
     pub(crate) const NAME_OF_ARTIST: Self =
-        Self { table: "Artist", key: "ArtistId", value: "Name" };
-    pub(crate) const NAME_OF_TRACK: Self = Self { table: "Track", key: "TrackId", value: "Name" };
-}
+        Self { table: "Artist", key: "ArtistId", value: "Name", sql_type: "text" };
 
-/// Where the values of a column come from.
-pub(crate) trait Store<V> {
-    /// The values of those of the keys that have one, in one query.
-    fn fetch(&self, keys: &BTreeSet<i64>) -> Result<HashMap<i64, V>, BoxError>;
+    pub(crate) const ALL: [Self; 3] =
+        [Self::ALBUM_OF_TRACK, Self::ARTIST_OF_ALBUM, Self::NAME_OF_ARTIST];
+
+    /// All of its keys, and their values as texts.
+    pub(crate) fn read(self, database: &Database) -> Result<HashMap<i64, String>, BoxError> {
+        let Self { table, key, value, .. } = self;
+        let sql =
+            format!("SELECT {key}, CAST({value} AS TEXT) FROM {table} WHERE {value} IS NOT NULL");
+        database.rows(&sql, [])
+    }
 }
 
 /// A flush, for `--explain`.
@@ -41,31 +51,30 @@ pub(crate) struct Round {
 /// All that was flushed, in order; the lookups of a [`Music`](crate::music::Music) share it.
 pub(crate) type Log = Rc<RefCell<Vec<Round>>>;
 
-pub(crate) struct Lookup<V> {
-    pub(crate) column: Column,
-    pub(crate) store: Box<dyn Store<V>>,
-    pub(crate) log: Log,
+/// The loader of a column, which writes down its rounds.
+#[derive(Clone)]
+pub(crate) struct Lookup<V: Value> {
+    loader: Loader<i64, V>,
+    /// How many keys were asked for since the last round.
+    asked: Rc<Cell<usize>>,
 }
 
-impl<V: Clone + 'static> Batch for Lookup<V> {
-    type Key = i64;
-    type Value = V;
-    type Flush = Result<(), BoxError>;
-
-    fn flush(self: Rc<Self>, items: Items<Self>) -> Result<(), BoxError> {
-        let Column { table, key, value } = self.column;
-        let keys: BTreeSet<i64> = items.keys().iter().copied().collect();
-        let round = Round { source: table, keys: items.len(), distinct: keys.len() };
-        self.log.borrow_mut().push(round);
-
-        let values = self.store.fetch(&keys)?;
-        items.set_results(|id| {
-            values.get(id).cloned().ok_or_else(|| format!("no {value} for {key} {id}"))
-        });
-        Ok(())
+impl<V: Value> Lookup<V> {
+    pub(crate) fn new(store: &impl Store, column: Column, log: &Log) -> Self {
+        let asked = Rc::new(Cell::new(0));
+        let before_flush = {
+            let (asked, log) = (Rc::clone(&asked), Rc::clone(log));
+            move |keys: &[i64]| {
+                let (keys, distinct) = (asked.take(), keys.len());
+                log.borrow_mut().push(Round { source: column.table, keys, distinct });
+            }
+        };
+        let loader = store.loader(column).name(column.table).before_flush(before_flush);
+        Self { loader, asked }
     }
 
-    fn name(&self) -> String {
-        self.column.table.to_owned()
+    pub(crate) fn load(&self, key: i64) -> Load<i64, V> {
+        self.asked.set(self.asked.get() + 1);
+        self.loader.load(key)
     }
 }

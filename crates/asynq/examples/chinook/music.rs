@@ -1,25 +1,19 @@
 //! The program itself: who plays a track?
 
-use std::rc::Rc;
+use asynq::{BatchError, asynq};
 
-use asynq::{BatchError, BoxError, Source, asynq};
-use rusqlite::types::FromSql;
+use crate::lookup::{Column, Log, Lookup, Round};
+use crate::stores::Store;
 
-use crate::database::Database;
-use crate::lookup::{Column, Log, Lookup, Round, Store};
-use crate::memory::Memory;
-use crate::options::StoreKind;
-use crate::sqlite::Sqlite;
-
-/// The music store. Clones ask the same sources.
+/// The music store. Clones ask the same loaders.
 #[derive(Clone)]
 pub(crate) struct Music {
     /// A track's album.
-    tracks: Source<Lookup<i64>>,
+    tracks: Lookup<i64>,
     /// An album's artist.
-    albums: Source<Lookup<i64>>,
+    albums: Lookup<i64>,
     /// An artist's name.
-    artists: Source<Lookup<String>>,
+    artists: Lookup<String>,
     log: Log,
 }
 
@@ -29,46 +23,32 @@ impl Music {
     /// The name of the artist of a track.
     pub(crate) async fn artist_of_track(&self, track: i64) -> Result<String, BatchError> {
         let album = self.album_of_track_asynq(track).await?;
-        let artist = self.albums.item(album).await?;
+        let artist = self.albums.load(album).await?;
         self.artist_name_asynq(artist).await
     }
 
     async fn album_of_track(&self, track: i64) -> Result<i64, BatchError> {
-        self.tracks.item(track).await
+        self.tracks.load(track).await
     }
 
     async fn artist_name(&self, artist: i64) -> Result<String, BatchError> {
-        self.artists.item(artist).await
+        self.artists.load(artist).await
     }
 }
 
 impl Music {
-    pub(crate) fn new(database: Database, kind: StoreKind) -> Result<Self, BoxError> {
-        let database = Rc::new(database);
+    pub(crate) fn new(store: &impl Store) -> Self {
         let log = Log::default();
-        Ok(Self {
-            tracks: source(&database, kind, Column::ALBUM_OF_TRACK, &log)?,
-            albums: source(&database, kind, Column::ARTIST_OF_ALBUM, &log)?,
-            artists: source(&database, kind, Column::NAME_OF_ARTIST, &log)?,
+        Self {
+            tracks: Lookup::new(store, Column::ALBUM_OF_TRACK, &log),
+            albums: Lookup::new(store, Column::ARTIST_OF_ALBUM, &log),
+            artists: Lookup::new(store, Column::NAME_OF_ARTIST, &log),
             log,
-        })
+        }
     }
 
     /// What was flushed so far.
     pub(crate) fn rounds(&self) -> Vec<Round> {
         self.log.borrow().clone()
     }
-}
-
-fn source<V: FromSql + Clone + 'static>(
-    database: &Rc<Database>,
-    kind: StoreKind,
-    column: Column,
-    log: &Log,
-) -> Result<Source<Lookup<V>>, BoxError> {
-    let store: Box<dyn Store<V>> = match kind {
-        StoreKind::Sqlite => Box::new(Sqlite::new(Rc::clone(database), column)),
-        StoreKind::Memory => Box::new(Memory::load(database, column)?),
-    };
-    Ok(Source::new(Lookup { column, store, log: Rc::clone(log) }))
 }

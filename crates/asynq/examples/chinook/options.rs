@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 const EXAMPLES: &str = "\
 Examples:
   make demo ARGS='--playlist Grunge --explain'
-  make demo ARGS='--playlist 5 --store memory'
+  make demo ARGS='--playlist 5 --store redis'
   make demo ARGS='--tracks 1,2,3502 --explain'";
 
 /// The artist of every track of a playlist, asked for one by one and batched.
@@ -22,7 +22,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ID,…", value_delimiter = ',', conflicts_with = "playlist")]
     pub(crate) tracks: Vec<i64>,
 
-    /// Where the keys are looked up: in the database, or in tables that were read beforehand
+    /// Where the keys are looked up: in the database, in tables that were read beforehand, or in a server
+    /// that is started for it and filled
     #[arg(long, value_enum, default_value = "sqlite")]
     pub(crate) store: StoreKind,
 
@@ -43,6 +44,9 @@ pub(crate) struct Options {
 pub(crate) enum StoreKind {
     Sqlite,
     Memory,
+    Postgres,
+    Redis,
+    Memcached,
 }
 
 /// That of the checkout in which this was compiled.

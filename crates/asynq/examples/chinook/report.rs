@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::Run;
 use crate::listing::Listing;
 use crate::lookup::Round;
+use crate::run::Run;
 
 /// The width of a track's name, in characters.
 const NAME: usize = 44;

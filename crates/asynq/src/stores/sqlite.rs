@@ -19,7 +19,7 @@ use crate::loader::{Key, Loader};
 /// An SQLite database.
 ///
 /// A batch is one statement, which a thread of a pool runs: tasks go on meanwhile, and batches of
-/// several loaders overlap. For that the database has a pool of connections, at most two for each core
+/// several loaders overlap; but see [`blocking`](Self::blocking). For that the database has a pool of connections, at most two for each core
 /// and opened as they are needed. A connection runs one statement at a time. One that failed is
 /// replaced.
 ///
@@ -53,6 +53,7 @@ use crate::loader::{Key, Loader};
 #[derive(Clone)]
 pub struct Sqlite {
     connections: Pool<Connections>,
+    blocking: bool,
 }
 
 impl Sqlite {
@@ -74,7 +75,17 @@ impl Sqlite {
     }
 
     fn pool(builder: PoolBuilder<Connections>) -> Self {
-        Self { connections: builder.build().expect("without timeouts, which need a runtime") }
+        let connections = builder.build().expect("without timeouts, which need a runtime");
+        Self { connections, blocking: true }
+    }
+
+    /// With `false`, statements run on the thread that asks: where the file is in memory already, the
+    /// hand-over to another thread takes longer than a small statement. Then nothing overlaps with
+    /// them, and no [`timeout`](Loader::timeout) ends the wait for one. By default it is `true`.
+    #[must_use]
+    pub fn blocking(mut self, blocking: bool) -> Self {
+        self.blocking = blocking;
+        self
     }
 
     /// The rows of `table` by what they have in `column`.
@@ -98,7 +109,9 @@ impl From<Connection> for Sqlite {
 
 impl fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sqlite").field("connections", &self.connections.status()).finish()
+        let Self { connections, blocking } = self;
+        let mut sqlite = f.debug_struct("Sqlite");
+        sqlite.field("connections", &connections.status()).field("blocking", blocking).finish()
     }
 }
 
@@ -198,7 +211,7 @@ impl RowsBy<Sqlite> {
         // The keys are one parameter: so there may be any number of them, and the statement is the
         // same for each, and can be kept.
         let select = Arc::new(Select { sql: self.sql("IN rarray(?1)"), map });
-        let connections = self.store.connections;
+        let Sqlite { connections, blocking } = self.store;
         Loader::try_new(move |keys: Vec<K>| {
             let (connections, select) = (connections.clone(), Arc::clone(&select));
             async move {
@@ -206,10 +219,10 @@ impl RowsBy<Sqlite> {
                     PoolError::Backend(error) => error.into(),
                     error => BoxError::from(error),
                 })?;
-                let found = unblock(move || {
-                    select.run(&connection, &keys).inspect_err(|_| discard(connection))
-                });
-                found.await.map(gather)
+                let run =
+                    move || select.run(&connection, &keys).inspect_err(|_| discard(connection));
+                let found = if blocking { unblock(run).await } else { run() };
+                found.map(gather)
             }
         })
         .name(&name)

@@ -1,4 +1,4 @@
-"""The database itself. A query is made on a worker thread, also where there is but one key."""
+"""The database itself."""
 
 from __future__ import annotations
 
@@ -34,4 +34,5 @@ class Rows:
 
 @contextmanager
 def served(database: Database) -> Generator[Callable[[], Rows], None, None]:
-    yield lambda: Rows(Sqlite(database.uri, uri=True))
+    # The file is small, so that the hand-over to another thread would take longer than a query.
+    yield lambda: Rows(Sqlite(database.uri, uri=True, blocking=False))

@@ -1,0 +1,43 @@
+//! The two ways to ask for all the artists.
+
+use std::time::{Duration, Instant};
+
+use asynq::{BatchError, BoxError, FutureBase, try_all};
+
+use crate::lookup::Round;
+use crate::music::Music;
+use crate::stores::Store;
+
+/// One way to ask for all the artists, and what it took.
+pub(crate) struct Run {
+    pub(crate) artists: Vec<String>,
+    pub(crate) rounds: Vec<Round>,
+    pub(crate) time: Duration,
+}
+
+impl Run {
+    /// Track by track, and all together. Each run opens the store for itself, so that none profits from
+    /// what another has cached.
+    pub(crate) fn both<S: Store>(
+        tracks: &[i64],
+        open: impl Fn() -> Result<S, BoxError>,
+    ) -> Result<[Self; 2], BoxError> {
+        let tracks = || tracks.iter().copied();
+        let unbatched =
+            Self::new(&open()?, |music| tracks().map(|id| music.artist_of_track(id)).collect())?;
+        let batched = Self::new(&open()?, |music| {
+            try_all(tracks().map(|id| music.artist_of_track_asynq(id))).value()
+        })?;
+        Ok([unbatched, batched])
+    }
+
+    fn new(
+        store: &impl Store,
+        ask: impl FnOnce(&Music) -> Result<Vec<String>, BatchError>,
+    ) -> Result<Self, BoxError> {
+        let music = Music::new(store);
+        let start = Instant::now();
+        let artists = ask(&music)?;
+        Ok(Self { time: start.elapsed(), artists, rounds: music.rounds() })
+    }
+}

@@ -1,0 +1,33 @@
+//! Tables that were read beforehand.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use asynq::{BoxError, Loader};
+
+use super::{Store, Value};
+use crate::database::Database;
+use crate::lookup::Column;
+
+/// The values of each table, as texts.
+pub(crate) struct Memory {
+    tables: HashMap<&'static str, Rc<HashMap<i64, String>>>,
+}
+
+impl Memory {
+    pub(crate) fn read(database: &Database) -> Result<Self, BoxError> {
+        let table = |column: Column| Ok((column.table, Rc::new(column.read(database)?)));
+        let tables = Column::ALL.into_iter().map(table).collect::<Result<_, BoxError>>()?;
+        Ok(Self { tables })
+    }
+}
+
+impl Store for Memory {
+    fn loader<V: Value>(&self, column: Column) -> Loader<i64, V> {
+        let table = Rc::clone(&self.tables[column.table]);
+        Loader::try_new(move |keys: Vec<i64>| {
+            let value = |key| Some((key, table.get(&key)?.parse()));
+            keys.into_iter().filter_map(value).collect::<HashMap<_, _>>()
+        })
+    }
+}
