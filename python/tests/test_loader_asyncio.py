@@ -259,3 +259,58 @@ def test_a_loop_that_does_not_tell_what_can_run_is_given_some_turns(monkeypatch)
 
     run(all_of_them())
     assert batches == [list(range(5))]
+
+
+def test_the_parts_of_a_large_batch_overlap():
+    meeting = threading.Barrier(3)
+
+    @asynq.loader(blocking=True, max_batch_size=1)
+    def function(keys):
+        meeting.wait(30)
+        return keys
+
+    assert run(each(function, range(3))) == [0, 1, 2]
+
+
+def test_a_timeout_of_the_function_is_its_own():
+    async def function(keys):
+        raise TimeoutError("the socket")
+
+    with pytest.raises(LoadError, match="TimeoutError: the socket"):
+        run(Loader(function, timeout=30).asyncio(1))
+
+
+def test_a_deadline_holds_for_a_function_that_does_not_let_itself_be_cancelled():
+    async def main():
+        over = asyncio.Event()
+
+        async def function(keys):
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                await over.wait()
+
+        with pytest.raises(LoadTimeoutError):
+            await Loader(function, timeout=0.01).asyncio(1)
+        over.set()
+
+    run(main())
+
+
+def test_a_part_that_is_cancelled_leaves_the_others_alone():
+    async def function(keys):
+        if keys == [1]:
+            raise asyncio.CancelledError
+        await asyncio.sleep(0)
+        return keys
+
+    loader = Loader(function, max_batch_size=1)
+
+    async def main():
+        return await asyncio.gather(
+            *[loader.asyncio(key) for key in range(3)], return_exceptions=True
+        )
+
+    first, second, third = run(main())
+    assert (first, third) == (0, 2)
+    assert isinstance(second, asyncio.CancelledError)

@@ -17,7 +17,8 @@ import pytest
 
 import asynq
 from asynq import AsyncScopedValue, LoadError, LoadTimeoutError, get_active_task
-from asynq.loaders import Loader, set_max_in_flight
+from asynq.loaders import Loader, set_max_in_flight, workers
+from asynq.loaders.limit import Limit, Permits
 
 SECONDS = 30  # After which a test that waits in vain fails.
 
@@ -309,6 +310,87 @@ def test_a_limit_holds_for_coroutines():
     assert under_way == [0, 2]
 
 
+class Failing:
+    """Stands for `workers.threads` or `workers.loop`: raises at the calls of these numbers."""
+
+    def __init__(self, real, fails):
+        self.real = real
+        self.calls = 0
+        self.fails = fails
+
+    def submit(self, *args):
+        self.calls += 1
+        if self.calls in self.fails:
+            for argument in args:
+                getattr(argument, "close", int)()
+            raise RuntimeError("can't start new thread")
+        return self.real.submit(*args)
+
+
+@pytest.mark.parametrize("where", ["threads", "loop"])
+def test_a_batch_that_cannot_begin_fails_and_gives_its_permit_back(monkeypatch, where):
+    async def coroutine(keys):
+        return keys
+
+    is_blocking = where == "threads"
+    function = list if is_blocking else coroutine
+    loader = Loader(function, blocking=is_blocking, max_batch_size=1, max_in_flight=1)
+    monkeypatch.setattr(workers, where, Failing(getattr(workers, where), {1, 3}))
+    loads = [loader.asynq(key) for key in range(4)]
+    errors = [load.error() for load in loads]
+    assert [error and error.why for error in errors] == [
+        "RuntimeError: can't start new thread",
+        None,
+        "RuntimeError: can't start new thread",
+        None,
+    ]
+
+
+def test_an_event_loop_whose_thread_cannot_start_is_begun_anew(monkeypatch):
+    async def coroutine(keys):
+        return keys
+
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(workers, "loop", workers.Loop())
+    loader = Loader(coroutine)
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr(threading.Thread, "start", start)
+        with pytest.raises(LoadError, match="can't start new thread"):
+            loader(1)
+    assert loader(1) == 1
+
+
+def test_thousands_may_wait_for_a_permit_that_is_given_back_at_once():
+    limit = Limit(1)
+    begun = []
+
+    def begin():
+        begun.append(None)
+        limit.release()
+
+    held = []
+    limit.acquire(lambda: held.append(None))
+    for _ in range(5000):
+        limit.acquire(begin)
+    assert (len(held), len(begun)) == (1, 0)
+    limit.release()
+    assert len(begun) == 5000
+
+
+def test_a_permit_for_one_who_has_given_up_goes_to_the_next():
+    limits = [Limit(1), Limit(1)]
+    first, given_up, next_one = Permits(limits), Permits(limits), Permits(limits)
+    begun = []
+    first.acquire(lambda: begun.append("first"))
+    given_up.acquire(lambda: begun.append("given up"))
+    next_one.acquire(lambda: begun.append("next"))
+    given_up.release()
+    first.release()
+    assert begun == ["first", "next"]
+
+
 # Deadlines, and callers that give up
 
 
@@ -438,6 +520,36 @@ def test_a_load_that_its_caller_gave_up_can_be_awaited_in_another_thread():
     assert values == [1]
 
 
+def test_a_thread_forgets_the_deadline_of_what_another_one_waits_for(stuck):
+    goes_on = threading.Event()
+
+    @asynq.loader(blocking=True, timeout=0.2)
+    def slow(keys):
+        assert goes_on.wait(SECONDS)
+        return keys
+
+    @asynq.loader
+    def quick(keys):
+        raise KeyboardInterrupt
+
+    @asynq.asynq()
+    def fails(load):
+        yield load, quick.asynq(1)
+
+    load = slow.asynq(1)
+    with pytest.raises(KeyboardInterrupt):
+        fails(load)
+    values = []
+    thread = threading.Thread(target=lambda: values.append(load.value()))
+    thread.start()
+    goes_on.set()
+    thread.join(SECONDS)
+    assert values == [1]
+    # A call that waits until after the deadline, which is none any more.
+    with pytest.raises(LoadTimeoutError):
+        Loader(stuck, blocking=True, timeout=0.3)(1)
+
+
 def test_a_batch_in_flight_cannot_be_flushed_again(stuck):
     loader = Loader(stuck, blocking=True)
     load = loader.asynq(1)
@@ -492,6 +604,38 @@ def test_ctrl_c_ends_a_call_that_waits_and_the_program_can_end():
     assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
 
 
+def in_child(function):
+    """The exit code of a forked process that calls the function: 0 if it returns True."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(SECONDS)
+        code = 1
+        try:
+            code = 0 if function() else 1
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork() is of POSIX")
+def test_a_process_that_is_forked_with_a_batch_in_flight_goes_on(stuck):
+    functions = iter([stuck])
+    loader = Loader(
+        lambda keys: next(functions, list)(keys), blocking=True, max_in_flight=1, name="user"
+    )
+    load = loader.asynq(1)
+    load.batch.flush()
+
+    def child():
+        with pytest.raises(LoadError, match="loader user, key 1: RuntimeError: the process was"):
+            load.value()
+        return loader(1) == 1
+
+    next(functions, None)
+    assert in_child(child) == 0
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="fork() is of POSIX")
 def test_a_forked_process_has_threads_of_its_own():
     async def coroutine(keys):
@@ -499,10 +643,4 @@ def test_a_forked_process_has_threads_of_its_own():
 
     loaders = [Loader(lambda keys: keys, blocking=True), Loader(coroutine)]
     assert one_of_each(loaders) == [1, 1]
-    child = os.fork()
-    if child == 0:
-        signal.alarm(SECONDS)
-        os._exit(0 if one_of_each(loaders) == [1, 1] else 1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFEXITED(status)
-    assert os.WEXITSTATUS(status) == 0
+    assert in_child(lambda: one_of_each(loaders) == [1, 1]) == 0

@@ -205,6 +205,16 @@ def test_a_loader_needs_instances_that_can_keep_it():
         Store().row  # noqa: B018
 
 
+def test_instances_do_not_share_a_cache():
+    class Tenant:
+        @asynq.loader(cache={})
+        def user(self, ids):
+            return ids
+
+    with pytest.raises(TypeError, match="give it cache=True"):
+        Tenant().user(1)
+
+
 def test_a_load_inside_a_flush_joins_the_next_batch():
     batches = []
 
@@ -278,6 +288,39 @@ def test_a_value_under_a_key_of_another_type_is_pointed_out():
         loader(7)
 
 
+def test_many_missing_keys_are_pointed_out_in_one_pass():
+    passes = []
+
+    class Rows(UserDict):
+        def __iter__(self):
+            passes.append(None)
+            return super().__iter__()
+
+    loader, _ = recording(lambda keys: Rows({1: "a", 2: "b"}))
+    loads = [loader.asynq(key) for key in ["1", "2"]]
+    assert [str(load.error())[-32:] for load in loads] == [
+        "is a int 1, but the key is a str",
+        "is a int 2, but the key is a str",
+    ]
+    assert len(passes) == 1
+
+
+class Mute:
+    """A key without a text."""
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+def test_a_key_that_cannot_be_shown_is_missing_like_others():
+    loader, _ = recording(lambda keys: {1: 1})
+    good, bad = loader.asynq(1), loader.asynq(Mute())
+    assert good.value() == 1
+    assert "key a Mute without a text: nothing came back" in str(bad.error())
+
+
 def test_a_default_takes_the_place_of_what_is_missing():
     loader, _ = recording(lambda keys: {1: "one"}, default=None)
     assert each(loader, [1, 2]) == ["one", None]
@@ -316,6 +359,43 @@ def test_an_exception_in_the_function_is_that_of_each_key():
         "loader user, key 2: ZeroDivisionError: division by zero",
     ]
     assert errors[0].__cause__ is errors[1].__cause__
+
+
+@pytest.mark.parametrize("settings", [{}, {"blocking": True}], ids=str)
+def test_an_error_that_cannot_be_shown_is_an_error_like_others(settings):
+    class MuteError(Exception):
+        __str__ = Mute.__str__
+
+    def function(keys):
+        raise MuteError
+
+    loader = Loader(function, **settings)
+    for _ in range(2):
+        with pytest.raises(LoadError, match="MuteError without a text"):
+            loader(1)
+
+
+@pytest.mark.parametrize("kind", ["plain", "blocking", "async function"])
+def test_an_interrupt_while_values_are_delivered_leaves_no_key_behind(kind):
+    class Answer(UserDict):
+        interrupted = False
+
+        def __getitem__(self, key):
+            if not self.interrupted:
+                Answer.interrupted = True
+                raise KeyboardInterrupt
+            return super().__getitem__(key)
+
+    def function(keys):
+        return Answer({key: -key for key in keys})
+
+    is_ours = kind == "async function"
+    loader = Loader(asynq.asynq()(function) if is_ours else function, blocking=kind == "blocking")
+    load = loader.asynq(1)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            load.value()
+    assert loader(1) == -1
 
 
 def test_a_part_that_fails_keeps_no_other_from_going_out():
@@ -422,6 +502,12 @@ def test_statistics_count_batches_keys_and_hits():
     assert loader.stats._replace(time=0.0) == Stats(batches=2, keys=3, hits=1, largest=2, time=0.0)
 
 
+def test_keys_are_counted_whatever_the_function_does_with_its_list():
+    loader = Loader(lambda keys: {keys.pop(): 1})
+    loader(1)
+    assert loader.stats.keys == 1
+
+
 def test_a_loader_is_named_after_its_function():
     @asynq.loader
     def user(ids):
@@ -446,6 +532,7 @@ def test_a_loader_is_named_after_its_function():
         ({"cache": 7}, TypeError, "cache has to be True, False, or a mapping"),
         ({"default": 1, "default_factory": int}, ValueError, "not both"),
         ({"after_flush": 7}, TypeError, "after_flush has to be a function"),
+        ({"priority": "high"}, TypeError, "priority has to be a number"),
     ],
     ids=str,
 )

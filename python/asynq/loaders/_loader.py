@@ -38,7 +38,7 @@ class Loader(LoaderBase):
     - `name`: what errors and debug output call it; by default the name of the function.
     - `max_batch_size`: the most keys of one call; more go out as further calls of the same round.
     - `cache`: True to keep all values as long as the loader lives, or a mapping to keep them in,
-      such as an `Lru`. See `scope` for the length of one request.
+      such as an `Lru`; of a method, only True. See `scope` for the length of one request.
     - `cache_errors`: whether the errors of single keys are kept, too.
     - `default`, or `default_factory()`: what a key gets for which nothing comes back.
     - `priority`: when nothing can run, the batch of the highest is sent first; by default 0.
@@ -138,6 +138,11 @@ class Loader(LoaderBase):
         # Among the methods of a class it is one of them: each instance has a loader of its own.
         if instance is None:
             return self
+        if not isinstance(self.settings.cache, bool):
+            raise TypeError(
+                f"the loader {self.name} is a method, and its cache would mix up the values of all"
+                " instances: give it cache=True, by which each instance keeps its own"
+            )
         bound = Loader.__new__(Loader)
         bound._set_up(self.fn.__get__(instance, owner), self.settings)
         try:

@@ -15,7 +15,7 @@ class LoadError(Exception):
         self.why = why
 
     def __str__(self):
-        return f"loader {self.loader}, key {self.key!r}: {self.why}"
+        return f"loader {self.loader}, key {_text(self.key, repr)}: {self.why}"
 
 
 class MissingKeyError(LoadError, KeyError):
@@ -30,25 +30,37 @@ def failed(loader, key, error):
     """The error of a key whose batch has failed."""
     if not isinstance(error, Exception):
         return error  # KeyboardInterrupt and the like end the call.
-    text = str(error)
+    text = _text(error)
     why = f"{type(error).__name__}: {text}" if text else type(error).__name__
     load_error = LoadError(loader, key, why)
     load_error.__cause__ = error
     return load_error
 
 
-def missing(loader, key, answer):
-    """The error of a key for which `answer`, a mapping, has nothing."""
-    why = "nothing came back"
-    for other in answer:
-        if str(other) == str(key):
+def missing(loader, keys, answer):
+    """The errors of keys for which `answer`, a mapping, has nothing."""
+    try:
+        by_text = {_text(other): other for other in answer}
+    except Exception:
+        by_text = {}  # It is there for a hint, no more.
+    for key in keys:
+        why = "nothing came back"
+        other = by_text.get(_text(key), key)
+        if other is not key:
             # The commonest mistake: the store has numbers where the caller has texts.
-            why += f"; there is a {type(other).__name__} {other!r}, but the key is a"
+            why += f"; there is a {type(other).__name__} {_text(other, repr)}, but the key is a"
             why += f" {type(key).__name__}"
-            break
-    return MissingKeyError(loader, key, why)
+        yield MissingKeyError(loader, key, why)
 
 
 def late(loader, key, seconds):
     """The error of a key whose batch was not back in time."""
     return LoadTimeoutError(loader, key, f"no answer within {seconds:g} s")
+
+
+def _text(object, form=str):
+    """What it says of itself, if it does."""
+    try:
+        return form(object)
+    except Exception:
+        return f"a {type(object).__name__} without a text"

@@ -97,7 +97,7 @@ def what_can_run(loop):
 class LoopRound(Round):
     """The batch of a loader on an event loop."""
 
-    __slots__ = ("_around", "_loop")
+    __slots__ = ("_around", "_loop", "_sending")
 
     def __init__(self, loader, rounds):
         super().__init__(loader, rounds)
@@ -107,13 +107,14 @@ class LoopRound(Round):
 
     def start(self):
         """Sends it."""
-        self._around.start(self._send())
+        self._sending = self._around.start(self._send())
 
     async def _send(self):
         self.rounds.close(self)
         self.rounds.take_off(self)
         try:
-            await asyncio.gather(*[self._fetch(part) for part in self.parts()])
+            fetching = [self._around.start(self._fetch(part)) for part in self.parts()]
+            await asyncio.gather(*fetching, return_exceptions=True)
         finally:
             self.rounds.land(self)
             landed(self)
@@ -121,11 +122,18 @@ class LoopRound(Round):
     async def _fetch(self, part):
         try:
             part.begin()
-            permits = limit.permits(self.loader.limit)
-            async with _permitted(permits, self._loop):
-                answer = await asyncio.wait_for(self._call(part.keys), self.loader.settings.timeout)
-        except asyncio.TimeoutError as error:
-            part.late() if self.loader.settings.timeout else part.fail(error)
+            async with _permitted(limit.permits(self.loader.limit), self._loop):
+                # Not by `wait_for`, which waits for one that does not let itself be cancelled, and
+                # whose error could be the function's own.
+                call = self._around.start(self._call(part.keys))
+                try:
+                    await asyncio.wait([call], timeout=self.loader.settings.timeout)
+                finally:
+                    is_late = call.cancel()
+                if is_late:
+                    part.late()
+                    return
+                answer = call.result()
         except BaseException as error:
             part.fail(error)
         else:
@@ -136,9 +144,9 @@ class LoopRound(Round):
         if is_async_fn(loader.fn):
             return await loader.fn.asyncio(keys)
         if loader.settings.blocking:
-            return await asyncio.wrap_future(
-                workers.threads.submit(self._around.run, loader.fn, keys)
-            )
+            # Its own: two threads cannot be in one context at once.
+            around = workers.Surroundings()
+            return await asyncio.wrap_future(workers.threads.submit(around.run, loader.fn, keys))
         with NoAsyncioMode():
             answer = loader.fn(keys)
         return await answer if inspect.isawaitable(answer) else answer
@@ -149,7 +157,10 @@ async def _permitted(permits, loop):
     permitted = loop.create_future()
 
     def begin():
-        loop.call_soon_threadsafe(lambda: permitted.done() or permitted.set_result(None))
+        try:
+            loop.call_soon_threadsafe(lambda: permitted.done() or permitted.set_result(None))
+        except RuntimeError:
+            permits.release()  # The loop was closed meanwhile.
 
     permits.acquire(begin)
     try:

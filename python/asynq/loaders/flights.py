@@ -1,11 +1,15 @@
 """Flushes in flight: the scheduler of a thread delivers what comes back to it.
 
-Each thread has a queue of what has come back. Its scheduler's loop looks into it between steps, and
-waits at it when nothing else can be done; a signal interrupts that, so that Ctrl-C works at once.
+Each thread has a queue of news of them. Its scheduler's loop looks into it between steps, and waits
+at it when nothing else can be done; a signal interrupts that, so that Ctrl-C works at once.
 """
 
+import heapq
+import itertools
+import os
 import threading
 import time
+from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 
 from .._asynq import set_flights
@@ -13,23 +17,34 @@ from .._asynq import set_flights
 
 class _Thread(threading.local):
     def __init__(self):
-        self.arrived = SimpleQueue()
-        self.flights = {}  # A set, in the order in which they took off.
+        self.flights = set()
+        self.begin_anew()
+
+    def begin_anew(self):
+        self.news = SimpleQueue()  # Flights that have begun, or are back.
+        self._deadlines = []  # A heap.
 
     def add(self, flight):
-        self.flights[flight] = None
+        self.flights.add(flight)
         set_flights(len(self.flights))
 
     def remove(self, flight):
-        self.flights.pop(flight, None)
+        self.flights.discard(flight)
         set_flights(len(self.flights))
 
-    def seconds_left(self):
-        """Until the first deadline."""
-        deadlines = [flight.deadline for flight in self.flights if flight.deadline is not None]
-        return min(deadlines) - time.monotonic() if deadlines else None
+    def watch(self, flight):
+        heapq.heappush(self._deadlines, (flight.deadline, next(_numbers), flight))
+
+    def first_to_expire(self):
+        while self._deadlines:
+            flight = self._deadlines[0][-1]
+            if flight.is_awaited_here():
+                return flight
+            heapq.heappop(self._deadlines)
+        return None
 
 
+_numbers = itertools.count()  # No two flights are compared.
 _here = _Thread()
 
 
@@ -37,7 +52,7 @@ class Flight:
     """A batch that is in flight, seen from the thread that waits for it.
 
     There `arrived(future)` is called when its future is done, or else `late()` once it has taken
-    more than so many `seconds`, or None for any number.
+    more than so many `seconds`, or None for any number. Both end the flight.
     """
 
     def __init__(self, arrived, late, seconds):
@@ -45,45 +60,69 @@ class Flight:
         self._late = late
         self._seconds = seconds
         self._future = None
-        self.deadline = None
-        self._queue = _here.arrived
         self._has_landed = False
+        self.deadline = None
+        self._join()
+
+    def _join(self):
+        self._news = _here.news
         _here.add(self)
+
+    def is_awaited_here(self):
+        return not self._has_landed and self._news is _here.news
 
     def begin(self, future=None):
         """The time runs from now on, in whatever thread. Without a future, somebody calls `end`."""
         self._future = future
         if self._seconds is not None:
             self.deadline = time.monotonic() + self._seconds
-            self._queue.put(None)  # So that who waits already looks at the time.
+            self._news.put(self)
         if future is not None:
-            future.add_done_callback(lambda _: self._queue.put(self))
+            future.add_done_callback(lambda _: self._news.put(self))
 
     def adopt(self):
         """This thread is the one that waits for it now."""
         if self._has_landed:
             return
-        self._queue = _here.arrived
-        _here.add(self)
-        if self._future is not None and self._future.done():
-            self._queue.put(self)
+        before = self._news
+        self._join()
+        before.put(self)
+        self._news.put(self)
 
     def end(self):
         """Nobody waits for it any more."""
         self._has_landed = True
+        self._arrived = self._late = None
         _here.remove(self)
 
-    def land(self):
-        if not self._has_landed:
-            self.end()
+    def hear(self):
+        """There is news of it. Returns whether that was its end."""
+        if not self.is_awaited_here():
+            _here.remove(self)  # Another thread may have adopted it.
+            return False
+        if self._future is None or not self._future.done():
+            if self.deadline is not None:
+                _here.watch(self)
+            return False
+        try:
             self._arrived(self._future)
+        finally:
+            if not self._has_landed:
+                self._news.put(self)  # An interrupt: who waits for it next gets the rest.
+        return True
 
     def expire(self):
-        if not self._has_landed:
-            self.end()
-            if self._future is not None:
-                self._future.cancel()
-            self._late()
+        late, future = self._late, self._future
+        if future is not None:
+            future.cancel()
+        late()
+
+    def lose(self):
+        """The process was forked: what was in flight comes back to the other one."""
+        self._future = Future()
+        self._future.set_exception(RuntimeError("the process was forked while it was in flight"))
+        self._join()
+        self._news.put(self)
 
 
 def land(wait):
@@ -91,30 +130,35 @@ def land(wait):
     if wait and not _here.flights:
         raise RuntimeError("nothing is in flight that the scheduler could wait for")
     while _here.flights:
-        left = _here.seconds_left()
-        if left is not None and left <= 0:
-            _expire()
-            wait = False
-            continue
+        left = None
+        first = _here.first_to_expire()
+        if first is not None:
+            left = first.deadline - time.monotonic()
+            if left <= 0:
+                first.expire()
+                wait = False
+                continue
         try:
-            flight = _here.arrived.get(wait, left)
+            flight = _here.news.get(wait, left)
         except Empty:
             if not wait:
                 return
             continue
-        if flight is not None:
-            flight.land()
+        if flight.hear():
             wait = False
-
-
-def _expire():
-    now = time.monotonic()
-    for flight in list(_here.flights):
-        if flight.deadline is not None and flight.deadline <= now:
-            flight.expire()
 
 
 def adopt(round):
     """Whoever awaits the round now does so in this thread."""
     for flight in round.flights:
         flight.adopt()
+
+
+def _begin_anew():
+    _here.begin_anew()
+    for flight in list(_here.flights):
+        flight.lose()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

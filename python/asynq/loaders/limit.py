@@ -1,36 +1,54 @@
 """Limits on how many flushes are in flight at a time."""
 
+import os
 import threading
+import weakref
 from collections import deque
 
 from .settings import check_count
+
+_limits = weakref.WeakSet()
 
 
 class Limit:
     """So many permits, which go to those who wait in the order in which they came."""
 
     def __init__(self, permits):
-        self._free = permits
+        self._permits = permits
+        self._begin_anew()
+        _limits.add(self)
+
+    def _begin_anew(self):
+        self._free = self._permits
         self._waiting = deque()
+        self._is_giving = False
         self._lock = threading.Lock()
 
     def acquire(self, begin):
         """Calls `begin()` once there is a permit: now, or where one is given back."""
         with self._lock:
-            if not self._free:
-                self._waiting.append(begin)
-                return
-            self._free -= 1
-        begin()
+            self._waiting.append(begin)
+        self._give()
 
     def release(self):
         """Gives a permit back."""
         with self._lock:
-            if not self._waiting:
-                self._free += 1
-                return
-            begin = self._waiting.popleft()
-        begin()
+            self._free += 1
+        self._give()
+
+    def _give(self):
+        # One at a time, and not inside each other: what begins may end at once.
+        while True:
+            with self._lock:
+                if self._is_giving or not (self._free and self._waiting):
+                    return
+                self._is_giving = True
+                self._free -= 1
+                begin = self._waiting.popleft()
+            try:
+                begin()
+            finally:
+                self._is_giving = False
 
 
 class Permits:
@@ -39,27 +57,33 @@ class Permits:
     def __init__(self, limits):
         # Always in the same order, so that no two wait for each other.
         self._limits = limits
+        self._held = 0
+        self._is_over = False
         self._lock = threading.Lock()
-        self._held = False
 
     def acquire(self, begin):
-        """Calls `begin()` once all are there."""
-        self._acquire(0, begin)
-
-    def _acquire(self, place, begin):
-        if place < len(self._limits):
-            self._limits[place].acquire(lambda: self._acquire(place + 1, begin))
-        else:
-            self._held = True
+        """Calls `begin()` once all are there, unless they have been given back before."""
+        if self._held == len(self._limits):
             begin()
+        else:
+            self._limits[self._held].acquire(lambda: self._got(begin))
+
+    def _got(self, begin):
+        with self._lock:
+            limit = self._limits[self._held]
+            is_over = self._is_over
+            self._held += not is_over
+        if is_over:
+            limit.release()
+        else:
+            self.acquire(begin)
 
     def release(self):
-        """Gives them back, if that was not done."""
+        """Gives them back, if that was not done, and asks for no more."""
         with self._lock:
-            held, self._held = self._held, False
-        if held:
-            for limit in self._limits:
-                limit.release()
+            held, self._held, self._is_over = self._limits[: self._held], 0, True
+        for limit in held:
+            limit.release()
 
 
 _of_all = None
@@ -78,3 +102,13 @@ def set_max_in_flight(count):
 def permits(own):
     """What a batch needs of a loader with this limit, or with none."""
     return Permits([limit for limit in (own, _of_all) if limit is not None])
+
+
+def _begin_anew():
+    for limit in _limits:
+        limit._begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    # In a forked process nothing is in flight.
+    os.register_at_fork(after_in_child=_begin_anew)

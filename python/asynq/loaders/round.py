@@ -1,8 +1,10 @@
 """How the keys that a loader asks for together are sent, and what comes back is given to them."""
 
 import inspect
+import itertools
 import logging
 import time
+from concurrent.futures import Future
 
 from .._asynq import RoundBase, deliver, give, landed, take_off
 from ..decorators import asynq, is_async_fn
@@ -115,7 +117,12 @@ class Part:
         flight = self.look_out(permits)
 
         def begin():
-            future = start()
+            # In whatever thread has given the permit back: an error is for the one that waits.
+            try:
+                future = start()
+            except BaseException as error:
+                future = Future()
+                future.set_exception(error)
             flight.begin(future)
             future.add_done_callback(lambda _: permits.release())
 
@@ -149,20 +156,23 @@ class Part:
             return
         keeps_errors = self.loader.settings.cache_errors
         try:
-            for load in deliver(self._loads, answer, keeps_errors):
-                give(load, self._instead(load.key, answer), keeps_errors)
-        except Exception as error:
+            missing = deliver(self._loads, answer, keeps_errors)
+            if missing:
+                for load, value in zip(missing, self._instead(missing, answer)):
+                    give(load, value, keeps_errors)
+        except BaseException as error:
             self.fail(error)
         else:
             self._end(None)
 
-    def _instead(self, key, answer):
+    def _instead(self, missing, answer):
+        """What loads get for which nothing has come back."""
         settings = self.loader.settings
         if settings.default_factory is not None:
-            return settings.default_factory()
+            return (settings.default_factory() for _ in missing)
         if settings.default is not NOTHING:
-            return settings.default
-        return errors.missing(self.loader.name, key, answer)
+            return itertools.repeat(settings.default)
+        return errors.missing(self.loader.name, [load.key for load in missing], answer)
 
     def fail(self, error):
         """The batch has failed: so have its loads. That is not kept: it is no fault of a key."""
@@ -188,7 +198,7 @@ class Part:
         seconds = time.perf_counter() - self._began
         if self._flight is not None:
             self._flight.end()
-        self.loader.counter.add(len(self.keys), seconds)
+        self.loader.counter.add(len(self._loads), seconds)
         self._round.answered()
         after_flush = self.loader.settings.after_flush
         if after_flush is not None:

@@ -26,7 +26,7 @@ class Settings:
     cache_errors: bool = False
     default: Any = NOTHING
     default_factory: Any = None
-    priority: Any = 0
+    priority: float = 0
     max_in_flight: Optional[int] = None
     timeout: Optional[float] = None
     before_flush: Any = None
@@ -38,6 +38,8 @@ class Settings:
         seconds = self.timeout
         if seconds is not None and not (_is_number(seconds) and 0 < seconds < math.inf):
             raise ValueError(f"timeout has to be a positive number of seconds, not {seconds!r}")
+        if not _is_number(self.priority) or math.isnan(self.priority):
+            raise TypeError(f"priority has to be a number, not {self.priority!r}")
         if self.default is not NOTHING and self.default_factory is not None:
             raise ValueError("a loader has a default or a default_factory, not both")
         if not isinstance(self.cache, (bool, Mapping)) and not hasattr(self.cache, "__setitem__"):

@@ -9,7 +9,7 @@ NOTHING: Any
 # What every loader may be given; of a store, which has a cache and defaults of its own, only some.
 class _OfStores(TypedDict, total=False):
     name: str | None
-    priority: int
+    priority: float
     max_in_flight: int | None
     timeout: float | None
     before_flush: Callable[[list[Any]], object] | None
@@ -32,7 +32,7 @@ class Settings:
     cache_errors: bool = False
     default: Any = ...
     default_factory: Callable[[], Any] | None = None
-    priority: int = 0
+    priority: float = 0
     max_in_flight: int | None = None
     timeout: float | None = None
     before_flush: Callable[[list[Any]], object] | None = None

@@ -107,13 +107,25 @@ class Loop:
 
     def submit(self, surroundings, coroutine):
         """Runs a coroutine to its end: returns a `concurrent.futures.Future`."""
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(
-                    target=self._loop.run_forever, name="asynq event loop", daemon=True
-                ).start()
+        try:
+            with self._lock:
+                if self._loop is None:
+                    self._loop = _running()
+        except BaseException:
+            coroutine.close()
+            raise
         return asyncio.run_coroutine_threadsafe(_started(surroundings, coroutine), self._loop)
+
+
+def _running():
+    """A new event loop that runs in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    try:
+        threading.Thread(target=loop.run_forever, name="asynq event loop", daemon=True).start()
+    except BaseException:
+        loop.close()
+        raise
+    return loop
 
 
 async def _started(surroundings, coroutine):
