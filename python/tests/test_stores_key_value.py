@@ -164,10 +164,34 @@ def test_a_value_of_another_type_is_refused_where_it_is_used(store, value):
         store.set("key", value)
 
 
-@pytest.mark.parametrize("ttl", [0, -1])
+@pytest.mark.parametrize("ttl", [0, -1, float("inf"), float("nan"), "5", True])
 def test_a_ttl_is_positive(store, ttl):
     with pytest.raises(ValueError, match="ttl has to be a positive number"):
         store.set("key", "value", ttl=ttl)
+    with pytest.raises(ValueError, match="ttl has to be a positive number"):
+        store.cached("prefix", ttl=ttl)
+
+
+def test_a_very_short_ttl_is_one(store):
+    store.set("key", "value", ttl=1e-9)
+
+
+def test_a_ttl_that_the_server_refuses_fails_alone(store):
+    long, other = store.set.asynq("long", 1, ttl=1e30), store.set.asynq("other", 2)
+    assert other.error() is None
+    assert "set 'long'" in str(long.error())
+
+
+def test_a_text_that_cannot_be_encoded_is_refused_where_it_is_used(store):
+    for use in (store.get, lambda text: store.set("key", text)):
+        with pytest.raises(UnicodeEncodeError):
+            use("\ud800")
+
+
+@pytest.mark.parametrize("name", ["max_batch_size", "cache", "default", "blocking"])
+def test_a_setting_that_a_store_has_not_is_refused(store, name):
+    with pytest.raises(TypeError, match=f"the settings of a store are name, .*, not {name}"):
+        type(store)(store.client, **{name: 1})
 
 
 # A cache
@@ -252,6 +276,20 @@ def test_an_argument_that_is_no_json_is_refused_where_the_function_is_called(sto
         squares.square(object())
 
 
+@pytest.mark.parametrize("key", [1, None, True], ids=repr)
+def test_a_dict_among_the_arguments_has_texts_as_keys(store, key):
+    squares = Squares(store)
+    with pytest.raises(TypeError, match=f"has texts as keys, not {key}"):
+        squares.square([{"a": {key: 1, "b": 2}}])
+
+
+def test_arguments_that_contain_themselves_are_refused(store):
+    endless = []
+    endless.append(endless)
+    with pytest.raises(TypeError, match="part of its key as JSON"):
+        Squares(store).square(endless)
+
+
 def test_a_value_that_cannot_be_read_is_a_miss(store, caplog):
     squares = Squares(store)
     squares.square(3)
@@ -297,6 +335,16 @@ def test_a_value_is_kept_for_its_ttl(store):
         )
         Squares(store, ttl=1.5).square(3)
         assert asked == [2]
+
+
+def test_only_an_async_function_is_cached(store):
+    with pytest.raises(TypeError, match=r"needs an @asynq\(\) below it"):
+        store.cached("len")(len)
+
+
+def test_a_prefix_is_a_text(store):
+    with pytest.raises(TypeError, match="the prefix of a cache is a text, not 7"):
+        store.cached(7)
 
 
 def test_a_prefix_that_is_too_long_is_refused(store):

@@ -23,6 +23,8 @@ TABLES = """
     CREATE TABLE album (album_id INTEGER PRIMARY KEY, title TEXT, artist_id INTEGER);
     INSERT INTO album VALUES (1, 'Powerage', 1), (2, 'Breaker', 2), (3, 'Accept', 2);
     CREATE TABLE "odd ""table" ("odd ""key" TEXT, "select" TEXT);
+    CREATE TABLE "100%s ?" ("%" TEXT, "%%" TEXT);
+    INSERT INTO "100%s ?" VALUES ('key', 'value');
     INSERT INTO "odd ""table" VALUES ('a''; DROP TABLE artist; --', 'quoted'), ('ü', 'umlaut');
 """
 
@@ -108,6 +110,25 @@ def test_names_are_quoted_and_keys_are_bound(store):
     assert store.row_by("artist", "artist_id", columns="name", row=str)(1) == "AC/DC"
 
 
+def test_a_name_may_have_what_stands_for_a_parameter(store):
+    odd = store.rows_by("100%s ?", "%", columns=["%%"], order_by="%")
+    assert odd("key") == [{"%%": "value"}]
+
+
+@pytest.mark.parametrize(
+    ("column", "columns", "order_by"),
+    [
+        ("artist", ["title"], None),
+        ("artist_id", ["tilte"], None),
+        ("artist_id", ["title"], "tilte"),
+    ],
+)
+def test_a_column_that_is_not_there_is_an_error_that_says_so(store, column, columns, order_by):
+    albums = store.rows_by("album", column, columns=columns, order_by=order_by)
+    with pytest.raises(LoadError, match=r"(no such column|column .* does not exist)"):
+        albums(1)
+
+
 def test_a_row_that_cannot_be_made_fails_its_key_alone(store):
     number = store.row_by("artist", "artist_id", columns="name", row=lambda name: name[0])
     good, bad = number.asynq(1), number.asynq(3)
@@ -121,6 +142,11 @@ def test_batches_have_no_more_keys_than_asked(store):
     )
     assert each(artist, [1, 2, 3]) == ["AC/DC", "Accept", None]
     assert artist.stats.batches == 2
+
+
+def test_a_size_that_makes_no_sense_is_refused(store):
+    with pytest.raises(ValueError, match="max_batch_size has to be 1 or more"):
+        store.row_by("artist", "artist_id", columns="name", max_batch_size=0)
 
 
 def test_a_batch_may_be_large(store):

@@ -7,7 +7,7 @@ import logging
 from urllib.parse import quote
 
 from .._cache import argument_key
-from ..decorators import asynq
+from ..decorators import asynq, is_async_fn
 from ..tools import deduplicate
 
 __traceback_hide__ = True
@@ -32,11 +32,17 @@ class JSON:
 
 def cached(store, prefix, ttl, codec):
     """A decorator; see `KeyValueStore.cached`."""
+    if not isinstance(prefix, str):
+        raise TypeError(f"the prefix of a cache is a text, not {prefix!r}")
     prefix = quote(prefix, safe=":/._-")
     if len(prefix) > MAX_KEY // 2:
         raise ValueError(f"the prefix of a cache is too long: {prefix!r}")
 
     def decorate(function):
+        if not is_async_fn(function):
+            raise TypeError(
+                f"cached() is for async functions: {function!r} needs an @asynq() below it"
+            )
         arguments = argument_key(function)
 
         def key(args, kwargs):
@@ -68,8 +74,9 @@ def cached(store, prefix, ttl, codec):
 def _key(prefix, arguments):
     """A key that every store takes, whatever the arguments are."""
     try:
+        _check(arguments)
         text = json.dumps(arguments, separators=(",", ":"), sort_keys=True)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(
             f"the arguments of a cached function are part of its key as JSON: {error}"
         ) from None
@@ -77,3 +84,16 @@ def _key(prefix, arguments):
     if len(key) > MAX_KEY:
         key = f"{prefix}:{hashlib.sha256(text.encode()).hexdigest()}"
     return key
+
+
+def _check(value):
+    """Raises for what JSON would write like something else."""
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"a dict among them has texts as keys, not {key!r}")
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return
+    for part in value:
+        _check(part)

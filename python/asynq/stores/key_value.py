@@ -1,10 +1,16 @@
 """What the stores of values by keys have in common: operations that leave together."""
 
+import math
+
 from ..decorators import async_proxy
 from ..loaders import Loader
 from .cached import JSON, cached
 
 __traceback_hide__ = True
+
+
+# A round that went out in parts would lose the order of its operations.
+_SETTINGS = ("name", "timeout", "priority", "max_in_flight", "before_flush", "after_flush")
 
 
 class Operation:
@@ -55,6 +61,11 @@ class KeyValueStore:
     """
 
     def __init__(self, client, **settings):
+        others = settings.keys() - _SETTINGS
+        if others:
+            raise TypeError(
+                f"the settings of a store are {', '.join(_SETTINGS)}, not {', '.join(others)}"
+            )
         self.client = client
         self.operations = Loader(self._run, blocking=True, **settings)
 
@@ -84,7 +95,7 @@ class KeyValueStore:
         A store that cannot be reached, and a value that cannot be read, count as a miss, and are
         logged: the function is called, and its value returned.
         """
-        return cached(self, prefix, ttl, codec)
+        return cached(self, prefix, _checked(ttl), codec)
 
     def close(self):
         """Closes the connections. A later operation opens new ones."""
@@ -110,6 +121,7 @@ class KeyValueStore:
 
 
 def _checked(ttl):
-    if ttl is not None and not ttl > 0:
+    is_number = isinstance(ttl, (int, float)) and not isinstance(ttl, bool)
+    if ttl is not None and not (is_number and 0 < ttl < math.inf):
         raise ValueError(f"ttl has to be a positive number of seconds, or None, not {ttl!r}")
     return ttl

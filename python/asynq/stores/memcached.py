@@ -18,7 +18,7 @@ from .key_value import Delete, Get, KeyValueStore
 try:
     from pymemcache.client.base import Client, PooledClient, normalize_server_spec
     from pymemcache.client.hash import HashClient
-    from pymemcache.exceptions import MemcacheServerError
+    from pymemcache.exceptions import MemcacheClientError, MemcacheServerError
 except ImportError as error:
     raise ImportError("pymemcache is missing: pip install 'asynq-rs[memcached]'") from error
 
@@ -84,7 +84,7 @@ class Memcached(KeyValueStore):
                 {one.key: one.value for one in sets}, expire, noreply=False
             )
             results.update(dict.fromkeys(sets))
-        except MemcacheServerError:
+        except (MemcacheClientError, MemcacheServerError):
             # One of the values is refused, and the client does not say which.
             not_stored = [one.key for one in sets]
         for one in sets:
@@ -96,7 +96,7 @@ class Memcached(KeyValueStore):
             if self.client.set(one.key, one.value, expire, noreply=False):
                 return None
             error = MemcacheServerError("the value was not stored")
-        except MemcacheServerError as refused:
+        except (MemcacheClientError, MemcacheServerError) as refused:
             error = refused
         return failed(self.operations.name, one, error)
 

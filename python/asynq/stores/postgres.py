@@ -35,6 +35,9 @@ class Postgres(SQLStore):
         connect = conninfo if callable(conninfo) else connect
         super().__init__(Connections(connect, _is_lost, connections))
 
+    def _escaped(self, text):
+        return text.replace("%", "%%")
+
     def _among(self, keys):
         return "= ANY(%s)", (keys,)
 

@@ -44,6 +44,7 @@ class Redis(KeyValueStore):
                 f" for a URL there is Redis.from_url, not {client!r}"
             )
         super().__init__(client, **{"name": "redis", **settings})
+        self._encoder = client.get_encoder()
 
     @classmethod
     def from_url(cls, url, **settings):
@@ -67,10 +68,23 @@ class Redis(KeyValueStore):
 
     @async_proxy()
     def execute(self, *command):
-        """Any command of Redis: `store.execute("INCR", key)`. It goes with the others."""
+        """Any command of Redis: `store.execute("INCR", key)`. It goes with the others.
+
+        Not one that changes the connection, which others use, too (`SELECT`, `MULTI`, `SUBSCRIBE`).
+        """
         if not command or not isinstance(command[0], str):
             raise TypeError(f"a command begins with its name, such as 'INCR', unlike {command!r}")
         return self._command(command[0], *map(self._value, command[1:]))
+
+    def _key(self, key):
+        return self._encodable(super()._key(key))
+
+    def _value(self, value):
+        return self._encodable(super()._value(value))
+
+    def _encodable(self, value):
+        self._encoder.encode(value)  # What raises here would fail the whole pipeline.
+        return value
 
     def _command(self, *command):
         return self.operations.asynq(Command(command))
@@ -110,11 +124,15 @@ def _by_key(keys):
     return lambda get, values: values[places[get.key]]
 
 
+def _milliseconds(ttl):
+    return max(1, round(ttl * 1000))
+
+
 def _send(pipeline, operation):
     """Puts a command into the pipeline. Returns how its response is read."""
     if isinstance(operation, Set):
         ttl = operation.ttl
-        pipeline.set(operation.key, operation.value, px=None if ttl is None else round(ttl * 1000))
+        pipeline.set(operation.key, operation.value, px=None if ttl is None else _milliseconds(ttl))
         return lambda operation, response: None
     if isinstance(operation, Delete):
         pipeline.delete(operation.key)

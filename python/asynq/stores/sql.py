@@ -5,6 +5,7 @@ import threading
 
 from ..loaders import Loader
 from ..loaders.errors import failed
+from ..loaders.settings import check_count
 
 __traceback_hide__ = True
 
@@ -53,9 +54,11 @@ class SQLStore:
         source = ".".join(map(quoted, names))
         head = f"SELECT {_listed((column, *columns))} FROM {source} AS t WHERE t.{quoted(column)} "
         tail = f" ORDER BY {_listed(order)}" if order else ""
+        head, tail = self._escaped(head), self._escaped(tail)
         settings = {"name": f"{'.'.join(names)} by {column}", **settings}
         if self._most_keys is not None:
             size = settings.get("max_batch_size")
+            check_count("max_batch_size", size)
             settings["max_batch_size"] = min(size or self._most_keys, self._most_keys)
 
         def make(values):
@@ -73,6 +76,10 @@ class SQLStore:
             return {key: choose(loader, key, of_key, make) for key, of_key in rows.items()}
 
         return Loader(fetch, blocking=self._blocking, **settings)
+
+    def _escaped(self, text):
+        """A part of a statement as the client library takes it."""
+        return text
 
     def _among(self, keys):
         """The condition that the column has one of the keys, and what is bound to it."""
