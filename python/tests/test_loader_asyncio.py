@@ -314,3 +314,28 @@ def test_a_part_that_is_cancelled_leaves_the_others_alone():
     first, second, third = run(main())
     assert (first, third) == (0, 2)
     assert isinstance(second, asyncio.CancelledError)
+
+
+def test_a_loop_that_is_closed_before_its_turn_keeps_no_permit():
+    goes_on = threading.Event()
+
+    @asynq.loader(blocking=True, max_in_flight=1)
+    def slow(keys):
+        assert goes_on.wait(30)
+        return keys
+
+    first = slow.asynq(0)
+    first.batch.flush()
+
+    async def asks():
+        left_alone = asyncio.ensure_future(slow.asyncio(1))
+        # Until it waits for a permit.
+        while not slow.limit._waiting:
+            await asyncio.sleep(0)
+        assert not left_alone.done()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(asks())
+    loop.close()
+    goes_on.set()
+    assert (first.value(), slow(2)) == (0, 2)

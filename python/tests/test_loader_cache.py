@@ -365,3 +365,22 @@ def test_a_key_that_is_cleared_while_it_is_in_flight_is_asked_for_anew():
     both()
     assert batches == [[1], [1]]
     assert loader(1) == (1, 2)
+
+
+def test_a_key_that_is_cleared_in_another_thread_is_not_kept():
+    sent, goes_on = threading.Event(), threading.Event()
+
+    @asynq.loader(blocking=True, cache=True)
+    def slow(keys):
+        sent.set()
+        assert goes_on.wait(30)
+        return keys
+
+    thread = threading.Thread(target=slow, args=(1,))
+    thread.start()
+    assert sent.wait(30)
+    slow.clear(1)
+    goes_on.set()
+    thread.join(30)
+    assert slow(1) == 1
+    assert slow.stats.batches == 2

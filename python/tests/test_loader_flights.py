@@ -618,6 +618,48 @@ def in_child(function):
     return os.waitstatus_to_exitcode(status)
 
 
+SHUTTING_DOWN = """
+    import asynq
+
+    @asynq.loader(blocking=True)
+    def blocking(keys):
+        return keys
+
+    @asynq.loader
+    async def coroutine(keys):
+        return keys
+
+    print(blocking(1), coroutine(1))
+
+    class Last:
+        def __del__(self):
+            for loader in (blocking, coroutine):
+                try:
+                    loader(2)
+                except asynq.LoadError as error:
+                    print(error)
+
+    last = Last()
+"""
+
+
+def test_a_load_while_the_interpreter_shuts_down_says_that_it_cannot_be():
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SHUTTING_DOWN)],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "1 1",
+        "loader blocking, key 2: RuntimeError: the interpreter is shutting down, and no other"
+        " thread runs any more",
+        "loader coroutine, key 2: RuntimeError: the interpreter is shutting down, and no other"
+        " thread runs any more",
+    ]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="fork() is of POSIX")
 def test_a_process_that_is_forked_with_a_batch_in_flight_goes_on(stuck):
     functions = iter([stuck])

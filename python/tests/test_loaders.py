@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import UserDict, deque
+from types import MappingProxyType
 
 import pytest
 
@@ -530,6 +531,8 @@ def test_a_loader_is_named_after_its_function():
         ({"timeout": 1}, ValueError, "timeout needs a function that does not hold the thread"),
         ({"max_in_flight": 1}, ValueError, "max_in_flight needs a function that waits"),
         ({"cache": 7}, TypeError, "cache has to be True, False, or a mapping"),
+        ({"cache": []}, TypeError, "cache has to be True, False, or a mapping"),
+        ({"cache": MappingProxyType({})}, TypeError, "a mapping to keep values in and forget them"),
         ({"default": 1, "default_factory": int}, ValueError, "not both"),
         ({"after_flush": 7}, TypeError, "after_flush has to be a function"),
         ({"priority": "high"}, TypeError, "priority has to be a number"),

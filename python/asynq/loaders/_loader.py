@@ -4,6 +4,7 @@ import contextvars
 import functools
 import threading
 import types
+import weakref
 
 from .._asynq import LoaderBase, Rounds
 from ..contexts import AsyncContext
@@ -69,6 +70,7 @@ class Loader(LoaderBase):
         )
         self._threads = threading.local()
         self._loops = LoopRounds()
+        self._everywhere = weakref.WeakSet()
         self._lock = threading.Lock()
 
     def is_pure_async_fn(self):
@@ -80,7 +82,7 @@ class Loader(LoaderBase):
         Keys that coroutines of one event loop ask for go together, once a whole turn of the loop
         has brought no new one.
         """
-        return await computed(self._load(self._loops.here(), key))
+        return await computed(self._load(self._loops.here(self._new_rounds), key))
 
     @property
     def load_many(self):
@@ -109,7 +111,8 @@ class Loader(LoaderBase):
     def clear(self, key):
         """Forgets what is kept for `key` here.
 
-        What was sent already will not be kept; who asks for it from now on has it sent anew.
+        What was sent already, in whatever thread, will not be kept; who asks for it from now on
+        has it sent anew.
         """
         place = self._place
         for round in self._in_flight():
@@ -160,12 +163,19 @@ class Loader(LoaderBase):
         try:
             return self._threads.rounds
         except AttributeError:
-            rounds = self._threads.rounds = Rounds()
+            rounds = self._threads.rounds = self._new_rounds()
             return rounds
 
+    def _new_rounds(self):
+        rounds = Rounds()
+        with self._lock:
+            self._everywhere.add(rounds)
+        return rounds
+
     def _in_flight(self):
-        here = [self._rounds(), *self._loops.all_here()]
-        return [round for rounds in here for round in rounds.in_flight]
+        with self._lock:
+            everywhere = list(self._everywhere)
+        return [round for rounds in everywhere for round in rounds.in_flight]
 
     def _open_round(self, rounds):
         if rounds is not self._rounds():

@@ -5,7 +5,7 @@ import contextlib
 import inspect
 import weakref
 
-from .._asynq import Rounds, landed
+from .._asynq import landed
 from ..asynq_to_async import NoAsyncioMode
 from ..decorators import is_async_fn
 from . import limit, workers
@@ -24,20 +24,13 @@ class LoopRounds:
     def __init__(self):
         self._rounds = weakref.WeakKeyDictionary()
 
-    def here(self):
-        """Those of the running loop."""
+    def here(self, new):
+        """Those of the running loop; made by `new()` where there are none."""
         loop = asyncio.get_running_loop()
         rounds = self._rounds.get(loop)
         if rounds is None:
-            rounds = self._rounds[loop] = Rounds()
+            rounds = self._rounds[loop] = new()
         return rounds
-
-    def all_here(self):
-        """Those of the running loop, if one runs."""
-        try:
-            return [self.here()]
-        except RuntimeError:
-            return []
 
 
 class Turns:
@@ -174,7 +167,13 @@ async def computed(load):
     """Waits until a load has its value or error, and gives that."""
     Turns.here().another_key()
     if not load.is_computed():
-        future = asyncio.get_running_loop().create_future()
-        load.on_computed.subscribe(lambda _: future.done() or future.set_result(None))
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+
+        def wake(_):
+            if not (future.done() or loop.is_closed()):
+                future.set_result(None)
+
+        load.on_computed.subscribe(wake)
         await future
     return load.value()

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from typing_extensions import Self
@@ -13,8 +13,7 @@ _T = TypeVar("_T")
 
 class LoopRounds:
     def __init__(self) -> None: ...
-    def here(self) -> Rounds: ...
-    def all_here(self) -> list[Rounds]: ...
+    def here(self, new: Callable[[], Rounds]) -> Rounds: ...
 
 class Turns:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None: ...

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, Optional
 
 from ..decorators import is_async_fn
@@ -42,10 +42,10 @@ class Settings:
             raise TypeError(f"priority has to be a number, not {self.priority!r}")
         if self.default is not NOTHING and self.default_factory is not None:
             raise ValueError("a loader has a default or a default_factory, not both")
-        if not isinstance(self.cache, (bool, Mapping)) and not hasattr(self.cache, "__setitem__"):
+        if not isinstance(self.cache, bool) and not _is_mutable_mapping(self.cache):
             raise TypeError(
-                "cache has to be True, False, or a mapping to keep values in, such as a dict or an"
-                f" Lru, not {self.cache!r}"
+                "cache has to be True, False, or a mapping to keep values in and forget them, such"
+                f" as a dict or an Lru, not {self.cache!r}"
             )
         for name in ("default_factory", "before_flush", "after_flush"):
             function = getattr(self, name)
@@ -72,6 +72,13 @@ class Settings:
                 "timeout needs a function that does not hold the thread: an asynchronous one, or"
                 " blocking=True"
             )
+
+
+def _is_mutable_mapping(cache):
+    if isinstance(cache, Sequence):
+        return False
+    needed = ("__getitem__", "__setitem__", "pop", "clear")
+    return all(hasattr(cache, method) for method in needed)
 
 
 def _is_number(value):

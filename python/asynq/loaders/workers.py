@@ -6,6 +6,7 @@ Daemons, so that a function that never returns keeps no program from ending.
 import asyncio
 import contextvars
 import os
+import sys
 import threading
 import types
 from concurrent.futures import Future
@@ -42,6 +43,9 @@ class Surroundings:
                 return end.value
             try:
                 step, argument = coroutine.send, (yield awaited)
+            except GeneratorExit:
+                call_for(self.task, coroutine.close)
+                raise
             except BaseException as error:
                 step, argument = coroutine.throw, error
 
@@ -62,6 +66,7 @@ class Threads:
 
     def submit(self, function, *args):
         """Has a thread call the function: returns a `concurrent.futures.Future`."""
+        _check_that_threads_run()
         future = Future()
         with self._lock:
             if self._idle:
@@ -87,6 +92,11 @@ class Threads:
                 self._idle += 1
 
 
+def _check_that_threads_run():
+    if sys.is_finalizing():
+        raise RuntimeError("the interpreter is shutting down, and no other thread runs any more")
+
+
 def _fulfil(future, function, args):
     if not future.set_running_or_notify_cancel():
         return
@@ -108,6 +118,7 @@ class Loop:
     def submit(self, surroundings, coroutine):
         """Runs a coroutine to its end: returns a `concurrent.futures.Future`."""
         try:
+            _check_that_threads_run()
             with self._lock:
                 if self._loop is None:
                     self._loop = _running()
