@@ -15,12 +15,16 @@ pub(crate) struct RedisServer(Server);
 impl RedisServer {
     /// Starts one, if it is installed.
     pub(crate) fn start() -> Result<Self, NotInstalled> {
+        Self::start_with(&[])
+    }
+
+    fn start_with(options: &[&str]) -> Result<Self, NotInstalled> {
         let program = on_path("redis-server")?;
         let (folder, port) = (Folder::new(), free_port());
         let port_option = port.to_string();
         let arguments =
             ["--bind", "127.0.0.1", "--port", &port_option, "--save", "", "--appendonly", "no"];
-        let arguments = arguments.map(OsString::from);
+        let arguments = arguments.iter().chain(options).map(OsString::from);
         Ok(Self(Server::start(program, arguments, port, folder, is_ready)))
     }
 
@@ -51,6 +55,66 @@ impl RedisServer {
         }
     }
 }
+
+/// A cluster of so many primaries, each of which has as many slots as the others.
+pub(crate) struct RedisCluster<const N: usize>([RedisServer; N]);
+
+impl<const N: usize> RedisCluster<N> {
+    /// Starts one, if Redis is installed.
+    pub(crate) fn start() -> Result<Self, NotInstalled> {
+        let mut nodes = Vec::new();
+        let mut buses = Vec::new();
+        for _ in 0..N {
+            let bus = free_port().to_string();
+            nodes.push(RedisServer::start_with(&[
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                &bus,
+                "--cluster-node-timeout",
+                "1000",
+                "--cluster-require-full-coverage",
+                "no",
+            ])?);
+            buses.push(bus);
+        }
+        for (place, (node, bus)) in nodes.iter().zip(&buses).enumerate() {
+            let slots = [place, place + 1].map(|place| place * SLOTS / N);
+            let [first, last] = [slots[0], slots[1] - 1].map(|slot| slot.to_string());
+            node.run(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
+            nodes[0].run(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), bus]);
+        }
+        for node in &nodes {
+            node.wait_until(&["CLUSTER", "INFO"], &format!("cluster_slots_ok:{SLOTS}"));
+            node.wait_until(&["CLUSTER", "INFO"], "cluster_state:ok");
+        }
+        let nodes = nodes.try_into().unwrap_or_else(|_| unreachable!("there are N"));
+        Ok(Self(nodes))
+    }
+
+    /// How to connect to its nodes.
+    pub(crate) fn urls(&self) -> [String; N] {
+        self.0.each_ref().map(RedisServer::url)
+    }
+
+    pub(crate) fn nodes(&mut self) -> &mut [RedisServer; N] {
+        &mut self.0
+    }
+
+    /// The node that has the slot of a key, by its place.
+    pub(crate) fn node_of(&self, key: &str) -> usize {
+        let slot: usize = self.0[0].run(&["CLUSTER", "KEYSLOT", key]).parse().expect("a number");
+        (slot * N + N - 1) / SLOTS
+    }
+
+    /// How often a command was called on all nodes.
+    pub(crate) fn calls(&self, command: &str) -> usize {
+        self.0.iter().map(|node| node.calls(command)).sum()
+    }
+}
+
+/// How many slots a cluster has.
+const SLOTS: usize = 16_384;
 
 impl Deref for RedisServer {
     type Target = Server;

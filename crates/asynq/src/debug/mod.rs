@@ -28,9 +28,7 @@ pub use crate::stack::{AsynqStack, Call};
 /// Which async functions led to the task that runs now; `None` outside of tasks.
 ///
 /// Where the scheduler itself calls code of yours, a flush or a context, they are those that led to the
-/// synchronous call whose round it is; so, too, on another thread ([`Loader::blocking`]).
-///
-/// [`Loader::blocking`]: crate::Loader::blocking
+/// synchronous call whose round it is; so, too, on another thread (`Loader::blocking`).
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, debug};

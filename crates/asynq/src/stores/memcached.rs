@@ -168,7 +168,9 @@ fn op(operation: &Operation) -> Op {
         }
         Action::Delete => Delete::new(key).into(),
         #[cfg(feature = "redis")]
-        Action::Command(_) => unreachable!("memcached has no commands of Redis"),
+        Action::Command(_) | Action::Unkeyed(_) => {
+            unreachable!("memcached has no commands of Redis")
+        }
         Action::Refused(reason) => unreachable!("what was refused is not done: {reason}"),
     }
 }

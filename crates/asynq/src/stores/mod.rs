@@ -4,8 +4,7 @@
 //! |---|---|---|
 //! | `Sqlite` | `rusqlite` | rows of a table, by the values of a column |
 //! | `Postgres` | `tokio-postgres` | the same |
-//!
-//! | `Redis` | `redis` | gets, sets and other commands; a cache |
+//! | `Redis` | `redis`, for clusters `redis-cluster` | gets, sets and other commands; a cache |
 //! | `Memcached` | `memcached` | gets, sets and deletes; a cache |
 //!
 //! Databases are handles that may be cloned, and shared between threads. The loaders they make are

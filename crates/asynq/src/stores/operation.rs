@@ -21,6 +21,9 @@ pub(super) enum Action {
     Delete,
     #[cfg(feature = "redis")]
     Command(redis::Cmd),
+    /// The same, with any keys or none; that of the operation is a name.
+    #[cfg(feature = "redis")]
+    Unkeyed(redis::Cmd),
     /// Nothing, for this reason.
     Refused(String),
 }
