@@ -1,27 +1,11 @@
 import os
-import sys
 import traceback
-import warnings
 
-import pytest
+from forks import fork, leave, needs_fork, wait_for
 
 from asynq import AsyncContext, asynq, get_active_task
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-
-
-def fork():
-    """`os.fork()`, also if some other test has left a thread behind."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
-
-
-def leave(succeeded):
-    """Ends the child, without running what pytest and others would run at exit."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0 if succeeded else 1)
+pytestmark = needs_fork
 
 
 def fork_in(run, check):
@@ -47,8 +31,7 @@ def fork_in(run, check):
     if os.getpid() != parent:
         leave(True)
     (child,) = children
-    _, status = os.waitpid(child, 0)
-    assert status == 0, "the child failed: see its output"
+    wait_for(child)
 
 
 def equals(expected):

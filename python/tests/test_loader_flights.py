@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
-import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -14,6 +12,7 @@ import threading
 import weakref
 
 import pytest
+from forks import child, needs_fork
 
 import asynq
 from asynq import AsyncScopedValue, LoadError, LoadTimeoutError, get_active_task
@@ -604,20 +603,6 @@ def test_ctrl_c_ends_a_call_that_waits_and_the_program_can_end():
     assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
 
 
-def in_child(function):
-    """The exit code of a forked process that calls the function: 0 if it returns True."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(SECONDS)
-        code = 1
-        try:
-            code = 0 if function() else 1
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
-
-
 SHUTTING_DOWN = """
     import asynq
 
@@ -660,7 +645,7 @@ def test_a_load_while_the_interpreter_shuts_down_says_that_it_cannot_be():
     ]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork() is of POSIX")
+@needs_fork
 def test_a_process_that_is_forked_with_a_batch_in_flight_goes_on(stuck):
     functions = iter([stuck])
     loader = Loader(
@@ -669,20 +654,26 @@ def test_a_process_that_is_forked_with_a_batch_in_flight_goes_on(stuck):
     load = loader.asynq(1)
     load.batch.flush()
 
-    def child():
+    def check():
         with pytest.raises(LoadError, match="loader user, key 1: RuntimeError: the process was"):
             load.value()
-        return loader(1) == 1
+        assert loader(1) == 1
 
     next(functions, None)
-    assert in_child(child) == 0
+    with child(check):
+        pass
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork() is of POSIX")
+@needs_fork
 def test_a_forked_process_has_threads_of_its_own():
     async def coroutine(keys):
         return keys
 
     loaders = [Loader(lambda keys: keys, blocking=True), Loader(coroutine)]
     assert one_of_each(loaders) == [1, 1]
-    assert in_child(lambda: one_of_each(loaders) == [1, 1]) == 0
+
+    def check():
+        assert one_of_each(loaders) == [1, 1]
+
+    with child(check):
+        check()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 import pytest
+from forks import child, needs_fork
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servers.memcached import MemcachedServer
@@ -192,6 +193,19 @@ def test_a_text_that_cannot_be_encoded_is_refused_where_it_is_used(store):
 def test_a_setting_that_a_store_has_not_is_refused(store, name):
     with pytest.raises(TypeError, match=f"the settings of a store are name, .*, not {name}"):
         type(store)(store.client, **{name: 1})
+
+
+@needs_fork
+def test_a_forked_process_has_connections_of_its_own(store):
+    for key in "ab":
+        store.set(key, key)
+
+    def check(key):
+        assert {store.get(key) for _ in range(300)} == {key.encode()}
+
+    with child(lambda: check("a")):
+        check("b")
+    check("b")
 
 
 # A cache

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from threading import get_ident
+import threading
 from typing import NamedTuple
 
 import psycopg
 import pytest
+from forks import child, needs_fork
 from servers.postgres import PostgresServer
 
 import asynq
@@ -102,6 +103,43 @@ def test_several_rows_of_one_key_are_not_one(store):
     with pytest.raises(LoadError, match="key 2: ValueError: there are 2 rows, not one"):
         album(2)
     assert album(1) == {"title": "Powerage"}
+
+
+@needs_fork
+def test_a_forked_process_has_connections_of_its_own(store):
+    name = store.row_by("artist", "artist_id", columns="name", row=str)
+    name(1)
+
+    def check(key, expected):
+        assert {name(key) for _ in range(100)} == {expected}
+
+    with child(lambda: check(2, "Accept")):
+        check(1, "AC/DC")
+    check(1, "AC/DC")
+
+
+@needs_fork
+def test_a_forked_process_may_use_a_connection_that_was_busy():
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.execute("CREATE TABLE numbers (number INTEGER)")
+    is_busy, goes_on = threading.Event(), threading.Event()
+    store = Sqlite(connection)
+
+    def wait():
+        is_busy.set()
+        goes_on.wait(30)
+
+    connection.create_function("wait", 0, wait)
+    thread = threading.Thread(
+        target=store._connections.run, args=(lambda one: one.execute("SELECT wait()"),)
+    )
+    thread.start()
+    assert is_busy.wait(30)
+    with child(lambda: store._connections.run(lambda one: None)):
+        pass
+    goes_on.set()
+    thread.join(30)
+    store.close()
 
 
 def test_names_are_quoted_and_keys_are_bound(store):
@@ -245,6 +283,8 @@ def test_sqlite_may_be_asked_on_the_thread_of_the_caller(tmp_path, blocking):
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.executescript(TABLES)
     store = Sqlite(path, blocking=blocking)
-    thread = store.row_by("artist", "artist_id", columns="name", row=lambda _: get_ident())
-    assert (thread(1) == get_ident()) is not blocking
+    thread = store.row_by(
+        "artist", "artist_id", columns="name", row=lambda _: threading.get_ident()
+    )
+    assert (thread(1) == threading.get_ident()) is not blocking
     store.close()

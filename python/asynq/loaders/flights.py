@@ -6,23 +6,28 @@ at it when nothing else can be done; a signal interrupts that, so that Ctrl-C wo
 
 import heapq
 import itertools
-import os
 import threading
 import time
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 
 from .._asynq import set_flights
+from .._fork import begin_anew_after_fork
 
 
 class _Thread(threading.local):
     def __init__(self):
         self.flights = set()
-        self.begin_anew()
+        self._clear()
 
-    def begin_anew(self):
+    def _clear(self):
         self.news = SimpleQueue()  # Flights that have begun, or are back.
         self._deadlines = []  # A heap.
+
+    def begin_anew(self):
+        self._clear()
+        for flight in list(self.flights):
+            flight.lose()
 
     def add(self, flight):
         self.flights.add(flight)
@@ -46,6 +51,7 @@ class _Thread(threading.local):
 
 _numbers = itertools.count()  # No two flights are compared.
 _here = _Thread()
+begin_anew_after_fork(_here)
 
 
 class Flight:
@@ -152,13 +158,3 @@ def adopt(round):
     """Whoever awaits the round now does so in this thread."""
     for flight in round.flights:
         flight.adopt()
-
-
-def _begin_anew():
-    _here.begin_anew()
-    for flight in list(_here.flights):
-        flight.lose()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)

@@ -1,13 +1,10 @@
 """Limits on how many flushes are in flight at a time."""
 
-import os
 import threading
-import weakref
 from collections import deque
 
+from .._fork import begin_anew_after_fork
 from .settings import check_count
-
-_limits = weakref.WeakSet()
 
 
 class Limit:
@@ -15,10 +12,11 @@ class Limit:
 
     def __init__(self, permits):
         self._permits = permits
-        self._begin_anew()
-        _limits.add(self)
+        self.begin_anew()
+        begin_anew_after_fork(self)
 
-    def _begin_anew(self):
+    def begin_anew(self):
+        """Nobody has a permit, or waits for one."""
         self._free = self._permits
         self._waiting = deque()
         self._is_giving = False
@@ -102,13 +100,3 @@ def set_max_in_flight(count):
 def permits(own):
     """What a batch needs of a loader with this limit, or with none."""
     return Permits([limit for limit in (own, _of_all) if limit is not None])
-
-
-def _begin_anew():
-    for limit in _limits:
-        limit._begin_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    # In a forked process nothing is in flight.
-    os.register_at_fork(after_in_child=_begin_anew)

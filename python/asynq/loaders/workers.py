@@ -5,7 +5,6 @@ Daemons, so that a function that never returns keeps no program from ending.
 
 import asyncio
 import contextvars
-import os
 import sys
 import threading
 import types
@@ -13,6 +12,7 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 
 from .._asynq import call_for, get_active_task
+from .._fork import begin_anew_after_fork
 from ..scoped_value import snapshot_values, with_values
 
 __traceback_hide__ = True
@@ -60,6 +60,10 @@ class Threads:
     """A pool that has as many threads as it has functions to run at once."""
 
     def __init__(self):
+        self.begin_anew()
+        begin_anew_after_fork(self)
+
+    def begin_anew(self):
         self._work = SimpleQueue()
         self._idle = 0
         self._lock = threading.Lock()
@@ -112,6 +116,10 @@ class Loop:
     """An event loop in a thread of its own, which begins when it is first needed."""
 
     def __init__(self):
+        self.begin_anew()
+        begin_anew_after_fork(self)
+
+    def begin_anew(self):
         self._lock = threading.Lock()
         self._loop = None
 
@@ -160,13 +168,3 @@ async def _kept_in(coroutine):
 
 threads = Threads()
 loop = Loop()
-
-
-def _begin_anew():
-    global threads, loop
-    threads, loop = Threads(), Loop()
-
-
-if hasattr(os, "register_at_fork"):
-    # A forked process has none of the threads.
-    os.register_at_fork(after_in_child=_begin_anew)

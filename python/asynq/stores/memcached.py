@@ -11,6 +11,7 @@ import contextlib
 import threading
 import time
 
+from .._fork import begin_anew_after_fork
 from ..loaders.errors import failed
 from .cached import MAX_KEY
 from .key_value import Delete, Get, KeyValueStore
@@ -42,6 +43,15 @@ class Memcached(KeyValueStore):
     def __init__(self, server="127.0.0.1:11211", **settings):
         client = _client(server, settings.get("timeout"))
         super().__init__(client, **{"name": "memcached", **settings})
+        self._be_alone()
+        begin_anew_after_fork(self)
+
+    def begin_anew(self):
+        """In a forked process: the connections are those of its parent."""
+        self._be_alone()
+        self.client.close()
+
+    def _be_alone(self):
         # One connection cannot be used by two threads at once.
         is_pool = isinstance(self.client, PooledClient) or getattr(
             self.client, "use_pooling", False

@@ -3,6 +3,7 @@
 import os
 import threading
 
+from .._fork import begin_anew_after_fork
 from ..loaders import Loader
 from ..loaders.errors import failed
 from ..loaders.settings import check_count
@@ -135,9 +136,18 @@ class Connections:
     def __init__(self, connect, is_lost, limit=None):
         self._connect = connect
         self._is_lost = is_lost
-        self._idle = []
         # As many as can be busy, where the server has as many cores as this machine.
-        self._permits = threading.Semaphore(limit or 2 * (os.cpu_count() or 1))
+        self._limit = limit or 2 * (os.cpu_count() or 1)
+        self._idle = []
+        self._of_parent = []
+        self.begin_anew()
+        begin_anew_after_fork(self)
+
+    def begin_anew(self):
+        # Not closed: the server would take it for the parent's good-bye.
+        self._of_parent.extend(self._idle)
+        self._idle = []
+        self._permits = threading.Semaphore(self._limit)
 
     def run(self, work):
         """Calls `work(connection)`, which changes nothing: it may be called once more, if the
@@ -181,6 +191,10 @@ class OneConnection:
 
     def __init__(self, connection):
         self._connection = connection
+        self.begin_anew()
+        begin_anew_after_fork(self)
+
+    def begin_anew(self):
         self._lock = threading.Lock()
 
     def run(self, work):

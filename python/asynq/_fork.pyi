@@ -1,0 +1,6 @@
+from typing import Protocol
+
+class _BeginsAnew(Protocol):
+    def begin_anew(self) -> None: ...
+
+def begin_anew_after_fork(object: _BeginsAnew) -> None: ...

@@ -1,0 +1,54 @@
+"""What tests with forked processes have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+import warnings
+
+import pytest
+
+SECONDS = 30  # After which a child that waits in vain is ended.
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+def fork():
+    """`os.fork()`, also if some other test has left a thread behind."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+def leave(succeeded):
+    """Ends the child, without running what pytest and others would run at exit."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0 if succeeded else 1)
+
+
+def wait_for(child):
+    """Waits for the end of a child, which has to have succeeded."""
+    _, status = os.waitpid(child, 0)
+    assert status == 0, "the child failed: see its output"
+
+
+@contextlib.contextmanager
+def child(check):
+    """A forked process that calls `check()`, which has to return, while this one runs the block."""
+    pid = fork()
+    if pid == 0:
+        signal.alarm(SECONDS)
+        try:
+            check()
+        except BaseException:
+            traceback.print_exc()
+            leave(False)
+        leave(True)
+    try:
+        yield
+    finally:
+        wait_for(pid)
