@@ -1,6 +1,7 @@
 """What the caching tools share: keys made of arguments, and a cache of limited size."""
 
 import inspect
+import math
 import time
 from collections import OrderedDict
 from collections.abc import MutableMapping
@@ -59,6 +60,9 @@ def argument_key(fn, skip=0):
     return key
 
 
+_RAISE = object()
+
+
 class Lru(MutableMapping):
     """A mapping that keeps the `capacity` keys that were last read or written.
 
@@ -99,13 +103,29 @@ class Lru(MutableMapping):
 
     def __setitem__(self, key, value):
         end = None if self._ttl is None else self._clock() + self._ttl
+        self._values.pop(key, None)  # So that it becomes the last.
         self._values[key] = (value, end)
-        self._values.move_to_end(key)
         if len(self._values) > self._capacity:
-            self._values.popitem(last=False)
+            try:
+                self._values.popitem(last=False)
+            except KeyError:
+                pass  # Another thread has dropped all meanwhile.
 
     def __delitem__(self, key):
         del self._values[key]
+
+    # Those of `MutableMapping` look before they delete, and stop at a key whose time is over.
+
+    def pop(self, key, default=_RAISE):
+        value, end = self._values.pop(key, (None, -math.inf))
+        if end is None or self._clock() < end:
+            return value
+        if default is _RAISE:
+            raise KeyError(key)
+        return default
+
+    def clear(self):
+        self._values.clear()
 
     def __len__(self):
         return len(self._values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import MutableMapping
 
@@ -140,6 +141,71 @@ def test_an_lru_forgets_after_its_ttl():
     now = 5
     assert loader(1) == (1, 2)
     assert batches == [[1], [1]]
+
+
+def test_an_lru_forgets_all_even_if_the_time_of_some_is_over():
+    now = [0]
+    cache = Lru(10, ttl=10, clock=lambda: now[0])
+    cache["old"] = 1
+    now[0] = 9
+    cache["new"] = 2
+    now[0] = 11
+    assert cache.pop("old", None) is None
+    cache["older"] = 3
+    now[0] = 20
+    assert cache.pop("older") == 3
+    cache.clear()
+    assert len(cache) == 0
+    with pytest.raises(KeyError):
+        cache.pop("new")
+
+
+def test_clearing_all_reaches_what_is_kept_after_a_key_whose_time_is_over():
+    now = [0]
+    loader, batches = recording(cache=Lru(10, ttl=10, clock=lambda: now[0]))
+    loader(1)
+    now[0] = 9
+    loader(2)
+    now[0] = 11
+    loader.clear_all()
+    loader(2)
+    assert batches == [[1], [2], [2]]
+
+
+def test_a_scope_may_be_entered_inside_itself():
+    loader, batches = recording()
+    scope = loader.scope()
+    with scope:
+        with scope:
+            loader(1)
+        loader(1)
+    loader(1)
+    assert batches == [[1], [1]]
+
+
+def test_an_lru_may_be_shared_between_threads():
+    cache = Lru(1)
+    failed = []
+
+    def work(thread):
+        try:
+            for number in range(2000):
+                cache[thread, number] = number
+                cache.pop((thread, number), None)
+        except KeyError as error:
+            failed.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(thread,)) for thread in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    finally:
+        sys.setswitchinterval(interval)
+    assert failed == []
 
 
 def test_an_lru_is_a_mapping():

@@ -206,6 +206,17 @@ def test_a_loader_needs_instances_that_can_keep_it():
         Store().row  # noqa: B018
 
 
+def test_the_loader_of_an_instance_is_of_the_same_class():
+    class Named(Loader):
+        def title(self, key):
+            return f"{self.name} {key}"
+
+    class Tenant:
+        user = Named(lambda self, ids: ids, name="user")
+
+    assert Tenant().user.title(1) == "user 1"
+
+
 def test_instances_do_not_share_a_cache():
     class Tenant:
         @asynq.loader(cache={})

@@ -146,7 +146,7 @@ class Loader(LoaderBase):
                 f"the loader {self.name} is a method, and its cache would mix up the values of all"
                 " instances: give it cache=True, by which each instance keeps its own"
             )
-        bound = Loader.__new__(Loader)
+        bound = type(self).__new__(type(self))
         bound._set_up(self.fn.__get__(instance, owner), self.settings)
         try:
             return instance.__dict__.setdefault(self.__name__, bound)
@@ -197,13 +197,13 @@ class _Scope(AsyncContext):
     def __init__(self, variable):
         self._variable = variable
         self._kept = {}
-        self._token = None
+        self._tokens = []  # More than one, where it is entered inside itself.
 
     def resume(self):
-        self._token = self._variable.set(self._kept)
+        self._tokens.append(self._variable.set(self._kept))
 
     def pause(self):
-        self._variable.reset(self._token)
+        self._variable.reset(self._tokens.pop())
 
 
 @asynq()
