@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
@@ -339,3 +342,35 @@ def test_a_loop_that_is_closed_before_its_turn_keeps_no_permit():
     loop.close()
     goes_on.set()
     assert (first.value(), slow(2)) == (0, 2)
+
+
+LEFT_ALONE = """
+    import asyncio, asynq
+
+    @asynq.loader
+    async def stuck(keys):
+        await asyncio.Event().wait()
+
+    async def asks():
+        global left_alone
+        left_alone = asyncio.ensure_future(stuck.asyncio(1))
+        left_alone._log_destroy_pending = False
+        while not stuck._in_flight():
+            await asyncio.sleep(0)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(asks())
+    loop.close()
+"""
+
+
+def test_a_program_can_end_with_a_batch_in_flight_on_a_closed_loop():
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(LEFT_ALONE)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0
+    assert "Exception ignored" not in done.stderr
+    assert "panic" not in done.stderr

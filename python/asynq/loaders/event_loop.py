@@ -5,7 +5,6 @@ import contextlib
 import inspect
 import weakref
 
-from .._asynq import landed
 from ..asynq_to_async import NoAsyncioMode
 from ..decorators import is_async_fn
 from . import limit, workers
@@ -90,7 +89,7 @@ def what_can_run(loop):
 class LoopRound(Round):
     """The batch of a loader on an event loop."""
 
-    __slots__ = ("_around", "_loop", "_sending")
+    __slots__ = ("_around", "_fetching", "_loop")
 
     def __init__(self, loader, rounds):
         super().__init__(loader, rounds)
@@ -100,17 +99,12 @@ class LoopRound(Round):
 
     def start(self):
         """Sends it."""
-        self._sending = self._around.start(self._send())
-
-    async def _send(self):
         self.rounds.close(self)
         self.rounds.take_off(self)
-        try:
-            fetching = [self._around.start(self._fetch(part)) for part in self.parts()]
-            await asyncio.gather(*fetching, return_exceptions=True)
-        finally:
-            self.rounds.land(self)
-            landed(self)
+        parts = self.parts()
+        self._fetching = [self._around.start(self._fetch(part)) for part in parts]
+        if not parts:
+            self._land()
 
     async def _fetch(self, part):
         try:
@@ -127,6 +121,8 @@ class LoopRound(Round):
                     part.late()
                     return
                 answer = call.result()
+        except GeneratorExit:
+            raise  # The loop is gone, and with it whoever waits.
         except BaseException as error:
             part.fail(error)
         else:

@@ -44,8 +44,11 @@ class Round(RoundBase):
         """One of its parts has ended."""
         self._unanswered -= 1
         if not self._unanswered and self in self.rounds.in_flight:
-            self.rounds.land(self)
-            landed(self)
+            self._land()
+
+    def _land(self):
+        self.rounds.land(self)
+        landed(self)
 
     def _try_switch_active_batch(self):
         self.rounds.close(self)
