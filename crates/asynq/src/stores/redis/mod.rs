@@ -26,7 +26,7 @@ use super::operations::Operations;
 use super::runtime;
 use crate::batch::BoxError;
 
-/// A server of Redis. Its methods are here and in [`KeyValue`](super::KeyValue).
+/// A server or a cluster of Redis. Its methods are here and in [`KeyValue`](super::KeyValue).
 ///
 /// A batch is one pipeline, in the order of the program; gets that follow each other are one `MGET`. A
 /// command that fails fails alone.
