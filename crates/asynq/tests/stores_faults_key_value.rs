@@ -27,6 +27,7 @@ for_each_kind! {
     server_paused_before_anybody_connects
     caller_cancelled_in_flight
     one_of_two_callers_cancelled_in_flight
+    value_that_does_not_decode
 }
 
 /// Why the operations of a round failed; `meanwhile` is done when they are on their way.
@@ -151,4 +152,14 @@ fn one_of_two_callers_cancelled_in_flight<S: Kind>(server: S) {
     let goes_on = AsyncTask::new(async move { all((goes_on, act)).await.0 });
     assert!(AsyncTask::new(all((given_up, goes_on.clone()))).outcome().is_err());
     assert_eq!(goes_on.value().unwrap(), None);
+}
+
+fn value_that_does_not_decode<S: Kind>(server: S) {
+    let store = server.store();
+    store.set("a", b"\xff{").value().unwrap();
+    let (number, bytes) = all((store.get_json::<u32>("a"), store.get("a"))).value();
+    let error = number.unwrap_err().to_string();
+    assert!(error.starts_with(&format!("batch {}: key \"a\": ", S::NAME)), "{error}");
+    assert_eq!(bytes.unwrap(), Some(b"\xff{".to_vec()));
+    assert_works(&store);
 }
