@@ -1,5 +1,6 @@
 //! `Load`: one key that a loader was asked for.
 
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
@@ -96,8 +97,12 @@ impl Load {
     pub(crate) fn compute(slf: &Bound<'_, Self>) -> PyResult<()> {
         match names::wait_for_load(slf.py())?.call1((slf,)) {
             Ok(_) => Ok(()),
-            // The error is that of the load.
-            Err(_) if !Self::is_pending(slf) => Ok(()),
+            // The error is that of the load, unless the call was interrupted.
+            Err(error)
+                if !Self::is_pending(slf) && error.is_instance_of::<PyException>(slf.py()) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }

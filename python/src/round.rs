@@ -1,6 +1,6 @@
 //! `RoundBase`: the keys that a loader asks for together.
 
-use pyo3::exceptions::{PyBaseException, PyKeyError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyBaseException, PyException, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PySequence, PyString, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
@@ -159,13 +159,19 @@ pub(crate) fn give(load: &Bound<'_, Load>, value: &Bound<'_, PyAny>, keeps: bool
     }
     let outcome = came(value)?;
     let is_kept = keeps || matches!(outcome, Outcome::Value(_));
+    let mut interrupt = Ok(());
     for place in Load::take_places(load) {
         if is_kept && let Err(error) = place.set_item(Load::key(load), value) {
             // A cache that fails must not fail the load.
-            error.write_unraisable(load.py(), Some(&place));
+            if error.is_instance_of::<PyException>(load.py()) {
+                error.write_unraisable(load.py(), Some(&place));
+            } else {
+                interrupt = Err(error);
+            }
         }
     }
-    settle(load.as_super().as_super(), outcome)
+    settle(load.as_super().as_super(), outcome)?;
+    interrupt
 }
 
 /// What a batch function has returned.

@@ -566,3 +566,22 @@ def test_only_a_function_that_blocks_is_declared_blocking():
 def test_a_loader_is_made_of_a_function():
     with pytest.raises(TypeError, match="made of a function of keys"):
         Loader({1: 2})
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_after_a_flush_ends_a_plain_call_too():
+    loader = asynq.Loader(list, after_flush=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        loader(1)
+
+
+def test_an_interrupt_in_a_cache_ends_the_call():
+    class Cache(dict):
+        __setitem__ = interrupt
+
+    loader = asynq.Loader(list, cache=Cache())
+    with pytest.raises(KeyboardInterrupt):
+        loader(1)
