@@ -12,16 +12,13 @@ from servers.redis import RedisServer
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def examples(page, *sections):
-    """The Python of some sections of a page, one after the other."""
+def examples(page, section=None):
+    """The Python of a page, or of one of its sections."""
     text = (DOCS / page).read_text(encoding="utf-8")
-    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
-    texts = dict(zip(parts[1::2], parts[2::2]))
-    return "\n".join(
-        block
-        for section in sections
-        for block in re.findall(r"```python\n(.*?)```", texts[section], re.DOTALL)
-    )
+    if section is not None:
+        parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+        text = dict(zip(parts[1::2], parts[2::2]))[section]
+    return "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
 
 
 def test_the_first_program_of_the_readme_sends_one_request(capsys):
@@ -45,8 +42,7 @@ def test_the_page_about_loaders_is_true(monkeypatch):
     # Strawberry looks for the types of a resolver in its module.
     module = types.ModuleType("loaders_page")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    text = (DOCS / "loaders.md").read_text(encoding="utf-8")
-    exec("\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL)), vars(module))
+    exec(examples("loaders.md"), vars(module))
 
 
 def test_the_page_about_sqlite_is_true(tmp_path):
@@ -62,20 +58,20 @@ def test_the_page_about_sqlite_is_true(tmp_path):
     )
     connection.close()
     names = {}
-    exec(examples("stores.md", "SQLite").replace("music.sqlite", str(path)), names)
+    exec(examples("stores/sqlite.md").replace("music.sqlite", str(path)), names)
     assert names["pages"]([1, 2]) == ["AC/DC: Powerage", "Accept: Accept, Breaker"]
     names["music"].close()
 
 
 def test_the_page_about_postgresql_is_true():
     names = {}
-    exec(examples("stores.md", "PostgreSQL"), names)
+    exec(examples("stores/postgresql.md"), names)
     assert names["name"].name == "artist by artist_id"
 
 
 def test_the_page_about_redis_is_true():
     with RedisServer() as server:
-        code = examples("stores.md", "Redis").replace("localhost:6379", f"127.0.0.1:{server.port}")
+        code = examples("stores/redis.md").replace("localhost:6379", f"127.0.0.1:{server.port}")
         names = {}
         exec(code, names)
         redis = names["redis"]
@@ -89,7 +85,7 @@ def test_the_page_about_redis_is_true():
 
 def test_the_pages_about_memcached_and_the_cache_are_true():
     with MemcachedServer() as server:
-        code = examples("stores.md", "memcached", "A read-through cache")
+        code = examples("stores/memcached.md") + examples("stores/cache.md")
         names = {}
         exec(
             "from asynq import asynq\n"

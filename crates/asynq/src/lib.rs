@@ -147,7 +147,7 @@ pub use crate::task::AsyncTask;
 #[doc = include_str!("../../../docs/rust.md")]
 struct Guide;
 
-/// Those of the page about stores as well.
+/// Those of the pages about stores as well.
 #[cfg(all(
     doctest,
     feature = "memcached",
@@ -155,7 +155,11 @@ struct Guide;
     feature = "rusqlite",
     feature = "tokio-postgres"
 ))]
-#[doc = include_str!("../../../docs/stores.md")]
+#[doc = include_str!("../../../docs/stores/sqlite.md")]
+#[doc = include_str!("../../../docs/stores/postgresql.md")]
+#[doc = include_str!("../../../docs/stores/redis.md")]
+#[doc = include_str!("../../../docs/stores/memcached.md")]
+#[doc = include_str!("../../../docs/stores/cache.md")]
 struct Stores;
 
 /// And those of the first page.
