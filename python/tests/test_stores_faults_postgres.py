@@ -111,6 +111,13 @@ def test_a_key_that_it_cannot_compare(store):
     assert name(1) == "one"
 
 
+def test_a_key_that_cannot_be_bound(store):
+    code = store.row_by("names", "code", columns="name", row=str, name="code")
+    error, one = each(code.asynq("a\0b"), code.asynq("1"))
+    assert_named(error, "'a\\x00b'", "code")
+    assert one == "one"
+
+
 def test_a_caller_that_is_interrupted(store):
     name = names(store)
     interrupt_while_waiting(name.asynq(1))

@@ -24,6 +24,8 @@ class Postgres(SQLStore):
     statement with `= ANY(...)`, which psycopg prepares when it has seen it some times.
     """
 
+    _unbindable = (psycopg.DataError,)
+
     def __init__(self, conninfo="", *, connections=None, **settings):
         """`settings` are those of `psycopg.connect`, for a connection string."""
         if connections is not None and connections < 1:

@@ -23,6 +23,8 @@ class SQLStore:
 
     # The most keys of a statement, if there is a limit.
     _most_keys = None
+    # What the client library raises for a key that it cannot bind.
+    _unbindable = ()
 
     def __init__(self, connections, blocking=True):
         self._connections = connections
@@ -65,15 +67,26 @@ class SQLStore:
         def make(values):
             return dict(zip(columns, values)) if row is None else row(*values)
 
-        def fetch(keys):
+        def select(keys):
             where, parameters = self._among(keys)
-            found = self._connections.run(
+            return self._connections.run(
                 lambda connection: connection.execute(head + where + tail, parameters).fetchall()
             )
+
+        loader = settings["name"]
+
+        def fetch(keys):
+            try:
+                found = select(keys)
+            except self._unbindable as error:
+                if len(keys) == 1:
+                    return {keys[0]: failed(loader, keys[0], error)}
+                # It does not say which of them it is, and the others are not to blame.
+                half = len(keys) // 2
+                return {**fetch(keys[:half]), **fetch(keys[half:])}
             rows = {}
             for key, *values in found:
                 rows.setdefault(key, []).append(values)
-            loader = settings["name"]
             return {key: choose(loader, key, of_key, make) for key, of_key in rows.items()}
 
         return Loader(fetch, blocking=self._blocking, **settings)

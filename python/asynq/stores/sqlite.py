@@ -33,6 +33,12 @@ class Sqlite(SQLStore):
     # SQLITE_MAX_VARIABLE_NUMBER, by default; https://www.sqlite.org/limits.html
     _most_keys = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
 
+    # A type that it does not know was an InterfaceError before Python 3.11.
+    _unbindable = (
+        *(OverflowError, UnicodeEncodeError),
+        *(sqlite3.InterfaceError, sqlite3.ProgrammingError),
+    )
+
     def __init__(self, database, *, blocking=True, **settings):
         """`settings` are those of `sqlite3.connect`, for a path."""
         if isinstance(database, sqlite3.Connection):
