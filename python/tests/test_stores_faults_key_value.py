@@ -80,7 +80,8 @@ def test_killed_after_a_flush(server, store):
 
 
 def test_paused_past_the_deadline(server, store):
-    hurried = open_store(server, timeout=0.1)
+    # Long enough for the set, also on a machine that is busy.
+    hurried = open_store(server, timeout=0.5)
     hurried.set("key", "value")
     server.pause()
     (error,) = each(hurried.get.asynq("key"))

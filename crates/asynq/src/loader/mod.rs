@@ -174,8 +174,9 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// its batches overlap with those of other sources.
     ///
     /// There it is a part of the asynq stack of its round, and of the `tracing` span (with that
-    /// feature). Contexts and other thread-locals stay behind, a [`ScopedValue`] among them: what
-    /// the function needs of them goes into the key.
+    /// feature). Contexts and other thread-locals stay behind, a [`ScopedValue`] among them. What
+    /// the function needs of them goes into the key; or it is taken along by the function of a
+    /// [`new`](Self::new) loader, which runs here and returns a future of a thread's work.
     #[cfg(feature = "blocking")]
     #[track_caller]
     pub fn blocking<A>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
