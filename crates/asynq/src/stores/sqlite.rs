@@ -19,9 +19,9 @@ use crate::loader::{Key, Loader};
 /// An SQLite database.
 ///
 /// A batch is one statement, which a thread of a pool runs: tasks go on meanwhile, and batches of
-/// several loaders overlap; but see [`blocking`](Self::blocking). For that the database has a pool of connections, at most two for each core
-/// and opened as they are needed. A connection runs one statement at a time. One that failed is
-/// replaced.
+/// several loaders overlap; but see [`blocking`](Self::blocking). For that the database has a pool of
+/// connections, at most two for each core and opened as they are needed. A connection runs one statement
+/// at a time. One that failed is replaced.
 ///
 /// ```
 /// use asynq::stores::Sqlite;

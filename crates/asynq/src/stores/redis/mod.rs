@@ -63,13 +63,15 @@ impl Redis {
         Ok(Self::from(Client::open(url)?))
     }
 
-    /// The cluster to which these nodes belong, by their URLs; the others are found out. A node that
-    /// fails, or has given away a slot, is asked three times more within a second; for other habits there
-    /// is `From<ClusterClient>`.
+    /// The cluster to which these nodes belong, by their URLs; the others are found out.
     ///
     /// A batch is a pipeline for each slot that it has keys of. They go out at the same time, all to
     /// primaries, and each fails alone. A [`command`](Self::command) waits for those before it, and those
     /// after it wait for it: where it has one key, [`command_of`](Self::command_of) is quicker.
+    ///
+    /// The client sends a pipeline again, three times at most, when a slot has moved, but also when the
+    /// connection is lost before it is answered: then a write may be done twice, and nothing tells. For
+    /// other habits there is `From<ClusterClient>`; without retries, no slot is followed.
     ///
     /// # Errors
     ///
@@ -118,8 +120,9 @@ impl Redis {
 
     /// Any command, whatever its keys, and its reply.
     ///
-    /// It goes with the others, in their order; in a cluster alone, between them. So it must not be one that changes the connection
-    /// (`SUBSCRIBE`, `MULTI`, `CLIENT REPLY`); one that waits (`BLPOP`) keeps the others waiting.
+    /// It goes with the others, in their order; in a cluster alone, between them. So it must not be one
+    /// that changes the connection (`SUBSCRIBE`, `MULTI`, `CLIENT REPLY`); one that waits (`BLPOP`) keeps
+    /// the others waiting.
     pub fn command<T: FromRedisValue>(&self, command: &Cmd) -> Asked<T> {
         let name = name(command);
         self.operations.write_any(name, Action::Unkeyed(command.clone()), read)
