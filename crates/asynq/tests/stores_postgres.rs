@@ -241,16 +241,18 @@ fn batches_of_several_loaders_overlap() {
         database.rows_by(view, "k").columns(["waits"]).one(|row| row.try_get(0))
     };
     let (one, two) = (loader("one"), loader("two"));
-    let server = Arc::clone(&database.schema.server);
-    let release = thread::spawn(move || {
-        database.schema.server.wait_until(&format!("{locks} NOT granted"), "2");
-        server.run(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted",
-        );
+    // The thread must not be the last that has the server, which would end with it.
+    let server = &database.schema.server;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            server.wait_until(&format!("{locks} NOT granted"), "2");
+            server.run(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted",
+            );
+        });
+        let (one, two) = all((one.load(1), two.load(1))).value();
+        assert_eq!((one.unwrap(), two.unwrap()), (1, 1));
     });
-    let (one, two) = all((one.load(1), two.load(1))).value();
-    assert_eq!((one.unwrap(), two.unwrap()), (1, 1));
-    release.join().unwrap();
 }
 
 #[test]

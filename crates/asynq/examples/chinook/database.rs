@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use asynq::BoxError;
-use rusqlite::{Connection, Error, OpenFlags, Params, Row};
+use rusqlite::{Connection, Error, OpenFlags, Params, Row, vtab};
 
 pub(crate) struct Database {
     connection: Connection,
@@ -20,7 +20,9 @@ impl Database {
             return Err(unusable(path, "not a file"));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // With `rarray(?)`, a variable for any number of keys.
         let connection = Connection::open_with_flags(path, flags)
+            .and_then(|connection| vtab::array::load_module(&connection).map(|()| connection))
             .map_err(|error| unusable(path, reason(error)))?;
         Ok(Self { connection, path: path.to_owned() })
     }
