@@ -9,7 +9,6 @@ mod servers;
 
 use std::ops::Deref;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::thread;
 
 use asynq::stores::Postgres;
