@@ -107,11 +107,16 @@ impl Scheduler {
         creator
     }
 
+    /// The task of the innermost synchronous call.
+    pub(crate) fn current_call(&self) -> Option<TaskId> {
+        self.engine.borrow().called().last()
+    }
+
     /// The asynq stack of the task that runs now; in a flush, of the call whose round it is.
     pub(crate) fn stack(&self) -> Option<AsynqStack> {
         let called = || {
             let engine = self.engine.borrow();
-            engine.called().last().and_then(|task| engine.task(task)).cloned()
+            self.current_call().and_then(|task| engine.task(task)).cloned()
         };
         self.running().or_else(called).map(|task| task.stack())
     }

@@ -286,6 +286,16 @@ fn a_function_may_call_its_own_loader() {
 }
 
 #[test]
+fn after_a_batch_was_cancelled_equal_keys_are_asked_for_once() {
+    let log = Log::new();
+    let tens = tens(&log);
+    let cancelled = tens.load(1);
+    cancelled.batch().cancel();
+    assert_eq!(tens.load_many([2, 2]).value().unwrap(), [20, 20]);
+    assert_eq!(log.take(), "load [2]\n");
+}
+
+#[test]
 fn a_load_that_is_dropped_takes_nothing_from_the_others() {
     let log = Log::new();
     let tens = tens(&log);

@@ -67,6 +67,80 @@ fn what_is_kept_goes_with_what_is_not() {
 }
 
 #[test]
+fn what_is_kept_goes_with_what_is_in_flight() {
+    let log = Log::new();
+    let first = Loader::new(|keys: Vec<u32>| async {
+        later(1).await;
+        keys
+    })
+    .cache();
+    first.prime(1, 1);
+    let next = tens(&log);
+    let both = |key| {
+        let (first, next) = (first.clone(), next.clone());
+        AsyncTask::new(async move { next.load(first.load(key).await.unwrap()).await.unwrap() })
+    };
+    assert_eq!(all([both(1), both(2)]).value(), [10, 20]);
+    assert_eq!(log.take(), "load [1, 2]\n");
+}
+
+#[test]
+fn what_is_kept_is_there_though_the_batch_it_went_with_panics() {
+    let broken = Loader::new(|_: Vec<u32>| async { panic!("broken") as Vec<u32> }).cache();
+    broken.prime(1, 1);
+    let (kept, fresh) = (broken.load(1), AsyncTask::new(broken.load(2)));
+    assert!(fresh.outcome().is_err());
+    assert_eq!(kept.value().unwrap(), 1);
+}
+
+#[test]
+fn a_key_that_is_cleared_before_it_goes_out_is_asked_for_once() {
+    let log = Log::new();
+    let tens = tens(&log).cache();
+    let before = tens.load(1);
+    tens.clear(&1);
+    let [before, after] = all([before, tens.load(1)]).value().map(Result::unwrap);
+    assert_eq!((before, after), (10, 10));
+    assert_eq!(log.take(), "load [1]\n");
+    assert_eq!(tens.load(1).value().unwrap(), 10);
+    assert_eq!(log.take(), "");
+}
+
+#[test]
+fn what_is_asked_for_while_kept_values_are_given_is_of_the_next_batch() {
+    let tens = Loader::new(|keys: Vec<u32>| async {
+        later(1).await;
+        keys.into_iter().map(|key| key * 10).collect::<Vec<_>>()
+    })
+    .cache();
+    tens.prime(1, 10);
+    let (fresh, kept) = (tens.load(2), tens.load(1));
+    let asks = tens.clone();
+    kept.on_computed(move || drop(asks.load(3)));
+    assert_eq!(fresh.value().unwrap(), 20);
+    drop(kept);
+    assert_eq!(tens.load(3).value().unwrap(), 30);
+}
+
+#[test]
+fn what_was_primed_is_not_replaced_by_what_was_in_flight() {
+    let older = Loader::new(|keys: Vec<u32>| async {
+        later(1).await;
+        keys
+    })
+    .cache();
+    let primes = {
+        let older = older.clone();
+        AsyncTask::new(async move {
+            later(1).await;
+            older.prime(1, 7);
+        })
+    };
+    assert_eq!(all((older.load(1), primes)).value().0.unwrap(), 1);
+    assert_eq!(older.load(1).value().unwrap(), 7);
+}
+
+#[test]
 fn nothing_goes_out_for_what_is_kept() {
     let log = Log::new();
     let tens = tens(&log).cache();

@@ -153,6 +153,55 @@ fn no_more_batches_of_all_loaders_are_in_flight_than_may_be() {
     .assert_eq(&log.take());
 }
 
+#[test]
+fn a_plain_call_does_not_wait_for_what_a_call_around_it_has_in_flight() {
+    let log = Log::new();
+    let slow = slow(&log, "slow").max_in_flight(1);
+    let calls = {
+        let slow = slow.clone();
+        AsyncTask::new(async move {
+            later(1).await;
+            slow.load(2).value().unwrap()
+        })
+    };
+    assert_eq!(all((slow.load(1), calls)).value().1, 2);
+}
+
+#[test]
+fn a_call_does_not_wait_for_what_another_that_has_ended_has_left_in_flight() {
+    let (answers, loader) = by_hand(&Log::new());
+    let loader = loader.max_in_flight(1);
+    let left = loader.load(1);
+    let fails = {
+        let left = loader.load(1);
+        AsyncTask::new(futures::future::join(left, async {
+            later(1).await;
+            panic!("ended");
+        }))
+    };
+    assert!(fails.outcome().is_err());
+    let second = {
+        let answers = Rc::clone(&answers);
+        AsyncTask::new(async move {
+            later(1).await;
+            answers.borrow_mut().pop_back().unwrap().set_value(());
+        })
+    };
+    assert_eq!(all((loader.load(2), second)).value().0.unwrap(), 2);
+    drop(left);
+}
+
+#[test]
+fn functions_that_hold_the_thread_have_no_limit() {
+    set_max_in_flight(1);
+    let inner = Loader::new(|keys: Vec<u32>| keys);
+    let outer = Loader::new(move |keys: Vec<u32>| {
+        keys.into_iter().map(|key| inner.load(key).value().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(outer.load(1).value().unwrap(), 1);
+    set_max_in_flight(None);
+}
+
 /// A loader whose first batch never comes back.
 fn slow_once() -> Loader<u32, u32> {
     let first = RefCell::new(true);

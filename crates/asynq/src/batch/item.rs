@@ -28,6 +28,13 @@ pub(crate) struct WeakBatch<B: Batch> {
     cell: Weak<BatchCell<B>>,
 }
 
+impl<B: Batch> WeakBatch<B> {
+    /// Whether this is the batch of an item.
+    pub(crate) fn has(&self, item: &BatchItem<B>) -> bool {
+        std::ptr::eq(self.cell.as_ptr(), Rc::as_ptr(&item.cell))
+    }
+}
+
 impl<B: Batch<Value: Clone>> WeakBatch<B> {
     /// Another handle to an item that is not computed, while there is one. Its value is cloned for
     /// all but the last that takes it.

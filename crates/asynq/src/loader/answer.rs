@@ -81,6 +81,9 @@ impl<K, A: Answer<K>, E: Into<BoxError>> Answer<K> for Result<A, E> {
 pub trait Returned<K, Kind>: 'static {
     /// What comes back in the end.
     type Answer: Answer<K> + 'static;
+    /// Whether it comes later.
+    #[doc(hidden)]
+    const IS_ASYNC: bool;
     #[doc(hidden)]
     fn into_fetched(self) -> Fetched<Self::Answer>;
 }
@@ -101,6 +104,7 @@ pub enum Fetched<A> {
 
 impl<K, A: Answer<K> + 'static> Returned<K, Plain> for A {
     type Answer = A;
+    const IS_ASYNC: bool = false;
 
     fn into_fetched(self) -> Fetched<A> {
         Fetched::Now(self)
@@ -109,6 +113,7 @@ impl<K, A: Answer<K> + 'static> Returned<K, Plain> for A {
 
 impl<K, F: Future<Output: Answer<K>> + 'static> Returned<K, Async> for F {
     type Answer = F::Output;
+    const IS_ASYNC: bool = true;
 
     fn into_fetched(self) -> Fetched<F::Output> {
         Fetched::Later(Box::pin(self))

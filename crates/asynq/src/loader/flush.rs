@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_timer::Delay;
@@ -29,8 +30,13 @@ pub(super) type Give<K, V> = Box<
     dyn FnOnce(&[&K], &mut dyn FnMut(usize, Option<Result<V, BoxError>>)) -> Result<(), BoxError>,
 >;
 
-/// Calls the batch function.
-pub(super) type Fetch<K, V> = Box<dyn Fn(Vec<K>) -> Fetched<Give<K, V>>>;
+type Call<K, V> = Box<dyn Fn(Vec<K>) -> Fetched<Give<K, V>>>;
+
+/// The batch function.
+pub(super) struct Fetch<K, V> {
+    call: Call<K, V>,
+    is_async: bool,
+}
 
 pub(super) fn fetch<K, V, W, Kind, R>(
     function: impl Fn(Vec<K>) -> R + 'static,
@@ -44,10 +50,11 @@ where
             answer.give(keys, &mut |place, value| give(place, value.map(convert)))
         })
     };
-    Box::new(move |keys| match function(keys).into_fetched() {
+    let call = move |keys| match function(keys).into_fetched() {
         Fetched::Now(answer) => Fetched::Now(give(answer)),
         Fetched::Later(answer) => Fetched::Later(Box::pin(async move { give(answer.await) })),
-    })
+    };
+    Fetch { call: Box::new(call), is_async: R::IS_ASYNC }
 }
 
 /// The [`Batch`] of a [`Loader`](super::Loader).
@@ -94,14 +101,10 @@ impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
     type Flush = Flushing;
 
     fn flush(self: Rc<Self>, items: Items<Self>) -> Flushing {
-        let mut fresh = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            match &item.key().known {
-                Some(known) => item.set_outcome(Result::clone(known)),
-                None => fresh.push(index),
-            }
-        }
+        // First of all: what is asked for from now on is of another round.
         let flight = Rc::new(Flight::begin(&self.shared, items));
+        let is_fresh = |index: &usize| flight.items.keys()[*index].known.is_none();
+        let fresh: Vec<_> = (0..flight.items.len()).filter(is_fresh).collect();
         let size = self.shared.settings.borrow().max_batch_size;
         let parts = fresh
             .chunks(size)
@@ -116,6 +119,7 @@ impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
             }
         }
         if later.is_empty() {
+            flight.give_known();
             if let Some(payload) = panic {
                 resume_unwind(payload);
             }
@@ -124,7 +128,7 @@ impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
         if let Some(payload) = panic {
             later.push(Box::pin(async move { resume_unwind(payload) }));
         }
-        Flushing::Later(match later.pop() {
+        let parts: Pin<Box<dyn Future<Output = ()>>> = match later.pop() {
             Some(only) if later.is_empty() => only,
             last => {
                 static BATCH: Site = Site::new("batch of a loader");
@@ -132,7 +136,15 @@ impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
                 let parts = all(parts.map(|part| AsyncTask::with_site(&BATCH, part)));
                 Box::pin(async move { drop(parts.await) })
             }
-        })
+        };
+        Flushing::Later(Box::pin(async move {
+            // With the others, so that no task runs ahead, also where those have failed.
+            let ended = caught(parts).await;
+            flight.give_known();
+            if let Err(payload) = ended {
+                resume_unwind(payload);
+            }
+        }))
     }
 
     fn name(&self) -> String {
@@ -175,6 +187,15 @@ impl<K: Key, V: Clone + 'static> Flight<K, V> {
         shared.in_flight.borrow_mut().push(Rc::clone(&round));
         Self { shared: Rc::clone(shared), round, items }
     }
+
+    /// Gives their values to the loads of what was kept.
+    fn give_known(&self) {
+        for item in &self.items {
+            if let Some(known) = &item.key().known {
+                item.set_outcome(Result::clone(known));
+            }
+        }
+    }
 }
 
 impl<K: Key, V: Clone + 'static> Drop for Flight<K, V> {
@@ -197,6 +218,9 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
 
     /// Calls the function. Returns what is left to do.
     fn send(self) -> Option<Pin<Box<dyn Future<Output = ()>>>> {
+        if !self.flight.shared.fetch.is_async {
+            return self.call(); // It is over before anything else can be in flight.
+        }
         let own = self.flight.shared.settings.borrow().in_flight.clone();
         let limits: Vec<_> = own.into_iter().chain(limit::of_thread()).collect();
         if limits.is_empty() {
@@ -224,7 +248,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
             hook(&keys);
         }
         let since = Instant::now();
-        match (self.flight.shared.fetch)(keys) {
+        match (self.flight.shared.fetch.call)(keys) {
             Fetched::Now(give) => {
                 self.deliver(Ok(give), since);
                 None
@@ -301,6 +325,15 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
 
 fn name(key: &impl fmt::Debug) -> String {
     format!("{key:?}")
+}
+
+/// What `future` gives, or the payload of its panic.
+async fn caught<F: Future + Unpin>(mut future: F) -> thread::Result<F::Output> {
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(payload) => Poll::Ready(Err(payload)),
+    })
+    .await
 }
 
 /// What `future` gives if it does so in time.

@@ -1,17 +1,24 @@
 //! How many flushes may be in flight.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use asynq_engine::TaskId;
+
 use crate::promise::{Promise, promise};
+use crate::scheduler::{self, Scheduler};
 
 thread_local! {
     static OF_THREAD: RefCell<Option<Rc<Limit>>> = const { RefCell::new(None) };
 }
 
 /// Lets at most so many batches of loaders be in flight on this thread at a time, at least one; or
-/// any number. Those that are in flight already do not count.
+/// any number. Those that are in flight already do not count; neither do those of functions that are
+/// not async, and of calls around.
+///
+/// An async function that asks other loaders keeps its own place meanwhile: so many of them as are inside
+/// each other have to be allowed.
 pub fn set_max_in_flight(batches: impl Into<Option<usize>>) {
     OF_THREAD.set(batches.into().map(|batches| Limit::new(batches.max(1))));
 }
@@ -22,39 +29,62 @@ pub(super) fn of_thread() -> Option<Rc<Limit>> {
 }
 
 /// Lets so many through at a time, in the order in which they ask.
+///
+/// A synchronous call does not wait for permits that others than itself hold: those around it stand still
+/// until it returns, and nobody drives those that have ended.
 pub(super) struct Limit {
-    free: Cell<usize>,
-    waiting: RefCell<VecDeque<Promise<Permit>>>,
+    most: usize,
+    /// Whose permits are out.
+    held: RefCell<Vec<Option<TaskId>>>,
+    waiting: RefCell<VecDeque<(Option<TaskId>, Promise<Permit>)>>,
 }
 
 /// Leave to be in flight, until it is dropped.
 pub(super) struct Permit {
     limit: Rc<Limit>,
+    call: Option<TaskId>,
 }
 
 impl Limit {
-    pub(super) fn new(free: usize) -> Rc<Self> {
-        Rc::new(Self { free: Cell::new(free), waiting: RefCell::default() })
+    pub(super) fn new(most: usize) -> Rc<Self> {
+        Rc::new(Self { most, held: RefCell::default(), waiting: RefCell::default() })
     }
 
     pub(super) async fn acquire(self: Rc<Self>) -> Permit {
-        if let Some(left) = self.free.get().checked_sub(1) {
-            self.free.set(left);
-            return Permit { limit: self };
+        let call = scheduler::with(Scheduler::current_call);
+        if self.has_room() || !self.held.borrow().contains(&call) {
+            return self.permit(call);
         }
         let (promise, future) = promise();
-        self.waiting.borrow_mut().push_back(promise);
+        self.waiting.borrow_mut().push_back((call, promise));
         future.await
+    }
+
+    fn has_room(&self) -> bool {
+        self.held.borrow().len() < self.most
+    }
+
+    fn permit(self: Rc<Self>, call: Option<TaskId>) -> Permit {
+        self.held.borrow_mut().push(call);
+        Permit { limit: self, call }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let next = self.limit.waiting.borrow_mut().pop_front();
-        match next {
+        let limit = &self.limit;
+        {
+            let mut held = limit.held.borrow_mut();
+            let place = held.iter().position(|call| *call == self.call);
+            held.swap_remove(place.expect("it is held until now"));
+        }
+        if !limit.has_room() {
+            return;
+        }
+        let next = limit.waiting.borrow_mut().pop_front();
+        if let Some((call, next)) = next {
             // If that was given up, the permit is dropped with the promise, and goes to the next.
-            Some(next) => next.set_value(Self { limit: Rc::clone(&self.limit) }),
-            None => self.limit.free.set(self.limit.free.get() + 1),
+            next.set_value(Rc::clone(limit).permit(call));
         }
     }
 }

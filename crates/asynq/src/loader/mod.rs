@@ -13,6 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
+use std::iter;
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -112,28 +113,21 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         self.stats.set(stats);
     }
 
-    /// The rounds in which something is on its way.
-    fn each_round(&self, mut each: impl FnMut(&Round<K, V>)) {
-        each(&self.open.borrow());
-        for round in &*self.in_flight.borrow() {
-            each(round);
-        }
+    /// The rounds that went out, and did not come back.
+    fn each_in_flight(&self, each: impl FnMut(&Rc<Round<K, V>>)) {
+        self.in_flight.borrow().iter().for_each(each);
     }
 
     /// Another handle to what was asked for and is not there yet.
     fn on_its_way(&self, key: &K, place: Option<&Place<K, V>>) -> Option<Load<K, V>> {
-        let mut found = None;
-        self.each_round(|round| {
-            if found.is_none()
-                && let Some(load) = round.item(key)
-            {
-                if let Some(place) = place {
-                    round.keep_in(key, place);
-                }
-                found = Some(load);
-            }
-        });
-        found
+        let (open, in_flight) = (self.open.borrow(), self.in_flight.borrow());
+        let (round, load) = iter::once(&*open)
+            .chain(&*in_flight)
+            .find_map(|round| Some((round, round.item(key)?)))?;
+        if let Some(place) = place {
+            round.keep_in(key, place);
+        }
+        Some(load)
     }
 }
 
@@ -231,7 +225,14 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
             return load;
         }
         let load = self.source.item(Ask { key: key.clone(), known: None, place });
-        shared.open.borrow().insert(key, &load);
+        let open = Rc::clone(&shared.open.borrow());
+        if open.takes(&load) {
+            open.insert(key, &load);
+        } else {
+            let fresh = Round::new();
+            fresh.insert(key, &load);
+            shared.open.replace(fresh);
+        }
         load
     }
 
@@ -265,16 +266,19 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         Scope(self.shared.place.override_with(Some(Rc::new(RefCell::new(kept)))))
     }
 
-    /// Keeps a value that is known from elsewhere, where something is kept.
+    /// Keeps a value that is known from elsewhere, where something is kept. What is in flight for
+    /// `key`, and may be older, is not kept.
     pub fn prime(&self, key: K, value: V) {
+        self.shared.each_in_flight(|round| round.forget(&key));
         if let Some(place) = self.shared.place.get() {
             place.borrow_mut().insert(key, Ok(value));
         }
     }
 
-    /// Forgets what is kept for `key` here. What is in flight is not asked for again, but not kept.
+    /// Forgets what is kept for `key` here. What is in flight for it is not kept, and asked for again
+    /// by who wants it from now on.
     pub fn clear(&self, key: &K) {
-        self.shared.each_round(|round| round.forget(key));
+        self.shared.each_in_flight(|round| round.forget(key));
         if let Some(place) = self.shared.place.get() {
             place.borrow_mut().remove(key);
         }
@@ -282,7 +286,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
 
     /// Forgets everything that is kept here.
     pub fn clear_all(&self) {
-        self.shared.each_round(Round::forget_all);
+        self.shared.each_in_flight(|round| round.forget_all());
         if let Some(place) = self.shared.place.get() {
             place.borrow_mut().clear();
         }

@@ -17,8 +17,10 @@ pub(super) struct Round<K: Key, V: Clone + 'static> {
     /// Where the item of a key is. A key that is forgotten meanwhile is not in here.
     items: RefCell<HashMap<K, u32, RandomState>>,
     /// Where to keep what is there for some keys, besides the place of who asked first.
-    places: RefCell<Vec<(K, Place<K, V>)>>,
+    places: RefCell<Places<K, V>>,
 }
+
+type Places<K, V> = HashMap<K, Vec<Place<K, V>>, RandomState>;
 
 impl<K: Key, V: Clone + 'static> Round<K, V> {
     pub(super) fn new() -> Rc<Self> {
@@ -35,6 +37,11 @@ impl<K: Key, V: Clone + 'static> Round<K, V> {
         self.batch.borrow().as_ref()?.pending_item(index)
     }
 
+    /// Whether `load` is of this round. That of a batch that was cancelled gets no more loads.
+    pub(super) fn takes(&self, load: &Load<K, V>) -> bool {
+        self.batch.borrow().as_ref().is_none_or(|batch| batch.has(load))
+    }
+
     /// `load` is the item of `key`.
     pub(super) fn insert(&self, key: K, load: &Load<K, V>) {
         self.batch.borrow_mut().get_or_insert_with(|| load.weak_batch());
@@ -44,7 +51,11 @@ impl<K: Key, V: Clone + 'static> Round<K, V> {
 
     /// The value of `key` will be kept in `place` as well.
     pub(super) fn keep_in(&self, key: &K, place: &Place<K, V>) {
-        self.places.borrow_mut().push((key.clone(), Rc::clone(place)));
+        let mut places = self.places.borrow_mut();
+        let places = places.entry(key.clone()).or_default();
+        if !places.iter().any(|other| Rc::ptr_eq(other, place)) {
+            places.push(Rc::clone(place));
+        }
     }
 
     pub(super) fn has_places(&self) -> bool {
@@ -56,8 +67,7 @@ impl<K: Key, V: Clone + 'static> Round<K, V> {
         if !self.items.borrow().contains_key(key) {
             return None;
         }
-        let places = self.places.borrow();
-        Some(places.iter().filter(|(of, _)| of == key).map(|(_, place)| Rc::clone(place)).collect())
+        Some(self.places.borrow().get(key).cloned().unwrap_or_default())
     }
 
     /// What is on its way for `key` is neither shared nor kept any more.

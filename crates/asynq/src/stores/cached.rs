@@ -75,10 +75,11 @@ impl<T: Serialize + DeserializeOwned, E> Codec<Result<T, E>> for JsonOk {
 /// No call fails because of the cache. A store that cannot be reached, and a value that cannot be
 /// decoded, count as if there were nothing; what went wrong is told to
 /// [`on_error`](Self::on_error). A store that does not answer holds up each call for as long as its
-/// [`timeout`](super::KeyValue::timeout): give it one.
+/// [`timeout`](super::KeyValue::timeout), to read and once more to write: give it one.
 ///
-/// The key is the prefix with the argument as JSON. If memcached would not take that, it is the prefix
-/// with its SHA-256, in any store. Functions with the same prefix share their values.
+/// The key is the prefix with the argument as JSON: there `NaN`, infinities and `None` are all `null`, and
+/// the entries of a map have its order, which a `HashMap` changes. If memcached would not take that, it is
+/// the prefix with its SHA-256, in any store. Functions with the same prefix share their values.
 ///
 /// A handle: clones are the same function. It belongs to one thread, as the store.
 pub struct Cached<A, T: 'static> {

@@ -163,7 +163,7 @@ fn discard(connection: Object<Connections>) {
 /// # Loaders of SQLite's rows
 ///
 /// `map` makes a value of a row, which has the chosen [`columns`](Self::columns). It runs on another
-/// thread. If it fails, so does the load of that key.
+/// thread, unless the database does not [block](Sqlite::blocking). If it fails, so does the load of that key.
 ///
 /// Keys have the type of the column, and are stored as they are asked for: a row that SQLite finds in
 /// a column `COLLATE NOCASE` by a key in another case is an error. A batch may have any number of

@@ -1,6 +1,6 @@
 //! The commands of operations, and what their replies are.
 
-use redis::{Pipeline, RedisResult, Value, from_redis_value};
+use redis::{ErrorKind, Pipeline, RedisResult, Value, from_redis_value};
 
 use crate::stores::operation::{Action, Operation, Replies, Reply};
 
@@ -45,7 +45,7 @@ pub(super) fn pipeline(operations: &[Operation]) -> Pipeline {
 pub(super) fn replies(operations: &[Operation], values: Vec<Value>) -> Replies {
     let mut replies = Vec::with_capacity(operations.len());
     for (operations, value) in commands(operations).zip(values) {
-        match reply(operations[0].action(), value) {
+        match reply(operations, value) {
             Ok(those) => replies.extend(those.into_iter().map(Ok)),
             Err(error) => replies.extend(operations.iter().map(|_| Err(error.clone().into()))),
         }
@@ -54,11 +54,15 @@ pub(super) fn replies(operations: &[Operation], values: Vec<Value>) -> Replies {
 }
 
 /// What comes back for the operations of one command.
-fn reply(action: &Action, value: Value) -> RedisResult<Vec<Reply>> {
+fn reply(operations: &[Operation], value: Value) -> RedisResult<Vec<Reply>> {
     let value = value.extract_error()?;
-    Ok(match action {
+    Ok(match operations[0].action() {
         Action::Get => {
             let values: Vec<Option<Vec<u8>>> = from_redis_value(value)?;
+            if values.len() != operations.len() {
+                let what = "MGET returned another number of values than it had keys";
+                return Err((ErrorKind::UnexpectedReturnType, what).into());
+            }
             values.into_iter().map(Reply::Value).collect()
         }
         Action::Set { .. } => vec![Reply::Stored],
