@@ -247,6 +247,39 @@ fn a_hook_is_told_of_an_error() {
 }
 
 #[test]
+fn a_hook_is_told_of_a_panic() {
+    let log = Rc::new(RefCell::new(None));
+    let seen = Rc::clone(&log);
+    let broken = Loader::new(|_: Vec<u32>| -> Vec<u32> { panic!("broken") })
+        .after_flush(move |batch| *seen.borrow_mut() = batch.error.map(ToString::to_string));
+    assert!(AsyncTask::new(broken.load(1)).outcome().is_err());
+    assert!(log.take().expect("the hook was called").starts_with("broken\n"));
+    assert_eq!(broken.stats().batches, 1);
+}
+
+#[test]
+fn a_panic_of_the_hook_after_a_batch_spoils_none_of_its_loads() {
+    let tens = tens(&Log::new()).after_flush(|_| panic!("hook"));
+    assert_eq!(tens.load_many([1, 2]).value().unwrap(), [10, 20]);
+}
+
+#[test]
+fn a_panic_of_the_hook_before_a_batch_is_that_of_its_loads() {
+    let tens = tens(&Log::new()).before_flush(|_| panic!("hook"));
+    let error = AsyncTask::new(tens.load(1)).outcome().unwrap_err();
+    assert_eq!(error.message(), "hook");
+}
+
+#[test]
+fn a_panic_for_one_key_leaves_those_before_it_what_they_have() {
+    let loader = Loader::new(|_: Vec<u32>| HashMap::<u32, u32>::new())
+        .default_with(|&key| if key == 2 { panic!("no {key}") } else { key });
+    let (one, two) = (loader.load(1), loader.load(2));
+    assert_eq!(AsyncTask::new(two).outcome().unwrap_err().message(), "no 2");
+    assert_eq!(one.value().unwrap(), 1);
+}
+
+#[test]
 fn it_counts() {
     let tens = tens(&Log::new()).max_batch_size(2);
     tens.load_many([1, 2, 3, 1]).value().unwrap();

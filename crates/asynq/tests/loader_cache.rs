@@ -205,6 +205,24 @@ fn errors_are_kept_on_demand() {
 }
 
 #[test]
+fn kept_errors_go_as_values_do() {
+    let (down, calls) = down();
+    let start = Instant::now();
+    let clock = Rc::new(Cell::new(Duration::ZERO));
+    let time = Rc::clone(&clock);
+    let lru = Lru::new(2, Duration::from_secs(10)).with_clock(move || start + time.get());
+    let down = down.cache_in(lru).cache_errors();
+    let calls_for = |key| {
+        assert!(down.load(key).value().is_err());
+        calls.take()
+    };
+    assert_eq!([1, 2, 1, 3].map(calls_for), [1, 1, 0, 1]);
+    assert_eq!([2, 3].map(calls_for), [1, 0], "there is room for two");
+    clock.set(Duration::from_secs(10));
+    assert_eq!(calls_for(3), 1, "they are kept for ten seconds");
+}
+
+#[test]
 fn each_scope_keeps_its_own() {
     let log = Log::new();
     let tens = tens(&log);

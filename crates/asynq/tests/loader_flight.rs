@@ -5,6 +5,7 @@ mod common;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::pending;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use asynq::loader::set_max_in_flight;
 use asynq::{AsyncTask, FutureBase, Loader, Promise, all, promise, try_all};
 use common::{Log, assert_usable, later};
 use expect_test::expect;
+use futures::FutureExt;
+use futures::future::{Either, select};
 
 /// A loader whose batches take a round, and which writes their begins and ends into a log.
 fn slow(log: &Log, name: &'static str) -> Loader<u32, u32> {
@@ -189,6 +192,53 @@ fn a_call_does_not_wait_for_what_another_that_has_ended_has_left_in_flight() {
     };
     assert_eq!(all((loader.load(2), second)).value().0.unwrap(), 2);
     drop(left);
+}
+
+#[test]
+fn a_batch_that_panics_does_not_wait_for_the_others_of_its_round() {
+    let log = Log::new();
+    let (one, two) = {
+        let log = log.clone();
+        let loader = Loader::new(move |keys: Vec<u32>| {
+            let log = log.clone();
+            async move {
+                assert!(keys != [1], "not 1");
+                later(1).await;
+                log.add(format_args!("{keys:?} ends"));
+                keys
+            }
+        })
+        .max_batch_size(1);
+        (loader.load(1), loader.load(2))
+    };
+    let fails = {
+        let log = log.clone();
+        AsyncTask::new(async move {
+            assert!(AssertUnwindSafe(one).catch_unwind().await.is_err());
+            log.add("[1] has failed");
+        })
+    };
+    assert_eq!(all((fails, two)).value().1.unwrap(), 2);
+    assert_eq!(log.take(), "[1] has failed\n[2] ends\n");
+}
+
+#[test]
+fn a_permit_passes_over_any_number_of_batches_that_were_given_up() {
+    let (answers, loader) = by_hand(&Log::new());
+    let loader = loader.max_batch_size(1).max_in_flight(1);
+    let call = AsyncTask::new(async move {
+        let many = loader.load_many(0..20_000);
+        assert!(matches!(select(many, later(2)).await, Either::Right(_)));
+        let last = loader.load(20_000); // Now the batch before it goes: nobody can ask for it.
+        let answers = AsyncTask::new(async move {
+            while let Some(answer) = next(&answers) {
+                answer.set_value(());
+                later(1).await;
+            }
+        });
+        all((last, answers)).await.0.unwrap()
+    });
+    assert_eq!(call.value(), 20_000);
 }
 
 #[test]

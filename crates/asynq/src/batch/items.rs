@@ -7,6 +7,7 @@ use std::rc::{Rc, Weak};
 use super::cell::{BatchCell, Slot};
 use super::error::Failure;
 use super::{Batch, BoxError};
+use crate::error::TaskError;
 
 /// The items of a batch that is being flushed, in the order in which they were asked for.
 pub struct Items<B: Batch> {
@@ -155,6 +156,17 @@ impl<'a, B: Batch> Item<'a, B> {
         self.set(Slot::Failed(Failure::error(error)));
     }
 
+    /// Makes whoever awaits this item panic.
+    pub(crate) fn set_panic(&self, panic: TaskError) {
+        self.set(Slot::Failed(Failure::Panic(panic)));
+    }
+
+    /// Whether somebody can ask for its value, and it has neither that nor an error.
+    pub(crate) fn is_pending(&self) -> bool {
+        let cell = self.items.cell.upgrade();
+        cell.is_some_and(|cell| cell.pending(self.place()).is_some())
+    }
+
     pub(crate) fn set_outcome(&self, outcome: Result<B::Value, impl Into<BoxError>>) {
         self.set(match outcome {
             Ok(value) => Slot::Value(value),
@@ -163,10 +175,13 @@ impl<'a, B: Batch> Item<'a, B> {
     }
 
     fn set(&self, slot: Slot<B::Value>) {
-        let index = u32::try_from(self.index).expect("counted by the engine");
         if let Some(cell) = self.items.cell.upgrade() {
-            cell.set(index, slot);
+            cell.set(self.place(), slot);
         }
+    }
+
+    fn place(&self) -> u32 {
+        u32::try_from(self.index).expect("counted by the engine")
     }
 }
 

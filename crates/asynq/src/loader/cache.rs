@@ -23,6 +23,15 @@ pub trait Cache<K, V> {
     fn remove(&mut self, key: &K);
     /// Forgets everything.
     fn clear(&mut self);
+    /// Another one, empty, for the errors that are kept by
+    /// [`cache_errors`](super::Loader::cache_errors): as large as this, and for as long. By default
+    /// a map, which keeps all.
+    fn for_errors(&self) -> Box<dyn Cache<K, LoadError>>
+    where
+        K: Eq + Hash + 'static,
+    {
+        Box::new(HashMap::new())
+    }
 }
 
 impl<K: Eq + Hash, V: Clone, S: BuildHasher> Cache<K, V> for HashMap<K, V, S> {
@@ -65,7 +74,7 @@ impl<K: Ord, V: Clone> Cache<K, V> for BTreeMap<K, V> {
 pub struct Lru<K, V> {
     kept: LruCache<K, (V, Instant)>,
     ttl: Option<Duration>,
-    clock: Box<dyn Fn() -> Instant>,
+    clock: Rc<dyn Fn() -> Instant>,
 }
 
 impl<K: Eq + Hash, V> Lru<K, V> {
@@ -73,13 +82,13 @@ impl<K: Eq + Hash, V> Lru<K, V> {
     #[must_use]
     pub fn new(capacity: usize, ttl: impl Into<Option<Duration>>) -> Self {
         let capacity = NonZero::new(capacity).unwrap_or(NonZero::<usize>::MIN);
-        Self { kept: LruCache::new(capacity), ttl: ttl.into(), clock: Box::new(Instant::now) }
+        Self { kept: LruCache::new(capacity), ttl: ttl.into(), clock: Rc::new(Instant::now) }
     }
 
     /// Reads the time from `clock`, in tests for instance.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> Instant + 'static) -> Self {
-        self.clock = Box::new(clock);
+        self.clock = Rc::new(clock);
         self
     }
 }
@@ -106,6 +115,15 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> for Lru<K, V> {
     fn clear(&mut self) {
         self.kept.clear();
     }
+
+    fn for_errors(&self) -> Box<dyn Cache<K, LoadError>>
+    where
+        K: 'static,
+    {
+        let Self { ttl, clock, .. } = self;
+        let kept = LruCache::new(self.kept.cap());
+        Box::new(Lru { kept, ttl: *ttl, clock: Rc::clone(clock) })
+    }
 }
 
 impl<K: Eq + Hash, V> fmt::Debug for Lru<K, V> {
@@ -120,18 +138,18 @@ pub(super) type Place<K, V> = Rc<RefCell<Kept<K, V>>>;
 /// What is kept in one scope.
 pub(super) struct Kept<K, V> {
     values: Box<dyn Cache<K, V>>,
-    errors: HashMap<K, LoadError>,
+    errors: Box<dyn Cache<K, LoadError>>,
 }
 
 impl<K: Key, V: Clone + 'static> Kept<K, V> {
     pub(super) fn new(values: impl Cache<K, V> + 'static) -> Self {
-        Self { values: Box::new(values), errors: HashMap::new() }
+        Self { errors: values.for_errors(), values: Box::new(values) }
     }
 
     pub(super) fn get(&mut self, key: &K) -> Option<Result<V, LoadError>> {
         match self.values.get(key) {
             Some(value) => Some(Ok(value)),
-            None => self.errors.get(key).cloned().map(Err),
+            None => self.errors.get(key).map(Err),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use asynq_engine::TaskId;
 
@@ -36,7 +36,14 @@ pub(super) struct Limit {
     most: usize,
     /// Whose permits are out.
     held: RefCell<Vec<Option<TaskId>>>,
-    waiting: RefCell<VecDeque<(Option<TaskId>, Promise<Permit>)>>,
+    waiting: RefCell<VecDeque<Waiter>>,
+}
+
+struct Waiter {
+    call: Option<TaskId>,
+    promise: Promise<Permit>,
+    /// Gone when it has been given up.
+    wanted: Weak<()>,
 }
 
 /// Leave to be in flight, until it is dropped.
@@ -56,12 +63,20 @@ impl Limit {
             return self.permit(call);
         }
         let (promise, future) = promise();
-        self.waiting.borrow_mut().push_back((call, promise));
-        future.await
+        let wanted = Rc::new(());
+        let waiter = Waiter { call, promise, wanted: Rc::downgrade(&wanted) };
+        self.waiting.borrow_mut().push_back(waiter);
+        let permit = future.await;
+        drop(wanted);
+        permit
     }
 
     fn has_room(&self) -> bool {
         self.held.borrow().len() < self.most
+    }
+
+    fn next_waiter(&self) -> Option<Waiter> {
+        self.waiting.borrow_mut().pop_front()
     }
 
     fn permit(self: Rc<Self>, call: Option<TaskId>) -> Permit {
@@ -81,10 +96,12 @@ impl Drop for Permit {
         if !limit.has_room() {
             return;
         }
-        let next = limit.waiting.borrow_mut().pop_front();
-        if let Some((call, next)) = next {
-            // If that was given up, the permit is dropped with the promise, and goes to the next.
-            next.set_value(Rc::clone(limit).permit(call));
+        while let Some(next) = limit.next_waiter() {
+            // Passed over if it was given up: its permit would be dropped inside of this one.
+            if next.wanted.strong_count() > 0 {
+                next.promise.set_value(Rc::clone(limit).permit(next.call));
+                return;
+            }
         }
     }
 }

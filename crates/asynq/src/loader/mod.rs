@@ -3,7 +3,9 @@
 mod answer;
 mod cache;
 mod error;
-mod flush;
+mod fetch;
+mod flight;
+mod keys;
 mod limit;
 mod round;
 mod settings;
@@ -21,8 +23,9 @@ pub use self::answer::{Answer, Async, Plain, Returned};
 pub use self::cache::{Cache, Lru};
 use self::cache::{Kept, Place};
 pub use self::error::{LengthError, LoadError, TimeoutError};
-pub use self::flush::Keys;
-use self::flush::{Ask, Fetch};
+use self::fetch::Fetch;
+use self::keys::Ask;
+pub use self::keys::Keys;
 pub use self::limit::set_max_in_flight;
 use self::round::Round;
 use self::settings::Settings;
@@ -138,7 +141,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     where
         R: Returned<K, Kind, Answer: Answer<K, Value = V>>,
     {
-        Self::by(flush::fetch(function, Ok))
+        Self::by(Fetch::new(function, Ok))
     }
 
     /// A loader by `function`, of keys to `Result`s: an error is that of its key alone. It need not
@@ -161,7 +164,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         R: Returned<K, Kind, Answer: Answer<K, Value = Result<V, E>>>,
         E: Into<BoxError>,
     {
-        Self::by(flush::fetch(function, |value: Result<V, E>| value.map_err(Into::into)))
+        Self::by(Fetch::new(function, |value: Result<V, E>| value.map_err(Into::into)))
     }
 
     /// A loader by a `function` that blocks its thread: it runs on another one, of a pool, and so

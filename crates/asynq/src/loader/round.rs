@@ -7,7 +7,7 @@ use std::rc::Rc;
 use foldhash::fast::RandomState;
 
 use super::cache::Place;
-use super::flush::Keys;
+use super::keys::Keys;
 use super::{Key, Load};
 use crate::batch::WeakBatch;
 

@@ -101,7 +101,8 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         self
     }
 
-    /// Keeps the errors of single keys as well, where it keeps values.
+    /// Keeps the errors of single keys as well, where it keeps values: in an [`Lru`](super::Lru) of
+    /// the same size and time.
     #[must_use]
     pub fn cache_errors(self) -> Self {
         self.set(|settings| settings.keeps_errors = true)

@@ -27,7 +27,7 @@ use crate::batch::BoxError;
 /// A handle: clones are the same store. It belongs to one thread. Its connections live on a thread of the
 /// library: so what is asked for may be awaited by any executor, or with none. A batch that fails takes
 /// its connections with it, and so does one that is given up, because of the
-/// [`timeout`](super::KeyValue::timeout) or since nobody waits for it any more.
+/// [`timeout`](super::KeyValue::timeout) or, when nobody waits for it any more, when the next one begins.
 ///
 /// ```no_run
 /// use std::time::Duration;

@@ -22,7 +22,7 @@ use crate::loader::{Key, Loader};
 /// of several loaders overlap, as many as the pool has connections.
 ///
 /// A batch that fails takes its connection with it, and so does one that is given up, because of its
-/// [`timeout`](Loader::timeout) or since nobody waits for it any more.
+/// [`timeout`](Loader::timeout) or, when nobody waits for it any more, when the next one begins.
 ///
 /// ```no_run
 /// use asynq::stores::Postgres;
