@@ -450,3 +450,21 @@ def test_a_key_that_is_cleared_in_another_thread_is_not_kept():
     thread.join(30)
     assert slow(1) == 1
     assert slow.stats.batches == 2
+
+
+def test_a_key_that_is_primed_while_it_is_in_flight_keeps_that_value():
+    sent, goes_on = threading.Event(), threading.Event()
+
+    @asynq.loader(blocking=True, cache=True)
+    def slow(keys):
+        sent.set()
+        assert goes_on.wait(30)
+        return ["older" for _ in keys]
+
+    thread = threading.Thread(target=slow, args=(1,))
+    thread.start()
+    assert sent.wait(30)
+    slow.prime(1, "newer")
+    goes_on.set()
+    thread.join(30)
+    assert slow(1) == "newer"

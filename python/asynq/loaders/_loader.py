@@ -103,9 +103,13 @@ class Loader(LoaderBase):
         return _Scope(self._scope)
 
     def prime(self, key, value):
-        """Keeps a value that is known from elsewhere, where something is kept."""
+        """Keeps a value that is known from elsewhere, where something is kept.
+
+        What was sent already for `key`, and may be older, will not be kept.
+        """
         place = self._place
         if place is not None:
+            self._forget_in_flight(key, place)
             place[key] = value
 
     def clear(self, key):
@@ -115,8 +119,7 @@ class Loader(LoaderBase):
         has it sent anew.
         """
         place = self._place
-        for round in self._in_flight():
-            round.forget(key, place)
+        self._forget_in_flight(key, place)
         if place is not None:
             place.pop(key, None)
 
@@ -176,6 +179,10 @@ class Loader(LoaderBase):
         with self._lock:
             everywhere = list(self._everywhere)
         return [round for rounds in everywhere for round in rounds.in_flight]
+
+    def _forget_in_flight(self, key, place):
+        for round in self._in_flight():
+            round.forget(key, place)
 
     def _open_round(self, rounds):
         if rounds is not self._rounds():
