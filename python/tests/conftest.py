@@ -8,9 +8,8 @@ from servers import NotInstalled
 
 from asynq import AsyncContext, BatchBase, BatchItemBase, get_active_task, get_scheduler
 
-
-# What runs in the background of a shell that is not interactive ignores it, and so would the programs
-# that tests start and interrupt.
+# What runs in the background of a shell that is not interactive ignores it, and so would the
+# programs that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
