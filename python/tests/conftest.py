@@ -4,6 +4,7 @@ import gc
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 from servers import NotInstalled
 
 from asynq import AsyncContext, BatchBase, BatchItemBase, get_active_task, get_scheduler
@@ -12,6 +13,10 @@ from asynq import AsyncContext, BatchBase, BatchItemBase, get_active_task, get_s
 # programs that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long something takes says nothing, where tests share their cores.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 class Batch(BatchBase):

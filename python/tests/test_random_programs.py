@@ -10,7 +10,6 @@ some = settings(
     max_examples=60,
     derandomize=True,
     database=None,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 
 import pytest
 from faults import assert_named, cancel_in_flight, each, interrupt_while_waiting
@@ -83,8 +84,17 @@ def test_a_text_that_does_not_decode(path):
 
 
 @pytest.fixture
-def store(path):
-    store = Sqlite(path)
+def has_opened():
+    return threading.Event()
+
+
+@pytest.fixture
+def store(path, has_opened):
+    def connect():
+        has_opened.set()
+        return sqlite3.connect(path, check_same_thread=False)
+
+    store = Sqlite(connect)
     yield store
     store.close()
 
@@ -98,13 +108,14 @@ def lock(path):
     lock.close()
 
 
-def test_database_locked_past_the_deadline(store, lock):
+def test_database_locked_past_the_deadline(store, lock, has_opened):
     name = names(store, timeout=0.05)
     quick = asynq.Loader(lambda keys: keys, blocking=True)
     error, value = each(name.asynq(1), quick.asynq(7))
     assert_named(error)
     assert isinstance(error, TimeoutError)
     assert value == 7
+    assert has_opened.wait(30)
     lock.execute("ROLLBACK")
     assert names(store)(1) == "one"
 
@@ -145,26 +156,27 @@ def test_a_function_of_a_row_that_raises(store):
     assert names(store)(1) == "one"
 
 
-def test_a_caller_that_is_interrupted(store, lock):
+def test_a_caller_that_is_interrupted(store, lock, has_opened):
     name = names(store)
     interrupt_while_waiting(name.asynq(1))
+    assert has_opened.wait(30)
     lock.execute("ROLLBACK")
     assert name(1) == "one"
 
 
-def test_a_caller_that_is_cancelled(store, lock):
+def test_a_caller_that_is_cancelled(store, lock, has_opened):
     name = names(store)
     cancel_in_flight(name.asynq(1))
+    assert has_opened.wait(30)
     lock.execute("ROLLBACK")
     assert name(1) == "one"
 
 
-def test_a_coroutine_that_is_cancelled(store, lock):
+def test_a_coroutine_that_is_cancelled(store, lock, has_opened):
     async def main():
-        sent = asyncio.Event()
-        name = names(store, before_flush=lambda keys: sent.set())
+        name = names(store)
         waiting = asyncio.ensure_future(name.asyncio(1))
-        await sent.wait()
+        assert await asyncio.to_thread(has_opened.wait, 30)
         waiting.cancel()
         lock.execute("ROLLBACK")
         return await name.asyncio(1)

@@ -104,7 +104,10 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(rounds=st.lists(OPERATIONS, max_size=3))
 def test_a_round_does_what_a_dictionary_does_in_program_order(store, rounds):
     store.delete("a"), store.delete("b"), store.delete("c")

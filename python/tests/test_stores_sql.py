@@ -16,6 +16,7 @@ from servers.postgres import PostgresServer
 import asynq
 from asynq import LoadError, MissingKeyError
 from asynq.stores.postgres import Postgres
+from asynq.stores.sql import Connections
 from asynq.stores.sqlite import Sqlite
 
 TABLES = """
@@ -138,6 +139,8 @@ def test_a_forked_process_may_use_a_connection_that_was_busy():
     with child(lambda: store._connections.run(lambda one: None)):
         pass
     goes_on.set()
+    thread.join()
+    store.close()
     thread.join(30)
     store.close()
 
@@ -258,15 +261,14 @@ def test_keys_of_sqlite_have_any_type_that_it_stores():
     store.close()
 
 
+class Connection:
+    closed = False
+
+    def close(self):
+        self.closed = True
+
+
 def test_a_connection_that_comes_back_after_the_store_was_closed_is_closed():
-    from asynq.stores.sql import Connections
-
-    class Connection:
-        closed = False
-
-        def close(self):
-            self.closed = True
-
     connections = Connections(Connection, lambda connection, error: False)
 
     def work(connection):
@@ -275,6 +277,15 @@ def test_a_connection_that_comes_back_after_the_store_was_closed_is_closed():
 
     assert connections.run(work).closed
     assert not connections.run(lambda connection: connection).closed
+
+
+def test_a_connection_that_was_being_opened_when_the_store_was_closed_is_closed():
+    def connect():
+        connections.close()
+        return Connection()
+
+    connections = Connections(connect, lambda connection, error: False)
+    assert connections.run(lambda connection: connection).closed
 
 
 @pytest.mark.parametrize("blocking", [True, False])

@@ -160,6 +160,7 @@ class Connections:
         # Not closed: the server would take it for the parent's good-bye.
         self._of_parent.extend(self._idle)
         self._idle = []
+        self._lock = threading.Lock()
         self._permits = threading.Semaphore(self._limit)
 
     def run(self, work):
@@ -167,34 +168,40 @@ class Connections:
         connection that it was called with had died while it was idle.
         """
         with self._permits:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                return self._run(self._connect(), work)
-            try:
-                return self._run(connection, work)
-            except Exception as error:
-                if not self._is_lost(connection, error):
-                    raise
-            # Most likely all of them have died together.
-            self.close()
-            return self._run(self._connect(), work)
+            idle, connection = self._take()
+            if connection is not None:
+                try:
+                    return self._run(idle, connection, work)
+                except Exception as error:
+                    if not self._is_lost(connection, error):
+                        raise
+                # Most likely all of them have died together.
+                self.close()
+                idle = self._idle
+            return self._run(idle, self._connect(), work)
 
-    def _run(self, connection, work):
-        idle = self._idle
+    def _take(self):
+        """Where a connection comes back to, and an idle one, if there is any."""
+        with self._lock:
+            return self._idle, self._idle.pop() if self._idle else None
+
+    def _run(self, idle, connection, work):
         try:
             result = work(connection)
         except BaseException:
             connection.close()
             raise
-        if idle is self._idle:
-            idle.append(connection)
-        else:
+        with self._lock:
+            is_kept = idle is self._idle
+            if is_kept:
+                idle.append(connection)
+        if not is_kept:
             connection.close()  # They were closed meanwhile.
         return result
 
     def close(self):
-        idle, self._idle = self._idle, []
+        with self._lock:
+            idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
 
