@@ -39,8 +39,8 @@ stores := memcached,postgres,redis
 pytest = -m pytest -c python/pyproject.toml --rootdir python python/tests
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
-.PHONY: help demo test test-all test-rust test-python bench faults lint docs fuzz wheel sanitize \
-    sanitize-rust sanitize-python services components nightly
+.PHONY: help demo test test-all test-rust test-python install-python test-installed bench faults lint \
+    docs fuzz wheel sanitize sanitize-rust sanitize-python services components nightly
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -52,18 +52,29 @@ demo: ## the artists of a playlist, one query per key against one per batch, in 
 
 test: test-rust test-python ## all tests, those in Python with PYTHON (python3)
 
+# Tests wait as long as they compute, so two interpreters are tested at a time. What they test is built
+# before, in one folder.
 test-all: test ## all tests, those in Python with every CPython from 3.9 on that is installed
 	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
+	others=; \
 	for python in $$pythons; do \
-	    test "$$($$python -c '$(print-soabi)')" = "$(soabi)" \
-	        || $(MAKE) test-python PYTHON="$$python" || exit 1; \
-	done
+	    test "$$($$python -c '$(print-soabi)')" = "$(soabi)" || others="$$others $$python"; \
+	done; \
+	for python in $$others; do $(MAKE) install-python PYTHON="$$python" || exit 1; done; \
+	test -z "$$others" || printf '%s\n' $$others | xargs -P 2 -I % sh -c ' \
+	    echo "testing with %"; \
+	    output=$$($(MAKE) test-installed PYTHON=% 2>&1); status=$$?; \
+	    printf "%s\n" "$$output"; exit $$status'
 
 test-rust:
 	cargo test --locked --workspace --all-features
 
-test-python:
+test-python: install-python test-installed
+
+install-python:
 	$(call install,$(venv),'./python[test]')
+
+test-installed:
 	$(venv)/bin/python $(pytest)
 
 bench: ## the benchmarks; their tables go to benchmarks/
@@ -72,8 +83,7 @@ bench: ## the benchmarks; their tables go to benchmarks/
 	$(PYTHON) benchmarks/rust/run.py
 	$(PYTHON) benchmarks/python/run.py
 
-faults: ## what happens to real stores, and whether it is survived; the count goes to benchmarks/
-	$(call install,$(venv),'./python[test]')
+faults: install-python ## what happens to real stores, and whether it is survived; the count goes to benchmarks/
 	PYTHONPATH=benchmarks $(venv)/bin/python benchmarks/faults.py
 
 # cargo-deny's `advisories` check is not here because it fetches the RustSec database, and lint has
@@ -124,9 +134,8 @@ sanitize-rust: nightly
 # loaded first. Leaks are not looked for: CPython frees little when it ends.
 asan-runtime = $(shell $${CC:-cc} -print-file-name=libasan.so)
 asan-venv = target/python/asan-$(soabi)
-sanitize-python: nightly
+sanitize-python: nightly install-python
 	$(call need,test -e $(asan-runtime),the runtime of AddressSanitizer is missing (apt install gcc))
-	$(call install,$(venv),'./python[test]')
 	PYTHONMALLOC=debug $(venv)/bin/python -X dev $(pytest)
 	$(call install,$(asan-venv),'./python[test]',$(asan) MATURIN_PEP517_ARGS='--target $(host)')
 	LD_PRELOAD=$(asan-runtime) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
