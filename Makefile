@@ -61,9 +61,9 @@ test-all: test ## all tests, those in Python with every CPython from 3.9 on that
 	    test "$$($$python -c '$(print-soabi)')" = "$(soabi)" || others="$$others $$python"; \
 	done; \
 	for python in $$others; do $(MAKE) install-python PYTHON="$$python" || exit 1; done; \
-	test -z "$$others" || printf '%s\n' $$others | xargs -P 2 -I % sh -c ' \
-	    echo "testing with %"; \
-	    output=$$($(MAKE) test-installed PYTHON=% 2>&1); status=$$?; \
+	test -z "$$others" || printf '%s\n' $$others | xargs -P 2 -I {} sh -c ' \
+	    echo "testing with {}"; \
+	    output=$$($(MAKE) test-installed PYTHON={} 2>&1); status=$$?; \
 	    printf "%s\n" "$$output"; exit $$status'
 
 test-rust:
