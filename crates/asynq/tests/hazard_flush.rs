@@ -232,5 +232,6 @@ fn a_panic_of_a_value_that_is_dropped_with_its_batch_is_that_of_who_drops_it() {
     let log = Log::new();
     assert_eq!(store(&log, "numbers").item(1).value().unwrap(), 10);
     std::mem::forget(rows.item(()).value());
+    assert_eq!(message_of(|| drop(rows)), "value dropped", "that of the item that was given up");
     assert_usable();
 }

@@ -28,15 +28,21 @@ impl<B: Batch> Source<B> {
 
     /// Asks for one key. The item joins the open batch; the first after a flush opens a new one.
     pub fn item(&self, key: B::Key) -> BatchItem<B> {
-        let (batch, _ended) = self.open();
-        BatchItem::new(batch, key)
+        let (batch, ended) = self.open();
+        let item = BatchItem::new(batch, key);
+        // Not by the end of the block, where a panic has rustc leak what is returned:
+        // https://github.com/rust-lang/rust/issues/47949
+        drop(ended);
+        item
     }
 
     /// The batch that the next item will join.
     #[must_use]
     pub fn open_batch(&self) -> BatchHandle<B> {
-        let (cell, _ended) = self.open();
-        BatchHandle { cell }
+        let (cell, ended) = self.open();
+        let batch = BatchHandle { cell };
+        drop(ended);
+        batch
     }
 
     /// The open batch, and the one before it if that has just been replaced. The values of that
