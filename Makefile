@@ -126,9 +126,10 @@ sanitize: sanitize-rust sanitize-python ## the tests with AddressSanitizer, and 
 # What the library does when something goes wrong half-way; the rest of it forbids `unsafe` too.
 sanitize-rust: nightly
 	$(asan) cargo test --locked --target $(host) -p asynq-engine --tests
-	$(asan) cargo test --locked --target $(host) -p asynq-batch --features tokio $(addprefix --test ,\
+	$(asan) cargo test --locked --target $(host) -p asynq-batch --features blocking,tokio $(addprefix --test ,\
 	    cancel context_failure deadlock executors failure foreign freed hazard_flush \
-	    hazard_reentrancy hazard_thread_exit pinned random scale)
+	    hazard_reentrancy hazard_thread_exit loader loader_cache loader_faults loader_flight \
+	    loader_random pinned random scale)
 
 # rustc does not put the sanitizer's runtime into a library, so it comes with the C compiler and is
 # loaded first. Leaks are not looked for: CPython frees little when it ends.
