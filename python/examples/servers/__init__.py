@@ -52,7 +52,12 @@ class Server:
         """
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                self.command(),
+                cwd=self.folder,
+                env=environment(),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
             )
         deadline = time.monotonic() + STARTS_WITHIN
         while not self.accepts():
@@ -127,6 +132,13 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def environment() -> dict[str, str]:
+    """That of this program, without what is loaded into it alone, as a sanitizer's runtime is:
+    PostgreSQL never starts with one.
+    """
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
 
 
 def free_port() -> int:

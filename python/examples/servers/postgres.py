@@ -9,7 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from . import Server
+from . import Server, environment
 
 
 class PostgresServer(Server):
@@ -38,6 +38,7 @@ class PostgresServer(Server):
                     *("-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"),
                 ],
                 cwd=self.folder,
+                env=environment(),
                 stdout=subprocess.DEVNULL,
                 check=True,
             )

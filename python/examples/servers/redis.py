@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from . import Server, free_port
+from . import Server, environment, free_port
 
 
 class RedisServer(Server):
@@ -39,6 +39,7 @@ class RedisCluster(RedisServer):
     def cli(self, *command: str) -> str:
         done = subprocess.run(
             ["redis-cli", "-p", str(self.port), *command],
+            env=environment(),
             stdout=subprocess.PIPE,
             text=True,
             check=True,
