@@ -7,12 +7,12 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::asyncio_mode::is_asyncio_mode;
-use crate::call;
-use crate::names;
+use crate::call::sync as call;
+use crate::ffi::gil_cell::{CellGuard, GilCell};
+use crate::imports;
 use crate::options::Switches;
-use crate::scheduler::{Scheduler, active_task};
-use crate::slot::{Slot, Taken};
-use crate::task::AsyncTask;
+use crate::scheduler::state::{Scheduler, active_task};
+use crate::task::async_task::AsyncTask;
 
 /// Those that have entered a context, the last one last; `None` for code outside of tasks.
 type EnteredBy = Vec<Option<Py<AsyncTask>>>;
@@ -29,10 +29,10 @@ fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
     let py = context.py();
     let Some(task) = active_task(py)? else { return Ok(None) };
     if Switches::on().has(Switches::DUMP_CONTEXTS) {
-        names::trace(py, "context_enter", (context,));
+        imports::trace(py, "context_enter", (context,));
     }
     let scheduler = Scheduler::current();
-    if scheduler.activations.is_unframed() {
+    if scheduler.call_stack.is_unframed() {
         call::open_frame(&scheduler, &task)?;
     }
     let Some(id) = scheduler.enter_context(context) else { return Ok(None) };
@@ -44,7 +44,7 @@ fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
 /// `task` leaves `context`.
 fn leave(context: &Bound<'_, PyAny>, task: &Bound<'_, AsyncTask>) {
     if Switches::on().has(Switches::DUMP_CONTEXTS) {
-        names::trace(context.py(), "context_leave", (context,));
+        imports::trace(context.py(), "context_leave", (context,));
     }
     let entered = {
         let mut task = task.get().state();
@@ -64,10 +64,10 @@ fn leave(context: &Bound<'_, PyAny>, task: &Bound<'_, AsyncTask>) {
 /// these calls `super()`.
 #[pyclass(frozen, subclass, module = "asynq.contexts")]
 #[derive(Default)]
-pub(crate) struct AsyncContext(Slot<EnteredBy>);
+pub(crate) struct AsyncContext(GilCell<EnteredBy>);
 
 impl AsyncContext {
-    fn state(&self) -> Taken<'_, EnteredBy> {
+    fn state(&self) -> CellGuard<'_, EnteredBy> {
         self.0.take()
     }
 }
@@ -141,10 +141,10 @@ impl AsyncContext {
 /// A subclass that overrides `__enter__` or `__exit__` calls `super()`.
 #[pyclass(frozen, subclass, module = "asynq.contexts")]
 #[derive(Default)]
-pub(crate) struct NonAsyncContext(Slot<EnteredBy>);
+pub(crate) struct NonAsyncContext(GilCell<EnteredBy>);
 
 impl NonAsyncContext {
-    fn state(&self) -> Taken<'_, EnteredBy> {
+    fn state(&self) -> CellGuard<'_, EnteredBy> {
         self.0.take()
     }
 }

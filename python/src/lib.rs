@@ -4,52 +4,30 @@
 //! happens when is decided by `asynq-engine`; this crate makes it happen: it sends values into
 //! generators, flushes batches, pauses and resumes contexts.
 //!
-//! | file | what it owns |
+//! | folder or file | owner of |
 //! |---|---|
-//! | `future`, `constants`, `outcome` | futures, and how they come to their values |
-//! | `task`, `task_methods`, `body`, `step`, `yielded` | a task, what it runs, one step of it, what it yields |
-//! | `batch`, `item`, `rank`, `flights` | batches, their items, their priorities; those in flight |
-//! | `loader`, `load`, `round` | loaders: what every key passes through |
-//! | `context` | contexts |
-//! | `scheduler`, `drive`, `deadlock`, `handle` | the scheduler of a thread, its loop, its reports, its face |
-//! | `call`, `activation` | synchronous calls, and whose code is running |
-//! | `decorator`, `decorator_base`, `binder`, `fastcall`, `args` | `@asynq()`, methods, and calls of both |
-//! | `asyncio_mode`, `options`, `names`, `overrides`, `slot`, `tracking`, `graveyard` | what these need |
+//! | `ffi` | all unsafe code: the cell under the GIL, GC tracking, the calling convention, deferred drops |
+//! | `future` | futures, and their outcome |
+//! | `task` | tasks: their state, one step of them, and the structures that they yield |
+//! | `batch` | batches, their items and priorities; flushes in flight |
+//! | `loader` | loaders: the part that every key passes through |
+//! | `scheduler` | the scheduler of a thread: its state, call stack, loop, reports and Python object |
+//! | `call` | decorators, bound methods, arguments and synchronous calls |
+//! | `context` | contexts that are paused while other tasks run |
+//! | `asyncio_mode`, `options`, `imports`, `overrides` | the mode of `.asyncio(...)`, debug options, names from Python modules, methods that a user's class overrides |
 
-mod activation;
-mod args;
 mod asyncio_mode;
 mod batch;
-mod binder;
-mod body;
 mod call;
-mod constants;
 mod context;
-mod deadlock;
-mod decorator;
-mod decorator_base;
-mod drive;
-mod fastcall;
-mod flights;
+mod ffi;
 mod future;
-mod graveyard;
-mod handle;
-mod item;
-mod load;
+mod imports;
 mod loader;
-mod names;
 mod options;
-mod outcome;
 mod overrides;
-mod rank;
-mod round;
 mod scheduler;
-mod slot;
-mod step;
 mod task;
-mod task_methods;
-mod tracking;
-mod yielded;
 
 /// The extension module.
 #[pyo3::pymodule]
@@ -59,41 +37,43 @@ mod _asynq {
     #[pymodule_export]
     use crate::asyncio_mode::{enter_asyncio_mode, is_asyncio_mode, leave_asyncio_mode};
     #[pymodule_export]
-    use crate::batch::BatchBase;
+    use crate::batch::base::BatchBase;
     #[pymodule_export]
-    use crate::binder::{AsyncDecoratorBinder, DecoratorBinder, PureAsyncDecoratorBinder};
+    use crate::batch::flights::{call_for, landed, set_flights, take_off};
     #[pymodule_export]
-    use crate::constants::{ConstFuture, ErrorFuture, Future};
+    use crate::batch::item::BatchItemBase;
+    #[pymodule_export]
+    use crate::call::binder::{AsyncDecoratorBinder, DecoratorBinder, PureAsyncDecoratorBinder};
+    #[pymodule_export]
+    use crate::call::decorator::{AsyncDecorator, PureAsyncDecorator};
+    #[pymodule_export]
+    use crate::call::decorator_base::DecoratorBase;
     #[pymodule_export]
     use crate::context::{AsyncContext, NonAsyncContext};
     #[pymodule_export]
-    use crate::decorator::{AsyncDecorator, PureAsyncDecorator};
+    use crate::future::base::FutureBase;
     #[pymodule_export]
-    use crate::decorator_base::DecoratorBase;
+    use crate::future::constants::{ConstFuture, ErrorFuture, Future};
     #[pymodule_export]
-    use crate::flights::{call_for, landed, set_flights, take_off};
+    use crate::loader::base::{LoaderBase, Rounds};
     #[pymodule_export]
-    use crate::future::FutureBase;
+    use crate::loader::load::Load;
     #[pymodule_export]
-    use crate::handle::{TaskScheduler, get_active_task, get_scheduler, reset_scheduler};
-    #[pymodule_export]
-    use crate::item::BatchItemBase;
-    #[pymodule_export]
-    use crate::load::Load;
-    #[pymodule_export]
-    use crate::loader::{LoaderBase, Rounds};
+    use crate::loader::round::{RoundBase, deliver, give};
     #[pymodule_export]
     use crate::options::DebugOptions;
     #[pymodule_export]
-    use crate::round::{RoundBase, deliver, give};
+    use crate::scheduler::handle::{
+        TaskScheduler, get_active_task, get_scheduler, reset_scheduler,
+    };
     #[pymodule_export]
-    use crate::task::AsyncTask;
+    use crate::task::async_task::AsyncTask;
     #[pymodule_export]
-    use crate::yielded::{extract_futures, py_unwrap};
+    use crate::task::yielded::{extract_futures, py_unwrap};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::fastcall::add_methods(module.py())?;
+        crate::ffi::fastcall::add_methods(module.py())?;
         module.add("options", module.getattr("DebugOptions")?.call0()?)
     }
 }

@@ -4,8 +4,8 @@ use pyo3::PyTypeInfo;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::load::Load;
-use crate::task::AsyncTask;
+use crate::loader::load::Load;
+use crate::task::async_task::AsyncTask;
 
 /// Whether the class of `object` has another method `name` than our class `T`.
 ///

@@ -1,0 +1,94 @@
+//! The positional arguments of a call.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::gc_tracking;
+
+/// Kept without a tuple until somebody asks for one: it would be one object more for each task that
+/// the garbage collector counts and walks over.
+#[derive(Default)]
+pub(crate) enum Args {
+    #[default]
+    None,
+    One(Py<PyAny>),
+    Many(Box<[Py<PyAny>]>),
+    Tuple(Py<PyTuple>),
+}
+
+impl Args {
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::One(arg) => Self::One(arg.clone_ref(py)),
+            Self::Many(args) => Self::Many(args.iter().map(|arg| arg.clone_ref(py)).collect()),
+            Self::Tuple(args) => Self::Tuple(args.clone_ref(py)),
+        }
+    }
+
+    pub(crate) fn to_tuple<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        match self {
+            Self::None => Ok(PyTuple::empty(py)),
+            Self::One(arg) => PyTuple::new(py, [arg]),
+            Self::Many(args) => PyTuple::new(py, args),
+            Self::Tuple(args) => Ok(args.bind(py).clone()),
+        }
+    }
+
+    /// Calls a function with them.
+    pub(crate) fn call<'py>(
+        &self,
+        function: &Bound<'py, PyAny>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match (self, kwargs) {
+            (Self::None, None) => function.call0(),
+            (Self::One(arg), None) => function.call1((arg,)),
+            (Self::Many(args), None) => match &**args {
+                [a, b] => function.call1((a, b)),
+                [a, b, c] => function.call1((a, b, c)),
+                _ => function.call1(self.to_tuple(function.py())?),
+            },
+            _ => function.call(self.to_tuple(function.py())?, kwargs),
+        }
+    }
+
+    /// Whether none of them can refer to other objects.
+    pub(crate) fn are_leaves(&self, py: Python<'_>) -> bool {
+        match self {
+            Self::None => true,
+            Self::One(arg) => gc_tracking::is_leaf(arg.bind(py)),
+            Self::Many(args) => args.iter().all(|arg| gc_tracking::is_leaf(arg.bind(py))),
+            Self::Tuple(args) => {
+                args.bind(py).iter_borrowed().all(|arg| gc_tracking::is_leaf(&arg))
+            }
+        }
+    }
+
+    /// Gives them up, however long the chain of tasks that hangs on them.
+    pub(crate) fn defer_drop(self) {
+        match self {
+            Self::None => {}
+            Self::One(arg) => defer_drop(Some(arg)),
+            Self::Many(args) => args.into_iter().for_each(|arg| defer_drop(Some(arg))),
+            Self::Tuple(args) => defer_drop(Some(args)),
+        }
+    }
+
+    pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::None => Ok(()),
+            Self::One(arg) => visit.call(arg),
+            Self::Many(args) => args.iter().try_for_each(|arg| visit.call(arg)),
+            Self::Tuple(args) => visit.call(args),
+        }
+    }
+}
+
+impl From<Bound<'_, PyTuple>> for Args {
+    fn from(tuple: Bound<'_, PyTuple>) -> Self {
+        Self::Tuple(tuple.unbind())
+    }
+}

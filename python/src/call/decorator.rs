@@ -1,0 +1,386 @@
+//! The decorators behind `@asynq()`.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::{PyClassInitializer, PyTraverseError, PyTypeInfo, PyVisit, intern};
+
+use crate::asyncio_mode::is_asyncio_mode;
+use crate::call::args::Args;
+use crate::call::binder::{AsyncDecoratorBinder, PureAsyncDecoratorBinder};
+use crate::call::decorator_base::DecoratorBase;
+use crate::call::sync as call;
+use crate::ffi::gil_cell::{CellGuard, GilCell};
+use crate::imports;
+use crate::options::Switches;
+use crate::overrides::overrides;
+use crate::scheduler::state::active_task;
+use crate::task::async_task::AsyncTask;
+use crate::task::body::Body;
+
+/// The decorator of `@asynq(pure=True)`: calling the function returns an `AsyncTask`.
+#[pyclass(frozen, extends = DecoratorBase, subclass, module = "asynq.decorators")]
+#[derive(Default)]
+pub(crate) struct PureAsyncDecorator(GilCell<Options>);
+
+/// How a function is called.
+#[derive(Default)]
+struct Options {
+    task_cls: Option<Py<PyAny>>,
+    kwargs: Option<Py<PyDict>>,
+    asyncio_fn: Option<Py<PyAny>>,
+    needs_wrapper: bool,
+    allow_sync_call: bool,
+    /// Whether the function lives as long as its module, and so is no part of what is collected.
+    is_global: bool,
+}
+
+impl Options {
+    /// Whether a call makes an `AsyncTask` itself, with nothing special.
+    fn makes_plain_tasks(&self, py: Python<'_>) -> bool {
+        self.task_cls.as_ref().is_none_or(|class| class.is(AsyncTask::type_object(py)))
+            && self.kwargs.as_ref().is_none_or(|kwargs| kwargs.bind(py).is_empty())
+    }
+}
+
+impl PureAsyncDecorator {
+    fn state(&self) -> CellGuard<'_, Options> {
+        self.0.take()
+    }
+
+    fn init<'py>(
+        slf: &Bound<'py, Self>,
+        decorated: &Bound<'py, PyAny>,
+        task_cls: Option<Bound<'py, PyAny>>,
+        kwargs: Option<Bound<'py, PyDict>>,
+        asyncio_fn: Option<Bound<'py, PyAny>>,
+        allow_sync_call: bool,
+    ) -> PyResult<()> {
+        DecoratorBase::init(slf.as_super(), decorated)?;
+        let function = DecoratorBase::function(slf.as_super())?;
+        let py = slf.py();
+        let is_generator = imports::is_generator_function(py)?.call1((&function,))?.is_truthy()?;
+        let is_global = is_global(&function);
+        let mut inner = slf.get().state();
+        inner.task_cls = task_cls.map(Bound::unbind);
+        inner.kwargs = kwargs.map(Bound::unbind);
+        inner.asyncio_fn = asyncio_fn.map(Bound::unbind);
+        inner.needs_wrapper = is_generator;
+        inner.allow_sync_call = allow_sync_call;
+        inner.is_global = is_global;
+        Ok(())
+    }
+
+    /// Makes the task of one call.
+    fn make_task<'py>(
+        slf: &Bound<'py, Self>,
+        args: Args,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let function = DecoratorBase::function(slf.as_super())?;
+        let (is_generator, is_plain, is_global) = {
+            let options = slf.get().state();
+            (options.needs_wrapper, options.makes_plain_tasks(py), options.is_global)
+        };
+        if is_plain {
+            let body = if is_generator {
+                Body::Generator(args.call(&function, kwargs.as_ref())?.unbind())
+            } else {
+                Body::Call
+            };
+            let is_leaf = is_global && kwargs.is_none() && args.are_leaves(py);
+            let creator = active_task(py)?;
+            return AsyncTask::create(py, body, function, args, kwargs, creator.as_ref(), is_leaf)
+                .map(Bound::into_any);
+        }
+        let args = args.to_tuple(py)?;
+        let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
+        let generator = if is_generator {
+            function.call(&args, Some(&kwargs))?
+        } else {
+            imports::run_plain_function(py)?.call1((&function, &args, &kwargs))?
+        };
+        let task_cls = Self::task_cls(slf).unwrap_or_else(|| py.None());
+        task_cls.bind(py).call((generator, function, args, kwargs), Some(&Self::kwargs(slf)))
+    }
+
+    /// A call, in the way of the decorator's class.
+    pub(crate) fn dispatch<'py>(
+        slf: &Bound<'py, Self>,
+        args: Args,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let name = intern!(py, "_call_pure");
+        if !slf.get_type().is(AsyncDecorator::type_object(py))
+            && overrides::<Self>(slf.as_any(), name)
+        {
+            let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
+            return slf.call_method1(name, (args.to_tuple(py)?, kwargs));
+        }
+        if is_asyncio_mode(py)? {
+            return slf.call_method(intern!(py, "asyncio"), args.to_tuple(py)?, kwargs.as_ref());
+        }
+        Self::make_task(slf, args, kwargs)
+    }
+}
+
+#[pymethods]
+impl PureAsyncDecorator {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(DecoratorBase::default()).add_subclass(Self::default())
+    }
+
+    #[pyo3(signature = (r#fn, task_cls, kwargs=None, asyncio_fn=None, allow_sync_call=false))]
+    fn __init__<'py>(
+        slf: &Bound<'py, Self>,
+        r#fn: &Bound<'py, PyAny>,
+        task_cls: Option<Bound<'py, PyAny>>,
+        kwargs: Option<Bound<'py, PyDict>>,
+        asyncio_fn: Option<Bound<'py, PyAny>>,
+        allow_sync_call: bool,
+    ) -> PyResult<()> {
+        Self::init(slf, r#fn, task_cls, kwargs, asyncio_fn, allow_sync_call)
+    }
+
+    #[classattr]
+    fn binder_cls(py: Python<'_>) -> Bound<'_, PyType> {
+        PureAsyncDecoratorBinder::type_object(py)
+    }
+
+    /// The class of the tasks.
+    #[getter]
+    fn task_cls(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        slf.get().state().task_cls.as_ref().map(|class| class.clone_ref(slf.py()))
+    }
+
+    #[setter]
+    fn set_task_cls(slf: &Bound<'_, Self>, class: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut slf.get().state().task_cls, class);
+        drop(before);
+    }
+
+    /// What `asyncio` calls.
+    #[getter]
+    fn asyncio_fn(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        slf.get().state().asyncio_fn.as_ref().map(|function| function.clone_ref(slf.py()))
+    }
+
+    #[setter]
+    fn set_asyncio_fn(slf: &Bound<'_, Self>, function: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut slf.get().state().asyncio_fn, function);
+        drop(before);
+    }
+
+    /// Whether a call of the function makes a generator.
+    #[getter]
+    fn needs_wrapper(slf: &Bound<'_, Self>) -> bool {
+        slf.get().state().needs_wrapper
+    }
+
+    #[setter]
+    fn set_needs_wrapper(slf: &Bound<'_, Self>, value: bool) {
+        slf.get().state().needs_wrapper = value;
+    }
+
+    /// Whether a synchronous call in asyncio mode, which blocks the event loop, is made.
+    #[getter]
+    fn allow_sync_call(slf: &Bound<'_, Self>) -> bool {
+        slf.get().state().allow_sync_call
+    }
+
+    #[setter]
+    fn set_allow_sync_call(slf: &Bound<'_, Self>, value: bool) {
+        slf.get().state().allow_sync_call = value;
+    }
+
+    /// What else the class of the tasks is called with.
+    #[getter]
+    fn kwargs<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyDict> {
+        let empty = PyDict::new(slf.py()).unbind();
+        slf.get().state().kwargs.get_or_insert(empty).bind(slf.py()).clone()
+    }
+
+    #[setter]
+    fn set_kwargs(slf: &Bound<'_, Self>, kwargs: Py<PyDict>) {
+        let before = slf.get().state().kwargs.replace(kwargs);
+        drop(before);
+    }
+
+    #[staticmethod]
+    fn name() -> &'static str {
+        "@asynq(pure=True)"
+    }
+
+    #[staticmethod]
+    fn is_pure_async_fn() -> bool {
+        true
+    }
+
+    /// Calls the function from asyncio: returns a coroutine.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn asyncio<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let known = slf.get().state().asyncio_fn.as_ref().map(|known| known.bind(py).clone());
+        let asyncio_fn = if let Some(known) = known {
+            known
+        } else {
+            let function = DecoratorBase::function(slf.as_super())?;
+            let made = imports::convert_asynq_to_async(py)?.call1((function,))?;
+            slf.get().state().asyncio_fn = Some(made.clone().unbind());
+            made
+        };
+        asyncio_fn.call(args, kwargs)
+    }
+
+    fn _call_pure<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyAny>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let args = match args.cast::<PyTuple>() {
+            Ok(args) => args.clone(),
+            Err(_) => PyTuple::new(py, args.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+        };
+        if is_asyncio_mode(py)? {
+            return slf.call_method(intern!(py, "asyncio"), args, kwargs.as_ref());
+        }
+        Self::make_task(slf, args.into(), kwargs)
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::dispatch(slf, args.into(), kwargs)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(options) = self.0.try_take() else { return Ok(()) };
+        visit.call(&options.task_cls)?;
+        visit.call(&options.kwargs)?;
+        visit.call(&options.asyncio_fn)
+    }
+
+    fn __clear__(&self) {
+        let before = std::mem::take(&mut *self.state());
+        drop(before);
+    }
+}
+
+/// The decorator of `@asynq()`: calling the function runs it, `asynq(...)` returns an `AsyncTask`.
+#[pyclass(frozen, extends = PureAsyncDecorator, subclass, module = "asynq.decorators")]
+pub(crate) struct AsyncDecorator;
+
+impl AsyncDecorator {
+    /// The function, and whether it makes a generator, if a synchronous call needs nothing but that:
+    /// no other class of decorator or task, and nobody watches.
+    fn directly<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<(Bound<'py, PyAny>, bool)>> {
+        let py = slf.py();
+        let is_ours = slf.get_type().is(Self::type_object(py))
+            || !overrides::<PureAsyncDecorator>(slf.as_any(), intern!(py, "_call_pure"));
+        if !is_ours || !Switches::on().none() {
+            return Ok(None);
+        }
+        let is_generator = {
+            let options = slf.as_super().get().state();
+            if !options.makes_plain_tasks(py) {
+                return Ok(None);
+            }
+            options.needs_wrapper
+        };
+        Ok(Some((DecoratorBase::function(slf.as_super().as_super())?, is_generator)))
+    }
+}
+
+#[pymethods]
+impl AsyncDecorator {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(DecoratorBase::default())
+            .add_subclass(PureAsyncDecorator::default())
+            .add_subclass(Self)
+    }
+
+    #[pyo3(signature = (r#fn, cls, kwargs=None, asyncio_fn=None, allow_sync_call=false))]
+    fn __init__<'py>(
+        slf: &Bound<'py, Self>,
+        r#fn: &Bound<'py, PyAny>,
+        cls: Option<Bound<'py, PyAny>>,
+        kwargs: Option<Bound<'py, PyDict>>,
+        asyncio_fn: Option<Bound<'py, PyAny>>,
+        allow_sync_call: bool,
+    ) -> PyResult<()> {
+        PureAsyncDecorator::init(slf.as_super(), r#fn, cls, kwargs, asyncio_fn, allow_sync_call)
+    }
+
+    #[classattr]
+    fn binder_cls(py: Python<'_>) -> Bound<'_, PyType> {
+        AsyncDecoratorBinder::type_object(py)
+    }
+
+    #[staticmethod]
+    fn name() -> &'static str {
+        "@asynq()"
+    }
+
+    #[staticmethod]
+    fn is_pure_async_fn() -> bool {
+        false
+    }
+
+    /// The same as `asynq`, by the name it had before that was a keyword.
+    #[pyo3(name = "async", signature = (*args, **kwargs))]
+    fn alias<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.call_method(intern!(slf.py(), "asynq"), args, kwargs)
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    pub(crate) fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if is_asyncio_mode(py)? {
+            let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
+            return imports::call_in_asyncio_mode(py)?.call1((slf, args, kwargs));
+        }
+        if let Some((function, is_generator)) = Self::directly(slf)? {
+            return call::run(&function, &args.into(), kwargs.as_ref(), is_generator);
+        }
+        let task = PureAsyncDecorator::dispatch(slf.as_super(), args.into(), kwargs)?;
+        task.call_method0(intern!(py, "value"))
+    }
+}
+
+/// Whether a function was defined in a module or in a class there, not in another function.
+fn is_global(function: &Bound<'_, PyAny>) -> bool {
+    let py = function.py();
+    let closure = function.getattr(intern!(py, "__closure__"));
+    let qualname = function.getattr(intern!(py, "__qualname__"));
+    closure.is_ok_and(|closure| closure.is_none())
+        && qualname
+            .and_then(|qualname| qualname.extract::<String>())
+            .is_ok_and(|qualname| !qualname.contains("<locals>"))
+}

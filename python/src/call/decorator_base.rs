@@ -1,0 +1,194 @@
+//! `DecoratorBase`: what all decorators share, whatever they do with the function.
+
+use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::{PyTraverseError, PyTypeInfo, PyVisit, intern};
+
+use crate::call::binder::{AsyncDecoratorBinder, DecoratorBinder};
+use crate::ffi::gil_cell::{CellGuard, GilCell};
+use crate::imports;
+
+/// Base of decorators that are objects: they replace a function, and bind like one when they stand
+/// in a class. Subclasses override `name()` and `__call__`.
+#[pyclass(frozen, subclass, dict, weakref, module = "asynq.decorators")]
+#[derive(Default)]
+pub(crate) struct DecoratorBase(GilCell<Decorated>);
+
+/// What a decorator decorates.
+#[derive(Default)]
+struct Decorated {
+    function: Option<Py<PyAny>>,
+    /// `classmethod` or `staticmethod`, if the decorated function was one.
+    method_type: Option<Py<PyAny>>,
+}
+
+impl DecoratorBase {
+    fn state(&self) -> CellGuard<'_, Decorated> {
+        self.0.take()
+    }
+
+    pub(crate) fn function<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let function = slf.get().state().function.as_ref().map(|f| f.bind(slf.py()).clone());
+        function.ok_or_else(|| {
+            PyTypeError::new_err(format!(
+                "{} decorates nothing: its class has to call super().__init__(fn, ...)",
+                slf.get_type()
+            ))
+        })
+    }
+
+    pub(crate) fn init(slf: &Bound<'_, Self>, decorated: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        let (function, method_type) = if let Ok(inner) = decorated.getattr(intern!(py, "__func__"))
+        {
+            (inner, Some(decorated.get_type().into_any()))
+        } else if decorated.hasattr(intern!(py, "is_decorator"))? {
+            (decorated.clone(), Some(decorated.getattr(intern!(py, "type"))?))
+        } else {
+            (decorated.clone(), None)
+        };
+        for name in ["__module__", "__name__", "__qualname__", "__doc__"] {
+            if let Ok(value) = function.getattr(name) {
+                slf.setattr(name, value)?;
+            }
+        }
+        let mut inner = slf.get().state();
+        inner.function = Some(function.unbind());
+        inner.method_type =
+            method_type.filter(|method_type| !method_type.is_none()).map(Bound::unbind);
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl DecoratorBase {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::default()
+    }
+
+    #[pyo3(signature = (r#fn))]
+    fn __init__(slf: &Bound<'_, Self>, r#fn: &Bound<'_, PyAny>) -> PyResult<()> {
+        Self::init(slf, r#fn)
+    }
+
+    #[classattr]
+    fn binder_cls(py: Python<'_>) -> Bound<'_, PyType> {
+        DecoratorBinder::type_object(py)
+    }
+
+    /// The decorated function.
+    #[getter(r#fn)]
+    fn py_function<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::function(slf)
+    }
+
+    #[setter(r#fn)]
+    fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
+        let before = slf.get().state().function.replace(function);
+        drop(before);
+    }
+
+    /// `classmethod`, `staticmethod` or `None`.
+    #[getter]
+    fn r#type(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        slf.get().state().method_type.as_ref().map(|method_type| method_type.clone_ref(slf.py()))
+    }
+
+    #[setter]
+    fn set_type(slf: &Bound<'_, Self>, method_type: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut slf.get().state().method_type, method_type);
+        drop(before);
+    }
+
+    /// The name of the decorator, as in `@asynq()`.
+    fn name(slf: &Bound<'_, Self>) -> PyResult<String> {
+        Err(PyNotImplementedError::new_err(format!("{} has to override name()", slf.get_type())))
+    }
+
+    /// Marks decorators, and functions bound by one.
+    #[staticmethod]
+    fn is_decorator() -> bool {
+        true
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__(
+        slf: &Bound<'_, Self>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let _ = (args, kwargs);
+        Err(PyNotImplementedError::new_err(format!(
+            "{} has to override __call__()",
+            slf.get_type()
+        )))
+    }
+
+    fn __get__<'py>(
+        slf: &Bound<'py, Self>,
+        owner: Option<Bound<'py, PyAny>>,
+        cls: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let method_type = Self::r#type(slf);
+        let mut instance = owner;
+        if let Some(method_type) = method_type {
+            if method_type.is(imports::staticmethod(py)?) {
+                return Ok(slf.clone().into_any());
+            }
+            if method_type.is(imports::classmethod(py)?) {
+                instance = cls.or_else(|| instance.map(|instance| instance.get_type().into_any()));
+            }
+        }
+        let binder = slf.getattr(intern!(py, "binder_cls"))?;
+        if binder.is(AsyncDecoratorBinder::type_object(py)) {
+            return AsyncDecoratorBinder::bind(slf.as_any(), instance).map(Bound::into_any);
+        }
+        match instance {
+            Some(instance) => binder.call1((slf, instance)),
+            None => binder.call1((slf,)),
+        }
+    }
+
+    fn __str__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let name = slf.call_method0(intern!(slf.py(), "name"))?;
+        let function = Self::function(slf)?;
+        let full_name: String = imports::describe(slf.py(), "full_name", (function,))?.extract()?;
+        Ok(format!("{name} {full_name}"))
+    }
+
+    fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, pyo3::types::PyString>> {
+        slf.str()
+    }
+
+    /// Pickled by name, as functions are.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        let module = slf.getattr(intern!(py, "__module__"))?;
+        let qualname = slf.getattr(intern!(py, "__qualname__"))?;
+        (imports::decorated_by_name(py)?, (module, qualname)).into_pyobject(py)
+    }
+
+    /// `Class[T]` is for type checkers.
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        imports::generic(cls, item)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(decorated) = self.0.try_take() else { return Ok(()) };
+        visit.call(&decorated.function)?;
+        visit.call(&decorated.method_type)
+    }
+
+    fn __clear__(&self) {
+        let before = std::mem::take(&mut *self.state());
+        drop(before);
+    }
+}

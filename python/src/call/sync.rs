@@ -1,0 +1,93 @@
+//! A synchronous call of an async function.
+//!
+//! Its code starts at once, as it would if the engine had been asked: a new call has nothing else
+//! that could run first. So a call that never has to wait costs neither a task nor a frame.
+
+use asynq_engine::Step;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::call::args::Args;
+use crate::future::base as future;
+use crate::scheduler::drive;
+use crate::scheduler::state::Scheduler;
+use crate::task::async_task::AsyncTask;
+use crate::task::body::{self, Advance};
+use crate::task::step;
+
+/// Runs a function to its value.
+pub(crate) fn run<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Args,
+    kwargs: Option<&Bound<'py, PyDict>>,
+    is_generator: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = function.py();
+    let scheduler = Scheduler::current();
+    let started = if is_generator {
+        let generator = args.call(function, kwargs)?;
+        scheduler.call_stack.push_call(function, args, kwargs, Some(&generator));
+        body::send(&generator, &py.None().into_bound(py))
+    } else {
+        scheduler.call_stack.push_call(function, args, kwargs, None);
+        body::call(function, args, kwargs)
+    };
+    if let Ok(Advance::Return(value)) = started {
+        return match scheduler.call_stack.pop_unasked() {
+            Ok(()) => {
+                scheduler.release_rounds(py);
+                Ok(value)
+            }
+            Err(framed) => finish(py, &scheduler, Ok(Advance::Return(value)), framed),
+        };
+    }
+    let framed = !scheduler.call_stack.is_unframed();
+    finish(py, &scheduler, started, framed)
+}
+
+/// The rest of a call that has to wait, has failed, or is known as a task.
+#[cold]
+fn finish<'py>(
+    py: Python<'py>,
+    scheduler: &Scheduler,
+    started: PyResult<Advance<'py>>,
+    mut framed: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let task = scheduler.call_stack.task(py)?;
+    let task = task.ok_or_else(|| PyRuntimeError::new_err("the stack of calls is out of order"))?;
+    if !framed && matches!(started, Ok(Advance::Yield(_))) {
+        if let Err(error) = open_frame(scheduler, &task) {
+            scheduler.call_stack.pop(py);
+            return Err(error);
+        }
+        framed = true;
+    }
+    let outcome = step::go_on(scheduler, &task, started);
+    scheduler.call_stack.pop(py);
+    let ended = match outcome {
+        Some(outcome) => step::end(scheduler, &task, outcome),
+        None => Ok(()),
+    };
+    if framed {
+        ended.and(drive::finish(scheduler, &task))?;
+    } else {
+        ended?;
+    }
+    future::outcome(task.as_super()).unwrap_or_else(|| task.call_method0("value"))
+}
+
+/// Tells the engine of a call that is running already.
+pub(crate) fn open_frame(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+    let root = step::add_running(scheduler, task);
+    let mut engine = scheduler.engine();
+    engine.enter(root);
+    let next = engine.next();
+    drop(engine);
+    scheduler.call_stack.set_framed();
+    if next == Step::Run(root) {
+        Ok(())
+    } else {
+        Err(PyRuntimeError::new_err("the scheduler has not begun a call where it should"))
+    }
+}

@@ -1,0 +1,5 @@
+//! Futures, and how they are resolved.
+
+pub(crate) mod base;
+pub(crate) mod constants;
+pub(crate) mod outcome;

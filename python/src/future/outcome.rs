@@ -1,0 +1,97 @@
+//! What a future has come to.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyTraceback;
+
+use crate::ffi::deferred_drop::defer_drop;
+
+/// The value or error of a future, or neither yet.
+#[derive(Default)]
+pub(crate) enum Outcome {
+    #[default]
+    Pending,
+    Value(Py<PyAny>),
+    /// The exception, with its traceback as it was when the future failed: whoever awaits the
+    /// future adds frames to the exception's own, which the next one must not see.
+    Error(Py<PyAny>, Option<Py<PyTraceback>>),
+}
+
+impl Outcome {
+    /// An error, taken from Rust's hands.
+    pub(crate) fn from_err(py: Python<'_>, error: &PyErr) -> Self {
+        let traceback = error.traceback(py);
+        let value = error.value(py);
+        // Before CPython 3.12 an exception that was caught in Rust does not have it by itself.
+        let _ = value.setattr(pyo3::intern!(py, "__traceback__"), traceback.as_ref());
+        Self::Error(value.clone().into_any().unbind(), traceback.map(Bound::unbind))
+    }
+
+    /// An error given by a user, any object in principle, as in `set_error(error)`.
+    ///
+    /// # Errors
+    ///
+    /// `TypeError` if it is not an exception: it could not be raised.
+    pub(crate) fn from_exception(error: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if is_exception_class(error) {
+            return Self::from_exception(&error.call0()?);
+        }
+        if !error.is_instance_of::<pyo3::exceptions::PyBaseException>() {
+            return Err(not_an_exception(error));
+        }
+        let traceback = error.getattr(pyo3::intern!(error.py(), "__traceback__"))?;
+        Ok(Self::Error(error.clone().unbind(), traceback.cast_into().ok().map(Bound::unbind)))
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self, Self::Pending)
+    }
+
+    /// The value, or the error ready to be raised; `None` while pending.
+    pub(crate) fn get<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyAny>>> {
+        match self {
+            Self::Pending => None,
+            Self::Value(value) => Some(Ok(value.bind(py).clone())),
+            Self::Error(error, traceback) => {
+                let error = error.bind(py);
+                Some(match error.setattr(pyo3::intern!(py, "__traceback__"), traceback) {
+                    Ok(()) => Err(PyErr::from_value(error.clone())),
+                    Err(error) => Err(error),
+                })
+            }
+        }
+    }
+
+    /// The exception, if that is what it came to.
+    pub(crate) fn error(&self) -> Option<&Py<PyAny>> {
+        match self {
+            Self::Error(error, _) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Gives up what it holds, however long the chain that hangs on it.
+    pub(crate) fn defer_drop(self) {
+        match self {
+            Self::Pending => {}
+            Self::Value(value) => defer_drop(Some(value)),
+            Self::Error(error, traceback) => {
+                defer_drop(Some(error));
+                defer_drop(traceback);
+            }
+        }
+    }
+}
+
+fn is_exception_class(object: &Bound<'_, PyAny>) -> bool {
+    object.cast::<pyo3::types::PyType>().is_ok_and(|class| {
+        class.is_subclass_of::<pyo3::exceptions::PyBaseException>().unwrap_or(false)
+    })
+}
+
+fn not_an_exception(object: &Bound<'_, PyAny>) -> PyErr {
+    PyTypeError::new_err(format!(
+        "the error of a future has to be an exception, not {}",
+        object.get_type()
+    ))
+}

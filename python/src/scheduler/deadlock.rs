@@ -1,0 +1,60 @@
+//! The report on tasks that can never go on, in words.
+
+use std::fmt::Write as _;
+
+use asynq_engine::{Deadlock, Dependency};
+use pyo3::prelude::*;
+
+use crate::scheduler::state::{Job, Scheduler};
+use crate::task::async_task::AsyncTask;
+
+/// So many tasks are named.
+const MAX_NAMED: usize = 10;
+
+/// Which tasks wait for what.
+pub(crate) fn describe(
+    scheduler: &Scheduler,
+    py: Python<'_>,
+    root: &Bound<'_, AsyncTask>,
+    report: &Deadlock,
+) -> String {
+    let mut text = format!("{} can never get its value (deadlock):", name(root.as_any()));
+    if report.waits.is_empty() {
+        text.push_str(" it is running, and has made the very call that waits for it");
+    }
+    for (task, on) in report.waits.iter().take(MAX_NAMED) {
+        let on: Vec<_> = on.iter().take(MAX_NAMED).map(|&on| label(scheduler, py, on)).collect();
+        let on = if on.is_empty() { "nothing that will come".to_owned() } else { on.join(", ") };
+        let _ = write!(text, "\n  {} waits for {on}", label(scheduler, py, (*task).into()));
+    }
+    if report.waits.len() > MAX_NAMED {
+        let _ = write!(text, "\n  and {} more", report.waits.len() - MAX_NAMED);
+    }
+    text
+}
+
+fn label(scheduler: &Scheduler, py: Python<'_>, on: Dependency) -> String {
+    let object = match on {
+        Dependency::Task(task) => match scheduler.engine().task(task) {
+            Some(Job::Task(task)) => Some(task.bind(py).clone().into_any()),
+            Some(Job::Future(future)) => Some(future.bind(py).clone().into_any()),
+            None => None,
+        },
+        Dependency::Item(item) => {
+            scheduler.engine().batch(item.batch).map(|batch| batch.bind(py).clone().into_any())
+        }
+    };
+    object.map_or_else(|| "something that has ended".to_owned(), |object| name(&object))
+}
+
+/// A name for a task: its function and arguments. For anything else its class.
+pub(crate) fn name(object: &Bound<'_, PyAny>) -> String {
+    let py = object.py();
+    let named = match object.cast::<AsyncTask>() {
+        Ok(task) => {
+            crate::imports::describe(py, "task_call", (task,)).and_then(|name| name.extract())
+        }
+        Err(_) => Ok(format!("a {}", object.get_type())),
+    };
+    named.unwrap_or_else(|_| "a task".to_owned())
+}

@@ -1,0 +1,273 @@
+//! The loop: what the engine says is made to happen, until the called task has ended.
+
+use asynq_engine::{BatchId, ContextId, Deadlock, Step, TaskId};
+use pyo3::exceptions::PyException;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::batch::base::{self as batch, BatchBase};
+use crate::batch::flights;
+use crate::batch::priority::BatchPriority;
+use crate::future::base::{Kind, settle};
+use crate::future::outcome::Outcome;
+use crate::imports;
+use crate::options::Switches;
+use crate::scheduler::deadlock;
+use crate::scheduler::handle::TaskScheduler;
+use crate::scheduler::state::{Job, Scheduler};
+use crate::task::async_task::{AsyncTask, Verdict};
+use crate::task::step;
+
+/// Runs `task`, and whatever it needs, until it has its value or error.
+///
+/// # Errors
+///
+/// If that cannot be done from here. The error of the task itself is its outcome.
+pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+    let py = task.py();
+    let scheduler = Scheduler::current();
+    if Switches::on().has(Switches::DUMP_SYNC_CALLS) && AsyncTask::creator(task).is_some() {
+        imports::trace(py, "sync_call", (task,));
+    }
+    let root = {
+        let inner = task.as_super().get().state();
+        let (home, node) = (inner.home, inner.node);
+        drop(inner);
+        match node {
+            Some(node) => {
+                scheduler.check_home(home, task.as_any())?;
+                node
+            }
+            None => step::add(&scheduler, task.as_super(), Kind::Task)?,
+        }
+    };
+    scheduler.engine().enter(root);
+    finish(&scheduler, task)
+}
+
+/// Drives the innermost call, which is that of `task`, to its end.
+pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+    let py = task.py();
+    let _begin_anew = BeginAnew(scheduler);
+    let mut result = Ok(());
+    loop {
+        scheduler.read_post();
+        if scheduler.has_flights()
+            && let Err(error) = flights::land(py, false)
+        {
+            scheduler.engine().abandon();
+            result = result.and(Err(error));
+        }
+        let next = scheduler.engine().next();
+        let done = match next {
+            Step::Run(id) => run_job(scheduler, py, id),
+            Step::Flush(id) => flush(scheduler, py, id),
+            Step::Done => break,
+            Step::Pause(id) => switch(scheduler, py, id, intern!(py, "pause")),
+            Step::Resume(id) => switch(scheduler, py, id, intern!(py, "resume")),
+            Step::Rank(id) => {
+                rank(scheduler, py, id);
+                Ok(())
+            }
+            Step::Wait => flights::land(py, true),
+            Step::Deadlock(report) => stuck(scheduler, py, task, &report),
+        };
+        if let Err(error) = done {
+            if result.is_ok() {
+                result = Err(error);
+            }
+            scheduler.engine().abandon();
+        }
+    }
+    let (outermost, has_rest) = {
+        let mut engine = scheduler.engine();
+        engine.exit();
+        (engine.depth() == 0, engine.task_count() > 0 || engine.batch_count() > 0)
+    };
+    if outermost {
+        if has_rest {
+            scheduler.let_go(py);
+        }
+        scheduler.release_rounds(py);
+    }
+    result
+}
+
+/// Keeps a thread usable whose scheduler has panicked.
+struct BeginAnew<'a>(&'a Scheduler);
+
+impl Drop for BeginAnew<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.begin_anew();
+        }
+    }
+}
+
+fn run_job(scheduler: &Scheduler, py: Python<'_>, id: TaskId) -> PyResult<()> {
+    let job = match scheduler.engine().task(id) {
+        Some(Job::Task(task)) => Ok(task.bind(py).clone()),
+        Some(Job::Future(future)) => Err(future.bind(py).clone()),
+        None => return Ok(()),
+    };
+    match job {
+        Err(future) => step::compute(scheduler, &future),
+        Ok(task) if Switches::on().none() => step::run(scheduler, &task),
+        Ok(task) => run_observed(scheduler, &task),
+    }
+}
+
+/// A step with everything about it that the options ask for.
+#[cold]
+fn run_observed(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+    let py = task.py();
+    let switches = Switches::on();
+    if switches.has(Switches::DUMP_SCHEDULER_STATE) {
+        imports::trace(py, "scheduler_state", (scheduler.handle(py)?,));
+    }
+    if switches.has(Switches::DUMP_CONTINUE_TASK) {
+        imports::trace(py, "continue_begin", (task,));
+    }
+    let began = std::time::Instant::now();
+    let done = step::run(scheduler, task);
+    if switches.has(Switches::COLLECT_PERF_STATS) {
+        task.get().state().rare().total_time += microseconds(began);
+        if !task.as_super().get().state().outcome.is_pending() {
+            AsyncTask::dump_perf_stats(task)?;
+        }
+    }
+    if switches.has(Switches::DUMP_CONTINUE_TASK) {
+        imports::trace(py, "continue_end", (task,));
+    }
+    done
+}
+
+fn microseconds(since: std::time::Instant) -> i64 {
+    i64::try_from(since.elapsed().as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Pauses or resumes a context. If that fails, so does the task that has entered it.
+fn switch(
+    scheduler: &Scheduler,
+    py: Python<'_>,
+    id: ContextId,
+    method: &Bound<'_, pyo3::types::PyString>,
+) -> PyResult<()> {
+    let Some(context) = scheduler.context(py, id) else { return Ok(()) };
+    let Err(error) = context.call_method0(method) else { return Ok(()) };
+    let owner = scheduler.engine().fail_context(id);
+    let Some(owner) = owner else { return Err(error) };
+    sentence(scheduler, py, owner, Verdict::Fail(error));
+    Ok(())
+}
+
+/// Decides how a task is to fail when it runs next.
+fn sentence(scheduler: &Scheduler, py: Python<'_>, id: TaskId, verdict: Verdict) {
+    let task = match scheduler.engine().task(id) {
+        Some(Job::Task(task)) => task.bind(py).clone(),
+        _ => return,
+    };
+    let mut task = task.get().state();
+    let rare = task.rare();
+    if rare.verdict.is_none() {
+        rare.verdict = Some(verdict);
+    }
+}
+
+/// Asks a batch how urgent it is. One that cannot say so fails.
+fn rank(scheduler: &Scheduler, py: Python<'_>, id: BatchId) {
+    let batch = match scheduler.engine().batch(id) {
+        Some(batch) => batch.bind(py).clone(),
+        None => return,
+    };
+    let priority = batch
+        .call_method0(intern!(py, "get_priority"))
+        .and_then(|priority| BatchPriority::extract(&priority));
+    match priority {
+        Ok(priority) => scheduler.engine().rank(id, priority),
+        Err(error) => fail(scheduler, &batch, id, &error),
+    }
+}
+
+/// A batch fails before its flush: its items get the error.
+fn fail(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>, id: BatchId, error: &PyErr) {
+    let py = batch.py();
+    if !batch::is_flushed(batch)
+        && let Err(error) = settle(batch.as_super(), Outcome::from_err(py, error))
+    {
+        error.write_unraisable(py, Some(batch.as_any()));
+    }
+    close(scheduler, id);
+}
+
+/// Flushes a batch that the engine has chosen.
+fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
+    let batch = match scheduler.engine().batch(id) {
+        Some(batch) => batch.bind(py).clone(),
+        None => return Ok(()),
+    };
+    let hooks = scheduler.hooks(py);
+    if let Some(hook) = hooks.as_ref().and_then(TaskScheduler::before_flush)
+        && let Err(error) = hook.call1(py, (&batch,))
+    {
+        fail(scheduler, &batch, id, &error);
+        return Ok(());
+    }
+    let began = std::time::Instant::now();
+    let flushed = batch.call_method0(intern!(py, "flush"));
+    if let Err(error) = &flushed
+        && !batch::is_flushed(&batch)
+    {
+        fail(scheduler, &batch, id, error);
+    }
+    if Switches::on().has(Switches::COLLECT_PERF_STATS) {
+        batch.call_method1(intern!(py, "dump_perf_stats"), (microseconds(began),))?;
+    }
+    let in_flight = flights::is_in_flight(&batch);
+    if !in_flight && !batch::is_flushed(&batch) {
+        // A `flush` of its own that has not computed the batch: the items must not wait for ever.
+        batch::computed(&batch)?;
+    }
+    if !in_flight {
+        close(scheduler, id);
+    }
+    let after = match hooks.as_ref().and_then(TaskScheduler::after_flush) {
+        Some(hook) => hook.call1(py, (&batch,)).map(|_| ()),
+        None => Ok(()),
+    };
+    match flushed {
+        // Nobody else has got it.
+        Err(error) if !error.is_instance_of::<PyException>(py) => Err(error),
+        _ => after,
+    }
+}
+
+fn close(scheduler: &Scheduler, id: BatchId) {
+    let batch = scheduler.engine().close(id);
+    drop(batch);
+}
+
+/// Nothing can be done: the tasks at fault get an error that says why, or else the call fails.
+fn stuck(
+    scheduler: &Scheduler,
+    py: Python<'_>,
+    root: &Bound<'_, AsyncTask>,
+    report: &Deadlock,
+) -> PyResult<()> {
+    let message = deadlock::describe(scheduler, py, root, report);
+    let error = || imports::new_error(imports::task_error, py, message.clone());
+    if report.victims.is_empty() {
+        return Err(error());
+    }
+    for &victim in &report.victims {
+        let future = match scheduler.engine().task(victim) {
+            Some(Job::Future(future)) => Some(future.bind(py).clone()),
+            _ => None,
+        };
+        match future {
+            Some(future) => settle(&future, Outcome::from_err(py, &error()))?,
+            None => sentence(scheduler, py, victim, Verdict::Throw(error())),
+        }
+    }
+    Ok(())
+}

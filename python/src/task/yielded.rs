@@ -1,0 +1,116 @@
+//! What a task yields: a future, `None`, or lists, tuples and dictionaries of such, nested.
+
+use pyo3::exceptions::{PyRecursionError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use crate::future::base::{self as future, FutureBase};
+
+/// Deeper than this, a structure is thought to contain itself.
+const MAX_NESTING: usize = 500;
+
+/// Calls `visit` with each future in `value`, in order. What is neither a future nor one of the
+/// structures is passed over; [`unwrap`] complains of it.
+pub(crate) fn for_each_future<'py>(
+    value: &Bound<'py, PyAny>,
+    visit: &mut impl FnMut(&Bound<'py, FutureBase>) -> PyResult<()>,
+) -> PyResult<()> {
+    walk(value, visit, 0)
+}
+
+fn walk<'py>(
+    value: &Bound<'py, PyAny>,
+    visit: &mut impl FnMut(&Bound<'py, FutureBase>) -> PyResult<()>,
+    nesting: usize,
+) -> PyResult<()> {
+    if let Ok(future) = value.cast::<FutureBase>() {
+        visit(future)
+    } else if nesting > MAX_NESTING {
+        Err(too_nested())
+    } else if let Ok(list) = value.cast_exact::<PyList>() {
+        list.iter().try_for_each(|item| walk(&item, visit, nesting + 1))
+    } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        tuple.iter_borrowed().try_for_each(|item| walk(&item, visit, nesting + 1))
+    } else if let Ok(dict) = value.cast_exact::<PyDict>() {
+        dict.iter().try_for_each(|(_, item)| walk(&item, visit, nesting + 1))
+    } else {
+        Ok(())
+    }
+}
+
+/// The same structure with the values in place of the futures.
+///
+/// # Errors
+///
+/// The first error among the futures, in order; `TypeError` for what cannot be awaited.
+pub(crate) fn unwrap<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    rebuild(value, 0)
+}
+
+fn rebuild<'py>(value: &Bound<'py, PyAny>, nesting: usize) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    if let Ok(future) = value.cast::<FutureBase>() {
+        match future::outcome(future) {
+            Some(value) => value,
+            None => FutureBase::value(future),
+        }
+    } else if value.is_none() {
+        Ok(value.clone())
+    } else if nesting > MAX_NESTING {
+        Err(too_nested())
+    } else if let Ok(list) = value.cast_exact::<PyList>() {
+        let mut values = Vec::with_capacity(list.len());
+        for item in list.iter() {
+            values.push(rebuild(&item, nesting + 1)?);
+        }
+        PyList::new(py, values).map(Bound::into_any)
+    } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        let mut values = Vec::with_capacity(tuple.len());
+        for item in tuple.iter_borrowed() {
+            values.push(rebuild(&item, nesting + 1)?);
+        }
+        PyTuple::new(py, values).map(Bound::into_any)
+    } else if let Ok(dict) = value.cast_exact::<PyDict>() {
+        let values = PyDict::new(py);
+        for (key, item) in dict.iter() {
+            values.set_item(key, rebuild(&item, nesting + 1)?)?;
+        }
+        Ok(values.into_any())
+    } else {
+        Err(PyTypeError::new_err(format!(
+            "Cannot unwrap an object of type '{}': only futures and None are allowed. Yield \
+             fn.asynq(...), and lists, tuples and dicts of such; a plain value needs no yield",
+            value.get_type()
+        )))
+    }
+}
+
+fn too_nested() -> PyErr {
+    PyRecursionError::new_err(
+        "what was yielded is nested too deeply: does one of its lists or dicts contain itself?",
+    )
+}
+
+/// Appends the futures in `value` to `result`, the last first, and returns it.
+#[pyfunction]
+pub(crate) fn extract_futures<'py>(
+    value: &Bound<'py, PyAny>,
+    result: Bound<'py, PyList>,
+) -> PyResult<Bound<'py, PyList>> {
+    let mut futures = Vec::new();
+    for_each_future(value, &mut |future| {
+        futures.push(future.clone());
+        Ok(())
+    })?;
+    futures.into_iter().rev().try_for_each(|future| result.append(future))?;
+    Ok(result)
+}
+
+/// The values of the futures in `value`, in the same structure.
+///
+/// Raises `TypeError` for anything but futures, `None`, and lists, tuples and dicts of such.
+#[pyfunction]
+#[pyo3(name = "unwrap")]
+pub(crate) fn py_unwrap<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    unwrap(value)
+}
