@@ -6,8 +6,8 @@ use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::call_stack::AsynqStack;
 use crate::scheduler::{self, Scheduler};
-use crate::stack::AsynqStack;
 
 /// Why a task has no value.
 ///

@@ -13,10 +13,10 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
+use crate::call_stack::Site;
 use crate::futures::FutureBase;
-use crate::promise::{Promise, promise_at};
-use crate::stack::Site;
 use crate::task::AsyncTask;
+use crate::task::promise::{Promise, promise_at};
 
 /// An async generator, made by [`generator`].
 ///

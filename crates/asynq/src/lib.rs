@@ -93,34 +93,24 @@
 
 mod async_call;
 mod batch;
-mod computation;
+mod call_stack;
+mod callbacks;
 mod context;
-mod deadlock;
 pub mod debug;
 mod error;
 mod futures;
 pub mod generator;
-mod graveyard;
-mod hub;
-mod join;
-mod listeners;
 pub mod loader;
 #[cfg(feature = "mock")]
 pub mod mock;
-mod parts;
 #[cfg(feature = "tokio")]
 mod pinned;
 #[doc(hidden)]
 pub mod plumbing;
-mod polling;
-mod promise;
 mod scheduler;
-mod scoped_value;
-mod stack;
 pub mod stores;
 mod task;
 pub mod tools;
-mod waker;
 
 pub use asynq_batch_macros::{async_proxy, asynq};
 
@@ -129,18 +119,18 @@ pub use crate::batch::{
     ItemsIter, Source,
 };
 pub use crate::context::{
-    AsyncContext, NonAsyncContext, WithContext, call_with_context, with_context,
+    AsyncContext, NonAsyncContext, ScopedOverride, ScopedValue, WithContext, call_with_context,
+    with_context,
 };
 pub use crate::error::{TaskError, TaskErrorKind};
-pub use crate::futures::{ConstFuture, ErrorFuture, FutureBase, LazyFuture};
-pub use crate::join::{All, TryAll, all, try_all};
+pub use crate::futures::{
+    All, ConstFuture, ErrorFuture, FutureBase, Joinable, LazyFuture, Parts, Transpose, TryAll, all,
+    try_all,
+};
 pub use crate::loader::Loader;
-pub use crate::parts::{Joinable, Parts, Transpose};
 #[cfg(feature = "tokio")]
 pub use crate::pinned::{Pinned, PinnedError, Pool, spawn_pinned};
-pub use crate::promise::{Promise, PromiseFuture, promise};
-pub use crate::scoped_value::{ScopedOverride, ScopedValue};
-pub use crate::task::AsyncTask;
+pub use crate::task::{AsyncTask, Promise, PromiseFuture, promise};
 
 /// The examples of the guide are tests.
 #[cfg(all(doctest, feature = "mock", feature = "tracing"))]

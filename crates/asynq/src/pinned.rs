@@ -13,7 +13,7 @@ use std::thread;
 use tokio::task::JoinHandle;
 use tokio_util::task::LocalPoolHandle;
 
-use crate::stack::Site;
+use crate::call_stack::Site;
 use crate::task::AsyncTask;
 
 /// Threads that run futures which stay on their thread, for code that does not: a `Send` handler

@@ -1,8 +1,8 @@
 //! What the expansions of the macros refer to. Not for use by hand: it changes without notice.
 
 pub use crate::async_call::{Returned, ReturnedFuture, ReturnedValue};
+pub use crate::call_stack::Site;
 use crate::futures::FutureBase;
-pub use crate::stack::Site;
 use crate::task::AsyncTask;
 
 /// A call of the async function at `site`.

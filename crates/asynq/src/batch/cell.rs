@@ -11,11 +11,11 @@ use asynq_engine::{BatchId, ItemId, TaskId};
 
 use super::error::{BatchErrorKind, Failure};
 use super::{Batch, Flush as _, FlushStep, Flushable, Items};
+use crate::call_stack::{AsynqStack, Site};
+use crate::callbacks::Callbacks;
 use crate::error::TaskError;
 use crate::futures::FutureBase;
-use crate::listeners::Listeners;
 use crate::scheduler;
-use crate::stack::{AsynqStack, Site};
 use crate::task::AsyncTask;
 
 /// A batch of a [`Source`](super::Source): a view of its state, and the means to flush it out of
@@ -38,7 +38,7 @@ pub(super) struct BatchCell<B: Batch> {
     /// Empty once the flush has begun: the flush has them then.
     keys: RefCell<Vec<B::Key>>,
     slots: RefCell<Vec<Slot<B::Value>>>,
-    listeners: RefCell<BTreeMap<u32, Listeners>>,
+    listeners: RefCell<BTreeMap<u32, Callbacks>>,
     /// Of each item how many handles there are besides one, up to the last that has several; and how
     /// to clone the value.
     shared: RefCell<Vec<u32>>,
@@ -239,7 +239,7 @@ impl<B: Batch> BatchCell<B> {
         shared[index] += 1;
     }
 
-    pub(super) fn listen(&self, index: u32, listen: impl FnOnce(&Listeners)) {
+    pub(super) fn listen(&self, index: u32, listen: impl FnOnce(&Callbacks)) {
         listen(self.listeners.borrow_mut().entry(index).or_default());
     }
 
@@ -266,7 +266,7 @@ impl<B: Batch> BatchCell<B> {
         }
     }
 
-    fn first_listeners(&self) -> Option<(u32, Listeners)> {
+    fn first_listeners(&self) -> Option<(u32, Callbacks)> {
         self.listeners.borrow_mut().pop_first()
     }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::BoxError;
+use crate::call_stack::AsynqStack;
 use crate::error::TaskError;
-use crate::stack::AsynqStack;
 
 /// Why an item of a batch has no value. Cheap to clone: all the items that failed together share
 /// the cause.

@@ -10,7 +10,7 @@ use super::cell::{BatchCell, BatchHandle, Slot};
 use super::error::{BatchError, BatchErrorKind, Failure};
 use super::{Batch, Flushable};
 use crate::futures::{FutureBase, sealed};
-use crate::polling::{self, Asking};
+use crate::scheduler::poll::{self, Asking};
 use crate::scheduler::{self, Scheduler};
 
 /// One key asked of a [`Source`](super::Source): a future of its value.
@@ -104,7 +104,7 @@ impl<B: Batch> Future for BatchItem<B> {
     type Output = Result<B::Value, BatchError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        polling::poll(&mut *self, cx)
+        poll::poll(&mut *self, cx)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use crate::stack::Call;
+use crate::call_stack::Call;
 
 /// One step of the scheduler of a thread. Its `Display` form is a line.
 ///

@@ -1,29 +1,29 @@
 //! Where am I, and what happens: the asynq stack, the steps of the scheduler, and what makes tests of
 //! batching short.
 
-mod audience;
 mod dump;
 mod event;
+mod event_listeners;
 mod names;
-mod state;
-mod sync;
 #[cfg(feature = "tracing")]
-mod trace;
+mod spans;
+mod state;
+mod sync_point;
 
 use std::error::Error;
 use std::fmt;
 
-pub(crate) use self::audience::Audience;
-pub use self::audience::{Listening, listen};
 pub use self::dump::{Dump, dump, dump_to};
 pub use self::event::{Awaited, Batch, Context, Event, Task};
-pub use self::state::{dump_state, format_state};
-pub use self::sync::{SyncPoint, sync, sync_in};
+pub(crate) use self::event_listeners::Audience;
+pub use self::event_listeners::{Listening, listen};
 #[cfg(feature = "tracing")]
-pub use self::trace::trace;
+pub use self::spans::trace;
+pub use self::state::{dump_state, format_state};
+pub use self::sync_point::{SyncPoint, sync, sync_in};
+use crate::call_stack;
+pub use crate::call_stack::{AsynqStack, Call};
 use crate::scheduler::{self, Scheduler};
-use crate::stack;
-pub use crate::stack::{AsynqStack, Call};
 
 /// Which async functions led to the task that runs now; `None` outside of tasks.
 ///
@@ -40,7 +40,7 @@ pub use crate::stack::{AsynqStack, Call};
 #[must_use]
 pub fn format_asynq_stack() -> Option<AsynqStack> {
     scheduler::with(Scheduler::stack).or_else(|| {
-        let inherited = stack::inherited();
+        let inherited = call_stack::inherited();
         (!inherited.calls().is_empty()).then_some(inherited)
     })
 }

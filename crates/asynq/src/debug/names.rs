@@ -8,9 +8,9 @@ use asynq_engine::{BatchId, ContextId, Dependency, Event as EngineEvent, TaskId}
 
 use super::event::{Awaited, Batch, Context, Event, Task};
 use crate::batch::Flushable;
+use crate::call_stack::Call;
 use crate::context::AsyncContext;
 use crate::scheduler::Scheduler;
-use crate::stack::Call;
 
 /// The names of those who may have ended by the time that somebody hears of it, and more of what
 /// the engine does not know. Each is forgotten when its end is told.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
-use super::Key;
 use super::error::LoadError;
+use super::handle::Key;
 
 /// Where a loader keeps what it has loaded.
 pub trait Cache<K, V> {

@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use super::cache::Place;
 use super::error::LoadError;
-use super::flight::Flight;
-use super::{Key, Shared};
+use super::handle::{Key, Shared};
+use super::sent_batch::Flight;
 use crate::batch::{Batch, Flush, FlushStep, Items};
 
 /// The [`Batch`] of a [`Loader`](super::Loader).

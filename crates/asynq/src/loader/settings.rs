@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::cache::{Cache, Kept};
+use super::handle::{Key, Loader};
 use super::limit::Limit;
 use super::stats::Flushed;
-use super::{Key, Loader};
 
 pub(super) type Default<K, V> = Rc<dyn Fn(&K) -> V>;
 pub(super) type Before<K> = Rc<dyn Fn(&[K])>;

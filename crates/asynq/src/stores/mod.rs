@@ -15,49 +15,21 @@
 //! of each of its loads, and the next batch begins anew.
 
 #[cfg(any(feature = "redis", feature = "memcached"))]
-mod asked;
-#[cfg(any(feature = "redis", feature = "memcached"))]
-mod cached;
-#[cfg(feature = "tokio-postgres")]
-mod explained;
-#[cfg(any(feature = "rusqlite", feature = "tokio-postgres"))]
-mod found;
-#[cfg(any(feature = "rusqlite", feature = "tokio-postgres"))]
-mod identifier;
-#[cfg(any(feature = "redis", feature = "memcached"))]
 mod key_value;
-#[cfg(feature = "memcached")]
-mod memcached;
-#[cfg(any(feature = "redis", feature = "memcached"))]
-mod operation;
-#[cfg(any(feature = "redis", feature = "memcached"))]
-mod operations;
-#[cfg(any(feature = "redis", feature = "memcached"))]
-mod plain_key;
-#[cfg(feature = "tokio-postgres")]
-mod postgres;
-#[cfg(feature = "redis")]
-mod redis;
-#[cfg(any(feature = "rusqlite", feature = "tokio-postgres"))]
-mod rows_by;
 #[cfg(any(feature = "tokio-postgres", feature = "redis", feature = "memcached"))]
 mod runtime;
-#[cfg(feature = "rusqlite")]
-mod sqlite;
-
-#[cfg(any(feature = "redis", feature = "memcached"))]
-pub use self::asked::Asked;
-#[cfg(any(feature = "redis", feature = "memcached"))]
-pub use self::cached::{Cached, Codec, Json, JsonOk};
-#[cfg(any(feature = "redis", feature = "memcached"))]
-pub use self::key_value::KeyValue;
-#[cfg(feature = "memcached")]
-pub use self::memcached::Memcached;
-#[cfg(feature = "tokio-postgres")]
-pub use self::postgres::Postgres;
-#[cfg(feature = "redis")]
-pub use self::redis::Redis;
 #[cfg(any(feature = "rusqlite", feature = "tokio-postgres"))]
-pub use self::rows_by::RowsBy;
+mod sql;
+
+#[cfg(feature = "memcached")]
+pub use self::key_value::Memcached;
+#[cfg(feature = "redis")]
+pub use self::key_value::Redis;
+#[cfg(any(feature = "redis", feature = "memcached"))]
+pub use self::key_value::{Asked, Cached, Codec, Json, JsonOk, KeyValue};
+#[cfg(feature = "tokio-postgres")]
+pub use self::sql::Postgres;
+#[cfg(any(feature = "rusqlite", feature = "tokio-postgres"))]
+pub use self::sql::RowsBy;
 #[cfg(feature = "rusqlite")]
-pub use self::sqlite::Sqlite;
+pub use self::sql::Sqlite;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use pin_weak::rc::PinWeak;
 
 use super::AsyncTask;
-use crate::computation::{BodyOf, Computation};
+use crate::task::computation::{BodyOf, Computation};
 
 /// A task that others may share as long as somebody wants its value: unlike a handle, this does
 /// not keep it from being cancelled.

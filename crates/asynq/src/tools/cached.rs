@@ -5,8 +5,8 @@ use std::future::ready;
 use std::hash::Hash;
 use std::rc::Rc;
 
-use super::under_way::UnderWay;
-use crate::stack::Site;
+use super::running_calls::UnderWay;
+use crate::call_stack::Site;
 use crate::task::{AsyncTask, WeakTask};
 
 /// Where values are kept. None of these runs code of a user's while it has anything borrowed, but

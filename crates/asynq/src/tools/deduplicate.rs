@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::rc::Rc;
 
-use super::under_way::UnderWay;
+use super::running_calls::UnderWay;
 use crate::futures::FutureBase;
 use crate::task::{AsyncTask, WeakTask};
 

@@ -6,9 +6,9 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::call_stack::Site;
 use crate::futures::FutureBase;
-use crate::join::all;
-use crate::stack::Site;
+use crate::futures::all;
 use crate::task::AsyncTask;
 
 /// An event, of which async functions are told: they run together, and share their batches.

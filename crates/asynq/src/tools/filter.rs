@@ -3,8 +3,8 @@
 use std::iter::zip;
 
 use super::amap;
+use crate::call_stack::Site;
 use crate::futures::FutureBase;
-use crate::stack::Site;
 use crate::task::AsyncTask;
 
 /// The elements for which an async predicate is true, in their order: `filter` for an async

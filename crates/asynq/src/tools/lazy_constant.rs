@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::cached::{Cached, Store};
+use crate::call_stack::Site;
 use crate::futures::FutureBase;
-use crate::stack::Site;
 use crate::task::AsyncTask;
 
 /// Keeps what `function` returns: for as long as `ttl`, or for ever if that is `None`, or until

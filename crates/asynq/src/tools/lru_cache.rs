@@ -9,8 +9,8 @@ use std::rc::Rc;
 use lru::LruCache;
 
 use super::cached::{Cached, Store};
+use crate::call_stack::Site;
 use crate::futures::FutureBase;
-use crate::stack::Site;
 use crate::task::AsyncTask;
 
 /// Keeps what `function` returns, for the `maxsize` arguments that were used last.

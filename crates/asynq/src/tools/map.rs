@@ -1,7 +1,7 @@
 //! A function of each element.
 
 use crate::futures::FutureBase;
-use crate::join::{All, all};
+use crate::futures::{All, all};
 
 /// Calls an async function with each of the elements, and awaits the calls together: `map` for an
 /// async function. The value is a `Vec` in the order of the elements.

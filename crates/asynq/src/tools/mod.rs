@@ -24,8 +24,8 @@ mod map;
 mod order;
 mod per_instance;
 mod retry;
+mod running_calls;
 mod timer;
-mod under_way;
 
 pub use self::deduplicate::{Deduplicate, deduplicate, deduplicate_by};
 pub use self::event_hook::{AsyncEventHook, Subscription};

@@ -3,8 +3,8 @@
 use std::iter::zip;
 
 use super::amap;
+use crate::call_stack::Site;
 use crate::futures::FutureBase;
-use crate::stack::Site;
 use crate::task::AsyncTask;
 
 /// The elements, sorted by an async key: `sort_by_key` for an async function. All keys are asked

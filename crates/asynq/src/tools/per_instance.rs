@@ -7,8 +7,8 @@ use std::hash::Hash;
 use std::rc::Rc;
 
 use super::cached::{Cached, Store};
+use crate::call_stack::Site;
 use crate::futures::FutureBase;
-use crate::stack::Site;
 use crate::task::AsyncTask;
 
 /// Keeps what an async `method` returns, for one object and all its arguments, as long as the object

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_timer::Delay;
 
+use crate::call_stack::Site;
 use crate::futures::FutureBase;
-use crate::stack::Site;
 use crate::task::AsyncTask;
 
 /// Calls `function` again when it returns an `Err`, as `policy` says; the value is that of the last

@@ -13,10 +13,10 @@ use asynq_engine::TaskId;
 use pin_cell::{PinCell, PinMut};
 use pin_project_lite::pin_project;
 
+use crate::call_stack::{AsynqStack, Call, Frame, Origin};
+use crate::callbacks::Callbacks;
 use crate::error::TaskError;
-use crate::listeners::Listeners;
 use crate::scheduler;
-use crate::stack::{AsynqStack, Call, Frame, Origin};
 
 pin_project! {
     /// A computation, in one allocation with its body: what is polled, and later the value.
@@ -30,7 +30,7 @@ pin_project! {
         phase: Cell<Phase>,
         // Why it has no value, or will have none.
         failure: Cell<Option<TaskError>>,
-        pub(crate) listeners: Listeners,
+        pub(crate) listeners: Callbacks,
         origin: Origin,
         frame: OnceCell<Rc<Frame>>,
         #[pin]
@@ -107,7 +107,7 @@ impl<B> Computation<B> {
             handles: Cell::new(1),
             phase: Cell::new(Phase::Alive),
             failure: Cell::new(None),
-            listeners: Listeners::default(),
+            listeners: Callbacks::default(),
             origin,
             frame: OnceCell::new(),
             body: PinCell::new(body),

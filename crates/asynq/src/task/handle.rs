@@ -1,7 +1,5 @@
 //! Tasks: calls of async functions.
 
-mod weak;
-
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
@@ -13,15 +11,13 @@ use std::task::{Context, Poll};
 use asynq_engine::TaskId;
 use pin_cell::PinMut;
 
-use crate::computation::{AnyComputation, BodyOf, Computation, Run, pass_on};
+use super::deferred_drop;
+use crate::call_stack::{Origin, Site};
 use crate::error::{TaskError, TaskErrorKind};
 use crate::futures::{FutureBase, sealed};
-use crate::graveyard;
-use crate::polling::{self, Asking};
+use crate::scheduler::poll::{self, Asking};
 use crate::scheduler::{self, Scheduler};
-use crate::stack::{Origin, Site};
-
-pub(crate) use self::weak::WeakTask;
+use crate::task::computation::{AnyComputation, BodyOf, Computation, Run, pass_on};
 
 /// A call of an async function that runs when it is first awaited, or asked for its value.
 ///
@@ -44,13 +40,13 @@ pub(crate) use self::weak::WeakTask;
 /// ```
 #[must_use = "a task does not start before it is awaited or asked for its value"]
 pub struct AsyncTask<T: 'static> {
-    cell: Pin<Rc<Computation<dyn BodyOf<T>>>>,
+    pub(super) cell: Pin<Rc<Computation<dyn BodyOf<T>>>>,
     /// How to clone the value. Set when the task is cloned, the only place where it is known that
     /// the value can be cloned; so where there are several handles, each of them has it.
-    clone_value: Cell<Option<CloneValue<T>>>,
+    pub(super) clone_value: Cell<Option<CloneValue<T>>>,
 }
 
-type CloneValue<T> = fn(&T) -> T;
+pub(super) type CloneValue<T> = fn(&T) -> T;
 
 impl<T: 'static> AsyncTask<T> {
     /// A task that runs `future`. It is what `#[asynq]` makes of a call; use it to give a task of
@@ -188,7 +184,7 @@ impl<T: 'static> Future for AsyncTask<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        polling::poll(&mut *self, cx)
+        poll::poll(&mut *self, cx)
     }
 }
 
@@ -206,7 +202,7 @@ impl<T: 'static> Drop for AsyncTask<T> {
         let handles = self.cell.handles.get() - 1;
         self.cell.handles.set(handles);
         if handles == 0 && !self.is_computed() {
-            let buried = graveyard::bury(self.any());
+            let buried = deferred_drop::bury(self.any());
             self.cell.end(None);
             pass_on(buried);
         }

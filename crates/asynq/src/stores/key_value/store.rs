@@ -5,15 +5,15 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::asked::Asked;
 use super::cached::{Cached, Codec, Json, JsonOk};
 use super::operation::{Action, Reply};
+use super::operation_future::Asked;
 use crate::batch::BoxError;
 use crate::loader::Stats;
 use crate::task::AsyncTask;
 
 pub(super) mod sealed {
-    use crate::stores::operations::Operations;
+    use crate::stores::key_value::operations::Operations;
 
     pub trait Store: Sized {
         fn operations(&self) -> &Operations;

@@ -11,7 +11,7 @@ use redis::{Pipeline, RedisResult, Value};
 use tokio::task::JoinSet;
 
 use super::commands::{pipeline, replies};
-use crate::stores::operation::{Action, Operation, Replies};
+use crate::stores::key_value::operation::{Action, Operation, Replies};
 
 /// Operations by slots, in their order for each of them. A command that may be about any key is alone: it
 /// comes after all that was asked for before, and before all that was asked for later.

@@ -18,16 +18,16 @@ use futures_timer::Delay;
 use super::answer::Fetched;
 use super::error::{LoadError, TimeoutError};
 use super::fetch::Give;
+use super::handle::{Key, Shared};
 use super::keys::{Ask, Flushing, Keys};
 use super::limit::{self, Limit};
-use super::round::Round;
+use super::pending_keys::Round;
 use super::stats::Flushed;
-use super::{Key, Shared};
 use crate::batch::{BoxError, Items};
+use crate::call_stack::Site;
 use crate::error::TaskError;
-use crate::join::all;
+use crate::futures::all;
 use crate::scheduler::{self, Scheduler};
-use crate::stack::Site;
 use crate::task::AsyncTask;
 
 /// What is left to do.

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::mem;
 use std::thread;
 
-use crate::computation::AnyComputation;
+use crate::task::computation::AnyComputation;
 
 thread_local! {
     /// The tasks whose bodies are still to be dropped; `None` while nothing is dropped.

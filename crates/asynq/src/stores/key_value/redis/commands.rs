@@ -2,7 +2,7 @@
 
 use redis::{ErrorKind, Pipeline, RedisResult, Value, from_redis_value};
 
-use crate::stores::operation::{Action, Operation, Replies, Reply};
+use crate::stores::key_value::operation::{Action, Operation, Replies, Reply};
 
 /// The operations of each command: gets that follow each other are one.
 fn commands(operations: &[Operation]) -> impl Iterator<Item = &[Operation]> {

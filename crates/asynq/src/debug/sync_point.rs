@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use crate::batch::{Batch, BatchItem, Items, Source};
 use crate::futures::{FutureBase, sealed};
-use crate::polling::{self, Asking};
+use crate::scheduler::poll::{self, Asking};
 
 struct Sync {
     tag: &'static str,
@@ -76,7 +76,7 @@ impl Future for SyncPoint {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        polling::poll(&mut *self, cx)
+        poll::poll(&mut *self, cx)
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use tracing::span::EnteredSpan;
 use tracing::{Span, debug, debug_span, error};
 
-use super::audience::{Listening, listen};
 use super::event::{Event, Task};
+use super::event_listeners::{Listening, listen};
 
 /// Gives the steps of this thread's scheduler to `tracing`, as long as the guard lives.
 ///

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use foldhash::fast::RandomState;
 
 use super::cache::Place;
+use super::handle::{Key, Load};
 use super::keys::Keys;
-use super::{Key, Load};
 use crate::batch::WeakBatch;
 
 /// The keys of one batch of items: those that it asks for. It may go out in parts.

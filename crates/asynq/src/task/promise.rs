@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 
 use pin_cell::PinMut;
 
-use crate::computation::{AnyComputation, Body, Computation};
+use crate::call_stack::{Origin, Site};
 use crate::error::{TaskError, TaskErrorKind};
 use crate::futures::{FutureBase, sealed};
-use crate::polling::{self, Asking};
+use crate::scheduler::poll::{self, Asking};
 use crate::scheduler::{self, Scheduler};
-use crate::stack::{Origin, Site};
+use crate::task::computation::{AnyComputation, Body, Computation};
 
 /// The side of a [`promise`] that sets the value. Dropped without a value, it makes those who
 /// wait fail.
@@ -136,6 +136,6 @@ impl<T: 'static> Future for PromiseFuture<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        polling::poll(&mut *self, cx)
+        poll::poll(&mut *self, cx)
     }
 }

@@ -7,7 +7,7 @@ use std::task::Waker;
 /// Wakers of foreign combinators, and callbacks. Nearly everything has none, so that this is one
 /// word until the first comes.
 #[derive(Default)]
-pub(crate) struct Listeners(Cell<Option<Box<Lists>>>);
+pub(crate) struct Callbacks(Cell<Option<Box<Lists>>>);
 
 #[derive(Default)]
 struct Lists {
@@ -15,7 +15,7 @@ struct Lists {
     callbacks: Vec<Box<dyn FnOnce()>>,
 }
 
-impl Listeners {
+impl Callbacks {
     fn update(&self, update: impl FnOnce(&mut Lists)) {
         let mut lists = self.0.take().unwrap_or_default();
         update(&mut lists);

@@ -11,8 +11,8 @@ use rusqlite::types::{FromSql, ToSqlOutput, Value};
 use rusqlite::vtab::array;
 use rusqlite::{Connection, Error, OpenFlags, Row, ToSql};
 
-use super::found::{Found, Gather};
 use super::rows_by::RowsBy;
+use super::rows_by_key::{Found, Gather};
 use crate::batch::BoxError;
 use crate::loader::{Key, Loader};
 

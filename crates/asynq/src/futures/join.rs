@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::futures::{FutureBase, sealed};
-use crate::parts::{Joinable, Parts, Transpose};
-use crate::polling::{self, Asking};
+use crate::futures::{Joinable, Parts, Transpose};
+use crate::scheduler::poll::{self, Asking};
 
 /// Awaits many futures together: an iterator of them, a `Vec`, an array, an `Option`, a tuple of up
 /// to twelve, or the values of a map. The value has the same shape; an iterator gives a `Vec`.
@@ -86,7 +86,7 @@ impl<P: Parts> Future for All<P> {
     type Output = P::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<P::Output> {
-        polling::poll(&mut *self, cx)
+        poll::poll(&mut *self, cx)
     }
 }
 
@@ -121,7 +121,7 @@ impl<P: Parts<Output: Transpose>> Future for TryAll<P> {
     type Output = <P::Output as Transpose>::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        polling::poll(&mut *self, cx)
+        poll::poll(&mut *self, cx)
     }
 }
 

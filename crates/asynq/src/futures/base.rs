@@ -7,14 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::listeners::Listeners;
-use crate::polling::Asking;
+use crate::callbacks::Callbacks;
+use crate::scheduler::poll::Asking;
 use crate::task::AsyncTask;
 
 pub(crate) mod sealed {
     use std::future::Future;
 
-    use crate::polling::Asking;
+    use crate::scheduler::poll::Asking;
 
     /// What [`all`](crate::all) needs of a future. Only this crate can promise it: that the future
     /// wakes nobody before it is computed, and that its value is there as soon as it says so.
@@ -183,7 +183,7 @@ impl<T, E> FutureBase for ErrorFuture<T, E> {
 #[must_use = "futures do nothing unless awaited or asked for their value"]
 pub struct LazyFuture<T> {
     state: Lazy<T>,
-    listeners: Listeners,
+    listeners: Callbacks,
 }
 
 enum Lazy<T> {
@@ -197,7 +197,7 @@ enum Lazy<T> {
 impl<T> LazyFuture<T> {
     /// A future whose value is what `provider` returns.
     pub fn new(provider: impl FnOnce() -> T + 'static) -> Self {
-        Self { state: Lazy::Provider(Box::new(provider)), listeners: Listeners::default() }
+        Self { state: Lazy::Provider(Box::new(provider)), listeners: Callbacks::default() }
     }
 
     fn compute(&mut self) {

@@ -10,7 +10,7 @@ use super::operation::{Operation, Reply};
 use crate::batch::{BatchError, BatchErrorKind, BoxError};
 use crate::futures::{FutureBase, sealed};
 use crate::loader::{Load, LoadError};
-use crate::polling::{self, Asking};
+use crate::scheduler::poll::{self, Asking};
 
 /// What becomes of a reply.
 pub(super) type Read<T> = fn(Reply) -> Result<T, BoxError>;
@@ -54,7 +54,7 @@ impl<T> Future for Asked<T> {
     type Output = Result<T, BatchError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        polling::poll(&mut *self, cx)
+        poll::poll(&mut *self, cx)
     }
 }
 

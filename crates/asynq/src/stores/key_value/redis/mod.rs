@@ -19,12 +19,12 @@ use redis::{
 use self::cluster::{Cluster, Plan};
 use self::commands::{pipeline, replies};
 use self::server::Server;
-use super::asked::Asked;
-use super::key_value::sealed;
 use super::operation::{Action, Operation, Reply};
+use super::operation_future::Asked;
 use super::operations::Operations;
-use super::runtime;
+use super::store::sealed;
 use crate::batch::BoxError;
+use crate::stores::runtime;
 
 /// A server or a cluster of Redis. Its methods are here and in [`KeyValue`](super::KeyValue).
 ///

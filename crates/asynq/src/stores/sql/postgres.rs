@@ -8,12 +8,12 @@ use deadpool_postgres::{Client, Manager, Pool, PoolError};
 use tokio_postgres::types::{FromSqlOwned, ToSql};
 use tokio_postgres::{Config, Error, NoTls, Row};
 
-use super::explained::Explained;
-use super::found::{Found, Gather};
+use super::error_chain::Explained;
 use super::rows_by::RowsBy;
-use super::runtime;
+use super::rows_by_key::{Found, Gather};
 use crate::batch::BoxError;
 use crate::loader::{Key, Loader};
+use crate::stores::runtime;
 
 /// A PostgreSQL database, by a pool of connections.
 ///

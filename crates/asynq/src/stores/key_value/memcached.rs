@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use memcache::exp::{AsyncMetaClient, Delete, Error, Get, Op, OpResult, Set, Ttl};
 use tokio::sync::OnceCell;
 
-use super::key_value::sealed;
+use super::key_format::{MAX_KEY, is_plain};
 use super::operation::{Action, Operation, Reply};
 use super::operations::Operations;
-use super::plain_key::{MAX_KEY, is_plain};
-use super::runtime;
+use super::store::sealed;
 use crate::batch::BoxError;
+use crate::stores::runtime;
 
 /// A server of memcached, or several. Its methods are those of [`KeyValue`](super::KeyValue).
 ///

@@ -14,11 +14,11 @@ use std::thread;
 
 use asynq_engine::{Dependency, Step, TaskId};
 
-use crate::computation::{AnyComputation, Body, Computation};
+use crate::call_stack::{Origin, Site};
 use crate::futures::sealed::Request;
-use crate::polling::Asking;
 use crate::scheduler::Scheduler;
-use crate::stack::{Origin, Site};
+use crate::scheduler::poll::Asking;
+use crate::task::computation::{AnyComputation, Body, Computation};
 
 /// After so many deliveries of wake-ups one poll is over: tasks that wake themselves may wait for
 /// what only the executor around them can bring about.

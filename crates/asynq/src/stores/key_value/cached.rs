@@ -9,14 +9,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::asked::Asked;
-use super::key_value::{deleted, stored, value};
+use super::key_format::{MAX_KEY, is_plain};
 use super::operation::Action;
+use super::operation_future::Asked;
 use super::operations::Operations;
-use super::plain_key::{MAX_KEY, is_plain};
+use super::store::{deleted, stored, value};
 use crate::batch::{BatchError, BoxError};
+use crate::call_stack::Site;
 use crate::futures::FutureBase;
-use crate::stack::Site;
 use crate::task::AsyncTask;
 use crate::tools::{Deduplicate, deduplicate_by};
 

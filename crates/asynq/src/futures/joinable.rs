@@ -9,7 +9,7 @@ use std::mem;
 use std::rc::Rc;
 
 use crate::futures::FutureBase;
-use crate::polling::Asking;
+use crate::scheduler::poll::Asking;
 
 /// What can be given to [`all`](crate::all).
 ///

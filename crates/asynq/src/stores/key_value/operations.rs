@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::rc::Rc;
 
-use super::asked::{Asked, Read};
 use super::operation::{Action, Operation, Replies, Reply};
+use super::operation_future::{Asked, Read};
 use crate::batch::BoxError;
 use crate::loader::Loader;
 

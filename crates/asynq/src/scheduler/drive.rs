@@ -12,16 +12,16 @@ use asynq_engine::{
     BatchId, ContextId, Deadlock, Dependency, Engine, Host, Ranking, Step, TaskId, Until,
 };
 
+use super::deadlock;
 use crate::batch::Flushable;
-use crate::computation::AnyComputation;
+use crate::call_stack::{AsynqStack, Frame};
 use crate::context::AsyncContext;
-use crate::deadlock;
 use crate::debug::Audience;
 use crate::error::{TaskError, TaskErrorKind};
-use crate::hub::Hub;
-use crate::polling::Polling;
-use crate::stack::{AsynqStack, Frame};
-use crate::waker::{TaskWaker, WakeQueue};
+use crate::scheduler::foreign::Hub;
+use crate::scheduler::poll::Polling;
+use crate::scheduler::waker::{TaskWaker, WakeQueue};
+use crate::task::computation::AnyComputation;
 
 /// The payloads that this library gives to the engine.
 pub(crate) struct Payloads;
