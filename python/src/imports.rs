@@ -28,7 +28,7 @@ names! {
     convert_asynq_to_async: PyAny = "asynq.decorators"."convert_asynq_to_async";
     run_plain_function: PyAny = "asynq._functions"."run_plain_function";
     call_in_asyncio_mode: PyAny = "asynq.decorators"."_call_in_asyncio_mode";
-    land: PyAny = "asynq.loaders.flights"."land";
+    complete_flights: PyAny = "asynq.loaders.flights"."complete";
     adopt: PyAny = "asynq.loaders.flights"."adopt";
     wait_for_load: PyAny = "asynq.loaders._loader"."wait_for";
     generic_alias: PyAny = "types"."GenericAlias";

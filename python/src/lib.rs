@@ -39,7 +39,7 @@ mod _asynq {
     #[pymodule_export]
     use crate::batch::base::BatchBase;
     #[pymodule_export]
-    use crate::batch::flights::{call_for, landed, set_flights, take_off};
+    use crate::batch::flights::{call_for, complete_flight, set_flight_count, start_flight};
     #[pymodule_export]
     use crate::batch::item::BatchItemBase;
     #[pymodule_export]
@@ -59,7 +59,7 @@ mod _asynq {
     #[pymodule_export]
     use crate::loader::load::Load;
     #[pymodule_export]
-    use crate::loader::round::{RoundBase, deliver, give};
+    use crate::loader::round::{RoundBase, deliver, resolve_load};
     #[pymodule_export]
     use crate::options::DebugOptions;
     #[pymodule_export]

@@ -107,10 +107,10 @@ class Loader(LoaderBase):
 
         What was sent already for `key`, and may be older, will not be kept.
         """
-        place = self._place
-        if place is not None:
-            self._forget_in_flight(key, place)
-            place[key] = value
+        cache = self._current_cache
+        if cache is not None:
+            self._forget_in_flight(key, cache)
+            cache[key] = value
 
     def clear(self, key):
         """Forgets what is kept for `key` here.
@@ -118,19 +118,19 @@ class Loader(LoaderBase):
         What was sent already, in whatever thread, will not be kept; who asks for it from now on
         has it sent anew.
         """
-        place = self._place
-        self._forget_in_flight(key, place)
-        if place is not None:
-            place.pop(key, None)
+        cache = self._current_cache
+        self._forget_in_flight(key, cache)
+        if cache is not None:
+            cache.pop(key, None)
 
     def clear_all(self):
         """Forgets everything that is kept here, as `clear` does for one key."""
-        place = self._place
+        cache = self._current_cache
         for round in self._in_flight():
             for load in round.items:
-                round.forget(load.key, place)
-        if place is not None:
-            place.clear()
+                round.forget(load.key, cache)
+        if cache is not None:
+            cache.clear()
 
     @property
     def stats(self):
@@ -180,9 +180,9 @@ class Loader(LoaderBase):
             everywhere = list(self._everywhere)
         return [round for rounds in everywhere for round in rounds.in_flight]
 
-    def _forget_in_flight(self, key, place):
+    def _forget_in_flight(self, key, cache):
         for round in self._in_flight():
-            round.forget(key, place)
+            round.forget(key, cache)
 
     def _open_round(self, rounds):
         if rounds is not self._rounds():

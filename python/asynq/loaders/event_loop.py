@@ -100,11 +100,11 @@ class LoopRound(Round):
     def start(self):
         """Sends it."""
         self.rounds.close(self)
-        self.rounds.take_off(self)
+        self.rounds.start(self)
         parts = self.parts()
         self._fetching = [self._around.start(self._fetch(part)) for part in parts]
         if not parts:
-            self._land()
+            self._complete()
 
     async def _fetch(self, part):
         try:

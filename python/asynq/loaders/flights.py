@@ -11,7 +11,7 @@ import time
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 
-from .._asynq import set_flights
+from .._asynq import set_flight_count
 from .._fork import begin_anew_after_fork
 
 
@@ -31,11 +31,11 @@ class _Thread(threading.local):
 
     def add(self, flight):
         self.flights.add(flight)
-        set_flights(len(self.flights))
+        set_flight_count(len(self.flights))
 
     def remove(self, flight):
         self.flights.discard(flight)
-        set_flights(len(self.flights))
+        set_flight_count(len(self.flights))
 
     def watch(self, flight):
         heapq.heappush(self._deadlines, (flight.deadline, next(_numbers), flight))
@@ -66,7 +66,7 @@ class Flight:
         self._late = late
         self._seconds = seconds
         self._future = None
-        self._has_landed = False
+        self._has_completed = False
         self.deadline = None
         self._join()
 
@@ -75,7 +75,7 @@ class Flight:
         _here.add(self)
 
     def is_awaited_here(self):
-        return not self._has_landed and self._news is _here.news
+        return not self._has_completed and self._news is _here.news
 
     def begin(self, future=None):
         """The time runs from now on, in whatever thread. Without a future, somebody calls `end`."""
@@ -88,7 +88,7 @@ class Flight:
 
     def adopt(self):
         """This thread is the one that waits for it now."""
-        if self._has_landed:
+        if self._has_completed:
             return
         before = self._news
         self._join()
@@ -97,7 +97,7 @@ class Flight:
 
     def end(self):
         """Nobody waits for it any more."""
-        self._has_landed = True
+        self._has_completed = True
         self._arrived = self._late = None
         _here.remove(self)
 
@@ -113,7 +113,7 @@ class Flight:
         try:
             self._arrived(self._future)
         finally:
-            if not self._has_landed:
+            if not self._has_completed:
                 self._news.put(self)  # An interrupt: who waits for it next gets the rest.
         return True
 
@@ -131,7 +131,7 @@ class Flight:
         self._news.put(self)
 
 
-def land(wait):
+def complete(wait):
     """Delivers what has come back to this thread; with `wait`, waits until something has."""
     if wait and not _here.flights:
         raise RuntimeError("nothing is in flight that the scheduler could wait for")

@@ -6,7 +6,7 @@ import logging
 import time
 from concurrent.futures import Future
 
-from .._asynq import RoundBase, deliver, give, landed, take_off
+from .._asynq import RoundBase, complete_flight, deliver, resolve_load, start_flight
 from ..decorators import asynq, is_async_fn
 from . import errors, limit, workers
 from .flights import Flight
@@ -44,26 +44,26 @@ class Round(RoundBase):
         """One of its parts has ended."""
         self._unanswered -= 1
         if not self._unanswered and self in self.rounds.in_flight:
-            self._land()
+            self._complete()
 
-    def _land(self):
-        self.rounds.land(self)
-        landed(self)
+    def _complete(self):
+        self.rounds.complete(self)
+        complete_flight(self)
 
     def _try_switch_active_batch(self):
         self.rounds.close(self)
 
     def _flush(self):
         parts = self.parts()
-        carrier = None
+        flush_task = None
         if is_async_fn(self.loader.fn):
-            carrier = _carry.asynq(parts)
+            flush_task = _carry.asynq(parts)
         else:
             for part in parts:
                 part.send()
         if self._unanswered:
-            self.rounds.take_off(self)
-            take_off(self, carrier)
+            self.rounds.start(self)
+            start_flight(self, flush_task)
 
     def __str__(self):
         return f"loader {self.loader.name} ({len(self.items)} keys)"
@@ -162,7 +162,7 @@ class Part:
             missing = deliver(self._loads, answer, keeps_errors)
             if missing:
                 for load, value in zip(missing, self._instead(missing, answer)):
-                    give(load, value, keeps_errors)
+                    resolve_load(load, value, keeps_errors)
         except BaseException as error:
             self.fail(error)
         else:
@@ -182,7 +182,7 @@ class Part:
         if self._has_ended:
             return
         for load in self._loads:
-            give(load, errors.failed(self.loader.name, load.key, error), False)
+            resolve_load(load, errors.failed(self.loader.name, load.key, error), False)
         self._end(error)
         if not isinstance(error, Exception):
             raise error  # An interrupt ends the call at once, whatever else that waits for.
@@ -193,7 +193,7 @@ class Part:
             return
         seconds = self.loader.settings.timeout
         for load in self._loads:
-            give(load, errors.late(self.loader.name, load.key, seconds), False)
+            resolve_load(load, errors.late(self.loader.name, load.key, seconds), False)
         self._end(TimeoutError(f"no answer within {seconds:g} s"))
 
     def _end(self, error):

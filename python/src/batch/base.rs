@@ -207,8 +207,8 @@ impl BatchBase {
         let Some(batch) = self.0.try_take() else { return Ok(()) };
         visit.call(&batch.items)?;
         match &batch.flight {
-            Flight::Carried(task) => visit.call(task),
-            Flight::None | Flight::Outside => Ok(()),
+            Flight::Task(task) => visit.call(task),
+            Flight::None | Flight::External => Ok(()),
         }
     }
 

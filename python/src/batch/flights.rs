@@ -20,9 +20,9 @@ pub(crate) enum Flight {
     /// With the flush.
     None,
     /// By a task of ours.
-    Carried(Py<AsyncTask>),
-    /// From outside: [`land`] waits for them.
-    Outside,
+    Task(Py<AsyncTask>),
+    /// From outside: [`complete`] waits for them.
+    External,
 }
 
 /// Whether the flush has ended, and the values come later.
@@ -37,7 +37,7 @@ fn set(batch: &Bound<'_, BatchBase>, flight: Flight) {
 
 /// All items of a batch in flight have their values.
 #[pyfunction]
-pub(crate) fn landed(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+pub(crate) fn complete_flight(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     set(batch, Flight::None);
     let settled = if batch::is_flushed(batch) {
         Ok(())
@@ -53,31 +53,31 @@ pub(crate) fn landed(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
 
 /// Tells the engine that a batch that it knows is in flight.
 pub(crate) fn defer(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
-    let (node, carrier) = {
+    let (node, flush_task) = {
         let inner = batch.get().state();
-        let carrier = match &inner.flight {
-            Flight::Carried(task) => Some(task.bind(batch.py()).clone()),
-            Flight::Outside | Flight::None => None,
+        let flush_task = match &inner.flight {
+            Flight::Task(task) => Some(task.bind(batch.py()).clone()),
+            Flight::External | Flight::None => None,
         };
-        (inner.node, carrier)
+        (inner.node, flush_task)
     };
     let Some(node) = node else { return Ok(()) };
     let scheduler = Scheduler::current();
-    let carrier = match &carrier {
-        Some(carrier) => step::register(&scheduler, carrier.as_super())?,
+    let flush_task = match &flush_task {
+        Some(flush_task) => step::register(&scheduler, flush_task.as_super())?,
         None => None,
     };
-    let carrier = match carrier {
+    let flush_task = match flush_task {
         Some(Dependency::Task(task)) => Some(task),
         _ => None,
     };
-    scheduler.engine().defer(node, carrier);
+    scheduler.engine().defer(node, flush_task);
     Ok(())
 }
 
 /// Delivers what has come; if `wait`, it waits until something has.
-pub(crate) fn land(py: Python<'_>, wait: bool) -> PyResult<()> {
-    imports::land(py)?.call1((wait,)).map(|_| ())
+pub(crate) fn complete(py: Python<'_>, wait: bool) -> PyResult<()> {
+    imports::complete_flights(py)?.call1((wait,)).map(|_| ())
 }
 
 /// What comes for the batch is for this thread from now on.
@@ -87,15 +87,15 @@ pub(crate) fn adopt(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
 
 /// Says how many flights of this thread `land` has to be called for.
 #[pyfunction]
-pub(crate) fn set_flights(count: usize) {
-    Scheduler::current().set_flights(count);
+pub(crate) fn set_flight_count(count: usize) {
+    Scheduler::current().set_flight_count(count);
 }
 
-/// In a flush: its values come later, when `carrier` has ended, or else from outside.
+/// In a flush: its values come later, when `flush_task` has ended, or else from outside.
 #[pyfunction]
-#[pyo3(signature = (batch, carrier=None))]
-pub(crate) fn take_off(batch: &Bound<'_, BatchBase>, carrier: Option<Py<AsyncTask>>) {
-    set(batch, carrier.map_or(Flight::Outside, Flight::Carried));
+#[pyo3(signature = (batch, flush_task=None))]
+pub(crate) fn start_flight(batch: &Bound<'_, BatchBase>, flush_task: Option<Py<AsyncTask>>) {
+    set(batch, flush_task.map_or(Flight::External, Flight::Task));
 }
 
 /// Calls `function(*args)` as if `task` had called it, in whatever thread: a part of its stack.

@@ -59,7 +59,7 @@ impl LoaderBase {
     }
 
     /// The mapping in which it keeps what it loads here.
-    fn place<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn current_cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let (cache, scope) = {
             let state = slf.get().state();
@@ -69,8 +69,8 @@ impl LoaderBase {
             )
         };
         let Some(scope) = scope else { return Ok(cache) };
-        let place = scope.call_method1(intern!(py, "get"), (cache,))?;
-        Ok((!place.is_none()).then_some(place))
+        let cache = scope.call_method1(intern!(py, "get"), (cache,))?;
+        Ok((!cache.is_none()).then_some(cache))
     }
 
     /// Asks for a key, in one of these rounds.
@@ -79,19 +79,19 @@ impl LoaderBase {
         rounds: &Bound<'py, Rounds>,
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, Load>> {
-        let place = Self::place(slf)?;
+        let cache = Self::current_cache(slf)?;
         if let Some(load) = Rounds::find(rounds, key)? {
-            if let Some(place) = &place {
-                Load::keep_in(&load, place);
+            if let Some(cache) = &cache {
+                Load::keep_in(&load, cache);
             }
             slf.get().state().hits += 1;
             return Ok(load);
         }
-        let known = match &place {
-            Some(place) => look_up(place, key)?,
+        let cached_value = match &cache {
+            Some(cache) => look_up(cache, key)?,
             None => None,
         };
-        if known.is_some() {
+        if cached_value.is_some() {
             slf.get().state().hits += 1;
         }
         // Before anything is changed: it may not be possible.
@@ -108,8 +108,8 @@ impl LoaderBase {
             open
         };
         // What is kept here is not for those who ask elsewhere.
-        let is_shared = known.is_none();
-        let load = Load::create(key, known, place, open.as_super())?;
+        let is_shared = cached_value.is_none();
+        let load = Load::create(key, cached_value, cache, open.as_super())?;
         if is_shared {
             RoundBase::loads(&open).set_item(key, &load)?;
         }
@@ -147,14 +147,14 @@ impl LoaderBase {
             let args = PyTuple::new(py, [key])?;
             return imports::call_in_asyncio_mode(py)?.call1((slf, args, PyDict::new(py)));
         }
-        if let Some(place) = Self::place(slf)?
-            && let Some(known) = look_up(&place, key)?
+        if let Some(cache) = Self::current_cache(slf)?
+            && let Some(cached_value) = look_up(&cache, key)?
         {
             slf.get().state().hits += 1;
-            return if known.is_instance_of::<PyBaseException>() {
-                Err(PyErr::from_value(known))
+            return if cached_value.is_instance_of::<PyBaseException>() {
+                Err(PyErr::from_value(cached_value))
             } else {
-                Ok(known)
+                Ok(cached_value)
             };
         }
         let load = Self::load(slf, &Self::rounds(slf)?, key)?;
@@ -196,9 +196,9 @@ impl LoaderBase {
     }
 
     /// The mapping in which it keeps what it loads here, if it does.
-    #[getter(_place)]
-    fn py_place<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        Self::place(slf)
+    #[getter(_current_cache)]
+    fn py_current_cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Self::current_cache(slf)
     }
 
     /// How often a key was asked for that was kept, or on its way.
@@ -226,14 +226,14 @@ impl LoaderBase {
 }
 
 fn look_up<'py>(
-    place: &Bound<'py, PyAny>,
+    cache: &Bound<'py, PyAny>,
     key: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if let Ok(dict) = place.cast_exact::<PyDict>() {
+    if let Ok(dict) = cache.cast_exact::<PyDict>() {
         return dict.get_item(key);
     }
-    match place.get_item(key) {
-        Err(error) if error.is_instance_of::<PyKeyError>(place.py()) => Ok(None),
+    match cache.get_item(key) {
+        Err(error) if error.is_instance_of::<PyKeyError>(cache.py()) => Ok(None),
         value => value.map(Some),
     }
 }
@@ -308,16 +308,16 @@ impl Rounds {
     }
 
     /// The round is on its way.
-    fn take_off(slf: &Bound<'_, Self>, round: Py<RoundBase>) {
+    fn start(slf: &Bound<'_, Self>, round: Py<RoundBase>) {
         slf.get().0.take().in_flight.push(round);
     }
 
     /// The round is there.
-    fn land(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) {
+    fn complete(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) {
         let before = {
             let mut unended = slf.get().0.take();
-            let place = unended.in_flight.iter().position(|other| other.is(round));
-            place.map(|place| unended.in_flight.remove(place))
+            let index = unended.in_flight.iter().position(|other| other.is(round));
+            index.map(|index| unended.in_flight.remove(index))
         };
         drop(before);
     }

@@ -15,37 +15,38 @@ use crate::imports;
 ///
 /// Whoever asks for an equal key while it is on its way gets the same object.
 #[pyclass(frozen, extends = BatchItemBase, module = "asynq.loaders")]
-pub(crate) struct Load(GilCell<Asked>);
+pub(crate) struct Load(GilCell<LoadState>);
 
-struct Asked {
+struct LoadState {
     key: Py<PyAny>,
     /// What it has already: then it only goes with the others.
-    known: Option<Py<PyAny>>,
+    cached_value: Option<Py<PyAny>>,
     /// The mappings in which its value is to be kept.
-    places: Vec<Py<PyAny>>,
+    caches: Vec<Py<PyAny>>,
 }
 
 impl Load {
-    fn state(&self) -> CellGuard<'_, Asked> {
+    fn state(&self) -> CellGuard<'_, LoadState> {
         self.0.take()
     }
 
-    /// A load that joins an open round. `known` is what was kept for the key.
+    /// A load that joins an open round. `cached_value` is what was kept for the key.
     pub(crate) fn create<'py>(
         key: &Bound<'py, PyAny>,
-        known: Option<Bound<'py, PyAny>>,
-        place: Option<Bound<'py, PyAny>>,
+        cached_value: Option<Bound<'py, PyAny>>,
+        cache: Option<Bound<'py, PyAny>>,
         round: &Bound<'py, BatchBase>,
     ) -> PyResult<Bound<'py, Self>> {
-        let places = match &known {
-            // It is there already.
-            Some(_) => Vec::new(),
-            None => place.map(Bound::unbind).into_iter().collect(),
+        // A cached_value value is in its cache already.
+        let caches = if cached_value.is_some() { None } else { cache.map(Bound::unbind) };
+        let state = LoadState {
+            key: key.clone().unbind(),
+            cached_value: cached_value.map(Bound::unbind),
+            caches: caches.into_iter().collect(),
         };
-        let asked = Asked { key: key.clone().unbind(), known: known.map(Bound::unbind), places };
         let base = PyClassInitializer::from(FutureBase::new(Kind::Item))
             .add_subclass(BatchItemBase::blank());
-        let load = Bound::new(key.py(), base.add_subclass(Self(GilCell::new(asked))))?;
+        let load = Bound::new(key.py(), base.add_subclass(Self(GilCell::new(state))))?;
         BatchItemBase::join(load.as_super(), round)?;
         Ok(load)
     }
@@ -54,41 +55,41 @@ impl Load {
         slf.as_super().as_super().get().state().outcome.is_pending()
     }
 
-    /// Has the value kept in one more place.
-    pub(crate) fn keep_in(slf: &Bound<'_, Self>, place: &Bound<'_, PyAny>) {
-        let mut asked = slf.get().state();
-        if asked.known.is_none() && !asked.places.iter().any(|other| other.is(place)) {
-            asked.places.push(place.clone().unbind());
+    /// Has the value kept in one more cache.
+    pub(crate) fn keep_in(slf: &Bound<'_, Self>, cache: &Bound<'_, PyAny>) {
+        let mut state = slf.get().state();
+        if state.cached_value.is_none() && !state.caches.iter().any(|other| other.is(cache)) {
+            state.caches.push(cache.clone().unbind());
         }
     }
 
-    /// Its value is not to be kept in `place`.
-    pub(crate) fn forget(slf: &Bound<'_, Self>, place: &Bound<'_, PyAny>) {
+    /// Its value is not to be kept in `cache`.
+    pub(crate) fn forget(slf: &Bound<'_, Self>, cache: &Bound<'_, PyAny>) {
         let before = {
-            let mut asked = slf.get().state();
-            let index = asked.places.iter().position(|other| other.is(place));
-            index.map(|index| asked.places.swap_remove(index))
+            let mut state = slf.get().state();
+            let index = state.caches.iter().position(|other| other.is(cache));
+            index.map(|index| state.caches.swap_remove(index))
         };
         drop(before);
     }
 
     /// What it has already, if it was kept.
-    pub(crate) fn take_known<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
-        slf.get().state().known.take().map(|known| known.into_bound(slf.py()))
+    pub(crate) fn take_cached_value<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
+        slf.get().state().cached_value.take().map(|cached_value| cached_value.into_bound(slf.py()))
     }
 
     /// Where its value is to be kept, which is done now.
-    pub(crate) fn take_places<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, PyAny>> {
-        let places = std::mem::take(&mut slf.get().state().places);
-        places.into_iter().map(|place| place.into_bound(slf.py())).collect()
+    pub(crate) fn take_caches<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, PyAny>> {
+        let caches = std::mem::take(&mut slf.get().state().caches);
+        caches.into_iter().map(|cache| cache.into_bound(slf.py())).collect()
     }
 
     /// Whether nothing that it has come to can refer back to it; see [`gc_tracking`].
     pub(crate) fn is_leaf(slf: &Bound<'_, Self>) -> bool {
         let py = slf.py();
         let has_leaves = {
-            let asked = slf.get().state();
-            asked.places.is_empty() && gc_tracking::is_leaf(asked.key.bind(py))
+            let state = slf.get().state();
+            state.caches.is_empty() && gc_tracking::is_leaf(state.key.bind(py))
         };
         has_leaves && FutureBase::has_leaf_value(slf.as_super().as_super())
     }
@@ -116,16 +117,16 @@ impl Load {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(asked) = self.0.try_take() else { return Ok(()) };
-        visit.call(&asked.key)?;
-        visit.call(&asked.known)?;
-        asked.places.iter().try_for_each(|place| visit.call(place))
+        let Some(state) = self.0.try_take() else { return Ok(()) };
+        visit.call(&state.key)?;
+        visit.call(&state.cached_value)?;
+        state.caches.iter().try_for_each(|cache| visit.call(cache))
     }
 
     fn __clear__(&self) {
         let before = {
-            let mut asked = self.state();
-            (asked.known.take(), std::mem::take(&mut asked.places))
+            let mut state = self.state();
+            (state.cached_value.take(), std::mem::take(&mut state.caches))
         };
         drop(before);
     }

@@ -85,8 +85,8 @@ impl RoundBase {
             if !Load::is_pending(&load) {
                 continue;
             }
-            if let Some(known) = Load::take_known(&load) {
-                settle(load.as_super().as_super(), came(&known)?)?;
+            if let Some(cached_value) = Load::take_cached_value(&load) {
+                settle(load.as_super().as_super(), came(&cached_value)?)?;
             } else {
                 keys.append(Load::key(&load))?;
                 loads.append(load)?;
@@ -95,15 +95,15 @@ impl RoundBase {
         Ok((loads, keys))
     }
 
-    /// The next one who asks for the key gets another load; this one is not kept in `place`.
+    /// The next one who asks for the key gets another load; this one is not kept in `cache`.
     fn forget(
         slf: &Bound<'_, Self>,
         key: &Bound<'_, PyAny>,
-        place: &Bound<'_, PyAny>,
+        cache: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let loads = Self::loads(slf);
         let Some(load) = loads.get_item(key)? else { return Ok(()) };
-        Load::forget(load.cast()?, place);
+        Load::forget(load.cast()?, cache);
         loads.del_item(key)
     }
 
@@ -141,10 +141,10 @@ pub(crate) fn deliver<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let missing = PyList::empty(loads.py());
     let answer = Answer::read(answer, loads.len())?;
-    for (place, load) in loads.iter().enumerate() {
+    for (index, load) in loads.iter().enumerate() {
         let load = load.cast_into::<Load>()?;
-        match answer.get(place, &load)? {
-            Some(value) => give(&load, &value, keeps_errors)?,
+        match answer.get(index, &load)? {
+            Some(value) => resolve_load(&load, &value, keeps_errors)?,
             None => missing.append(load)?,
         }
     }
@@ -153,18 +153,22 @@ pub(crate) fn deliver<'py>(
 
 /// Gives one load its value, or its error if that is an exception.
 #[pyfunction]
-pub(crate) fn give(load: &Bound<'_, Load>, value: &Bound<'_, PyAny>, keeps: bool) -> PyResult<()> {
+pub(crate) fn resolve_load(
+    load: &Bound<'_, Load>,
+    value: &Bound<'_, PyAny>,
+    keeps: bool,
+) -> PyResult<()> {
     if !Load::is_pending(load) {
         return Ok(());
     }
     let outcome = came(value)?;
     let is_kept = keeps || matches!(outcome, Outcome::Value(_));
     let mut interrupt = Ok(());
-    for place in Load::take_places(load) {
-        if is_kept && let Err(error) = place.set_item(Load::key(load), value) {
+    for cache in Load::take_caches(load) {
+        if is_kept && let Err(error) = cache.set_item(Load::key(load), value) {
             // A cache that fails must not fail the load.
             if error.is_instance_of::<PyException>(load.py()) {
-                error.write_unraisable(load.py(), Some(&place));
+                error.write_unraisable(load.py(), Some(&cache));
             } else {
                 interrupt = Err(error);
             }
@@ -209,10 +213,10 @@ impl<'py> Answer<'py> {
         )))
     }
 
-    fn get(&self, place: usize, load: &Bound<'py, Load>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn get(&self, index: usize, load: &Bound<'py, Load>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self {
             Self::Dict(dict) => dict.get_item(Load::key(load)),
-            Self::Sequence(sequence) => sequence.get_item(place).map(Some),
+            Self::Sequence(sequence) => sequence.get_item(index).map(Some),
             Self::Mapping(mapping) => match mapping.get_item(Load::key(load)) {
                 Err(error) if error.is_instance_of::<PyKeyError>(load.py()) => Ok(None),
                 value => value.map(Some),

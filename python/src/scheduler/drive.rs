@@ -53,7 +53,7 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
     loop {
         scheduler.read_post();
         if scheduler.has_flights()
-            && let Err(error) = flights::land(py, false)
+            && let Err(error) = flights::complete(py, false)
         {
             scheduler.engine().abandon();
             result = result.and(Err(error));
@@ -69,7 +69,7 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
                 rank(scheduler, py, id);
                 Ok(())
             }
-            Step::Wait => flights::land(py, true),
+            Step::Wait => flights::complete(py, true),
             Step::Deadlock(report) => stuck(scheduler, py, task, &report),
         };
         if let Err(error) = done {

@@ -182,7 +182,7 @@ impl Scheduler {
         self.flights.get() > 0
     }
 
-    pub(crate) fn set_flights(&self, count: usize) {
+    pub(crate) fn set_flight_count(&self, count: usize) {
         self.flights.set(count);
     }
 
