@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use asynq_engine::{Dependency, Engine, Host, Ranking, Step, TaskId, Until};
+use asynq_engine::{Dependency, Engine, Host, PriorityRule, Step, TaskId, Until};
 
 const REPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benchmarks/engine-rounds.md");
 
@@ -148,7 +148,7 @@ fn thousands(number: usize) -> String {
 fn rounds(rounds: usize) -> (usize, Duration) {
     let mut engine = Engine::<Bench>::new();
     let never = engine.add_promise(Job::Leaf);
-    let mut batch = engine.add_batch((), Ranking::BySize);
+    let mut batch = engine.add_batch((), PriorityRule::BySize);
     let mut round = 1;
     call(&mut engine, None, |engine, task, job| match job {
         Job::Root => {
@@ -161,7 +161,7 @@ fn rounds(rounds: usize) -> (usize, Duration) {
         Job::Busy => {
             if engine.is_flushed(batch) {
                 round += 1;
-                batch = engine.add_batch((), Ranking::BySize);
+                batch = engine.add_batch((), PriorityRule::BySize);
             }
             let item = engine.add_item(batch).expect("it is open");
             wait_for(engine, item.into());
@@ -191,7 +191,7 @@ fn sources(sources: usize) -> (usize, Duration) {
         _ if rest == 0 => end(engine, task),
         _ => {
             rest -= 1;
-            let batch = engine.add_batch((), Ranking::BySize);
+            let batch = engine.add_batch((), PriorityRule::BySize);
             let item = engine.add_item(batch).expect("it is open");
             wait_for(engine, item.into());
         }

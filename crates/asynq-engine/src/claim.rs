@@ -1,49 +1,50 @@
-//! Claims: what a frame needs is its to drive; see [`crate::frame`].
+//! Claims: a frame drives what it needs; see [`crate::frame`].
 
 use alloc::vec::Vec;
 use core::iter;
 
-use crate::batch::{BatchId, BatchState};
+use crate::batch::BatchState;
 use crate::dependency::Dependency;
 use crate::engine::Engine;
-use crate::frame::Serial;
 use crate::host::Host;
-use crate::task::{State, TaskId, Until};
+use crate::id::{BatchId, FrameId, TaskId};
+use crate::ready::End;
+use crate::task::{State, Until};
 
 impl<H: Host> Engine<H> {
-    /// A task that is asked for the first time will run under the scope of the one that asks.
-    /// Returns whether there is such a task.
-    pub(crate) fn adopt(&mut self, task: TaskId) -> bool {
+    /// Puts a task that nobody claimed before under the scope of the task that runs now. Returns
+    /// whether the task has not ended.
+    pub(crate) fn inherit_scope(&mut self, task: TaskId) -> bool {
         match self.tasks.get(task) {
-            Some(node) if node.is_unasked() => {}
+            Some(node) if node.is_unclaimed() => {}
             found => return found.is_some(),
         }
         let Some(frame) = self.frames.top() else { return true };
-        let (running, serial) = (frame.running, frame.serial);
+        let (running, needed_by) = (frame.running, frame.id);
         let scope = running.and_then(|running| self.tasks.get(running)).and_then(|task| task.scope);
         let node = &mut self.tasks[task];
-        node.needed_by = serial;
+        node.needed_by = needed_by;
         node.scope = scope;
         self.contexts.retain(scope);
         true
     }
 
-    /// Makes the frame `serial` drive `wanted` and all that it waits for; see [`crate::frame`].
-    pub(crate) fn claim(&mut self, wanted: Dependency, serial: Serial) {
+    /// Makes `frame` drive `wanted` and all that it waits for.
+    pub(crate) fn claim(&mut self, wanted: Dependency, frame: FrameId) {
         let mut rest = Vec::new();
         let mut next = Some(wanted);
-        while let Some(on) = next {
-            match on {
-                Dependency::Task(task) => self.claim_task(task, serial, &mut rest),
-                Dependency::Item(item) => self.claim_batch(item.batch, serial, &mut rest),
+        while let Some(dependency) = next {
+            match dependency {
+                Dependency::Task(task) => self.claim_task(task, frame, &mut rest),
+                Dependency::Item(item) => self.claim_batch(item.batch, frame, &mut rest),
             }
-            // The last first, as everywhere: each one that can start goes to the front. What a
-            // blocked task has got already is not needed any more.
-            next = iter::from_fn(|| rest.pop()).find(|&on| !self.is_computed(on));
+            // The last first, as everywhere: each one that can start goes to the front. A blocked
+            // task does not need what is computed already.
+            next = iter::from_fn(|| rest.pop()).find(|&dependency| !self.is_computed(dependency));
         }
     }
 
-    fn claim_task(&mut self, task: TaskId, serial: Serial, rest: &mut Vec<Dependency>) {
+    fn claim_task(&mut self, task: TaskId, frame: FrameId, rest: &mut Vec<Dependency>) {
         let Some(node) = self.tasks.get_mut(task) else {
             return;
         };
@@ -52,54 +53,46 @@ impl<H: Host> Engine<H> {
             State::New | State::Ready(_) => {
                 // An inner frame keeps what an outer one needs as well: it runs first.
                 let is_new = matches!(node.state, State::New);
-                node.needed_by = if is_new { serial } else { before.max(serial) };
+                node.needed_by = if is_new { frame } else { before.max(frame) };
                 let list = self.frames.ready_mut(node.needed_by);
-                list.push_front(task, node, &mut self.tickets);
+                list.push(End::Front, task, node, &mut self.generation);
             }
-            State::Woken { .. } => node.needed_by = before.max(serial),
-            State::Blocked(wait) if before < serial => {
-                node.needed_by = serial;
-                rest.extend(node.on.as_slice());
+            State::Woken { .. } => node.needed_by = before.max(frame),
+            State::Blocked(wait) if before < frame => {
+                node.needed_by = frame;
+                rest.extend(node.dependencies.as_slice());
                 if wait.until == Until::AnyOrWake {
-                    self.add_outside(before, -1);
-                    self.add_outside(serial, 1);
+                    self.frames.remove_external_wait(before);
+                    self.frames.add_external_wait(frame);
                 }
             }
             State::Blocked(_) | State::Running { .. } | State::Promise => {}
         }
     }
 
-    /// One more thing (or fewer) that can set the owner of `needed_by` going from outside.
-    pub(crate) fn add_outside(&mut self, needed_by: Serial, difference: isize) {
-        if let Some(frame) = self.frames.owner_mut(needed_by) {
-            let outside = frame.outside.checked_add_signed(difference);
-            frame.outside = outside.expect("what is taken away was added before");
-        }
-    }
-
-    fn claim_batch(&mut self, id: BatchId, serial: Serial, rest: &mut Vec<Dependency>) {
+    fn claim_batch(&mut self, id: BatchId, frame: FrameId, rest: &mut Vec<Dependency>) {
         let Some(batch) = self.batches.get_mut(id) else {
             return;
         };
         let before = batch.needed_by;
-        if before >= serial {
+        if before >= frame {
             return;
         }
-        batch.needed_by = serial;
+        batch.needed_by = frame;
         match batch.state {
             BatchState::Open(_) => {
                 if let Some(owner) = self.frames.owner_mut(before) {
-                    owner.agenda.remove(&mut self.batches, id);
+                    owner.flush_queue.remove(&mut self.batches, id);
                 }
-                if let Some(owner) = self.frames.owner_mut(serial) {
-                    owner.agenda.insert(&mut self.batches, id);
+                if let Some(owner) = self.frames.owner_mut(frame) {
+                    owner.flush_queue.insert(&mut self.batches, id);
                 }
             }
             BatchState::Flushing => {}
-            BatchState::InFlight(Some(carrier)) => rest.push(carrier.into()),
+            BatchState::InFlight(Some(flush_task)) => rest.push(flush_task.into()),
             BatchState::InFlight(None) => {
-                self.add_outside(before, -1);
-                self.add_outside(serial, 1);
+                self.frames.remove_external_wait(before);
+                self.frames.add_external_wait(frame);
             }
         }
     }

@@ -1,12 +1,12 @@
-//! Contexts: what has to be paused while others run.
+//! Contexts: the state of a task that is paused while others run.
 //!
 //! # Note: chains
 //!
 //! Contexts form a forest: the parent of a context is the one that was innermost where it was
 //! entered. A task's *scope* is a node of it, and the task's chain is the path from there to the
-//! root: its own contexts, then those of the task that first awaited it, and so on. Which contexts
-//! differ between two tasks is then found by walking up from the new scope to the first active
-//! context, however long the chain of tasks is.
+//! root: its own contexts, then those of the task that first awaited it, and so on. A walk from the
+//! new scope up to the first active context then finds the contexts that differ between two tasks,
+//! however long the chain of tasks is.
 //!
 //! The active contexts form a stack in which every context stands above its ancestors. A
 //! synchronous call puts a floor under what it activates: the contexts of the caller stay active
@@ -15,25 +15,20 @@
 use alloc::vec::Vec;
 use core::{iter, mem};
 
-use slotmap::{SlotMap, new_key_type};
+use slotmap::SlotMap;
 
 use crate::host::Host;
+use crate::id::{ContextId, TaskId};
 use crate::step::Step;
-use crate::task::TaskId;
-
-new_key_type! {
-    /// A context that was entered and not left.
-    pub struct ContextId;
-}
 
 struct Context<C> {
     payload: C,
     owner: TaskId,
     parent: Option<ContextId>,
-    /// How many scopes and inner contexts lead here, plus one while it is not left, plus one while
-    /// it is active.
+    /// Number of scopes and inner contexts that lead here, plus one while it is not left, plus one
+    /// while it is active.
     references: usize,
-    /// Left, but still on the chain of someone.
+    /// Left, but still on the chain of some task.
     left: bool,
     /// Its place in the stack of active contexts.
     active: Option<usize>,
@@ -42,7 +37,7 @@ struct Context<C> {
 pub(crate) struct Contexts<H: Host> {
     nodes: SlotMap<ContextId, Context<H::Context>>,
     active: Vec<ContextId>,
-    /// The rest of a switch: what is to be resumed for `target`, the outermost last.
+    /// The rest of a switch: the contexts to resume for `target`, the outermost last.
     pending: Vec<ContextId>,
     target: Option<ContextId>,
     /// The context that the front end is pausing, kept until the next switch.
@@ -78,7 +73,7 @@ impl<H: Host> Contexts<H> {
         self.nodes.get(id).filter(|context| !context.left).map(|context| context.owner)
     }
 
-    /// How many contexts are active.
+    /// Number of contexts that are active.
     pub(crate) fn height(&self) -> usize {
         self.active.len()
     }
@@ -133,7 +128,7 @@ impl<H: Host> Contexts<H> {
         self.nodes[id].parent
     }
 
-    /// What `owner` has entered, from `scope` outwards.
+    /// The contexts that `owner` has entered, from `scope` outwards.
     pub(crate) fn entered_by(
         &self,
         owner: TaskId,
@@ -156,14 +151,14 @@ impl<H: Host> Contexts<H> {
         }
     }
 
-    /// Another scope leads to `scope`.
+    /// Counts a scope more that leads to `scope`.
     pub(crate) fn retain(&mut self, scope: Option<ContextId>) {
         if let Some(id) = scope {
             self.nodes[id].references += 1;
         }
     }
 
-    /// One scope fewer leads to `id`; frees it, and its ancestors, when it was the last.
+    /// Counts a scope fewer that leads to `id`; frees it, and its ancestors, when it was the last.
     pub(crate) fn release(&mut self, id: ContextId) {
         let mut cursor = Some(id);
         while let Some(id) = cursor.take() {
@@ -176,17 +171,17 @@ impl<H: Host> Contexts<H> {
         }
     }
 
-    /// Whether there is nothing to do for a task without contexts, and nothing left of the switch
-    /// before.
+    /// Returns whether `target` has no contexts, none above `floor` is active, and nothing is left
+    /// of the switch before.
     #[inline]
-    pub(crate) fn is_settled(&self, target: Option<ContextId>, floor: usize) -> bool {
+    pub(crate) fn is_switched(&self, target: Option<ContextId>, floor: usize) -> bool {
         target.is_none()
             && self.active.len() <= floor
             && self.pausing.is_none()
             && self.pending.is_empty()
     }
 
-    /// The next pause or resume on the way to the chain of `target`, above `floor`.
+    /// Returns the next pause or resume on the way to the chain of `target`, above `floor`.
     pub(crate) fn switch(&mut self, target: Option<ContextId>, floor: usize) -> Option<Step> {
         if let Some(id) = self.pausing.take() {
             self.release(id);
@@ -229,8 +224,8 @@ impl<H: Host> Contexts<H> {
         Step::Pause(id)
     }
 
-    /// Resumes the next of the rest of the switch, unless it has been left since. Whatever else
-    /// has happened since, its ancestors are active: only this switch could have paused them.
+    /// Resumes the next context of the rest of the switch that has not been left since. Its
+    /// ancestors are active, whatever else has happened: only this switch could have paused them.
     fn resume_pending(&mut self) -> Option<Step> {
         while let Some(id) = self.pending.pop() {
             let place = self.active.len();

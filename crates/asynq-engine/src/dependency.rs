@@ -1,13 +1,12 @@
-//! Edges forward: what a task waits for.
+//! Edges forward: the things that a task waits for.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::batch::ItemId;
-use crate::task::TaskId;
+use crate::id::{ItemId, TaskId};
 
-/// Something that a task can wait for.
+/// A task, promise or item that a task can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dependency {
     /// The end of a task, or the completion of a promise.
@@ -28,8 +27,8 @@ impl From<ItemId> for Dependency {
     }
 }
 
-/// What a task waits for, in the order given; most wait for just one thing, which needs no
-/// allocation.
+/// The dependencies of one task, in the order given. Most tasks wait for just one thing, which
+/// needs no allocation.
 #[derive(Debug, Default)]
 pub(crate) enum Dependencies {
     #[default]
@@ -41,7 +40,7 @@ pub(crate) enum Dependencies {
 }
 
 impl Dependencies {
-    /// Takes what is in `list`.
+    /// Moves all of `list` out, and leaves it empty.
     pub(crate) fn take_from(list: &mut Vec<Dependency>) -> Self {
         match list[..] {
             [] => Self::None,

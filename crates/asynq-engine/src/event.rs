@@ -1,14 +1,11 @@
-//! What happened: the engine's own record of its steps, for debuggers, profiles and tests.
+//! Events: the engine's own record of its steps, for debuggers, profiles and tests.
 
 use alloc::vec::Vec;
 
-use crate::batch::BatchId;
-use crate::context::ContextId;
 use crate::dependency::Dependency;
-use crate::task::TaskId;
+use crate::id::{BatchId, ContextId, TaskId};
 
-/// One step of the engine. Recorded only while someone listens, see
-/// [`Engine::listen`](crate::Engine::listen).
+/// One step of the engine, recorded only while [`Engine::listen`](crate::Engine::listen) is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A task or promise was added.
@@ -19,10 +16,10 @@ pub enum Event {
     Blocked {
         /// The task that waits.
         task: TaskId,
-        /// What it waits for, in the order given.
+        /// The things it waits for, in the order given.
         on: Vec<Dependency>,
     },
-    /// What a task waited for is there.
+    /// A task no longer waits.
     Woken(TaskId),
     /// A task runs again.
     Continued(TaskId),
@@ -36,7 +33,7 @@ pub enum Event {
     FlushBegan {
         /// The batch that is flushed.
         batch: BatchId,
-        /// How many items it has.
+        /// Number of its items.
         items: usize,
     },
     /// The flush was sent; the values come later.
@@ -47,12 +44,12 @@ pub enum Event {
     Entered {
         /// The task that was called.
         root: TaskId,
-        /// How many calls are under way, this one included.
+        /// Number of calls in progress, this one included.
         depth: usize,
     },
     /// A synchronous call ended.
     Exited {
-        /// How many calls are still under way.
+        /// Number of calls still in progress.
         depth: usize,
     },
     /// Nothing could be done before something happens outside.

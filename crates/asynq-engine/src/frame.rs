@@ -2,73 +2,70 @@
 //!
 //! # Note: what a frame drives
 //!
-//! A frame drives what its root needs, and nothing else (point 5 of the contract). Every task and
-//! batch carries the serial number of the innermost frame that needs it. When a task blocks, what
-//! it asked for is *claimed* for the frame it runs in: if it was claimed by an outer frame before,
-//! it changes hands, and so does whatever it waits for in its turn. A task is claimed at most once
-//! per frame that needs it, so claims cost no more than the edges they follow.
+//! A frame drives what its root needs, and nothing else. Every task and batch carries the id of the
+//! innermost frame that needs it. When a task blocks, its dependencies are *claimed* for the frame
+//! it runs in: a dependency that an outer frame had claimed before changes hands, and so does
+//! everything that it waits for in its turn. A task is claimed at most once per frame that needs
+//! it, so claims cost no more than the edges they follow.
 //!
-//! Serial numbers grow and are never used again. So when a frame ends and something of it is left
-//! (its root failed, or waited for the first of several things), no node has to be touched: its
-//! owner is by definition the innermost living frame whose serial is not greater than the node's,
+//! Frame ids grow and are never used again. So when a frame ends and something of it is left (its
+//! root failed, or waited for the first of several things), no node has to be touched: the owner of
+//! a node is by definition the innermost living frame whose id is not greater than the node's,
 //! which is the frame that the ended one was called from. A frame that starts later has a greater
-//! serial and gets the node only if it claims it. A node whose frames have all ended rests until
-//! somebody asks for it again.
+//! id and gets the node only if it claims it. A node whose frames have all ended rests until a task
+//! depends on it or a call needs it.
 
 use alloc::vec::Vec;
 
-use crate::agenda::Agenda;
 use crate::dependency::Dependency;
-use crate::engine::SPARE;
+use crate::flush_queue::FlushQueue;
 use crate::host::Priority;
+use crate::id::{FrameId, TaskId};
 use crate::ready::Ready;
-use crate::task::TaskId;
-
-/// The number of a frame, from 1; they are numbered in the order in which they start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Serial(u64);
-
-impl Serial {
-    /// What nobody needs.
-    pub(crate) const NONE: Self = Self(0);
-}
+use crate::spare::SPARE_CAPACITY;
 
 #[derive(Debug)]
 pub(crate) struct Frame<P> {
-    pub(crate) serial: Serial,
+    pub(crate) id: FrameId,
     pub(crate) root: TaskId,
     /// The task that runs in this frame, between `Step::Run` and the answer to it.
     pub(crate) running: Option<TaskId>,
-    /// What that has asked for so far.
-    pub(crate) asked: Vec<Dependency>,
+    /// The dependencies that the running task has named so far.
+    pub(crate) dependencies: Vec<Dependency>,
     pub(crate) ready: Ready,
-    pub(crate) agenda: Agenda<P>,
-    /// How many tasks of this frame, and flushes in flight, can be set going from outside.
-    pub(crate) outside: usize,
-    /// How many contexts were active when the call was made. They stay so until it returns.
+    pub(crate) flush_queue: FlushQueue<P>,
+    /// Number of tasks of this frame, and of its flushes in flight, that something outside the
+    /// engine can set going.
+    pub(crate) external_waits: usize,
+    /// Number of contexts that were active when the call was made. They stay so until it returns.
     pub(crate) floor: usize,
-    /// The driver gives up: pause what is active, then let go.
+    /// The driver gives up: the frame pauses what is active, then ends.
     pub(crate) abandoned: bool,
 }
 
 /// The lists of a frame that has ended, empty: the next call need not allocate its own.
 #[derive(Debug)]
 struct Lists<P> {
-    asked: Vec<Dependency>,
+    dependencies: Vec<Dependency>,
     ready: Ready,
-    agenda: Agenda<P>,
+    flush_queue: FlushQueue<P>,
 }
 
 impl<P> Default for Lists<P> {
     fn default() -> Self {
-        Self { asked: Vec::new(), ready: Ready::default(), agenda: Agenda::default() }
+        Self {
+            dependencies: Vec::new(),
+            ready: Ready::default(),
+            flush_queue: FlushQueue::default(),
+        }
     }
 }
 
+/// The frames of an engine, as a stack: the innermost call is the last.
 #[derive(Debug)]
 pub(crate) struct Frames<P> {
     stack: Vec<Frame<P>>,
-    last_serial: Serial,
+    last_id: FrameId,
     /// Ready tasks that no frame needs.
     idle: Ready,
     spare: Option<Lists<P>>,
@@ -76,22 +73,22 @@ pub(crate) struct Frames<P> {
 
 impl<P> Default for Frames<P> {
     fn default() -> Self {
-        Self { stack: Vec::new(), last_serial: Serial::NONE, idle: Ready::default(), spare: None }
+        Self { stack: Vec::new(), last_id: FrameId::NONE, idle: Ready::default(), spare: None }
     }
 }
 
 impl<P> Frames<P> {
     pub(crate) fn push(&mut self, root: TaskId, floor: usize) {
-        self.last_serial = Serial(self.last_serial.0 + 1);
+        self.last_id = self.last_id.next();
         let lists = self.spare.take().unwrap_or_default();
         self.stack.push(Frame {
-            serial: self.last_serial,
+            id: self.last_id,
             root,
             running: None,
-            asked: lists.asked,
+            dependencies: lists.dependencies,
             ready: lists.ready,
-            agenda: lists.agenda,
-            outside: 0,
+            flush_queue: lists.flush_queue,
+            external_waits: 0,
             floor,
             abandoned: false,
         });
@@ -114,7 +111,8 @@ impl<P> Frames<P> {
         self.stack.last_mut()
     }
 
-    /// The active context at `place` was left, and those above it moved down: so do the floors.
+    /// Lowers the floors above `place`: the active context there was left, and those above it
+    /// moved down.
     pub(crate) fn lower_floors(&mut self, place: usize) {
         // Floors grow from frame to frame.
         for frame in self.stack.iter_mut().rev().take_while(|frame| frame.floor > place) {
@@ -122,28 +120,43 @@ impl<P> Frames<P> {
         }
     }
 
-    /// The frame that drives what was last claimed for `serial`.
-    pub(crate) fn owner_mut(&mut self, serial: Serial) -> Option<&mut Frame<P>> {
-        self.owner(serial).map(|index| &mut self.stack[index])
+    /// The frame that drives a node with this `needed_by`.
+    pub(crate) fn owner_mut(&mut self, needed_by: FrameId) -> Option<&mut Frame<P>> {
+        self.owner(needed_by).map(|index| &mut self.stack[index])
     }
 
-    fn owner(&self, serial: Serial) -> Option<usize> {
+    fn owner(&self, needed_by: FrameId) -> Option<usize> {
         let living = match self.stack.last() {
-            Some(top) if top.serial <= serial => self.stack.len(),
-            _ => self.stack.partition_point(|frame| frame.serial <= serial),
+            Some(top) if top.id <= needed_by => self.stack.len(),
+            _ => self.stack.partition_point(|frame| frame.id <= needed_by),
         };
         living.checked_sub(1)
     }
 
-    /// The list in which a task waits to run that was last claimed for `serial`.
-    pub(crate) fn ready_mut(&mut self, serial: Serial) -> &mut Ready {
-        match self.owner(serial) {
+    /// The list of ready tasks for a node with this `needed_by`.
+    pub(crate) fn ready_mut(&mut self, needed_by: FrameId) -> &mut Ready {
+        match self.owner(needed_by) {
             Some(index) => &mut self.stack[index].ready,
             None => &mut self.idle,
         }
     }
 
-    /// The ready tasks that no frame needs have been taken out.
+    /// Counts one external wait more for the owner of `needed_by`.
+    pub(crate) fn add_external_wait(&mut self, needed_by: FrameId) {
+        if let Some(frame) = self.owner_mut(needed_by) {
+            frame.external_waits += 1;
+        }
+    }
+
+    /// Counts one external wait less for the owner of `needed_by`.
+    pub(crate) fn remove_external_wait(&mut self, needed_by: FrameId) {
+        if let Some(frame) = self.owner_mut(needed_by) {
+            let external_waits = frame.external_waits.checked_sub(1);
+            frame.external_waits = external_waits.expect("the wait was counted when it began");
+        }
+    }
+
+    /// Forgets the ready tasks that no frame needs, when they have been taken out.
     pub(crate) fn forget_idle(&mut self) {
         self.idle = Ready::default();
     }
@@ -155,17 +168,17 @@ impl<P> Frames<P> {
     {
         let mut ended = self.stack.pop().expect("`exit` answers `enter`");
         if let Some(outer) = self.stack.last_mut() {
-            outer.outside += ended.outside;
-            outer.agenda.append(&mut ended.agenda);
+            outer.external_waits += ended.external_waits;
+            outer.flush_queue.append(&mut ended.flush_queue);
             outer.ready.prepend(&mut ended.ready);
         } else {
             self.idle.prepend(&mut ended.ready);
-            ended.agenda.clear();
+            ended.flush_queue.clear();
         }
-        ended.asked.clear();
-        ended.asked.shrink_to(SPARE);
+        ended.dependencies.clear();
+        ended.dependencies.shrink_to(SPARE_CAPACITY);
         ended.ready.shrink();
-        let Frame { asked, ready, agenda, .. } = ended;
-        self.spare = Some(Lists { asked, ready, agenda });
+        let Frame { dependencies, ready, flush_queue, .. } = ended;
+        self.spare = Some(Lists { dependencies, ready, flush_queue });
     }
 }

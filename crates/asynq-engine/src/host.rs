@@ -1,27 +1,28 @@
-//! What a front end puts into the engine: its own types of task, batch, context and priority.
+//! The types that a front end puts into the engine: its tasks, batches, contexts and priorities.
 
 use core::fmt;
 
 /// The payload types of a front end.
 ///
-/// The engine stores these values and hands them back; it never looks inside. A context may be
-/// dropped inside any call of the engine, when the last task that could return to it has ended: a
-/// front end whose contexts run code of its users when they are dropped gives the engine a weak
-/// reference. Tasks and batches are handed back.
+/// The engine stores these values and hands them back; it never looks inside. Tasks and batches
+/// are handed back when they end. A context may be dropped inside any call of the engine, when the
+/// last task that could return to it has ended: a front end whose contexts run code of its users
+/// when they are dropped gives the engine a weak reference.
 pub trait Host {
-    /// What the front end needs in order to run a task: a future, a generator.
+    /// The value that the front end needs to run a task: a future, a generator.
     type Task;
-    /// What the front end needs in order to flush a batch.
+    /// The value that the front end needs to flush a batch.
     type Batch;
-    /// What the front end needs in order to pause and resume a context.
+    /// The value that the front end needs to pause and resume a context.
     type Context;
-    /// How batches are compared when one of them has to be flushed; the greatest goes first.
+    /// The order in which batches are flushed: the greatest goes first.
     type Priority: Priority;
 }
 
-/// The rank of a batch among those that could be flushed.
+/// The priority of a batch among those that could be flushed.
 pub trait Priority: Ord + Clone + fmt::Debug {
-    /// The rank of a batch that has `items` items and asked for nothing special.
+    /// The priority of a batch that has `items` items and the rule
+    /// [`BySize`](crate::PriorityRule::BySize).
     fn by_size(items: usize) -> Self;
 }
 

@@ -1,7 +1,7 @@
 //! The scheduler of asynq as a pure state machine.
 //!
-//! Tasks run until every one of them is blocked; only then one batch of what they asked for is
-//! flushed. The engine decides *what happens next*; its driver makes it happen. It does no I/O, has
+//! Tasks run until every one of them is blocked; only then one batch of the keys they asked for
+//! is flushed. The engine decides *what happens next*; its driver makes it happen. It does no I/O, has
 //! no clock, starts no thread, knows nothing of futures or of Python, and needs no `std`: tasks,
 //! batches and contexts are values of the driver's own types ([`Host`]) that it keeps and hands
 //! back.
@@ -15,23 +15,23 @@
 //! 2. **Call**: [`enter`](Engine::enter), and at the end [`exit`](Engine::exit). Between them the
 //!    engine drives what the called task needs. Calls nest to any depth.
 //! 3. **Loop** over [`next`](Engine::next), which answers with a [`Step`].
-//! 4. **Answer** [`Step::Run`]: [`depend`](Engine::depend) for each thing the task asks for, then
+//! 4. **Answer** [`Step::Run`]: [`depend`](Engine::depend) for each thing the task awaits, then
 //!    [`block`](Engine::block), or [`complete`](Engine::complete) when it has ended. While it runs
 //!    it may enter and leave contexts ([`enter_context`](Engine::enter_context),
 //!    [`leave_context`](Engine::leave_context)), and go to and fro between those it has entered
 //!    ([`set_scope`](Engine::set_scope), [`switch`](Engine::switch)).
-//! 5. **Answer** [`Step::Rank`] by [`rank`](Engine::rank), and [`Step::Flush`] by
-//!    [`complete_item`](Engine::complete_item) for each item and [`close`](Engine::close) in the
+//! 5. **Answer** [`Step::Priority`] by [`set_priority`](Engine::set_priority), and
+//!    [`Step::Flush`] by [`complete_item`](Engine::complete_item) for each item and [`close`](Engine::close) in the
 //!    end, or by [`defer`](Engine::defer) if the values come later.
 //! 6. **From outside**, at any time: [`complete`](Engine::complete) a promise or cancel a task,
 //!    [`close`](Engine::close) a batch in flight, [`begin_flush`](Engine::begin_flush) of one out
 //!    of turn, [`wake`](Engine::wake) a task that waits for something the engine does not know,
-//!    [`need`](Engine::need) what such a task waits for, [`interrupt`](Engine::interrupt) one that
-//!    is to fail, [`abandon`](Engine::abandon) a call.
-//! 7. **Look**: payloads, what is computed, what is active, and the [`Event`]s.
+//!    [`need`](Engine::need) the things such a task waits for, [`interrupt`](Engine::interrupt) a
+//!    task that must fail, [`abandon`](Engine::abandon) a call.
+//! 7. **Look**: payloads, states, active contexts, and the [`Event`]s.
 //!
 //! ```
-//! use asynq_engine::{Engine, Host, Ranking, Step, Until};
+//! use asynq_engine::{Engine, Host, PriorityRule, Step, Until};
 //!
 //! /// The toy's tasks: add up the squares of some numbers, each squared by the same batch.
 //! struct Toy;
@@ -44,11 +44,11 @@
 //! }
 //!
 //! let mut engine = Engine::<Toy>::new();
-//! let squares = engine.add_batch(vec![2, 3, 4], Ranking::BySize);
+//! let squares = engine.add_batch(vec![2, 3, 4], PriorityRule::BySize);
 //! let items: Vec<_> = (0..3).map(|_| engine.add_item(squares).unwrap()).collect();
 //! let root = engine.add_task(vec![]);
 //!
-//! let mut values = vec![];   // of the items, once the batch was flushed
+//! let mut values = vec![];   // the items' values, once the batch was flushed
 //! let mut flushes = 0;
 //! let mut sum = None;
 //!
@@ -73,7 +73,7 @@
 //!         }
 //!         Step::Done => break,
 //!         Step::Pause(_) | Step::Resume(_) => unreachable!("the toy has no contexts"),
-//!         Step::Rank(_) => unreachable!("its batch is ranked by size"),
+//!         Step::Priority(_) => unreachable!("its batch goes by size"),
 //!         Step::Wait => unreachable!("nothing is in flight"),
 //!         Step::Deadlock(report) => panic!("{report:?}"),
 //!     }
@@ -83,18 +83,72 @@
 //! assert_eq!((sum, flushes), (Some(29), 1));
 //! ```
 //!
-//! # What it guarantees
+//! # The contract
 //!
-//! - Everything runnable runs first; then the batch of highest [`Priority`] is flushed, among
-//!   equals the one opened first. The same calls give the same steps, always.
-//! - What is awaited together starts in the order given, depth first. Tasks that were woken go on
-//!   in the order in which they began to wait.
-//! - Work is proportional to tasks and edges, whatever the number of rounds: a blocked task is not
-//!   looked at before it can go on. No recursion, so a chain of a million tasks is nothing special.
-//! - A synchronous call drives what the called task needs and nothing else.
-//! - A context is active exactly while the task that entered it, or what that task awaits, runs.
-//!   What several tasks await runs under the contexts of the one that asked first.
-//! - Tasks that can never run are reported, with what each waits for.
+//! ## Rounds
+//!
+//! Everything runnable runs first. Only when nothing is runnable is a batch flushed: the one of
+//! highest [`Priority`], and among equals the one opened first. The priority of a batch is the
+//! number of its items ([`PriorityRule::BySize`]), or the front end gives it before each choice
+//! ([`PriorityRule::Ask`]). A batch takes items until its flush begins. A batch in flight does not
+//! hold back others: when nothing is runnable, the next batch is flushed, and [`Step::Wait`] comes
+//! only when there is none.
+//!
+//! The engine has no clock and no randomness: the same calls give the same steps, always.
+//!
+//! ## Order
+//!
+//! The dependencies of a task start in the order given, depth first. Tasks that were woken by
+//! completions go before those that are ready already, in the order in which they began to wait.
+//! Tasks that are woken from outside ([`wake`](Engine::wake), [`interrupt`](Engine::interrupt)) go
+//! after those that are ready, so that a task that wakes itself does not starve the others.
+//!
+//! ## Joins
+//!
+//! A task goes on when everything it depends on is computed ([`Until::All`]), or the first of it
+//! ([`Until::Any`]). The engine does not know errors: a dependency that failed is computed. So the
+//! other dependencies of a join run to their end, and the front end picks the error that its task
+//! receives. A task that goes on after the first of several things leaves the others running; they
+//! end on their own if the call still drives them.
+//!
+//! ## Cost
+//!
+//! Work is proportional to tasks and edges, whatever the number of rounds: a blocked task is not
+//! looked at again before it can go on. Nothing recurses: a chain of a million tasks takes constant
+//! native stack.
+//!
+//! ## Calls
+//!
+//! Any task may call another synchronously, to any depth: [`enter`](Engine::enter) begins a *frame*.
+//! A frame drives what its root needs: the root, the things the root waits for, the things these
+//! wait for, and so on, even if an outer call had scheduled them before. It never runs an
+//! unrelated task. A batch that it flushes takes along the items of everybody. When several frames
+//! need a task or batch, the innermost drives it. When a frame ends, the things it leaves behind
+//! (because the root failed, or waited for the first of several) belong to the frame it was called
+//! from, if there is one. Otherwise they rest: a later call drives them only if it needs them,
+//! and [`take_rest`](Engine::take_rest) takes them out.
+//!
+//! ## Contexts
+//!
+//! A context is active exactly while the task that entered it runs, or a task that this one
+//! awaits. A task inherits the contexts of the first task that depends on it (or calls it), as they
+//! are at that moment; together with the contexts it enters itself, they are its *chain*. Two
+//! tasks that run one after the other pause and resume only the contexts in which their chains
+//! differ: the innermost is paused first and the outermost resumed first. Each pause is paired with
+//! one resume, unless the context is left. While a batch is flushed, and while the driver waits,
+//! only the contexts of the caller are active: they stay so until the call returns, as in any
+//! function call. A context that cannot be paused or resumed fails its own task and nothing else.
+//!
+//! ## Deadlocks
+//!
+//! Nothing waits for ever. When no task is ready, no batch can be flushed and nothing outside could
+//! set a task going, [`Step::Deadlock`] reports all tasks that are stuck, with what each waits for.
+//! In the outermost call it makes those fail that wait for something nobody will complete; if there
+//! are none, those that close a circle of waits. The tasks that wait for them then get their
+//! errors in the ordinary way. In a nested call, a stuck task may still go on after the call
+//! returned: there the call fails, and the tasks stay blocked.
+//!
+//! # Ids
 //!
 //! An engine belongs to one thread at a time. Ids that have ended are harmless: they find nothing,
 //! and count as computed. Ids of another engine are not detected.
@@ -103,32 +157,48 @@
 
 extern crate alloc;
 
-mod agenda;
+// Ids and nodes.
 mod batch;
-mod claim;
-mod context;
 mod deadlock;
 mod dependency;
-mod engine;
 mod event;
-mod flush;
-mod frame;
 mod host;
-mod ready;
-mod scope;
-mod standing;
+mod id;
+mod spare;
 mod step;
 mod task;
-mod wait;
 mod waiter;
 
-pub use batch::{BatchId, ItemId, Ranking};
-pub use context::ContextId;
+// Collections of them.
+mod context;
+mod flush_queue;
+mod frame;
+mod ready;
+
+// The engine.
+mod engine;
+
+// Its operations. A file uses those above it.
+mod status;
+
+mod claim;
+mod wake;
+
+mod deadlock_search;
+mod flush;
+mod scope;
+mod wait;
+
+mod call;
+mod next;
+
+pub use batch::PriorityRule;
 pub use deadlock::Deadlock;
 pub use dependency::Dependency;
 pub use engine::Engine;
 pub use event::Event;
 pub use host::{Host, Priority};
-pub use standing::Standing;
+pub use id::{BatchId, ContextId, ItemId, TaskId};
+pub use status::Status;
 pub use step::Step;
-pub use task::{TaskId, Until};
+pub use task::Until;

@@ -1,82 +1,69 @@
 //! The tasks of one frame that can run now, in the order in which they will.
 //!
-//! A task that moves to another place, or ends, leaves its entry behind. Every entry has a ticket of
-//! its own, and only the one whose ticket the task holds counts. So nothing but the task itself is
-//! touched when it becomes ready, and a list is passed through in the order of memory.
+//! A task that moves to another place, or ends, leaves its entry behind. Every entry has a
+//! generation of its own, and only the entry whose generation the task holds counts. So nothing
+//! but the task itself is touched when it becomes ready, and a list is passed through in the order
+//! of memory.
 
 use alloc::collections::VecDeque;
 use core::mem;
 
-use slotmap::SlotMap;
-
-use crate::context::ContextId;
-use crate::engine::SPARE;
 use crate::host::Host;
-use crate::task::{State, Task, TaskId};
+use crate::id::{ContextId, Generation, TaskId};
+use crate::spare::SPARE_CAPACITY;
+use crate::task::{State, Task, Tasks};
 
-/// The number of an entry in a list of ready tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ticket(u64);
-
-/// Numbers the entries of all lists of an engine.
-#[derive(Debug, Default)]
-pub(crate) struct Tickets {
-    last: u64,
-}
-
-impl Tickets {
-    fn next(&mut self) -> Ticket {
-        self.last += 1;
-        Ticket(self.last)
-    }
-}
-
+/// A list of ready tasks.
 #[derive(Debug, Default)]
 pub(crate) struct Ready {
-    entries: VecDeque<(TaskId, Ticket)>,
+    entries: VecDeque<(TaskId, Generation)>,
+}
+
+/// An end of a list of ready tasks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    /// The task runs before all others of the list.
+    Front,
+    /// The task runs after all others of the list.
+    Back,
 }
 
 impl Ready {
     /// Gives back most of the room of an empty list that was long.
     pub(crate) fn shrink(&mut self) {
-        if self.entries.capacity() > SPARE {
-            self.entries.shrink_to(SPARE);
+        if self.entries.capacity() > SPARE_CAPACITY {
+            self.entries.shrink_to(SPARE_CAPACITY);
         }
     }
 
-    /// Makes `task`, whose node is `node`, ready and the first to run.
-    pub(crate) fn push_front<H: Host>(
+    /// Makes `task`, whose node is `node`, ready. `generation` is that of the latest entry of all
+    /// lists.
+    pub(crate) fn push<H: Host>(
         &mut self,
+        end: End,
         task: TaskId,
         node: &mut Task<H>,
-        tickets: &mut Tickets,
+        generation: &mut Generation,
     ) {
-        let ticket = tickets.next();
-        node.state = State::Ready(ticket);
-        self.entries.push_front((task, ticket));
+        *generation = generation.next();
+        node.state = State::Ready(*generation);
+        match end {
+            End::Front => self.entries.push_front((task, *generation)),
+            End::Back => self.entries.push_back((task, *generation)),
+        }
     }
 
-    /// Makes `task` ready and the last to run.
-    pub(crate) fn push_back<H: Host>(
-        &mut self,
-        task: TaskId,
-        node: &mut Task<H>,
-        tickets: &mut Tickets,
-    ) {
-        let ticket = tickets.next();
-        node.state = State::Ready(ticket);
-        self.entries.push_back((task, ticket));
-    }
-
-    /// The first to run, which stays in the list, and its scope.
+    /// Returns the first to run, which stays in the list, and its scope.
     pub(crate) fn front<H: Host>(
         &mut self,
-        tasks: &SlotMap<TaskId, Task<H>>,
+        tasks: &Tasks<H>,
     ) -> Option<(TaskId, Option<ContextId>)> {
         loop {
-            let &(task, ticket) = self.entries.front()?;
+            let &(task, generation) = self.entries.front()?;
             match tasks.get(task) {
-                Some(Task { state: State::Ready(current), scope, .. }) if *current == ticket => {
+                Some(Task { state: State::Ready(current), scope, .. })
+                    if *current == generation =>
+                {
                     return Some((task, *scope));
                 }
                 _ => self.entries.pop_front(),

@@ -1,15 +1,16 @@
 //! Entering and leaving contexts.
 
-use crate::context::ContextId;
+use core::mem;
+
 use crate::engine::Engine;
 use crate::host::Host;
-use crate::task::TaskId;
+use crate::id::{ContextId, TaskId};
 
 /// # 4. Answer `Step::Run`: contexts
 impl<H: Host> Engine<H> {
-    /// The task that runs now enters a context, inside those that it has entered before. The front
-    /// end resumes it. `None`, and the payload dropped, if no task runs: such a context needs no
-    /// scheduling.
+    /// Enters a context, for the task that runs now, inside those that it has entered before. The
+    /// front end resumes it. `None`, and the payload dropped, if no task runs: such a context needs
+    /// no scheduling.
     pub fn enter_context(&mut self, payload: H::Context) -> Option<ContextId> {
         let task = self.running()?;
         let node = self.tasks.get_mut(task)?;
@@ -18,9 +19,9 @@ impl<H: Host> Engine<H> {
         Some(context)
     }
 
-    /// A context is left, by its task or from elsewhere, in any order. Returns whether it was
-    /// active, so that the front end has to pause it. May still be called after its task has ended,
-    /// which leaves it as well but cannot tell.
+    /// Leaves a context, for its task or from elsewhere, in any order. Returns whether it was
+    /// active, so that the front end has to pause it. May still be called after the task has ended,
+    /// which leaves its contexts as well but cannot tell which were active.
     pub fn leave_context(&mut self, context: ContextId) -> bool {
         if let Some(owner) = self.contexts.owner(context)
             && let Some(node) = self.tasks.get_mut(owner)
@@ -37,8 +38,9 @@ impl<H: Host> Engine<H> {
         place.is_some()
     }
 
-    /// A pause or resume of this context failed: it is left, and the task that entered it is
-    /// [interrupted](Self::interrupt). Returns that task: it fails when it runs next.
+    /// Leaves a context that could not be paused or resumed, and
+    /// [interrupts](Self::interrupt) the task that entered it. Returns that task: it fails when it
+    /// runs next.
     pub fn fail_context(&mut self, context: ContextId) -> Option<TaskId> {
         let owner = self.contexts.owner(context)?;
         self.leave_context(context);
@@ -46,13 +48,15 @@ impl<H: Host> Engine<H> {
         Some(owner)
     }
 
-    /// The context in which the running task is: the innermost it has entered, or has inherited.
+    /// Returns the context in which the running task is: the innermost it has entered, or has
+    /// inherited.
     #[must_use]
     pub fn scope(&self) -> Option<ContextId> {
         self.tasks.get(self.running()?)?.scope
     }
 
-    /// Whether the running task is in `context`, which it has entered, or in one inside that.
+    /// Returns whether the running task is in `context`, which it has entered, or in one inside
+    /// that.
     pub fn is_inside(&self, context: ContextId) -> bool {
         self.running().is_some_and(|task| {
             self.contexts.entered_by(task, self.scope()).any(|entered| entered == context)
@@ -61,8 +65,8 @@ impl<H: Host> Engine<H> {
 
     /// Moves the running task to another context that it has entered, or back to the one it has
     /// inherited, without leaving any. A front end whose tasks have branches with contexts of
-    /// their own calls this when it goes from one branch to another; the pauses and resumes that
-    /// this takes are the answers of [`switch`](Self::switch).
+    /// their own calls this when it goes from one branch to another; [`switch`](Self::switch) then
+    /// returns the pauses and resumes that this takes.
     pub fn set_scope(&mut self, scope: Option<ContextId>) {
         let scope = scope.filter(|&context| self.contexts.payload(context).is_some());
         let Some(node) = self.running().and_then(|task| self.tasks.get_mut(task)) else {
@@ -72,7 +76,7 @@ impl<H: Host> Engine<H> {
             return;
         }
         self.contexts.retain(scope);
-        if let Some(before) = core::mem::replace(&mut node.scope, scope) {
+        if let Some(before) = mem::replace(&mut node.scope, scope) {
             self.contexts.release(before);
         }
     }

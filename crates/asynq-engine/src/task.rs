@@ -1,63 +1,58 @@
-//! A task: something that runs in steps, and between them waits for what it asked for.
+//! The node of a task: something that runs in steps, and between them waits.
 
-use slotmap::new_key_type;
+use slotmap::SlotMap;
 
-use crate::context::ContextId;
 use crate::dependency::Dependencies;
-use crate::frame::Serial;
 use crate::host::Host;
-use crate::ready::Ticket;
-use crate::waiter::Waiters;
+use crate::id::{ContextId, FrameId, Generation, TaskId, WaitId};
+use crate::waiter::{Waiter, Waiters};
 
-new_key_type! {
-    /// A task or promise that has not ended. The id of one that has ended finds nothing.
-    pub struct TaskId;
-}
-
-/// When a blocked task goes on.
+/// The condition under which a blocked task goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// When everything it asked for is there.
+    /// Everything that the task depends on is computed.
     All,
-    /// When the first thing it asked for is there.
+    /// At least one thing that the task depends on is computed.
     Any,
-    /// Likewise, or when [`Engine::wake`](crate::Engine::wake) says that something outside the
-    /// engine happened.
+    /// The same as [`Any`](Self::Any), or [`Engine::wake`](crate::Engine::wake) says that
+    /// something outside the engine happened.
     AnyOrWake,
 }
+
+pub(crate) type Tasks<H> = SlotMap<TaskId, Task<H>>;
 
 /// The node of one task. It lives from [`Engine::add_task`](crate::Engine::add_task) until the
 /// task has ended; the value is the front end's.
 pub(crate) struct Task<H: Host> {
     pub(crate) payload: H::Task,
     pub(crate) state: State,
-    /// What it waits for, while it is blocked.
-    pub(crate) on: Dependencies,
+    /// The things it waits for, while it is blocked.
+    pub(crate) dependencies: Dependencies,
     pub(crate) started: bool,
     pub(crate) waiters: Waiters,
     /// The innermost context this task runs under: its own, or that of the task that first
     /// awaited it.
     pub(crate) scope: Option<ContextId>,
     /// The innermost frame that needs this task; see [`crate::frame`].
-    pub(crate) needed_by: Serial,
+    pub(crate) needed_by: FrameId,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum State {
-    /// Nobody has asked for it yet.
+    /// Not started, and in no list of ready tasks.
     New,
     /// In the ready list of its frame.
-    Ready(Ticket),
+    Ready(Generation),
     /// Running, or suspended in a synchronous call of its own.
     Running {
-        /// Whether it was woken meanwhile, and so must not wait for what it asked for.
+        /// It was woken meanwhile, so it must not wait when it blocks.
         woken: bool,
     },
     Blocked(Wait),
-    /// What it waited for is there; [`Engine::next`](crate::Engine::next) will put it into the
-    /// ready list together with the others that were woken.
+    /// All it waited for is computed; the next step puts it into the ready list, together with
+    /// the others that were woken.
     Woken {
-        since: u64,
+        wait_id: WaitId,
     },
     /// Not run by the engine: completed from outside.
     Promise,
@@ -65,10 +60,9 @@ pub(crate) enum State {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
-    /// How many more completions it takes to go on.
+    /// Number of completions that the task still needs to go on.
     pub(crate) pending: u32,
-    /// The number of this wait: waits are numbered in the order in which they begin.
-    pub(crate) since: u64,
+    pub(crate) id: WaitId,
     pub(crate) until: Until,
 }
 
@@ -77,16 +71,27 @@ impl<H: Host> Task<H> {
         Self {
             payload,
             state,
-            on: Dependencies::None,
+            dependencies: Dependencies::None,
             started: false,
             waiters: Waiters::NONE,
             scope: None,
-            needed_by: Serial::NONE,
+            needed_by: FrameId::NONE,
         }
     }
 
-    /// Whether nobody has asked for it yet.
-    pub(crate) fn is_unasked(&self) -> bool {
-        matches!(self.state, State::New) && self.needed_by == Serial::NONE
+    /// Returns whether no task has depended on it and no call needed it yet.
+    pub(crate) fn is_unclaimed(&self) -> bool {
+        matches!(self.state, State::New) && self.needed_by == FrameId::NONE
     }
+
+    /// Returns whether it is blocked in the wait `wait_id`, which tells a live edge from a stale
+    /// one.
+    fn is_in_wait(&self, wait_id: WaitId) -> bool {
+        matches!(self.state, State::Blocked(wait) if wait.id == wait_id)
+    }
+}
+
+/// Returns whether the wait of an edge has ended.
+pub(crate) fn is_stale<H: Host>(tasks: &Tasks<H>, waiter: Waiter) -> bool {
+    !tasks.get(waiter.task).is_some_and(|task| task.is_in_wait(waiter.wait_id))
 }

@@ -342,7 +342,7 @@ fn a_flush_may_call() {
     let connect = p.task("connect", [one(config.item(9))]);
     p.flush(db, Flush::Calls(connect));
     let waiting = p.task("waiting", [one(config.item(1))]);
-    p.rank(db, [1]);
+    p.priority(db, [1]);
     let on: [On; 3] = [waiting.into(), db.item(2), db.item(3)];
     let root = p.task("root", [all(on)]);
     expect![[r#"

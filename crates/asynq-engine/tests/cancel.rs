@@ -214,11 +214,11 @@ fn a_task_that_carries_a_flush() {
     let db = p.source("db");
     let promise = p.promise("promise");
     let load = p.declare("load");
-    let carrier = p.task("carrier", [one(load)]);
+    let flush_task = p.task("flush", [one(load)]);
     p.script(load, [one(promise)]);
-    p.flush(db, Flush::Carried(carrier));
+    p.flush(db, Flush::Carried(flush_task));
     let cancelling = p.source("cancelling");
-    p.rank(cancelling, [-1]);
+    p.priority(cancelling, [-1]);
     let canceller = p.task("canceller", [one(cancelling.item(2)), Op::Cancel(load)]);
     let waiting = p.task("waiting", [one(db.item(1))]);
     let root = p.task("root", [all([waiting, canceller])]);
@@ -231,16 +231,16 @@ fn a_task_that_carries_a_flush() {
         canceller starts
         canceller awaits [cancelling#1(2)]
         flush db#1(1)
-        carrier[db#1] starts
-        carrier[db#1] awaits [load]
+        flush[db#1] starts
+        flush[db#1] awaits [load]
         load starts
         load awaits [promise]
         flush cancelling#1(2)
         canceller gets [2]
         load fails: cancelled
         canceller returns 2
-        carrier[db#1] gets error: cancelled
-        carrier[db#1] fails: cancelled
+        flush[db#1] gets error: cancelled
+        flush[db#1] fails: cancelled
         db#1 lands
         waiting gets error: cancelled
         waiting fails: cancelled

@@ -288,7 +288,7 @@ fn an_unrelated_task_driven_in_a_call_runs_under_the_contexts_of_the_caller_too(
 }
 
 #[test]
-fn the_carrier_of_a_flush_runs_under_no_context() {
+fn the_flush_task_of_a_flush_runs_under_no_context() {
     let mut p = Program::new();
     let config = p.source("config");
     let db = p.source("db");

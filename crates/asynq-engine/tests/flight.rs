@@ -29,7 +29,7 @@ fn it_waits_only_when_nothing_runs_and_nothing_is_to_be_flushed() {
     let mut p = Program::new();
     let slow = p.source("slow");
     p.flush(slow, Flush::Later(0));
-    p.rank(slow, [1]);
+    p.priority(slow, [1]);
     let db = p.source("db");
     let waiting = p.task("waiting", [one(slow.item(1))]);
     let busy = p.task("busy", [one(db.item(2)), one(db.item(3))]);

@@ -258,10 +258,10 @@ fn the_first_of_several_may_be_there_already() {
 fn a_wait_that_is_over_does_not_wake_again() {
     let mut p = Program::new();
     let [a, b] = ["a", "b"].map(|name| p.source(name));
-    p.rank(b, [-1]);
+    p.priority(b, [-1]);
     // The flush of `b` completes the lost half of the first wait during the second.
     let later = p.source("later");
-    p.rank(later, [-2]);
+    p.priority(later, [-2]);
     let root = p.task("root", [any([a.item(1), b.item(2)]), all([b.item(3), later.item(4)])]);
     expect![[r#"
         call root

@@ -2,7 +2,7 @@
 
 mod sim;
 
-use asynq_engine::{Engine, Host, Ranking, Step, Until};
+use asynq_engine::{Engine, Host, PriorityRule, Step, Until};
 use expect_test::expect;
 use sim::{Flush, Op, Program, all, one};
 
@@ -123,7 +123,7 @@ fn a_flush_of_an_outer_call_can_be_sent_inside_one_and_land_after_it() {
 }
 
 #[test]
-fn the_carrier_of_a_flush_sent_inside_a_call_for_an_outer_one_runs_after_it() {
+fn the_flush_task_of_a_flush_sent_inside_a_call_for_an_outer_one_runs_after_it() {
     let mut p = Program::new();
     let [shards, db] = ["shards", "db"].map(|name| p.source(name));
     let load = p.task("load", [one(shards.item(9))]);
@@ -166,7 +166,7 @@ fn the_carrier_of_a_flush_sent_inside_a_call_for_an_outer_one_runs_after_it() {
     .assert_eq(&p.log(root));
 }
 
-/// Ranking runs code of the user's, which may call synchronously and flush.
+/// A priority runs code of the user's, which may call synchronously and flush.
 #[test]
 fn a_flush_out_of_turn_leaves_the_ranks_that_an_inner_call_has_given() {
     struct Units;
@@ -179,7 +179,7 @@ fn a_flush_out_of_turn_leaves_the_ranks_that_an_inner_call_has_given() {
     }
 
     let mut engine = Engine::<Units>::new();
-    let [shared, other] = [(); 2].map(|()| engine.add_batch((), Ranking::Ask));
+    let [shared, other] = [(); 2].map(|()| engine.add_batch((), PriorityRule::Ask));
     let [root, called] = [(); 2].map(|()| engine.add_task(()));
     let items = [shared, other].map(|batch| engine.add_item(batch).unwrap());
     engine.enter(root);
@@ -189,16 +189,18 @@ fn a_flush_out_of_turn_leaves_the_ranks_that_an_inner_call_has_given() {
     }
     engine.block(Until::All);
     for _ in 0..2 {
-        let Step::Rank(batch) = engine.next() else { panic!("both are ranked first") };
-        engine.rank(batch, (0, 1));
+        let Step::Priority(batch) = engine.next() else {
+            panic!("both are asked for their priorities first")
+        };
+        engine.set_priority(batch, (0, 1));
     }
 
     engine.enter(called);
     assert_eq!(engine.next(), Step::Run(called));
     engine.depend(items[0]);
     engine.block(Until::All);
-    assert_eq!(engine.next(), Step::Rank(shared));
-    engine.rank(shared, (0, 1));
+    assert_eq!(engine.next(), Step::Priority(shared));
+    engine.set_priority(shared, (0, 1));
     assert!(engine.begin_flush(other));
     engine.close(other);
     assert_eq!(engine.next(), Step::Flush(shared));

@@ -2,7 +2,7 @@
 
 mod sim;
 
-use asynq_engine::Ranking;
+use asynq_engine::PriorityRule;
 use expect_test::expect;
 use sim::{Driver, Program, all, one};
 
@@ -80,9 +80,9 @@ fn a_priority_counts_before_the_number_of_items() {
     let mut p = Program::new();
     let large = p.source("large");
     let urgent = p.source("urgent");
-    p.rank(urgent, [1]);
+    p.priority(urgent, [1]);
     let idle = p.source("idle");
-    p.rank(idle, [-1]);
+    p.priority(idle, [-1]);
     let items = [idle.item(1), idle.item(2), large.item(3), large.item(4), urgent.item(5)];
     let root = p.task("root", [all(items)]);
     expect![[r#"
@@ -102,7 +102,7 @@ fn a_priority_counts_before_the_number_of_items() {
 fn a_source_is_asked_anew_for_every_choice() {
     let mut p = Program::new();
     let moody = p.source("moody");
-    p.rank(moody, [-1, 1]);
+    p.priority(moody, [-1, 1]);
     let first = p.source("first");
     let second = p.source("second");
     let a = p.task("a", [one(first.item(1)), one(first.item(2))]);
@@ -220,7 +220,7 @@ fn a_batch_that_nobody_awaits_is_not_flushed() {
     let db = p.source("db");
     let root = p.task("root", [one(db.item(1))]);
     let mut driver = Driver::new(p);
-    let unwanted = driver.engine.add_batch(usize::MAX, Ranking::BySize);
+    let unwanted = driver.engine.add_batch(usize::MAX, PriorityRule::BySize);
     driver.engine.add_item(unwanted);
     driver.engine.add_item(unwanted);
     driver.call(root);

@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 use std::thread;
 
-use asynq_engine::{Engine, Host, Ranking, Step, TaskId, Until};
+use asynq_engine::{Engine, Host, PriorityRule, Step, TaskId, Until};
 
 const MILLION: usize = 1_000_000;
 /// Enough to overflow that stack many times, in fewer seconds.
@@ -50,7 +50,7 @@ fn call(
             Step::Resume(_) => steps.resume += 1,
             Step::Deadlock(_) => {}
             Step::Done => break,
-            step @ (Step::Rank(_) | Step::Wait) => panic!("{step:?}"),
+            step @ (Step::Priority(_) | Step::Wait) => panic!("{step:?}"),
         }
     }
     engine.exit();
@@ -126,7 +126,7 @@ fn a_chain_of_a_million_is_freed_while_it_waits() {
 fn a_chain_is_claimed_by_a_nested_call() {
     on_a_small_stack(|| {
         let mut engine = Engine::new();
-        let batch = engine.add_batch((), Ranking::BySize);
+        let batch = engine.add_batch((), PriorityRule::BySize);
         let item = engine.add_item(batch).expect("it is open");
         let root = engine.add_task(());
         let first = engine.add_task(());
@@ -205,7 +205,7 @@ fn a_join_of_a_million_tasks() {
 fn a_join_of_a_million_items_is_one_flush() {
     on_a_small_stack(|| {
         let mut engine = Engine::new();
-        let batch = engine.add_batch((), Ranking::BySize);
+        let batch = engine.add_batch((), PriorityRule::BySize);
         let root = engine.add_task(());
         let steps = call(&mut engine, root, |engine, task| {
             if engine.is_flushed(batch) {
@@ -227,7 +227,7 @@ fn many_tasks_await_the_same_one() {
     on_a_small_stack(|| {
         let mut engine = Engine::new();
         let [root, shared] = [(); 2].map(|()| engine.add_task(()));
-        let batch = engine.add_batch((), Ranking::BySize);
+        let batch = engine.add_batch((), PriorityRule::BySize);
         let item = engine.add_item(batch).expect("it is open");
         let mut asked = false;
         let steps = call(&mut engine, root, |engine, task| {
@@ -295,7 +295,7 @@ fn tasks_that_wait_are_not_run_again_however_many_rounds_there_are() {
                 engine.block(Until::All);
             } else if task == busy && rounds < ROUNDS {
                 rounds += 1;
-                let batch = engine.add_batch((), Ranking::BySize);
+                let batch = engine.add_batch((), PriorityRule::BySize);
                 let item = engine.add_item(batch).expect("it is open");
                 engine.depend(item);
                 engine.block(Until::All);
@@ -319,7 +319,7 @@ fn contexts_inside_each_other() {
     on_a_small_stack(|| {
         let mut engine = Engine::new();
         let root = engine.add_task(());
-        let batch = engine.add_batch((), Ranking::BySize);
+        let batch = engine.add_batch((), PriorityRule::BySize);
         let item = engine.add_item(batch).expect("it is open");
         let steps = call(&mut engine, root, |engine, task| {
             if engine.is_flushed(batch) {

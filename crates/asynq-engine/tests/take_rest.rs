@@ -1,6 +1,6 @@
 //! Taking out what the calls have left behind.
 
-use asynq_engine::{Engine, Host, Ranking, Step, TaskId, Until};
+use asynq_engine::{Engine, Host, PriorityRule, Step, TaskId, Until};
 
 struct Names;
 
@@ -17,7 +17,7 @@ fn abandoned() -> (Engine<Names>, TaskId) {
     let mut engine = Engine::<Names>::new();
     let root = engine.add_task("root");
     let child = engine.add_task("child");
-    let db = engine.add_batch("db", Ranking::BySize);
+    let db = engine.add_batch("db", PriorityRule::BySize);
     let item = engine.add_item(db).unwrap();
     engine.enter(root);
     assert_eq!(engine.next(), Step::Run(root));

@@ -1,6 +1,6 @@
 //! `BatchBase`: keys that are asked for together.
 
-use asynq_engine::{BatchId, Ranking};
+use asynq_engine::{BatchId, PriorityRule};
 use pyo3::exceptions::{PyAssertionError, PyException, PyNotImplementedError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -248,12 +248,12 @@ pub(crate) fn register(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> P
     if Switches::on().has(Switches::DUMP_SCHEDULE_BATCH) {
         imports::trace(batch.py(), "schedule_batch", (batch,));
     }
-    let ranking = if overrides::<BatchBase>(batch.as_any(), intern!(batch.py(), "get_priority")) {
-        Ranking::Ask
+    let rule = if overrides::<BatchBase>(batch.as_any(), intern!(batch.py(), "get_priority")) {
+        PriorityRule::Ask
     } else {
-        Ranking::BySize
+        PriorityRule::BySize
     };
-    let node = scheduler.engine().add_batch(batch.clone().unbind(), ranking);
+    let node = scheduler.engine().add_batch(batch.clone().unbind(), rule);
     {
         let mut inner = batch.get().state();
         inner.home = scheduler.home();

@@ -65,7 +65,7 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
             Step::Done => break,
             Step::Pause(id) => switch(scheduler, py, id, intern!(py, "pause")),
             Step::Resume(id) => switch(scheduler, py, id, intern!(py, "resume")),
-            Step::Rank(id) => {
+            Step::Priority(id) => {
                 rank(scheduler, py, id);
                 Ok(())
             }
@@ -184,7 +184,7 @@ fn rank(scheduler: &Scheduler, py: Python<'_>, id: BatchId) {
         .call_method0(intern!(py, "get_priority"))
         .and_then(|priority| BatchPriority::extract(&priority));
     match priority {
-        Ok(priority) => scheduler.engine().rank(id, priority),
+        Ok(priority) => scheduler.engine().set_priority(id, priority),
         Err(error) => fail(scheduler, &batch, id, &error),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use asynq_engine::{Engine, Event, Host, Ranking, Step, Until};
+use asynq_engine::{Engine, Event, Host, PriorityRule, Step, Until};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -75,8 +75,8 @@ impl Host for Plain {
 #[test]
 fn a_call_flushes_nothing_for_an_item_that_has_its_value() {
     let mut engine = Engine::<Plain>::new();
-    let large = engine.add_batch((), Ranking::BySize);
-    let small = engine.add_batch((), Ranking::BySize);
+    let large = engine.add_batch((), PriorityRule::BySize);
+    let small = engine.add_batch((), PriorityRule::BySize);
     let [early, _other] = [(), ()].map(|()| engine.add_item(large).unwrap());
     let late = engine.add_item(small).unwrap();
     let [root, waiting, calling] = [(), (), ()].map(|()| engine.add_task(()));

@@ -89,7 +89,7 @@ const KINDS: &[Kind] = &[
     ("a flush is waited for", |told| says(told, "wait\n") && says(told, " lands")),
     ("a flush is waited for in a call", |told| says_inside(told, "wait")),
     ("several flushes in flight", |told| told.max_in_flight > 1),
-    ("a carrier runs", |told| says(told, "] starts")),
+    ("a flush task runs", |told| says(told, "] starts")),
     ("a shared task", task_is_shared),
     ("a join of some", |told| says(told, " awaits any of [")),
     ("a join goes on with a part", |told| says(told, " gets [-")),

@@ -11,8 +11,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use crate::sim::{
-    Context, ContextRef, Fate, Flush, Join, On, Op, Program, PromiseRef, Rank, Source, SourceRef,
-    Task, TaskRef,
+    Context, ContextRef, Fate, Flush, Join, On, Op, Priority, Program, PromiseRef, Source,
+    SourceRef, Task, TaskRef,
 };
 
 /// A program and what is called from outside, one after the other. The last call is always that of
@@ -165,9 +165,9 @@ fn index(range: Range<usize>) -> Range<usize> {
 }
 
 fn source(helper: TaskRef) -> impl Strategy<Value = Source> {
-    let rank = prop_oneof![
-        2 => Just(Rank::BySize),
-        1 => vec(-2..3_i64, 1..4).prop_map(Rank::Asked),
+    let priority = prop_oneof![
+        2 => Just(Priority::BySize),
+        1 => vec(-2..3_i64, 1..4).prop_map(Priority::Asked),
     ];
     let flush = prop_oneof![
         4 => Just(Flush::Now),
@@ -176,9 +176,9 @@ fn source(helper: TaskRef) -> impl Strategy<Value = Source> {
         1 => Just(Flush::Calls(helper)),
     ];
     let fate = prop_oneof![Just(Fate::Error), Just(Fate::Forgotten), Just(Fate::Breaks)];
-    (rank, flush, btree_map(0..5_i64, fate, 0..2)).prop_map(|(rank, flush, fates)| Source {
+    (priority, flush, btree_map(0..5_i64, fate, 0..2)).prop_map(|(priority, flush, fates)| Source {
         name: String::new(),
-        rank,
+        priority,
         flush,
         fates,
     })

@@ -124,7 +124,7 @@ impl Driver {
                 Step::Run(task) => self.step(task),
                 Step::Pause(context) => self.pause(context),
                 Step::Resume(context) => self.resume(context),
-                Step::Rank(batch) => self.rank(batch),
+                Step::Priority(batch) => self.priority(batch),
                 Step::Flush(batch) => {
                     self.assert_only(&before);
                     self.flush(batch);

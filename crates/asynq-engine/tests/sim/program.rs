@@ -89,14 +89,14 @@ pub enum On {
 #[derive(Clone, Debug)]
 pub struct Source {
     pub name: String,
-    pub rank: Rank,
+    pub priority: Priority,
     pub flush: Flush,
     /// What happens to keys to which something happens.
     pub fates: BTreeMap<i64, Fate>,
 }
 
 #[derive(Clone, Debug)]
-pub enum Rank {
+pub enum Priority {
     BySize,
     /// The driver is asked; it answers these in turn, the last one again and again, each with the
     /// number of items behind.
@@ -163,15 +163,15 @@ impl Program {
     pub fn source(&mut self, name: &str) -> SourceRef {
         self.sources.push(Source {
             name: name.into(),
-            rank: Rank::BySize,
+            priority: Priority::BySize,
             flush: Flush::Now,
             fates: BTreeMap::new(),
         });
         SourceRef(self.sources.len() - 1)
     }
 
-    pub fn rank(&mut self, source: SourceRef, answers: impl Into<Vec<i64>>) {
-        self.sources[source.0].rank = Rank::Asked(answers.into());
+    pub fn priority(&mut self, source: SourceRef, answers: impl Into<Vec<i64>>) {
+        self.sources[source.0].priority = Priority::Asked(answers.into());
     }
 
     pub fn flush(&mut self, source: SourceRef, flush: Flush) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::program::Outcome;
 
 /// Everything a run has shown, each thing under its name in the program. The n-th batch of a
-/// source `db` is `db#n`, the carrier task `load` of its flush `load[db#n]`.
+/// source `db` is `db#n`, the flush task `load` of its flush `load[db#n]`.
 #[derive(Debug, Default)]
 pub struct Record {
     lines: Vec<String>,

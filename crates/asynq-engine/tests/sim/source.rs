@@ -1,16 +1,16 @@
-//! The sources: opening batches, ranking and flushing them, and giving their items values.
+//! The sources: opening batches, giving their priorities, flushing them, and giving their items values.
 
-use asynq_engine::{BatchId, Dependency, ItemId, Ranking};
+use asynq_engine::{BatchId, Dependency, ItemId, PriorityRule};
 
 use super::driver::{Awaited, Driver, Outside};
-use super::program::{Fate, Flush, Outcome, Rank, SourceRef};
+use super::program::{Fate, Flush, Outcome, Priority, SourceRef};
 
 #[derive(Default)]
 pub(super) struct Source {
     /// The batch that was opened last.
     current: Option<usize>,
     opened: usize,
-    /// How often it was asked for its rank.
+    /// How often it was asked for its priority.
     asked: usize,
 }
 
@@ -43,9 +43,9 @@ impl Driver {
 
     fn open(&mut self, source: SourceRef) -> usize {
         let spec = &self.program.sources[source.0];
-        let ranking = match spec.rank {
-            Rank::BySize => Ranking::BySize,
-            Rank::Asked(_) => Ranking::Ask,
+        let rule = match spec.priority {
+            Priority::BySize => PriorityRule::BySize,
+            Priority::Asked(_) => PriorityRule::Ask,
         };
         let batch = self.batches.len();
         let state = &mut self.sources[source.0];
@@ -56,20 +56,20 @@ impl Driver {
             keys: Vec::new(),
             values: Vec::new(),
             source,
-            id: self.engine.add_batch(batch, ranking),
+            id: self.engine.add_batch(batch, rule),
         });
         batch
     }
 
-    pub(super) fn rank(&mut self, id: BatchId) {
+    pub(super) fn priority(&mut self, id: BatchId) {
         let Batch { source, keys, .. } = &self.batches[self.batch(id)];
-        let Rank::Asked(answers) = &self.program.sources[source.0].rank else {
-            panic!("asked for the rank of a batch that is ranked by size")
+        let Priority::Asked(answers) = &self.program.sources[source.0].priority else {
+            panic!("asked for the priority of a batch that goes by size")
         };
         let state = &mut self.sources[source.0];
         let answer = answers[state.asked.min(answers.len() - 1)];
         state.asked += 1;
-        self.engine.rank(id, (answer, keys.len()));
+        self.engine.set_priority(id, (answer, keys.len()));
     }
 
     pub(super) fn flush_out_of_turn(&mut self, source: SourceRef) {
@@ -97,9 +97,9 @@ impl Driver {
             }
             Flush::Carried(task) => {
                 let name = helper(index, &self.program.tasks[task.0].name);
-                let carrier = self.add_task(name, task);
-                self.nodes[carrier].carries = Some(index);
-                self.engine.defer(id, Some(self.nodes[carrier].id));
+                let flush_task = self.add_task(name, task);
+                self.nodes[flush_task].carries = Some(index);
+                self.engine.defer(id, Some(self.nodes[flush_task].id));
             }
             Flush::Calls(task) => {
                 let name = helper(index, &self.program.tasks[task.0].name);

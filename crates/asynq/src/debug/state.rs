@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use asynq_engine::{Dependency, Standing, TaskId};
+use asynq_engine::{Dependency, Status, TaskId};
 
 use crate::scheduler::{self, Scheduler};
 
@@ -62,7 +62,7 @@ impl Scheduler {
         let mut rest: Vec<_> = engine.called().chain(engine.task_ids()).collect();
         rest.reverse();
         while let Some(task) = rest.pop() {
-            if engine.standing(task).is_some() && seen.insert(task) {
+            if engine.status(task).is_some() && seen.insert(task) {
                 tasks.push(task);
                 rest.extend(engine.dependencies(task).into_iter().rev().filter_map(
                     |on| match on {
@@ -78,15 +78,15 @@ impl Scheduler {
     fn write_task(&self, text: &mut String, id: TaskId) {
         let (standing, on) = {
             let engine = self.engine();
-            (engine.standing(id), engine.dependencies(id))
+            (engine.status(id), engine.dependencies(id))
         };
         let state = match standing {
-            Some(Standing::Unasked) => ", not asked for",
-            Some(Standing::Ready) => ", ready",
-            Some(Standing::Running) => ", runs",
-            Some(Standing::Blocked) if on.is_empty() => ", waits for something from elsewhere",
-            Some(Standing::Blocked) => ", waits for",
-            Some(Standing::Promise) => ", not set",
+            Some(Status::New) => ", not asked for",
+            Some(Status::Ready) => ", ready",
+            Some(Status::Running) => ", runs",
+            Some(Status::Blocked) if on.is_empty() => ", waits for something from elsewhere",
+            Some(Status::Blocked) => ", waits for",
+            Some(Status::Promise) => ", not set",
             None => ", has ended",
         };
         // Writing to a string does not fail.

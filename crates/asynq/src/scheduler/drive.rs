@@ -9,7 +9,7 @@ use std::task::Context;
 use std::thread;
 
 use asynq_engine::{
-    BatchId, ContextId, Deadlock, Dependency, Engine, Host, Ranking, Step, TaskId, Until,
+    BatchId, ContextId, Deadlock, Dependency, Engine, Host, PriorityRule, Step, TaskId, Until,
 };
 
 use super::deadlock;
@@ -189,7 +189,7 @@ impl Scheduler {
             }
             Step::Pause(context) => self.switch_context(context, |c| c.pause()),
             Step::Resume(context) => self.switch_context(context, |c| c.resume()),
-            Step::Rank(batch) => self.rank(batch),
+            Step::Priority(batch) => self.set_priority(batch),
             Step::Flush(batch) => self.flush(batch),
             Step::Wait | Step::Deadlock(_) | Step::Done => unreachable!("the end of a drive"),
         }
@@ -330,8 +330,8 @@ impl Drop for Call<'_> {
 /// Batches.
 impl Scheduler {
     pub(crate) fn open_batch(&self, batch: Weak<dyn Flushable>, base: i64) -> BatchId {
-        let ranking = if base == 0 { Ranking::BySize } else { Ranking::Ask };
-        self.engine().add_batch(batch, ranking)
+        let rule = if base == 0 { PriorityRule::BySize } else { PriorityRule::Ask };
+        self.engine().add_batch(batch, rule)
     }
 
     fn batch(&self, id: BatchId) -> Rc<dyn Flushable> {
@@ -339,10 +339,10 @@ impl Scheduler {
         batch.expect("a batch is closed when it is dropped")
     }
 
-    fn rank(&self, id: BatchId) {
+    fn set_priority(&self, id: BatchId) {
         let batch = self.batch(id);
         let priority = (batch.base_priority(), batch.len());
-        self.engine().rank(id, priority);
+        self.engine().set_priority(id, priority);
     }
 
     fn flush(&self, id: BatchId) {

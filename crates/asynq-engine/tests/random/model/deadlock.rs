@@ -1,40 +1,40 @@
-//! Who can never go on.
+//! Deadlocks: the search for tasks that can never go on.
 
 use std::collections::BTreeSet;
 
 use super::{Model, On, Stage, State};
 
 #[derive(Default)]
-struct Knot {
+struct Search {
     path: Vec<usize>,
-    /// All that are stuck, in the order in which a walk from the root comes to them.
-    stuck: Vec<usize>,
-    /// Those that wait for something nobody will complete.
-    stranded: Vec<usize>,
-    /// Those that wait for a task on the path that led to them.
+    /// The stuck tasks, in the order in which a walk from the root comes to them.
+    visited: Vec<usize>,
+    /// The tasks that wait for something nobody will complete.
+    blocked_externally: Vec<usize>,
+    /// The tasks that wait for a task on the path that led to them.
     circular: Vec<usize>,
 }
 
 impl Model<'_> {
     /// Nothing can happen in the innermost call: fails those who are at fault, or the call.
     pub(super) fn break_deadlock(&mut self, root: usize) {
-        let mut knot = Knot::default();
+        let mut search = Search::default();
         if self.is_blocked(root) {
-            self.walk(root, &mut knot);
+            self.walk(root, &mut search);
         }
         let is_nested = self.calls.len() > 1;
-        let mut victims = match knot.stranded.as_slice() {
-            [] => knot.circular,
+        let mut victims = match search.blocked_externally.as_slice() {
+            [] => search.circular,
             // Whoever made the call may yet complete what they wait for.
             _ if is_nested => Vec::new(),
-            _ => knot.stranded,
+            _ => search.blocked_externally,
         };
         let mut seen = BTreeSet::new();
         victims.retain(|&victim| seen.insert(victim));
         let names =
             |on: Vec<On>| on.into_iter().map(|on| self.name(on)).collect::<Vec<_>>().join(", ");
-        let stuck: Vec<_> = knot
-            .stuck
+        let stuck: Vec<_> = search
+            .visited
             .iter()
             .map(|&task| {
                 format!("{} waits for [{}]", self.tasks[task].name, names(self.still_awaited(task)))
@@ -51,22 +51,22 @@ impl Model<'_> {
         }
     }
 
-    fn walk(&self, task: usize, knot: &mut Knot) {
-        knot.path.push(task);
-        knot.stuck.push(task);
+    fn walk(&self, task: usize, search: &mut Search) {
+        search.path.push(task);
+        search.visited.push(task);
         let awaited = self.still_awaited(task);
         if awaited.is_empty() {
-            knot.stranded.push(task);
+            search.blocked_externally.push(task);
         }
         for on in awaited {
             match self.waits_behind(on) {
-                None => knot.stranded.push(task),
-                Some(next) if knot.path.contains(&next) => knot.circular.push(task),
-                Some(next) if knot.stuck.contains(&next) => {}
-                Some(next) => self.walk(next, knot),
+                None => search.blocked_externally.push(task),
+                Some(next) if search.path.contains(&next) => search.circular.push(task),
+                Some(next) if search.visited.contains(&next) => {}
+                Some(next) => self.walk(next, search),
             }
         }
-        knot.path.pop();
+        search.path.pop();
     }
 
     /// The blocked task that has to end before `on` is there.
@@ -74,7 +74,7 @@ impl Model<'_> {
         let task = match on {
             On::Task(task) => Some(task),
             On::Item(batch, _) => match self.batches[batch].state {
-                Stage::InFlight(carrier) => carrier,
+                Stage::InFlight(flush_task) => flush_task,
                 Stage::Open | Stage::Flushing | Stage::Closed => None,
             },
         };

@@ -1,7 +1,7 @@
 //! The contract of the engine, written down a second time in the most obvious way.
 //!
 //! The model interprets a [`Program`] by itself and shares no code with the engine or its driver.
-//! It is slow on purpose: it keeps no counts, links, ranks or serial numbers, but looks at
+//! It is slow on purpose: it keeps no counts, links, sorted batches or frame ids, but looks at
 //! everything again whenever it wants to know something, and a call is a recursive call. What it
 //! tells is compared line by line with what the simulated driver tells of the engine.
 //!
@@ -57,7 +57,7 @@ struct Model<'a> {
     outside: Vec<(u32, Outside)>,
     /// How many waits have begun.
     waits: usize,
-    /// How often each source was asked for a rank.
+    /// How often each source was asked for a priority.
     asked: Vec<usize>,
 }
 
@@ -90,8 +90,8 @@ enum State {
     New,
     Ready,
     Running,
-    Blocked { on: Vec<On>, join: Join, since: usize },
-    Woken { since: usize },
+    Blocked { on: Vec<On>, join: Join, wait_id: usize },
+    Woken { wait_id: usize },
     Promised,
     Ended(Outcome),
 }

@@ -43,10 +43,10 @@ impl Model<'_> {
                 State::Running | State::Promised | State::Ended(_) => return,
             },
             Need::Batch(batch) => {
-                if let Stage::InFlight(Some(carrier)) = self.batches[batch].state
+                if let Stage::InFlight(Some(flush_task)) = self.batches[batch].state
                     && is_news
                 {
-                    self.claim_for(caller, Need::Task(carrier));
+                    self.claim_for(caller, Need::Task(flush_task));
                 }
             }
         }
@@ -65,22 +65,22 @@ impl Model<'_> {
         }
     }
 
-    /// The values of `batch` come with the end of `carrier`: whoever drives the one drives the
+    /// The values of `batch` come with the end of `flush_task`: whoever drives the one drives the
     /// other. If nobody does, that starts when an item is awaited.
-    pub(super) fn carry(&mut self, batch: usize, carrier: usize) {
-        self.tasks[carrier].carries = Some(batch);
-        self.batches[batch].state = Stage::InFlight(Some(carrier));
+    pub(super) fn carry(&mut self, batch: usize, flush_task: usize) {
+        self.tasks[flush_task].carries = Some(batch);
+        self.batches[batch].state = Stage::InFlight(Some(flush_task));
         let drives = |call: &Call| call.needs.contains(&Need::Batch(batch));
         if let Some(caller) = self.calls.iter().rposition(drives) {
-            self.claim_for(caller, Need::Task(carrier));
+            self.claim_for(caller, Need::Task(flush_task));
         }
     }
 
     /// The running task waits.
     pub(super) fn block(&mut self, task: usize, on: &[On], join: Join) {
         self.waits += 1;
-        let since = self.waits;
-        self.tasks[task].state = State::Blocked { on: on.to_vec(), join, since };
+        let wait_id = self.waits;
+        self.tasks[task].state = State::Blocked { on: on.to_vec(), join, wait_id };
         let caller = self.calls.len() - 1;
         self.calls[caller].needs.push(Need::Task(task));
         self.claim_all(caller, on);
@@ -89,14 +89,14 @@ impl Model<'_> {
     /// Something was computed: notes everybody whose wait is over.
     pub(super) fn look_who_can_go_on(&mut self) {
         for task in 0..self.tasks.len() {
-            if let State::Blocked { on, join, since } = &self.tasks[task].state {
+            if let State::Blocked { on, join, wait_id } = &self.tasks[task].state {
                 let is_there = |&on: &On| self.outcome(on).is_some();
                 let is_over = match join {
                     Join::All => on.iter().all(is_there),
                     Join::Any | Join::AnyOrWake(_) => on.iter().any(is_there),
                 };
                 if is_over {
-                    self.tasks[task].state = State::Woken { since: *since };
+                    self.tasks[task].state = State::Woken { wait_id: *wait_id };
                 }
             }
         }
@@ -106,8 +106,8 @@ impl Model<'_> {
     pub(super) fn line_up(&mut self) {
         let mut woken: Vec<(usize, usize)> = Vec::new();
         for (task, state) in self.tasks.iter().map(|task| &task.state).enumerate() {
-            if let State::Woken { since } = state {
-                woken.push((*since, task));
+            if let State::Woken { wait_id } = state {
+                woken.push((*wait_id, task));
             }
         }
         woken.sort_unstable();

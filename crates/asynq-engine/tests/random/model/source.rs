@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::{Batch, Model, Need, Of, On, Outside, Stage};
-use crate::sim::{Fate, Flush, Rank, SourceRef, TaskRef};
+use crate::sim::{Fate, Flush, Priority, SourceRef, TaskRef};
 
 impl Model<'_> {
     pub(super) fn open_batch(&self, source: SourceRef) -> Option<usize> {
@@ -37,9 +37,9 @@ impl Model<'_> {
             if batch.state != Stage::Open || !call.needs.contains(&Need::Batch(index)) {
                 continue;
             }
-            let base = match &self.program.sources[batch.source.0].rank {
-                Rank::BySize => 0,
-                Rank::Asked(answers) => {
+            let base = match &self.program.sources[batch.source.0].priority {
+                Priority::BySize => 0,
+                Priority::Asked(answers) => {
                     let asked = &mut self.asked[batch.source.0];
                     *asked += 1;
                     *answers.get(*asked - 1).or(answers.last()).expect("an answer")
@@ -71,8 +71,8 @@ impl Model<'_> {
                 self.told.max_in_flight = self.told.max_in_flight.max(in_flight);
             }
             Flush::Carried(task) => {
-                let carrier = helper_of(self, task);
-                self.carry(batch, carrier);
+                let flush_task = helper_of(self, task);
+                self.carry(batch, flush_task);
             }
             Flush::Calls(task) => {
                 let called = helper_of(self, task);

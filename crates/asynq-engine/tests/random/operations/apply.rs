@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use asynq_engine::{Dependency, Ranking, Until};
+use asynq_engine::{Dependency, PriorityRule, Until};
 
 use super::need::Need;
 use super::operation::Operation;
@@ -16,7 +16,7 @@ impl World {
         match operation {
             Operation::AddTask => self.add_task(State::New),
             Operation::AddPromise => self.add_task(State::Promise),
-            Operation::AddBatch(ranking) => self.add_batch(ranking),
+            Operation::AddBatch(rule) => self.add_batch(rule),
             Operation::AddItem(n) => self.with(n, self.batches.len(), Self::add_item),
             Operation::Enter(n) => self.with(n, self.tasks.len(), Self::enter),
             Operation::Abandon => self.abandon(),
@@ -52,8 +52,8 @@ impl World {
                 self.with(n, self.batches.len(), |world, batch| world.defer(batch, None));
             }
             Operation::DeferToTask(n) => self.with(n, self.batches.len(), |world, batch| {
-                let carrier = world.tasks.len().checked_sub(1);
-                world.defer(batch, carrier);
+                let flush_task = world.tasks.len().checked_sub(1);
+                world.defer(batch, flush_task);
             }),
             Operation::Close(n) => self.with(n, self.batches.len(), Self::close),
             Operation::CompleteTask(n) => self.with(n, self.tasks.len(), Self::complete),
@@ -92,8 +92,8 @@ impl World {
         });
     }
 
-    fn add_batch(&mut self, ranking: Ranking) {
-        let id = self.engine.add_batch(self.batches.len(), ranking);
+    fn add_batch(&mut self, rule: PriorityRule) {
+        let id = self.engine.add_batch(self.batches.len(), rule);
         self.batches.push(Batch { id, stage: Stage::Open });
     }
 
@@ -105,7 +105,7 @@ impl World {
             self.items.push(Item { id, batch, computed: false });
         } else {
             // As a source does.
-            self.add_batch(Ranking::BySize);
+            self.add_batch(PriorityRule::BySize);
             self.add_item(self.batches.len() - 1);
         }
     }
@@ -248,12 +248,12 @@ impl World {
         chain.into_iter().rfind(|&context| self.contexts[context].owner != task)
     }
 
-    pub(super) fn defer(&mut self, batch: usize, carrier: Option<usize>) {
-        self.engine.defer(self.batches[batch].id, carrier.map(|task| self.tasks[task].id));
+    pub(super) fn defer(&mut self, batch: usize, flush_task: Option<usize>) {
+        self.engine.defer(self.batches[batch].id, flush_task.map(|task| self.tasks[task].id));
         if self.batches[batch].stage == Stage::Flushing {
-            self.batches[batch].stage = Stage::InFlight(carrier);
-            if let Some(carrier) = carrier {
-                self.tasks[carrier].carries = true;
+            self.batches[batch].stage = Stage::InFlight(flush_task);
+            if let Some(flush_task) = flush_task {
+                self.tasks[flush_task].carries = true;
             }
         }
     }

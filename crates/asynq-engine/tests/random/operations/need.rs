@@ -48,7 +48,7 @@ impl World {
                     _ => Vec::new(),
                 },
                 Need::Batch(batch) => match self.batches[batch].stage {
-                    Stage::InFlight(carrier) => carrier.map(Need::Task).into_iter().collect(),
+                    Stage::InFlight(flush_task) => flush_task.map(Need::Task).into_iter().collect(),
                     Stage::Open | Stage::Flushing | Stage::Closed => Vec::new(),
                 },
             };

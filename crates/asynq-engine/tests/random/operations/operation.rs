@@ -1,6 +1,6 @@
 //! What can be done to the engine.
 
-use asynq_engine::{Ranking, Until};
+use asynq_engine::{PriorityRule, Until};
 
 /// One call of the engine, or nothing if it makes no sense now. A number picks one of all the
 /// things of its kind that there ever were.
@@ -8,7 +8,7 @@ use asynq_engine::{Ranking, Until};
 pub(crate) enum Operation {
     AddTask,
     AddPromise,
-    AddBatch(Ranking),
+    AddBatch(PriorityRule),
     AddItem(u8),
     /// Calls a task synchronously.
     Enter(u8),
@@ -47,7 +47,9 @@ impl From<[u8; 2]> for Operation {
             0..28 => Self::Drive(number),
             28..31 => Self::AddTask,
             31 => Self::AddPromise,
-            32 | 33 => Self::AddBatch(if number < 128 { Ranking::BySize } else { Ranking::Ask }),
+            32 | 33 => {
+                Self::AddBatch(if number < 128 { PriorityRule::BySize } else { PriorityRule::Ask })
+            }
             34 => Self::AddItem(number),
             35 | 36 => Self::Enter(number),
             37 => Self::Abandon,

@@ -72,10 +72,10 @@ impl World {
                 let task = *self.engine.task(id).expect("it has not ended");
                 self.start(task);
             }
-            Step::Rank(id) => {
+            Step::Priority(id) => {
                 let batch = *self.engine.batch(id).expect("it is not closed");
                 assert_eq!(self.batches[batch].stage, Stage::Open);
-                self.engine.rank(id, (i64::from(number) % 4, 0));
+                self.engine.set_priority(id, (i64::from(number) % 4, 0));
             }
             Step::Flush(id) => {
                 let batch = *self.engine.batch(id).expect("it is not closed");

@@ -1,4 +1,4 @@
-//! Carriers: tasks that bring the values of a flush; and flushes that call.
+//! Flush tasks: tasks that bring the values of a flush; and flushes that call.
 
 mod sim;
 
@@ -12,7 +12,7 @@ fn a_task_carries_a_flush_and_shares_the_rounds_of_the_others() {
     let db = p.source("db");
     let load = p.task("load", [one(shards.item(9))]);
     p.flush(db, Flush::Carried(load));
-    p.rank(db, [1]);
+    p.priority(db, [1]);
     let waiting = p.task("waiting", [one(shards.item(1))]);
     let on: [On; 2] = [db.item(2), waiting.into()];
     let root = p.task("root", [all(on)]);
@@ -38,13 +38,13 @@ fn a_task_carries_a_flush_and_shares_the_rounds_of_the_others() {
 }
 
 #[test]
-fn a_call_drives_the_carrier_of_what_it_needs() {
+fn a_call_drives_the_flush_task_of_what_it_needs() {
     let mut p = Program::new();
     let [gate, shards, db] = ["gate", "shards", "db"].map(|name| p.source(name));
     let load = p.task("load", [one(shards.item(9))]);
     p.flush(db, Flush::Carried(load));
-    p.rank(db, [2]);
-    p.rank(gate, [1]);
+    p.priority(db, [2]);
+    p.priority(gate, [1]);
     let waiting = p.task("waiting", [one(db.item(1))]);
     let called = p.task("called", [one(waiting)]);
     let calling = p.task("calling", [one(gate.item(2)), Op::Call(called)]);

@@ -1,0 +1,80 @@
+//! Synchronous calls: begun, abandoned, ended.
+
+use alloc::vec::Vec;
+
+use crate::dependency::Dependency;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::host::Host;
+use crate::id::TaskId;
+
+/// # 2. Call
+impl<H: Host> Engine<H> {
+    /// Begins a synchronous call of `task`: from now on [`next`](Self::next) drives what it needs,
+    /// until it has ended. Calls nest: a task that runs may make one.
+    ///
+    /// The contexts that the caller has active stay active until the call returns.
+    pub fn enter(&mut self, task: TaskId) {
+        self.queue_woken();
+        self.inherit_scope(task);
+        self.frames.push(task, self.contexts.height());
+        self.need(task);
+        let depth = self.frames.depth();
+        self.record(|| Event::Entered { root: task, depth });
+    }
+
+    /// Makes the innermost call drive `dependency` as well, for a task in it that waits for
+    /// `dependency` in a way the engine was not told of.
+    ///
+    /// # Panics
+    ///
+    /// If there is no call.
+    pub fn need(&mut self, dependency: impl Into<Dependency>) {
+        let frame = self.frame_mut().id;
+        let dependency = dependency.into();
+        if !self.is_computed(dependency) {
+            self.claim(dependency, frame);
+        }
+    }
+
+    /// Gives up the innermost call: from now on [`next`](Self::next) only pauses what is still
+    /// active, and then says [`Step::Done`](crate::Step::Done). The tasks that the call has
+    /// started rest, or go on in the call around it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no call.
+    pub fn abandon(&mut self) {
+        let frame = self.frame_mut();
+        frame.abandoned = true;
+        frame.running = None;
+    }
+
+    /// Ends the innermost call, after [`Step::Done`](crate::Step::Done).
+    ///
+    /// # Panics
+    ///
+    /// If there is no call.
+    pub fn exit(&mut self) {
+        self.frames.pop();
+        let depth = self.frames.depth();
+        self.record(|| Event::Exited { depth });
+    }
+
+    /// Takes out everything that the calls have left behind, in no particular order: tasks and
+    /// promises that have not ended, and batches that are not closed. Contexts are left. The front
+    /// end adds again whatever somebody still waits for.
+    ///
+    /// # Panics
+    ///
+    /// If a call is in progress.
+    pub fn take_rest(&mut self) -> (Vec<H::Task>, Vec<H::Batch>) {
+        assert!(self.frames.depth() == 0, "only after the outermost `exit`");
+        self.frames.forget_idle();
+        self.contexts.clear();
+        self.woken.clear();
+        let tasks = self.tasks.drain().map(|(_, task)| task.payload).collect();
+        let batches = self.batches.drain().map(|(_, batch)| batch.payload).collect();
+        (tasks, batches)
+    }
+}

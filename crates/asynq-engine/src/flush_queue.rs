@@ -1,0 +1,154 @@
+//! The batches of one frame that could be flushed, by priority.
+//!
+//! The priority of a batch is looked up again only after the batch grew, so that choosing costs the
+//! logarithm of the number of batches, not that number. The front end is asked for the priority of
+//! a batch with [`PriorityRule::Ask`] at every choice, since its answer may depend on anything.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+use core::mem;
+
+use crate::batch::{BatchState, Batches, PriorityRule, QueuePlace};
+use crate::host::{Host, Priority};
+use crate::id::BatchId;
+
+#[derive(Debug)]
+pub(crate) struct FlushQueue<P> {
+    /// Batches with a priority that is not known. An entry whose batch has another
+    /// [`QueuePlace`] meanwhile means nothing.
+    unsorted: Vec<BatchId>,
+    /// The greatest priority is last; among equals, the batch that was opened first.
+    sorted: BTreeMap<(P, Reverse<u64>), BatchId>,
+    /// Sorted batches with a priority that the front end gave, which counts for one choice.
+    answered: Vec<BatchId>,
+}
+
+impl<P> Default for FlushQueue<P> {
+    fn default() -> Self {
+        Self { unsorted: Vec::new(), sorted: BTreeMap::new(), answered: Vec::new() }
+    }
+}
+
+/// The answer of a flush queue when a batch is wanted.
+pub(crate) enum Choice {
+    Nothing,
+    /// The front end has to give the priority of this batch first.
+    AskPriority(BatchId),
+    Flush(BatchId),
+}
+
+impl<P: Priority> FlushQueue<P> {
+    /// Lists an open batch.
+    pub(crate) fn insert<H: Host<Priority = P>>(&mut self, batches: &mut Batches<H>, id: BatchId) {
+        self.unsorted.push(id);
+        batches[id].state = BatchState::Open(QueuePlace::Unsorted);
+    }
+
+    /// Takes notice that a batch has one item more.
+    pub(crate) fn grew<H: Host<Priority = P>>(&mut self, batches: &mut Batches<H>, id: BatchId) {
+        let batch = &batches[id];
+        if batch.rule == PriorityRule::BySize
+            && matches!(batch.state, BatchState::Open(QueuePlace::Sorted(_)))
+        {
+            self.remove(batches, id);
+            self.insert(batches, id);
+        }
+    }
+
+    /// Takes a batch off the queue; the caller gives it its next state.
+    ///
+    /// An unsorted one may leave an entry behind that [`choose`](Self::choose) passes over.
+    pub(crate) fn remove<H: Host<Priority = P>>(&mut self, batches: &mut Batches<H>, id: BatchId) {
+        let batch = &mut batches[id];
+        let BatchState::Open(place) = &mut batch.state else {
+            return;
+        };
+        match mem::replace(place, QueuePlace::Unlisted) {
+            QueuePlace::Sorted(priority) => {
+                self.sorted.remove(&(priority, Reverse(batch.opened)));
+            }
+            QueuePlace::Unsorted if self.unsorted.last() == Some(&id) => {
+                self.unsorted.pop();
+            }
+            QueuePlace::Unsorted | QueuePlace::Unlisted => {}
+        }
+    }
+
+    /// Sorts an unsorted batch by its priority.
+    pub(crate) fn set_priority<H: Host<Priority = P>>(
+        &mut self,
+        batches: &mut Batches<H>,
+        id: BatchId,
+        priority: P,
+    ) {
+        self.remove(batches, id);
+        let batch = &mut batches[id];
+        self.sorted.insert((priority.clone(), Reverse(batch.opened)), id);
+        if batch.rule == PriorityRule::Ask {
+            self.answered.push(id);
+        }
+        batch.state = BatchState::Open(QueuePlace::Sorted(priority));
+    }
+
+    /// Chooses the batch to flush now. It stays listed.
+    pub(crate) fn choose<H: Host<Priority = P>>(&mut self, batches: &mut Batches<H>) -> Choice {
+        while let Some(&id) = self.unsorted.last() {
+            let unsorted = batches
+                .get(id)
+                .filter(|batch| matches!(batch.state, BatchState::Open(QueuePlace::Unsorted)));
+            let Some(batch) = unsorted else {
+                self.unsorted.pop();
+                continue;
+            };
+            match batch.rule {
+                // The only one there is needs no priority.
+                PriorityRule::BySize if self.unsorted.len() == 1 && self.sorted.is_empty() => {
+                    return Choice::Flush(id);
+                }
+                PriorityRule::Ask => return Choice::AskPriority(id),
+                PriorityRule::BySize => {
+                    let priority = P::by_size(batch.items.len());
+                    self.set_priority(batches, id, priority);
+                }
+            }
+        }
+        self.sorted.last_key_value().map_or(Choice::Nothing, |(_, &id)| Choice::Flush(id))
+    }
+
+    /// Forgets the priorities that the front end gave: something has happened since.
+    #[inline]
+    pub(crate) fn forget_answers<H: Host<Priority = P>>(&mut self, batches: &mut Batches<H>) {
+        if !self.answered.is_empty() {
+            self.ask_again(batches);
+        }
+    }
+
+    fn ask_again<H: Host<Priority = P>>(&mut self, batches: &mut Batches<H>) {
+        for id in mem::take(&mut self.answered) {
+            let Some(batch) = batches.get(id) else { continue };
+            if let BatchState::Open(QueuePlace::Sorted(priority)) = &batch.state
+                // Not if it has moved to the queue of an inner frame since.
+                && self.sorted.remove(&(priority.clone(), Reverse(batch.opened))).is_some()
+            {
+                self.insert(batches, id);
+            }
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.unsorted.clear();
+        self.answered.clear();
+        // Clearing an empty map costs more than the look.
+        if !self.sorted.is_empty() {
+            self.sorted.clear();
+        }
+    }
+
+    /// Takes over the batches that an inner frame leaves behind.
+    pub(crate) fn append(&mut self, inner: &mut Self) {
+        self.unsorted.append(&mut inner.unsorted);
+        self.sorted.append(&mut inner.sorted);
+        self.answered.append(&mut inner.answered);
+    }
+}

@@ -1,0 +1,98 @@
+//! The loop of a driver: the next step of the innermost call.
+
+use alloc::boxed::Box;
+use core::mem;
+
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::flush_queue::Choice;
+use crate::host::Host;
+use crate::id::{ContextId, TaskId};
+use crate::step::Step;
+use crate::task::State;
+
+/// # 3. Loop
+impl<H: Host> Engine<H> {
+    /// Returns the next step of the innermost call.
+    ///
+    /// Everything that is runnable runs first; then the batch of highest priority is flushed;
+    /// [`Step::Wait`] comes only when neither can be done.
+    ///
+    /// # Panics
+    ///
+    /// If there is no call, or [`Step::Run`] was not answered.
+    #[allow(clippy::should_implement_trait, reason = "not an iterator: each step is answered")]
+    pub fn next(&mut self) -> Step {
+        self.queue_woken();
+        let frame = self.frames.top_mut().expect("only between `enter` and `exit`");
+        assert!(frame.running.is_none(), "answer Step::Run by `block` or `complete` first");
+        let (root, floor) = (frame.root, frame.floor);
+        if frame.abandoned || !self.tasks.contains_key(root) {
+            return self.switch_to(None, floor).unwrap_or(Step::Done);
+        }
+        if let Some((task, scope)) = frame.ready.front(&self.tasks) {
+            return self.switch_to(scope, floor).unwrap_or_else(|| self.run(task));
+        }
+        match frame.flush_queue.choose(&mut self.batches) {
+            Choice::AskPriority(batch) => Step::Priority(batch),
+            Choice::Flush(batch) => self.switch_to(None, floor).unwrap_or_else(|| {
+                self.begin_flush(batch);
+                Step::Flush(batch)
+            }),
+            Choice::Nothing if frame.external_waits > 0 => {
+                self.switch_to(None, floor).unwrap_or_else(|| {
+                    self.record(|| Event::Waited);
+                    Step::Wait
+                })
+            }
+            Choice::Nothing => Step::Deadlock(Box::new(self.break_deadlock(root))),
+        }
+    }
+
+    fn run(&mut self, task: TaskId) -> Step {
+        let frame = self.frames.top_mut().expect("called by `next`");
+        frame.ready.pop_front();
+        frame.flush_queue.forget_answers(&mut self.batches);
+        frame.running = Some(task);
+        frame.dependencies.clear();
+        let node = &mut self.tasks[task];
+        node.state = State::Running { woken: false };
+        let started = mem::replace(&mut node.started, true);
+        self.record(|| if started { Event::Continued(task) } else { Event::Started(task) });
+        Step::Run(task)
+    }
+
+    /// Returns the next [`Step::Pause`] or [`Step::Resume`] that the task which runs now needs,
+    /// after [`set_scope`](Self::set_scope) moved it; `None` when its contexts are active and no
+    /// others above those of the call.
+    ///
+    /// # Panics
+    ///
+    /// If there is no call.
+    pub fn switch(&mut self) -> Option<Step> {
+        let frame = self.frame_mut();
+        let (running, floor) = (frame.running, frame.floor);
+        let scope = running.and_then(|task| self.tasks.get(task)).and_then(|task| task.scope);
+        self.switch_to(scope, floor)
+    }
+
+    #[inline]
+    fn switch_to(&mut self, scope: Option<ContextId>, floor: usize) -> Option<Step> {
+        // Nearly always, there are no contexts.
+        if self.contexts.is_switched(scope, floor) {
+            None
+        } else {
+            self.continue_switch(scope, floor)
+        }
+    }
+
+    fn continue_switch(&mut self, scope: Option<ContextId>, floor: usize) -> Option<Step> {
+        let step = self.contexts.switch(scope, floor);
+        match step {
+            Some(Step::Pause(context)) => self.record(|| Event::Paused(context)),
+            Some(Step::Resume(context)) => self.record(|| Event::Resumed(context)),
+            _ => {}
+        }
+        step
+    }
+}

@@ -1,0 +1,162 @@
+//! Questions about the state of an engine, which change nothing.
+
+use alloc::vec::Vec;
+
+use crate::batch::{BatchState, Item};
+use crate::dependency::Dependency;
+use crate::engine::Engine;
+use crate::host::Host;
+use crate::id::{BatchId, ContextId, TaskId};
+use crate::task::{State, Task};
+
+/// The state of a task, see [`Engine::status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// No task waits for it and no call needs it yet.
+    New,
+    /// It can run, and others go first.
+    Ready,
+    /// It runs, or is suspended in a synchronous call of its own.
+    Running,
+    /// It waits for its [dependencies](Engine::dependencies), or for a wake-up.
+    Blocked,
+    /// The engine does not run it: somebody outside completes it.
+    Promise,
+}
+
+/// # 7. Look: tasks
+impl<H: Host> Engine<H> {
+    /// Returns the value given to [`add_task`](Self::add_task); `None` after the task has ended.
+    #[must_use]
+    pub fn task(&self, task: TaskId) -> Option<&H::Task> {
+        self.tasks.get(task).map(|task| &task.payload)
+    }
+
+    /// Returns the state of a task; `None` after it has ended.
+    #[must_use]
+    pub fn status(&self, task: TaskId) -> Option<Status> {
+        Some(match self.tasks.get(task)?.state {
+            State::New => Status::New,
+            State::Ready(_) | State::Woken { .. } => Status::Ready,
+            State::Running { .. } => Status::Running,
+            State::Blocked(_) => Status::Blocked,
+            State::Promise => Status::Promise,
+        })
+    }
+
+    /// Returns the things that a blocked task still waits for, in the order given; nothing for any
+    /// other task.
+    #[must_use]
+    pub fn dependencies(&self, task: TaskId) -> Vec<Dependency> {
+        match self.tasks.get(task) {
+            Some(Task { state: State::Blocked(_), dependencies, .. }) => dependencies
+                .as_slice()
+                .iter()
+                .copied()
+                .filter(|&dependency| !self.is_computed(dependency))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns whether a task has ended, or an item has its value.
+    #[must_use]
+    #[inline]
+    pub fn is_computed(&self, dependency: Dependency) -> bool {
+        match dependency {
+            Dependency::Task(task) => !self.tasks.contains_key(task),
+            Dependency::Item(item) => self
+                .batches
+                .get(item.batch)
+                .is_none_or(|batch| matches!(batch.items[item.index as usize], Item::Computed)),
+        }
+    }
+
+    /// Returns the payloads of all tasks and promises that have not ended, in no particular order.
+    pub fn tasks(&self) -> impl Iterator<Item = &H::Task> {
+        self.tasks.values().map(|task| &task.payload)
+    }
+
+    /// Returns all tasks and promises that have not ended, in no particular order.
+    pub fn task_ids(&self) -> impl Iterator<Item = TaskId> {
+        self.tasks.keys()
+    }
+
+    /// Returns the number of tasks and promises that have not ended.
+    #[must_use]
+    pub fn task_count(&self) -> usize {
+        self.tasks.len()
+    }
+}
+
+/// # 7. Look: batches
+impl<H: Host> Engine<H> {
+    /// Returns the value given to [`add_batch`](Self::add_batch); `None` after the batch was
+    /// closed.
+    #[must_use]
+    pub fn batch(&self, batch: BatchId) -> Option<&H::Batch> {
+        self.batches.get(batch).map(|batch| &batch.payload)
+    }
+
+    /// Returns whether a batch takes no more items: its flush has begun, or it was closed.
+    #[must_use]
+    pub fn is_flushed(&self, batch: BatchId) -> bool {
+        !self.batches.get(batch).is_some_and(|batch| matches!(batch.state, BatchState::Open(_)))
+    }
+
+    /// Returns the number of items of a batch, those that are computed included; 0 after it was
+    /// closed.
+    #[must_use]
+    pub fn item_count(&self, batch: BatchId) -> usize {
+        self.batches.get(batch).map_or(0, |batch| batch.items.len())
+    }
+
+    /// Returns the payloads of all batches that are not closed, in no particular order.
+    pub fn batches(&self) -> impl Iterator<Item = &H::Batch> {
+        self.batches.values().map(|batch| &batch.payload)
+    }
+
+    /// Returns all batches that are not closed, in no particular order.
+    pub fn batch_ids(&self) -> impl Iterator<Item = BatchId> {
+        self.batches.keys()
+    }
+
+    /// Returns the number of batches that are not closed.
+    #[must_use]
+    pub fn batch_count(&self) -> usize {
+        self.batches.len()
+    }
+}
+
+/// # 7. Look: calls and contexts
+impl<H: Host> Engine<H> {
+    /// Returns the number of calls in progress.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.frames.depth()
+    }
+
+    /// Returns the tasks that were called, the outermost call first.
+    pub fn called(&self) -> impl Iterator<Item = TaskId> {
+        self.frames.roots()
+    }
+
+    /// Returns the task that runs now in the innermost call.
+    #[must_use]
+    pub fn running(&self) -> Option<TaskId> {
+        self.frames.top().and_then(|frame| frame.running)
+    }
+
+    /// Returns the value given to [`enter_context`](Self::enter_context); `None` after the context
+    /// was left and nothing leads to it any more.
+    #[must_use]
+    pub fn context(&self, context: ContextId) -> Option<&H::Context> {
+        self.contexts.payload(context)
+    }
+
+    /// Returns the contexts that are active, the outermost first.
+    #[must_use]
+    pub fn active_contexts(&self) -> &[ContextId] {
+        self.contexts.active()
+    }
+}

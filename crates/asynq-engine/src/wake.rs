@@ -1,0 +1,102 @@
+//! Wake-ups: blocked tasks become ready.
+
+use core::mem;
+
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::host::Host;
+use crate::id::TaskId;
+use crate::ready::End;
+use crate::spare::SPARE_CAPACITY;
+use crate::task::{State, Until, Wait};
+use crate::waiter::{Waiter, Waiters};
+
+/// # 6. From outside: wake-ups
+impl<H: Host> Engine<H> {
+    /// Tells a task that something outside the engine happened for which it may have waited. If it
+    /// waits for a wake-up ([`Until::AnyOrWake`]), it runs after what is ready already; if it is
+    /// running, it will run again instead of waiting, whatever it depends on. Otherwise this does
+    /// nothing.
+    pub fn wake(&mut self, task: TaskId) {
+        match self.tasks.get_mut(task).map(|task| &mut task.state) {
+            Some(State::Blocked(wait)) if wait.until == Until::AnyOrWake => self.interrupt(task),
+            Some(State::Running { woken, .. }) => *woken = true,
+            _ => {}
+        }
+    }
+
+    /// Wakes a blocked task although what it waits for is not computed, so that the front end can
+    /// deliver an error when it runs. It runs after what is ready already. Does nothing to a task
+    /// that is not blocked.
+    pub fn interrupt(&mut self, task: TaskId) {
+        self.stop_waiting(task, End::Back);
+    }
+}
+
+impl<H: Host> Engine<H> {
+    /// Makes a blocked task ready, computed or not what it waits for.
+    pub(crate) fn stop_waiting(&mut self, task: TaskId, end: End) {
+        let Some(node) = self.tasks.get_mut(task) else { return };
+        let State::Blocked(Wait { until, .. }) = node.state else { return };
+        let needed_by = node.needed_by;
+        self.frames.ready_mut(needed_by).push(end, task, node, &mut self.generation);
+        if until == Until::AnyOrWake {
+            self.frames.remove_external_wait(needed_by);
+        }
+        self.record(|| Event::Woken(task));
+    }
+
+    /// Counts a completion for each of `waiters`, and wakes those that needed no other.
+    pub(crate) fn wake_waiters(&mut self, waiters: &Waiters) {
+        for &Waiter { task, wait_id } in waiters.as_slice() {
+            let Some(node) = self.tasks.get_mut(task) else {
+                continue;
+            };
+            let State::Blocked(wait) = &mut node.state else {
+                continue;
+            };
+            if wait.id != wait_id {
+                continue;
+            }
+            wait.pending -= 1;
+            if wait.pending == 0 {
+                let until = wait.until;
+                let needed_by = node.needed_by;
+                node.state = State::Woken { wait_id };
+                self.woken.push((wait_id, task));
+                if until == Until::AnyOrWake {
+                    self.frames.remove_external_wait(needed_by);
+                }
+                self.record(|| Event::Woken(task));
+            }
+        }
+    }
+
+    /// Puts the tasks that were woken since the last step before all that is ready, in the order
+    /// in which they began to wait.
+    #[inline]
+    pub(crate) fn queue_woken(&mut self) {
+        if !self.woken.is_empty() {
+            self.sort_and_queue_woken();
+        }
+    }
+
+    fn sort_and_queue_woken(&mut self) {
+        let mut woken = mem::take(&mut self.woken);
+        // Mostly they are in order already: the waits for a batch begin in the order of its items.
+        woken.sort_unstable_by_key(|&(wait_id, _)| wait_id);
+        for &(woken_in, task) in woken.iter().rev() {
+            // It may have been cancelled since.
+            let Some(node) = self.tasks.get_mut(task) else {
+                continue;
+            };
+            if matches!(node.state, State::Woken { wait_id } if wait_id == woken_in) {
+                let list = self.frames.ready_mut(node.needed_by);
+                list.push(End::Front, task, node, &mut self.generation);
+            }
+        }
+        woken.clear();
+        woken.shrink_to(SPARE_CAPACITY);
+        self.woken = woken;
+    }
+}
