@@ -1,4 +1,4 @@
-//! Whether a step costs the same however large the program around it is.
+//! The cost of a step in programs of different sizes.
 //!
 //! `cargo bench -p asynq-engine --bench rounds` prints the tables and writes them to
 //! `benchmarks/engine-rounds.md`. Without `--bench` (as `cargo test --benches` runs it) everything
@@ -87,7 +87,7 @@ struct Table {
     text: &'static str,
     unit: &'static str,
     sizes: &'static [usize],
-    /// How many steps a row takes in each repetition, at least.
+    /// Minimum number of steps that a row takes in each repetition.
     steps: usize,
     /// Runs a program of this size once: how many steps were timed, and how long they took.
     measure: fn(usize) -> (usize, Duration),

@@ -1,7 +1,7 @@
 //! Any calls of the engine in any order, two bytes for each.
 #![no_main]
 
-#[path = "../../tests/random/operations/mod.rs"]
+#[path = "../../tests/it/random/operations/mod.rs"]
 mod operations;
 
 use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};

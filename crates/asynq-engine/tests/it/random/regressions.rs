@@ -1,0 +1,54 @@
+//! Failures that random runs have found.
+
+use asynq_engine::{Engine, PriorityRule, Step, Until};
+
+use super::model;
+use super::programs::Case;
+use crate::sim::{Driver, Flush, Join, On, Op, Program, Sim, one};
+
+/// A task waits for itself, then for an item whose flush task waits for it, then for itself again.
+#[test]
+fn a_deadlock_names_each_task_once() {
+    let mut p = Program::new();
+    let db = p.source("db");
+    let task = p.declare("task");
+    let flush_task = p.task("flush", [one(task)]);
+    p.flush(db, Flush::Carried(flush_task));
+    p.script(task, [Op::Await(vec![On::Task(task), db.item(0), On::Task(task)], Join::All)]);
+    let case = Case { program: p, roots: vec![task] };
+    let mut driver = Driver::new(case.program.clone());
+    driver.call(task);
+    let log = driver.into_record().log();
+    assert!(log.contains("fails: [task, flush[db#1]]"), "{log}");
+    assert_eq!(log, model::run(&case.program, &case.roots).log);
+}
+
+/// The flush task of an outer call's batch is ready in the inner call that flushes it: it stays there.
+#[test]
+fn a_flush_task_that_an_inner_call_needs_runs_there() {
+    let mut engine = Engine::<Sim>::new();
+    let batch = engine.add_batch(0, PriorityRule::BySize);
+    let item = engine.add_item(batch).unwrap();
+    let [outer, waiting, calling, inner, flushing, flush_task] = [0; 6].map(|_| engine.add_task(0));
+
+    engine.enter(outer);
+    assert_eq!(engine.next(), Step::Run(outer));
+    engine.depend(waiting);
+    engine.depend(calling);
+    engine.block(Until::All);
+    assert_eq!(engine.next(), Step::Run(waiting));
+    engine.depend(item);
+    engine.block(Until::All);
+    assert_eq!(engine.next(), Step::Run(calling));
+
+    engine.enter(inner);
+    assert_eq!(engine.next(), Step::Run(inner));
+    engine.depend(flushing);
+    engine.depend(flush_task);
+    engine.block(Until::All);
+    assert_eq!(engine.next(), Step::Run(flushing));
+    assert!(engine.begin_flush(batch));
+    engine.defer(batch, Some(flush_task));
+    engine.complete(flushing);
+    assert_eq!(engine.next(), Step::Run(flush_task));
+}
