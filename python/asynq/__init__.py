@@ -1,8 +1,8 @@
 """Asynchronous programming with implicit batching.
 
-Functions decorated with `@asynq()` are written as if they were alone in the world, and call each
-other with `yield f.asynq(x)`. They run until each of them waits for something; only then the
-requests that all of them have made go out, one for each source instead of one for each key.
+A function decorated with `@asynq()` handles one key, and calls other such functions with
+`yield f.asynq(x)`. The scheduler runs all of them until each one waits for something. Only then it
+sends the keys that they asked for, in one request per source instead of one per key.
 
 >>> from asynq import asynq
 >>> @asynq()
@@ -66,7 +66,7 @@ from .scheduler import AsyncTaskError, TaskScheduler, get_active_task, get_sched
 from .scoped_value import AsyncScopedValue, async_override
 from .utils import result
 
-# The names of the reference: a star import shall bring nothing that its users do not expect.
+# The names of asynq 1.6 only: a star import must bring nothing that its users do not expect.
 __all__ = [
     "END_OF_GENERATOR",
     "AsyncContext",
@@ -127,7 +127,7 @@ debug.attach_exception_hook()
 
 
 def __getattr__(name):
-    # Looked up when asked for: importing importlib.metadata takes longer than all of asynq.
+    # Looked up on first use: importing importlib.metadata takes longer than all of asynq.
     if name == "__version__":
         from importlib.metadata import PackageNotFoundError, version
 

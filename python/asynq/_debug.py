@@ -1,4 +1,4 @@
-"""The debug options; `asynq.debug.options` is the same object."""
+"""The debug options, also known as `asynq.debug.options`."""
 
 from ._asynq import DebugOptions, options
 

@@ -1,15 +1,15 @@
-"""`deduplicate`: equal calls that are under way at the same time share a task."""
+"""`deduplicate`, which lets equal concurrent calls share one task."""
 
 import functools
 import threading
 
+from ._argument_key import argument_key
 from ._asynq import AsyncDecorator, AsyncDecoratorBinder
-from ._cache import argument_key
 from .asynq_to_async import is_asyncio_mode
 
 
 def deduplicate(keygetter=None):
-    """Lets equal calls that are under way at the same time share one task.
+    """Makes a decorator that lets equal calls which are pending at the same time share one task.
 
     >>> from asynq import asynq
     >>> @deduplicate()
@@ -24,17 +24,17 @@ def deduplicate(keygetter=None):
     loading ann
     ('ANN', 'ANN')
 
-    Where many tasks need the same thing, that may still be missing in a cache, it is this that
-    keeps them from all computing it.
+    It prevents a stampede: if many tasks need a value that is not cached yet, only one of them
+    computes it.
 
-    `keygetter(args, kwargs)` makes the key of a call; calls with equal keys are equal. By default
-    all arguments count, and it does not matter whether they are given by position, by name or by
-    default.
+    `keygetter(args, kwargs)` returns the key of a call; calls with equal keys are equal. By default
+    all arguments are part of the key, and it makes no difference if they are given by position, by
+    name or by default.
 
-    `dirty`, called with the same arguments, makes the next call start a task of its own: necessary
-    where a function calls itself with its own arguments, and would wait for itself. A call made
-    while the body of the shared task runs gets a task of its own anyway, and synchronous calls
-    never share.
+    `function.dirty(*args, **kwargs)` makes the next call with these arguments start a new task. Use
+    it in a function that calls itself with its own arguments, and would otherwise wait for itself.
+    A call that is made while the body of the shared task runs always gets a new task. Synchronous
+    calls never share a task.
     """
 
     def decorator(fn):
@@ -45,7 +45,7 @@ def deduplicate(keygetter=None):
 
 
 class DeduplicateDecoratorBinder(AsyncDecoratorBinder):
-    """A `deduplicate`d function as an attribute of an object or a class."""
+    """A function decorated with `deduplicate`, bound to an object or a class."""
 
     def dirty(self, *args, **kwargs):
         """Makes the next call with these arguments start a task of its own."""
@@ -55,37 +55,37 @@ class DeduplicateDecoratorBinder(AsyncDecoratorBinder):
 
 
 class DeduplicateDecorator(AsyncDecorator):
-    """What `deduplicate` makes of a function."""
+    """A function decorated with `deduplicate`."""
 
     binder_cls = DeduplicateDecoratorBinder
 
     def __init__(self, fn, task_cls, keygetter):
         super().__init__(fn, task_cls)
         self.keygetter = keygetter
-        self._under_way = _UnderWay()
+        self._pending = _PendingTasks()
 
     @property
     def tasks(self):
-        """The tasks of this thread that are under way, by the keys of their calls."""
-        return self._under_way.tasks
+        """The pending tasks of this thread, by the keys of their calls."""
+        return self._pending.tasks
 
     def cache_key(self, args, kwargs):
-        """The key of a call; calls with equal keys share a task."""
+        """Returns the key of a call; calls with equal keys share a task."""
         return self.keygetter(args, kwargs)
 
     def __call__(self, *args, **kwargs):
         return self.fn(*args, **kwargs)
 
     def asyncio(self, *args, **kwargs):
-        """Runs the function on the asyncio event loop. Such calls don't share."""
+        """Runs the function on the asyncio event loop. Such calls never share a task."""
         return self.fn.asyncio(*args, **kwargs)
 
     def asynq(self, *args, **kwargs):
-        """The task of an equal call that is under way or, where there is none, a new task."""
+        """Returns the pending task of an equal call, or a new task if there is none."""
         if is_asyncio_mode():
             return self.fn.asyncio(*args, **kwargs)
         key = self.cache_key(args, kwargs)
-        tasks = self._under_way.tasks
+        tasks = self._pending.tasks
         task = tasks.get(key)
         if task is None:
             task = self.fn.asynq(*args, **kwargs)
@@ -93,7 +93,7 @@ class DeduplicateDecorator(AsyncDecorator):
                 tasks[key] = task
                 task.on_computed.subscribe(functools.partial(_forget, tasks, key))
         elif getattr(task, "running", False):
-            # The call comes from inside the task, which can't wait for itself.
+            # The task itself makes this call, and cannot wait for itself.
             return self.fn.asynq(*args, **kwargs)
         return task
 
@@ -102,8 +102,8 @@ class DeduplicateDecorator(AsyncDecorator):
         self.tasks.pop(self.cache_key(args, kwargs), None)
 
 
-class _UnderWay(threading.local):
-    """The tasks of a function that are not computed yet, by key: those of each thread apart."""
+class _PendingTasks(threading.local):
+    """The pending tasks of one function, by key. Each thread has its own."""
 
     def __init__(self):
         self.tasks = {}

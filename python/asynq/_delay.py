@@ -1,6 +1,7 @@
-"""Delays: items of a batch whose flush sleeps.
+"""`delay`, which lets a task sleep without blocking other tasks.
 
-It is flushed when nothing else can be done, so that whoever waits holds up nobody.
+A delay is an item of a batch that sleeps in its flush. That batch has the lowest priority, so the
+scheduler flushes it only when nothing else can run.
 """
 
 import sys
@@ -11,7 +12,10 @@ from ._asynq import BatchBase, BatchItemBase
 
 
 class Delay(BatchItemBase):
-    """A future that is computed once `seconds` were slept for it."""
+    """A future that is resolved after the batch has slept `seconds` for it.
+
+    Its value is the number of seconds that still remain: 0, or more if the batch has slept less.
+    """
 
     def __init__(self, seconds):
         super().__init__(_open.batch)
@@ -19,7 +23,7 @@ class Delay(BatchItemBase):
 
 
 class DelayBatch(BatchBase):
-    """All delays that have begun since the last one ended; they end together if they are equal."""
+    """The delays that tasks wait for. A flush sleeps as long as the shortest of them takes."""
 
     def get_priority(self):
         return (-sys.maxsize, 0)  # After every other batch.
@@ -47,7 +51,7 @@ _open = _OpenBatch()
 
 
 def delay(seconds):
-    """Waits, as a part of a task: `yield from delay(0.1)`."""
+    """Sleeps for so many seconds. Call it in a task: `yield from delay(0.1)`."""
     while True:
         seconds = yield Delay(seconds)
         if seconds == 0:

@@ -1,4 +1,4 @@
-"""What the `DUMP_*` options write, a function for each kind of step."""
+"""Output of the `DUMP_*` options: one function per kind of step."""
 
 import traceback
 
@@ -94,6 +94,6 @@ def scheduler_state(scheduler):
 
 
 def callback_failed(error):
-    """A function subscribed to `on_computed` raised: this is always written."""
+    """Reports an error of an `on_computed` handler. No option switches this off."""
     print(f"exception ignored in asynq on_computed callback: {error!r}")
     traceback.print_exception(type(error), error, error.__traceback__)

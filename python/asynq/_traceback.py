@@ -1,8 +1,8 @@
-"""The texts of tracebacks: shorter, and with colours."""
+"""Formatting of tracebacks: shorter, and with colours."""
 
 import itertools
 
-# What asynq adds to tracebacks: each of these lines contains one of these texts.
+# Frames that asynq 1.x adds to tracebacks: replacement -> a text that each line contains.
 _BOILERPLATE = {
     "___asynq_continue___": [
         "asynq.async_task.AsyncTask._continue",
@@ -30,9 +30,9 @@ _BOILERPLATE = {
 
 
 def filter_traceback(tb_list):
-    """Shortens the lines of a traceback that asynq 1.x adds to `___asynq_…___`, one a group.
+    """Replaces each group of lines that asynq 1.x adds to a traceback by one line `___asynq_…___`.
 
-    Tracebacks of this package have none of them, but a log that is read with it may.
+    This package adds no such lines, but logs written with asynq 1.x contain them.
     """
     lines = []
     start = 0
@@ -50,7 +50,7 @@ def filter_traceback(tb_list):
 
 
 def syntax_highlight_tb(tb_text):
-    """The text of a traceback with colours for a terminal; as it is if Pygments is not there."""
+    """Adds terminal colours to the text of a traceback, if Pygments is installed."""
     try:
         from pygments import formatters, highlight, lexers
     except ImportError:
@@ -60,7 +60,7 @@ def syntax_highlight_tb(tb_text):
 
 
 def without_repetitions(entries):
-    """Yields the entries of a stack, like ones in a row only three times, as Python does."""
+    """Yields the entries of a stack, but at most three equal ones in a row, as Python does."""
     for entry, group in itertools.groupby(entries):
         count = sum(1 for _ in group)
         yield from itertools.repeat(entry, min(count, 3))

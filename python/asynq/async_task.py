@@ -1,4 +1,4 @@
-"""Tasks: one call of an `@asynq()` function each."""
+"""Tasks. A task runs one call of an `@asynq()` function."""
 
 from ._asynq import AsyncTask, extract_futures, unwrap
 
@@ -13,17 +13,23 @@ __all__ = [
 
 __traceback_hide__ = True
 
-#: `AsyncTask.dump` goes this many levels deep.
+#: Maximum depth of `AsyncTask.dump`, in levels of indentation.
 MAX_DUMP_INDENT = 40
 
 
 class AsyncTaskCancelledError(GeneratorExit):
-    """Raised in a task, it cancels the task: whoever waits for it gets this error."""
+    """Cancels the task that raises it. Every task that awaits the cancelled one gets this error."""
 
 
 class AsyncTaskResult(GeneratorExit):
-    """Raised in a task, it ends the task with `result` as its value; see `asynq.result`."""
+    """Ends the task that raises it, with `result` as its value; see `asynq.result`."""
 
     def __init__(self, result):
         super().__init__("AsyncTaskResult")
         self.result = result
+
+
+def _run_plain_function(fn, args, kwargs):
+    """A generator that calls a function without `yield`, for task classes that need a generator."""
+    return fn(*args, **kwargs)
+    yield

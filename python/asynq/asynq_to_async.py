@@ -1,8 +1,9 @@
 """asyncio mode: `@asynq()` functions that run on an asyncio event loop.
 
-`await f.asyncio(x)` runs the body of `f` as a coroutine. Inside, `g.asynq(y)` is `g.asyncio(y)`,
-and `yield` awaits: everything yielded together runs concurrently. Batches don't exist there; a
-function that uses one says by `@asynq(asyncio_fn=...)` which coroutine function takes its place.
+`await f.asyncio(x)` runs the body of `f` as a coroutine. Inside that body, `g.asynq(y)` is the same
+as `g.asyncio(y)`, and `yield` awaits: awaitables that are yielded together run concurrently. Batch
+items cannot be awaited in asyncio mode. A function that creates batch items needs a coroutine
+function that replaces it: `@asynq(asyncio_fn=...)`.
 
 >>> import asyncio
 >>> from asynq import asynq
@@ -18,7 +19,8 @@ function that uses one says by `@asynq(asyncio_fn=...)` which coroutine function
 >>> asyncio.run(fetch_both.asyncio("x", "y"))
 ('X', 'Y')
 
-The mode belongs to a context (see `contextvars`): other asyncio tasks and threads are not in it.
+asyncio mode belongs to a context (see `contextvars`), so it does not affect other asyncio tasks or
+threads.
 """
 
 import asyncio
@@ -48,7 +50,7 @@ _COMPILED_FUNCTION_TYPES = {
 
 
 class AsyncioMode:
-    """Switches asyncio mode on for a `with` block. `f.asyncio()` does so by itself."""
+    """Switches asyncio mode on for a `with` block. `f.asyncio()` does so automatically."""
 
     _on = True
 
@@ -59,38 +61,40 @@ class AsyncioMode:
         self._tokens.append(enter_asyncio_mode(self._on))
 
     def __exit__(self, exc_type, exc_value, tb):
-        # Does nothing in another context than the one that was entered: a coroutine may be closed
-        # by the garbage collector, wherever that happens to run.
+        # Has no effect in a context other than the one that was entered: the garbage collector may
+        # close a coroutine in any context.
         leave_asyncio_mode(self._tokens.pop())
 
 
 class NoAsyncioMode(AsyncioMode):
-    """Switches asyncio mode off for a `with` block, to call synchronously from inside it."""
+    """Switches asyncio mode off for a `with` block, so that synchronous calls are allowed in it."""
 
     _on = False
 
 
 async def resolve_awaitables(x):
-    """Awaits what a generator has yielded: awaitables in lists, tuples and dictionaries.
+    """Awaits a value that a generator has yielded, and returns the result in the same shape.
 
-    They run concurrently, to their end also if some fail; the error of the first that failed, in
-    the order given, is then raised.
+    The value is an awaitable, None, or a list, tuple or dictionary of such values. Its awaitables
+    run concurrently, and all of them run to their end even if one fails. The first error, in the
+    order given, is raised afterwards.
 
-    Raises `RuntimeError` for a batch item, `TypeError` for what can't be awaited.
+    Raises `RuntimeError` for a batch item, and `TypeError` for an object that cannot be awaited.
     """
     if isinstance(x, Awaitable):
         return await x
     if isinstance(x, BatchItemBase):
         raise RuntimeError(
-            "asynq BatchItem is not supported in asyncio mode: give the function that makes"
-            f" {type(x).__name__} an asyncio_fn"
+            f"asynq BatchItem is not supported in asyncio mode, got a {type(x).__name__}: give the"
+            " function that creates it an asyncio_fn"
         )
     if isinstance(x, FutureBase):
         if x.is_computed() or isinstance(x, Future):
             return x.value()
         raise TypeError(
-            f"{x!r} cannot be awaited in asyncio mode: it was made outside of it. Make it in the"
-            " function that yields it, with f.asynq(...) or f.asyncio(...)"
+            f"a {type(x).__name__} that was created outside of asyncio mode cannot be awaited in"
+            " asyncio mode: create it in the function that yields it, with f.asynq(...) or"
+            " f.asyncio(...)"
         )
     if isinstance(x, list):
         return await _gather(x)
@@ -110,13 +114,13 @@ async def _gather(xs):
     if not xs:
         return []
     tasks = [asyncio.ensure_future(resolve_awaitables(x)) for x in xs]
-    # The errors are taken from the tasks, as a value may be an exception, too.
+    # The errors are read from the tasks, because a value may be an exception, too.
     await asyncio.gather(*tasks, return_exceptions=True)
     return [task.result() for task in tasks]
 
 
 def convert_asynq_to_async(fn):
-    """Makes a coroutine function of the function inside an `@asynq()`: what `.asyncio` calls."""
+    """Returns a coroutine function that runs the function inside an `@asynq()`."""
     if inspect.isgeneratorfunction(fn):
 
         @functools.wraps(fn)
@@ -137,7 +141,7 @@ def convert_asynq_to_async(fn):
                     return await _drive(value)
                 return value
 
-        # Compiled generator functions can't be told from other compiled functions.
+        # A compiled generator function looks like any other compiled function.
         is_compiled = type(fn).__name__ in _COMPILED_FUNCTION_TYPES
 
     return wrapped
@@ -158,5 +162,5 @@ async def _drive(generator):
             except Exception as error:
                 step, argument = generator.throw, error
     finally:
-        argument = None  # An error that is raised holds this frame.
+        argument = None  # The traceback of a raised error refers to this frame.
         generator.close()

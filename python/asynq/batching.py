@@ -1,7 +1,7 @@
-"""Batches: requests that go out together.
+"""Batches: many items that are answered by one request.
 
-A source of batches is two classes. Items are what tasks yield; the batch knows how to answer all
-of its items at once:
+A source of batches consists of two classes. Tasks yield items; the batch answers all of its items
+in one call of `_flush`:
 
 >>> from asynq import asynq, BatchBase, BatchItemBase
 >>> class Squares(BatchBase):
@@ -46,17 +46,17 @@ __traceback_hide__ = True
 
 
 class BatchingError(Exception):
-    """A batch was used in a way that can't work, such as flushed twice."""
+    """A batch was used wrongly, for example flushed twice."""
 
 
 class BatchCancelledError(BatchingError):
-    """The error of the items of a cancelled batch, unless `cancel` was given another."""
+    """Error of the items of a cancelled batch, unless `cancel` got another error."""
 
 
 class DebugBatchItem(BatchItemBase):
-    """An item that needs no source: it gets the value `result` when its batch is flushed.
+    """An item that gets the value `result` when its batch is flushed, for tests and experiments.
 
-    Items of the same `batch_name` share a batch. For tests and experiments.
+    Items with the same `batch_name` share a batch.
 
     >>> DebugBatchItem(result=42).value()
     42
@@ -72,7 +72,7 @@ class DebugBatchItem(BatchItemBase):
 
 
 class DebugBatch(BatchBase):
-    """The batch of `DebugBatchItem`s; `index` counts the batches of one name."""
+    """A batch of `DebugBatchItem`s. `index` counts the batches with the same name from 0."""
 
     def __init__(self, name="default", index=0):
         super().__init__()
@@ -99,7 +99,7 @@ class DebugBatch(BatchBase):
 
 
 class LocalDebugBatchState(threading.local):
-    """The open `DebugBatch`es of a thread, by name."""
+    """The open `DebugBatch` objects of a thread, by name."""
 
     def __init__(self):
         super().__init__()
@@ -110,8 +110,9 @@ _debug_batch_state = LocalDebugBatchState()
 
 
 def sync(tag="default"):
-    """A future to yield where tasks shall meet: none goes on until all others are blocked, too.
+    """Returns a future at which tasks wait for each other.
 
-    Also known as `asynq.debug.sync`.
+    A task that yields it continues when no task can run any more. Tasks that yield the same `tag`
+    continue together. Also known as `asynq.debug.sync`.
     """
     return DebugBatchItem(f"sync-{tag}")

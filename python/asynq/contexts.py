@@ -1,7 +1,7 @@
-"""Contexts that are active exactly while the code inside them runs.
+"""Context managers that are active only while their own task, or a task it awaits, runs.
 
-Tasks take turns. A `with` block of a plain context manager would stay open while other tasks run;
-an `AsyncContext` is paused then, and resumed when its task, or what that task waits for, goes on.
+Tasks take turns. The `with` block of a plain context manager stays open while unrelated tasks run.
+The scheduler pauses an `AsyncContext` before it runs an unrelated task, and resumes it afterwards.
 """
 
 from ._asynq import AsyncContext, NonAsyncContext

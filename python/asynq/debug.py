@@ -1,7 +1,7 @@
-"""Debugging: options, stacks of tasks, and tracebacks that are easy to read.
+"""Debugging tools: options, stacks of tasks, and readable tracebacks.
 
-`import asynq` installs `async_exception_hook`: an error that nobody handles is printed with its
-traceback, and with the asynq stack of the task that failed.
+`import asynq` installs `async_exception_hook`, which prints an unhandled error with its traceback
+and with the asynq stack of the task that failed.
 """
 
 import builtins
@@ -48,18 +48,18 @@ __all__ = [
     "write",
 ]
 
-#: What is written, collected and checked. The switches `DUMP_*` have the scheduler write each step
-#: of that kind to `stdout`.
+#: Debug options of the process. Each option `DUMP_*` makes the scheduler write one kind of step to
+#: `stdout`.
 options = _debug.options
 
 
 def DUMP_ALL(value=None):
-    """Sets all `DUMP_*` options to `value`; without it, says whether all of them are on."""
+    """Sets all `DUMP_*` options to `value`. Without a value, returns whether all of them are on."""
     return options.DUMP_ALL(value)
 
 
 class _Stream:
-    """What `sys.stdout` or `sys.stderr` is at the moment."""
+    """The current `sys.stdout` or `sys.stderr`, looked up at each use."""
 
     def __init__(self, name):
         self._name = name
@@ -71,8 +71,9 @@ class _Stream:
 stdout = _Stream("stdout")
 stderr = _Stream("stderr")
 
-#: `sys.excepthook` as it was before ours was attached, and whether ours is.
+#: `sys.excepthook` before `attach_exception_hook` replaced it.
 original_hook = None
+#: True while `async_exception_hook` is installed.
 is_attached = False
 
 _use_original_exc_handler = False
@@ -81,21 +82,21 @@ _use_syntax_highlighting = True
 
 
 def enable_original_exc_handler(enable):
-    """Whether the exception hook calls the one that was there before, too. At first it does not."""
+    """Sets whether the exception hook also calls the hook it replaced. Off by default."""
     global _use_original_exc_handler
     _use_original_exc_handler = enable
 
 
 def enable_filter_traceback(enable):
-    """Whether `format_error` shortens what asynq itself adds to a traceback. At first it does."""
+    """Sets whether `format_error` shortens the lines that asynq 1.x adds. On by default."""
     global _should_filter_traceback
     _should_filter_traceback = enable
 
 
 def enable_traceback_syntax_highlight(enable):
-    """Whether tracebacks have colours, on a terminal, if Pygments is there. At first they have.
+    """Sets whether tracebacks on a terminal have colours, if Pygments is installed. On by default.
 
-    The environment variable `NO_COLOR`, set to anything, switches colours off as well.
+    The environment variable `NO_COLOR`, with any value that is not empty, switches colours off.
     """
     global _use_syntax_highlighting
     _use_syntax_highlighting = enable
@@ -105,7 +106,10 @@ def enable_traceback_syntax_highlight(enable):
 
 
 def dump_error(error, tb=None):
-    """Writes an error to `stderr`: its traceback, and the asynq stack of the task that failed."""
+    """Writes an error to `stderr`, with its traceback and the asynq stack of the failed task.
+
+    `tb` replaces the traceback of the error, if given.
+    """
     try:
         text = format_error(error, tb=tb)
         if text is None:
@@ -123,9 +127,9 @@ def dump_error(error, tb=None):
 
 
 def format_error(error, tb=None):
-    """The traceback of an error as text; `None` if `error` is `None`.
+    """Returns an error and its traceback as text, or None if `error` is None.
 
-    `tb` is shown instead of the error's own traceback, if given.
+    `tb` replaces the traceback of the error, if given.
 
     >>> format_error(KeyError("x"))
     "KeyError: 'x'\\n"
@@ -144,7 +148,7 @@ def format_error(error, tb=None):
 
 
 class AsynqStackTracebackFormatter(logging.Formatter):
-    """A formatter for `logging` that writes errors as `format_error` does.
+    """A formatter for `logging` that formats errors with `format_error`.
 
     >>> handler = logging.StreamHandler()
     >>> handler.setFormatter(AsynqStackTracebackFormatter())
@@ -156,11 +160,11 @@ class AsynqStackTracebackFormatter(logging.Formatter):
 
 
 def extract_tb(tb, limit=None):
-    """The entries of a traceback, (file name, line number, function, line of code) each.
+    """Returns the entries of a traceback: tuples (file name, line number, function, source line).
 
-    Frames of asynq are left out, and all others that have a variable `__traceback_hide__ = True`,
-    of their own or of their module. `limit` frames are looked at, by default `sys.tracebacklimit`,
-    or all.
+    Skips the frames of asynq, and all other frames with a local or global variable
+    `__traceback_hide__ = True`. `limit` is the maximum number of frames that are read, skipped ones
+    included; the default is `sys.tracebacklimit`, or no limit.
     """
     if limit is None:
         limit = getattr(sys, "tracebacklimit", None)
@@ -183,7 +187,7 @@ def _should_skip_frame(frame):
 
 
 def format_tb(tb):
-    """The entries of a traceback that `extract_tb` gives, as a list of texts."""
+    """Returns the entries of `extract_tb` as a list of texts."""
     return traceback.format_list(extract_tb(tb))
 
 
@@ -197,8 +201,8 @@ def _wants_colour(stream):
 def dump_stack(skip=0, limit=None):
     """Prints the Python stack of the caller, without its innermost `skip` frames.
 
-    At most `limit` frames are shown, by default `options.STACK_DUMP_LIMIT`; 0 or `None` there means
-    all of them.
+    `limit` is the maximum number of frames; the default is `options.STACK_DUMP_LIMIT`, where 0 or
+    None means no limit.
     """
     skip += 1
     limit = options.STACK_DUMP_LIMIT if limit is None else limit
@@ -211,7 +215,7 @@ def dump_stack(skip=0, limit=None):
 
 
 def dump_asynq_stack():
-    """Prints which task called which, down to the one that runs now."""
+    """Prints the asynq stack: the tasks from the outermost creator down to the running task."""
     stack = format_asynq_stack()
     if stack is None:
         print("dump_asynq_stack: no asynq task currently active")
@@ -220,9 +224,9 @@ def dump_asynq_stack():
 
 
 def format_asynq_stack():
-    """Which task called which, down to the one that runs now: a list of texts, one a task.
+    """Returns the asynq stack as a list with one text per task, the running task last.
 
-    `None` if no task runs.
+    Returns None if no task is running.
     """
     from .scheduler import get_active_task
 
@@ -231,7 +235,7 @@ def format_asynq_stack():
 
 
 def get_frame(generator):
-    """The frame that a generator stands in; `None` if it has ended, or is no generator."""
+    """Returns the frame of a suspended generator, or None for a finished one and other objects."""
     return getattr(generator, "gi_frame", None)
 
 
@@ -253,7 +257,7 @@ def dump(state):
 
 
 def write(text, indent=0):
-    """Writes lines to `stdout`, each two spaces a level of `indent` to the right."""
+    """Writes lines to `stdout`, each indented by two spaces per level of `indent`."""
     if indent > 0:
         margin = "  " * indent
         text = text.replace("\n", "\n" + margin)
@@ -263,12 +267,18 @@ def write(text, indent=0):
 
 
 def str(source, truncate=True):
-    """`str(source)`, also if that raises; cut to `options.DEBUG_STR_REPR_MAX_LENGTH`."""
+    """Returns `str(source)`, or a placeholder if that raises.
+
+    With `truncate`, cuts the text to `options.DEBUG_STR_REPR_MAX_LENGTH` characters.
+    """
     return _safely(builtins.str, source, truncate)
 
 
 def repr(source, truncate=True):
-    """`repr(source)`, also if that raises; cut to `options.DEBUG_STR_REPR_MAX_LENGTH`."""
+    """Returns `repr(source)`, or a placeholder if that raises.
+
+    With `truncate`, cuts the text to `options.DEBUG_STR_REPR_MAX_LENGTH` characters.
+    """
     return _safely(builtins.repr, source, truncate)
 
 
@@ -287,7 +297,7 @@ def _safely(function, source, truncate):
 
 
 def async_exception_hook(type, error, tb):
-    """A `sys.excepthook` that writes errors as `dump_error` does."""
+    """A `sys.excepthook` that writes errors with `dump_error`."""
     stdout.flush()
     stderr.flush()
     if _use_original_exc_handler and original_hook is not None:
@@ -296,14 +306,14 @@ def async_exception_hook(type, error, tb):
 
 
 def ipython_custom_exception_handler(self, etype, value, tb, tb_offset=None):
-    """The same for IPython, where `self` is the shell."""
+    """The exception hook for IPython; `self` is the shell."""
     async_exception_hook(etype, value, tb)
     if _use_original_exc_handler:
         self.showtraceback()
 
 
 def attach_exception_hook():
-    """Installs `async_exception_hook`, in IPython `ipython_custom_exception_handler`."""
+    """Installs `async_exception_hook`, or `ipython_custom_exception_handler` in IPython."""
     global is_attached, original_hook
     shell = _ipython_shell()
     if shell is not None:
@@ -325,7 +335,10 @@ def _ipython_shell():
 
 
 def detach_exception_hook():
-    """Installs the exception hook again that was there before ours."""
+    """Restores the exception hook that `attach_exception_hook` has replaced.
+
+    Raises `AssertionError` if it is not installed.
+    """
     global is_attached
     assert is_attached, "Async exception hook wasn't attached."
     sys.excepthook = original_hook
@@ -337,7 +350,7 @@ def detach_exception_hook():
 
 @contextlib.contextmanager
 def enable_complex_assertions(enable=True):
-    """A context in which `options.ENABLE_COMPLEX_ASSERTIONS` is `enable`."""
+    """Sets `options.ENABLE_COMPLEX_ASSERTIONS` to `enable` for a `with` block."""
     before = options.ENABLE_COMPLEX_ASSERTIONS
     options.ENABLE_COMPLEX_ASSERTIONS = enable
     try:
@@ -347,12 +360,12 @@ def enable_complex_assertions(enable=True):
 
 
 def disable_complex_assertions():
-    """A context in which `options.ENABLE_COMPLEX_ASSERTIONS` is off."""
+    """Switches `options.ENABLE_COMPLEX_ASSERTIONS` off for a `with` block."""
     return enable_complex_assertions(False)
 
 
 def sync(tag="default"):
-    """A future to yield where tasks shall meet; `asynq` puts `asynq.batching.sync` here."""
+    """Returns a future at which tasks wait for each other; see `asynq.batching.sync`."""
     from .batching import sync
 
     return sync(tag)

@@ -1,8 +1,8 @@
-"""The decorators that make functions asynchronous, and questions about such functions.
+"""The decorators that make functions asynchronous, and functions that inspect such functions.
 
-A function decorated with `@asynq()` can be called in three ways: `f(x)` runs it to its value,
-`f.asynq(x)` makes a task to yield in another such function, and `await f.asyncio(x)` runs it on an
-asyncio event loop.
+A function decorated with `@asynq()` can be called in three ways: `f(x)` runs it and returns its
+value, `f.asynq(x)` returns a task to yield in another such function, and `await f.asyncio(x)` runs
+it on an asyncio event loop.
 """
 
 import functools
@@ -62,11 +62,11 @@ _logger = logging.getLogger("asynq")
 def asynq(
     pure=False, sync_fn=None, cls=AsyncTask, asyncio_fn=None, allow_sync_call=False, **kwargs
 ):
-    """Makes a function asynchronous: `@asynq()`.
+    """Makes a decorator that turns a function into an asynchronous function.
 
-    Inside, `yield` waits for futures: one, or lists, tuples and dictionaries of them. It gives
-    their values in the same shape, or raises the error of the first that failed. Functions without
-    `yield` are fine, too, and so are methods, class methods and static methods.
+    In the function, `yield` waits for a future, or for a list, tuple or dictionary of futures. It
+    returns the values in the same shape, or raises the error of the first future that failed. The
+    function may also have no `yield`, and it may be a method, class method or static method.
 
     >>> @asynq()
     ... def square(x):
@@ -77,13 +77,17 @@ def asynq(
     >>> sum_of_squares([3, 4])
     25
 
-    - `pure`: calling the function makes the task; there is no `.asynq` and no synchronous call.
-    - `sync_fn`: what a synchronous call calls instead.
-    - `cls`: the class of the tasks, a subclass of `AsyncTask`. With `pure`, further keyword
-      arguments are passed on to it.
-    - `asyncio_fn`: the coroutine function that `.asyncio` calls instead of the function itself.
-    - `allow_sync_call`: whether a synchronous call in asyncio mode, which blocks the event loop,
-      logs a warning and is made. By default it is a `RuntimeError`.
+    - `pure`: if true, calling the function returns the task. The function then has no `.asynq`, and
+      cannot be called synchronously.
+    - `sync_fn`: function that synchronous calls use instead.
+    - `cls`: class of the tasks, a subclass of `AsyncTask`. With `pure`, it gets all further keyword
+      arguments.
+    - `asyncio_fn`: coroutine function that `.asyncio` uses instead.
+    - `allow_sync_call`: if true, a synchronous call in asyncio mode, which blocks the event loop,
+      logs a warning. By default it raises `RuntimeError`.
+
+    Raises `TypeError` if the parentheses are missing, and `AssertionError` if the options exclude
+    each other or the function is asynchronous already.
     """
     _check_called_with_parentheses("asynq", pure)
     if kwargs and not pure:
@@ -104,10 +108,11 @@ def asynq(
 
 
 def async_proxy(pure=False, sync_fn=None, asyncio_fn=None, allow_sync_call=False):
-    """Makes a function that returns a future look like one decorated with `@asynq()`.
+    """Makes a decorator for functions that return a future.
 
-    No task is made for the call: the future is what the function has returned. The parameters are
-    those of `asynq`; with `pure` the function stays as it is.
+    The decorated function looks like one with `@asynq()`, but its calls create no task:
+    `f.asynq(x)` returns the future that the function returns. The parameters are the same as for
+    `asynq`; with `pure` the decorator returns the function unchanged.
 
     >>> @asynq()
     ... def greet(name):
@@ -138,10 +143,10 @@ def _check_called_with_parentheses(name, first_argument):
 
 
 def make_async_decorator(fn, wrapper_fn, name):
-    """Makes what a decorator of asynchronous functions returns.
+    """Returns an asynchronous function that replaces `fn`, for use in a decorator.
 
-    `fn` is the decorated function; `wrapper_fn` takes its place and has to return a future; `name`
-    is that of the decorator, for debugging.
+    `fn` is the decorated function, `wrapper_fn` is called instead of it and must return a future,
+    and `name` is the name of the decorator, for debugging.
 
     >>> def doubled(fn):
     ...     @asynq(pure=True)
@@ -159,7 +164,7 @@ def make_async_decorator(fn, wrapper_fn, name):
 
 
 def lazy(fn):
-    """Makes calls of a function return a `Future` that makes the call once its value is needed.
+    """Makes a function lazy: a call returns a `Future`, which calls the function on first use.
 
     >>> @lazy
     ... def shout(word):
@@ -184,12 +189,12 @@ def _true():
 
 
 def has_async_fn(fn):
-    """Whether `fn` has an asynchronous form beside the synchronous one: `fn.asynq`."""
+    """Returns whether `fn` can be called both synchronously and by `fn.asynq()`."""
     return hasattr(fn, "asynq") or hasattr(fn, "async")
 
 
 def is_pure_async_fn(fn):
-    """Whether calling `fn` makes a future, as for `@asynq(pure=True)` and `lazy` functions."""
+    """Returns whether calling `fn` returns a future, as with `@asynq(pure=True)` and `lazy`."""
     while not hasattr(fn, "is_pure_async_fn"):
         if not hasattr(fn, "fn"):
             return False
@@ -201,15 +206,15 @@ def is_pure_async_fn(fn):
 
 
 def is_async_fn(fn):
-    """Whether `fn` can be called asynchronously, by `fn.asynq()` or, if it is pure, by `fn()`."""
+    """Returns whether `fn` can be called asynchronously: by `fn.asynq()`, or by `fn()` if pure."""
     return has_async_fn(fn) or is_pure_async_fn(fn)
 
 
 def get_async_fn(fn, wrap_if_none=False):
-    """The function that makes futures for `fn`: `fn.asynq`, or `fn` itself if it is pure.
+    """Returns the function that creates futures for `fn`: `fn.asynq`, or `fn` itself if it is pure.
 
-    For a synchronous function it is None or, with `wrap_if_none`, one that calls `fn` at once and
-    returns a `ConstFuture`.
+    For a synchronous function, returns None. With `wrap_if_none`, returns a function that calls
+    `fn` immediately and returns a `ConstFuture`.
     """
     if has_async_fn(fn):
         return get_async_or_sync_fn(fn)
@@ -226,14 +231,14 @@ def get_async_fn(fn, wrap_if_none=False):
 
 
 def get_async_or_sync_fn(fn):
-    """`fn.asynq` where there is one, otherwise `fn`."""
+    """Returns `fn.asynq` if it exists, otherwise `fn`."""
     if hasattr(fn, "asynq"):
         return fn.asynq
     return getattr(fn, "async", fn)
 
 
 class AsyncAndSyncPairDecoratorBinder(AsyncDecoratorBinder):
-    """An `AsyncAndSyncPairDecorator` as an attribute of an object or a class."""
+    """An `AsyncAndSyncPairDecorator`, bound to an object or a class."""
 
     sync_fn = None
 
@@ -244,7 +249,7 @@ class AsyncAndSyncPairDecoratorBinder(AsyncDecoratorBinder):
 
 
 class AsyncAndSyncPairDecorator(AsyncDecorator):
-    """What `@asynq(sync_fn=...)` makes of a function."""
+    """A function decorated with `@asynq(sync_fn=...)`."""
 
     binder_cls = AsyncAndSyncPairDecoratorBinder
 
@@ -262,7 +267,7 @@ class AsyncAndSyncPairDecorator(AsyncDecorator):
     def __get__(self, owner, cls=None):
         bound = super().__get__(owner, cls)
         if bound is not self:
-            # sync_fn may be any descriptor, so it is bound on its own.
+            # sync_fn may be any descriptor, so it is bound separately.
             sync_fn = self.sync_fn
             if hasattr(sync_fn, "__get__"):
                 sync_fn = sync_fn.__get__(owner, cls)
@@ -273,13 +278,13 @@ class AsyncAndSyncPairDecorator(AsyncDecorator):
 
 
 class AsyncProxyDecorator(AsyncDecorator):
-    """What `@async_proxy()` makes of a function."""
+    """A function decorated with `@async_proxy()`."""
 
     def __init__(self, fn, asyncio_fn=None, allow_sync_call=False):
         super().__init__(fn, None, asyncio_fn=asyncio_fn, allow_sync_call=allow_sync_call)
 
     def asyncio(self, *args, **kwargs):
-        """Runs the function on the asyncio event loop, and awaits what it returns."""
+        """Runs the function on the asyncio event loop, and awaits its result."""
         if self.asyncio_fn is None:
             call = convert_asynq_to_async(self.fn)
 
@@ -296,7 +301,7 @@ class AsyncProxyDecorator(AsyncDecorator):
 
 
 class AsyncAndSyncPairProxyDecorator(AsyncProxyDecorator):
-    """What `@async_proxy(sync_fn=...)` makes of a function."""
+    """A function decorated with `@async_proxy(sync_fn=...)`."""
 
     def __init__(self, fn, sync_fn, asyncio_fn=None, allow_sync_call=False):
         super().__init__(fn, asyncio_fn, allow_sync_call)
@@ -307,7 +312,7 @@ class AsyncAndSyncPairProxyDecorator(AsyncProxyDecorator):
 
 
 class AsyncWrapper(DecoratorBase):
-    """What `make_async_decorator` makes of a function."""
+    """A function decorated with a decorator that uses `make_async_decorator`."""
 
     binder_cls = AsyncDecoratorBinder
 
@@ -328,7 +333,7 @@ class AsyncWrapper(DecoratorBase):
         return self._call_async(args, kwargs).value()
 
     def asynq(self, *args, **kwargs):
-        """Makes the future that `wrapper_fn` returns for these arguments."""
+        """Calls `wrapper_fn`, and returns its future."""
         return self._call_async(args, kwargs)
 
     async def asyncio(self, *args, **kwargs):
@@ -341,7 +346,10 @@ class AsyncWrapper(DecoratorBase):
 
 
 def _call_in_asyncio_mode(decorator, args, kwargs, call=None):
-    """A synchronous call where there should be none. Called by `AsyncDecorator.__call__`, too."""
+    """Makes a synchronous call in asyncio mode. `AsyncDecorator.__call__` calls this, too.
+
+    Raises `RuntimeError`, or logs a warning if the decorator has `allow_sync_call`.
+    """
     message = _sync_call_message(decorator)
     if not decorator.allow_sync_call:
         raise RuntimeError(message)
@@ -364,15 +372,17 @@ def _sync_call_message(decorator):
 
 
 async def asyncio_call(fn, *args, **kwargs):
-    """Calls `fn` in asyncio mode, whatever kind of function it is; see `async_call`.
+    """Calls any function in asyncio mode; see `async_call`.
 
-    What a synchronous `fn` returns is the value, also if it is a coroutine.
+    If `fn` is synchronous, its result is the value, even if that is a coroutine.
     """
     if not is_async_fn(fn):
         return fn(*args, **kwargs)
     if hasattr(fn, "asyncio"):
         coroutine = fn.asyncio(*args, **kwargs)
-        if isinstance(coroutine, Awaitable):  # Not if fn is a mock, that has every attribute.
+        if isinstance(
+            coroutine, Awaitable
+        ):  # A mock has every attribute, but returns no coroutine.
             return await coroutine
     with AsyncioMode():
         return await resolve_awaitables(get_async_fn(fn)(*args, **kwargs))
@@ -382,7 +392,7 @@ async def asyncio_call(fn, *args, **kwargs):
 def async_call(fn, *args, **kwargs):
     """Calls `fn` asynchronously if it is an asynchronous function, otherwise synchronously.
 
-    For code that is given functions of either kind:
+    Use it in code that accepts functions of both kinds:
 
     >>> @asynq()
     ... def apply(fn, x):

@@ -1,9 +1,10 @@
-"""Futures: values that may be computed later.
+"""Futures: values that may be resolved later.
 
-Everything that can be yielded in an `@asynq()` function is a future: tasks, batch items, and the
-plain ones here.
+An `@asynq()` function can yield every future: tasks, batch items, and the plain futures of this
+module.
 """
 
+from . import debug
 from ._asynq import ConstFuture, ErrorFuture, Future, FutureBase
 
 __all__ = [
@@ -19,12 +20,18 @@ __traceback_hide__ = True
 
 
 class FutureIsAlreadyComputed(Exception):
-    """A future was given a value or an error, but has one already. Its argument is the future."""
+    """A future that is resolved already was set again. The argument of the error is the future."""
 
     def __str__(self):
-        if len(self.args) == 1 and isinstance(self.args[0], FutureBase):
-            return f"{self.args[0]!r} has a value already: a future is set only once"
-        return super().__str__()
+        future = self.args[0] if len(self.args) == 1 else None
+        if not isinstance(future, FutureBase):
+            return super().__str__()
+        if future._error is None:
+            outcome = f"value {debug.repr(future._value)}"
+        else:
+            outcome = f"error {debug.repr(future._error)}"
+        name = type(future).__name__
+        return f"this {name} already has the {outcome}: a future is set only once"
 
 
 class _Marker:
@@ -37,8 +44,8 @@ class _Marker:
         return self.name
 
 
-#: What `_value` is as long as a future is not computed.
+#: The `_value` of a pending future.
 _none = _Marker("none (futures)")
 
-#: A future whose value is `None`.
+#: A future whose value is None.
 none_future = ConstFuture(None)

@@ -4,7 +4,7 @@ from typing import Any, Generic, NoReturn
 
 from typing_extensions import TypeVar, disjoint_base
 
-from ._events import EventHook
+from ._event_hook import EventHook
 
 __all__ = [
     "ConstFuture",

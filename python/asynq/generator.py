@@ -1,7 +1,7 @@
-"""Generators that wait for futures between the values they produce.
+"""Generators that can wait for futures between the values they produce.
 
 Inside an `@async_generator()`, `yield` waits for a future as in an `@asynq()` function, and
-`yield Value(x)` produces `x`. Outside, such a generator is a sequence of futures:
+`yield Value(x)` produces `x`. For its caller, such a generator is an iterator of futures:
 
 >>> from asynq import asynq
 >>> @asynq()
@@ -14,9 +14,9 @@ Inside an `@async_generator()`, `yield` waits for a future as in an `@asynq()` f
 >>> list_of_generator(squares(4))
 [0, 1, 4, 9]
 
-Each future has to be computed before the next is asked for. A generator that waits for something
-after its last value produces `END_OF_GENERATOR` as one more value, since nobody can know beforehand
-that it won't produce another:
+The caller must wait for each future before it takes the next one. If a generator waits for
+something after its last value, its last future has the value `END_OF_GENERATOR`, because the
+generator cannot know earlier that no value follows:
 
     for future in squares(4):
         value = yield future
@@ -42,12 +42,12 @@ class _EndOfGenerator:
         return "END_OF_GENERATOR"
 
 
-#: The value to ignore that some generators end with.
+#: The value of the last future of some generators. Callers must ignore it.
 END_OF_GENERATOR = _EndOfGenerator()
 
 
 class Value:
-    """What an `@async_generator()` yields to produce `value`, not to wait for it."""
+    """Wrapper with which an `@async_generator()` produces `value`: `yield Value(value)`."""
 
     __class_getitem__ = classmethod(types.GenericAlias)
 
@@ -59,7 +59,7 @@ class Value:
 
 
 def async_generator():
-    """Makes a generator function that can both wait for futures and produce values."""
+    """Makes a decorator for generator functions that both wait for futures and produce values."""
 
     def decorator(fn):
         @functools.wraps(fn)
@@ -73,7 +73,7 @@ def async_generator():
 
 @asynq()
 def list_of_generator(generator):
-    """All values of an async generator, as a list."""
+    """Returns all values of an async generator as a list."""
     values = []
     for future in generator:
         value = yield future
@@ -84,9 +84,9 @@ def list_of_generator(generator):
 
 @asynq()
 def take_first(generator, n):
-    """The first `n` values of an async generator, or all if there are fewer, as a list.
+    """Returns the first `n` values of an async generator as a list, or all if there are fewer.
 
-    The generator stays where it is: the next call goes on with the next value.
+    The generator stays suspended after these values: the next call returns the values that follow.
     """
     values = []
     futures = iter(generator)
@@ -102,7 +102,7 @@ def take_first(generator, n):
 
 
 class _AsyncGenerator:
-    """An iterator of futures; `send` is that of ordinary generators, in both call forms."""
+    """The iterator of futures that an `@async_generator()` function returns."""
 
     def __init__(self, generator):
         self.generator = generator
@@ -114,22 +114,26 @@ class _AsyncGenerator:
 
     @async_proxy(pure=True)
     def next(self):
-        """The future of the next value. Raises `StopIteration` where no more can come."""
+        """Returns the future of the next value.
+
+        Raises `StopIteration` if the generator has ended.
+        """
         return self.send.asynq(None)
 
     __next__ = next
 
     @async_proxy()
     def send(self, value):
-        """The future of the next value; `value` is what the generator's `yield` gives.
+        """Resumes the generator with `value`, and returns the future of the next value.
 
-        Raises `RuntimeError` if the future before is not computed yet.
+        Raises `RuntimeError` if the previous future is still pending, and `StopIteration` if the
+        generator has ended.
         """
         if self.last_task is not None and not self.last_task.is_computed():
             raise RuntimeError("You must compute the previous task before advancing the generator")
         if self.is_stopped:
             raise StopIteration
-        # Goes to the first yield at once: often that tells whether this is the end.
+        # Runs to the next yield immediately, since most generators end there without waiting.
         yielded = self._advance(value)
         if isinstance(yielded, Value):
             return ConstFuture(yielded.value)

@@ -1,4 +1,4 @@
-"""Another name of `asynq.mock_`: the same module, so that `import asynq.mock` works."""
+"""Alias of the module `asynq.mock_`, so that `import asynq.mock` works."""
 
 import sys
 

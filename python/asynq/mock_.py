@@ -1,7 +1,7 @@
 """`unittest.mock.patch` for asynchronous functions.
 
-`patch` and `patch.object` replace both call forms of an `@asynq()` function at once, so that a test
-sets and asserts everything on one mock:
+`patch` and `patch.object` replace an `@asynq()` function for synchronous and asynchronous calls, so
+a test configures and checks only one mock:
 
 >>> from asynq import asynq, mock
 >>> class Store:
@@ -18,7 +18,7 @@ sets and asserts everything on one mock:
 ('A', 'B')
 2
 
-(The module is not called `mock`, as the standard one is; `asynq.mock` is another name for it.)
+`asynq.mock` is an alias of this module.
 """
 
 import contextlib
@@ -46,10 +46,11 @@ def patch(
 ):
     """Replaces the object with the dotted name `target`, as `unittest.mock.patch` does.
 
-    The replacement has an attribute `asynq` that calls it and returns a future with what it
-    returned. Nothing can be set or read on that attribute: use the replacement itself.
+    The replacement has an attribute `asynq`, which calls the replacement and returns its result as
+    a future. Attributes of `asynq` itself can neither be set nor read: use the replacement.
 
-    `mocksignature` is accepted and ignored.
+    The parameters are the same as for `unittest.mock.patch`, except that `mocksignature` is
+    ignored.
     """
     getter, attribute = _get_target(target)
     return _make_patch(
@@ -102,18 +103,18 @@ class _PatchAsync(mock._patch):
         if not callable(replacement) or self.is_asynchronous_already:
             return replacement
         if isinstance(replacement, DecoratorBase) and isinstance(self.target, type):
-            return replacement  # A method, to be bound in both call forms.
+            return replacement  # A method, which binds for both kinds of calls.
         async_fn = _AsyncWrapper(replacement)
         replacement.asynq = async_fn
         setattr(replacement, "async", async_fn)
         if isinstance(replacement, mock.NonCallableMock):
-            self._tell_kind(replacement)
+            self._set_pure(replacement)
         return replacement
 
-    def _tell_kind(self, replacement):
-        # A mock says yes to everything; async_call has to know the truth.
+    def _set_pure(self, replacement):
+        # is_pure_async_fn() of an unconfigured mock is true, and async_call() would believe it.
         is_pure = is_pure_async_fn(self.temp_original)
-        with contextlib.suppress(AttributeError):  # Its spec does not allow it, nor is it needed.
+        with contextlib.suppress(AttributeError):  # Its spec forbids the attribute.
             replacement.is_pure_async_fn = lambda: is_pure
 
     def copy(self):
@@ -124,7 +125,7 @@ class _PatchAsync(mock._patch):
 
 
 class _AsyncWrapper:
-    """The attribute `asynq` of a replacement."""
+    """Attribute `asynq` of a replacement."""
 
     def __init__(self, mock_fn):
         object.__setattr__(self, "_mock_fn", mock_fn)
@@ -146,7 +147,7 @@ class _AsyncWrapper:
 
 
 def _settable(new):
-    """The replacement `new`, or something that acts like it, on which attributes can be set."""
+    """Returns `new`, or an object that acts like it and allows attributes to be set."""
     if new is mock.DEFAULT:
         return new
     if inspect.isfunction(new) or isinstance(new, (classmethod, staticmethod)):
@@ -157,12 +158,12 @@ def _settable(new):
         new._asynq_probe = None
         del new._asynq_probe
     except (AttributeError, TypeError):
-        return _CallOf(new)  # A bound method, a built-in function or class.
+        return _Forwarder(new)  # A bound method, a built-in function or class.
     return new
 
 
-class _CallOf:
-    """Calls something. Unlike a function, it does not become a method of what it is set on."""
+class _Forwarder:
+    """Forwards calls to `fn`. Unlike a function, it does not become a method of a class."""
 
     def __init__(self, fn):
         self._fn = fn

@@ -1,9 +1,14 @@
-"""What tasks and batches took, collected while `debug.options.COLLECT_PERF_STATS` is on.
+"""Times of tasks and batches, collected while `debug.options.COLLECT_PERF_STATS` is on.
 
-Each thread has rows of its own. A row is a dict: `name`, `time_taken` (microseconds), and
-`dependencies`, a list of (name, time_taken) of what a task waited for, or of the items of a batch.
-Rows of tasks also have `num_deps`. Dependencies are kept to the end of a task if
-`debug.options.KEEP_DEPENDENCIES` is on as well.
+Each thread collects its own rows. A row is a dict with the keys
+
+- `name`;
+- `time_taken`: the running time, in microseconds;
+- `dependencies`: a list of tuples (name, time_taken), one for each future that a task awaited or
+  for each item of a batch;
+- `num_deps`: the number of dependencies (tasks only).
+
+A row of a task lists all its dependencies only if `debug.options.KEEP_DEPENDENCIES` is on, too.
 
 >>> from asynq import asynq, debug, profiler
 >>> @asynq()
@@ -23,7 +28,7 @@ __all__ = ["LocalProfileState", "append", "flush", "incr_counter", "reset"]
 
 
 class LocalProfileState(threading.local):
-    """The rows of a thread, and how many ids it has given out."""
+    """The collected rows of a thread, and the last id it has assigned."""
 
     def __init__(self):
         super().__init__()
@@ -35,19 +40,19 @@ _state = LocalProfileState()
 
 
 def flush():
-    """Returns the rows collected so far, and forgets them."""
+    """Returns the rows that this thread has collected, and removes them."""
     rows = list(_state.stats)
     reset()
     return rows
 
 
 def append(stats):
-    """Adds a row."""
+    """Adds a row to the rows of this thread."""
     _state.stats.append(stats)
 
 
 def reset():
-    """Forgets all rows, and counts ids from 1 again."""
+    """Removes all rows of this thread, and restarts its ids at 1."""
     _state.stats.clear()
     _state.counter = 0
 

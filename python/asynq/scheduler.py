@@ -1,4 +1,4 @@
-"""The scheduler: one a thread. It runs tasks, and flushes batches when no task can go on."""
+"""The scheduler of a thread. It runs tasks, and flushes batches when no task can run."""
 
 import threading
 
@@ -15,7 +15,7 @@ __all__ = [
 
 
 class AsyncTaskError(Exception):
-    """A task can't go on, or a future was used in a way that can't work."""
+    """A task cannot continue, or a future was used wrongly."""
 
 
 class LocalTaskSchedulerState(threading.local):
@@ -23,7 +23,7 @@ class LocalTaskSchedulerState(threading.local):
 
     def __init__(self):
         super().__init__()
-        #: How many schedulers this thread had before its current one.
+        #: Number of schedulers that this thread had before its current one.
         self.last_id = 0
 
     @property
@@ -41,5 +41,5 @@ _state = LocalTaskSchedulerState()
 
 
 def reset():
-    """Gives this thread a new scheduler; what the old one had not finished is forgotten."""
+    """Gives this thread a new scheduler, and abandons the unfinished tasks of the old one."""
     _state.reset()

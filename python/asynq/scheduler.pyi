@@ -3,7 +3,7 @@ from typing import Any
 
 from typing_extensions import disjoint_base
 
-from ._events import EventHook
+from ._event_hook import EventHook
 from .async_task import AsyncTask
 from .batching import BatchBase
 from .futures import FutureBase

@@ -1,7 +1,7 @@
 """Values that differ from task to task.
 
-A value overridden by a task is overridden in that task and in those that it waits for, wherever
-the scheduler runs them, and in no other.
+If a task overrides a value, the override is visible in that task and in the tasks that it awaits,
+and in no other task.
 """
 
 import contextvars
@@ -12,15 +12,15 @@ from .contexts import AsyncContext
 
 __all__ = ["AsyncScopedValue", "async_override"]
 
-# What the values were where code was sent from that runs in another thread now: there it must not
-# see the overrides of whatever task the scheduler runs meanwhile.
+# The values for code that runs on a worker thread: the values at the time it was submitted. Without
+# this snapshot it would see the overrides of the task that the scheduler runs at the same time.
 _snapshot = contextvars.ContextVar("asynq.scoped_values")
 _has_snapshots = False
 _values = weakref.WeakSet()
 
 
 class AsyncScopedValue:
-    """A value that can be overridden for a `with` block, also one that contains `yield`.
+    """A value that can be overridden for a `with` block, which may contain `yield`.
 
     >>> from asynq import asynq
     >>> user = AsyncScopedValue("nobody")
@@ -45,7 +45,7 @@ class AsyncScopedValue:
         _values.add(self)
 
     def get(self):
-        """The value as it is here."""
+        """Returns the value that is visible in the running task."""
         if _has_snapshots:
             return _snapshot.get(_NONE).get(self, self._value)
         return self._value
@@ -53,12 +53,13 @@ class AsyncScopedValue:
     def set(self, value):
         """Replaces the value.
 
-        Inside an `override`, until the block ends or its task is paused, whatever comes first.
+        Inside a block of `override`, the new value is lost when the block ends or its task is
+        paused.
         """
         self._value = value
 
     def override(self, value):
-        """A context manager inside of which the value is another."""
+        """Returns a context manager that replaces the value by `value` for its block."""
         return _AsyncScopedValueOverrideContext(self, value)
 
     def __call__(self):
@@ -92,10 +93,10 @@ class _AsyncScopedValueOverrideContext(AsyncContext):
 
 
 class _AsyncPropertyOverrideContext(AsyncContext):
-    """A context manager inside of which an attribute of an object has another value.
+    """A context manager that sets an attribute of an object for its block.
 
-    `with async_override(target, "name", value):` works like `AsyncScopedValue.override`, for
-    attributes of any object.
+    `with async_override(target, "name", value):` is the same for an attribute of any object as
+    `AsyncScopedValue.override` is for its value.
     """
 
     def __init__(self, target, property_name, value):
@@ -126,12 +127,12 @@ _NONE = {}
 
 
 def snapshot_values():
-    """What all scoped values are now, for `with_values`."""
+    """Returns the current values of all scoped values, for `with_values`."""
     return {value: value.get() for value in _values}
 
 
 def with_values(values, function, *args):
-    """Calls a function for which the scoped values are these."""
+    """Calls a function that sees these scoped values, a result of `snapshot_values`."""
     global _has_snapshots
     _has_snapshots = True
     token = _snapshot.set(values)

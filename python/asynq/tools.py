@@ -1,6 +1,7 @@
-"""Relatives of built-in functions and of `functools`, for asynchronous functions.
+"""Asynchronous counterparts of built-in functions and of `functools`.
 
-Where a function is taken, it is one with an attribute `asynq`, such as `@asynq()` makes.
+Every function that these tools take as an argument must have an attribute `asynq`, which the
+decorator `@asynq()` adds, unless stated otherwise.
 """
 
 import asyncio
@@ -9,10 +10,11 @@ import itertools
 import time
 import weakref
 
-from ._cache import Lru, argument_key
+from ._argument_key import argument_key
 from ._deduplicate import DeduplicateDecorator, DeduplicateDecoratorBinder, deduplicate
 from ._delay import delay
-from ._events import EventHook
+from ._event_hook import EventHook
+from ._lru import Lru
 from .asynq_to_async import is_asyncio_mode
 from .contexts import AsyncContext
 from .decorators import async_call, asynq
@@ -40,15 +42,15 @@ __all__ = [
 
 @asynq()
 def amap(function, sequence):
-    """A list of `function` of each element: `map` for an asynchronous function."""
+    """Returns a list with the result of `function` for each element, like `map`."""
     return (yield [function.asynq(element) for element in sequence])
 
 
 @asynq()
 def afilter(function, sequence):
-    """A list of the elements for which `function` is true: `filter` for an asynchronous function.
+    """Returns a list of the elements for which `function` returns a true value, like `filter`.
 
-    With None as the function, a list of the elements that are true themselves.
+    If `function` is None, returns a list of the elements that are true.
     """
     if function is None:
         return list(filter(None, sequence))
@@ -58,14 +60,14 @@ def afilter(function, sequence):
 
 @asynq()
 def afilterfalse(function, sequence):
-    """A list of the elements for which `function` is false: the others than those of `afilter`."""
+    """Returns a list of the elements for which `function` returns a false value."""
     _, no = yield asift.asynq(function, sequence)
     return no
 
 
 @asynq()
 def asift(pred, items):
-    """Two lists: the items for which `pred` is true, and the others."""
+    """Returns two lists: the items for which `pred` returns a true value, and the other items."""
     items = list(items)
     yes, no = [], []
     for item, verdict in zip(items, (yield amap.asynq(pred, items))):
@@ -75,9 +77,9 @@ def asift(pred, items):
 
 @asynq()
 def asorted(iterable, key=None, reverse=False):
-    """A sorted list: `sorted` for an asynchronous `key` function.
+    """Returns a sorted list, like `sorted`, with an asynchronous `key` function.
 
-    The order of elements with equal keys is kept; the elements themselves are not compared.
+    The sort is stable. With a `key`, the elements themselves are never compared.
     """
     elements = list(iterable)
     keys = elements if key is None else (yield amap.asynq(key, elements))
@@ -87,7 +89,9 @@ def asorted(iterable, key=None, reverse=False):
 
 @asynq()
 def amax(*args, **kwargs):
-    """The largest element of an iterable, or of several arguments: `max` for an asynchronous `key`.
+    """Returns the largest element of an iterable, or the largest of several arguments, like `max`.
+
+    `key` is an asynchronous function. There is no `default`: an empty iterable is a `ValueError`.
 
     >>> @asynq()
     ... def alen(x):
@@ -100,7 +104,7 @@ def amax(*args, **kwargs):
 
 @asynq()
 def amin(*args, **kwargs):
-    """The smallest element; see `amax`."""
+    """Returns the smallest element; see `amax`."""
     return (yield from _extreme("amin", min, *args, **kwargs))
 
 
@@ -121,7 +125,7 @@ def _extreme(name, choose, *args, key=None, **unknown):
 def call_with_context(context, fn, *args, **kwargs):
     """Calls an asynchronous function inside a context manager.
 
-    For one of several calls that are yielded together:
+    Use it to put one of several calls that are yielded together into a context:
 
         important, unimportant = yield (
             fetch.asynq(1),
@@ -133,10 +137,10 @@ def call_with_context(context, fn, *args, **kwargs):
 
 
 def acached_per_instance():
-    """Caches what an asynchronous method returns, for each object and each set of arguments.
+    """Makes a decorator that caches the results of an asynchronous method per object and arguments.
 
-    The cached values live as long as the object, which needs neither be hashable nor have a
-    `__dict__`, but has to allow weak references. They are not pickled with it. Errors are not
+    The cached values live as long as the object. The object must allow weak references; it need not
+    be hashable or have a `__dict__`. The values are not pickled with the object. Errors are not
     cached.
 
     >>> class Account:
@@ -175,13 +179,13 @@ def acached_per_instance():
 
 
 def alru_cache(maxsize=128, key_fn=None):
-    """Caches what an asynchronous function returns, for the `maxsize` arguments used last.
+    """Makes a decorator that caches the results of an asynchronous function.
 
-    `key_fn(args, kwargs)` makes the key of a call, for arguments that are too large to be kept, or
-    some of which don't matter. By default all arguments count, and it does not matter whether they
-    are given by position, by name or by default. Errors are not cached.
+    The cache keeps the results of the `maxsize` keys that were used last. `key_fn(args, kwargs)`
+    returns the key of a call. By default all arguments are part of the key, and it makes no
+    difference if they are given by position, by name or by default. Errors are not cached.
 
-    Raises `ValueError` if `maxsize` is not positive.
+    Raises `TypeError` if `maxsize` is not an int, and `ValueError` if it is less than 1.
     """
 
     def decorator(fn):
@@ -207,9 +211,10 @@ def alru_cache(maxsize=128, key_fn=None):
 
 
 def alazy_constant(ttl=0):
-    """Caches what an asynchronous function without arguments returns.
+    """Makes a decorator that caches the result of an asynchronous function without arguments.
 
-    For `ttl` microseconds, or for ever if that is 0, or until `dirty()` of the function is called.
+    The result is kept for `ttl` microseconds, or without a limit if `ttl` is 0. `dirty()` of the
+    decorated function removes it. Errors are not cached.
 
     >>> @alazy_constant()
     ... @asynq()
@@ -247,17 +252,20 @@ def alazy_constant(ttl=0):
 
 
 def utime():
-    """The time, in microseconds since 1970."""
+    """Returns the time in microseconds since 1970."""
     return int(time.time() * 1_000_000)
 
 
 def aretry(exception_cls, max_tries=10, sleep=0.05):
-    """Calls an asynchronous function again if it fails.
+    """Makes a decorator that calls an asynchronous function again if it fails.
 
-    - `exception_cls`: an exception class or a tuple of them; other errors are raised at once.
-    - `max_tries`: how often it is called, at most. The error of the last time is raised.
-    - `sleep`: the seconds between two tries. Other tasks and batches go first; only when there is
-      nothing else to do, the thread sleeps, once for all tasks that wait to retry.
+    - `exception_cls`: exception class or tuple of classes to retry. Other errors are raised
+      immediately.
+    - `max_tries`: maximum number of calls, at least 1. The error of the last call is raised.
+    - `sleep`: seconds between two calls. Other tasks and batches go first. The thread sleeps only
+      when nothing else can run, once for all tasks that wait to retry.
+
+    Raises `AssertionError` if `max_tries` is less than 1.
     """
     if max_tries <= 0:
         raise AssertionError(f"max_tries ({max_tries}) should be a positive integer")
@@ -284,7 +292,7 @@ def aretry(exception_cls, max_tries=10, sleep=0.05):
 
 
 class AsyncTimer(AsyncContext):
-    """Measures how long a block takes, without the time in which its task waits.
+    """A context manager that measures the running time of its block.
 
     >>> @asynq()
     ... def timed(fn):
@@ -292,8 +300,8 @@ class AsyncTimer(AsyncContext):
     ...         yield fn.asynq()
     ...     return timer.total_time
 
-    What other tasks do meanwhile does not count; what those do that the block waits for does.
-    `total_time`, in microseconds, is valid after the block.
+    `total_time` is the time in microseconds, valid after the block. It includes the running time of
+    the tasks that the block awaits, but not that of unrelated tasks that run meanwhile.
     """
 
     def __init__(self):
@@ -308,7 +316,7 @@ class AsyncTimer(AsyncContext):
 
 
 class AsyncEventHook(EventHook):
-    """An event whose handlers may be asynchronous functions; those run together.
+    """An event whose handlers may be asynchronous functions, which run concurrently.
 
     >>> @asynq()
     ... def greet(name):
@@ -320,14 +328,14 @@ class AsyncEventHook(EventHook):
 
     @asynq()
     def trigger(self, *args):
-        """Calls every handler; raises the first error, in the order of the handlers."""
+        """Calls every handler, and raises the first error, in the order of the handlers."""
         yield [async_call.asynq(handler, *args) for handler in self]
 
     @asynq()
     def safe_trigger(self, *args):
-        """Calls every handler, also those after one that raises before it waits for anything.
+        """Calls every handler, even if one raises before it first waits.
 
-        Then raises the first error, in the order of the handlers.
+        Raises the first error afterwards, in the order of the handlers.
         """
         errors = yield [_error_of.asynq(handler, args) for handler in self]
         first = next((error for error in errors if error is not None), None)
@@ -335,7 +343,7 @@ class AsyncEventHook(EventHook):
             try:
                 raise first
             finally:
-                del first, errors  # The error's traceback holds this frame.
+                del first, errors  # The traceback of the error refers to this frame.
 
 
 @asynq()

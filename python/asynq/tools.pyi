@@ -7,7 +7,7 @@ from typing_extensions import ParamSpec
 from ._deduplicate import DeduplicateDecorator as DeduplicateDecorator
 from ._deduplicate import DeduplicateDecoratorBinder as DeduplicateDecoratorBinder
 from ._deduplicate import deduplicate as deduplicate
-from ._events import EventHook
+from ._event_hook import EventHook
 from .async_task import AsyncTask
 from .contexts import AsyncContext
 from .decorators import AsyncDecorator, _AsyncFunction, asynq

@@ -1,4 +1,4 @@
-"""`result`, which ends a function with a value."""
+"""`result`, which ends an asynchronous function with a value."""
 
 from ._asynq import FutureBase
 from .async_task import AsyncTaskResult
@@ -7,9 +7,9 @@ __all__ = ["result"]
 
 
 def result(value):
-    """Ends the `@asynq()` function that calls it; `value` is what it returns.
+    """Ends the `@asynq()` function that calls it, with `value` as its result.
 
-    From the time when generators could not return values. `return value` does the same.
+    The same as `return value`, for code from the time when generators could not return values.
 
     >>> from asynq import asynq
     >>> @asynq()
@@ -19,12 +19,12 @@ def result(value):
     >>> answer()
     42
 
-    It works by raising `AsyncTaskResult`, which `except Exception` does not catch. A `value` that
-    is a future is an `AssertionError`.
+    It raises `AsyncTaskResult`, which `except Exception` does not catch. Raises `AssertionError` if
+    `value` is a future.
     """
     if isinstance(value, FutureBase):
         raise AssertionError(
             "You probably forgot to yield this value before returning: result() takes the value of"
-            f" a future, not {value!r}"
+            f" a future, got {value!r}"
         )
     raise AsyncTaskResult(value)

@@ -22,11 +22,11 @@ names! {
     task_cancelled: PyType = "asynq.async_task"."AsyncTaskCancelledError";
     batching_error: PyType = "asynq.batching"."BatchingError";
     batch_cancelled: PyType = "asynq.batching"."BatchCancelledError";
-    event_hook: PyType = "asynq._events"."EventHook";
-    sinking_event_hook: PyAny = "asynq._events"."sinking_event_hook";
+    event_hook: PyType = "asynq._event_hook"."EventHook";
+    sinking_event_hook: PyAny = "asynq._event_hook"."sinking_event_hook";
     future_none: PyAny = "asynq.futures"."_none";
     convert_asynq_to_async: PyAny = "asynq.decorators"."convert_asynq_to_async";
-    run_plain_function: PyAny = "asynq._functions"."run_plain_function";
+    run_plain_function: PyAny = "asynq.async_task"."_run_plain_function";
     call_in_asyncio_mode: PyAny = "asynq.decorators"."_call_in_asyncio_mode";
     complete_flights: PyAny = "asynq.loaders.flights"."complete";
     adopt: PyAny = "asynq.loaders.flights"."adopt";
@@ -36,7 +36,7 @@ names! {
     staticmethod: PyType = "builtins"."staticmethod";
     classmethod: PyType = "builtins"."classmethod";
     is_generator_function: PyAny = "inspect"."isgeneratorfunction";
-    decorated_by_name: PyAny = "asynq._functions"."decorated_by_name";
+    find_decorated: PyAny = "asynq._pickling"."find_decorated";
 }
 
 /// An exception of one of the classes above.
@@ -51,13 +51,13 @@ pub(crate) fn new_error(
     }
 }
 
-/// Calls a function of `asynq._describe`: the texts of our objects.
+/// Calls a function of `asynq._formatting`: the text output of our objects.
 pub(crate) fn describe<'py>(
     py: Python<'py>,
     function: &str,
     args: impl pyo3::call::PyCallArgs<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    py.import("asynq._describe")?.getattr(function)?.call1(args)
+    py.import("asynq._formatting")?.getattr(function)?.call1(args)
 }
 
 /// Calls a function of `asynq._trace`: what the `DUMP_*` options write. It must not disturb what it

@@ -8,7 +8,8 @@ import weakref
 import pytest
 
 from asynq import ConstFuture, async_proxy, asynq, get_active_task, make_async_decorator
-from asynq._cache import Lru, argument_key, original_fn
+from asynq._argument_key import argument_key, original_fn
+from asynq._lru import Lru
 from asynq.batching import DebugBatchItem
 from asynq.tools import (
     acached_per_instance,

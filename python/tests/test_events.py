@@ -1,7 +1,7 @@
 import pytest
 
 from asynq import ConstFuture, FutureBase, get_scheduler
-from asynq._events import EventHook, SinkingEventHook, sinking_event_hook
+from asynq._event_hook import EventHook, SinkingEventHook, sinking_event_hook
 
 
 def fails_with(error):

@@ -19,7 +19,7 @@ SELECT ... WHERE id IN [7]
 'user 7'
 """
 
-from .._cache import Lru
+from .._lru import Lru
 from ._loader import Loader, loader
 from .errors import LoadError, LoadTimeoutError, MissingKeyError
 from .limit import set_max_in_flight

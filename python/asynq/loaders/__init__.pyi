@@ -1,4 +1,4 @@
-from .._cache import Lru as Lru
+from .._lru import Lru as Lru
 from ._loader import Loader as Loader
 from ._loader import loader as loader
 from .errors import LoadError as LoadError

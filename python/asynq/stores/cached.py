@@ -6,7 +6,7 @@ import json
 import logging
 from urllib.parse import quote
 
-from .._cache import argument_key
+from .._argument_key import argument_key
 from ..decorators import asynq, is_async_fn
 from ..tools import deduplicate
 

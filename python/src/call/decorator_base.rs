@@ -169,7 +169,7 @@ impl DecoratorBase {
         let py = slf.py();
         let module = slf.getattr(intern!(py, "__module__"))?;
         let qualname = slf.getattr(intern!(py, "__qualname__"))?;
-        (imports::decorated_by_name(py)?, (module, qualname)).into_pyobject(py)
+        (imports::find_decorated(py)?, (module, qualname)).into_pyobject(py)
     }
 
     /// `Class[T]` is for type checkers.

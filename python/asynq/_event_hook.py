@@ -1,4 +1,4 @@
-"""Events: what `on_computed`, `on_before_batch_flush` and `on_after_batch_flush` are."""
+"""`EventHook`, the type of `on_computed`, `on_before_batch_flush` and `on_after_batch_flush`."""
 
 __traceback_hide__ = True
 
@@ -12,8 +12,8 @@ class EventHook:
     it happened
     >>> hook.unsubscribe(print)
 
-    Handlers are called in the order in which they subscribed. One that subscribes or unsubscribes
-    while the event is being triggered counts from the next time on.
+    The hook calls its handlers in the order in which they subscribed. A handler that subscribes or
+    unsubscribes while the event is triggered takes effect from the next time on.
     """
 
     __slots__ = ("__weakref__", "handlers")
@@ -22,8 +22,11 @@ class EventHook:
         self.handlers = [] if handlers is None else handlers
 
     def subscribe(self, handler):
-        """Has `handler` called, with the arguments of `trigger`, each time the event happens."""
-        assert callable(handler), f"Invalid handler {handler}: it has to be callable"
+        """Registers `handler(*args)`, which is called with the arguments of each `trigger`.
+
+        Raises `AssertionError` if the handler is not callable.
+        """
+        assert callable(handler), f"Invalid handler {handler!r}: a handler must be callable"
         self.handlers.append(handler)
 
     def unsubscribe(self, handler):
@@ -36,7 +39,7 @@ class EventHook:
             handler(*args)
 
     def safe_trigger(self, *args):
-        """Calls every handler, also if some raise; then raises the first error, if any."""
+        """Calls every handler, even if one raises; then raises the first error, if any."""
         first = None
         for handler in tuple(self.handlers):
             try:
@@ -48,7 +51,7 @@ class EventHook:
             try:
                 raise first
             finally:
-                first = None  # The error's traceback holds this frame.
+                first = None  # The traceback of the error refers to this frame.
 
     def __call__(self, *args):
         """The same as `trigger`."""
@@ -68,7 +71,7 @@ class EventHook:
 
 
 class SinkingEventHook(EventHook):
-    """An event that never happens: `on_computed` of a future that was computed from the start."""
+    """An event that never happens: the `on_computed` of futures that are created resolved."""
 
     __slots__ = ()
 

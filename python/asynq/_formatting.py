@@ -1,4 +1,8 @@
-"""The texts of futures, tasks, batches and schedulers: called by the methods of those classes."""
+"""Text output about futures, tasks, batches and schedulers.
+
+The extension calls these functions by name: they implement `__str__`, `__repr__`, `dump`,
+`traceback` and the profiler rows of its classes.
+"""
 
 import linecache
 import threading
@@ -8,25 +12,27 @@ from . import debug, profiler
 from ._asynq import AsyncTask, BatchItemBase
 
 
-class _BeingWritten(threading.local):
+class _ActiveReprs(threading.local):
+    """The ids of the futures whose `repr` is running in this thread."""
+
     def __init__(self):
         self.ids = set()
 
 
-_being_written = _BeingWritten()
+_active_reprs = _ActiveReprs()
 
 
 def _status(future):
-    """What has become of a computed future."""
+    """Returns the outcome of a computed future."""
     if future._error is not None:
         return f"error = {future._error!r}"
     return f"= {future._value!r}"
 
 
 def future_repr(future):
-    if id(future) in _being_written.ids:
+    if id(future) in _active_reprs.ids:
         return "<recursion>"
-    _being_written.ids.add(id(future))
+    _active_reprs.ids.add(id(future))
     try:
         if not future.is_computed():
             status = "isn't computed"
@@ -36,7 +42,7 @@ def future_repr(future):
             status = f"computed, {_status(future)}"
         return f"{type(future)} ({status})"
     finally:
-        _being_written.ids.discard(id(future))
+        _active_reprs.ids.discard(id(future))
 
 
 def future_dump(future, indent):
@@ -44,7 +50,7 @@ def future_dump(future, indent):
 
 
 def full_name(source):
-    """The name of a function or class, with its module."""
+    """Returns the name of a function or class, with its module."""
     if hasattr(source, "is_decorator"):
         return str(getattr(source, "decorator", source))
     if hasattr(source, "__module__") and hasattr(source, "__name__"):
@@ -68,12 +74,12 @@ def _call(fn, args, kwargs):
 
 
 def task_call(task):
-    """The call that a task runs, cut to a sensible length."""
+    """Returns the call that a task runs, cut to `options.DEBUG_STR_REPR_MAX_LENGTH`."""
     return debug.str(_call(task.fn, task.args, task.kwargs))
 
 
 def task_str(task):
-    # The yield that a task stands at is counted when the task goes on.
+    # iteration_index counts the yield at which the task is suspended only when the task continues.
     passed = task.iteration_index - 1
     step = f"passed yield #{passed}" if passed > 0 else "before 1st yield"
     if task.is_computed():
@@ -92,7 +98,7 @@ def task_to_str(task):
         name = f"{task._id:06}.{full_name(task.fn)}"
         try:
             task._name = f"{name}({task.args!r} {task.kwargs!r})"
-        except Exception:  # Arguments that cannot be shown.
+        except Exception:  # The repr of an argument has failed.
             task._name = name
     return task._name
 
@@ -113,7 +119,7 @@ def task_dump(task, indent):
 
 
 def task_traceback(task):
-    """A text for each task from the first creator down to `task`."""
+    """Returns one text per task, from the outermost creator down to `task`."""
     lines = []
     while task is not None:
         try:
@@ -126,7 +132,7 @@ def task_traceback(task):
 
 
 def task_traceback_line(task):
-    """Where a task stands, in the form of a traceback's entry."""
+    """Returns the line at which a task is suspended, formatted like a traceback entry."""
     frame = task._frame or debug.get_frame(task._generator)
     if frame is None:
         return str(task)

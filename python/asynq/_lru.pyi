@@ -1,14 +1,9 @@
 from collections.abc import Callable, Hashable, Iterator, MutableMapping
-from typing import Any, TypeVar, overload
+from typing import TypeVar, overload
 
 _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 _T = TypeVar("_T")
-
-def original_fn(fn: Any) -> Any: ...
-def argument_key(
-    fn: object, skip: int = 0
-) -> Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...]]: ...
 
 class Lru(MutableMapping[_K, _V]):
     def __init__(
