@@ -1,31 +1,32 @@
-//! The asynq stack: which async function called which.
+//! The asynq stack: the chain of async functions that called each other.
 //!
-//! A frame is made by a task that creates others, once, and shared by all of them; a leaf costs
-//! nothing. Frames outlive their tasks, so that a stack stays complete after the caller has ended.
+//! A task that creates others allocates one [`Creator`], which all of them share; a task that
+//! creates none allocates nothing. Creators outlive their tasks, so a stack stays complete after
+//! the caller has ended.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 
-/// An async function, as written.
+/// Definition of an async function.
 #[derive(Debug)]
 pub struct Site {
     name: &'static str,
-    /// What is done with it: called, made.
+    /// Verb for a use of it in reports: "called" or "made".
     verb: &'static str,
     written: &'static Location<'static>,
 }
 
 impl Site {
-    /// The function called `name`, which is written where this is called.
+    /// Describes the function `name`, which is defined where `new` is called.
     #[must_use]
     #[track_caller]
     pub const fn new(name: &'static str) -> Self {
         Self { name, verb: "called", written: Location::caller() }
     }
 
-    /// A thing called `name`, that is made and not called.
+    /// Describes something that is made, not called, such as a promise.
     #[must_use]
     #[track_caller]
     pub(crate) const fn made(name: &'static str) -> Self {
@@ -33,19 +34,20 @@ impl Site {
     }
 }
 
-/// Where a task comes from.
+/// Origin of a task: its function, the place of the call, and the task that called.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) site: &'static Site,
-    /// Where it was called.
+    /// Place of the call.
     pub(crate) at: &'static Location<'static>,
-    pub(crate) creator: Option<Rc<Frame>>,
+    pub(crate) creator: Option<Rc<Creator>>,
 }
 
+/// A task as the creator of other tasks.
 #[derive(Debug)]
-pub(crate) struct Frame(Origin);
+pub(crate) struct Creator(Origin);
 
-impl Frame {
+impl Creator {
     pub(crate) fn new(origin: Origin) -> Rc<Self> {
         Rc::new(Self(origin))
     }
@@ -55,21 +57,21 @@ impl Frame {
     }
 }
 
-impl Drop for Frame {
-    /// A chain of a million calls is a list of a million frames: freed in a loop, since recursion
-    /// would overflow the native stack.
+impl Drop for Creator {
+    /// Frees the chain of creators in a loop: recursion over a million of them would overflow the
+    /// native stack.
     fn drop(&mut self) {
         let mut next = self.0.creator.take();
-        while let Some(mut frame) = next.and_then(Rc::into_inner) {
-            next = frame.0.creator.take();
+        while let Some(mut creator) = next.and_then(Rc::into_inner) {
+            next = creator.0.creator.take();
         }
     }
 }
 
 impl Origin {
     pub(crate) fn call(&self) -> Call {
-        // A function that is passed as a value is called by the standard library's `FnOnce`, which
-        // is no place to look at.
+        // A function that is passed as a value is called inside the standard library, which tells
+        // the reader nothing.
         let file = self.at.file();
         let passed = file.ends_with("ops/function.rs") || file.ends_with(r"ops\function.rs");
         let (verb, at) =
@@ -82,7 +84,7 @@ impl Origin {
         let mut next = Some(self);
         while let Some(origin) = next {
             calls.push(origin.call());
-            next = origin.creator.as_deref().map(|frame| &frame.0);
+            next = origin.creator.as_deref().map(|creator| &creator.0);
         }
         calls.reverse();
         let mut stack = inherited();
@@ -96,14 +98,14 @@ impl Origin {
 pub struct Call {
     /// The path of the function.
     pub function: &'static str,
-    /// Where it was called; of a function that was passed as a value (`ids.map(f::asynq)`), where
-    /// it is written.
+    /// Place of the call. For a function that was passed as a value (`ids.map(f::asynq)`), the
+    /// place of its definition.
     pub at: &'static Location<'static>,
     verb: &'static str,
 }
 
 impl Call {
-    /// What is said of [`at`](Self::at): that it was called there, made, or written.
+    /// Verb for [`at`](Self::at) in reports: "called", "made" or "written".
     pub(crate) fn verb(&self) -> &'static str {
         self.verb
     }
@@ -115,16 +117,16 @@ impl fmt::Display for Call {
     }
 }
 
-/// Which async function called which, the outermost first.
+/// Chain of async function calls, the outermost first.
 ///
-/// Its `Display` form has a line for each call; of a very deep stack, the middle is left out.
+/// The `Display` form has one line per call and leaves out the middle of a very deep stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AsynqStack {
     calls: Vec<Call>,
 }
 
 impl AsynqStack {
-    /// The calls, the outermost first.
+    /// Returns the calls, the outermost first.
     #[must_use]
     pub fn calls(&self) -> &[Call] {
         &self.calls
@@ -132,19 +134,20 @@ impl AsynqStack {
 }
 
 thread_local! {
-    /// Of the flush for which a thread of the pool works.
+    /// Stack of the flush that this worker thread runs a function for.
     static INHERITED: RefCell<AsynqStack> = RefCell::default();
 }
 
-/// The stack on which those of this thread stand: empty but on a thread that works for a flush.
+/// Returns the stack below all tasks of this thread: the stack of a flush on a worker thread, and
+/// an empty one elsewhere.
 pub(crate) fn inherited() -> AsynqStack {
-    // A thread that ends may still give up its tasks.
+    // A thread that ends may still cancel its tasks.
     INHERITED.try_with(|inherited| inherited.borrow().clone()).unwrap_or_default()
 }
 
 #[cfg(feature = "blocking")]
 impl AsynqStack {
-    /// Calls a function, on another thread, as a part of this stack.
+    /// Calls `function` on a worker thread as a part of this stack.
     pub(crate) fn beneath<T>(self, function: impl FnOnce() -> T) -> T {
         struct Restore(AsynqStack);
 
@@ -159,7 +162,7 @@ impl AsynqStack {
     }
 }
 
-/// How many calls at each end of a stack are printed.
+/// Number of calls that are printed at each end of a deep stack.
 const SHOWN: usize = 25;
 
 impl fmt::Display for AsynqStack {

@@ -1,11 +1,12 @@
-//! Who wants to know when something is computed, besides the tasks that the engine wakes.
+//! Callbacks and wakers that run when something is computed.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-/// Wakers of foreign combinators, and callbacks. Nearly everything has none, so that this is one
-/// word until the first comes.
+/// Callbacks of users and wakers of combinators, besides the tasks that the engine wakes.
+///
+/// Nearly every future has none, so this is one word until the first is added.
 #[derive(Default)]
 pub(crate) struct Callbacks(Cell<Option<Box<Lists>>>);
 
@@ -22,7 +23,7 @@ impl Callbacks {
         self.0.set(Some(lists));
     }
 
-    pub(crate) fn wake(&self, waker: &Waker) {
+    pub(crate) fn add_waker(&self, waker: &Waker) {
         self.update(|lists| {
             if !lists.wakers.iter().any(|known| known.will_wake(waker)) {
                 lists.wakers.push(waker.clone());
@@ -30,21 +31,21 @@ impl Callbacks {
         });
     }
 
-    pub(crate) fn call(&self, callback: impl FnOnce() + 'static) {
+    pub(crate) fn add(&self, callback: impl FnOnce() + 'static) {
         self.update(|lists| lists.callbacks.push(Box::new(callback)));
     }
 
-    /// Tells everybody. A panic in one callback or waker keeps it from no other; as there is
-    /// nobody to receive it, it ends with the message that the panic hook has printed.
+    /// Runs and removes all of them. A panic in one does not stop the others. No caller could
+    /// handle it, so it is dropped after the panic hook has printed it.
     #[inline]
-    pub(crate) fn announce(&self) {
+    pub(crate) fn run(&self) {
         if let Some(lists) = self.0.take() {
-            Self::tell(*lists);
+            Self::run_lists(*lists);
         }
     }
 
     #[cold]
-    fn tell(lists: Lists) {
+    fn run_lists(lists: Lists) {
         for waker in lists.wakers {
             drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
         }

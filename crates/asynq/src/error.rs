@@ -1,19 +1,16 @@
-//! How a task can fail.
+//! The failure of a task.
 
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
-use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call_stack::AsynqStack;
-use crate::scheduler::{self, Scheduler};
 
-/// Why a task has no value.
+/// Failure of a task that panicked, was cancelled, or took part in a deadlock.
 ///
-/// A task whose function returns `Err` has a value. This is for those that panicked, or were
-/// stopped. It reaches every task that awaits the failed one, as a panic that carries this error;
-/// the one who made the call gets it from
+/// A task whose function returns `Err` has a value, and has not failed. A failure reaches every
+/// task that awaits the failed one, as a panic that carries this error. The caller gets it from
 /// [`AsyncTask::outcome`](crate::AsyncTask::outcome), or as a panic from
 /// [`value`](crate::FutureBase::value).
 #[derive(Clone)]
@@ -25,7 +22,7 @@ struct Inner {
     kind: TaskErrorKind,
     message: String,
     stack: AsynqStack,
-    /// What the task panicked with, for the first who asks.
+    /// Payload of the panic, for the first caller.
     payload: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
@@ -35,7 +32,7 @@ struct Inner {
 pub enum TaskErrorKind {
     /// The task, or a context it had entered, panicked.
     Panicked,
-    /// The task waited for something that could never come.
+    /// The task waited for something that would never be computed.
     Deadlock,
     /// The task was cancelled while others waited for it.
     Cancelled,
@@ -46,8 +43,8 @@ impl TaskError {
         Self { inner: Arc::new(Inner { kind, message, stack, payload: Mutex::new(None) }) }
     }
 
-    /// What a task failed with that panicked with `payload`. If that is the failure of another
-    /// task, it is passed on, with the stack of the task where it began.
+    /// Makes a failure of the payload of a panic. The failure of another task is passed on, with
+    /// the stack of the task where it began.
     pub(crate) fn from_panic(
         payload: Box<dyn Any + Send>,
         stack: impl FnOnce() -> AsynqStack,
@@ -72,32 +69,29 @@ impl TaskError {
         }
     }
 
-    /// What happened.
+    /// Returns the kind of the failure.
     #[must_use]
     pub fn kind(&self) -> TaskErrorKind {
         self.inner.kind
     }
 
-    /// What the task said when it panicked, or what it waited for.
+    /// Returns the message of the panic, or the report of the deadlock or cancellation.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.inner.message
     }
 
-    /// Which calls led to the task that failed first.
+    /// Returns the calls that led to the task that failed first.
     #[must_use]
     pub fn stack(&self) -> &AsynqStack {
         &self.inner.stack
     }
 
-    /// Passes the failure on to the task that runs now; to code outside of any task with the value
-    /// that the failed one panicked with, or with a text that ends in the asynq stack.
-    pub(crate) fn throw(self) -> ! {
-        if scheduler::with(Scheduler::is_within) {
-            resume_unwind(Box::new(self));
-        }
+    /// Returns the payload for a panic in code outside of tasks: the value that the failed task
+    /// panicked with, or a text that ends in the asynq stack.
+    pub(crate) fn into_payload(self) -> Box<dyn Any + Send> {
         let payload = self.inner.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
-        resume_unwind(payload.unwrap_or_else(|| Box::new(self.to_string())))
+        payload.unwrap_or_else(|| Box::new(self.to_string()))
     }
 }
 

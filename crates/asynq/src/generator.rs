@@ -16,7 +16,7 @@ use futures_core::Stream;
 use crate::call_stack::Site;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
-use crate::task::promise::{Promise, promise_at};
+use crate::task::{Promise, promise_at};
 
 /// An async generator, made by [`generator`].
 ///

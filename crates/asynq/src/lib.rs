@@ -111,6 +111,7 @@ mod scheduler;
 pub mod stores;
 mod task;
 pub mod tools;
+mod type_name;
 
 pub use asynq_batch_macros::{async_proxy, asynq};
 

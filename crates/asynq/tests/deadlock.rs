@@ -134,7 +134,7 @@ fn a_promise_that_is_dropped_fails_those_who_wait() {
     let error = waits.outcome().unwrap_err();
     assert_eq!(error.kind(), TaskErrorKind::Cancelled);
     expect![[r#"
-        the promise, made at crates/asynq/tests/deadlock.rs was dropped before it was set
+        the promise, made at crates/asynq/tests/deadlock.rs was dropped before its value was set
     "#]]
     .assert_eq(&without_lines(error.message()));
 }

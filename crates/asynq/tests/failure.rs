@@ -278,7 +278,10 @@ fn a_task_polled_after_its_end_says_so() {
         assert_eq!((&mut task).await, 1);
         (&mut task).await
     });
-    assert_eq!(twice.outcome().unwrap_err().message(), "a task was polled after its end");
+    expect![[r#"
+        async block, called at crates/asynq/tests/failure.rs was polled after it had returned its value
+    "#]]
+    .assert_eq(&without_lines(twice.outcome().unwrap_err().message()));
     assert_usable();
 }
 

@@ -9,7 +9,10 @@ use asynq::{
     AsyncTask, Batch, BatchErrorKind, FutureBase, Items, LazyFuture, Source, TaskErrorKind, all,
     debug,
 };
-use common::{Log, assert_usable, knowing_itself, message_of, poll_once, source, store};
+use common::{
+    Log, assert_usable, knowing_itself, message_of, poll_once, source, store, without_lines,
+};
+use expect_test::expect;
 
 /// Does something when it is dropped.
 struct OnDrop<F: FnMut()>(F);
@@ -194,7 +197,10 @@ fn a_join_polled_after_its_end_says_so() {
         assert_eq!((&mut join).await, [1]);
         (&mut join).await
     });
-    assert_eq!(twice.outcome().unwrap_err().message(), "a join was polled after its end");
+    assert_eq!(
+        twice.outcome().unwrap_err().message(),
+        "a join was polled after it had returned its values"
+    );
     assert_usable();
 }
 
@@ -205,7 +211,8 @@ fn an_item_polled_after_its_end_says_so() {
         assert_eq!((&mut item).await.unwrap(), 10);
         (&mut item).await.unwrap()
     });
-    assert_eq!(twice.outcome().unwrap_err().message(), "an item was polled after its end");
+    expect!["item 0 of batch numbers was polled after it had returned its value"]
+        .assert_eq(twice.outcome().unwrap_err().message());
     assert_usable();
 }
 
@@ -217,7 +224,10 @@ fn a_promise_polled_after_its_end_says_so() {
         assert_eq!((&mut future).await, 1);
         (&mut future).await
     });
-    assert_eq!(twice.outcome().unwrap_err().message(), "a promise was polled after its end");
+    expect![[r#"
+        the promise, made at crates/asynq/tests/hazard_reentrancy.rs was polled after it had returned its value
+    "#]]
+    .assert_eq(&without_lines(twice.outcome().unwrap_err().message()));
     assert_usable();
 }
 

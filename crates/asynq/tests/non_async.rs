@@ -17,7 +17,7 @@ fn holding<F: Future + 'static>(future: F) -> AsyncTask<F::Output> {
 #[test]
 fn a_task_that_must_not_wait_fails_if_it_does() {
     let error = holding(debug::sync()).outcome().unwrap_err();
-    expect!["a task cannot await while it holds the row lock: let go of it first"]
+    expect!["a task cannot await while it holds the row lock; release it first"]
         .assert_eq(error.message());
     assert_usable();
 }

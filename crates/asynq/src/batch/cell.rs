@@ -1,53 +1,59 @@
-//! One batch, from its first item until all have their values.
+//! One batch: its keys, and a slot for the value of each item.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
 
-use asynq_engine::{BatchId, ItemId, TaskId};
+use asynq_engine::{ItemId, TaskId};
 
-use super::error::{BatchErrorKind, Failure};
-use super::{Batch, Flush as _, FlushStep, Flushable, Items};
+use super::error::{BatchErrorKind, BoxError, Failure};
 use crate::call_stack::{AsynqStack, Site};
 use crate::callbacks::Callbacks;
 use crate::error::TaskError;
 use crate::futures::FutureBase;
-use crate::scheduler;
+use crate::scheduler::{BatchEntry, Flushable};
 use crate::task::AsyncTask;
 
-/// A batch of a [`Source`](super::Source): a view of its state, and the means to flush it out of
-/// turn or to cancel it.
-pub struct BatchHandle<B: Batch> {
-    pub(super) cell: Rc<BatchCell<B>>,
+/// A source as its batches know it.
+pub(super) trait AnySource<K, V> {
+    /// Calls the user's `flush`.
+    fn flush(self: Rc<Self>, keys: Vec<K>, batch: Weak<BatchCell<K, V>>) -> FlushStep;
+    fn name(&self) -> String;
 }
 
-pub(super) struct BatchCell<B: Batch> {
-    source: Rc<B>,
-    /// Its id in the engine, until it is closed.
-    id: Cell<Option<BatchId>>,
-    base: i64,
+#[doc(hidden)]
+pub enum FlushStep {
+    Done(Result<(), BoxError>),
+    Later(Pin<Box<dyn Future<Output = Result<(), BoxError>>>>),
+}
+
+/// A batch, from its first item until all items are resolved.
+pub(super) struct BatchCell<K, V> {
+    source: Rc<dyn AnySource<K, V>>,
+    /// The engine's half of the batch: see `Note: held items`.
+    entry: BatchEntry,
+    base_priority: i64,
     state: Cell<BatchState>,
-    /// Whether the engine is told of each value at once. While the flush holds the thread nothing
-    /// can go on anyway, and the end of the flush tells of all of them.
-    told_at_once: Cell<bool>,
-    /// How many items have neither value nor error.
+    /// Number of items with neither value nor error.
     pending: Cell<usize>,
-    /// Empty once the flush has begun: the flush has them then.
-    keys: RefCell<Vec<B::Key>>,
-    slots: RefCell<Vec<Slot<B::Value>>>,
-    listeners: RefCell<BTreeMap<u32, Callbacks>>,
-    /// Of each item how many handles there are besides one, up to the last that has several; and how
-    /// to clone the value.
-    shared: RefCell<Vec<u32>>,
-    clone_value: Cell<Option<CloneValue<B>>>,
-    /// The flush, while it goes on: dropped, and so cancelled, with the batch.
-    carrier: RefCell<Option<AsyncTask<Result<(), super::BoxError>>>>,
+    /// Keys of the items, until the flush takes them.
+    keys: RefCell<Vec<K>>,
+    slots: RefCell<Vec<Slot<V>>>,
+    callbacks: RefCell<BTreeMap<u32, Callbacks>>,
+    /// Number of extra handles per item, up to the last item that has any.
+    extra_handles: RefCell<Vec<u32>>,
+    /// Clones a value, if any item has extra handles.
+    clone_value: Cell<Option<CloneValue<V>>>,
+    /// Task of a flush that goes on. Owned, so that dropping the batch cancels it.
+    flush_task: RefCell<Option<AsyncTask<Result<(), BoxError>>>>,
 }
 
-type CloneValue<B> = fn(&<B as Batch>::Value) -> <B as Batch>::Value;
+type CloneValue<V> = fn(&V) -> V;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BatchState {
@@ -57,6 +63,7 @@ enum BatchState {
     Cancelled,
 }
 
+/// Place for the value of an item.
 pub(super) enum Slot<V> {
     Pending,
     Value(V),
@@ -64,110 +71,56 @@ pub(super) enum Slot<V> {
     Taken,
 }
 
-impl<B: Batch> BatchHandle<B> {
-    /// Whether its flush has begun or ended, so that it takes no more items.
-    #[must_use]
-    pub fn is_flushed(&self) -> bool {
-        self.cell.state.get() != BatchState::Open
-    }
-
-    /// Whether it was cancelled.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.cell.state.get() == BatchState::Cancelled
-    }
-
-    /// How many items it has.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.cell.len()
-    }
-
-    /// Whether it has no items.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Flushes it now, whatever else could run. Does nothing to one that is flushed. A flush that
-    /// awaits something is begun, and goes on when its items are awaited.
-    pub fn flush(&self) {
-        let Some(id) = self.cell.id.get() else { return };
-        scheduler::with(|scheduler| scheduler.flush_now(id));
-    }
-
-    /// Gives it up: its items get a [`BatchErrorKind::Cancelled`]. Does nothing to one that is
-    /// flushed, or being flushed.
-    pub fn cancel(&self) {
-        if self.cell.state.get() == BatchState::Open {
-            self.cell.state.set(BatchState::Cancelled);
-            self.cell.fail_pending(&Failure::Error(BatchErrorKind::Cancelled));
-            self.cell.close();
-            self.cell.announce();
-        }
+impl<V> Slot<V> {
+    fn is_pending(&self) -> bool {
+        matches!(self, Self::Pending)
     }
 }
 
-impl<B: Batch> Clone for BatchHandle<B> {
-    fn clone(&self) -> Self {
-        Self { cell: Rc::clone(&self.cell) }
-    }
-}
-
-impl<B: Batch> fmt::Debug for BatchHandle<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.cell.source.name();
-        write!(f, "BatchHandle({name}, {:?}, {} items)", self.cell.state.get(), self.len())
-    }
-}
-
-impl<B: Batch> BatchCell<B> {
-    /// A batch without items, and with room for so many.
-    pub(super) fn open(source: Rc<B>, room: usize) -> Rc<Self> {
-        let base = source.priority();
+impl<K: 'static, V: 'static> BatchCell<K, V> {
+    /// Opens a batch without items, with room for `capacity` of them.
+    pub(super) fn open(
+        source: Rc<dyn AnySource<K, V>>,
+        base_priority: i64,
+        capacity: usize,
+    ) -> Rc<Self> {
         let cell = Rc::new(Self {
             source,
-            id: Cell::new(None),
-            base,
+            entry: BatchEntry::new(),
+            base_priority,
             state: Cell::new(BatchState::Open),
-            told_at_once: Cell::new(true),
             pending: Cell::new(0),
-            keys: Vec::with_capacity(room).into(),
-            slots: Vec::with_capacity(room).into(),
-            listeners: RefCell::default(),
-            shared: RefCell::default(),
+            keys: Vec::with_capacity(capacity).into(),
+            slots: Vec::with_capacity(capacity).into(),
+            callbacks: RefCell::default(),
+            extra_handles: RefCell::default(),
             clone_value: Cell::new(None),
-            carrier: RefCell::default(),
+            flush_task: RefCell::default(),
         });
-        // Weak, so that a batch nobody can ask for any more is freed, and closed by that.
-        let payload = Rc::downgrade(&cell) as Weak<dyn Flushable>;
-        cell.id.set(Some(scheduler::with(|scheduler| scheduler.open_batch(payload, base))));
+        cell.entry.open(Rc::downgrade(&cell) as Weak<dyn Flushable>, base_priority);
         cell
     }
+}
 
-    pub(super) fn is_open(&self) -> bool {
-        self.state.get() == BatchState::Open
-    }
-
-    /// Adds an item to an open batch.
-    pub(super) fn push(&self, key: B::Key) -> u32 {
-        let id = self.id.get().expect("an open batch has an id");
-        let item = scheduler::with(|scheduler| scheduler.engine().add_item(id));
+/// # Items
+impl<K, V> BatchCell<K, V> {
+    /// Adds an item to an open batch. Returns its index.
+    pub(super) fn push(&self, key: K) -> u32 {
+        let index = self.entry.add_item();
         self.keys.borrow_mut().push(key);
         self.slots.borrow_mut().push(Slot::Pending);
         self.pending.set(self.pending.get() + 1);
-        item.expect("the batch is open").index
+        index
     }
 
-    /// The item in the engine, if it has to be waited for.
+    /// Returns the item in the engine, if it is pending.
     pub(super) fn pending(&self, index: u32) -> Option<ItemId> {
-        let batch = self.id.get()?;
-        matches!(self.slots.borrow()[index as usize], Slot::Pending)
-            .then_some(ItemId { batch, index })
+        let item = self.entry.item(index)?;
+        self.slots.borrow()[index as usize].is_pending().then_some(item)
     }
 
-    /// Sets a slot that is pending, once.
-    pub(super) fn set(&self, index: u32, slot: Slot<B::Value>) {
+    /// Fills a slot that is pending.
+    pub(super) fn set(&self, index: u32, slot: Slot<V>) {
         let set = match &mut self.slots.borrow_mut()[index as usize] {
             place @ Slot::Pending => {
                 *place = slot;
@@ -177,32 +130,23 @@ impl<B: Batch> BatchCell<B> {
         };
         assert!(set, "batch {}: item {index} was given a value or error twice", self.source.name());
         self.pending.set(self.pending.get() - 1);
-        if self.told_at_once.get() {
-            self.tell(index);
-        }
-        if self.listeners.borrow().is_empty() {
+        self.entry.resolve(index);
+        if self.callbacks.borrow().is_empty() {
             return;
         }
-        let listeners = self.listeners.borrow_mut().remove(&index);
-        if let Some(listeners) = listeners {
-            listeners.announce();
+        let callbacks = self.callbacks.borrow_mut().remove(&index);
+        if let Some(callbacks) = callbacks {
+            callbacks.run();
         }
     }
 
-    /// Tells the engine that an item has its value or error.
-    fn tell(&self, index: u32) {
-        if let Some(batch) = self.id.get() {
-            let item = ItemId { batch, index };
-            scheduler::with(|scheduler| scheduler.engine().complete_item(item));
-        }
-    }
-
-    pub(super) fn take(&self, index: u32) -> Slot<B::Value> {
+    /// Takes the value for one of the handles to an item.
+    pub(super) fn take(&self, index: u32) -> Slot<V> {
         let slot = self.replace(index, Slot::Taken);
-        let Some(clone_value) = self.clone_value.get().filter(|_| self.is_shared(index)) else {
+        let Some(clone_value) = self.clone_value.get().filter(|_| self.remove_handle(index)) else {
             return slot;
         };
-        // A clone is the user's code: nothing is borrowed.
+        // `clone` is code of users, so nothing is borrowed.
         let copy = catch_unwind(AssertUnwindSafe(|| match &slot {
             Slot::Value(value) => Slot::Value(clone_value(value)),
             Slot::Failed(failure) => Slot::Failed(failure.clone()),
@@ -213,74 +157,98 @@ impl<B: Batch> BatchCell<B> {
         copy.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
-    fn replace(&self, index: u32, slot: Slot<B::Value>) -> Slot<B::Value> {
+    fn replace(&self, index: u32, slot: Slot<V>) -> Slot<V> {
         mem::replace(&mut self.slots.borrow_mut()[index as usize], slot)
     }
 
-    /// Whether other handles will take the value after this one.
-    fn is_shared(&self, index: u32) -> bool {
-        match self.shared.borrow_mut().get_mut(index as usize) {
-            Some(others) if *others > 0 => {
-                *others -= 1;
+    /// Counts one handle less. Returns whether there are others.
+    fn remove_handle(&self, index: u32) -> bool {
+        match self.extra_handles.borrow_mut().get_mut(index as usize) {
+            Some(extra) if *extra > 0 => {
+                *extra -= 1;
                 true
             }
             _ => false,
         }
     }
 
-    /// One more handle to an item will take its value.
-    pub(super) fn share(&self, index: u32, clone_value: CloneValue<B>) {
+    /// Counts one more handle to an item, which will take a clone of its value.
+    pub(super) fn add_handle(&self, index: u32, clone_value: CloneValue<V>) {
         self.clone_value.set(Some(clone_value));
-        let mut shared = self.shared.borrow_mut();
+        let mut extra_handles = self.extra_handles.borrow_mut();
         let index = index as usize;
-        if shared.len() <= index {
-            shared.resize(index + 1, 0);
+        if extra_handles.len() <= index {
+            extra_handles.resize(index + 1, 0);
         }
-        shared[index] += 1;
+        extra_handles[index] += 1;
     }
 
-    pub(super) fn listen(&self, index: u32, listen: impl FnOnce(&Callbacks)) {
-        listen(self.listeners.borrow_mut().entry(index).or_default());
+    /// Adds a callback or waker to a pending item.
+    pub(super) fn add_callback(&self, index: u32, add: impl FnOnce(&Callbacks)) {
+        add(self.callbacks.borrow_mut().entry(index).or_default());
+    }
+}
+
+/// # The batch
+impl<K, V> BatchCell<K, V> {
+    pub(super) fn is_open(&self) -> bool {
+        self.state.get() == BatchState::Open
     }
 
-    /// Makes the items fail that are pending. Nobody who listens is told yet, since they may call:
-    /// [`announce`](Self::announce) does that when the batch is in order again.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.state.get() == BatchState::Cancelled
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.borrow().len()
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.source.name()
+    }
+
+    pub(super) fn flush_now(&self) {
+        self.entry.flush();
+    }
+
+    pub(super) fn cancel(&self) {
+        if self.is_open() {
+            self.state.set(BatchState::Cancelled);
+            self.fail_pending(&Failure::Error(BatchErrorKind::Cancelled));
+            self.entry.close();
+            self.run_callbacks();
+        }
+    }
+
+    /// Fails all pending items. The caller runs the callbacks when the batch is consistent again,
+    /// since they may call into it.
     fn fail_pending(&self, failure: &Failure) {
         if self.pending.take() == 0 {
             return;
         }
-        for slot in &mut *self.slots.borrow_mut() {
-            if matches!(slot, Slot::Pending) {
-                *slot = Slot::Failed(failure.clone());
-            }
+        for slot in self.slots.borrow_mut().iter_mut().filter(|slot| slot.is_pending()) {
+            *slot = Slot::Failed(failure.clone());
         }
-        if self.told_at_once.get() {
-            self.tell_all();
-        }
+        self.entry.resolve_all(0..self.item_count());
     }
 
-    /// Tells those who listen to items, when no item is pending.
-    fn announce(&self) {
-        while let Some((_, listeners)) = self.first_listeners() {
-            listeners.announce();
+    /// Runs the callbacks of all items, of which none is pending.
+    fn run_callbacks(&self) {
+        while let Some((_, callbacks)) = self.pop_callbacks() {
+            callbacks.run();
         }
     }
 
-    fn first_listeners(&self) -> Option<(u32, Callbacks)> {
-        self.listeners.borrow_mut().pop_first()
+    fn pop_callbacks(&self) -> Option<(u32, Callbacks)> {
+        self.callbacks.borrow_mut().pop_first()
     }
 
-    /// Tells the engine of all items that have their value or error.
-    fn tell_all(&self) {
-        for index in 0..u32::try_from(self.len()).expect("counted by the engine") {
-            if !matches!(self.slots.borrow()[index as usize], Slot::Pending) {
-                self.tell(index);
-            }
-        }
+    fn item_count(&self) -> u32 {
+        u32::try_from(self.len()).expect("the engine counts items in a u32")
     }
 
-    /// The flush has ended; what it has not set, fails.
-    fn finish(&self, outcome: Result<Result<(), super::BoxError>, TaskError>) {
+    /// Ends the flush: items without a value or error fail.
+    fn finish(&self, outcome: Result<Result<(), BoxError>, TaskError>) {
         self.state.set(BatchState::Flushed);
         let failure = match outcome {
             Ok(Ok(())) => Failure::Error(BatchErrorKind::NotSet),
@@ -288,45 +256,38 @@ impl<B: Batch> BatchCell<B> {
             Err(panic) => Failure::Panic(panic),
         };
         self.fail_pending(&failure);
-        // If no item wants the error, it ends here; a panic of that is nobody's.
+        // If no item has taken the error, this drops it. Nobody could handle a panic of that.
         drop(catch_unwind(AssertUnwindSafe(|| drop(failure))));
-        self.announce();
-    }
-
-    fn close(&self) {
-        if let Some(id) = self.id.take() {
-            scheduler::try_with(|scheduler| scheduler.close(id));
-        }
+        self.run_callbacks();
     }
 }
 
-impl<B: Batch> Drop for BatchCell<B> {
+impl<K, V> Drop for BatchCell<K, V> {
     fn drop(&mut self) {
-        self.close();
+        self.entry.close();
     }
 }
 
-impl<B: Batch> Flushable for BatchCell<B> {
+impl<K: 'static, V: 'static> Flushable for BatchCell<K, V> {
     fn flush(self: Rc<Self>) -> Option<TaskId> {
         static FLUSH: Site = Site::new("flush");
         self.state.set(BatchState::Flushing);
-        self.told_at_once.set(false);
+        self.entry.hold();
         let keys = self.keys.take();
         let source = Rc::clone(&self.source);
-        let items = Items::new(keys, &self);
-        let step = catch_unwind(AssertUnwindSafe(|| source.flush(items).into_step()));
-        let outcome = match step {
+        let batch = Rc::downgrade(&self);
+        let outcome = match catch_unwind(AssertUnwindSafe(|| source.flush(keys, batch))) {
             Ok(FlushStep::Later(rest)) => {
                 let task = AsyncTask::with_site(&FLUSH, rest);
                 let id = task.register();
                 let cell = Rc::downgrade(&self);
                 task.on_computed(move || {
                     let Some(cell) = cell.upgrade() else { return };
-                    let task = cell.carrier.take().expect("kept since the flush began");
+                    let task = cell.flush_task.take().expect("kept since the flush began");
                     cell.finish(task.outcome());
-                    cell.close();
+                    cell.entry.close();
                 });
-                *self.carrier.borrow_mut() = Some(task);
+                *self.flush_task.borrow_mut() = Some(task);
                 return Some(id);
             }
             Ok(FlushStep::Done(result)) => Ok(result),
@@ -336,21 +297,28 @@ impl<B: Batch> Flushable for BatchCell<B> {
         None
     }
 
-    fn tell_at_once(&self) {
-        if !self.told_at_once.replace(true) {
-            self.tell_all();
-        }
+    fn report_held(&self) {
+        let slots = self.slots.borrow();
+        self.entry.report_held(
+            (0..).zip(&*slots).filter(|(_, slot)| !slot.is_pending()).map(|(index, _)| index),
+        );
     }
 
     fn name(&self) -> String {
-        self.source.name()
+        self.name()
     }
 
     fn base_priority(&self) -> i64 {
-        self.base
+        self.base_priority
     }
 
     fn len(&self) -> usize {
-        self.slots.borrow().len()
+        self.len()
+    }
+}
+
+impl<K, V> fmt::Debug for BatchCell<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {:?}, {} items", self.name(), self.state.get(), self.len())
     }
 }

@@ -1,41 +1,42 @@
-//! Why an item has no value.
+//! The errors of items.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use super::BoxError;
 use crate::call_stack::AsynqStack;
 use crate::error::TaskError;
 
-/// Why an item of a batch has no value. Cheap to clone: all the items that failed together share
-/// the cause.
+/// An error of any type.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Error of an item of a batch. Cheap to clone: the items that failed together share the cause.
 #[derive(Clone, Debug)]
 pub struct BatchError {
     batch: Arc<str>,
     index: u32,
     kind: BatchErrorKind,
-    /// Where the item was asked for.
+    /// Stack of the task that awaited the item.
     stack: AsynqStack,
 }
 
-/// The kinds of [`BatchError`].
+/// Kind of a [`BatchError`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum BatchErrorKind {
-    /// The flush, or this one item of it, failed.
+    /// The flush failed, or set this error for the item.
     Failed(Arc<dyn Error + Send + Sync>),
-    /// The flush ended well, but gave this item neither a value nor an error.
+    /// The flush succeeded, but set neither a value nor an error for the item.
     NotSet,
     /// The batch was cancelled before it was flushed.
     Cancelled,
 }
 
-/// What is stored for an item without a value.
+/// Failure in the slot of an item.
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
     Error(BatchErrorKind),
-    /// The flush panicked, and so does everyone who awaits the item.
+    /// The flush panicked, and so does every task that awaits the item.
     Panic(TaskError),
 }
 
@@ -50,25 +51,25 @@ impl BatchError {
         Self { batch: batch.into(), index, kind, stack }
     }
 
-    /// The name of the batch.
+    /// Returns the name of the source.
     #[must_use]
     pub fn batch(&self) -> &str {
         &self.batch
     }
 
-    /// The place of the item in its batch, from 0.
+    /// Returns the index of the item in its batch.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index as usize
     }
 
-    /// What happened. Of a failure, [`source`](Error::source) is the error itself.
+    /// Returns the kind of the error. The error of the flush is its [`source`](Error::source).
     #[must_use]
     pub fn kind(&self) -> &BatchErrorKind {
         &self.kind
     }
 
-    /// Which async functions led to the one that awaited the item.
+    /// Returns the asynq stack of the task that awaited the item.
     #[must_use]
     pub fn stack(&self) -> &AsynqStack {
         &self.stack
@@ -85,7 +86,9 @@ impl fmt::Display for BatchError {
                 "batch {batch}: its flush gave item {index} neither a value nor an error; call \
                  `set_value` or `set_error` for every item"
             ),
-            BatchErrorKind::Cancelled => write!(f, "batch {batch}: cancelled before its flush"),
+            BatchErrorKind::Cancelled => {
+                write!(f, "batch {batch}: cancelled before its flush")
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One key that was asked for.
+//! The item of a batch: a future of the value of one key.
 
 use std::fmt;
 use std::future::Future;
@@ -6,59 +6,59 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
-use super::cell::{BatchCell, BatchHandle, Slot};
+use super::cell::{BatchCell, Slot};
 use super::error::{BatchError, BatchErrorKind, Failure};
-use super::{Batch, Flushable};
-use crate::futures::{FutureBase, sealed};
-use crate::scheduler::poll::{self, Asking};
-use crate::scheduler::{self, Scheduler};
+use super::flush::Batch;
+use super::handle::BatchHandle;
+use crate::futures::FutureBase;
+use crate::scheduler::{self, Request, Requester, Scheduler};
 
-/// One key asked of a [`Source`](super::Source): a future of its value.
+/// Future of the value of one key of a [`Source`](super::Source).
 ///
-/// It is part of its batch from when it is made, awaited or not. Dropped before the flush, it still
-/// is: the key is asked for, and the value dropped.
+/// An item joins its batch when it is created, whether it is awaited or not. If it is dropped before
+/// the flush, its key is still requested, and the value dropped.
 #[must_use = "futures do nothing unless awaited or asked for their value"]
 pub struct BatchItem<B: Batch> {
-    cell: Rc<BatchCell<B>>,
+    cell: Rc<BatchCell<B::Key, B::Value>>,
     index: u32,
 }
 
-/// A handle to a batch that asks for nothing.
+/// Weak handle to a batch.
 pub(crate) struct WeakBatch<B: Batch> {
-    cell: Weak<BatchCell<B>>,
+    cell: Weak<BatchCell<B::Key, B::Value>>,
 }
 
 impl<B: Batch> WeakBatch<B> {
-    /// Whether this is the batch of an item.
+    /// Returns whether this is the batch of `item`.
     pub(crate) fn has(&self, item: &BatchItem<B>) -> bool {
         std::ptr::eq(self.cell.as_ptr(), Rc::as_ptr(&item.cell))
     }
 }
 
 impl<B: Batch<Value: Clone>> WeakBatch<B> {
-    /// Another handle to an item that is not computed, while there is one. Its value is cloned for
-    /// all but the last that takes it.
+    /// Returns another handle to an item, if it is pending and has a handle. All handles but the last
+    /// take a clone of the value.
     pub(crate) fn pending_item(&self, index: u32) -> Option<BatchItem<B>> {
         let cell = self.cell.upgrade()?;
         cell.pending(index)?;
-        cell.share(index, B::Value::clone);
+        cell.add_handle(index, B::Value::clone);
         Some(BatchItem { cell, index })
     }
 }
 
 impl<B: Batch> BatchItem<B> {
-    pub(super) fn new(cell: Rc<BatchCell<B>>, key: B::Key) -> Self {
+    pub(super) fn new(cell: Rc<BatchCell<B::Key, B::Value>>, key: B::Key) -> Self {
         let index = cell.push(key);
         Self { cell, index }
     }
 
-    /// The batch it belongs to.
+    /// Returns the batch of the item.
     #[must_use]
     pub fn batch(&self) -> BatchHandle<B> {
         BatchHandle { cell: Rc::clone(&self.cell) }
     }
 
-    /// An error of this item, for who awaits it.
+    /// Creates an error of this item, for the task that awaits it.
     pub(crate) fn error(&self, kind: BatchErrorKind) -> BatchError {
         let stack = scheduler::with(Scheduler::stack).unwrap_or_default();
         BatchError::new(self.cell.name(), self.index, kind, stack)
@@ -68,23 +68,23 @@ impl<B: Batch> BatchItem<B> {
         WeakBatch { cell: Rc::downgrade(&self.cell) }
     }
 
-    /// Its place in the batch, from 0.
+    /// Returns the index of the item in its batch.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index as usize
     }
 }
 
-impl<B: Batch> sealed::Request for BatchItem<B> {
+impl<B: Batch> Request for BatchItem<B> {
     #[inline]
-    fn request(&mut self, &Asking { scheduler, waker }: &Asking<'_>) -> bool {
+    fn request(&mut self, &Requester { scheduler, waker }: &Requester<'_>) -> bool {
         let Some(item) = self.cell.pending(self.index) else {
             return false;
         };
         scheduler.engine().depend(item);
         if let Some(waker) = waker {
-            self.cell.listen(self.index, |listeners| listeners.wake(waker));
-            scheduler.asked_by_foreign(item.into());
+            self.cell.add_callback(self.index, |callbacks| callbacks.add_waker(waker));
+            scheduler.register_for_combinator(item.into());
         }
         true
     }
@@ -92,10 +92,14 @@ impl<B: Batch> sealed::Request for BatchItem<B> {
     fn take(&mut self) -> Self::Output {
         match self.cell.take(self.index) {
             Slot::Value(value) => Ok(value),
-            Slot::Failed(Failure::Panic(error)) => error.throw(),
+            Slot::Failed(Failure::Panic(error)) => scheduler::throw(error),
             Slot::Failed(Failure::Error(kind)) => Err(self.error(kind)),
-            Slot::Taken => panic!("an item was polled after its end"),
-            Slot::Pending => unreachable!("`request` has waited for it"),
+            Slot::Taken => panic!(
+                "item {} of batch {} was polled after it had returned its value",
+                self.index,
+                self.cell.name()
+            ),
+            Slot::Pending => unreachable!("the item is awaited before its value is taken"),
         }
     }
 }
@@ -104,7 +108,7 @@ impl<B: Batch> Future for BatchItem<B> {
     type Output = Result<B::Value, BatchError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        poll::poll(&mut *self, cx)
+        scheduler::poll(&mut *self, cx)
     }
 }
 
@@ -117,7 +121,7 @@ impl<B: Batch> FutureBase for BatchItem<B> {
         if self.is_computed() {
             return callback();
         }
-        self.cell.listen(self.index, |listeners| listeners.call(callback));
+        self.cell.add_callback(self.index, |callbacks| callbacks.add(callback));
     }
 }
 

@@ -1,42 +1,46 @@
-//! One thing to ask, and the batch of what was asked of it.
+//! The source of values, and its open batch.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use super::cell::{BatchCell, BatchHandle};
-use super::{Batch, BatchItem, Flushable as _};
+use super::cell::{AnySource, BatchCell};
+use super::flush::Batch;
+use super::handle::BatchHandle;
+use super::item::BatchItem;
 
-/// A source of values: what is asked of it one by one goes out in batches.
+/// Source of values, which collects the keys that tasks request into batches.
 ///
-/// A handle: clones ask the same source. It belongs to one thread; give each thread its own, for
-/// instance in a `thread_local!`.
+/// Clones are handles to the same source. A source belongs to one thread; give each thread its own,
+/// for instance in a `thread_local!`.
 pub struct Source<B: Batch> {
     inner: Rc<Inner<B>>,
 }
 
+type Cell<B> = BatchCell<<B as Batch>::Key, <B as Batch>::Value>;
+
 struct Inner<B: Batch> {
     batch: Rc<B>,
-    open: RefCell<Option<Rc<BatchCell<B>>>>,
+    open: RefCell<Option<Rc<Cell<B>>>>,
 }
 
 impl<B: Batch> Source<B> {
-    /// A source that `batch` describes.
+    /// Creates a source that `batch` describes.
     pub fn new(batch: B) -> Self {
         Self { inner: Rc::new(Inner { batch: Rc::new(batch), open: RefCell::new(None) }) }
     }
 
-    /// Asks for one key. The item joins the open batch; the first after a flush opens a new one.
+    /// Requests one key. The item joins the open batch; the first item after a flush opens a new one.
     pub fn item(&self, key: B::Key) -> BatchItem<B> {
         let (batch, ended) = self.open();
         let item = BatchItem::new(batch, key);
-        // Not by the end of the block, where a panic has rustc leak what is returned:
+        // Dropped before the end of the block, where a panic makes rustc leak the return value:
         // https://github.com/rust-lang/rust/issues/47949
         drop(ended);
         item
     }
 
-    /// The batch that the next item will join.
+    /// Returns the batch that the next item will join.
     #[must_use]
     pub fn open_batch(&self) -> BatchHandle<B> {
         let (cell, ended) = self.open();
@@ -45,16 +49,19 @@ impl<B: Batch> Source<B> {
         batch
     }
 
-    /// The open batch, and the one before it if that has just been replaced. The values of that
-    /// may call when they are dropped: the caller drops it when it has done its work.
-    fn open(&self) -> (Rc<BatchCell<B>>, Option<Rc<BatchCell<B>>>) {
+    /// Returns the open batch, and the batch that it has just replaced. The values of that one may
+    /// call into the source when they are dropped, so the caller drops it last.
+    fn open(&self) -> (Rc<Cell<B>>, Option<Rc<Cell<B>>>) {
         if let Some(open) = self.inner.open.borrow().as_ref().filter(|open| open.is_open()) {
             return (Rc::clone(open), None);
         }
-        // Batches of a source are often alike. A long one may be followed by short ones.
-        let room = self.inner.open.borrow().as_ref().map_or(0, |ended| ended.len().min(1024));
-        // Asks for the priority, which is user code: nothing is borrowed.
-        let batch = BatchCell::open(Rc::clone(&self.inner.batch), room);
+        // The batches of a source are often of the same size, but a long one may be followed by short
+        // ones.
+        let capacity = self.inner.open.borrow().as_ref().map_or(0, |ended| ended.len().min(1024));
+        // `priority` is code of users, so nothing is borrowed.
+        let priority = self.inner.batch.priority();
+        let source = Rc::clone(&self.inner.batch) as Rc<dyn AnySource<B::Key, B::Value>>;
+        let batch = BatchCell::open(source, priority, capacity);
         let ended = self.inner.open.replace(Some(Rc::clone(&batch)));
         (batch, ended)
     }
@@ -68,6 +75,6 @@ impl<B: Batch> Clone for Source<B> {
 
 impl<B: Batch> fmt::Debug for Source<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Source({})", self.inner.batch.name())
+        write!(f, "Source({})", Batch::name(&*self.inner.batch))
     }
 }

@@ -1,16 +1,16 @@
-//! Values that a task can override for itself and what it awaits.
+//! Values that a task can override for itself and for the tasks that it awaits.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::mem;
 use std::rc::Rc;
 
-use crate::context::AsyncContext;
+use super::async_context::AsyncContext;
 
-/// A setting with a value for each task: overriding it changes it for the task that does, and what
-/// that task awaits, as long as the override lasts.
+/// A setting that a task can override for itself and for the tasks that it awaits, as long as the
+/// override lasts.
 ///
-/// A handle: clones are the same setting. It belongs to one thread.
+/// Clones are handles to the same setting. A setting belongs to one thread.
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, ScopedValue, all, with_context};
@@ -39,12 +39,12 @@ pub struct ScopedValue<T> {
 }
 
 impl<T> ScopedValue<T> {
-    /// A setting whose value is `default` where nobody overrides it.
+    /// Creates a setting whose value is `default` unless it is overridden.
     pub fn new(default: T) -> Self {
         Self { value: Rc::new(RefCell::new(default)) }
     }
 
-    /// The value here and now.
+    /// Returns the current value.
     #[must_use]
     pub fn get(&self) -> T
     where
@@ -53,14 +53,14 @@ impl<T> ScopedValue<T> {
         self.value.borrow().clone()
     }
 
-    /// Changes the value, within the innermost override that is active, if any.
+    /// Changes the value: of the innermost active override, or else the default.
     pub fn set(&self, value: T) {
         // The old value is dropped after the borrow has ended.
         let _before = self.value.replace(value);
     }
 
-    /// A context in which the value is `value`, for [`with_context`](crate::with_context) and
-    /// [`call_with_context`](crate::call_with_context).
+    /// Creates a context in which the value is `value`, for [`with_context`](crate::with_context)
+    /// and [`call_with_context`](crate::call_with_context).
     pub fn override_with(&self, value: T) -> ScopedOverride<T> {
         ScopedOverride { target: self.clone(), other: RefCell::new(value) }
     }
@@ -78,11 +78,11 @@ impl<T: fmt::Debug> fmt::Debug for ScopedValue<T> {
     }
 }
 
-/// The context of [`ScopedValue::override_with`].
+/// Context of [`ScopedValue::override_with`].
 #[must_use = "an override does nothing unless it is entered: `with_context(override, future)`"]
 pub struct ScopedOverride<T> {
     target: ScopedValue<T>,
-    /// The value that is not in force: that of the override while it is paused, the one around it
+    /// The value that is not in use: of this override while it is paused, of the setting around it
     /// while it is active.
     other: RefCell<T>,
 }

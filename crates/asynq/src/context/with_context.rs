@@ -1,61 +1,27 @@
-//! Contexts that follow the task that entered them.
+//! Entering contexts, for a future or for a call.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::thread;
 
 use asynq_engine::ContextId;
 use pin_project_lite::pin_project;
 
-use crate::batch::short_name;
+use super::async_context::AsyncContext;
 use crate::scheduler::{self, Scheduler};
-
-/// Something that is active while a task runs, or what that task awaits, and not while others do: a
-/// timer, a scoped setting, a "suppress warnings".
-///
-/// Entering it resumes it and leaving it pauses it; in between it is paused and resumed as the
-/// scheduler turns to other tasks and back. Every pause is paired with one resume. No context is
-/// active during a flush, except those under which a synchronous call was made that flushes.
-///
-/// A panic in either fails the task that entered the context, and no other.
-pub trait AsyncContext {
-    /// The task goes on.
-    fn resume(&self);
-    /// Something else runs.
-    fn pause(&self);
-
-    /// What [`debug`](crate::debug) calls it: by default the name of the type.
-    fn name(&self) -> String {
-        short_name(std::any::type_name::<Self>())
-    }
-}
-
-impl<C: AsyncContext + ?Sized> AsyncContext for Rc<C> {
-    fn resume(&self) {
-        (**self).resume();
-    }
-
-    fn pause(&self) {
-        (**self).pause();
-    }
-
-    fn name(&self) -> String {
-        (**self).name()
-    }
-}
 
 /// Runs `future` in `context`.
 ///
-/// The context is active while `future` runs and while what it awaits runs: other tasks see nothing
-/// of it. To look at the context afterwards, pass an `Rc` of it.
+/// The context is active while `future` runs and while the tasks run that it awaits; other tasks
+/// never see it. Pass an `Rc` of the context to read it afterwards.
 ///
-/// The rest of an enclosing `futures::join!` is still part of this task: its branches see the
-/// context until they ask something of this crate, when they are polled after `future` began to
-/// wait. The branches of [`all`](crate::all) are tasks, and see nothing of each other's contexts.
+/// The other branches of an enclosing `futures::join!` are part of the same task. When they are
+/// polled after `future` began to wait, they see the context until they call this crate. The
+/// branches of [`all`](crate::all) are tasks of their own, and never see each other's contexts.
 ///
 /// ```
 /// use asynq::{AsyncContext, AsyncTask, FutureBase, ScopedValue, with_context};
@@ -81,7 +47,7 @@ pub fn with_context<F: IntoFuture>(
 ///
 /// # Panics
 ///
-/// If `f` does, or the context when it is resumed or paused.
+/// If `f` panics, or the context when it is resumed or paused.
 ///
 /// ```
 /// use asynq::{ScopedValue, call_with_context};
@@ -92,12 +58,12 @@ pub fn with_context<F: IntoFuture>(
 /// ```
 #[allow(clippy::needless_pass_by_value, reason = "as `with_context` takes it")]
 pub fn call_with_context<R>(context: impl AsyncContext, f: impl FnOnce() -> R) -> R {
-    // The scheduler need not know: nothing that `f` calls returns to it before `f` does, and what
-    // was active when a synchronous call was made stays so.
+    // The scheduler need not know: it does not run between the beginning and the end of `f` other
+    // than inside calls, and those leave the contexts of their caller active.
     context.resume();
     let result = catch_unwind(AssertUnwindSafe(f));
     let paused = catch_unwind(AssertUnwindSafe(|| context.pause()));
-    // The first of two panics is the one to know of.
+    // The first of two panics tells more.
     match (result, paused) {
         (Ok(value), Ok(())) => value,
         (Err(payload), _) | (_, Err(payload)) => resume_unwind(payload),
@@ -123,27 +89,27 @@ struct Entered {
 #[derive(Clone, Copy)]
 enum Phase {
     Before,
-    /// With the context around it, where the task was when it entered.
+    /// Entered; with the context around it, which the task was in.
     In(ContextId, Option<ContextId>),
     After,
 }
 
 impl Entered {
-    /// Makes the context that of the running task, unless it is, or one inside it. Returns it, and
-    /// the one around it; `None` if no task runs.
+    /// Makes this the context of the running task, unless the task is in it, or inside it, already.
+    /// Returns the context and the one around it, or `None` if no task runs.
     fn enter(&mut self) -> Option<(ContextId, Option<ContextId>)> {
         match self.state {
             Phase::Before => {
                 let payload = Rc::downgrade(&self.context);
                 let (outer, id) = scheduler::with(|scheduler| {
                     // Another branch of the task may have been left inside a context of its own.
-                    scheduler.switch();
+                    scheduler.switch_to_running();
                     let mut engine = scheduler.engine();
                     (engine.scope(), engine.enter_context(payload))
                 });
                 let id = id?;
-                scheduler::with(|scheduler| scheduler.tell_entered(id));
-                // Left again if that panics, since it was never active.
+                scheduler::with(|scheduler| scheduler.report_entered(id));
+                // Left again after a panic, since it was never active.
                 let resumed = catch_unwind(AssertUnwindSafe(|| self.context.resume()));
                 if let Err(payload) = resumed {
                     scheduler::with(|scheduler| scheduler.leave(id));
@@ -157,12 +123,14 @@ impl Entered {
                     let inside = scheduler.engine().is_inside(id);
                     if !inside {
                         scheduler.engine().set_scope(Some(id));
-                        scheduler.switch();
+                        scheduler.switch_to_running();
                     }
                 });
                 Some((id, outer))
             }
-            Phase::After => panic!("`with_context` was polled after its end"),
+            Phase::After => {
+                panic!("the future of `with_context` was polled after it had returned its value")
+            }
         }
     }
 
@@ -195,11 +163,11 @@ impl<F: Future> Future for WithContext<F> {
         let this = self.project();
         assert!(
             scheduler::with(Scheduler::is_polling),
-            "`with_context` was polled outside of any task: use `call_with_context`, or await it \
-             in a task"
+            "the future of `with_context` was polled outside of a task; await it in a task, or use \
+             `call_with_context`"
         );
         let awaits = scheduler::with(Scheduler::awaits);
-        // None: the task was cancelled by what it ran, and this poll is its last.
+        // None: code of the task has cancelled it, and this is its last poll.
         let Some((id, outer)) = this.entered.enter() else { return Poll::Pending };
         let polled = this.future.poll(cx);
         if polled.is_ready() {
@@ -207,7 +175,7 @@ impl<F: Future> Future for WithContext<F> {
         } else {
             scheduler::with(|scheduler| {
                 scheduler.engine().set_scope(outer);
-                scheduler.left_pending(id, awaits);
+                scheduler.leave_pending(id, awaits);
             });
         }
         polled
@@ -217,67 +185,5 @@ impl<F: Future> Future for WithContext<F> {
 impl<F> fmt::Debug for WithContext<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WithContext").finish_non_exhaustive()
-    }
-}
-
-/// While this guard lives, its task must not wait: if it does, and anything else has to run
-/// meanwhile, the task panics.
-///
-/// For what must not stay open across an `await`: a lock, a transaction, a borrowed buffer.
-///
-/// ```
-/// use asynq::{AsyncTask, NonAsyncContext};
-///
-/// let task = AsyncTask::new(async {
-///     let _lock = NonAsyncContext::enter("the row lock");
-///     asynq::debug::sync().await;
-/// });
-/// assert!(task.outcome().unwrap_err().message().contains("the row lock"));
-/// ```
-#[derive(Debug)]
-#[must_use = "it ends when it is dropped"]
-pub struct NonAsyncContext {
-    id: Option<ContextId>,
-    /// The scheduler has only a weak reference.
-    _context: Rc<Forbidden>,
-}
-
-#[derive(Debug)]
-struct Forbidden(&'static str);
-
-impl AsyncContext for Forbidden {
-    fn resume(&self) {}
-
-    fn pause(&self) {
-        panic!("a task cannot await while it holds {}: let go of it first", self.0);
-    }
-
-    fn name(&self) -> String {
-        self.0.to_owned()
-    }
-}
-
-impl NonAsyncContext {
-    /// Forbids the running task to wait; `what` is what it holds. Outside of tasks this does
-    /// nothing.
-    pub fn enter(what: &'static str) -> Self {
-        let context = Rc::new(Forbidden(what));
-        let payload = Rc::downgrade(&context) as Weak<dyn AsyncContext>;
-        let id = scheduler::with(|scheduler| {
-            if scheduler.engine().running().is_some() {
-                scheduler.switch();
-            }
-            let id = scheduler.engine().enter_context(payload);
-            id.inspect(|&id| scheduler.tell_entered(id))
-        });
-        Self { id, _context: context }
-    }
-}
-
-impl Drop for NonAsyncContext {
-    fn drop(&mut self) {
-        if let Some(id) = self.id {
-            scheduler::try_with(|scheduler| scheduler.leave(id));
-        }
     }
 }

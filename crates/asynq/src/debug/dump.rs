@@ -1,7 +1,7 @@
 //! Prints what the scheduler does.
 
 use super::event::Event;
-use super::event_listeners::{Listening, listen};
+use super::listen::{Listening, listen};
 use super::state::format_state;
 
 /// Which steps [`dump`] prints.

@@ -4,7 +4,7 @@
 mod dump;
 mod event;
 mod event_listeners;
-mod names;
+mod listen;
 #[cfg(feature = "tracing")]
 mod spans;
 mod state;
@@ -15,8 +15,8 @@ use std::fmt;
 
 pub use self::dump::{Dump, dump, dump_to};
 pub use self::event::{Awaited, Batch, Context, Event, Task};
-pub(crate) use self::event_listeners::Audience;
-pub use self::event_listeners::{Listening, listen};
+pub(crate) use self::event_listeners::EventListeners;
+pub use self::listen::{Listening, listen};
 #[cfg(feature = "tracing")]
 pub use self::spans::trace;
 pub use self::state::{dump_state, format_state};

@@ -6,7 +6,7 @@ use tracing::span::EnteredSpan;
 use tracing::{Span, debug, debug_span, error};
 
 use super::event::{Event, Task};
-use super::event_listeners::{Listening, listen};
+use super::listen::{Listening, listen};
 
 /// Gives the steps of this thread's scheduler to `tracing`, as long as the guard lives.
 ///

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::batch::{Batch, BatchItem, Items, Source};
-use crate::futures::{FutureBase, sealed};
-use crate::scheduler::poll::{self, Asking};
+use crate::futures::FutureBase;
+use crate::scheduler::{self, Request, Requester};
 
 struct Sync {
     tag: &'static str,
@@ -61,9 +61,9 @@ pub struct SyncPoint {
     item: BatchItem<Sync>,
 }
 
-impl sealed::Request for SyncPoint {
-    fn request(&mut self, asking: &Asking<'_>) -> bool {
-        self.item.request(asking)
+impl Request for SyncPoint {
+    fn request(&mut self, requester: &Requester<'_>) -> bool {
+        self.item.request(requester)
     }
 
     fn take(&mut self) {
@@ -76,7 +76,7 @@ impl Future for SyncPoint {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        poll::poll(&mut *self, cx)
+        scheduler::poll(&mut *self, cx)
     }
 }
 

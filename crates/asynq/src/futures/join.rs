@@ -5,21 +5,21 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::futures::{FutureBase, sealed};
-use crate::futures::{Joinable, Parts, Transpose};
-use crate::scheduler::poll::{self, Asking};
+use super::base::FutureBase;
+use super::joinable::{Joinable, Parts, Transpose};
+use crate::scheduler::{self, Request, Requester};
 
 /// Awaits many futures together: an iterator of them, a `Vec`, an array, an `Option`, a tuple of up
 /// to twelve, or the values of a map. The value has the same shape; an iterator gives a `Vec`.
 ///
-/// They start in the order given (that of iteration for maps: a `HashMap` has none worth the name,
-/// a `BTreeMap` has). The task goes on, once, when all of them are computed. Being a future of this
-/// crate itself, a join can be part of another.
+/// The futures start in the order given, which for maps is the order of iteration (sorted by key in
+/// a `BTreeMap`, arbitrary in a `HashMap`). The task goes on, once, when all of them are computed. A
+/// join is a future of this crate itself, so it can be part of another join.
 ///
 /// # Panics
 ///
-/// The future panics if one of those awaited did (see [`TaskError`](crate::TaskError)): with the
-/// first in the order given, after all the others have ended.
+/// The join panics if one of its futures does (see [`TaskError`](crate::TaskError)): with the
+/// first panic in the order given, after all the others have ended.
 ///
 /// ```
 /// use asynq::{ConstFuture, FutureBase, all};
@@ -29,7 +29,7 @@ use crate::scheduler::poll::{self, Asking};
 /// assert_eq!((n, name), (1, "one"));
 /// ```
 ///
-/// A future from elsewhere has to be made a task first, by `AsyncTask::new(future)`:
+/// Make a task of a future from elsewhere first, by `AsyncTask::new(future)`:
 ///
 /// ```compile_fail,E0277
 /// let _ = asynq::all([std::future::ready(1)]);
@@ -38,14 +38,14 @@ pub fn all<Kind, J: Joinable<Kind>>(futures: J) -> All<J::Parts> {
     All { parts: futures.into_parts(), ended: false }
 }
 
-/// Like [`all`] for futures whose values are `Result`s: gives all the values, or one error.
+/// Awaits many futures of `Result`s together, as [`all`] does. Returns all the values, or one error.
 ///
-/// The error is the first in the order given, not the first to happen; all the others have run to
-/// their end by then, and their values and errors are dropped.
+/// The error is the first in the order given, not the first in time. All the other futures have run
+/// to their end by then; their values and errors are dropped.
 ///
 /// # Panics
 ///
-/// Like [`all`]; a panic of any of them comes before an `Err` of any other.
+/// As [`all`]. A panic of any future takes precedence over an `Err` of any other.
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, try_all};
@@ -63,7 +63,7 @@ where
     TryAll { all: all(futures) }
 }
 
-/// The future of [`all`].
+/// Future of [`all`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited or asked for their value"]
 pub struct All<P> {
@@ -71,13 +71,16 @@ pub struct All<P> {
     ended: bool,
 }
 
-impl<P: Parts> sealed::Request for All<P> {
-    fn request(&mut self, asking: &Asking<'_>) -> bool {
-        self.parts.request(asking)
+impl<P: Parts> Request for All<P> {
+    fn request(&mut self, requester: &Requester<'_>) -> bool {
+        self.parts.request(requester)
     }
 
     fn take(&mut self) -> P::Output {
-        assert!(!mem::replace(&mut self.ended, true), "a join was polled after its end");
+        assert!(
+            !mem::replace(&mut self.ended, true),
+            "a join was polled after it had returned its values"
+        );
         self.parts.take()
     }
 }
@@ -86,7 +89,7 @@ impl<P: Parts> Future for All<P> {
     type Output = P::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<P::Output> {
-        poll::poll(&mut *self, cx)
+        scheduler::poll(&mut *self, cx)
     }
 }
 
@@ -100,16 +103,16 @@ impl<P: Parts> FutureBase for All<P> {
     }
 }
 
-/// The future of [`try_all`].
+/// Future of [`try_all`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited or asked for their value"]
 pub struct TryAll<P> {
     all: All<P>,
 }
 
-impl<P: Parts<Output: Transpose>> sealed::Request for TryAll<P> {
-    fn request(&mut self, asking: &Asking<'_>) -> bool {
-        self.all.request(asking)
+impl<P: Parts<Output: Transpose>> Request for TryAll<P> {
+    fn request(&mut self, requester: &Requester<'_>) -> bool {
+        self.all.request(requester)
     }
 
     fn take(&mut self) -> Self::Output {
@@ -121,7 +124,7 @@ impl<P: Parts<Output: Transpose>> Future for TryAll<P> {
     type Output = <P::Output as Transpose>::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        poll::poll(&mut *self, cx)
+        scheduler::poll(&mut *self, cx)
     }
 }
 

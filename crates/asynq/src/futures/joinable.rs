@@ -1,4 +1,4 @@
-//! The shapes that can be joined: how each is asked for, and put together again.
+//! The shapes that can be joined: tuples, arrays, maps, …
 //!
 //! Users meet these traits only in signatures and error messages; see [`all`](crate::all).
 
@@ -8,13 +8,12 @@ use std::hash::{BuildHasher, Hash};
 use std::mem;
 use std::rc::Rc;
 
-use crate::futures::FutureBase;
-use crate::scheduler::poll::Asking;
+use super::base::FutureBase;
+use crate::scheduler::Requester;
 
-/// What can be given to [`all`](crate::all).
+/// Argument of [`all`](crate::all).
 ///
-/// `Kind` is inferred. It keeps iterators apart from the types that have an implementation of
-/// their own.
+/// `Kind` is inferred. It separates iterators from the types with an implementation of their own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be joined",
     note = "give an iterator, Vec, array, Option, tuple or map of futures of asynq; make a task of \
@@ -27,12 +26,12 @@ pub trait Joinable<Kind> {
     fn into_parts(self) -> Self::Parts;
 }
 
-/// Some futures, in a shape.
+/// Futures in a shape.
 pub trait Parts: Unpin {
     /// Their values, in the same shape.
     type Output;
     #[doc(hidden)]
-    fn request(&mut self, asking: &Asking<'_>) -> bool;
+    fn request(&mut self, requester: &Requester<'_>) -> bool;
     #[doc(hidden)]
     fn is_computed(&self) -> bool;
     #[doc(hidden)]
@@ -41,7 +40,7 @@ pub trait Parts: Unpin {
     fn on_computed(&self, callback: Box<dyn FnOnce()>);
 }
 
-/// `Result`s in a shape, to be turned into the `Result` of a shape.
+/// `Result`s in a shape, which become the `Result` of a shape.
 pub trait Transpose {
     /// All the values, or the first error.
     type Output;
@@ -49,11 +48,11 @@ pub trait Transpose {
     fn transpose(self) -> Self::Output;
 }
 
-/// The kind of iterators.
+/// Kind of iterators.
 #[derive(Debug)]
 pub enum Iterating {}
 
-/// The kind of all other shapes.
+/// Kind of all other shapes.
 #[derive(Debug)]
 pub enum Shape {}
 
@@ -76,7 +75,7 @@ impl<P: Parts> Joinable<Shape> for P {
     }
 }
 
-/// Runs a callback when the last of the handles to it is dropped.
+/// Callback that runs when all futures of a join are computed.
 struct Countdown(RefCell<Option<Box<dyn FnOnce()>>>);
 
 impl Countdown {
@@ -98,17 +97,17 @@ impl Countdown {
     }
 }
 
-/// `Parts` for a type whose futures are found by iterating, given how to take it apart.
+/// Implements `Parts` for a type whose futures can be iterated.
 macro_rules! parts_by_iteration {
     ([$($generics:tt)*] $type:ty => $output:ty,
      |$parts:ident| iter_mut: $iter_mut:expr, iter: $iter:expr, take: $take:expr) => {
         impl<$($generics)*> Parts for $type {
             type Output = $output;
 
-            fn request(&mut self, asking: &Asking<'_>) -> bool {
+            fn request(&mut self, requester: &Requester<'_>) -> bool {
                 let $parts = self;
-                // Every one is asked for, not only those up to the first that is pending.
-                $iter_mut.fold(false, |pending, future| future.request(asking) | pending)
+                // Requests every one, not only those up to the first that is pending.
+                $iter_mut.fold(false, |pending, future| future.request(requester) | pending)
             }
 
             fn is_computed(&self) -> bool {
@@ -166,9 +165,9 @@ macro_rules! tuples {
         impl<$($name: FutureBase),+> Parts for ($($name,)+) {
             type Output = ($($name::Output,)+);
 
-            fn request(&mut self, asking: &Asking<'_>) -> bool {
+            fn request(&mut self, requester: &Requester<'_>) -> bool {
                 let mut pending = false;
-                $(pending |= self.$index.request(asking);)+
+                $(pending |= self.$index.request(requester);)+
                 pending
             }
 

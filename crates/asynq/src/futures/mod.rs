@@ -1,10 +1,13 @@
-//! Futures of this crate: their common trait, those without a task, and joins.
+//! Futures of this crate: their common trait, futures without a task, and joins.
 
 mod base;
 mod join;
 mod joinable;
+mod known;
+mod lazy;
 
-pub(crate) use self::base::sealed;
-pub use self::base::{ConstFuture, ErrorFuture, FutureBase, LazyFuture};
+pub use self::base::FutureBase;
 pub use self::join::{All, TryAll, all, try_all};
 pub use self::joinable::{Joinable, Parts, Transpose};
+pub use self::known::{ConstFuture, ErrorFuture};
+pub use self::lazy::LazyFuture;

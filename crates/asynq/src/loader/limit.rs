@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use asynq_engine::TaskId;
 
 use crate::scheduler::{self, Scheduler};
-use crate::task::promise::{Promise, promise};
+use crate::task::{Promise, promise};
 
 thread_local! {
     static OF_THREAD: RefCell<Option<Rc<Limit>>> = const { RefCell::new(None) };

@@ -1,4 +1,4 @@
-//! What a deadlock report says.
+//! Deadlocks: the failure of their tasks, and the text of the report.
 
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,22 +6,45 @@ use std::rc::Weak;
 
 use asynq_engine::{Deadlock, Dependency, TaskId};
 
-use crate::scheduler::Scheduler;
+use super::state::Scheduler;
+use crate::error::{TaskError, TaskErrorKind};
+use crate::task::computation::AnyComputation;
 
-/// How many tasks, and how many things that one task waits for, a report names.
+/// Maximum number of tasks in a report, and of things that one task waits for.
 const SHOWN: usize = 50;
 
-/// Names the tasks that are stuck, and what each one waits for.
-pub(crate) fn describe(scheduler: &Scheduler, root: TaskId, report: &Deadlock) -> String {
+impl Scheduler {
+    /// Fails the tasks that the engine has chosen. Returns the error for the call if it has chosen
+    /// none.
+    pub(super) fn fail_deadlocked(
+        &self,
+        root: TaskId,
+        report: &Deadlock,
+        caller: Option<&AnyComputation>,
+    ) -> TaskError {
+        let message = describe(self, root, report);
+        let error = |stack| TaskError::new(TaskErrorKind::Deadlock, message.clone(), stack);
+        for &victim in &report.victims {
+            let task = self.engine().task(victim).cloned();
+            if let Some(task) = task {
+                task.fail(error(task.stack()));
+            }
+        }
+        error(caller.map(|caller| caller.stack()).unwrap_or_default())
+    }
+}
+
+/// Names the tasks that are stuck, and the things that each one waits for.
+fn describe(scheduler: &Scheduler, root: TaskId, report: &Deadlock) -> String {
     if report.waits.is_empty() {
         return format!(
-            "deadlock: {} is running already, and waits for this very call; await it instead",
+            "deadlock: {} is running already, and waits for this call of it; await it instead",
             name(scheduler, root.into())
         );
     }
     let mut text = if report.victims.is_empty() {
-        "deadlock: a synchronous call cannot end, since it waits for what its own caller holds \
-         up; await it instead. These tasks cannot go on:"
+        "deadlock: a synchronous call waits for a task that is suspended in its own caller; await \
+         it instead. These tasks cannot go on:"
             .to_owned()
     } else {
         "deadlock: these tasks can never go on:".to_owned()
@@ -52,7 +75,7 @@ fn name(scheduler: &Scheduler, on: Dependency) -> String {
         }
         Dependency::Item(item) => {
             let batch = scheduler.engine().batch(item.batch).and_then(Weak::upgrade);
-            // The name is the user's code.
+            // The name is code of users.
             let name = catch_unwind(AssertUnwindSafe(|| batch.map(|batch| batch.name())));
             let name = name.ok().flatten().unwrap_or_else(|| "a batch".to_owned());
             format!("item {} of {name}, which is being flushed", item.index)

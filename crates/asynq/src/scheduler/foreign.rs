@@ -1,12 +1,13 @@
-//! What other executors have asked for: the scheduler as a future among theirs.
+//! The scheduler as a future among those of another executor.
 //!
-//! A poll from outside of any task must not block the thread. So all that is asked for from outside
-//! is driven by one outermost frame, whose root is a promise that nobody completes. It stays on the
+//! # Note: the foreign frame
+//!
+//! A poll from outside of any task must not block the thread. So one outermost frame drives all
+//! requests from outside; its root is a promise that is never completed. The frame stays on the
 //! engine's stack from one poll to the next, below the frames of plain calls made in between, and
-//! is left when nothing is outstanding. Whoever polls drives all, until the engine has to wait.
+//! is left when no request is outstanding. Each poll drives all requests, until the engine has to
+//! wait.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -14,52 +15,12 @@ use std::thread;
 
 use asynq_engine::{Dependency, Step, TaskId};
 
+use super::request::{Request, Requester};
+use super::state::Scheduler;
 use crate::call_stack::{Origin, Site};
-use crate::futures::sealed::Request;
-use crate::scheduler::Scheduler;
-use crate::scheduler::poll::Asking;
 use crate::task::computation::{AnyComputation, Body, Computation};
 
-/// After so many deliveries of wake-ups one poll is over: tasks that wake themselves may wait for
-/// what only the executor around them can bring about.
-const DELIVERIES: usize = 64;
-
-#[derive(Default)]
-pub(crate) struct Hub {
-    /// The root of its frame, while that is on the engine's stack.
-    root: Cell<Option<TaskId>>,
-    driving: Cell<bool>,
-    /// How often wake-ups were delivered since the drive began.
-    deliveries: Cell<usize>,
-    /// What the future that is being polled has asked for.
-    asked: RefCell<Vec<Dependency>>,
-    /// What was asked for and may not be computed.
-    outstanding: RefCell<BTreeSet<Dependency>>,
-    /// How many of those there are to be before it is worth while to look at each.
-    limit: Cell<usize>,
-    /// Of that, what the frame was not told of, in order.
-    fresh: RefCell<Vec<Dependency>>,
-}
-
-impl Hub {
-    pub(crate) fn ask(&self, on: Dependency) {
-        self.asked.borrow_mut().push(on);
-    }
-
-    pub(crate) fn count_delivery(&self) {
-        self.deliveries.set(self.deliveries.get() + 1);
-    }
-
-    /// Keeps what was asked for. Returns whether any of it is new.
-    fn register(&self, asked: Vec<Dependency>) -> bool {
-        let (mut outstanding, mut fresh) = (self.outstanding.borrow_mut(), self.fresh.borrow_mut());
-        let before = fresh.len();
-        fresh.extend(asked.into_iter().filter(|&on| outstanding.insert(on)));
-        fresh.len() > before
-    }
-}
-
-/// The body of a root.
+/// Body of the root of a frame without a call.
 struct Never;
 
 impl Body for Never {
@@ -71,93 +32,81 @@ impl Body for Never {
 }
 
 impl Scheduler {
-    /// Whether a call is under way, or a poll from outside: a task may be waiting for what happens
-    /// here.
-    pub(crate) fn is_within(&self) -> bool {
-        self.hub.driving.get() || self.engine().depth() > usize::from(self.hub.root.get().is_some())
-    }
-
-    /// A future that is polled outside of any task asks for what it needs. Returns whether it has
-    /// to wait.
+    /// Requests the value of a future that is polled outside of any task. Returns whether its
+    /// executor has to wait.
     #[cold]
-    pub(crate) fn request_outside(&self, future: &mut impl Request, waker: &Waker) -> bool {
-        let asking = Asking { scheduler: self, waker: Some(waker) };
-        let pending = future.request(&asking);
-        let asked = self.hub.asked.take();
+    pub(super) fn request_foreign(&self, future: &mut impl Request, waker: &Waker) -> bool {
+        let requester = Requester { scheduler: self, waker: Some(waker) };
+        let pending = future.request(&requester);
+        let requests = self.foreign.take_polled();
         if !pending {
             return false;
         }
-        if self.is_within() {
-            // By a flush or a context: others cannot join, and the frame cannot stay.
-            self.drive_within(&asked, waker);
-        } else if self.hub.register(asked) {
-            // Once around the executor, so that what else is ready there asks before any flush.
+        if self.is_driving() {
+            // Inside a flush or a context: others cannot join, and the frame cannot stay.
+            self.drive_inside(&requests, waker);
+        } else if self.foreign.register(requests) {
+            // Lets the executor poll what else is ready, which may request something before the
+            // flush.
             waker.wake_by_ref();
             return true;
-        } else if self.hub.outstanding.borrow().is_empty() {
+        } else if self.foreign.is_empty() {
             // A promise, which nobody drives.
             return true;
         } else {
-            self.drive_hub(waker);
+            self.drive_foreign(waker);
         }
-        let pending = future.request(&asking);
-        self.hub.asked.take();
+        let pending = future.request(&requester);
+        self.foreign.take_polled();
         pending
     }
 
-    fn drive_hub(&self, waker: &Waker) {
-        if self.hub.root.get().is_none() {
-            self.hub.root.set(Some(self.enter_root()));
+    fn drive_foreign(&self, waker: &Waker) {
+        if self.foreign.root.get().is_none() {
+            self.foreign.root.set(Some(self.enter_root()));
         }
-        let fresh = self.hub.fresh.take();
+        let fresh = self.foreign.take_fresh();
         // Each goes to the front.
         for on in fresh.into_iter().rev() {
             self.engine().need(on);
         }
-        self.hub.driving.set(true);
-        let _drive = Drive(self);
-        self.drive(waker, || self.hub.outstanding.borrow().iter().copied().collect());
+        self.foreign.driving.set(true);
+        let _drive = ForeignDrive(self);
+        self.drive(waker, || self.foreign.outstanding());
     }
 
-    /// Leaves the hub's frame if it is the innermost, and nothing is outstanding.
+    /// Leaves the foreign frame if it is the innermost, and no request is outstanding.
     #[inline]
-    pub(crate) fn leave_idle_hub(&self) {
-        if self.hub.root.get().is_some() && !self.is_within() {
-            self.tidy_hub();
+    pub(super) fn leave_idle_foreign_frame(&self) {
+        if self.foreign.root.get().is_some() && !self.is_driving() {
+            self.remove_computed_requests();
         }
     }
 
-    fn tidy_hub(&self) {
-        let mut outstanding = self.hub.outstanding.borrow_mut();
-        let engine = self.engine();
-        while outstanding.first().is_some_and(|&on| engine.is_computed(on)) {
-            outstanding.pop_first();
+    fn remove_computed_requests(&self) {
+        {
+            let engine = self.engine();
+            self.foreign.remove_computed(|on| engine.is_computed(on));
         }
-        if outstanding.len() > self.hub.limit.get() {
-            outstanding.retain(|&on| !engine.is_computed(on));
-            self.hub.limit.set(2 * outstanding.len());
-        }
-        if outstanding.is_empty() {
-            drop(engine);
-            self.hub.fresh.take();
-            self.leave_hub();
-            self.wakes.take_outside();
+        if self.foreign.is_empty() {
+            self.leave_foreign_frame();
+            self.wake_queue.take_executors();
         }
     }
 
-    fn leave_hub(&self) {
-        if let Some(root) = self.hub.root.take() {
+    fn leave_foreign_frame(&self) {
+        if let Some(root) = self.foreign.root.take() {
             self.exit_root(root);
         }
     }
 
-    fn drive_within(&self, asked: &[Dependency], waker: &Waker) {
-        self.tell_flushed();
-        let _within = Within(self, self.enter_root());
-        for &on in asked.iter().rev() {
+    fn drive_inside(&self, requests: &[Dependency], waker: &Waker) {
+        self.report_held();
+        let _frame = InnerFrame(self, self.enter_root());
+        for &on in requests.iter().rev() {
             self.engine().need(on);
         }
-        self.drive(waker, || asked.to_vec());
+        self.drive(waker, || requests.to_vec());
     }
 
     fn enter_root(&self) -> TaskId {
@@ -176,25 +125,24 @@ impl Scheduler {
         drop(payload);
     }
 
-    /// Drives the innermost frame until only something outside can set it going, which will wake
-    /// `waker`.
+    /// Drives the innermost frame until it waits for something outside, which will wake `waker`.
     fn drive(&self, waker: &Waker, roots: impl Fn() -> Vec<Dependency>) {
-        self.wakes.listen(waker);
-        self.hub.deliveries.set(0);
+        self.wake_queue.add_executor(waker);
+        self.foreign.reset_deliveries();
         let mut waited = false;
         loop {
             self.deliver_wakes();
-            if self.hub.deliveries.get() > DELIVERIES {
-                return self.wakes.wake_all_outside();
+            if self.foreign.has_delivered_enough() {
+                return self.wake_queue.wake_all_executors();
             }
             let step = self.engine().next();
-            self.tell();
+            self.report_events();
             let waits = matches!(step, Step::Wait);
             match step {
-                Step::Wait if !waited => self.need_foreign(),
+                Step::Wait if !waited => self.need_combinators(),
                 Step::Deadlock(_) if self.undo_deadlocks(&roots()) => {}
                 Step::Wait | Step::Deadlock(_) | Step::Done => {
-                    if self.wakes.sleep() {
+                    if self.wake_queue.sleep() {
                         return;
                     }
                 }
@@ -204,13 +152,13 @@ impl Scheduler {
         }
     }
 
-    /// Makes those tasks fail that nothing outside can help. Returns whether there are any.
+    /// Fails the tasks that nothing outside can help. Returns whether there are any.
     fn undo_deadlocks(&self, roots: &[Dependency]) -> bool {
         let mut undone = false;
         for &root in roots {
             let report = self.engine().undo_deadlock(root);
             if let (Some(&(first, _)), false) = (report.waits.first(), report.victims.is_empty()) {
-                drop(self.deadlock(first, &report, None));
+                drop(self.fail_deadlocked(first, &report, None));
                 undone = true;
             }
         }
@@ -218,33 +166,33 @@ impl Scheduler {
     }
 }
 
-/// A drive of the hub. If it unwinds, the next one begins anew.
-struct Drive<'s>(&'s Scheduler);
+/// Guard of a drive of the foreign frame. If that unwinds, the next drive begins anew.
+struct ForeignDrive<'s>(&'s Scheduler);
 
-impl Drop for Drive<'_> {
+impl Drop for ForeignDrive<'_> {
     fn drop(&mut self) {
-        let (scheduler, hub) = (self.0, &self.0.hub);
-        hub.driving.set(false);
+        let (scheduler, foreign) = (self.0, &self.0.foreign);
+        foreign.driving.set(false);
         if thread::panicking() {
             scheduler.engine().abandon();
-            scheduler.pause_all();
-            scheduler.leave_hub();
-            hub.fresh.replace(hub.outstanding.borrow().iter().copied().collect());
-            scheduler.wakes.wake_all_outside();
+            scheduler.pause_abandoned();
+            scheduler.leave_foreign_frame();
+            foreign.refresh();
+            scheduler.wake_queue.wake_all_executors();
         }
-        scheduler.leave_idle_hub();
+        scheduler.leave_idle_foreign_frame();
     }
 }
 
-/// A drive inside a flush or a context.
-struct Within<'s>(&'s Scheduler, TaskId);
+/// Guard of a frame inside a flush or a context.
+struct InnerFrame<'s>(&'s Scheduler, TaskId);
 
-impl Drop for Within<'_> {
+impl Drop for InnerFrame<'_> {
     fn drop(&mut self) {
         let Self(scheduler, root) = *self;
         if thread::panicking() {
             scheduler.engine().abandon();
-            scheduler.pause_all();
+            scheduler.pause_abandoned();
         }
         scheduler.exit_root(root);
     }

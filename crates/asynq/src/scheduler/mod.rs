@@ -1,9 +1,27 @@
 //! The scheduler of a thread: drives the engine, and lends it to the futures that are polled.
+//!
+//! `state` is the data of a scheduler. The files above it add what it does, each a part of one
+//! `impl Scheduler`: `events`, `contexts`, `flush` and `deadlock` perform single steps, `drive` any
+//! step; `call` and `foreign` are the two loops over the steps of the engine.
 
+mod call;
+mod contexts;
 mod deadlock;
 mod drive;
+mod events;
+mod flush;
 mod foreign;
-pub(crate) mod poll;
+mod foreign_requests;
+mod payload;
+mod poll;
+mod polling;
+mod request;
+mod state;
 mod waker;
 
-pub(crate) use self::drive::{Scheduler, try_with, with};
+pub(crate) use self::call::throw;
+pub(crate) use self::flush::BatchEntry;
+pub(crate) use self::payload::Flushable;
+pub(crate) use self::poll::poll;
+pub(crate) use self::request::{Request, Requester};
+pub(crate) use self::state::{Scheduler, try_with, with};

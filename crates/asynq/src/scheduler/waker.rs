@@ -1,6 +1,7 @@
-//! Wake-ups by futures that are not ours, possibly from other threads.
+//! Wakers of tasks, which futures from elsewhere may use on any thread.
 
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{self, AtomicBool, AtomicU64, Ordering};
@@ -11,98 +12,97 @@ use std::thread::{self, Thread};
 use asynq_engine::TaskId;
 use slotmap::{Key, KeyData};
 
-/// The wake-ups that a scheduler has not seen yet.
+/// Queue of wake-ups that a scheduler has not taken yet. It is shared with other threads.
 #[derive(Debug)]
-pub(crate) struct WakeQueue {
+pub(super) struct WakeQueue {
     thread: Thread,
-    /// Whether `tasks` may have something, so that a look at an empty queue costs no lock.
+    /// Set when `tasks` may have something: looking at an empty queue takes no lock.
     filled: AtomicBool,
     tasks: Mutex<Vec<TaskId>>,
-    /// Whether `outside` waits for the next thing that happens.
+    /// Set while the other executors have nothing to do before the next wake-up.
     sleeping: AtomicBool,
-    outside: Mutex<Outside>,
+    executors: Mutex<Executors>,
 }
 
-/// The wakers of other executors, by what tells one from another.
-type Outside = BTreeMap<(usize, usize), Waker>;
+/// The wakers of other executors, by their identity.
+type Executors = BTreeMap<(usize, usize), Waker>;
 
 impl WakeQueue {
-    /// The queue of the scheduler of this thread.
-    pub(crate) fn new() -> Arc<Self> {
+    /// Creates the queue of the scheduler of this thread.
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             thread: thread::current(),
             filled: AtomicBool::new(false),
             tasks: Mutex::default(),
             sleeping: AtomicBool::new(false),
-            outside: Mutex::default(),
+            executors: Mutex::default(),
         })
     }
 
     fn push(&self, task: TaskId) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
-        // Pairs with `sleep`: it sees this, or `wake_outside` sees that it sleeps.
+        // Pairs with `sleep`: either it sees this store, or `wake_executors` sees its store.
         self.filled.store(true, Ordering::SeqCst);
         self.thread.unpark();
-        self.wake_outside();
+        self.wake_executors();
     }
 
-    /// Adds an executor that polls us from outside to those that are woken.
-    pub(crate) fn listen(&self, waker: &Waker) {
+    /// Adds the waker of an executor that polls the scheduler.
+    pub(super) fn add_executor(&self, waker: &Waker) {
         self.sleeping.store(false, Ordering::SeqCst);
         let key = (waker.data().addr(), ptr::from_ref(waker.vtable()).addr());
-        let mut outside = self.outside.lock().unwrap_or_else(PoisonError::into_inner);
-        outside.entry(key).or_insert_with(|| waker.clone());
+        let mut executors = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
+        executors.entry(key).or_insert_with(|| waker.clone());
     }
 
-    /// From now on, what happens wakes those outside. Returns whether nothing has happened yet.
-    pub(crate) fn sleep(&self) -> bool {
+    /// Makes the next wake-up wake the executors. Returns whether there has been none yet.
+    pub(super) fn sleep(&self) -> bool {
         self.sleeping.store(true, Ordering::SeqCst);
         !self.filled.load(Ordering::SeqCst) || !self.sleeping.swap(false, Ordering::SeqCst)
     }
 
-    /// Something happened that may set going what is polled from outside. All of those who poll
-    /// are woken: any one of them may have lost interest.
+    /// Wakes the executors if they sleep. All of them: any one may have dropped its future.
     #[inline]
-    pub(crate) fn wake_outside(&self) {
+    pub(super) fn wake_executors(&self) {
         if self.sleeping.load(Ordering::SeqCst) && self.sleeping.swap(false, Ordering::SeqCst) {
-            self.wake_all_outside();
+            self.wake_all_executors();
         }
     }
 
     #[cold]
-    pub(crate) fn wake_all_outside(&self) {
-        for (_, waker) in self.take_outside() {
+    pub(super) fn wake_all_executors(&self) {
+        for (_, waker) in self.take_executors() {
             waker.wake();
         }
     }
 
-    /// Forgets those outside.
-    pub(crate) fn take_outside(&self) -> Outside {
-        mem::take(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Removes and returns the wakers of the executors.
+    pub(super) fn take_executors(&self) -> Executors {
+        mem::take(&mut self.executors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether there may be something. Only a hint: what is missed here is seen at the next look,
-    /// or ends the `park`.
+    /// Returns whether there may be a wake-up. A hint: what it misses is seen the next time, or
+    /// ends the `park`.
     #[inline]
-    pub(crate) fn is_filled(&self) -> bool {
+    pub(super) fn is_filled(&self) -> bool {
         self.filled.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn drain(&self) -> Vec<TaskId> {
+    pub(super) fn drain(&self) -> Vec<TaskId> {
         self.filled.store(false, Ordering::Release);
         mem::take(&mut self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Waits for a wake-up, or for nothing: callers look again.
-    pub(crate) fn park(&self) {
+    /// Waits for a wake-up. May return without one, so callers look again.
+    pub(super) fn park(&self) {
         if !self.filled.load(Ordering::Acquire) {
             thread::park();
         }
     }
 }
 
-/// A waker that can be lent to one task after another, as long as nobody keeps a clone of it.
-pub(crate) struct TaskWaker {
+/// A waker that is lent to one task after another, as long as nobody keeps a clone of it.
+pub(super) struct TaskWaker {
     shared: Arc<Shared>,
     waker: Waker,
 }
@@ -123,20 +123,20 @@ impl Wake for Shared {
 }
 
 impl TaskWaker {
-    pub(crate) fn new(queue: &Arc<WakeQueue>) -> Self {
+    pub(super) fn new(queue: &Arc<WakeQueue>) -> Self {
         let task = AtomicU64::new(TaskId::null().data().as_ffi());
         let shared = Arc::new(Shared { task, queue: Arc::clone(queue) });
         Self { waker: Waker::from(Arc::clone(&shared)), shared }
     }
 
     /// Lends the waker to `task`.
-    pub(crate) fn lend(&self, task: TaskId) {
+    pub(super) fn lend(&self, task: TaskId) {
         self.shared.task.store(task.data().as_ffi(), Ordering::Relaxed);
     }
 
-    /// Whether somebody keeps a clone, and so may wake the task that it was lent to. If not, all
-    /// the wake-ups through former clones are in the queue by now.
-    pub(crate) fn is_kept(&self) -> bool {
+    /// Returns whether somebody keeps a clone, and may wake the task that it was lent to. If not,
+    /// all the wake-ups through former clones are in the queue.
+    pub(super) fn is_kept(&self) -> bool {
         // One for `shared` and one for `waker`.
         let kept = Arc::strong_count(&self.shared) > 2;
         // Pairs with the release in the drop of the clones.
@@ -144,7 +144,56 @@ impl TaskWaker {
         kept
     }
 
-    pub(crate) fn waker(&self) -> &Waker {
+    pub(super) fn waker(&self) -> &Waker {
         &self.waker
+    }
+}
+
+/// The wakers of a scheduler.
+#[derive(Default)]
+pub(super) struct Wakers {
+    /// Waker for a task without one of its own: almost every task.
+    spare: Cell<Option<TaskWaker>>,
+    /// Wakers of which somebody keeps a clone, by their tasks.
+    kept: RefCell<HashMap<TaskId, TaskWaker>>,
+    /// Cleared when `kept` is empty, the common case.
+    has_kept: Cell<bool>,
+}
+
+impl Wakers {
+    /// Takes the waker for the next poll of `task`.
+    #[inline]
+    pub(super) fn take(&self, task: TaskId, queue: &Arc<WakeQueue>) -> TaskWaker {
+        let waker = self.remove(task).or_else(|| self.spare.take());
+        let waker = waker.unwrap_or_else(|| TaskWaker::new(queue));
+        waker.lend(task);
+        waker
+    }
+
+    /// Takes back a waker of which nobody keeps a clone.
+    #[inline]
+    pub(super) fn give_back(&self, waker: TaskWaker) {
+        self.spare.set(Some(waker));
+    }
+
+    /// Removes the waker that `task` has of its own.
+    #[inline]
+    pub(super) fn remove(&self, task: TaskId) -> Option<TaskWaker> {
+        if self.has_kept.get() { self.remove_kept(task) } else { None }
+    }
+
+    #[cold]
+    fn remove_kept(&self, task: TaskId) -> Option<TaskWaker> {
+        let mut kept = self.kept.borrow_mut();
+        let waker = kept.remove(&task);
+        self.has_kept.set(!kept.is_empty());
+        waker
+    }
+
+    /// Keeps the waker of a task of which somebody keeps a clone.
+    #[cold]
+    pub(super) fn keep(&self, task: TaskId, waker: TaskWaker) {
+        self.kept.borrow_mut().insert(task, waker);
+        self.has_kept.set(true);
     }
 }

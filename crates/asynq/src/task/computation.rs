@@ -1,9 +1,9 @@
-//! What becomes a value later: the common part of tasks and promises.
+//! The cell of a task or promise: a body that is polled, and later its value.
 
 use std::cell::{Cell, OnceCell, Ref};
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -13,26 +13,25 @@ use asynq_engine::TaskId;
 use pin_cell::{PinCell, PinMut};
 use pin_project_lite::pin_project;
 
-use crate::call_stack::{AsynqStack, Call, Frame, Origin};
+use crate::call_stack::{AsynqStack, Call, Creator, Origin};
 use crate::callbacks::Callbacks;
 use crate::error::TaskError;
-use crate::scheduler;
 
 pin_project! {
-    /// A computation, in one allocation with its body: what is polled, and later the value.
+    /// A computation, in one allocation with its body.
     ///
     /// The body stays borrowed while it is polled. Whatever ends the computation meanwhile only
-    /// says so in `phase`, and leaves the body to the end of that poll.
+    /// sets `phase`; the end of that poll then drops the body.
     pub(crate) struct Computation<B: ?Sized> {
-        // Its id in the engine, from when it is first asked for until its end.
+        // Id in the engine, from the first request until the end.
         pub(crate) id: Cell<Option<TaskId>>,
         pub(crate) handles: Cell<u32>,
         phase: Cell<Phase>,
-        // Why it has no value, or will have none.
+        // Set when the computation has failed, or fails in its next step.
         failure: Cell<Option<TaskError>>,
-        pub(crate) listeners: Callbacks,
+        pub(crate) callbacks: Callbacks,
         origin: Origin,
-        frame: OnceCell<Rc<Frame>>,
+        creator: OnceCell<Rc<Creator>>,
         #[pin]
         body: PinCell<B>,
     }
@@ -41,15 +40,15 @@ pin_project! {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Alive,
-    /// It ends in its next step, where the body is dropped under the contexts that it has entered.
+    /// Ends in its next step, which drops the body under the contexts that it has entered.
     Failing,
     Ended,
 }
 
-/// What the scheduler knows of a computation.
+/// A computation as the scheduler knows it.
 pub(crate) type AnyComputation = Pin<Rc<Computation<dyn Body>>>;
 
-/// What is polled until it has its value.
+/// Body of a computation: polled until it has its value.
 pub(crate) trait Body {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
     /// Drops the future, or the value.
@@ -107,31 +106,32 @@ impl<B> Computation<B> {
             handles: Cell::new(1),
             phase: Cell::new(Phase::Alive),
             failure: Cell::new(None),
-            listeners: Callbacks::default(),
+            callbacks: Callbacks::default(),
             origin,
-            frame: OnceCell::new(),
+            creator: OnceCell::new(),
             body: PinCell::new(body),
         })
     }
 }
 
 impl<B: ?Sized> Computation<B> {
-    /// Whether it has ended: the value is there, or never will be.
+    /// Returns whether it has ended, with a value or a failure.
+    #[inline]
     pub(crate) fn is_computed(&self) -> bool {
         self.phase.get() == Phase::Ended
     }
 
-    /// What holds the value. Nobody else borrows it between two polls.
+    /// Borrows the body, which is free between two polls.
     pub(crate) fn body(self: Pin<&Self>) -> PinMut<'_, B> {
         self.project_ref().body.borrow_mut()
     }
 
-    /// Likewise, to look at. Others may look meanwhile.
+    /// Borrows the body to read it; several readers may.
     pub(crate) fn shared_body(&self) -> Ref<'_, B> {
         self.body.borrow()
     }
 
-    /// Whether its own body is under way.
+    /// Returns whether its own body is being polled.
     pub(crate) fn is_polled(&self) -> bool {
         self.body.try_borrow().is_err()
     }
@@ -142,7 +142,7 @@ impl<B: ?Sized> Computation<B> {
         failure
     }
 
-    /// Makes it fail in its next step, unless it has ended, or fails already.
+    /// Makes it fail in its next step, unless it has ended or is failing already.
     pub(crate) fn fail(&self, error: TaskError) {
         if self.phase.get() == Phase::Alive {
             self.failure.set(Some(error));
@@ -150,35 +150,23 @@ impl<B: ?Sized> Computation<B> {
         }
     }
 
-    /// Ends it, otherwise than in a step of its own.
-    pub(crate) fn end(&self, failure: Option<TaskError>) {
+    /// Marks it as ended outside of a step. The caller tells the scheduler and runs the callbacks.
+    pub(crate) fn set_ended(&self, failure: Option<TaskError>) {
         self.phase.set(Phase::Ended);
         self.failure.set(failure);
-        self.tell();
     }
 
-    /// Tells everybody that it has ended.
-    fn tell(&self) {
-        if let Some(id) = self.id.take() {
-            scheduler::try_with(|scheduler| {
-                scheduler.finish(id);
-                scheduler.tell();
-            });
-        }
-        self.listeners.announce();
+    /// Returns the entry that the tasks which this one creates name as their creator.
+    pub(crate) fn as_creator(&self) -> Rc<Creator> {
+        Rc::clone(self.creator.get_or_init(|| Creator::new(self.origin.clone())))
     }
 
-    /// The frame that those created by this one name as their creator.
-    pub(crate) fn frame(&self) -> Rc<Frame> {
-        Rc::clone(self.frame.get_or_init(|| Frame::new(self.origin.clone())))
-    }
-
-    /// Which function it is a call of.
+    /// Returns the call that made it.
     pub(crate) fn call(&self) -> Call {
         self.origin.call()
     }
 
-    /// Which task made it.
+    /// Returns the call of the task that created it.
     pub(crate) fn creator(&self) -> Option<Call> {
         self.origin.creator.as_ref().map(|creator| creator.call())
     }
@@ -192,7 +180,7 @@ impl<B: Body + ?Sized> Computation<B> {
     /// Runs it until it waits or has ended.
     pub(crate) fn step(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_computed() {
-            // By a call that is made while its locals are dropped.
+            // Ended by a call that was made while its locals were dropped.
             return Poll::Ready(());
         }
         let mut body = self.body();
@@ -205,8 +193,8 @@ impl<B: Body + ?Sized> Computation<B> {
             (Ok(Poll::Pending), Phase::Alive) => return Poll::Pending,
             (Ok(Poll::Ready(())), Phase::Alive) => {}
             (polled, _) => {
-                // Locals that panic when they are dropped make it fail as well.
-                let cleared = quietly(|| PinMut::as_mut(&mut body).clear());
+                // A local that panics in its destructor makes the task fail as well.
+                let cleared = catch_panic(|| PinMut::as_mut(&mut body).clear());
                 if let Err(payload) = polled.map(drop).and(cleared) {
                     self.fail(TaskError::from_panic(payload, || self.stack()));
                 }
@@ -217,26 +205,16 @@ impl<B: Body + ?Sized> Computation<B> {
         Poll::Ready(())
     }
 
-    /// Drops what the body has, unless it is being polled: then the end of that does it. Returns
-    /// what it panicked with.
-    fn clear(self: Pin<&Self>) -> thread::Result<()> {
+    /// Drops the contents of the body, or leaves that to the poll that borrows it. Returns the
+    /// panic of a destructor.
+    pub(crate) fn clear(self: Pin<&Self>) -> thread::Result<()> {
         match self.project_ref().body.try_borrow_mut() {
-            Ok(mut body) => quietly(|| PinMut::as_mut(&mut body).clear()),
+            Ok(mut body) => catch_panic(|| PinMut::as_mut(&mut body).clear()),
             Err(_) => Ok(()),
         }
     }
 
-    /// Ends it with `error`. Returns what its locals panicked with when they were dropped; they
-    /// find it ended.
-    pub(crate) fn cancel(self: Pin<&Self>, error: TaskError) -> thread::Result<()> {
-        self.phase.set(Phase::Ended);
-        self.failure.set(Some(error));
-        let cleared = self.clear();
-        self.tell();
-        cleared
-    }
-
-    /// Drops the body of one that nobody can ask for its value any more.
+    /// Ends it and drops its body, when no handle is left that could ask for its value.
     pub(crate) fn discard(self: Pin<&Self>) -> thread::Result<()> {
         self.phase.set(Phase::Ended);
         self.clear()
@@ -249,16 +227,7 @@ impl<B: ?Sized> fmt::Display for Computation<B> {
     }
 }
 
-/// Runs code of a user's that cannot fail but by a panic, which it returns.
-fn quietly(f: impl FnOnce()) -> thread::Result<()> {
+/// Runs code of users that can fail only by a panic, and returns that.
+fn catch_panic(f: impl FnOnce()) -> thread::Result<()> {
     catch_unwind(AssertUnwindSafe(f))
-}
-
-/// Goes on with a panic that was held up, unless there is one already: two would abort the process.
-pub(crate) fn pass_on(result: thread::Result<()>) {
-    if let Err(payload) = result
-        && !thread::panicking()
-    {
-        resume_unwind(payload);
-    }
 }

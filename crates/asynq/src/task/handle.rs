@@ -1,4 +1,4 @@
-//! Tasks: calls of async functions.
+//! The handle to a task.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,27 +6,24 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use asynq_engine::TaskId;
 use pin_cell::PinMut;
 
-use super::deferred_drop;
+use super::computation::{AnyComputation, BodyOf, Computation, Run};
+use super::{deferred_drop, end};
 use crate::call_stack::{Origin, Site};
 use crate::error::{TaskError, TaskErrorKind};
-use crate::futures::{FutureBase, sealed};
-use crate::scheduler::poll::{self, Asking};
 use crate::scheduler::{self, Scheduler};
-use crate::task::computation::{AnyComputation, BodyOf, Computation, Run, pass_on};
 
-/// A call of an async function that runs when it is first awaited, or asked for its value.
+/// Call of an async function, which starts when it is first awaited or asked for its value.
 ///
-/// Awaiting it, or calling [`value`](FutureBase::value), gives the value the function returns.
-/// Where the value can be cloned, so can the task: it still runs only once, and each clone gives
-/// the value.
+/// Awaiting the task, or calling [`value`](crate::FutureBase::value), returns the value of the
+/// function. A task whose value is `Clone` can be cloned: it still runs once, and each clone
+/// returns the value.
 ///
-/// A task belongs to the thread it was made on. When its last handle is dropped before its end, it
-/// is cancelled.
+/// A task belongs to the thread that created it. Dropping the last handle cancels a task that has
+/// not ended.
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, all};
@@ -41,16 +38,17 @@ use crate::task::computation::{AnyComputation, BodyOf, Computation, Run, pass_on
 #[must_use = "a task does not start before it is awaited or asked for its value"]
 pub struct AsyncTask<T: 'static> {
     pub(super) cell: Pin<Rc<Computation<dyn BodyOf<T>>>>,
-    /// How to clone the value. Set when the task is cloned, the only place where it is known that
-    /// the value can be cloned; so where there are several handles, each of them has it.
+    /// Clones the value. Set when the task is cloned, where the value is known to be `Clone`; so
+    /// whenever there are several handles, each of them has it.
     pub(super) clone_value: Cell<Option<CloneValue<T>>>,
 }
 
 pub(super) type CloneValue<T> = fn(&T) -> T;
 
 impl<T: 'static> AsyncTask<T> {
-    /// A task that runs `future`. It is what `#[asynq]` makes of a call; use it to give a task of
-    /// its own to a block, or to a future from elsewhere.
+    /// Creates a task that runs `future`.
+    ///
+    /// `#[asynq]` does this for a call. Use it for an async block, or for a future from elsewhere.
     #[track_caller]
     pub fn new(future: impl Future<Output = T> + 'static) -> Self {
         static BLOCK: Site = Site::new("async block");
@@ -76,11 +74,12 @@ impl<T: 'static> AsyncTask<T> {
         Self { cell, clone_value: Cell::new(None) }
     }
 
-    /// The value now, as [`value`](FutureBase::value), or why there is none.
+    /// Runs the task to its end, as [`value`](crate::FutureBase::value) does, and returns its value
+    /// or its failure.
     ///
     /// # Errors
     ///
-    /// If the task panicked, was cancelled, or can never run.
+    /// If the task panicked, was cancelled, or took part in a deadlock.
     ///
     /// ```
     /// use asynq::{AsyncTask, TaskErrorKind};
@@ -89,36 +88,36 @@ impl<T: 'static> AsyncTask<T> {
     /// assert_eq!(task.outcome().unwrap_err().kind(), TaskErrorKind::Panicked);
     /// ```
     pub fn outcome(self) -> Result<T, TaskError> {
-        if !self.is_computed() {
+        if !self.cell.is_computed() {
             let root = self.register();
             scheduler::with(|scheduler| scheduler.call(root))?;
         }
         self.result()
     }
 
-    /// Ends the task without a value. Those who wait for it fail with a
+    /// Ends the task without a value. The tasks that wait for it fail with
     /// [`TaskErrorKind::Cancelled`]. Does nothing to a task that has ended.
     pub fn cancel(&self) {
-        if self.is_computed() {
+        if self.cell.is_computed() {
             return;
         }
         let message = format!("{} was cancelled", self.cell);
         let error = TaskError::new(TaskErrorKind::Cancelled, message, self.cell.stack());
         // A task that its own body cancels goes on to the end of this poll.
-        pass_on(self.cell.as_ref().cancel(error));
+        end::resume_panic(end::cancel(self.cell.as_ref(), error));
     }
 
-    /// The id in the engine of a task that has not ended.
+    /// Returns the id in the engine of a task that has not ended.
     pub(crate) fn register(&self) -> TaskId {
         scheduler::with(|scheduler| self.register_with(scheduler))
     }
 
     #[inline]
-    fn register_with(&self, scheduler: &Scheduler) -> TaskId {
+    pub(super) fn register_with(&self, scheduler: &Scheduler) -> TaskId {
         self.cell.id.get().unwrap_or_else(|| {
             let id = scheduler.engine().add_task(self.any());
             self.cell.id.set(Some(id));
-            scheduler.tell();
+            scheduler.report_events();
             id
         })
     }
@@ -127,8 +126,8 @@ impl<T: 'static> AsyncTask<T> {
         Pin::clone(&self.cell) as AnyComputation
     }
 
-    /// What the task has ended with, for one of its handles.
-    fn result(&self) -> Result<T, TaskError> {
+    /// Returns the value or failure of a task that has ended, for one of its handles.
+    pub(super) fn result(&self) -> Result<T, TaskError> {
         if let Some(error) = self.cell.failure() {
             return Err(error);
         }
@@ -137,58 +136,13 @@ impl<T: 'static> AsyncTask<T> {
         {
             return Ok(clone(value));
         }
-        Ok(PinMut::as_mut(&mut self.cell.as_ref().body())
-            .take()
-            .expect("a task was polled after its end"))
+        let value = PinMut::as_mut(&mut self.cell.as_ref().body()).take();
+        Ok(value
+            .unwrap_or_else(|| panic!("{} was polled after it had returned its value", self.cell)))
     }
 }
 
-impl<T: 'static> FutureBase for AsyncTask<T> {
-    fn is_computed(&self) -> bool {
-        self.cell.is_computed()
-    }
-
-    fn value(self) -> T {
-        self.outcome().unwrap_or_else(|error| error.throw())
-    }
-
-    fn on_computed(&self, callback: impl FnOnce() + 'static) {
-        if self.is_computed() {
-            return callback();
-        }
-        self.cell.listeners.call(callback);
-    }
-}
-
-impl<T: 'static> sealed::Request for AsyncTask<T> {
-    #[inline]
-    fn request(&mut self, &Asking { scheduler, waker }: &Asking<'_>) -> bool {
-        if self.is_computed() {
-            return false;
-        }
-        let id = self.register_with(scheduler);
-        scheduler.engine().depend(id);
-        if let Some(waker) = waker {
-            self.cell.listeners.wake(waker);
-            scheduler.asked_by_foreign(id.into());
-        }
-        true
-    }
-
-    fn take(&mut self) -> T {
-        self.result().unwrap_or_else(|error| error.throw())
-    }
-}
-
-impl<T: 'static> Future for AsyncTask<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        poll::poll(&mut *self, cx)
-    }
-}
-
-/// Another handle to the same task: it runs once, and each handle gives the value.
+/// Creates another handle to the same task. It runs once, and each handle returns the value.
 impl<T: Clone + 'static> Clone for AsyncTask<T> {
     fn clone(&self) -> Self {
         self.clone_value.set(Some(T::clone));
@@ -201,17 +155,17 @@ impl<T: 'static> Drop for AsyncTask<T> {
     fn drop(&mut self) {
         let handles = self.cell.handles.get() - 1;
         self.cell.handles.set(handles);
-        if handles == 0 && !self.is_computed() {
-            let buried = deferred_drop::bury(self.any());
-            self.cell.end(None);
-            pass_on(buried);
+        if handles == 0 && !self.cell.is_computed() {
+            let dropped = deferred_drop::discard(self.any());
+            end::end(&self.cell, None);
+            end::resume_panic(dropped);
         }
     }
 }
 
 impl<T: 'static> fmt::Debug for AsyncTask<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.is_computed() {
+        let state = match self.cell.is_computed() {
             false if self.cell.id.get().is_none() => "not started",
             false => "pending",
             true if self.cell.failure().is_some() => "failed",

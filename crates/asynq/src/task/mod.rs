@@ -2,10 +2,13 @@
 
 pub(crate) mod computation;
 mod deferred_drop;
+mod end;
+mod future;
 mod handle;
-pub(crate) mod promise;
+mod promise;
 mod weak;
 
 pub use self::handle::AsyncTask;
+pub(crate) use self::promise::promise_at;
 pub use self::promise::{Promise, PromiseFuture, promise};
 pub(crate) use self::weak::WeakTask;

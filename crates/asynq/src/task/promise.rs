@@ -1,4 +1,4 @@
-//! A future that is set from outside.
+//! Promises: futures whose values are set by other code.
 
 use std::future::Future;
 use std::mem;
@@ -9,26 +9,25 @@ use std::task::{Context, Poll};
 
 use pin_cell::PinMut;
 
+use super::computation::{AnyComputation, Body, Computation};
+use super::end;
 use crate::call_stack::{Origin, Site};
 use crate::error::{TaskError, TaskErrorKind};
-use crate::futures::{FutureBase, sealed};
-use crate::scheduler::poll::{self, Asking};
-use crate::scheduler::{self, Scheduler};
-use crate::task::computation::{AnyComputation, Body, Computation};
+use crate::futures::FutureBase;
+use crate::scheduler::{self, Request, Requester, Scheduler};
 
-/// The side of a [`promise`] that sets the value. Dropped without a value, it makes those who
-/// wait fail.
+/// Setter of a [`promise`]. Dropping it without a value makes the tasks that wait fail.
 pub struct Promise<T: 'static> {
     cell: Pin<Rc<Computation<Place<T>>>>,
 }
 
-/// The side of a [`promise`] that is awaited.
+/// Future of a [`promise`].
 #[must_use = "futures do nothing unless awaited or asked for their value"]
 pub struct PromiseFuture<T: 'static> {
     cell: Pin<Rc<Computation<Place<T>>>>,
 }
 
-/// Where the value goes.
+/// Place for the value.
 struct Place<T>(Option<T>);
 
 // Nothing in here is ever pinned.
@@ -44,10 +43,10 @@ impl<T> Body for Place<T> {
     }
 }
 
-/// A future that is set from outside: by another task, a callback, a flush.
+/// Creates a future and the setter of its value, for another task, a callback or a flush.
 ///
-/// Both sides belong to one thread. To be woken from another thread, await a channel instead (any
-/// future will do).
+/// Both halves belong to one thread. To wait for another thread, await a channel or any other
+/// future.
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, all, promise};
@@ -63,7 +62,7 @@ pub fn promise<T: 'static>() -> (Promise<T>, PromiseFuture<T>) {
     promise_at(&PROMISE, Location::caller())
 }
 
-/// A promise with a name of its own.
+/// Creates a promise that is called `site` in reports.
 pub(crate) fn promise_at<T: 'static>(
     site: &'static Site,
     at: &'static Location<'static>,
@@ -75,19 +74,19 @@ pub(crate) fn promise_at<T: 'static>(
 }
 
 impl<T: 'static> Promise<T> {
-    /// Sets the value. Those who wait for it go on when the scheduler comes to them.
+    /// Sets the value, and wakes the tasks that wait for it.
     pub fn set_value(self, value: T) {
         PinMut::as_mut(&mut self.cell.as_ref().body()).0 = Some(value);
-        self.cell.end(None);
+        end::end(&self.cell, None);
     }
 }
 
 impl<T: 'static> Drop for Promise<T> {
     fn drop(&mut self) {
         if !self.cell.is_computed() {
-            let message = format!("the {} was dropped before it was set", self.cell);
+            let message = format!("the {} was dropped before its value was set", self.cell);
             let error = TaskError::new(TaskErrorKind::Cancelled, message, self.cell.stack());
-            self.cell.end(Some(error));
+            end::end(&self.cell, Some(error));
         }
     }
 }
@@ -101,12 +100,12 @@ impl<T: 'static> FutureBase for PromiseFuture<T> {
         if self.is_computed() {
             return callback();
         }
-        self.cell.listeners.call(callback);
+        self.cell.callbacks.add(callback);
     }
 }
 
-impl<T: 'static> sealed::Request for PromiseFuture<T> {
-    fn request(&mut self, &Asking { scheduler, waker }: &Asking<'_>) -> bool {
+impl<T: 'static> Request for PromiseFuture<T> {
+    fn request(&mut self, &Requester { scheduler, waker }: &Requester<'_>) -> bool {
         if self.is_computed() {
             return false;
         }
@@ -116,19 +115,21 @@ impl<T: 'static> sealed::Request for PromiseFuture<T> {
         });
         self.cell.id.set(Some(id));
         scheduler.engine().depend(id);
-        // Nobody has to drive it, so a foreign combinator needs no more than the wake-up.
+        // Nobody has to drive a promise, so a combinator needs no more than the wake-up.
         if let Some(waker) = waker {
-            self.cell.listeners.wake(waker);
+            self.cell.callbacks.add_waker(waker);
         }
         true
     }
 
     fn take(&mut self) -> T {
         if let Some(error) = self.cell.failure() {
-            error.throw();
+            scheduler::throw(error);
         }
         let value = mem::take(&mut PinMut::as_mut(&mut self.cell.as_ref().body()).0);
-        value.expect("a promise was polled after its end")
+        value.unwrap_or_else(|| {
+            panic!("the {} was polled after it had returned its value", self.cell)
+        })
     }
 }
 
@@ -136,6 +137,6 @@ impl<T: 'static> Future for PromiseFuture<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        poll::poll(&mut *self, cx)
+        scheduler::poll(&mut *self, cx)
     }
 }

@@ -1,32 +1,32 @@
-//! Tasks that are known of, and not kept.
+//! Weak handles to tasks.
 
 use std::cell::Cell;
 
 use pin_weak::rc::PinWeak;
 
-use super::AsyncTask;
-use crate::task::computation::{BodyOf, Computation};
+use super::computation::{BodyOf, Computation};
+use super::handle::AsyncTask;
 
-/// A task that others may share as long as somebody wants its value: unlike a handle, this does
-/// not keep it from being cancelled.
+/// Weak handle to a task: it can be upgraded while the task is pending, and does not keep the task
+/// from being cancelled.
 pub(crate) struct WeakTask<T> {
     cell: PinWeak<Computation<dyn BodyOf<T>>>,
 }
 
 impl<T: Clone + 'static> WeakTask<T> {
     pub(crate) fn of(task: &AsyncTask<T>) -> Self {
-        // Like a clone of the task: there may be several handles from now on.
+        // As when the task is cloned: from now on there may be several handles.
         task.clone_value.set(Some(T::clone));
         Self { cell: PinWeak::downgrade(task.cell.clone()) }
     }
 
-    /// Whether the task has not ended.
+    /// Returns whether the task has not ended.
     pub(crate) fn is_pending(&self) -> bool {
-        // One without handles is about to end.
+        // A task without handles is about to end.
         self.cell.upgrade().is_some_and(|cell| !cell.is_computed() && cell.handles.get() > 0)
     }
 
-    /// A handle to the task, unless it has ended.
+    /// Returns a handle to the task, unless it has ended.
     pub(crate) fn upgrade(&self) -> Option<AsyncTask<T>> {
         if !self.is_pending() {
             return None;
@@ -36,7 +36,7 @@ impl<T: Clone + 'static> WeakTask<T> {
         Some(AsyncTask { cell, clone_value: Cell::new(Some(T::clone)) })
     }
 
-    /// Whether this is called, at whatever depth, by the body of the task.
+    /// Returns whether the body of the task is calling this, at any depth.
     pub(crate) fn is_running(&self) -> bool {
         self.cell.upgrade().is_some_and(|cell| cell.is_polled())
     }

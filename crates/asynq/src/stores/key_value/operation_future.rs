@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 
 use super::operation::{Operation, Reply};
 use crate::batch::{BatchError, BatchErrorKind, BoxError};
-use crate::futures::{FutureBase, sealed};
+use crate::futures::FutureBase;
 use crate::loader::{Load, LoadError};
-use crate::scheduler::poll::{self, Asking};
+use crate::scheduler::{self, Request, Requester};
 
 /// What becomes of a reply.
 pub(super) type Read<T> = fn(Reply) -> Result<T, BoxError>;
@@ -40,9 +40,9 @@ impl<T> Asked<T> {
     }
 }
 
-impl<T> sealed::Request for Asked<T> {
-    fn request(&mut self, asking: &Asking<'_>) -> bool {
-        self.load.request(asking)
+impl<T> Request for Asked<T> {
+    fn request(&mut self, requester: &Requester<'_>) -> bool {
+        self.load.request(requester)
     }
 
     fn take(&mut self) -> Result<T, BatchError> {
@@ -54,7 +54,7 @@ impl<T> Future for Asked<T> {
     type Output = Result<T, BatchError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        poll::poll(&mut *self, cx)
+        scheduler::poll(&mut *self, cx)
     }
 }
 

@@ -1,0 +1,91 @@
+//! Synchronous calls: drive a task to its end.
+
+use std::panic::resume_unwind;
+use std::thread;
+
+use asynq_engine::{Step, TaskId};
+
+use super::polling::Polling;
+use super::state::{self, Scheduler};
+use crate::error::TaskError;
+
+impl Scheduler {
+    /// Drives `root` to its end.
+    ///
+    /// # Errors
+    ///
+    /// If `root` waits for a task that is suspended in the caller.
+    pub(crate) fn call(&self, root: TaskId) -> Result<(), TaskError> {
+        let caller = self.running();
+        if caller.is_some() {
+            // A branch of the caller may have been left inside a context of its own.
+            self.switch_to_running();
+        }
+        self.report_held();
+        self.leave_idle_foreign_frame();
+        self.engine().enter(root);
+        self.creator.take();
+        let _frame = FrameGuard { scheduler: self, outer: self.polling.suspend() };
+        let mut waited = false;
+        loop {
+            self.deliver_wakes();
+            let mut engine = self.engine();
+            let step = engine.next();
+            let waits = matches!(step, Step::Wait);
+            if let Step::Run(id) = step {
+                let task = engine.task(id).cloned().expect("the engine runs only what it has");
+                drop(engine);
+                self.report_events();
+                self.run(id, &task);
+                waited = false;
+                continue;
+            }
+            drop(engine);
+            self.report_events();
+            match step {
+                // The wait may be for something that another task has requested.
+                Step::Wait if !waited => self.need_combinators(),
+                Step::Wait => self.wake_queue.park(),
+                Step::Deadlock(report) => {
+                    let error = self.fail_deadlocked(root, &report, caller.as_ref());
+                    if report.victims.is_empty() {
+                        self.engine().abandon();
+                        self.pause_abandoned();
+                        return Err(error);
+                    }
+                }
+                Step::Done => return Ok(()),
+                step => self.perform(&step),
+            }
+            waited = waits;
+        }
+    }
+}
+
+/// Guard of a call's frame, which must not stay behind when the call unwinds.
+struct FrameGuard<'s> {
+    scheduler: &'s Scheduler,
+    outer: Polling,
+}
+
+impl Drop for FrameGuard<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.scheduler.engine().abandon();
+            self.scheduler.pause_abandoned();
+        }
+        self.scheduler.polling.resume(&self.outer);
+        self.scheduler.creator.take();
+        self.scheduler.engine().exit();
+        self.scheduler.report_events();
+    }
+}
+
+/// Passes the failure of a task on, as a panic: to the task that runs now, or to code outside of
+/// tasks.
+pub(crate) fn throw(error: TaskError) -> ! {
+    if state::with(Scheduler::is_driving) {
+        resume_unwind(Box::new(error));
+    }
+    resume_unwind(error.into_payload());
+}

@@ -1,0 +1,162 @@
+//! Flushes, and the reports of their items to the engine.
+//!
+//! # Note: held items
+//!
+//! An item has two halves: a slot in its batch, which holds the value, and an entry in the engine,
+//! which knows only whether the item is resolved and which tasks wait for it. Filling the slot is
+//! followed by a *report* to the engine, which wakes those tasks.
+//!
+//! While a flush holds the thread, no task can go on. So its items are *held*: slots are filled
+//! without reports, and the end of the flush closes the batch in the engine, which resolves all of
+//! them in one step.
+//!
+//! Something that runs inside the flush would wait for a held item for ever. So the held items are
+//! reported, and later ones of that batch at once, as soon as
+//!
+//! - a synchronous call or a request of another executor begins inside the flush, since it may need
+//!   a task that waits for a held item;
+//! - another batch is flushed inside, since a call inside that flush is inside both;
+//! - the flush returns a future, since tasks run before that ends.
+//!
+//! At most one batch has held items, the one of the innermost flush: [`Scheduler::held`].
+
+use std::cell::Cell;
+use std::rc::{Rc, Weak};
+
+use asynq_engine::{BatchId, ItemId, PriorityRule};
+
+use super::payload::Flushable;
+use super::state::{self, Scheduler};
+
+/// The engine's half of a batch and its items.
+pub(crate) struct BatchEntry {
+    /// Id in the engine, until the batch is closed.
+    id: Cell<Option<BatchId>>,
+    held: Cell<bool>,
+}
+
+impl BatchEntry {
+    /// Creates the entry of a batch that is not in the engine yet.
+    pub(crate) fn new() -> Self {
+        Self { id: Cell::new(None), held: Cell::new(false) }
+    }
+
+    /// Adds the batch to the engine, by a weak reference: a batch whose items nobody can await is
+    /// freed, and closed by its destructor.
+    pub(crate) fn open(&self, batch: Weak<dyn Flushable>, base_priority: i64) {
+        let rule = if base_priority == 0 { PriorityRule::BySize } else { PriorityRule::Ask };
+        let id = state::with(|scheduler| scheduler.engine().add_batch(batch, rule));
+        self.id.set(Some(id));
+    }
+
+    /// Adds an item to the open batch. Returns its index.
+    pub(crate) fn add_item(&self) -> u32 {
+        let id = self.id.get().expect("an open batch has an id");
+        let item = state::with(|scheduler| scheduler.engine().add_item(id));
+        item.expect("the batch is open").index
+    }
+
+    /// Returns the id of an item, until the batch is closed.
+    #[inline]
+    pub(crate) fn item(&self, index: u32) -> Option<ItemId> {
+        Some(ItemId { batch: self.id.get()?, index })
+    }
+
+    /// Flushes the batch out of turn, unless its flush has begun.
+    pub(crate) fn flush(&self) {
+        if let Some(id) = self.id.get() {
+            state::with(|scheduler| scheduler.flush_now(id));
+        }
+    }
+
+    /// Begins to hold items: the flush begins.
+    pub(crate) fn hold(&self) {
+        self.held.set(true);
+    }
+
+    /// Reports that an item is resolved, unless items are held.
+    #[inline]
+    pub(crate) fn resolve(&self, index: u32) {
+        if !self.held.get() {
+            self.report(index);
+        }
+    }
+
+    /// Reports that several items are resolved, unless items are held.
+    pub(crate) fn resolve_all(&self, resolved: impl Iterator<Item = u32>) {
+        if !self.held.get() {
+            resolved.for_each(|index| self.report(index));
+        }
+    }
+
+    /// Ends the holding of items, and reports those that are resolved.
+    pub(crate) fn report_held(&self, resolved: impl Iterator<Item = u32>) {
+        if self.held.replace(false) {
+            resolved.for_each(|index| self.report(index));
+        }
+    }
+
+    fn report(&self, index: u32) {
+        if let Some(item) = self.item(index) {
+            state::with(|scheduler| scheduler.engine().complete_item(item));
+        }
+    }
+
+    /// Removes the batch from the engine, which resolves all of its items.
+    pub(crate) fn close(&self) {
+        if let Some(id) = self.id.take() {
+            state::try_with(|scheduler| scheduler.close(id));
+        }
+    }
+}
+
+impl Scheduler {
+    fn batch(&self, id: BatchId) -> Rc<dyn Flushable> {
+        let batch = self.engine().batch(id).and_then(Weak::upgrade);
+        batch.expect("a batch is closed when it is dropped")
+    }
+
+    pub(super) fn set_priority(&self, id: BatchId) {
+        let batch = self.batch(id);
+        let priority = (batch.base_priority(), batch.len());
+        self.engine().set_priority(id, priority);
+    }
+
+    pub(super) fn flush(&self, id: BatchId) {
+        let batch = self.batch(id);
+        if let Some(outer) = self.held.replace(Some(id)) {
+            self.batch(outer).report_held();
+        }
+        let flush_task = Rc::clone(&batch).flush();
+        self.held.set(None);
+        match flush_task {
+            // The task closes the batch when it has ended.
+            Some(flush_task) => {
+                batch.report_held();
+                self.engine().defer(id, Some(flush_task));
+            }
+            None => self.close(id),
+        }
+    }
+
+    fn flush_now(&self, id: BatchId) {
+        let open = self.engine().begin_flush(id);
+        if open {
+            self.report_events();
+            self.flush(id);
+        }
+    }
+
+    /// Reports the held items of the flush around a call that begins.
+    pub(super) fn report_held(&self) {
+        if let Some(held) = self.held.take() {
+            self.batch(held).report_held();
+        }
+    }
+
+    fn close(&self, id: BatchId) {
+        let payload = self.engine().close(id);
+        drop(payload);
+        self.wake_queue.wake_executors();
+    }
+}

@@ -1,0 +1,110 @@
+//! The state of a scheduler, one for each thread.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use asynq_engine::{BatchId, Dependency, Engine, TaskId};
+
+use super::foreign_requests::ForeignRequests;
+use super::payload::Payloads;
+use super::polling::Polling;
+use super::waker::{WakeQueue, Wakers};
+use crate::call_stack::{AsynqStack, Creator};
+use crate::debug::EventListeners;
+use crate::task::computation::AnyComputation;
+
+pub(crate) struct Scheduler {
+    engine: RefCell<Engine<Payloads>>,
+    pub(crate) event_listeners: EventListeners,
+    pub(super) polling: Polling,
+    /// Cache of [`creator`](Self::creator), for one poll.
+    pub(super) creator: Cell<Option<Rc<Creator>>>,
+    /// Batch whose flush holds the thread and whose items are held back: see `Note: held items`.
+    pub(super) held: Cell<Option<BatchId>>,
+    pub(super) wake_queue: Arc<WakeQueue>,
+    pub(super) wakers: Wakers,
+    /// Requests of combinators that poll with wakers of their own.
+    pub(super) combinators: RefCell<Vec<Dependency>>,
+    pub(super) foreign: ForeignRequests,
+}
+
+thread_local! {
+    static SCHEDULER: Scheduler = Scheduler::new();
+}
+
+/// Calls `f` with the scheduler of this thread.
+///
+/// # Panics
+///
+/// While the thread ends.
+pub(crate) fn with<R>(f: impl FnOnce(&Scheduler) -> R) -> R {
+    SCHEDULER.with(f)
+}
+
+/// Calls `f` with the scheduler of this thread, or returns `None` while the thread ends: for
+/// destructors, which also run then.
+pub(crate) fn try_with<R>(f: impl FnOnce(&Scheduler) -> R) -> Option<R> {
+    SCHEDULER.try_with(f).ok()
+}
+
+impl Scheduler {
+    fn new() -> Self {
+        Self {
+            engine: RefCell::new(Engine::new()),
+            event_listeners: EventListeners::default(),
+            polling: Polling::default(),
+            creator: Cell::default(),
+            held: Cell::default(),
+            wake_queue: WakeQueue::new(),
+            wakers: Wakers::default(),
+            combinators: RefCell::default(),
+            foreign: ForeignRequests::default(),
+        }
+    }
+
+    /// Borrows the engine. No code of users runs while it is borrowed.
+    #[inline]
+    pub(crate) fn engine(&self) -> RefMut<'_, Engine<Payloads>> {
+        self.engine.borrow_mut()
+    }
+
+    /// Returns the task that runs now.
+    pub(crate) fn running(&self) -> Option<AnyComputation> {
+        let engine = self.engine.borrow();
+        engine.running().and_then(|task| engine.task(task)).cloned()
+    }
+
+    /// Returns the creator that a task which is created now gets.
+    pub(crate) fn creator(&self) -> Option<Rc<Creator>> {
+        let creator = self.creator.take().or_else(|| self.running().map(|task| task.as_creator()));
+        self.creator.set(creator.clone());
+        creator
+    }
+
+    /// Returns the task of the innermost synchronous call.
+    pub(crate) fn current_call(&self) -> Option<TaskId> {
+        self.engine.borrow().called().last()
+    }
+
+    /// Returns the asynq stack of the running task or, in a flush, of the call that flushes.
+    pub(crate) fn stack(&self) -> Option<AsynqStack> {
+        let called = || {
+            let engine = self.engine.borrow();
+            self.current_call().and_then(|task| engine.task(task)).cloned()
+        };
+        self.running().or_else(called).map(|task| task.stack())
+    }
+
+    /// Returns whether a call or a poll by another executor is in progress, so that a task may be
+    /// waiting for what happens now.
+    pub(crate) fn is_driving(&self) -> bool {
+        let idle_frames = usize::from(self.foreign.root.get().is_some());
+        self.foreign.driving.get() || self.engine().depth() > idle_frames
+    }
+
+    /// Returns whether a task of this crate is being polled.
+    pub(crate) fn is_polling(&self) -> bool {
+        self.polling.is_active()
+    }
+}

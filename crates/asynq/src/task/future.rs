@@ -1,0 +1,55 @@
+//! Tasks as futures.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::handle::AsyncTask;
+use crate::futures::FutureBase;
+use crate::scheduler::{self, Request, Requester};
+
+impl<T: 'static> FutureBase for AsyncTask<T> {
+    #[inline]
+    fn is_computed(&self) -> bool {
+        self.cell.is_computed()
+    }
+
+    fn value(self) -> T {
+        self.outcome().unwrap_or_else(|error| scheduler::throw(error))
+    }
+
+    fn on_computed(&self, callback: impl FnOnce() + 'static) {
+        if self.is_computed() {
+            return callback();
+        }
+        self.cell.callbacks.add(callback);
+    }
+}
+
+impl<T: 'static> Request for AsyncTask<T> {
+    #[inline]
+    fn request(&mut self, &Requester { scheduler, waker }: &Requester<'_>) -> bool {
+        if self.is_computed() {
+            return false;
+        }
+        let id = self.register_with(scheduler);
+        scheduler.engine().depend(id);
+        if let Some(waker) = waker {
+            self.cell.callbacks.add_waker(waker);
+            scheduler.register_for_combinator(id.into());
+        }
+        true
+    }
+
+    fn take(&mut self) -> T {
+        self.result().unwrap_or_else(|error| scheduler::throw(error))
+    }
+}
+
+impl<T: 'static> Future for AsyncTask<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        scheduler::poll(&mut *self, cx)
+    }
+}
