@@ -1,30 +1,22 @@
-//! `AsyncContext` and `NonAsyncContext`: what has to be paused while other tasks run.
+//! `AsyncContext` and `NonAsyncContext`: contexts that are paused while other tasks run.
 
-use asynq_engine::ContextId;
 use pyo3::exceptions::{PyAssertionError, PyNotImplementedError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::asyncio_mode::is_asyncio_mode;
-use crate::call::sync as call;
-use crate::ffi::gil_cell::{CellGuard, GilCell};
+use crate::call::sync;
+use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::imports;
 use crate::options::Switches;
 use crate::scheduler::state::{Scheduler, active_task};
-use crate::task::async_task::AsyncTask;
+use crate::task::async_task::{AsyncTask, Entered};
 
-/// Those that have entered a context, the last one last; `None` for code outside of tasks.
+/// Tasks that have entered a context, the last one last; `None` for code outside of tasks.
 type EnteredBy = Vec<Option<Py<AsyncTask>>>;
 
-/// A context that a task has entered.
-pub(crate) struct Entered {
-    /// Its id in the engine.
-    pub(crate) id: ContextId,
-    pub(crate) context: Py<PyAny>,
-}
-
-/// The running task enters `context`; returns the task.
+/// Enters `context` in the running task; returns the task.
 fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
     let py = context.py();
     let Some(task) = active_task(py)? else { return Ok(None) };
@@ -33,21 +25,21 @@ fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
     }
     let scheduler = Scheduler::current();
     if scheduler.call_stack.is_unframed() {
-        call::open_frame(&scheduler, &task)?;
+        sync::open_frame(&scheduler, &task)?;
     }
     let Some(id) = scheduler.enter_context(context) else { return Ok(None) };
     let entered = Entered { id, context: context.clone().unbind() };
-    task.get().state().rare().contexts.push(entered);
+    task.state().rare().contexts.push(entered);
     Ok(Some(task.unbind()))
 }
 
-/// `task` leaves `context`.
+/// Leaves `context` in `task`.
 fn leave(context: &Bound<'_, PyAny>, task: &Bound<'_, AsyncTask>) {
     if Switches::on().has(Switches::DUMP_CONTEXTS) {
         imports::trace(context.py(), "context_leave", (context,));
     }
     let entered = {
-        let mut task = task.get().state();
+        let mut task = task.state();
         let contexts = &mut task.rare().contexts;
         let place = contexts.iter().rposition(|entered| entered.context.is(context));
         place.map(|place| contexts.remove(place))
@@ -66,11 +58,7 @@ fn leave(context: &Bound<'_, PyAny>, task: &Bound<'_, AsyncTask>) {
 #[derive(Default)]
 pub(crate) struct AsyncContext(GilCell<EnteredBy>);
 
-impl AsyncContext {
-    fn state(&self) -> CellGuard<'_, EnteredBy> {
-        self.0.take()
-    }
-}
+has_state!(AsyncContext: EnteredBy);
 
 #[pymethods]
 impl AsyncContext {
@@ -84,7 +72,7 @@ impl AsyncContext {
         let py = slf.py();
         if !is_asyncio_mode(py)? {
             let task = enter(slf.as_any())?;
-            slf.get().state().push(task);
+            slf.state().push(task);
         }
         slf.call_method0(intern!(py, "resume"))?;
         Ok(slf.clone())
@@ -100,7 +88,8 @@ impl AsyncContext {
         let _ = (ty, value, tb);
         let py = slf.py();
         if !is_asyncio_mode(py)? {
-            let task = leaving(py, &mut slf.get().state());
+            let running = active_task(py)?;
+            let task = leaving(running.as_ref(), &mut slf.state());
             if let Some(task) = task {
                 leave(slf.as_any(), task.bind(py));
             }
@@ -121,16 +110,16 @@ impl AsyncContext {
     /// The task that has entered it.
     #[getter]
     fn _active_task(slf: &Bound<'_, Self>) -> Option<Py<AsyncTask>> {
-        last(slf.py(), &slf.get().state())
+        last(slf.py(), &slf.state())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(entered_by) = self.0.try_take() else { return Ok(()) };
+        let Some(entered_by) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         entered_by.iter().try_for_each(|task| visit.call(task))
     }
 
-    fn __clear__(&self) {
-        let before = std::mem::take(&mut *self.state());
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = std::mem::take(&mut *slf.state());
         drop(before);
     }
 }
@@ -143,11 +132,7 @@ impl AsyncContext {
 #[derive(Default)]
 pub(crate) struct NonAsyncContext(GilCell<EnteredBy>);
 
-impl NonAsyncContext {
-    fn state(&self) -> CellGuard<'_, EnteredBy> {
-        self.0.take()
-    }
-}
+has_state!(NonAsyncContext: EnteredBy);
 
 #[pymethods]
 impl NonAsyncContext {
@@ -160,7 +145,7 @@ impl NonAsyncContext {
     fn __enter__(slf: &Bound<'_, Self>) -> PyResult<()> {
         if !is_asyncio_mode(slf.py())? {
             let task = enter(slf.as_any())?;
-            slf.get().state().push(task);
+            slf.state().push(task);
         }
         Ok(())
     }
@@ -175,7 +160,8 @@ impl NonAsyncContext {
         let _ = (typ, val, tb);
         let py = slf.py();
         if !is_asyncio_mode(py)? {
-            let task = leaving(py, &mut slf.get().state());
+            let running = active_task(py)?;
+            let task = leaving(running.as_ref(), &mut slf.state());
             if let Some(task) = task {
                 leave(slf.as_any(), task.bind(py));
             }
@@ -195,16 +181,16 @@ impl NonAsyncContext {
 
     #[getter]
     fn _active_task(slf: &Bound<'_, Self>) -> Option<Py<AsyncTask>> {
-        last(slf.py(), &slf.get().state())
+        last(slf.py(), &slf.state())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(entered_by) = self.0.try_take() else { return Ok(()) };
+        let Some(entered_by) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         entered_by.iter().try_for_each(|task| visit.call(task))
     }
 
-    fn __clear__(&self) {
-        let before = std::mem::take(&mut *self.state());
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = std::mem::take(&mut *slf.state());
         drop(before);
     }
 }
@@ -225,14 +211,17 @@ fn last(py: Python<'_>, entered_by: &[Option<Py<AsyncTask>>]) -> Option<Py<Async
     entered_by.last()?.as_ref().map(|task| task.clone_ref(py))
 }
 
-/// Takes out who leaves the context: the running task if it is in it, otherwise the last to enter.
-fn leaving(py: Python<'_>, entered_by: &mut EnteredBy) -> Option<Py<AsyncTask>> {
-    let running = active_task(py).ok().flatten();
-    let place = entered_by.iter().rposition(|task| match (task, &running) {
+/// Removes the task that leaves the context: the running one if it is in it, otherwise the last to
+/// enter.
+fn leaving(
+    running: Option<&Bound<'_, AsyncTask>>,
+    entered_by: &mut EnteredBy,
+) -> Option<Py<AsyncTask>> {
+    let index = entered_by.iter().rposition(|task| match (task, running) {
         (Some(task), Some(running)) => task.is(running),
         (None, None) => true,
         _ => false,
     });
-    let place = place.or_else(|| entered_by.len().checked_sub(1))?;
-    entered_by.remove(place)
+    let index = index.or_else(|| entered_by.len().checked_sub(1))?;
+    entered_by.remove(index)
 }

@@ -53,19 +53,25 @@ mod _asynq {
     #[pymodule_export]
     use crate::future::base::FutureBase;
     #[pymodule_export]
-    use crate::future::constants::{ConstFuture, ErrorFuture, Future};
+    use crate::future::constants::{ConstFuture, ErrorFuture};
     #[pymodule_export]
-    use crate::loader::base::{LoaderBase, Rounds};
+    use crate::future::lazy::Future;
+    #[pymodule_export]
+    use crate::loader::base::LoaderBase;
+    #[pymodule_export]
+    use crate::loader::delivery::{deliver, resolve_load};
     #[pymodule_export]
     use crate::loader::load::Load;
     #[pymodule_export]
-    use crate::loader::round::{RoundBase, deliver, resolve_load};
+    use crate::loader::round::RoundBase;
+    #[pymodule_export]
+    use crate::loader::rounds::Rounds;
     #[pymodule_export]
     use crate::options::DebugOptions;
     #[pymodule_export]
-    use crate::scheduler::handle::{
-        TaskScheduler, get_active_task, get_scheduler, reset_scheduler,
-    };
+    use crate::scheduler::handle::TaskScheduler;
+    #[pymodule_export]
+    use crate::scheduler::handle_methods::{get_active_task, get_scheduler, reset_scheduler};
     #[pymodule_export]
     use crate::task::async_task::AsyncTask;
     #[pymodule_export]
@@ -73,7 +79,7 @@ mod _asynq {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::ffi::fastcall::add_methods(module.py())?;
+        crate::call::fast_methods::add_methods(module.py())?;
         module.add("options", module.getattr("DebugOptions")?.call0()?)
     }
 }

@@ -1,4 +1,5 @@
-//! Which methods a user's subclass overrides. What is not overridden is not called through Python.
+//! Lookup of the methods that a user's subclass overrides. Methods that are not overridden are called
+//! without going through Python.
 
 use pyo3::PyTypeInfo;
 use pyo3::prelude::*;
@@ -7,7 +8,7 @@ use pyo3::types::PyString;
 use crate::loader::load::Load;
 use crate::task::async_task::AsyncTask;
 
-/// Whether the class of `object` has another method `name` than our class `T`.
+/// Returns whether the class of `object` has another method `name` than our class `T`.
 ///
 /// This is looked up each time (in the interpreter's cache of attributes), and not remembered, so
 /// that a method that a test patches in counts as well.

@@ -1,88 +1,42 @@
-//! Flushes in flight: their values come later, by a task, or from outside as `asynq.loaders.flights`
-//! learns.
+//! Flights: flushes whose values arrive after the flush has ended.
 
-use asynq_engine::Dependency;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::batch::base::{self as batch, BatchBase};
-use crate::future::base::settle;
+use crate::batch::base::{BatchBase, Flight};
+use crate::ffi::gil_cell::TakeState;
 use crate::future::outcome::Outcome;
+use crate::future::resolve::resolve;
 use crate::imports;
 use crate::options::Switches;
 use crate::scheduler::state::Scheduler;
 use crate::task::async_task::AsyncTask;
-use crate::task::step;
-
-/// How the values of a batch arrive.
-pub(crate) enum Flight {
-    /// With the flush.
-    None,
-    /// By a task of ours.
-    Task(Py<AsyncTask>),
-    /// From outside: [`complete`] waits for them.
-    External,
-}
-
-/// Whether the flush has ended, and the values come later.
-pub(crate) fn is_in_flight(batch: &Bound<'_, BatchBase>) -> bool {
-    !matches!(batch.get().state().flight, Flight::None)
-}
 
 fn set(batch: &Bound<'_, BatchBase>, flight: Flight) {
-    let before = std::mem::replace(&mut batch.get().state().flight, flight);
+    let before = std::mem::replace(&mut batch.state().flight, flight);
     drop(before);
 }
 
-/// All items of a batch in flight have their values.
+/// Ends the flight of a batch: all its items have their values.
 #[pyfunction]
 pub(crate) fn complete_flight(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     set(batch, Flight::None);
-    let settled = if batch::is_flushed(batch) {
+    let resolved = if BatchBase::is_flushed(batch) {
         Ok(())
     } else {
-        settle(batch.as_super(), Outcome::Value(batch.py().None()))
+        resolve(batch.as_super(), Outcome::Value(batch.py().None()))
     };
-    batch.get().state().flushing = false;
+    batch.state().flushing = false;
     if !Switches::on().has(Switches::KEEP_DEPENDENCIES) {
         BatchBase::items(batch).call_method0(intern!(batch.py(), "clear"))?;
     }
-    settled
+    resolved
 }
 
-/// Tells the engine that a batch that it knows is in flight.
-pub(crate) fn defer(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
-    let (node, flush_task) = {
-        let inner = batch.get().state();
-        let flush_task = match &inner.flight {
-            Flight::Task(task) => Some(task.bind(batch.py()).clone()),
-            Flight::External | Flight::None => None,
-        };
-        (inner.node, flush_task)
-    };
-    let Some(node) = node else { return Ok(()) };
-    let scheduler = Scheduler::current();
-    let flush_task = match &flush_task {
-        Some(flush_task) => step::register(&scheduler, flush_task.as_super())?,
-        None => None,
-    };
-    let flush_task = match flush_task {
-        Some(Dependency::Task(task)) => Some(task),
-        _ => None,
-    };
-    scheduler.engine().defer(node, flush_task);
-    Ok(())
-}
-
-/// Delivers what has come; if `wait`, it waits until something has.
+/// Delivers what has arrived; with `wait`, it waits until something has.
 pub(crate) fn complete(py: Python<'_>, wait: bool) -> PyResult<()> {
     imports::complete_flights(py)?.call1((wait,)).map(|_| ())
-}
-
-/// What comes for the batch is for this thread from now on.
-pub(crate) fn adopt(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
-    imports::adopt(batch.py())?.call1((batch,)).map(|_| ())
 }
 
 /// Says how many flights of this thread `land` has to be called for.
@@ -91,14 +45,15 @@ pub(crate) fn set_flight_count(count: usize) {
     Scheduler::current().set_flight_count(count);
 }
 
-/// In a flush: its values come later, when `flush_task` has ended, or else from outside.
+/// Starts the flight of a batch that is being flushed: its values arrive when `flush_task` has ended,
+/// or else from outside.
 #[pyfunction]
 #[pyo3(signature = (batch, flush_task=None))]
 pub(crate) fn start_flight(batch: &Bound<'_, BatchBase>, flush_task: Option<Py<AsyncTask>>) {
     set(batch, flush_task.map_or(Flight::External, Flight::Task));
 }
 
-/// Calls `function(*args)` as if `task` had called it, in whatever thread: a part of its stack.
+/// Calls `function(*args)` as if `task` had called it, in whatever thread.
 #[pyfunction]
 #[pyo3(signature = (task, function, *args))]
 pub(crate) fn call_for<'py>(

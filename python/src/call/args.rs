@@ -5,9 +5,10 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::fast_method::Positional;
 use crate::ffi::gc_tracking;
 
-/// Kept without a tuple until somebody asks for one: it would be one object more for each task that
+/// Arguments without a tuple, until somebody asks for one: it would be one object more for each task that
 /// the garbage collector counts and walks over.
 #[derive(Default)]
 pub(crate) enum Args {
@@ -19,6 +20,22 @@ pub(crate) enum Args {
 }
 
 impl Args {
+    /// Makes the arguments of a call, after the instance if there is one.
+    pub(crate) fn new<'py>(instance: Option<Bound<'py, PyAny>>, args: Positional<'_, 'py>) -> Self {
+        let len = args.len() + usize::from(instance.is_some());
+        let mut all = instance.into_iter().chain(args.iter()).map(Bound::unbind);
+        match (len, all.next()) {
+            (_, None) => Self::None,
+            (1, Some(only)) => Self::One(only),
+            (_, Some(first)) => {
+                let mut args = Vec::with_capacity(len);
+                args.push(first);
+                args.extend(all);
+                Self::Many(args.into())
+            }
+        }
+    }
+
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
         match self {
             Self::None => Self::None,
@@ -55,7 +72,7 @@ impl Args {
         }
     }
 
-    /// Whether none of them can refer to other objects.
+    /// Returns whether none of them can refer to other objects.
     pub(crate) fn are_leaves(&self, py: Python<'_>) -> bool {
         match self {
             Self::None => true,

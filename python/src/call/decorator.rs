@@ -8,8 +8,8 @@ use crate::asyncio_mode::is_asyncio_mode;
 use crate::call::args::Args;
 use crate::call::binder::{AsyncDecoratorBinder, PureAsyncDecoratorBinder};
 use crate::call::decorator_base::DecoratorBase;
-use crate::call::sync as call;
-use crate::ffi::gil_cell::{CellGuard, GilCell};
+use crate::call::sync;
+use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::imports;
 use crate::options::Switches;
 use crate::overrides::overrides;
@@ -22,9 +22,11 @@ use crate::task::body::Body;
 #[derive(Default)]
 pub(crate) struct PureAsyncDecorator(GilCell<Options>);
 
-/// How a function is called.
+has_state!(PureAsyncDecorator: Options);
+
+/// State of a [`PureAsyncDecorator`]: the way in which its function is called.
 #[derive(Default)]
-struct Options {
+pub(crate) struct Options {
     task_cls: Option<Py<PyAny>>,
     kwargs: Option<Py<PyDict>>,
     asyncio_fn: Option<Py<PyAny>>,
@@ -43,10 +45,6 @@ impl Options {
 }
 
 impl PureAsyncDecorator {
-    fn state(&self) -> CellGuard<'_, Options> {
-        self.0.take()
-    }
-
     fn init<'py>(
         slf: &Bound<'py, Self>,
         decorated: &Bound<'py, PyAny>,
@@ -60,7 +58,7 @@ impl PureAsyncDecorator {
         let py = slf.py();
         let is_generator = imports::is_generator_function(py)?.call1((&function,))?.is_truthy()?;
         let is_global = is_global(&function);
-        let mut inner = slf.get().state();
+        let mut inner = slf.state();
         inner.task_cls = task_cls.map(Bound::unbind);
         inner.kwargs = kwargs.map(Bound::unbind);
         inner.asyncio_fn = asyncio_fn.map(Bound::unbind);
@@ -79,12 +77,12 @@ impl PureAsyncDecorator {
         let py = slf.py();
         let function = DecoratorBase::function(slf.as_super())?;
         let (is_generator, is_plain, is_global) = {
-            let options = slf.get().state();
+            let options = slf.state();
             (options.needs_wrapper, options.makes_plain_tasks(py), options.is_global)
         };
         if is_plain {
             let body = if is_generator {
-                Body::Generator(args.call(&function, kwargs.as_ref())?.unbind())
+                Body::of_generator(args.call(&function, kwargs.as_ref())?)
             } else {
                 Body::Call
             };
@@ -156,59 +154,59 @@ impl PureAsyncDecorator {
     /// The class of the tasks.
     #[getter]
     fn task_cls(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.get().state().task_cls.as_ref().map(|class| class.clone_ref(slf.py()))
+        slf.state().task_cls.as_ref().map(|class| class.clone_ref(slf.py()))
     }
 
     #[setter]
     fn set_task_cls(slf: &Bound<'_, Self>, class: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.get().state().task_cls, class);
+        let before = std::mem::replace(&mut slf.state().task_cls, class);
         drop(before);
     }
 
     /// What `asyncio` calls.
     #[getter]
     fn asyncio_fn(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.get().state().asyncio_fn.as_ref().map(|function| function.clone_ref(slf.py()))
+        slf.state().asyncio_fn.as_ref().map(|function| function.clone_ref(slf.py()))
     }
 
     #[setter]
     fn set_asyncio_fn(slf: &Bound<'_, Self>, function: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.get().state().asyncio_fn, function);
+        let before = std::mem::replace(&mut slf.state().asyncio_fn, function);
         drop(before);
     }
 
     /// Whether a call of the function makes a generator.
     #[getter]
     fn needs_wrapper(slf: &Bound<'_, Self>) -> bool {
-        slf.get().state().needs_wrapper
+        slf.state().needs_wrapper
     }
 
     #[setter]
     fn set_needs_wrapper(slf: &Bound<'_, Self>, value: bool) {
-        slf.get().state().needs_wrapper = value;
+        slf.state().needs_wrapper = value;
     }
 
     /// Whether a synchronous call in asyncio mode, which blocks the event loop, is made.
     #[getter]
     fn allow_sync_call(slf: &Bound<'_, Self>) -> bool {
-        slf.get().state().allow_sync_call
+        slf.state().allow_sync_call
     }
 
     #[setter]
     fn set_allow_sync_call(slf: &Bound<'_, Self>, value: bool) {
-        slf.get().state().allow_sync_call = value;
+        slf.state().allow_sync_call = value;
     }
 
     /// What else the class of the tasks is called with.
     #[getter]
     fn kwargs<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyDict> {
         let empty = PyDict::new(slf.py()).unbind();
-        slf.get().state().kwargs.get_or_insert(empty).bind(slf.py()).clone()
+        slf.state().kwargs.get_or_insert(empty).bind(slf.py()).clone()
     }
 
     #[setter]
     fn set_kwargs(slf: &Bound<'_, Self>, kwargs: Py<PyDict>) {
-        let before = slf.get().state().kwargs.replace(kwargs);
+        let before = slf.state().kwargs.replace(kwargs);
         drop(before);
     }
 
@@ -230,13 +228,13 @@ impl PureAsyncDecorator {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let known = slf.get().state().asyncio_fn.as_ref().map(|known| known.bind(py).clone());
+        let known = slf.state().asyncio_fn.as_ref().map(|known| known.bind(py).clone());
         let asyncio_fn = if let Some(known) = known {
             known
         } else {
             let function = DecoratorBase::function(slf.as_super())?;
             let made = imports::convert_asynq_to_async(py)?.call1((function,))?;
-            slf.get().state().asyncio_fn = Some(made.clone().unbind());
+            slf.state().asyncio_fn = Some(made.clone().unbind());
             made
         };
         asyncio_fn.call(args, kwargs)
@@ -268,14 +266,14 @@ impl PureAsyncDecorator {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(options) = self.0.try_take() else { return Ok(()) };
+        let Some(options) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         visit.call(&options.task_cls)?;
         visit.call(&options.kwargs)?;
         visit.call(&options.asyncio_fn)
     }
 
-    fn __clear__(&self) {
-        let before = std::mem::take(&mut *self.state());
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = std::mem::take(&mut *slf.state());
         drop(before);
     }
 }
@@ -295,7 +293,7 @@ impl AsyncDecorator {
             return Ok(None);
         }
         let is_generator = {
-            let options = slf.as_super().get().state();
+            let options = slf.as_super().state();
             if !options.makes_plain_tasks(py) {
                 return Ok(None);
             }
@@ -367,7 +365,7 @@ impl AsyncDecorator {
             return imports::call_in_asyncio_mode(py)?.call1((slf, args, kwargs));
         }
         if let Some((function, is_generator)) = Self::directly(slf)? {
-            return call::run(&function, &args.into(), kwargs.as_ref(), is_generator);
+            return sync::run(&function, &args.into(), kwargs.as_ref(), is_generator);
         }
         let task = PureAsyncDecorator::dispatch(slf.as_super(), args.into(), kwargs)?;
         task.call_method0(intern!(py, "value"))

@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyTypeInfo, PyVisit, intern};
 
 use crate::call::binder::{AsyncDecoratorBinder, DecoratorBinder};
-use crate::ffi::gil_cell::{CellGuard, GilCell};
+use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::imports;
 
 /// Base of decorators that are objects: they replace a function, and bind like one when they stand
@@ -15,21 +15,19 @@ use crate::imports;
 #[derive(Default)]
 pub(crate) struct DecoratorBase(GilCell<Decorated>);
 
-/// What a decorator decorates.
+has_state!(DecoratorBase: Decorated);
+
+/// State of a [`DecoratorBase`].
 #[derive(Default)]
-struct Decorated {
+pub(crate) struct Decorated {
     function: Option<Py<PyAny>>,
     /// `classmethod` or `staticmethod`, if the decorated function was one.
     method_type: Option<Py<PyAny>>,
 }
 
 impl DecoratorBase {
-    fn state(&self) -> CellGuard<'_, Decorated> {
-        self.0.take()
-    }
-
     pub(crate) fn function<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let function = slf.get().state().function.as_ref().map(|f| f.bind(slf.py()).clone());
+        let function = slf.state().function.as_ref().map(|f| f.bind(slf.py()).clone());
         function.ok_or_else(|| {
             PyTypeError::new_err(format!(
                 "{} decorates nothing: its class has to call super().__init__(fn, ...)",
@@ -53,7 +51,7 @@ impl DecoratorBase {
                 slf.setattr(name, value)?;
             }
         }
-        let mut inner = slf.get().state();
+        let mut inner = slf.state();
         inner.function = Some(function.unbind());
         inner.method_type =
             method_type.filter(|method_type| !method_type.is_none()).map(Bound::unbind);
@@ -87,19 +85,19 @@ impl DecoratorBase {
 
     #[setter(r#fn)]
     fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
-        let before = slf.get().state().function.replace(function);
+        let before = slf.state().function.replace(function);
         drop(before);
     }
 
     /// `classmethod`, `staticmethod` or `None`.
     #[getter]
     fn r#type(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.get().state().method_type.as_ref().map(|method_type| method_type.clone_ref(slf.py()))
+        slf.state().method_type.as_ref().map(|method_type| method_type.clone_ref(slf.py()))
     }
 
     #[setter]
     fn set_type(slf: &Bound<'_, Self>, method_type: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.get().state().method_type, method_type);
+        let before = std::mem::replace(&mut slf.state().method_type, method_type);
         drop(before);
     }
 
@@ -182,13 +180,13 @@ impl DecoratorBase {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(decorated) = self.0.try_take() else { return Ok(()) };
+        let Some(decorated) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         visit.call(&decorated.function)?;
         visit.call(&decorated.method_type)
     }
 
-    fn __clear__(&self) {
-        let before = std::mem::take(&mut *self.state());
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = std::mem::take(&mut *slf.state());
         drop(before);
     }
 }

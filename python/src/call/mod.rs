@@ -1,7 +1,9 @@
-//! Calls of async functions: decorators, methods, arguments.
+//! Calls of async functions: decorators, bound methods, arguments, synchronous calls.
 
 pub(crate) mod args;
 pub(crate) mod binder;
+mod binder_methods;
 pub(crate) mod decorator;
 pub(crate) mod decorator_base;
+pub(crate) mod fast_methods;
 pub(crate) mod sync;

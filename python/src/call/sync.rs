@@ -9,8 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::call::args::Args;
-use crate::future::base as future;
+use crate::future::base::FutureBase;
 use crate::scheduler::drive;
+use crate::scheduler::register::add_running;
 use crate::scheduler::state::Scheduler;
 use crate::task::async_task::AsyncTask;
 use crate::task::body::{self, Advance};
@@ -74,12 +75,12 @@ fn finish<'py>(
     } else {
         ended?;
     }
-    future::outcome(task.as_super()).unwrap_or_else(|| task.call_method0("value"))
+    FutureBase::outcome(task.as_super()).unwrap_or_else(|| task.call_method0("value"))
 }
 
 /// Tells the engine of a call that is running already.
 pub(crate) fn open_frame(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
-    let root = step::add_running(scheduler, task);
+    let root = add_running(scheduler, task);
     let mut engine = scheduler.engine();
     engine.enter(root);
     let next = engine.next();

@@ -1,47 +1,101 @@
-//! Sparing the garbage collector what cannot be garbage.
+//! Sparing the garbage collector objects that cannot be garbage.
 //!
 //! In a large fan-out the collector took 40 % of the time: again and again it walked over thousands
-//! of blocked tasks, their generators and the items they wait for. All of these are held by the
-//! engine until they are computed, so that no cycle through them can be garbage before. So they are
-//! taken off the collector's lists when the engine gets to know them, and put back when they are
-//! computed or left behind by a call.
+//! of blocked tasks, their generators and the items they wait for. The engine holds all of these until
+//! they are computed, so no cycle through them can be garbage before. They are taken off the
+//! collector's lists when the engine gets to know them, and put back when they are computed or left
+//! behind by a call.
 //!
 //! # Note: leaf tasks
 //!
-//! Many tasks can never be part of a cycle: those whose function is a global one, and whose arguments
-//! and value refer to nothing (numbers, texts). A task refers to its creator weakly, and to nothing
-//! else. Such a task is off the lists from the beginning. It is put back when it gets a reference to
+//! Many tasks can never be part of a cycle: their function is a global one, and their arguments and
+//! value refer to nothing (numbers, texts). A task refers to its creator weakly, and to nothing else.
+//! Such a task is off the lists from the beginning. It is put back when it gets a reference to
 //! anything that could lead back to it: its value or error, a subscriber, whatever is set on it.
+
+use std::mem::ManuallyDrop;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-/// Takes an object off the collector's lists. It has to be held by something that the collector does
-/// not see, until [`resume`].
+use crate::ffi::deferred_drop::defer_drop;
+
+/// Takes an object off the collector's lists, until [`resume`]. Something that the collector does not
+/// see has to hold it meanwhile. Returns whether it was on the lists.
+///
+/// Only for objects of our classes, which may die while they are off the lists (their `tp_dealloc`
+/// asks); others are held by a [`GcRef`].
 #[allow(unsafe_code)]
-pub(crate) fn pause<T>(object: &Bound<'_, T>) {
-    // SAFETY: a live object; of one without a place on the lists this is no business.
+pub(crate) fn pause<T>(object: &Bound<'_, T>) -> bool {
+    // SAFETY: a live object. One without a collector's header is not tracked.
     unsafe {
-        if ffi::PyObject_GC_IsTracked(object.as_ptr()) == 1 {
+        let is_tracked = ffi::PyObject_GC_IsTracked(object.as_ptr()) == 1;
+        if is_tracked {
             ffi::PyObject_GC_UnTrack(object.as_ptr().cast());
+        }
+        is_tracked
+    }
+}
+
+/// Puts an object back on the lists, unless it is there already or has no place on them.
+#[allow(unsafe_code)]
+pub(crate) fn resume<T>(object: &Bound<'_, T>) {
+    // SAFETY: a live object with a collector's header, which is not on the lists.
+    unsafe {
+        if ffi::PyObject_IS_GC(object.as_ptr()) == 1
+            && ffi::PyObject_GC_IsTracked(object.as_ptr()) == 0
+        {
+            ffi::PyObject_GC_Track(object.as_ptr().cast());
         }
     }
 }
 
-/// Whether an object can refer to others, as far as the collector knows.
+/// Returns whether the collector takes an object for one that refers to no other.
 #[allow(unsafe_code)]
 pub(crate) fn is_leaf(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: a live object.
     unsafe { ffi::PyObject_IS_GC(object.as_ptr()) == 0 }
 }
 
-/// Puts an object back on the lists.
-#[allow(unsafe_code)]
-pub(crate) fn resume<T>(object: &Bound<'_, T>) {
-    // SAFETY: a live object that can be on the lists, since `pause` has found it there, and is not.
-    unsafe {
-        if ffi::PyObject_GC_IsTracked(object.as_ptr()) == 0 {
-            ffi::PyObject_GC_Track(object.as_ptr().cast());
+/// Owned reference to an object that is taken off the collector's lists for a while.
+///
+/// An object of a foreign class (a generator) must not die while it is off the lists: its `tp_dealloc`
+/// unlinks it without asking. This puts it back before it gives up the reference.
+pub(crate) struct GcRef {
+    object: ManuallyDrop<Py<PyAny>>,
+    is_paused: bool,
+}
+
+impl GcRef {
+    pub(crate) fn new(object: Bound<'_, PyAny>) -> Self {
+        Self { object: ManuallyDrop::new(object.unbind()), is_paused: false }
+    }
+
+    pub(crate) fn get(&self) -> &Py<PyAny> {
+        &self.object
+    }
+
+    /// Takes the object off the lists.
+    pub(crate) fn pause(&mut self, py: Python<'_>) {
+        self.is_paused |= pause(self.object.bind(py));
+    }
+
+    /// Puts the object back, if this has taken it off.
+    pub(crate) fn resume(&mut self, py: Python<'_>) {
+        if std::mem::take(&mut self.is_paused) {
+            resume(self.object.bind(py));
         }
+    }
+}
+
+impl Drop for GcRef {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        if self.is_paused && Python::try_attach(|py| self.resume(py)).is_none() {
+            // The interpreter is gone, and with it the lists: nothing may unlink the object now.
+            return;
+        }
+        // SAFETY: nobody uses the field after `drop`.
+        defer_drop(Some(unsafe { ManuallyDrop::take(&mut self.object) }));
     }
 }

@@ -1,69 +1,74 @@
-//! The mutable state inside an object that Python shares.
+//! `GilCell`: the mutable state of an object that Python shares.
 //!
-//! The cells of `pyo3` count borrows with atomic read-modify-writes. Those were a fifth of the time of
-//! a synchronous call, and the garbage collector pays for them at every visit of every object. Under
-//! the GIL a flag that is read and written does.
+//! The cells of `pyo3` count borrows with atomic read-modify-writes. Those took a fifth of the time of a
+//! synchronous call, and the garbage collector pays for them at every visit of every object. Under the
+//! GIL, reading and writing a plain flag is enough.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Holds a value that is taken for a moment, during which no Python code runs: neither calls nor
-/// the destructors of what is replaced.
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::{PyClass, PyVisit};
+
+/// Holds a value that one holder takes for a moment.
+///
+/// # Note: no Python code runs while a value is taken
+///
+/// Neither a call, nor the destructor of a value that is replaced, nor an allocation of a tracked
+/// object (before Python 3.12 it may run the garbage collector, and that runs destructors). So a
+/// replaced value is moved out and dropped after the guard, and new objects are made before it.
+/// [`GilCell::take`] panics if this rule is broken; it is broken nowhere, whatever Python code does.
 pub(crate) struct GilCell<T> {
-    taken: AtomicBool,
+    taken: Cell<bool>,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: `take` gives the value to one holder at a time. Where there is a GIL, every thread that
-// takes holds it, so that reading the flag and then writing it is one step. Where there is none, it
-// is one atomic operation.
+// SAFETY: the flag and the value are only reached through `take` and `take_in_traverse`, which need
+// a proof that the calling thread holds the GIL, and through `get_mut`, which has the only reference.
+// A thread that loses the GIL while it holds a guard leaves the flag set: the next thread then gets
+// no guard. The module declares `gil_used`, so that a free-threaded interpreter enables the GIL.
 #[allow(unsafe_code)]
 unsafe impl<T: Send> Sync for GilCell<T> {}
 
 impl<T> GilCell<T> {
     pub(crate) const fn new(value: T) -> Self {
-        Self { taken: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        Self { taken: Cell::new(false), value: UnsafeCell::new(value) }
     }
 
     /// Takes the value for a moment.
     ///
     /// # Panics
     ///
-    /// If it is taken in this thread already, which no user can bring about.
+    /// If it is taken already, which would be a bug in this crate.
     #[inline]
-    pub(crate) fn take(&self) -> CellGuard<'_, T> {
-        self.try_take().unwrap_or_else(|| self.wait())
+    pub(crate) fn take<'a>(&'a self, _py: Python<'a>) -> CellGuard<'a, T> {
+        self.take_unless_taken().unwrap_or_else(|| taken_already())
     }
 
-    /// Takes the value unless it is taken: the garbage collector must not wait.
+    /// Takes the value, unless it is taken: the garbage collector may run at any time. The visitor
+    /// proves that the collector runs, and so that this thread holds the GIL.
     #[inline]
-    pub(crate) fn try_take(&self) -> Option<CellGuard<'_, T>> {
-        let was_taken = if cfg!(Py_GIL_DISABLED) {
-            self.taken.swap(true, Ordering::Acquire)
-        } else {
-            let was_taken = self.taken.load(Ordering::Relaxed);
-            self.taken.store(true, Ordering::Relaxed);
-            was_taken
-        };
-        (!was_taken).then(|| CellGuard { cell: self })
+    pub(crate) fn take_in_traverse<'a>(&'a self, _visit: &PyVisit<'a>) -> Option<CellGuard<'a, T>> {
+        self.take_unless_taken()
     }
 
-    #[cold]
-    fn wait(&self) -> CellGuard<'_, T> {
-        while cfg!(Py_GIL_DISABLED) {
-            std::hint::spin_loop();
-            if let Some(taken) = self.try_take() {
-                return taken;
-            }
-        }
-        unreachable!("Python code ran while the state of an object was taken")
+    #[inline]
+    fn take_unless_taken(&self) -> Option<CellGuard<'_, T>> {
+        (!self.taken.replace(true)).then_some(CellGuard { cell: self, gil: PhantomData })
     }
 
-    /// The value, which nobody else can have.
+    /// Returns the value through the only reference to the cell.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
+}
+
+#[cold]
+#[inline(never)]
+fn taken_already() -> ! {
+    unreachable!("Python code ran while the state of an object was taken")
 }
 
 impl<T: Default> Default for GilCell<T> {
@@ -72,9 +77,10 @@ impl<T: Default> Default for GilCell<T> {
     }
 }
 
-/// A value taken from its cell, until this is dropped.
+/// A value taken from its cell, until this is dropped. It stays in the thread that holds the GIL.
 pub(crate) struct CellGuard<'a, T> {
     cell: &'a GilCell<T>,
+    gil: PhantomData<Python<'a>>,
 }
 
 impl<T> Deref for CellGuard<'_, T> {
@@ -83,7 +89,7 @@ impl<T> Deref for CellGuard<'_, T> {
     #[inline]
     #[allow(unsafe_code)]
     fn deref(&self) -> &T {
-        // SAFETY: there is one `CellGuard` of a cell at a time, and it lends out its own lifetime.
+        // SAFETY: a cell has one guard at a time, and the guard lends out its own lifetime.
         unsafe { &*self.cell.value.get() }
     }
 }
@@ -92,7 +98,7 @@ impl<T> DerefMut for CellGuard<'_, T> {
     #[inline]
     #[allow(unsafe_code)]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as above, and it is borrowed mutably.
+        // SAFETY: as above, and the guard is borrowed mutably.
         unsafe { &mut *self.cell.value.get() }
     }
 }
@@ -100,6 +106,42 @@ impl<T> DerefMut for CellGuard<'_, T> {
 impl<T> Drop for CellGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.cell.taken.store(false, Ordering::Release);
+        self.cell.taken.set(false);
     }
 }
+
+/// A class whose objects keep their state in a cell.
+pub(crate) trait HasState: PyClass<Frozen = True> + Sync {
+    type State;
+
+    fn cell(&self) -> &GilCell<Self::State>;
+}
+
+/// Access to the state of an object.
+pub(crate) trait TakeState<T: HasState> {
+    /// Takes the state for a moment; see [`GilCell::take`].
+    fn state(&self) -> CellGuard<'_, T::State>;
+}
+
+impl<T: HasState> TakeState<T> for Bound<'_, T> {
+    #[inline]
+    fn state(&self) -> CellGuard<'_, T::State> {
+        self.get().cell().take(self.py())
+    }
+}
+
+/// Implements [`HasState`] for a class that is a tuple of its cell: `has_state!(AsyncTask: Task);`
+macro_rules! has_state {
+    ($class:ty: $state:ty) => {
+        impl $crate::ffi::gil_cell::HasState for $class {
+            type State = $state;
+
+            #[inline]
+            fn cell(&self) -> &$crate::ffi::gil_cell::GilCell<$state> {
+                &self.0
+            }
+        }
+    };
+}
+
+pub(crate) use has_state;

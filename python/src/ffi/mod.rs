@@ -1,6 +1,6 @@
 //! All unsafe code of the crate.
 
 pub(crate) mod deferred_drop;
-pub(crate) mod fastcall;
+pub(crate) mod fast_method;
 pub(crate) mod gc_tracking;
 pub(crate) mod gil_cell;

@@ -1,5 +1,9 @@
-//! Futures, and how they are resolved.
+//! Futures: their state, how they are computed, and how they are resolved.
 
 pub(crate) mod base;
+pub(crate) mod compute;
 pub(crate) mod constants;
+pub(crate) mod lazy;
+mod methods;
 pub(crate) mod outcome;
+pub(crate) mod resolve;

@@ -1,29 +1,34 @@
-//! `LoaderBase`: what every load of a loader passes through.
+//! `LoaderBase`: the path of every load of a loader.
 
 use pyo3::exceptions::{PyBaseException, PyKeyError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use pyo3::{PyTraverseError, PyVisit, intern};
+use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 
 use crate::asyncio_mode::is_asyncio_mode;
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
-use crate::ffi::gil_cell::{CellGuard, GilCell};
-use crate::future::base::FutureBase;
+use crate::batch::join::join;
+use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::future::base::{FutureBase, Kind};
+use crate::future::compute;
 use crate::imports;
-use crate::loader::load::Load;
+use crate::loader::load::{Load, LoadState};
 use crate::loader::round::RoundBase;
+use crate::loader::rounds::Rounds;
 use crate::scheduler::state::Scheduler;
 
 /// Base of `asynq.loaders.Loader`, which says what a round is and how it is flushed.
 #[pyclass(frozen, subclass, dict, weakref, module = "asynq.loaders")]
-pub(crate) struct LoaderBase(GilCell<State>);
+pub(crate) struct LoaderBase(GilCell<Loader>);
 
-/// What a load asks of its loader.
+has_state!(LoaderBase: Loader);
+
+/// State of a [`LoaderBase`].
 #[derive(Default)]
-struct State {
+pub(crate) struct Loader {
     /// Of which scheduler the `rounds` are, 0 for none.
-    home: u32,
+    scheduler_id: u32,
     rounds: Option<Py<Rounds>>,
     cache: Option<Py<PyAny>>,
     /// A context variable with the mapping of the innermost scope.
@@ -32,26 +37,22 @@ struct State {
 }
 
 impl LoaderBase {
-    fn state(&self) -> CellGuard<'_, State> {
-        self.0.take()
-    }
-
     /// The rounds of this thread.
     fn rounds<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Rounds>> {
         let py = slf.py();
-        let here = Scheduler::current().home();
+        let here = Scheduler::current().id();
         {
-            let state = slf.get().state();
+            let state = slf.state();
             if let Some(rounds) = &state.rounds
-                && state.home == here
+                && state.scheduler_id == here
             {
                 return Ok(rounds.bind(py).clone());
             }
         }
         let rounds = slf.call_method0(intern!(py, "_rounds"))?.cast_into::<Rounds>()?;
         let before = {
-            let mut state = slf.get().state();
-            state.home = here;
+            let mut state = slf.state();
+            state.scheduler_id = here;
             state.rounds.replace(rounds.clone().unbind())
         };
         drop(before);
@@ -62,7 +63,7 @@ impl LoaderBase {
     fn current_cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let (cache, scope) = {
-            let state = slf.get().state();
+            let state = slf.state();
             (
                 state.cache.as_ref().map(|cache| cache.bind(py).clone()),
                 state.scope.as_ref().map(|scope| scope.bind(py).clone()),
@@ -84,7 +85,7 @@ impl LoaderBase {
             if let Some(cache) = &cache {
                 Load::keep_in(&load, cache);
             }
-            slf.get().state().hits += 1;
+            slf.state().hits += 1;
             return Ok(load);
         }
         let cached_value = match &cache {
@@ -92,24 +93,24 @@ impl LoaderBase {
             None => None,
         };
         if cached_value.is_some() {
-            slf.get().state().hits += 1;
+            slf.state().hits += 1;
         }
         // Before anything is changed: it may not be possible.
         key.hash()?;
-        let open = rounds.get().0.take().open.as_ref().map(|open| open.bind(slf.py()).clone());
+        let open = Rounds::open(rounds);
         let open = if let Some(open) = open {
             open
         } else {
             let open = slf.call_method1(intern!(slf.py(), "_open_round"), (rounds,))?;
             let open = open.cast_into::<RoundBase>()?;
-            rounds.get().0.take().open = Some(open.clone().unbind());
+            Rounds::set_open(rounds, &open);
             let is_held = Scheduler::current().hold_round(&open);
             RoundBase::set_held(&open, is_held);
             open
         };
         // What is kept here is not for those who ask elsewhere.
         let is_shared = cached_value.is_none();
-        let load = Load::create(key, cached_value, cache, open.as_super())?;
+        let load = make_load(key, cached_value, cache, open.as_super())?;
         if is_shared {
             RoundBase::loads(&open).set_item(key, &load)?;
         }
@@ -150,7 +151,7 @@ impl LoaderBase {
         if let Some(cache) = Self::current_cache(slf)?
             && let Some(cached_value) = look_up(&cache, key)?
         {
-            slf.get().state().hits += 1;
+            slf.state().hits += 1;
             return if cached_value.is_instance_of::<PyBaseException>() {
                 Err(PyErr::from_value(cached_value))
             } else {
@@ -158,7 +159,7 @@ impl LoaderBase {
             };
         }
         let load = Self::load(slf, &Self::rounds(slf)?, key)?;
-        FutureBase::value(load.as_super().as_super())
+        compute::value(load.as_super().as_super())
     }
 
     /// Asks for a key in one of these rounds.
@@ -174,24 +175,24 @@ impl LoaderBase {
     /// Where it keeps what it loads outside of any scope.
     #[getter(_cache)]
     fn cache(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.get().state().cache.as_ref().map(|cache| cache.clone_ref(slf.py()))
+        slf.state().cache.as_ref().map(|cache| cache.clone_ref(slf.py()))
     }
 
     #[setter(_cache)]
     fn set_cache(slf: &Bound<'_, Self>, cache: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.get().state().cache, cache);
+        let before = std::mem::replace(&mut slf.state().cache, cache);
         drop(before);
     }
 
     /// The context variable of its scopes.
     #[getter(_scope)]
     fn scope(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.get().state().scope.as_ref().map(|scope| scope.clone_ref(slf.py()))
+        slf.state().scope.as_ref().map(|scope| scope.clone_ref(slf.py()))
     }
 
     #[setter(_scope)]
     fn set_scope(slf: &Bound<'_, Self>, scope: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.get().state().scope, scope);
+        let before = std::mem::replace(&mut slf.state().scope, scope);
         drop(before);
     }
 
@@ -204,23 +205,23 @@ impl LoaderBase {
     /// How often a key was asked for that was kept, or on its way.
     #[getter(_hits)]
     fn hits(slf: &Bound<'_, Self>) -> u64 {
-        slf.get().state().hits
+        slf.state().hits
     }
 
     #[setter(_hits)]
     fn set_hits(slf: &Bound<'_, Self>, hits: u64) {
-        slf.get().state().hits = hits;
+        slf.state().hits = hits;
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(state) = self.0.try_take() else { return Ok(()) };
+        let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         visit.call(&state.rounds)?;
         visit.call(&state.cache)?;
         visit.call(&state.scope)
     }
 
-    fn __clear__(&self) {
-        let before = std::mem::take(&mut *self.state());
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = std::mem::take(&mut *slf.state());
         drop(before);
     }
 }
@@ -238,98 +239,23 @@ fn look_up<'py>(
     }
 }
 
-/// The rounds of a loader in one thread that have not ended.
-#[pyclass(frozen, weakref, module = "asynq.loaders")]
-#[derive(Default)]
-pub(crate) struct Rounds(GilCell<Unended>);
-
-#[derive(Default)]
-struct Unended {
-    open: Option<Py<RoundBase>>,
-    in_flight: Vec<Py<RoundBase>>,
-}
-
-impl Rounds {
-    /// The load of an equal key that is on its way.
-    fn find<'py>(
-        slf: &Bound<'py, Self>,
-        key: &Bound<'py, PyAny>,
-    ) -> PyResult<Option<Bound<'py, Load>>> {
-        let py = slf.py();
-        let (open, others) = {
-            let unended = slf.get().0.take();
-            let open = unended.open.as_ref().map(|open| open.bind(py).clone());
-            (open, !unended.in_flight.is_empty())
-        };
-        if let Some(open) = open
-            && let Some(load) = RoundBase::find(&open, key)?
-        {
-            return Ok(Some(load));
-        }
-        if others {
-            for round in Self::in_flight(slf) {
-                if let Some(load) = RoundBase::find(&round, key)? {
-                    return Ok(Some(load));
-                }
-            }
-        }
-        Ok(None)
-    }
-}
-
-#[pymethods]
-impl Rounds {
-    #[new]
-    fn new() -> Self {
-        Self::default()
-    }
-
-    /// The one that takes keys, if any.
-    #[getter]
-    fn open<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, RoundBase>> {
-        slf.get().0.take().open.as_ref().map(|open| open.bind(slf.py()).clone())
-    }
-
-    /// Those whose values are on their way.
-    #[getter]
-    fn in_flight<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, RoundBase>> {
-        let unended = slf.get().0.take();
-        unended.in_flight.iter().map(|round| round.bind(slf.py()).clone()).collect()
-    }
-
-    /// The round takes no more keys.
-    fn close(slf: &Bound<'_, Self>, round: &Bound<'_, BatchBase>) {
-        let before = {
-            let mut unended = slf.get().0.take();
-            let is_open = unended.open.as_ref().is_some_and(|open| open.is(round));
-            is_open.then(|| unended.open.take())
-        };
-        drop(before);
-    }
-
-    /// The round is on its way.
-    fn start(slf: &Bound<'_, Self>, round: Py<RoundBase>) {
-        slf.get().0.take().in_flight.push(round);
-    }
-
-    /// The round is there.
-    fn complete(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) {
-        let before = {
-            let mut unended = slf.get().0.take();
-            let index = unended.in_flight.iter().position(|other| other.is(round));
-            index.map(|index| unended.in_flight.remove(index))
-        };
-        drop(before);
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(unended) = self.0.try_take() else { return Ok(()) };
-        visit.call(&unended.open)?;
-        unended.in_flight.iter().try_for_each(|round| visit.call(round))
-    }
-
-    fn __clear__(&self) {
-        let before = std::mem::take(&mut *self.0.take());
-        drop(before);
-    }
+/// Makes a load that joins an open round. `cached_value` is the value that a cache has for the key.
+fn make_load<'py>(
+    key: &Bound<'py, PyAny>,
+    cached_value: Option<Bound<'py, PyAny>>,
+    cache: Option<Bound<'py, PyAny>>,
+    round: &Bound<'py, BatchBase>,
+) -> PyResult<Bound<'py, Load>> {
+    // A cached_value value is in its cache already.
+    let caches = if cached_value.is_some() { None } else { cache.map(Bound::unbind) };
+    let state = LoadState {
+        key: key.clone().unbind(),
+        cached_value: cached_value.map(Bound::unbind),
+        caches: caches.into_iter().collect(),
+    };
+    let base =
+        PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(BatchItemBase::blank());
+    let load = Bound::new(key.py(), base.add_subclass(Load(GilCell::new(state))))?;
+    join(load.as_super(), round)?;
+    Ok(load)
 }

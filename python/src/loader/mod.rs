@@ -1,5 +1,8 @@
 //! Loaders: the part that every key passes through.
 
 pub(crate) mod base;
+pub(crate) mod delivery;
 pub(crate) mod load;
 pub(crate) mod round;
+mod round_methods;
+pub(crate) mod rounds;

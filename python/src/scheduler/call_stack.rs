@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::call::args::Args;
+use crate::ffi::gil_cell::TakeState;
 use crate::task::async_task::AsyncTask;
 use crate::task::body::Body;
 
@@ -140,11 +141,13 @@ impl Call {
         py: Python<'py>,
         creator: Option<&Bound<'py, AsyncTask>>,
     ) -> PyResult<Bound<'py, AsyncTask>> {
-        let body = self.generator.map_or(Body::Ended, Body::Generator);
+        let body = self
+            .generator
+            .map_or(Body::Ended, |generator| Body::of_generator(generator.into_bound(py)));
         let kwargs = self.kwargs.map(|kwargs| kwargs.into_bound(py));
         let function = self.function.into_bound(py);
         let task = AsyncTask::create(py, body, function, self.args, kwargs, creator, false)?;
-        let mut state = task.get().state();
+        let mut state = task.state();
         state.running = true;
         state.steps = 1;
         drop(state);

@@ -1,17 +1,18 @@
-//! The report on tasks that can never go on, in words.
+//! The text of a deadlock: the tasks that can never go on, and what each one waits for.
 
 use std::fmt::Write as _;
 
 use asynq_engine::{Deadlock, Dependency};
 use pyo3::prelude::*;
 
+use crate::imports;
 use crate::scheduler::state::{Job, Scheduler};
 use crate::task::async_task::AsyncTask;
 
-/// So many tasks are named.
+/// Maximum number of tasks that are named.
 const MAX_NAMED: usize = 10;
 
-/// Which tasks wait for what.
+/// Describes a deadlock: the tasks, and what each one waits for.
 pub(crate) fn describe(
     scheduler: &Scheduler,
     py: Python<'_>,
@@ -47,13 +48,11 @@ fn label(scheduler: &Scheduler, py: Python<'_>, on: Dependency) -> String {
     object.map_or_else(|| "something that has ended".to_owned(), |object| name(&object))
 }
 
-/// A name for a task: its function and arguments. For anything else its class.
+/// Returns a name for a task, its function and arguments; for anything else its class.
 pub(crate) fn name(object: &Bound<'_, PyAny>) -> String {
     let py = object.py();
     let named = match object.cast::<AsyncTask>() {
-        Ok(task) => {
-            crate::imports::describe(py, "task_call", (task,)).and_then(|name| name.extract())
-        }
+        Ok(task) => imports::describe(py, "task_call", (task,)).and_then(|name| name.extract()),
         Err(_) => Ok(format!("a {}", object.get_type())),
     };
     named.unwrap_or_else(|_| "a task".to_owned())

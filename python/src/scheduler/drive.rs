@@ -4,18 +4,22 @@ use asynq_engine::{BatchId, ContextId, Deadlock, Step, TaskId};
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
-use crate::batch::base::{self as batch, BatchBase};
+use crate::batch::base::BatchBase;
 use crate::batch::flights;
 use crate::batch::priority::BatchPriority;
-use crate::future::base::{Kind, settle};
+use crate::ffi::gil_cell::TakeState;
+use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
+use crate::future::resolve::{resolve, resolve_items};
 use crate::imports;
 use crate::options::Switches;
 use crate::scheduler::deadlock;
 use crate::scheduler::handle::TaskScheduler;
+use crate::scheduler::register;
 use crate::scheduler::state::{Job, Scheduler};
-use crate::task::async_task::{AsyncTask, Verdict};
+use crate::task::async_task::{AsyncTask, PendingError};
 use crate::task::step;
 
 /// Runs `task`, and whatever it needs, until it has its value or error.
@@ -30,15 +34,15 @@ pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
         imports::trace(py, "sync_call", (task,));
     }
     let root = {
-        let inner = task.as_super().get().state();
-        let (home, node) = (inner.home, inner.node);
+        let inner = task.as_super().state();
+        let (scheduler_id, engine_id) = (inner.scheduler_id, inner.engine_id);
         drop(inner);
-        match node {
-            Some(node) => {
-                scheduler.check_home(home, task.as_any())?;
-                node
+        match engine_id {
+            Some(engine_id) => {
+                scheduler.check_thread(scheduler_id, task.as_any())?;
+                engine_id
             }
-            None => step::add(&scheduler, task.as_super(), Kind::Task)?,
+            None => register::add(&scheduler, task.as_super(), Kind::Task)?,
         }
     };
     scheduler.engine().enter(root);
@@ -66,7 +70,7 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
             Step::Pause(id) => switch(scheduler, py, id, intern!(py, "pause")),
             Step::Resume(id) => switch(scheduler, py, id, intern!(py, "resume")),
             Step::Priority(id) => {
-                rank(scheduler, py, id);
+                ask_priority(scheduler, py, id);
                 Ok(())
             }
             Step::Wait => flights::complete(py, true),
@@ -131,9 +135,9 @@ fn run_observed(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<
     let began = std::time::Instant::now();
     let done = step::run(scheduler, task);
     if switches.has(Switches::COLLECT_PERF_STATS) {
-        task.get().state().rare().total_time += microseconds(began);
-        if !task.as_super().get().state().outcome.is_pending() {
-            AsyncTask::dump_perf_stats(task)?;
+        task.state().rare().total_time += microseconds(began);
+        if !FutureBase::is_pending(task.as_super()) {
+            imports::describe(py, "task_dump_perf_stats", (task,))?;
         }
     }
     if switches.has(Switches::DUMP_CONTINUE_TASK) {
@@ -151,31 +155,36 @@ fn switch(
     scheduler: &Scheduler,
     py: Python<'_>,
     id: ContextId,
-    method: &Bound<'_, pyo3::types::PyString>,
+    method: &Bound<'_, PyString>,
 ) -> PyResult<()> {
     let Some(context) = scheduler.context(py, id) else { return Ok(()) };
     let Err(error) = context.call_method0(method) else { return Ok(()) };
     let owner = scheduler.engine().fail_context(id);
     let Some(owner) = owner else { return Err(error) };
-    sentence(scheduler, py, owner, Verdict::Fail(error));
+    set_pending_error(scheduler, py, owner, PendingError::Fail(error));
     Ok(())
 }
 
 /// Decides how a task is to fail when it runs next.
-fn sentence(scheduler: &Scheduler, py: Python<'_>, id: TaskId, verdict: Verdict) {
+fn set_pending_error(
+    scheduler: &Scheduler,
+    py: Python<'_>,
+    id: TaskId,
+    pending_error: PendingError,
+) {
     let task = match scheduler.engine().task(id) {
         Some(Job::Task(task)) => task.bind(py).clone(),
         _ => return,
     };
-    let mut task = task.get().state();
+    let mut task = task.state();
     let rare = task.rare();
-    if rare.verdict.is_none() {
-        rare.verdict = Some(verdict);
+    if rare.pending_error.is_none() {
+        rare.pending_error = Some(pending_error);
     }
 }
 
 /// Asks a batch how urgent it is. One that cannot say so fails.
-fn rank(scheduler: &Scheduler, py: Python<'_>, id: BatchId) {
+fn ask_priority(scheduler: &Scheduler, py: Python<'_>, id: BatchId) {
     let batch = match scheduler.engine().batch(id) {
         Some(batch) => batch.bind(py).clone(),
         None => return,
@@ -192,8 +201,8 @@ fn rank(scheduler: &Scheduler, py: Python<'_>, id: BatchId) {
 /// A batch fails before its flush: its items get the error.
 fn fail(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>, id: BatchId, error: &PyErr) {
     let py = batch.py();
-    if !batch::is_flushed(batch)
-        && let Err(error) = settle(batch.as_super(), Outcome::from_err(py, error))
+    if !BatchBase::is_flushed(batch)
+        && let Err(error) = resolve(batch.as_super(), Outcome::from_err(py, error))
     {
         error.write_unraisable(py, Some(batch.as_any()));
     }
@@ -216,17 +225,17 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
     let began = std::time::Instant::now();
     let flushed = batch.call_method0(intern!(py, "flush"));
     if let Err(error) = &flushed
-        && !batch::is_flushed(&batch)
+        && !BatchBase::is_flushed(&batch)
     {
         fail(scheduler, &batch, id, error);
     }
     if Switches::on().has(Switches::COLLECT_PERF_STATS) {
         batch.call_method1(intern!(py, "dump_perf_stats"), (microseconds(began),))?;
     }
-    let in_flight = flights::is_in_flight(&batch);
-    if !in_flight && !batch::is_flushed(&batch) {
+    let in_flight = BatchBase::is_in_flight(&batch);
+    if !in_flight && !BatchBase::is_flushed(&batch) {
         // A `flush` of its own that has not computed the batch: the items must not wait for ever.
-        batch::computed(&batch)?;
+        resolve_items(&batch)?;
     }
     if !in_flight {
         close(scheduler, id);
@@ -265,8 +274,8 @@ fn stuck(
             _ => None,
         };
         match future {
-            Some(future) => settle(&future, Outcome::from_err(py, &error()))?,
-            None => sentence(scheduler, py, victim, Verdict::Throw(error())),
+            Some(future) => resolve(&future, Outcome::from_err(py, &error()))?,
+            None => set_pending_error(scheduler, py, victim, PendingError::Throw(error())),
         }
     }
     Ok(())

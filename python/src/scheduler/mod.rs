@@ -1,7 +1,9 @@
-//! The scheduler of a thread: its state, its loop, its reports.
+//! The scheduler of a thread: its state, its loop, and its object in Python.
 
 pub(crate) mod call_stack;
 pub(crate) mod deadlock;
 pub(crate) mod drive;
 pub(crate) mod handle;
+pub(crate) mod handle_methods;
+pub(crate) mod register;
 pub(crate) mod state;

@@ -10,16 +10,16 @@ use asynq_engine::{BatchId, ContextId, Dependency, Engine, Host, ItemId, TaskId}
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::batch::base::{self as batch, BatchBase};
+use crate::batch::base::BatchBase;
+use crate::batch::item;
 use crate::batch::priority::BatchPriority;
-use crate::context::Entered;
 use crate::future::base::FutureBase;
 use crate::loader::round::RoundBase;
 use crate::scheduler::call_stack::CallStack;
 use crate::scheduler::handle::TaskScheduler;
-use crate::task::async_task::AsyncTask;
+use crate::task::async_task::{AsyncTask, Entered};
 
-/// What this front end puts into the engine.
+/// The types that this front end puts into the engine.
 pub(crate) struct Python;
 
 impl Host for Python {
@@ -31,7 +31,7 @@ impl Host for Python {
     type Priority = BatchPriority;
 }
 
-/// What the engine runs.
+/// A unit of work that the engine runs.
 pub(crate) enum Job {
     Task(Py<AsyncTask>),
     /// A future of another kind, that a task waits for.
@@ -40,20 +40,20 @@ pub(crate) enum Job {
 
 /// The scheduler of one thread.
 ///
-/// Between calls it holds nothing: what is left of a failed call is taken out of the engine, and
-/// added again when somebody asks for it, in whatever thread.
+/// Between calls it holds nothing: tasks that a failed call leaves behind are taken out of the engine,
+/// and added again when somebody asks for them, in whatever thread.
 pub(crate) struct Scheduler {
-    /// The number of this scheduler, from 1.
-    home: Cell<u32>,
+    /// Number of this scheduler, from 1.
+    id: Cell<u32>,
     engine: RefCell<Engine<Python>>,
     pub(crate) call_stack: CallStack,
-    /// The contexts that the engine knows.
+    /// Contexts that the engine knows.
     contexts: RefCell<HashMap<ContextId, Py<PyAny>>>,
     handle: RefCell<Option<Py<TaskScheduler>>>,
     handles: Cell<u32>,
-    /// The rounds of loaders that were opened in the outermost call.
+    /// Rounds of loaders that were opened in the outermost call.
     rounds: RefCell<Vec<Py<RoundBase>>>,
-    /// How many flushes are in flight that `asynq._flights` has to look after.
+    /// Number of flushes in flight that `asynq.loaders.flights` looks after.
     flights: Cell<usize>,
 }
 
@@ -61,23 +61,23 @@ thread_local! {
     static CURRENT: OnceCell<Rc<Scheduler>> = const { OnceCell::new() };
 }
 
-fn next_home() -> u32 {
+fn next_id() -> u32 {
     static LAST: AtomicU32 = AtomicU32::new(0);
     LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// What was computed in a thread other than the one where it is awaited, with the number of the
-/// scheduler there.
+/// Futures that were resolved in a thread other than the one where they are awaited, with the number of
+/// the scheduler there.
 static POSTED: Mutex<Vec<(u32, Dependency)>> = Mutex::new(Vec::new());
 static POSTED_COUNT: AtomicUsize = AtomicUsize::new(0);
 
 impl Scheduler {
-    /// The scheduler of this thread.
+    /// Returns the scheduler of this thread.
     pub(crate) fn current() -> Rc<Self> {
         CURRENT.with(|current| {
             Rc::clone(current.get_or_init(|| {
                 Rc::new(Self {
-                    home: Cell::new(next_home()),
+                    id: Cell::new(next_id()),
                     engine: RefCell::new(Engine::new()),
                     call_stack: CallStack::default(),
                     contexts: RefCell::default(),
@@ -90,65 +90,73 @@ impl Scheduler {
         })
     }
 
-    /// The scheduler of this thread, if it is the one with this number.
-    fn at(home: u32) -> Option<Rc<Self>> {
+    /// Returns the scheduler of this thread, if it has this number.
+    fn at(scheduler_id: u32) -> Option<Rc<Self>> {
         CURRENT
-            .try_with(|current| current.get().filter(|current| current.home() == home).cloned())
+            .try_with(|current| {
+                current.get().filter(|current| current.id() == scheduler_id).cloned()
+            })
             .ok()
             .flatten()
     }
 
-    /// The number of this scheduler.
-    pub(crate) fn home(&self) -> u32 {
-        self.home.get()
+    /// Returns the number of this scheduler.
+    pub(crate) fn id(&self) -> u32 {
+        self.id.get()
     }
 
-    /// After a panic, which is a mistake in this crate: begins anew, as another scheduler, so that
-    /// at least the thread stays usable.
+    /// Begins anew as another scheduler after a panic, which is a bug in this crate, so that the thread
+    /// stays usable.
     pub(crate) fn begin_anew(&self) {
-        self.home.set(next_home());
+        self.id.set(next_id());
         let engine = self.engine.replace(Engine::new());
         self.call_stack.clear();
         drop(engine);
     }
 
-    /// The engine. No Python code may run while this is held.
+    /// Borrows the engine. No Python code may run meanwhile.
     pub(crate) fn engine(&self) -> RefMut<'_, Engine<Python>> {
         self.engine.borrow_mut()
     }
 
-    /// The object by which Python knows this scheduler.
+    /// Returns the object by which Python knows this scheduler.
     pub(crate) fn handle<'py>(&self, py: pyo3::Python<'py>) -> PyResult<Bound<'py, TaskScheduler>> {
         if let Some(handle) = &*self.handle.borrow() {
             return Ok(handle.bind(py).clone());
         }
-        let handle = Bound::new(py, TaskScheduler::of(py, self.home(), self.count_handle())?)?;
+        let handle = Bound::new(py, TaskScheduler::of(py, self.id(), self.count_handle())?)?;
         let before = self.handle.replace(Some(handle.clone().unbind()));
         drop(before);
         Ok(handle)
     }
 
-    /// How many handles there were before.
+    /// Counts one more handle; returns the number of those before.
     pub(crate) fn count_handle(&self) -> u32 {
         self.handles.replace(self.handles.get() + 1)
     }
 
-    /// Has the next [`handle`](Self::handle) be a new one.
+    /// Drops the handle: the next [`handle`](Self::handle) is a new one.
     pub(crate) fn reset_handle(&self) {
         let before = self.handle.take();
         drop(before);
     }
 
-    /// The handle, if there is one with hooks on it.
+    /// Returns the handle, if there is one: it may have hooks.
     pub(crate) fn hooks<'py>(&self, py: pyo3::Python<'py>) -> Option<Bound<'py, TaskScheduler>> {
         self.handle.borrow().as_ref().map(|handle| handle.bind(py).clone())
     }
 
+    /// Checks that an object belongs to this scheduler, or to none.
+    ///
     /// # Errors
     ///
     /// `RuntimeError` if `object` belongs to the scheduler of another thread.
-    pub(crate) fn check_home(&self, home: u32, object: &Bound<'_, PyAny>) -> PyResult<()> {
-        if home == 0 || home == self.home() {
+    pub(crate) fn check_thread(
+        &self,
+        scheduler_id: u32,
+        object: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        if scheduler_id == 0 || scheduler_id == self.id() {
             return Ok(());
         }
         let class = object.get_type();
@@ -168,7 +176,7 @@ impl Scheduler {
         in_call
     }
 
-    /// The outermost call is over.
+    /// Releases the rounds that were held, since the outermost call is over.
     #[inline]
     pub(crate) fn release_rounds(&self, py: pyo3::Python<'_>) {
         if !self.rounds.borrow().is_empty() {
@@ -186,15 +194,15 @@ impl Scheduler {
         self.flights.set(count);
     }
 
-    /// Takes notice of what other threads have computed.
+    /// Tells the engine of futures that other threads have resolved.
     pub(crate) fn read_post(&self) {
         if POSTED_COUNT.load(Ordering::Acquire) == 0 {
             return;
         }
         let mut posted = POSTED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut mine = Vec::new();
-        posted.retain(|&(home, on)| {
-            let is_mine = home == self.home();
+        posted.retain(|&(scheduler_id, on)| {
+            let is_mine = scheduler_id == self.id();
             if is_mine {
                 mine.push(on);
             }
@@ -214,66 +222,66 @@ impl Scheduler {
         }
     }
 
-    /// A task or promise of this scheduler has its value or error.
+    /// Tells the engine that a task or promise of this scheduler is resolved.
     pub(crate) fn complete_here(&self, task: TaskId) {
         let job = self.engine().complete(task);
         drop(job);
     }
 
-    fn post(home: u32, on: Dependency) {
-        match Self::at(home) {
+    fn post(scheduler_id: u32, on: Dependency) {
+        match Self::at(scheduler_id) {
             Some(scheduler) => scheduler.computed(on),
-            None if home == 0 => {}
+            None if scheduler_id == 0 => {}
             None => {
                 let mut posted = POSTED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                posted.push((home, on));
+                posted.push((scheduler_id, on));
                 POSTED_COUNT.store(posted.len(), Ordering::Release);
             }
         }
     }
 
-    /// A task or promise of the scheduler `home` has its value or error.
-    pub(crate) fn complete(home: u32, task: TaskId) {
-        Self::post(home, task.into());
+    /// Tells the scheduler with this number that a task or promise is resolved.
+    pub(crate) fn complete(scheduler_id: u32, task: TaskId) {
+        Self::post(scheduler_id, task.into());
     }
 
-    /// An item of a batch of the scheduler `home` has its value or error.
-    pub(crate) fn complete_item(home: u32, item: ItemId) {
-        Self::post(home, item.into());
+    /// Tells the scheduler with this number that an item is resolved.
+    pub(crate) fn complete_item(scheduler_id: u32, item: ItemId) {
+        Self::post(scheduler_id, item.into());
     }
 
-    /// A batch of the scheduler `home` has `count` items more. Returns whether that is of this
+    /// Adds `count` items to a batch. Returns whether the scheduler with this number is that of this
     /// thread.
-    pub(crate) fn add_items(home: u32, batch: BatchId, count: u32) -> bool {
-        let Some(scheduler) = Self::at(home) else { return false };
+    pub(crate) fn add_items(scheduler_id: u32, batch: BatchId, count: u32) -> bool {
+        let Some(scheduler) = Self::at(scheduler_id) else { return false };
         let mut engine = scheduler.engine();
         (0..count).for_each(|_| _ = engine.add_item(batch));
         true
     }
 
-    /// A batch of the scheduler `home` is flushed out of turn.
-    pub(crate) fn begin_flush(home: u32, batch: BatchId) {
-        if let Some(scheduler) = Self::at(home) {
+    /// Tells the engine that a batch is flushed out of turn.
+    pub(crate) fn begin_flush(scheduler_id: u32, batch: BatchId) {
+        if let Some(scheduler) = Self::at(scheduler_id) {
             scheduler.engine().begin_flush(batch);
         }
     }
 
-    /// All items of a batch of the scheduler `home` have their values or errors.
-    pub(crate) fn close(home: u32, batch: BatchId) {
-        if let Some(scheduler) = Self::at(home) {
+    /// Tells the engine that all items of a batch are resolved.
+    pub(crate) fn close(scheduler_id: u32, batch: BatchId) {
+        if let Some(scheduler) = Self::at(scheduler_id) {
             let batch = scheduler.engine().close(batch);
             drop(batch);
         }
     }
 
-    /// The running task enters a context. `None` if no task runs.
+    /// Enters a context in the running task. Returns `None` if no task runs.
     pub(crate) fn enter_context(&self, context: &Bound<'_, PyAny>) -> Option<ContextId> {
         let id = self.engine().enter_context(())?;
         self.contexts.borrow_mut().insert(id, context.clone().unbind());
         Some(id)
     }
 
-    /// A context is left. Returns whether it was active.
+    /// Leaves a context. Returns whether it was active.
     pub(crate) fn leave_context(&self, id: ContextId) -> bool {
         let was_active = self.engine().leave_context(id);
         let context = self.contexts.borrow_mut().remove(&id);
@@ -289,7 +297,7 @@ impl Scheduler {
         self.contexts.borrow().get(&id).map(|context| context.bind(py).clone())
     }
 
-    /// The task that had entered these contexts has ended.
+    /// Forgets the contexts of a task that has ended.
     pub(crate) fn forget_contexts(entered: &[Entered]) {
         let Some(scheduler) = CURRENT.with(|current| current.get().cloned()) else { return };
         for entered in entered {
@@ -298,7 +306,7 @@ impl Scheduler {
         }
     }
 
-    /// The tasks, and other futures that somebody waits for.
+    /// Returns the tasks, and the other futures that a task waits for.
     pub(crate) fn jobs(&self, py: pyo3::Python<'_>) -> Vec<Py<PyAny>> {
         let engine = self.engine.borrow();
         let jobs = engine.tasks().map(|job| match job {
@@ -308,33 +316,29 @@ impl Scheduler {
         jobs.collect()
     }
 
-    /// The batches of which an item was awaited.
+    /// Returns the batches of which an item is awaited.
     pub(crate) fn batches(&self, py: pyo3::Python<'_>) -> Vec<Py<BatchBase>> {
         self.engine.borrow().batches().map(|batch| batch.clone_ref(py)).collect()
     }
 
-    /// After the outermost call: nothing of it stays here.
+    /// Takes everything out of the engine, after the outermost call.
     pub(crate) fn let_go(&self, py: pyo3::Python<'_>) {
         let (jobs, batches) = self.engine().take_rest();
         for job in jobs {
             match job {
-                Job::Task(task) => AsyncTask::suspended(task.bind(py)),
-                Job::Future(future) => {
-                    let mut future = future.get().state();
-                    future.home = 0;
-                    future.node = None;
-                }
+                Job::Task(task) => AsyncTask::suspend(task.bind(py)),
+                Job::Future(future) => FutureBase::forget_scheduler(future.bind(py)),
             }
         }
         for batch in batches {
-            batch::left_behind(batch.bind(py));
+            item::leave_behind(batch.bind(py));
         }
         let contexts = self.contexts.take();
         drop(contexts);
     }
 }
 
-/// The task whose code runs now, or waits for the synchronous call that runs now.
+/// Returns the task whose code runs now, or waits for the synchronous call that runs now.
 pub(crate) fn active_task(py: pyo3::Python<'_>) -> PyResult<Option<Bound<'_, AsyncTask>>> {
     CURRENT.with(|current| current.get().map_or(Ok(None), |current| current.call_stack.task(py)))
 }

@@ -1,13 +1,14 @@
-//! What a task runs: a generator, or a plain function that it calls once.
+//! `Body`: the code of a task, which is a generator or a plain function.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator};
 
 use crate::call::args::Args;
+use crate::ffi::gc_tracking::GcRef;
 
-/// The rest of what a task has to do.
+/// Code of a task that has not run yet.
 pub(crate) enum Body {
-    Generator(Py<PyAny>),
+    Generator(GcRef),
     /// The function of the task, not called yet.
     Call,
     /// Nothing: the generator is closed, or the function was called.
@@ -15,15 +16,12 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    pub(crate) fn generator<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        match self {
-            Self::Generator(generator) => Some(generator.bind(py).clone()),
-            Self::Call | Self::Ended => None,
-        }
+    pub(crate) fn of_generator(generator: Bound<'_, PyAny>) -> Self {
+        Self::Generator(GcRef::new(generator))
     }
 }
 
-/// What came out of a step.
+/// Result of one step of a body.
 pub(crate) enum Advance<'py> {
     Yield(Bound<'py, PyAny>),
     Return(Bound<'py, PyAny>),
@@ -81,7 +79,7 @@ fn advance<'py>(py: Python<'py>, result: PyResult<Bound<'py, PyAny>>) -> PyResul
     }
 }
 
-/// Calls a plain function.
+/// Calls a plain function, which is all of its task.
 pub(crate) fn call<'py>(
     function: &Bound<'py, PyAny>,
     args: &Args,

@@ -7,7 +7,7 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 
 use crate::call::args::Args;
 use crate::ffi::deferred_drop::defer_drop;
-use crate::ffi::gil_cell::GilCell;
+use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::imports;
@@ -55,8 +55,8 @@ impl AsyncTask {
         };
         let creator = reference(active_task(py)?.as_ref())?;
         {
-            let mut task = slf.get().state();
-            task.body = Body::Generator(generator.unbind());
+            let mut task = slf.state();
+            task.body = Body::of_generator(generator);
             task.function = Some(r#fn.unbind());
             task.args = args.into();
             task.kwargs = kwargs.map(Bound::unbind);
@@ -67,16 +67,16 @@ impl AsyncTask {
 
     /// Whether there is more to run: `False` once its generator has ended.
     fn can_continue(slf: &Bound<'_, Self>) -> bool {
-        !matches!(slf.get().state().body, Body::Ended)
+        !matches!(slf.state().body, Body::Ended)
     }
 
     /// Whether it waits for something that has no value yet.
     fn is_blocked(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        let waiting = slf.get().state().waiting.as_ref().map(|waiting| waiting.clone_ref(slf.py()));
+        let waiting = slf.state().waiting.as_ref().map(|waiting| waiting.clone_ref(slf.py()));
         let Some(waiting) = waiting else { return Ok(false) };
         let mut blocked = false;
         yielded::for_each_future(waiting.bind(slf.py()), &mut |future| {
-            blocked |= future.get().state().outcome.is_pending();
+            blocked |= FutureBase::is_pending(future);
             Ok(())
         })?;
         Ok(blocked)
@@ -87,8 +87,8 @@ impl AsyncTask {
         imports::describe(slf.py(), "task_to_str", (slf,))
     }
 
-    /// Appends what `perf_stats` says to the profile.
-    pub(crate) fn dump_perf_stats(slf: &Bound<'_, Self>) -> PyResult<()> {
+    /// Appends `perf_stats` to the profile.
+    fn dump_perf_stats(slf: &Bound<'_, Self>) -> PyResult<()> {
         imports::describe(slf.py(), "task_dump_perf_stats", (slf,)).map(|_| ())
     }
 
@@ -113,21 +113,21 @@ impl AsyncTask {
     /// The function that was called.
     #[getter(r#fn)]
     fn function<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
-        slf.get().state().call(slf.py()).0
+        slf.state().call(slf.py()).0
     }
 
     #[setter(r#fn)]
     fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
         Self::no_leaf(slf);
-        let before = slf.get().state().function.replace(function);
+        let before = slf.state().function.replace(function);
         drop(before);
     }
 
     /// The positional arguments it was called with.
     #[getter]
     fn args<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
-        let args = slf.get().state().args.clone_ref(slf.py()).to_tuple(slf.py())?;
-        let before = std::mem::replace(&mut slf.get().state().args, args.clone().into());
+        let args = slf.state().args.clone_ref(slf.py()).to_tuple(slf.py())?;
+        let before = std::mem::replace(&mut slf.state().args, args.clone().into());
         drop(before);
         Ok(args)
     }
@@ -135,7 +135,7 @@ impl AsyncTask {
     #[setter]
     fn set_args(slf: &Bound<'_, Self>, args: Py<PyTuple>) {
         Self::no_leaf(slf);
-        let before = std::mem::replace(&mut slf.get().state().args, Args::Tuple(args));
+        let before = std::mem::replace(&mut slf.state().args, Args::Tuple(args));
         drop(before);
     }
 
@@ -145,37 +145,28 @@ impl AsyncTask {
         Self::no_leaf(slf);
         // Made before the state is taken: the garbage collector may run when a dict is made.
         let empty = PyDict::new(slf.py()).unbind();
-        slf.get().state().kwargs.get_or_insert(empty).bind(slf.py()).clone()
+        slf.state().kwargs.get_or_insert(empty).bind(slf.py()).clone()
     }
 
     #[setter]
     fn set_kwargs(slf: &Bound<'_, Self>, kwargs: Py<PyDict>) {
         Self::no_leaf(slf);
-        let before = slf.get().state().kwargs.replace(kwargs);
+        let before = slf.state().kwargs.replace(kwargs);
         drop(before);
     }
 
     /// The task that was running when this one was made, or `None`. It is kept alive only by a task
     /// that has failed.
-    #[getter]
-    pub(crate) fn creator<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, Self>> {
-        let py = slf.py();
-        let (kept, reference) = {
-            let task = slf.get().state();
-            let kept = task.rare.as_ref().and_then(|rare| rare.creator.as_ref());
-            (
-                kept.map(|creator| creator.bind(py).clone()),
-                task.creator.as_ref().map(|reference| reference.bind(py).clone()),
-            )
-        };
-        kept.or_else(|| reference?.upgrade()?.cast_into().ok())
+    #[getter(creator)]
+    fn py_creator<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, Self>> {
+        Self::creator(slf)
     }
 
     #[setter]
     fn set_creator(slf: &Bound<'_, Self>, creator: Option<Py<Self>>) {
         Self::no_leaf(slf);
         let before = {
-            let mut task = slf.get().state();
+            let mut task = slf.state();
             let before = task.creator.take();
             (before, std::mem::replace(&mut task.rare().creator, creator))
         };
@@ -185,26 +176,26 @@ impl AsyncTask {
     /// Whether its own code is running right now, or waits for a synchronous call.
     #[getter]
     fn running(slf: &Bound<'_, Self>) -> bool {
-        slf.get().state().running
+        slf.state().running
     }
 
     /// How often it was set going.
     #[getter]
     fn iteration_index(slf: &Bound<'_, Self>) -> u32 {
-        slf.get().state().steps
+        slf.state().steps
     }
 
     #[getter]
     fn _generator(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        match &slf.get().state().body {
-            Body::Generator(generator) => Some(generator.clone_ref(slf.py())),
+        match &slf.state().body {
+            Body::Generator(generator) => Some(generator.get().clone_ref(slf.py())),
             Body::Call | Body::Ended => None,
         }
     }
 
     #[getter]
     fn _last_value(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.get().state().waiting.as_ref().map(|waiting| waiting.clone_ref(slf.py()))
+        slf.state().waiting.as_ref().map(|waiting| waiting.clone_ref(slf.py()))
     }
 
     /// The frame of this task in which it has failed, `None` if it has not.
@@ -214,7 +205,7 @@ impl AsyncTask {
     #[getter]
     fn _frame<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
-        let (error, mut traceback) = match &slf.as_super().get().state().outcome {
+        let (error, mut traceback) = match &slf.as_super().state().outcome {
             Outcome::Error(error, Some(traceback)) => {
                 (error.bind(py).clone(), traceback.bind(py).clone().into_any())
             }
@@ -233,9 +224,26 @@ impl AsyncTask {
         traceback.getattr(intern!(py, "tb_frame")).map(Some)
     }
 
-    #[getter(_dependencies)]
-    fn py_dependencies<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
-        Self::dependencies(slf)
+    /// Futures that it waits for, one after the other.
+    #[getter]
+    fn _dependencies<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        let py = slf.py();
+        let (kept, waiting) = {
+            let task = slf.state();
+            let kept = task.rare.as_ref().and_then(|rare| rare.kept.as_ref());
+            (
+                kept.map(|kept| kept.bind(py).clone()),
+                task.waiting.as_ref().map(|waiting| waiting.bind(py).clone()),
+            )
+        };
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let list = PyList::empty(py);
+        if let Some(waiting) = waiting {
+            yielded::for_each_future(&waiting, &mut |future| list.append(future))?;
+        }
+        Ok(list)
     }
 
     /// The contexts it has entered and not left, by their `id()`, the outermost first.
@@ -243,7 +251,7 @@ impl AsyncTask {
     fn _contexts<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         let py = slf.py();
         let contexts: Vec<_> = {
-            let task = slf.get().state();
+            let task = slf.state();
             let entered = task.rare.iter().flat_map(|rare| &rare.contexts);
             entered.map(|entered| entered.context.bind(py).clone()).collect()
         };
@@ -258,54 +266,54 @@ impl AsyncTask {
     fn perf_stats<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
         Self::no_leaf(slf);
         let empty = PyDict::new(slf.py()).into_any().unbind();
-        slf.get().state().rare().perf_stats.get_or_insert(empty).bind(slf.py()).clone()
+        slf.state().rare().perf_stats.get_or_insert(empty).bind(slf.py()).clone()
     }
 
     #[setter]
     fn set_perf_stats(slf: &Bound<'_, Self>, stats: Py<PyAny>) {
         Self::no_leaf(slf);
-        let before = slf.get().state().rare().perf_stats.replace(stats);
+        let before = slf.state().rare().perf_stats.replace(stats);
         drop(before);
     }
 
     #[getter]
     fn _name<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
-        let task = slf.get().state();
+        let task = slf.state();
         bound_or_none(slf.py(), task.rare.as_ref().and_then(|rare| rare.name.as_ref()))
     }
 
     #[setter(_name)]
     fn set_name(slf: &Bound<'_, Self>, name: Option<Py<PyAny>>) {
         Self::no_leaf(slf);
-        let before = std::mem::replace(&mut slf.get().state().rare().name, name);
+        let before = std::mem::replace(&mut slf.state().rare().name, name);
         drop(before);
     }
 
     #[getter]
     fn _id(slf: &Bound<'_, Self>) -> i64 {
-        slf.get().state().rare.as_ref().map_or(0, |rare| rare.id)
+        slf.state().rare.as_ref().map_or(0, |rare| rare.id)
     }
 
     #[setter(_id)]
     fn set_id(slf: &Bound<'_, Self>, id: i64) {
-        slf.get().state().rare().id = id;
+        slf.state().rare().id = id;
     }
 
     /// How long it has run, in microseconds, if that is measured (`COLLECT_PERF_STATS`).
     #[getter]
     fn _total_time(slf: &Bound<'_, Self>) -> i64 {
-        slf.get().state().rare.as_ref().map_or(0, |rare| rare.total_time)
+        slf.state().rare.as_ref().map_or(0, |rare| rare.total_time)
     }
 
     #[setter(_total_time)]
     fn set_total_time(slf: &Bound<'_, Self>, time: i64) {
-        slf.get().state().rare().total_time = time;
+        slf.state().rare().total_time = time;
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(task) = self.0.try_take() else { return Ok(()) };
+        let Some(task) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         if let Body::Generator(generator) = &task.body {
-            visit.call(generator)?;
+            visit.call(generator.get())?;
         }
         visit.call(&task.function)?;
         task.args.traverse(visit)?;
@@ -322,8 +330,8 @@ impl AsyncTask {
         visit.call(&rare.perf_stats)
     }
 
-    fn __clear__(&self) {
-        let before = std::mem::replace(&mut *self.state(), Task::blank());
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = std::mem::replace(&mut *slf.state(), Task::blank());
         drop(before);
     }
 }

@@ -1,7 +1,8 @@
-//! Tasks: the state of one, and one step of it.
+//! Tasks: their state, one step of them, and the structures that they yield.
 
 pub(crate) mod async_task;
 pub(crate) mod body;
-pub(crate) mod methods;
+pub(crate) mod cleanup;
+mod methods;
 pub(crate) mod step;
 pub(crate) mod yielded;

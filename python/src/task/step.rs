@@ -1,23 +1,21 @@
 //! One step of a task: from where it waits to where it waits again, or to its end.
 
-use asynq_engine::{Dependency, TaskId, Until};
-use pyo3::exceptions::{PyGeneratorExit, PyRuntimeError};
+use asynq_engine::Until;
+use pyo3::exceptions::PyGeneratorExit;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::batch::item::BatchItemBase;
-use crate::context::Entered;
 use crate::ffi::deferred_drop::defer_drop;
-use crate::ffi::gc_tracking;
-use crate::future::base::{FutureBase, Kind, settle, settle_from};
+use crate::ffi::gil_cell::TakeState;
+use crate::future::base::FutureBase;
 use crate::future::outcome::Outcome;
+use crate::future::resolve::{resolve, resolve_on};
 use crate::imports;
-use crate::options::{self, Switches};
-use crate::overrides::overrides;
-use crate::scheduler::deadlock;
-use crate::scheduler::state::{Job, Scheduler};
-use crate::task::async_task::{AsyncTask, Tracking, Verdict};
+use crate::options::Switches;
+use crate::scheduler::register::register;
+use crate::scheduler::state::Scheduler;
+use crate::task::async_task::{AsyncTask, Entered, PendingError};
 use crate::task::body::{self, Advance, Body};
 use crate::task::yielded;
 
@@ -33,24 +31,24 @@ pub(crate) fn run(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResul
     }
 }
 
-/// `None` if the task waits, otherwise what it came to.
+/// Returns the outcome of the task, or `None` if it waits.
 fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome> {
     let py = task.py();
-    if task.get().state().suspended
+    if task.state().suspended
         && let Err(error) = reenter_contexts(scheduler, task)
     {
         return Some(failure(py, task, &error));
     }
-    let (waited_for, verdict, suspended) = {
-        let mut inner = task.get().state();
-        let verdict = inner.rare.as_mut().and_then(|rare| rare.verdict.take());
-        (inner.waiting.take(), verdict, std::mem::take(&mut inner.suspended))
+    let (waited_for, pending_error, suspended) = {
+        let mut state = task.state();
+        let pending_error = state.rare.as_mut().and_then(|rare| rare.pending_error.take());
+        (state.waiting.take(), pending_error, std::mem::take(&mut state.suspended))
     };
-    let sent = match (verdict, &waited_for) {
-        (Some(Verdict::Fail(error)), _) => return Some(failure(py, task, &error)),
-        (Some(Verdict::Throw(error)), _) => Err(error),
+    let sent = match (pending_error, &waited_for) {
+        (Some(PendingError::Fail(error)), _) => return Some(failure(py, task, &error)),
+        (Some(PendingError::Throw(error)), _) => Err(error),
         (None, None) => Ok(py.None().into_bound(py)),
-        // What it waits for was perhaps left behind with it.
+        // The futures it waits for may have been left behind with it.
         (None, Some(waiting)) if suspended => match must_wait(scheduler, task, waiting.bind(py)) {
             Ok(true) => {
                 wait(scheduler, task, waiting.bind(py).clone());
@@ -67,7 +65,7 @@ fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome
     proceed(scheduler, task, result)
 }
 
-/// Takes a call that the engine did not begin to where it has to wait, or to its end.
+/// Continues a call that the engine did not begin, until it has to wait or has ended.
 pub(crate) fn go_on<'py>(
     scheduler: &Scheduler,
     task: &Bound<'py, AsyncTask>,
@@ -77,7 +75,7 @@ pub(crate) fn go_on<'py>(
     proceed(scheduler, task, result)
 }
 
-/// From the result of one step on, until the task has to wait, or has ended.
+/// Continues after one step, until the task has to wait or has ended.
 fn proceed<'py>(
     scheduler: &Scheduler,
     task: &Bound<'py, AsyncTask>,
@@ -101,7 +99,7 @@ fn proceed<'py>(
             Ok(false) => yielded::unwrap(&yielded),
             Err(error) => Err(error),
         };
-        if !task.as_super().get().state().outcome.is_pending() {
+        if !FutureBase::is_pending(task.as_super()) {
             // Somebody else has set its value meanwhile.
             return None;
         }
@@ -110,11 +108,11 @@ fn proceed<'py>(
     }
 }
 
-/// The engine has forgotten the contexts that a suspended task is in, and they are paused.
+/// Enters the contexts of a suspended task again: they are paused, and the engine has forgotten them.
 #[cold]
 fn reenter_contexts(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
-    let entered = match &mut task.get().state().rare {
+    let entered = match &mut task.state().rare {
         Some(rare) => std::mem::take(&mut rare.contexts),
         None => return Ok(()),
     };
@@ -122,7 +120,7 @@ fn reenter_contexts(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRes
         let context = context.into_bound(py);
         let Some(id) = scheduler.enter_context(&context) else { continue };
         let again = Entered { id, context: context.clone().unbind() };
-        task.get().state().rare().contexts.push(again);
+        task.state().rare().contexts.push(again);
         context.call_method0(intern!(py, "resume"))?;
     }
     Ok(())
@@ -135,14 +133,14 @@ fn send<'py>(
 ) -> PyResult<Advance<'py>> {
     let py = task.py();
     let (generator, call) = {
-        let mut inner = task.get().state();
-        inner.steps += 1;
-        inner.running = true;
-        match &inner.body {
-            Body::Generator(generator) => (Some(generator.bind(py).clone()), None),
+        let mut state = task.state();
+        state.steps += 1;
+        state.running = true;
+        match &state.body {
+            Body::Generator(generator) => (Some(generator.get().bind(py).clone()), None),
             Body::Call => {
-                inner.body = Body::Ended;
-                (None, Some(inner.call(py)))
+                state.body = Body::Ended;
+                (None, Some(state.call(py)))
             }
             Body::Ended => (None, None),
         }
@@ -160,25 +158,22 @@ fn send<'py>(
     }
 }
 
-/// The code of a task has stopped running, for now or for good.
+/// Notes that the code of a task has stopped running, until its next step or at its end.
 fn stepped(task: &Bound<'_, AsyncTask>, result: &PyResult<Advance<'_>>) {
-    let (ended, paused) = {
-        let mut inner = task.get().state();
-        inner.running = false;
+    let ended = {
+        let mut state = task.state();
+        state.running = false;
         match result {
             Ok(Advance::Yield(_)) => return,
-            _ => (std::mem::replace(&mut inner.body, Body::Ended), inner.tracking != Tracking::On),
+            _ => std::mem::replace(&mut state.body, Body::Ended),
         }
     };
-    if let Body::Generator(generator) = ended {
-        if paused {
-            gc_tracking::resume(generator.bind(task.py()));
-        }
-        defer_drop(Some(generator));
+    if let Body::Generator(mut generator) = ended {
+        generator.resume(task.py());
     }
 }
 
-/// What a task comes to whose code has raised `error`.
+/// Returns the outcome of a task whose code has raised `error`.
 fn raised(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcome {
     // `result(x)` is an exception, so that it works in the middle of an expression.
     if error.is_instance_of::<PyGeneratorExit>(py) {
@@ -196,12 +191,12 @@ fn raised(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcome
     failure(py, task, error)
 }
 
-/// The outcome of a task that fails by `error`, which learns the name of the first task it met.
+/// Returns the outcome of a task that fails by `error`. The error keeps the first task that it met.
 fn failure(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcome {
     let value = error.value(py);
     if !value.hasattr(intern!(py, "_task")).unwrap_or(true) {
         AsyncTask::keep_creators(task);
-        // An exception class may forbid it; then it does without.
+        // An exception class may have no room for attributes.
         let _ = value.setattr(intern!(py, "_task"), task);
     }
     let outcome = Outcome::from_err(py, error);
@@ -211,7 +206,7 @@ fn failure(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcom
     outcome
 }
 
-/// A task has ended.
+/// Resolves a task that has ended.
 pub(crate) fn end(
     scheduler: &Scheduler,
     task: &Bound<'_, AsyncTask>,
@@ -225,8 +220,8 @@ pub(crate) fn end(
             Outcome::Pending => {}
         }
     }
-    if task.as_super().get().state().outcome.is_pending() {
-        settle_from(Some(scheduler), task.as_super(), outcome)
+    if FutureBase::is_pending(task.as_super()) {
+        resolve_on(Some(scheduler), task.as_super(), outcome)
     } else {
         outcome.defer_drop();
         Ok(())
@@ -234,12 +229,11 @@ pub(crate) fn end(
 }
 
 fn wait<'py>(scheduler: &Scheduler, task: &Bound<'py, AsyncTask>, yielded: Bound<'py, PyAny>) {
-    task.get().state().waiting = Some(yielded.unbind());
+    task.state().waiting = Some(yielded.unbind());
     scheduler.engine().block(Until::All);
 }
 
-/// Tells the engine of everything in `yielded` that has no value yet. Returns whether there is
-/// anything.
+/// Tells the engine of each pending future in `yielded`. Returns whether there is any.
 fn must_wait<'py>(
     scheduler: &Scheduler,
     task: &Bound<'py, AsyncTask>,
@@ -261,103 +255,15 @@ fn must_wait<'py>(
     Ok(pending)
 }
 
-/// Under which id the scheduler knows a future, from now on; `None` if that has its value.
-pub(crate) fn register(
-    scheduler: &Scheduler,
-    future: &Bound<'_, FutureBase>,
-) -> PyResult<Option<Dependency>> {
-    let (kind, home, node) = {
-        let inner = future.get().state();
-        if !inner.outcome.is_pending() {
-            return Ok(None);
-        }
-        (inner.kind, inner.home, inner.node)
-    };
-    if kind == Kind::Item {
-        return BatchItemBase::register(future.cast()?, scheduler).map(|item| Some(item.into()));
-    }
-    if let Some(node) = node {
-        scheduler.check_home(home, future.as_any())?;
-        return Ok(Some(node.into()));
-    }
-    add(scheduler, future, kind).map(|node| Some(node.into()))
-}
-
-/// Makes a task known to the scheduler of this thread whose code is running already.
-pub(crate) fn add_running(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> TaskId {
-    let node = scheduler.engine().add_task(Job::Task(task.clone().unbind()));
-    known(scheduler, task.as_super(), node);
-    node
-}
-
-fn known(scheduler: &Scheduler, future: &Bound<'_, FutureBase>, node: TaskId) {
-    let mut future = future.get().state();
-    future.home = scheduler.home();
-    future.node = Some(node);
-}
-
-/// Makes a future known to the scheduler of this thread.
-pub(crate) fn add(
-    scheduler: &Scheduler,
-    future: &Bound<'_, FutureBase>,
-    kind: Kind,
-) -> PyResult<TaskId> {
-    let is_promise = kind == Kind::Plain && !computes(future);
-    let node = {
-        let mut engine = scheduler.engine();
-        if engine.task_count() >= options::max_tasks() {
-            return Err(PyRuntimeError::new_err(format!(
-                "Number of scheduled tasks exceeded maximum threshold: {} are alive. If that is \
-                 not an endless recursion, raise asynq.debug.options.MAX_TASK_STACK_SIZE",
-                engine.task_count()
-            )));
-        }
-        match kind {
-            Kind::Task => {
-                let task = future.cast::<AsyncTask>()?;
-                if task.get().state().running {
-                    drop(engine);
-                    return Err(waits_for_itself(task));
-                }
-                engine.add_task(Job::Task(task.clone().unbind()))
-            }
-            _ if is_promise => engine.add_promise(Job::Future(future.clone().unbind())),
-            _ => engine.add_task(Job::Future(future.clone().unbind())),
-        }
-    };
-    known(scheduler, future, node);
-    if kind == Kind::Task {
-        AsyncTask::pause_tracking(future.cast::<AsyncTask>()?, Tracking::Paused);
-    }
-    Ok(node)
-}
-
-fn waits_for_itself(task: &Bound<'_, AsyncTask>) -> PyErr {
-    let name = deadlock::name(task.as_any());
-    imports::new_error(
-        imports::task_error,
-        task.py(),
-        format!(
-            "{name} is running: it can't be awaited by what it has called, nor in another thread \
-             (deadlock)"
-        ),
-    )
-}
-
-/// Whether a future knows how to get its value.
-fn computes(future: &Bound<'_, FutureBase>) -> bool {
-    overrides::<FutureBase>(future.as_any(), intern!(future.py(), "_compute"))
-}
-
-/// Runs a future that is not a task: has it compute its value.
+/// Runs a future that is not a task: computes it.
 pub(crate) fn compute(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
     let computed = future.call_method0(intern!(py, "_compute"));
-    if !future.get().state().outcome.is_pending() {
+    if !FutureBase::is_pending(future) {
         return Ok(());
     }
     if let Err(error) = computed {
-        return settle(future, Outcome::from_err(py, &error));
+        return resolve(future, Outcome::from_err(py, &error));
     }
     // Somebody else will set it; if nobody does, that is a deadlock.
     scheduler.engine().block(Until::All);
@@ -371,7 +277,7 @@ fn report_yield(py: Python<'_>, task: &Bound<'_, AsyncTask>, yielded: &Bound<'_,
     }
     if Switches::on().has(Switches::KEEP_DEPENDENCIES) {
         let empty = PyList::empty(py).unbind();
-        let kept = task.get().state().rare().kept.get_or_insert(empty).bind(py).clone();
+        let kept = task.state().rare().kept.get_or_insert(empty).bind(py).clone();
         // A structure that cannot be walked is reported when it is awaited.
         let _ = yielded::for_each_future(yielded, &mut |future| kept.append(future));
     }

@@ -1,16 +1,17 @@
-//! What a task yields: a future, `None`, or lists, tuples and dictionaries of such, nested.
+//! Structures that tasks yield: futures and `None`, in nested lists, tuples and dicts.
 
 use pyo3::exceptions::{PyRecursionError, PyTypeError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::future::base::{self as future, FutureBase};
+use crate::future::base::FutureBase;
 
-/// Deeper than this, a structure is thought to contain itself.
+/// Depth beyond which a structure is taken for one that contains itself.
 const MAX_NESTING: usize = 500;
 
-/// Calls `visit` with each future in `value`, in order. What is neither a future nor one of the
-/// structures is passed over; [`unwrap`] complains of it.
+/// Calls `visit` with each future in `value`, in order. Objects that cannot be awaited are passed over;
+/// [`unwrap`] raises for them.
 pub(crate) fn for_each_future<'py>(
     value: &Bound<'py, PyAny>,
     visit: &mut impl FnMut(&Bound<'py, FutureBase>) -> PyResult<()>,
@@ -38,7 +39,7 @@ fn walk<'py>(
     }
 }
 
-/// The same structure with the values in place of the futures.
+/// Rebuilds a structure with the values in place of the futures.
 ///
 /// # Errors
 ///
@@ -50,9 +51,10 @@ pub(crate) fn unwrap<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAn
 fn rebuild<'py>(value: &Bound<'py, PyAny>, nesting: usize) -> PyResult<Bound<'py, PyAny>> {
     let py = value.py();
     if let Ok(future) = value.cast::<FutureBase>() {
-        match future::outcome(future) {
-            Some(value) => value,
-            None => FutureBase::value(future),
+        match FutureBase::outcome(future) {
+            Some(outcome) => outcome,
+            // Not one that a task has waited for: it is computed in the way of its class.
+            None => future.call_method0(intern!(py, "value")),
         }
     } else if value.is_none() {
         Ok(value.clone())

@@ -1,0 +1,67 @@
+//! The flush of a batch, in whatever way it was asked for.
+
+use pyo3::exceptions::PyException;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::batch::base::BatchBase;
+use crate::ffi::gil_cell::TakeState;
+use crate::future::base::FutureBase;
+use crate::future::outcome::Outcome;
+use crate::future::resolve::resolve;
+use crate::imports;
+use crate::scheduler::register::defer;
+use crate::scheduler::state::Scheduler;
+
+/// Flushes the batch: this is its `_compute()`.
+pub(crate) fn flush(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+    let py = batch.py();
+    if BatchBase::is_in_flight(batch) {
+        return Err(imports::new_error(
+            imports::batching_error,
+            py,
+            "the batch was sent, and its values are on their way: wait for one of its items",
+        ));
+    }
+    let (scheduler_id, engine_id) = {
+        let mut state = batch.state();
+        state.flushing = true;
+        (state.scheduler_id, state.engine_id)
+    };
+    if let Some(engine_id) = engine_id {
+        Scheduler::begin_flush(scheduler_id, engine_id);
+    }
+    let flushed = batch
+        .call_method0(intern!(py, "_try_switch_active_batch"))
+        .and_then(|_| batch.call_method0(intern!(py, "_flush")));
+    if flushed.is_ok() && BatchBase::is_in_flight(batch) {
+        return defer(batch);
+    }
+    let unheard = flushed.as_ref().err().and_then(|error| unheard(batch, error));
+    let resolved = if BatchBase::is_flushed(batch) {
+        // The flush has cancelled the batch, or set its value itself.
+        Ok(())
+    } else {
+        let outcome = match flushed {
+            Ok(_) => Outcome::Value(py.None()),
+            Err(error) => Outcome::from_err(py, &error),
+        };
+        resolve(batch.as_super(), outcome)
+    };
+    batch.state().flushing = false;
+    match unheard {
+        Some(error) => Err(error),
+        None => resolved,
+    }
+}
+
+/// Returns the error of a flush if it must not be lost (`KeyboardInterrupt` and the like) and would be,
+/// because all items have their values already.
+fn unheard(batch: &Bound<'_, BatchBase>, error: &PyErr) -> Option<PyErr> {
+    let py = batch.py();
+    let takes_it =
+        |item: Bound<'_, PyAny>| item.cast::<FutureBase>().is_ok_and(FutureBase::is_pending);
+    let heard =
+        error.is_instance_of::<PyException>(py) || BatchBase::items(batch).iter().any(takes_it);
+    (!heard).then(|| error.clone_ref(py))
+}

@@ -1,0 +1,89 @@
+//! `BatchItemBase` as Python sees it.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
+
+use crate::batch::base::BatchBase;
+use crate::batch::item::BatchItemBase;
+use crate::batch::join::join;
+use crate::ffi::gil_cell::TakeState;
+use crate::future::base::{FutureBase, Kind};
+use crate::imports;
+
+#[pymethods]
+impl BatchItemBase {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(Self::blank())
+    }
+
+    fn __init__(slf: &Bound<'_, Self>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+        join(slf, batch)
+    }
+
+    /// The batch it belongs to.
+    #[getter]
+    fn batch(slf: &Bound<'_, Self>) -> Option<Py<BatchBase>> {
+        slf.state().batch.as_ref().map(|batch| batch.clone_ref(slf.py()))
+    }
+
+    #[setter]
+    fn set_batch(slf: &Bound<'_, Self>, batch: Option<Py<BatchBase>>) {
+        Self::resume_tracking(slf);
+        let before = std::mem::replace(&mut slf.state().batch, batch);
+        drop(before);
+    }
+
+    /// Its place in the batch.
+    #[getter(index)]
+    fn index(slf: &Bound<'_, Self>) -> i64 {
+        slf.state().index
+    }
+
+    #[setter(index)]
+    fn set_index(slf: &Bound<'_, Self>, index: i64) {
+        slf.state().index = index;
+    }
+
+    #[getter(_total_time)]
+    fn total_time(slf: &Bound<'_, Self>) -> i64 {
+        slf.state().total_time
+    }
+
+    #[setter(_total_time)]
+    fn set_total_time(slf: &Bound<'_, Self>, total_time: i64) {
+        slf.state().total_time = total_time;
+    }
+
+    #[getter(_id)]
+    fn id(slf: &Bound<'_, Self>) -> i64 {
+        slf.state().id
+    }
+
+    #[setter(_id)]
+    fn set_id(slf: &Bound<'_, Self>, id: i64) {
+        slf.state().id = id;
+    }
+
+    /// The name of the item in profiles.
+    fn to_str<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        imports::describe(slf.py(), "item_to_str", (slf,))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.0.take_in_traverse(&visit) {
+            Some(item) => visit.call(&item.batch),
+            None => Ok(()),
+        }
+    }
+
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = slf.state().batch.take();
+        drop(before);
+    }
+}

@@ -1,0 +1,46 @@
+//! Joining: a new item becomes the last one of an open batch.
+
+use pyo3::exceptions::PyAssertionError;
+use pyo3::prelude::*;
+
+use crate::batch::base::BatchBase;
+use crate::batch::item::BatchItemBase;
+use crate::ffi::gil_cell::TakeState;
+use crate::imports;
+use crate::options::Switches;
+use crate::scheduler::register::add_items;
+
+/// Makes an item the last one of an open batch.
+pub(crate) fn join(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+    let py = item.py();
+    let items = BatchBase::items(batch);
+    let ordinal = {
+        let mut state = batch.state();
+        if state.flushing || BatchBase::is_flushed(batch) {
+            drop(state);
+            return Err(PyAssertionError::new_err(
+                "can't add an item to the batch that is already flushed: its \
+                 _try_switch_active_batch() has to make another one take its place",
+            ));
+        }
+        let ordinal = state.count;
+        state.count += 1;
+        ordinal
+    };
+    let index = items.len();
+    items.append(item)?;
+    add_items(batch);
+    let id = if Switches::on().has(Switches::COLLECT_PERF_STATS) {
+        imports::incr_counter(py)?.call0()?.extract()?
+    } else {
+        0
+    };
+    let mut state = item.state();
+    state.index = i64::try_from(index).unwrap_or(i64::MAX);
+    state.ordinal = ordinal;
+    state.id = id;
+    let before = state.batch.replace(batch.clone().unbind());
+    drop(state);
+    drop(before);
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! The binders as Python sees them.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
+
+use crate::call::binder::{
+    AsyncDecoratorBinder, Bindings, DecoratorBinder, PureAsyncDecoratorBinder,
+};
+use crate::call::decorator::AsyncDecorator;
+use crate::ffi::gil_cell::TakeState;
+use crate::imports;
+
+#[pymethods]
+impl DecoratorBinder {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::default()
+    }
+
+    #[pyo3(signature = (decorator, instance=None))]
+    fn __init__(slf: &Bound<'_, Self>, decorator: Py<PyAny>, instance: Option<Py<PyAny>>) {
+        let mut binder = slf.state();
+        let before =
+            std::mem::replace(&mut *binder, Bindings { decorator: Some(decorator), instance });
+        drop(binder);
+        drop(before);
+    }
+
+    /// Decorator that made this.
+    #[getter(decorator)]
+    fn py_decorator<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        Self::decorator(slf)
+    }
+
+    /// Instance, or for a `classmethod` the class; `None` if it was taken from the class.
+    #[getter(instance)]
+    fn py_instance<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
+        Self::instance(slf)
+    }
+
+    /// The name of the decorator.
+    fn name<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::decorator(slf).call_method0(intern!(slf.py(), "name"))
+    }
+
+    /// Marks decorators, and functions bound by one.
+    #[staticmethod]
+    fn is_decorator() -> bool {
+        true
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let args = Self::with_instance(slf, args)?;
+        let decorator = Self::decorator(slf);
+        match decorator.cast_exact::<AsyncDecorator>() {
+            Ok(decorator) => AsyncDecorator::__call__(decorator, args, kwargs),
+            Err(_) => decorator.call(args, kwargs.as_ref()),
+        }
+    }
+
+    fn __str__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let decorator = Self::decorator(slf);
+        let instance = Self::instance(slf);
+        Ok(match instance {
+            None => format!("<{} unbound>", decorator.str()?),
+            Some(instance) => {
+                format!("<{} bound to {}>", decorator.str()?, instance.str()?)
+            }
+        })
+    }
+
+    fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyString>> {
+        slf.str()
+    }
+
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if !slf.get_type().is(other.get_type()) {
+            return Ok(false);
+        }
+        let py = slf.py();
+        let other = other.cast::<Self>()?;
+        let instance = |binder| Self::instance(binder).unwrap_or_else(|| py.None().into_bound(py));
+        Ok(Self::decorator(slf).eq(Self::decorator(other))? && instance(slf).eq(instance(other))?)
+    }
+
+    fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
+        let py = slf.py();
+        let instance = Self::instance(slf).unwrap_or_else(|| py.None().into_bound(py));
+        Ok(Self::decorator(slf).hash()? ^ instance.hash()?)
+    }
+
+    /// `Class[T]` is for type checkers.
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        imports::generic(cls, item)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(bindings) = self.0.take_in_traverse(&visit) else { return Ok(()) };
+        visit.call(&bindings.decorator)?;
+        visit.call(&bindings.instance)
+    }
+
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = std::mem::take(&mut *slf.state());
+        drop(before);
+    }
+}
+
+#[pymethods]
+impl PureAsyncDecoratorBinder {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(DecoratorBinder::default()).add_subclass(Self)
+    }
+
+    #[staticmethod]
+    fn is_pure_async_fn() -> bool {
+        true
+    }
+}
+
+#[pymethods]
+impl AsyncDecoratorBinder {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(DecoratorBinder::default()).add_subclass(Self)
+    }
+
+    #[staticmethod]
+    fn is_pure_async_fn() -> bool {
+        false
+    }
+
+    /// The same as `asynq`, by the name it had before that was a keyword.
+    #[pyo3(name = "async", signature = (*args, **kwargs))]
+    fn alias<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.call_method(intern!(slf.py(), "asynq"), args, kwargs)
+    }
+
+    /// Calls the function from asyncio: returns a coroutine.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn asyncio<'py>(
+        slf: &Bound<'py, Self>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let binder = slf.as_super();
+        let args = DecoratorBinder::with_instance(binder, args)?;
+        let decorator = DecoratorBinder::decorator(binder);
+        decorator.call_method(intern!(slf.py(), "asyncio"), args, kwargs)
+    }
+}

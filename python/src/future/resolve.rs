@@ -1,0 +1,163 @@
+//! Resolving a future: its value or error arrives.
+
+use asynq_engine::ItemId;
+use pyo3::exceptions::{PyAssertionError, PyException};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::batch::base::BatchBase;
+use crate::batch::item::BatchItemBase;
+use crate::ffi::gil_cell::TakeState;
+use crate::future::base::{FutureBase, Kind};
+use crate::future::outcome::Outcome;
+use crate::imports;
+use crate::loader::load::Load;
+use crate::options::Switches;
+use crate::overrides::overrides;
+use crate::scheduler::state::Scheduler;
+use crate::task::async_task::AsyncTask;
+use crate::task::cleanup;
+
+/// Gives a future its value or error, and wakes the tasks that wait for it.
+///
+/// # Errors
+///
+/// `FutureIsAlreadyComputed` if it has a value or an error; whatever an override of `_computed`, the
+/// cleanup of the future or an interrupt in a subscriber raises.
+pub(crate) fn resolve(future: &Bound<'_, FutureBase>, outcome: Outcome) -> PyResult<()> {
+    resolve_on(None, future, outcome)
+}
+
+/// Resolves a future, with the scheduler of this thread at hand.
+pub(crate) fn resolve_on(
+    scheduler: Option<&Scheduler>,
+    future: &Bound<'_, FutureBase>,
+    outcome: Outcome,
+) -> PyResult<()> {
+    let (kind, scheduler_id, engine_id) = {
+        let mut inner = future.state();
+        if inner.outcome.is_pending() {
+            inner.outcome = outcome;
+            (inner.kind, inner.scheduler_id, inner.engine_id.take())
+        } else {
+            drop(inner);
+            return Err(already_computed(future));
+        }
+    };
+    if kind == Kind::Task {
+        AsyncTask::resolved(future.cast::<AsyncTask>()?);
+    }
+    // Before any code of the user: whatever that does, the tasks that wait go on.
+    if let Some(engine_id) = engine_id {
+        match scheduler {
+            Some(scheduler) if scheduler.id() == scheduler_id => scheduler.complete_here(engine_id),
+            _ => Scheduler::complete(scheduler_id, engine_id),
+        }
+    } else if kind == Kind::Item {
+        item_resolved(future.cast::<BatchItemBase>()?);
+    }
+    if overrides::<FutureBase>(future.as_any(), intern!(future.py(), "_computed")) {
+        future.call_method0(intern!(future.py(), "_computed")).map(|_| ())
+    } else {
+        after_resolve(future)
+    }
+}
+
+/// Cleans up after a future that was just resolved, and calls its subscribers.
+pub(crate) fn after_resolve(future: &Bound<'_, FutureBase>) -> PyResult<()> {
+    let py = future.py();
+    let (kind, hook) = {
+        let inner = future.state();
+        (inner.kind, inner.on_computed.as_ref().map(|hook| hook.clone_ref(py)))
+    };
+    let finished = match kind {
+        Kind::Task => cleanup::release(future.cast::<AsyncTask>()?),
+        Kind::Batch => resolve_items(future.cast::<BatchBase>()?),
+        Kind::Item | Kind::Plain | Kind::Lazy | Kind::Constant => Ok(()),
+    };
+    if Switches::on().has(Switches::DUMP_COMPUTED) {
+        imports::trace(py, "computed", (future,));
+    }
+    if let Some(hook) = hook {
+        // Whatever a subscriber does, the others are told, and whoever waits goes on.
+        if let Err(error) = hook.call_method1(py, intern!(py, "safe_trigger"), (future,)) {
+            if !error.is_instance_of::<PyException>(py) {
+                return Err(error);
+            }
+            imports::trace(py, "callback_failed", (error.value(py),));
+        }
+    }
+    finished
+}
+
+/// Tells the engine, and the garbage collector, of an item that was just resolved.
+fn item_resolved(item: &Bound<'_, BatchItemBase>) {
+    let py = item.py();
+    let load = item.cast_exact::<Load>().ok();
+    if !load.is_some_and(Load::is_leaf) {
+        BatchItemBase::resume_tracking(item);
+    }
+    let (batch, index) = {
+        let mut state = item.state();
+        // Nobody asks a load for its batch afterwards, and it would keep the batch alive.
+        let batch = match load {
+            Some(_) => state.batch.take(),
+            None => state.batch.as_ref().map(|batch| batch.clone_ref(py)),
+        };
+        (batch, state.ordinal)
+    };
+    let Some(batch) = batch else { return };
+    let (scheduler_id, engine_id) = {
+        let state = batch.bind(py).state();
+        (state.scheduler_id, state.engine_id.filter(|_| index < state.known))
+    };
+    if let Some(batch) = engine_id {
+        Scheduler::complete_item(scheduler_id, ItemId { batch, index });
+    }
+}
+
+/// Resolves every pending item of a batch that was flushed or cancelled.
+pub(crate) fn resolve_items(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+    let py = batch.py();
+    let mut result = batch.call_method0(intern!(py, "_try_switch_active_batch")).map(|_| ());
+    let error = match FutureBase::outcome(batch.as_super()) {
+        Some(Err(error)) => Some(error),
+        _ => None,
+    };
+    if error.is_some() && overrides::<BatchBase>(batch.as_any(), intern!(py, "_cancel")) {
+        result = result.and(batch.call_method0(intern!(py, "_cancel")).map(|_| ()));
+    }
+    let items = BatchBase::items(batch);
+    let mut index = 0;
+    // By index: a subscriber may change the list.
+    while let Ok(item) = items.get_item(index) {
+        index += 1;
+        let Ok(item) = item.cast::<FutureBase>() else { continue };
+        if FutureBase::is_pending(item) {
+            let outcome = match &error {
+                Some(error) => Outcome::from_err(py, error),
+                None => Outcome::from_err(py, &left_out()),
+            };
+            result = result.and(resolve(item, outcome));
+        }
+    }
+    let (scheduler_id, engine_id) = {
+        let mut inner = batch.state();
+        (inner.scheduler_id, inner.engine_id.take())
+    };
+    if let Some(engine_id) = engine_id {
+        Scheduler::close(scheduler_id, engine_id);
+    }
+    result
+}
+
+fn left_out() -> PyErr {
+    PyAssertionError::new_err("Value of this item wasn't set on batch flush.")
+}
+
+fn already_computed(future: &Bound<'_, FutureBase>) -> PyErr {
+    match imports::already_computed(future.py()) {
+        Ok(class) => PyErr::from_type(class.clone(), (future.clone().unbind(),)),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,122 @@
+//! `Rounds`: the rounds of a loader in one thread.
+
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::batch::base::BatchBase;
+use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::loader::load::Load;
+use crate::loader::round::RoundBase;
+
+/// The rounds of a loader in one thread that have not ended.
+#[pyclass(frozen, weakref, module = "asynq.loaders")]
+#[derive(Default)]
+pub(crate) struct Rounds(GilCell<Unended>);
+
+has_state!(Rounds: Unended);
+
+/// State of [`Rounds`].
+#[derive(Default)]
+pub(crate) struct Unended {
+    open: Option<Py<RoundBase>>,
+    in_flight: Vec<Py<RoundBase>>,
+}
+
+impl Rounds {
+    /// Returns the load of an equal key that is on its way.
+    pub(crate) fn find<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, Load>>> {
+        let py = slf.py();
+        let (open, others) = {
+            let unended = slf.state();
+            let open = unended.open.as_ref().map(|open| open.bind(py).clone());
+            (open, !unended.in_flight.is_empty())
+        };
+        if let Some(open) = open
+            && let Some(load) = RoundBase::find(&open, key)?
+        {
+            return Ok(Some(load));
+        }
+        if others {
+            for round in Self::in_flight(slf) {
+                if let Some(load) = RoundBase::find(&round, key)? {
+                    return Ok(Some(load));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes a round the one that takes keys.
+    pub(crate) fn set_open(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) {
+        let before = slf.state().open.replace(round.clone().unbind());
+        drop(before);
+    }
+
+    pub(crate) fn open<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, RoundBase>> {
+        slf.state().open.as_ref().map(|open| open.bind(slf.py()).clone())
+    }
+
+    pub(crate) fn in_flight<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, RoundBase>> {
+        let unended = slf.state();
+        unended.in_flight.iter().map(|round| round.bind(slf.py()).clone()).collect()
+    }
+}
+
+#[pymethods]
+impl Rounds {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Round that takes keys, if any.
+    #[getter(open)]
+    fn py_open<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, RoundBase>> {
+        Self::open(slf)
+    }
+
+    /// Rounds in flight.
+    #[getter(in_flight)]
+    fn py_in_flight<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, RoundBase>> {
+        Self::in_flight(slf)
+    }
+
+    /// Closes a round: it takes no more keys.
+    fn close(slf: &Bound<'_, Self>, round: &Bound<'_, BatchBase>) {
+        let before = {
+            let mut unended = slf.state();
+            let is_open = unended.open.as_ref().is_some_and(|open| open.is(round));
+            is_open.then(|| unended.open.take())
+        };
+        drop(before);
+    }
+
+    /// Adds a round to those in flight.
+    fn start(slf: &Bound<'_, Self>, round: Py<RoundBase>) {
+        slf.state().in_flight.push(round);
+    }
+
+    /// Removes a round from those in flight.
+    fn complete(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) {
+        let before = {
+            let mut unended = slf.state();
+            let index = unended.in_flight.iter().position(|other| other.is(round));
+            index.map(|index| unended.in_flight.remove(index))
+        };
+        drop(before);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(unended) = self.0.take_in_traverse(&visit) else { return Ok(()) };
+        visit.call(&unended.open)?;
+        unended.in_flight.iter().try_for_each(|round| visit.call(round))
+    }
+
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = std::mem::take(&mut *slf.state());
+        drop(before);
+    }
+}

@@ -1,0 +1,193 @@
+//! Registration: futures, items and batches become known to the engine when they are awaited.
+
+use asynq_engine::{BatchId, Dependency, ItemId, PriorityRule, TaskId};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::batch::base::{BatchBase, Flight};
+use crate::batch::item::BatchItemBase;
+use crate::ffi::gil_cell::TakeState;
+use crate::future::base::{FutureBase, Kind};
+use crate::imports;
+use crate::options::{self, Switches};
+use crate::overrides::overrides;
+use crate::scheduler::deadlock;
+use crate::scheduler::state::{Job, Scheduler};
+use crate::task::async_task::{AsyncTask, Tracking};
+
+/// Returns the id under which the scheduler knows a future from now on; `None` if it is resolved.
+pub(crate) fn register(
+    scheduler: &Scheduler,
+    future: &Bound<'_, FutureBase>,
+) -> PyResult<Option<Dependency>> {
+    let (kind, scheduler_id, engine_id) = {
+        let state = future.state();
+        if !state.outcome.is_pending() {
+            return Ok(None);
+        }
+        (state.kind, state.scheduler_id, state.engine_id)
+    };
+    if kind == Kind::Item {
+        return register_item(scheduler, future.cast()?).map(|item| Some(item.into()));
+    }
+    if let Some(engine_id) = engine_id {
+        scheduler.check_thread(scheduler_id, future.as_any())?;
+        return Ok(Some(engine_id.into()));
+    }
+    add(scheduler, future, kind).map(|engine_id| Some(engine_id.into()))
+}
+
+/// Adds a task whose code is running already to the engine of this thread.
+pub(crate) fn add_running(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> TaskId {
+    let engine_id = scheduler.engine().add_task(Job::Task(task.clone().unbind()));
+    set_engine_id(scheduler, task.as_super(), engine_id);
+    engine_id
+}
+
+fn set_engine_id(scheduler: &Scheduler, future: &Bound<'_, FutureBase>, engine_id: TaskId) {
+    let mut state = future.state();
+    state.scheduler_id = scheduler.id();
+    state.engine_id = Some(engine_id);
+}
+
+/// Adds a future to the engine of this thread.
+pub(crate) fn add(
+    scheduler: &Scheduler,
+    future: &Bound<'_, FutureBase>,
+    kind: Kind,
+) -> PyResult<TaskId> {
+    let is_promise = kind == Kind::Plain && !computes(future);
+    let engine_id = {
+        let mut engine = scheduler.engine();
+        if engine.task_count() >= options::max_tasks() {
+            return Err(PyRuntimeError::new_err(format!(
+                "Number of scheduled tasks exceeded maximum threshold: {} are alive. If that is \
+                 not an endless recursion, raise asynq.debug.options.MAX_TASK_STACK_SIZE",
+                engine.task_count()
+            )));
+        }
+        match kind {
+            Kind::Task => {
+                let task = future.cast::<AsyncTask>()?;
+                if task.state().running {
+                    drop(engine);
+                    return Err(waits_for_itself(task));
+                }
+                engine.add_task(Job::Task(task.clone().unbind()))
+            }
+            _ if is_promise => engine.add_promise(Job::Future(future.clone().unbind())),
+            _ => engine.add_task(Job::Future(future.clone().unbind())),
+        }
+    };
+    set_engine_id(scheduler, future, engine_id);
+    if kind == Kind::Task {
+        AsyncTask::pause_tracking(future.cast::<AsyncTask>()?, Tracking::Paused);
+    }
+    Ok(engine_id)
+}
+
+fn waits_for_itself(task: &Bound<'_, AsyncTask>) -> PyErr {
+    let name = deadlock::name(task.as_any());
+    imports::new_error(
+        imports::task_error,
+        task.py(),
+        format!(
+            "{name} is running: it can't be awaited by what it has called, nor in another thread \
+             (deadlock)"
+        ),
+    )
+}
+
+/// Returns whether the class of a future says how it is computed.
+fn computes(future: &Bound<'_, FutureBase>) -> bool {
+    overrides::<FutureBase>(future.as_any(), intern!(future.py(), "_compute"))
+}
+
+fn register_item(scheduler: &Scheduler, item: &Bound<'_, BatchItemBase>) -> PyResult<ItemId> {
+    let batch = register_batch(scheduler, &BatchItemBase::batch_of(item)?)?;
+    // The engine holds the batch, which holds its items.
+    BatchItemBase::pause_tracking(item);
+    let index = item.state().ordinal;
+    Ok(ItemId { batch, index })
+}
+
+/// Adds a batch to the engine of this thread, because one of its items is awaited.
+fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResult<BatchId> {
+    let (scheduler_id, engine_id, flushing) = {
+        let state = batch.state();
+        (state.scheduler_id, state.engine_id, state.flushing)
+    };
+    if let Some(engine_id) = engine_id {
+        scheduler.check_thread(scheduler_id, batch.as_any())?;
+        // Another thread may have added some.
+        add_items(batch);
+        return Ok(engine_id);
+    }
+    let in_flight = BatchBase::is_in_flight(batch);
+    if (flushing && !in_flight) || BatchBase::is_flushed(batch) {
+        return Err(imports::new_error(
+            imports::batching_error,
+            batch.py(),
+            "this item can't be awaited: its batch is flushed already, and it got no value yet",
+        ));
+    }
+    if Switches::on().has(Switches::DUMP_SCHEDULE_BATCH) {
+        imports::trace(batch.py(), "schedule_batch", (batch,));
+    }
+    let rule = if overrides::<BatchBase>(batch.as_any(), intern!(batch.py(), "get_priority")) {
+        PriorityRule::Ask
+    } else {
+        PriorityRule::BySize
+    };
+    let engine_id = scheduler.engine().add_batch(batch.clone().unbind(), rule);
+    {
+        let mut state = batch.state();
+        state.scheduler_id = scheduler.id();
+        state.engine_id = Some(engine_id);
+        state.known = 0;
+    }
+    add_items(batch);
+    if in_flight {
+        // The call in which its flight started is over.
+        scheduler.engine().begin_flush(engine_id);
+        imports::adopt(batch.py())?.call1((batch,))?;
+        defer(batch)?;
+    }
+    Ok(engine_id)
+}
+
+/// Tells the engine of the items of a batch that it does not know, if it knows the batch. Only the
+/// thread of the batch can; items that another thread adds are told when they are awaited.
+pub(crate) fn add_items(batch: &Bound<'_, BatchBase>) {
+    let mut state = batch.state();
+    let Some(engine_id) = state.engine_id else { return };
+    let new = state.count - state.known;
+    if new > 0 && Scheduler::add_items(state.scheduler_id, engine_id, new) {
+        state.known = state.count;
+    }
+}
+
+/// Tells the engine that a batch that it knows is in flight.
+pub(crate) fn defer(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+    let (engine_id, flush_task) = {
+        let state = batch.state();
+        let flush_task = match &state.flight {
+            Flight::Task(task) => Some(task.bind(batch.py()).clone()),
+            Flight::External | Flight::None => None,
+        };
+        (state.engine_id, flush_task)
+    };
+    let Some(engine_id) = engine_id else { return Ok(()) };
+    let scheduler = Scheduler::current();
+    let flush_task = match &flush_task {
+        Some(flush_task) => register(&scheduler, flush_task.as_super())?,
+        None => None,
+    };
+    let flush_task = match flush_task {
+        Some(Dependency::Task(task)) => Some(task),
+        _ => None,
+    };
+    scheduler.engine().defer(engine_id, flush_task);
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Cleanup of a task that was resolved.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::gil_cell::TakeState;
+use crate::imports;
+use crate::options::Switches;
+use crate::scheduler::state::Scheduler;
+use crate::task::async_task::AsyncTask;
+use crate::task::body::Body;
+
+/// Gives up what a resolved task holds: its generator, its contexts, and what it waits for.
+pub(crate) fn release(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+    let py = task.py();
+    let (body, waiting, contexts) = {
+        let mut state = task.state();
+        let body = std::mem::replace(&mut state.body, Body::Ended);
+        let waiting = state.waiting.take();
+        let contexts = state.rare.as_mut().map(|rare| std::mem::take(&mut rare.contexts));
+        (body, waiting, contexts)
+    };
+    let mut closed = Ok(());
+    if let Body::Generator(mut generator) = body {
+        generator.resume(py);
+        closed = generator.get().call_method0(py, intern!(py, "close")).map(|_| ());
+    }
+    if let Some(contexts) = contexts {
+        Scheduler::forget_contexts(&contexts);
+    }
+    if Switches::on().has(Switches::COLLECT_PERF_STATS) {
+        // It reads what the task waits for, which is given up only now.
+        let before = std::mem::replace(&mut task.state().waiting, waiting);
+        defer_drop(before);
+        imports::describe(py, "task_collect_perf_stats", (task,))?;
+        let waiting = task.state().waiting.take();
+        defer_drop(waiting);
+    } else {
+        defer_drop(waiting);
+    }
+    let kept = task.state().rare.as_mut().and_then(|rare| rare.kept.take());
+    drop(kept);
+    closed
+}
