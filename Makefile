@@ -46,7 +46,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
 
 demo: ## the artists of a playlist, one query per key against one per batch, in both languages (ARGS="…")
-	cargo run --locked --release -p asynq-batch --all-features --example chinook -- $(ARGS)
+	cargo run --locked --profile demo -p chinook -- $(ARGS)
 	$(call install,$(venv),'./python[$(stores)]')
 	PYTHONPATH=python/examples $(venv)/bin/python -m chinook $(ARGS)
 
@@ -126,10 +126,9 @@ sanitize: sanitize-rust sanitize-python ## the tests with AddressSanitizer, and 
 # What the library does when something goes wrong half-way; the rest of it forbids `unsafe` too.
 sanitize-rust: nightly
 	$(asan) cargo test --locked --target $(host) -p asynq-engine --tests
-	$(asan) cargo test --locked --target $(host) -p asynq-batch --features blocking,tokio $(addprefix --test ,\
-	    cancel context_failure deadlock executors failure foreign freed hazard_flush \
-	    hazard_reentrancy hazard_thread_exit loader loader_cache loader_faults loader_flight \
-	    loader_random pinned random scale)
+	$(asan) cargo test --locked --target $(host) -p asynq-batch --features blocking,tokio --test it -- \
+	    cancel:: context_failure:: deadlock:: executors:: failure:: foreign:: freed:: hazard_ \
+	    loader pinned:: random:: scale::
 
 # rustc does not put the sanitizer's runtime into a library, so it comes with the C compiler and is
 # loaded first. Leaks are not looked for: CPython frees little when it ends. With a sanitizer a call takes

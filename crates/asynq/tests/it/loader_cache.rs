@@ -1,0 +1,306 @@
+//! What a loader keeps, where, and for how long.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use asynq::loader::Lru;
+use asynq::{AsyncTask, FutureBase, Loader, all, with_context};
+
+use crate::common::{Log, later};
+
+/// A loader of tenfold numbers that writes its batches into a log.
+fn tens(log: &Log) -> Loader<u32, u32> {
+    let log = log.clone();
+    Loader::new(move |keys: Vec<u32>| {
+        log.add(format_args!("load {keys:?}"));
+        keys.into_iter().map(|key| (key, key * 10)).collect::<HashMap<_, _>>()
+    })
+}
+
+/// A load in a task of its own.
+fn load(loader: &Loader<u32, u32>, key: u32) -> AsyncTask<u32> {
+    let loader = loader.clone();
+    AsyncTask::new(async move { loader.load(key).await.unwrap() })
+}
+
+/// A loader whose every key fails, and how often it was called.
+fn down() -> (Loader<u32, u32>, Rc<Cell<usize>>) {
+    let calls = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&calls);
+    let down = Loader::try_new(move |keys: Vec<u32>| {
+        counted.set(counted.get() + 1);
+        keys.into_iter().map(|_| Err("down")).collect::<Vec<_>>()
+    });
+    (down.name("down"), calls)
+}
+
+#[test]
+fn what_was_loaded_is_kept() {
+    let log = Log::new();
+    let tens = tens(&log).cache();
+    assert_eq!((tens.load(1).value().unwrap(), tens.load(1).value().unwrap()), (10, 10));
+    assert_eq!(log.take(), "load [1]\n");
+    assert_eq!(tens.stats().hits, 1);
+}
+
+#[test]
+fn what_is_kept_goes_with_what_is_not() {
+    let log = Log::new();
+    let first = tens(&log).cache();
+    first.prime(1, 10);
+    let next = Loader::new({
+        let log = log.clone();
+        move |keys: Vec<u32>| {
+            log.add(format_args!("next {keys:?}"));
+            keys
+        }
+    });
+    let both = |key| {
+        let (first, next) = (first.clone(), next.clone());
+        AsyncTask::new(async move { next.load(first.load(key).await.unwrap()).await.unwrap() })
+    };
+    assert_eq!(all([both(1), both(2)]).value(), [10, 20]);
+    assert_eq!(log.take(), "load [2]\nnext [10, 20]\n");
+}
+
+#[test]
+fn what_is_kept_goes_with_what_is_in_flight() {
+    let log = Log::new();
+    let first = Loader::new(|keys: Vec<u32>| async {
+        later(1).await;
+        keys
+    })
+    .cache();
+    first.prime(1, 1);
+    let next = tens(&log);
+    let both = |key| {
+        let (first, next) = (first.clone(), next.clone());
+        AsyncTask::new(async move { next.load(first.load(key).await.unwrap()).await.unwrap() })
+    };
+    assert_eq!(all([both(1), both(2)]).value(), [10, 20]);
+    assert_eq!(log.take(), "load [1, 2]\n");
+}
+
+#[test]
+fn what_is_kept_is_there_though_the_batch_it_went_with_panics() {
+    let broken = Loader::new(|_: Vec<u32>| async { panic!("broken") as Vec<u32> }).cache();
+    broken.prime(1, 1);
+    let (kept, fresh) = (broken.load(1), AsyncTask::new(broken.load(2)));
+    assert!(fresh.outcome().is_err());
+    assert_eq!(kept.value().unwrap(), 1);
+}
+
+#[test]
+fn a_key_that_is_cleared_before_it_goes_out_is_asked_for_once() {
+    let log = Log::new();
+    let tens = tens(&log).cache();
+    let before = tens.load(1);
+    tens.clear(&1);
+    let [before, after] = all([before, tens.load(1)]).value().map(Result::unwrap);
+    assert_eq!((before, after), (10, 10));
+    assert_eq!(log.take(), "load [1]\n");
+    assert_eq!(tens.load(1).value().unwrap(), 10);
+    assert_eq!(log.take(), "");
+}
+
+#[test]
+fn what_is_asked_for_while_kept_values_are_given_is_of_the_next_batch() {
+    let tens = Loader::new(|keys: Vec<u32>| async {
+        later(1).await;
+        keys.into_iter().map(|key| key * 10).collect::<Vec<_>>()
+    })
+    .cache();
+    tens.prime(1, 10);
+    let (fresh, kept) = (tens.load(2), tens.load(1));
+    let asks = tens.clone();
+    kept.on_computed(move || drop(asks.load(3)));
+    assert_eq!(fresh.value().unwrap(), 20);
+    drop(kept);
+    assert_eq!(tens.load(3).value().unwrap(), 30);
+}
+
+#[test]
+fn what_was_primed_is_not_replaced_by_what_was_in_flight() {
+    let older = Loader::new(|keys: Vec<u32>| async {
+        later(1).await;
+        keys
+    })
+    .cache();
+    let primes = {
+        let older = older.clone();
+        AsyncTask::new(async move {
+            later(1).await;
+            older.prime(1, 7);
+        })
+    };
+    assert_eq!(all((older.load(1), primes)).value().0.unwrap(), 1);
+    assert_eq!(older.load(1).value().unwrap(), 7);
+}
+
+#[test]
+fn nothing_goes_out_for_what_is_kept() {
+    let log = Log::new();
+    let tens = tens(&log).cache();
+    tens.prime(1, 7);
+    assert_eq!(tens.load_many([1, 1]).value().unwrap(), [7, 7]);
+    assert_eq!((log.take().as_str(), tens.stats().batches), ("", 0));
+}
+
+#[test]
+fn what_is_forgotten_is_loaded_again() {
+    let log = Log::new();
+    let tens = tens(&log).cache();
+    tens.load_many([1, 2]).value().unwrap();
+    tens.clear(&1);
+    tens.load_many([1, 2]).value().unwrap();
+    tens.clear_all();
+    tens.load_many([1, 2]).value().unwrap();
+    assert_eq!(log.take(), "load [1, 2]\nload [1]\nload [1, 2]\n");
+}
+
+#[test]
+fn what_is_forgotten_in_flight_is_not_kept() {
+    let log = Log::new();
+    let slow = Loader::new({
+        let log = log.clone();
+        move |keys: Vec<u32>| {
+            log.add(format_args!("load {keys:?}"));
+            async move {
+                later(1).await;
+                keys
+            }
+        }
+    })
+    .cache();
+    let forgets = {
+        let slow = slow.clone();
+        AsyncTask::new(async move {
+            later(1).await;
+            slow.clear(&1);
+        })
+    };
+    drop(all((slow.load(1), forgets)).value());
+    slow.load(1).value().unwrap();
+    assert_eq!(log.take(), "load [1]\nload [1]\n");
+}
+
+#[test]
+fn errors_are_not_kept() {
+    let (down, calls) = down();
+    let down = down.cache();
+    assert!(down.load(1).value().is_err() && down.load(1).value().is_err());
+    assert_eq!(calls.get(), 2);
+}
+
+#[test]
+fn errors_are_kept_on_demand() {
+    let (down, calls) = down();
+    let down = down.cache().cache_errors();
+    let message = || down.load(1).value().unwrap_err().to_string();
+    assert_eq!([message(), message()], ["batch down: key 1: down"; 2]);
+    assert_eq!(calls.get(), 1);
+}
+
+#[test]
+fn kept_errors_go_as_values_do() {
+    let (down, calls) = down();
+    let start = Instant::now();
+    let clock = Rc::new(Cell::new(Duration::ZERO));
+    let time = Rc::clone(&clock);
+    let lru = Lru::new(2, Duration::from_secs(10)).with_clock(move || start + time.get());
+    let down = down.cache_in(lru).cache_errors();
+    let calls_for = |key| {
+        assert!(down.load(key).value().is_err());
+        calls.take()
+    };
+    assert_eq!([1, 2, 1, 3].map(calls_for), [1, 1, 0, 1]);
+    assert_eq!([2, 3].map(calls_for), [1, 0], "there is room for two");
+    clock.set(Duration::from_secs(10));
+    assert_eq!(calls_for(3), 1, "they are kept for ten seconds");
+}
+
+#[test]
+fn each_scope_keeps_its_own() {
+    let log = Log::new();
+    let tens = tens(&log);
+    let request = || {
+        let tens = tens.clone();
+        AsyncTask::new(async move {
+            with_context(tens.scope(), async {
+                load(&tens, 1).await;
+                load(&tens, 1).await;
+                load(&tens, 2).await
+            })
+            .await
+        })
+    };
+    assert_eq!(request().value(), 20);
+    assert_eq!(log.take(), "load [1]\nload [2]\n");
+    assert_eq!(request().value(), 20);
+    assert_eq!(log.take(), "load [1]\nload [2]\n");
+}
+
+#[test]
+fn scopes_share_what_is_in_flight_and_each_keeps_it() {
+    let log = Log::new();
+    let tens = tens(&log);
+    let request = || {
+        let tens = tens.clone();
+        AsyncTask::new(async move {
+            with_context(tens.scope(), async {
+                load(&tens, 1).await;
+                later(1).await;
+                load(&tens, 1).await
+            })
+            .await
+        })
+    };
+    assert_eq!(all([request(), request()]).value(), [10, 10]);
+    assert_eq!(log.take(), "load [1]\n");
+}
+
+#[test]
+fn outside_of_its_scopes_nothing_is_kept_unless_asked() {
+    let log = Log::new();
+    let tens = tens(&log);
+    drop(tens.scope());
+    load(&tens, 1).value();
+    load(&tens, 1).value();
+    assert_eq!(log.take(), "load [1]\nload [1]\n");
+}
+
+#[test]
+fn it_may_keep_in_any_map() {
+    let log = Log::new();
+    let tens = tens(&log).cache_in(BTreeMap::new());
+    load(&tens, 1).value();
+    load(&tens, 1).value();
+    assert_eq!(log.take(), "load [1]\n");
+}
+
+#[test]
+fn an_lru_forgets_what_was_used_least_recently() {
+    let log = Log::new();
+    let tens = tens(&log).cache_in(Lru::new(2, None));
+    for key in [1, 2, 1, 3, 1, 2] {
+        load(&tens, key).value();
+    }
+    assert_eq!(log.take(), "load [1]\nload [2]\nload [3]\nload [2]\n");
+}
+
+#[test]
+fn an_lru_forgets_what_is_too_old() {
+    let log = Log::new();
+    let (start, passed) = (Instant::now(), Rc::new(Cell::new(Duration::ZERO)));
+    let clock = Rc::clone(&passed);
+    let lru = Lru::new(2, Duration::from_secs(10)).with_clock(move || start + clock.get());
+    let tens = tens(&log).cache_in(lru);
+    load(&tens, 1).value();
+    passed.set(Duration::from_secs(9));
+    load(&tens, 1).value();
+    passed.set(Duration::from_secs(10));
+    load(&tens, 1).value();
+    assert_eq!(log.take(), "load [1]\nload [1]\n");
+}

@@ -1,0 +1,352 @@
+//! Batches of loaders that are in flight: what overlaps, what is shared, limits and deadlines.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::pending;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::time::Duration;
+
+use asynq::loader::set_max_in_flight;
+use asynq::{AsyncTask, FutureBase, Loader, Promise, all, promise, try_all};
+use expect_test::expect;
+use futures::FutureExt;
+use futures::future::{Either, select};
+
+use crate::common::{Log, assert_usable, later};
+
+/// A loader whose batches take a round, and which writes their begins and ends into a log.
+fn slow(log: &Log, name: &'static str) -> Loader<u32, u32> {
+    let log = log.clone();
+    Loader::new(move |keys: Vec<u32>| {
+        let log = log.clone();
+        async move {
+            log.add(format_args!("{name} begins {keys:?}"));
+            later(1).await;
+            log.add(format_args!("{name} ends {keys:?}"));
+            keys
+        }
+    })
+}
+
+#[test]
+fn async_batches_of_a_round_overlap() {
+    let log = Log::new();
+    let (one, two) = (slow(&log, "one"), slow(&log, "two"));
+    drop(all((one.load(1), two.load(2))).value());
+    expect![[r#"
+        one begins [1]
+        two begins [2]
+        one ends [1]
+        two ends [2]
+    "#]]
+    .assert_eq(&log.take());
+}
+
+#[test]
+fn a_batch_overlaps_with_tasks_that_can_go_on() {
+    let log = Log::new();
+    let slow = slow(&log, "slow");
+    let other = {
+        let log = log.clone();
+        AsyncTask::new(async move {
+            later(1).await;
+            log.add("meanwhile");
+        })
+    };
+    drop(all((slow.load(1), other)).value());
+    expect![[r#"
+        slow begins [1]
+        meanwhile
+        slow ends [1]
+    "#]]
+    .assert_eq(&log.take());
+}
+
+#[test]
+fn parts_of_an_async_batch_overlap() {
+    let log = Log::new();
+    let slow = slow(&log, "slow").max_batch_size(1);
+    slow.load_many([1, 2]).value().unwrap();
+    expect![[r#"
+        slow begins [1]
+        slow begins [2]
+        slow ends [1]
+        slow ends [2]
+    "#]]
+    .assert_eq(&log.take());
+}
+
+#[test]
+fn a_key_that_is_in_flight_is_not_asked_for_again() {
+    let log = Log::new();
+    let (answers, slow) = by_hand(&log);
+    let late = {
+        let (slow, answers) = (slow.clone(), Rc::clone(&answers));
+        AsyncTask::new(async move {
+            later(1).await;
+            let loads = try_all([slow.load(1), slow.load(2)]);
+            let answers = AsyncTask::new(async move {
+                later(1).await;
+                while let Some(answer) = next(&answers) {
+                    answer.set_value(());
+                }
+            });
+            all((loads, answers)).await.0
+        })
+    };
+    assert_eq!(all((slow.load(1), late)).value().1.unwrap(), [1, 2]);
+    assert_eq!(log.take(), "load [1]\nload [2]\n");
+}
+
+type Answers = Rc<RefCell<VecDeque<Promise<()>>>>;
+
+/// A loader whose batches come back when their promises are set, in order.
+fn by_hand(log: &Log) -> (Answers, Loader<u32, u32>) {
+    let (answers, log) = (Answers::default(), log.clone());
+    let loader = Loader::new({
+        let answers = Rc::clone(&answers);
+        move |keys: Vec<u32>| {
+            log.add(format_args!("load {keys:?}"));
+            let (promise, answer) = promise();
+            answers.borrow_mut().push_back(promise);
+            async move {
+                answer.await;
+                keys
+            }
+        }
+    });
+    (answers, loader)
+}
+
+fn next(answers: &Answers) -> Option<Promise<()>> {
+    answers.borrow_mut().pop_front()
+}
+
+#[test]
+fn no_more_batches_of_a_loader_are_in_flight_than_may_be() {
+    let log = Log::new();
+    let slow = slow(&log, "slow").max_batch_size(1).max_in_flight(2);
+    slow.load_many([1, 2, 3]).value().unwrap();
+    expect![[r#"
+        slow begins [1]
+        slow begins [2]
+        slow ends [1]
+        slow begins [3]
+        slow ends [2]
+        slow ends [3]
+    "#]]
+    .assert_eq(&log.take());
+}
+
+#[test]
+fn no_more_batches_of_all_loaders_are_in_flight_than_may_be() {
+    let log = Log::new();
+    let (one, two) = (slow(&log, "one"), slow(&log, "two"));
+    set_max_in_flight(1);
+    drop(all((one.load(1), two.load(2))).value());
+    set_max_in_flight(None);
+    expect![[r#"
+        one begins [1]
+        one ends [1]
+        two begins [2]
+        two ends [2]
+    "#]]
+    .assert_eq(&log.take());
+}
+
+#[test]
+fn a_plain_call_does_not_wait_for_what_a_call_around_it_has_in_flight() {
+    let log = Log::new();
+    let slow = slow(&log, "slow").max_in_flight(1);
+    let calls = {
+        let slow = slow.clone();
+        AsyncTask::new(async move {
+            later(1).await;
+            slow.load(2).value().unwrap()
+        })
+    };
+    assert_eq!(all((slow.load(1), calls)).value().1, 2);
+}
+
+#[test]
+fn a_call_does_not_wait_for_what_another_that_has_ended_has_left_in_flight() {
+    let (answers, loader) = by_hand(&Log::new());
+    let loader = loader.max_in_flight(1);
+    let left = loader.load(1);
+    let fails = {
+        let left = loader.load(1);
+        AsyncTask::new(futures::future::join(left, async {
+            later(1).await;
+            panic!("ended");
+        }))
+    };
+    assert!(fails.outcome().is_err());
+    let second = {
+        let answers = Rc::clone(&answers);
+        AsyncTask::new(async move {
+            later(1).await;
+            answers.borrow_mut().pop_back().unwrap().set_value(());
+        })
+    };
+    assert_eq!(all((loader.load(2), second)).value().0.unwrap(), 2);
+    drop(left);
+}
+
+#[test]
+fn a_batch_that_panics_does_not_wait_for_the_others_of_its_round() {
+    let log = Log::new();
+    let (one, two) = {
+        let log = log.clone();
+        let loader = Loader::new(move |keys: Vec<u32>| {
+            let log = log.clone();
+            async move {
+                assert!(keys != [1], "not 1");
+                later(1).await;
+                log.add(format_args!("{keys:?} ends"));
+                keys
+            }
+        })
+        .max_batch_size(1);
+        (loader.load(1), loader.load(2))
+    };
+    let fails = {
+        let log = log.clone();
+        AsyncTask::new(async move {
+            assert!(AssertUnwindSafe(one).catch_unwind().await.is_err());
+            log.add("[1] has failed");
+        })
+    };
+    assert_eq!(all((fails, two)).value().1.unwrap(), 2);
+    assert_eq!(log.take(), "[1] has failed\n[2] ends\n");
+}
+
+#[test]
+fn a_permit_passes_over_any_number_of_batches_that_were_given_up() {
+    let (answers, loader) = by_hand(&Log::new());
+    let loader = loader.max_batch_size(1).max_in_flight(1);
+    let call = AsyncTask::new(async move {
+        let many = loader.load_many(0..20_000);
+        assert!(matches!(select(many, later(2)).await, Either::Right(_)));
+        let last = loader.load(20_000); // Now the batch before it goes: nobody can ask for it.
+        let answers = AsyncTask::new(async move {
+            while let Some(answer) = next(&answers) {
+                answer.set_value(());
+                later(1).await;
+            }
+        });
+        all((last, answers)).await.0.unwrap()
+    });
+    assert_eq!(call.value(), 20_000);
+}
+
+#[test]
+fn functions_that_hold_the_thread_have_no_limit() {
+    set_max_in_flight(1);
+    let inner = Loader::new(|keys: Vec<u32>| keys);
+    let outer = Loader::new(move |keys: Vec<u32>| {
+        keys.into_iter().map(|key| inner.load(key).value().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(outer.load(1).value().unwrap(), 1);
+    set_max_in_flight(None);
+}
+
+/// A loader whose first batch never comes back.
+fn slow_once() -> Loader<u32, u32> {
+    let first = RefCell::new(true);
+    Loader::new(move |keys: Vec<u32>| {
+        let first = first.replace(false);
+        async move {
+            if first {
+                pending::<()>().await;
+            }
+            keys
+        }
+    })
+}
+
+#[test]
+fn a_batch_that_is_given_up_lets_the_next_one_go() {
+    let loader = slow_once().max_in_flight(1);
+    let load = loader.load(1);
+    let waits = AsyncTask::new(async move { load.await.is_ok() });
+    let cancels = {
+        let waits = waits.clone();
+        AsyncTask::new(async move {
+            later(1).await;
+            waits.cancel();
+        })
+    };
+    assert!(AsyncTask::new(all((waits, cancels))).outcome().is_err());
+    assert_eq!(loader.load(2).value().unwrap(), 2);
+}
+
+#[test]
+fn a_batch_that_takes_too_long_fails_by_name() {
+    let never = Loader::new(|_: Vec<u32>| pending::<Vec<u32>>())
+        .name("never")
+        .timeout(Duration::from_millis(1));
+    let error = never.load(7).value().unwrap_err();
+    assert_eq!(error.to_string(), "batch never: key 7: no answer within 1ms");
+    assert_usable();
+}
+
+#[test]
+fn a_key_that_took_too_long_can_be_asked_for_again() {
+    let slow_once = slow_once().timeout(Duration::from_millis(1));
+    assert!(slow_once.load(1).value().is_err());
+    assert_eq!(slow_once.load(1).value().unwrap(), 1);
+}
+
+#[test]
+fn a_batch_in_time_is_not_waited_for_any_longer() {
+    let quick = Loader::new(|keys: Vec<u32>| async { keys }).timeout(Duration::MAX);
+    assert_eq!(quick.load(1).value().unwrap(), 1);
+}
+
+#[cfg(feature = "blocking")]
+mod blocking {
+    use std::sync::{Arc, Barrier};
+    use std::thread;
+
+    use asynq::debug::format_asynq_stack;
+
+    use super::*;
+
+    #[test]
+    fn functions_that_block_run_on_other_threads_side_by_side() {
+        // Each waits for the other one.
+        let barrier = Arc::new(Barrier::new(2));
+        let loader = || {
+            let barrier = Arc::clone(&barrier);
+            Loader::blocking(move |keys: Vec<u32>| {
+                barrier.wait();
+                keys.into_iter().map(|_| thread::current().id()).collect::<Vec<_>>()
+            })
+        };
+        let threads = all((loader().load(1), loader().load(2))).value();
+        assert_ne!(threads.0.unwrap(), threads.1.unwrap());
+    }
+
+    #[test]
+    fn a_function_that_blocks_is_a_part_of_the_stack_of_its_round() {
+        let depth = Loader::blocking(|keys: Vec<u32>| {
+            // What fails in a task there has this stack, too.
+            let inner = AsyncTask::new(async { format_asynq_stack().unwrap().calls().len() });
+            let own = format_asynq_stack().map_or(0, |stack| stack.calls().len());
+            vec![(own, inner.value()); keys.len()]
+        });
+        // The call itself, and what it was called by.
+        assert_eq!(depth.load(1).value().unwrap(), (1, 2));
+        let task = AsyncTask::new(async move { depth.load(1).value().unwrap() });
+        assert_eq!(task.value(), (2, 3));
+    }
+
+    #[test]
+    fn a_panic_on_another_thread_reaches_those_who_wait() {
+        let broken = Loader::blocking(|_: Vec<u32>| -> Vec<u32> { panic!("broken") });
+        let error = AsyncTask::new(broken.load(1)).outcome().unwrap_err();
+        assert_eq!(error.message(), "broken");
+        assert_usable();
+    }
+}

@@ -1,0 +1,83 @@
+//! Tests of the library through its public items; a module for each subject.
+//!
+//! All of them are one program, since each program links the library and its dependencies again. The
+//! tests share nothing but the process: every test runs in a thread of its own, and so does its scheduler.
+#![forbid(unsafe_code)]
+
+mod common;
+#[cfg(all(feature = "memcached", feature = "redis"))]
+mod key_value;
+#[cfg(feature = "tokio-postgres")]
+mod schema;
+
+mod async_call;
+mod attribute;
+mod attribute_arguments;
+mod batches;
+mod calls;
+mod cancel;
+mod combinators;
+mod context_failure;
+mod contexts;
+mod deadlock;
+mod events;
+mod executors;
+mod failure;
+mod flights;
+mod foreign;
+mod freed;
+mod generator;
+mod generator_contexts;
+mod hazard_flush;
+mod hazard_reentrancy;
+mod hazard_thread_exit;
+mod items;
+mod join;
+mod loader;
+mod loader_cache;
+#[cfg(feature = "blocking")]
+mod loader_faults;
+mod loader_flight;
+mod loader_random;
+#[cfg(feature = "mock")]
+mod mock;
+mod non_async;
+#[cfg(feature = "tokio")]
+mod pinned;
+mod random;
+mod rounds;
+mod scale;
+mod scoped;
+mod stack;
+mod state;
+#[cfg(all(feature = "memcached", feature = "redis"))]
+mod stores_cached;
+#[cfg(all(feature = "memcached", feature = "redis"))]
+mod stores_faults_key_value;
+#[cfg(feature = "tokio-postgres")]
+mod stores_faults_postgres;
+#[cfg(feature = "redis-cluster")]
+mod stores_faults_redis_cluster;
+#[cfg(feature = "rusqlite")]
+mod stores_faults_sqlite;
+#[cfg(all(feature = "memcached", feature = "redis"))]
+mod stores_key_value;
+#[cfg(feature = "memcached")]
+mod stores_memcached;
+#[cfg(feature = "tokio-postgres")]
+mod stores_postgres;
+#[cfg(feature = "redis")]
+mod stores_redis;
+#[cfg(feature = "redis-cluster")]
+mod stores_redis_cluster;
+#[cfg(feature = "rusqlite")]
+mod stores_sqlite;
+mod tasks;
+mod tools_caches;
+mod tools_deduplicate;
+mod tools_elements;
+mod tools_event_hook;
+mod tools_retry;
+mod tools_timer;
+#[cfg(feature = "tracing")]
+mod tracing;

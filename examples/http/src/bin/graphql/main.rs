@@ -1,0 +1,83 @@
+//! GraphQL on tokio: artists of the Chinook database with their albums, the tracks, and their genres,
+//! in four statements for any number of artists.
+//!
+//! `cargo run -p asynq-http-examples --bin graphql [ADDRESS]` prints where it listens, and then each
+//! statement that it sends. A browser shows GraphiQL there; ask for
+//! `{ artists(first: 50) { name albums { title tracks { name genre { name } } } } }`.
+//!
+//! Read `schema.rs` first: each resolver asks for one thing. `loaders.rs` has what they ask.
+#![forbid(unsafe_code)]
+
+mod loaders;
+mod schema;
+
+use std::env;
+
+use async_graphql::http::GraphiQLSource;
+use async_graphql::{Request, Response};
+use asynq::{BoxError, spawn_pinned};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Html;
+use axum::routing::get;
+use axum::{Json, Router};
+use tokio::net::TcpListener;
+
+use crate::schema::Music;
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    let listener = TcpListener::bind(&address).await?;
+    println!("http://{}", listener.local_addr()?);
+    let graphiql = Html(GraphiQLSource::build().finish());
+    let routes =
+        Router::new().route("/", get(async || graphiql).post(graphql)).with_state(Music::default());
+    Ok(axum::serve(listener, routes).await?)
+}
+
+/// The whole request stays on one thread of a pool.
+async fn graphql(
+    State(music): State<Music>,
+    Json(request): Json<Request>,
+) -> Result<Json<Response>, (StatusCode, String)> {
+    spawn_pinned(async move || music.execute(request).await)
+        .await
+        .map(Json)
+        .map_err(|panic| (StatusCode::INTERNAL_SERVER_ERROR, panic.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use asynq::{AsyncTask, Loader};
+    use tokio::runtime::Builder;
+    use tokio::task::{LocalSet, spawn_local};
+
+    use super::loaders::{ALBUMS, ARTISTS, GENRE, TRACKS};
+    use super::*;
+
+    // The schema alone: over HTTP, nobody knows which request comes first.
+    #[test]
+    fn two_requests_on_one_thread_share_the_statements() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        LocalSet::new().block_on(&runtime, async {
+            let requests = [50, 275].map(|first| {
+                let music = Music::default();
+            let query = format!(
+                "{{ artists(first: {first}) {{ name albums {{ title tracks {{ name genre {{ name }} }} }} }} }}"
+            );
+                spawn_local(AsyncTask::new(async move { music.execute(query).await }))
+            });
+            for request in requests {
+                assert!(request.await.unwrap().is_ok());
+            }
+        });
+        let stats = [
+            ARTISTS.with(Loader::stats),
+            ALBUMS.with(Loader::stats),
+            TRACKS.with(Loader::stats),
+            GENRE.with(Loader::stats),
+        ];
+        assert_eq!(stats.map(|loader| loader.batches), [1; 4]);
+    }
+}
