@@ -1,4 +1,4 @@
-//! What a batch function may return.
+//! Return types of batch functions.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -8,19 +8,19 @@ use std::pin::Pin;
 use super::error::LengthError;
 use crate::batch::BoxError;
 
-/// Values for keys: a map, a `Vec` with as many values as there are keys, in their order, or a
-/// `Result` of one of these.
+/// Values for keys: a map from keys to values, a `Vec` with one value for each key in the same
+/// order, or a `Result` of one of these.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what a batch function returns",
     note = "return a `HashMap` or `BTreeMap` from keys to values, a `Vec` with a value for each key, \
             or a `Result` of one of these; or a future of that"
 )]
 pub trait Answer<K> {
-    /// What comes back for one key.
+    /// Value of one key.
     type Value;
-    /// Gives each of the keys, by its place, its value or `None`.
+    /// Calls `give` with the index of each key, and its value or `None`.
     #[doc(hidden)]
-    fn give(
+    fn give_values(
         self,
         keys: &[&K],
         give: &mut dyn FnMut(usize, Option<Self::Value>),
@@ -30,9 +30,13 @@ pub trait Answer<K> {
 impl<K: Eq + Hash, V, S: BuildHasher> Answer<K> for HashMap<K, V, S> {
     type Value = V;
 
-    fn give(mut self, keys: &[&K], give: &mut dyn FnMut(usize, Option<V>)) -> Result<(), BoxError> {
-        for (place, key) in keys.iter().enumerate() {
-            give(place, self.remove(key));
+    fn give_values(
+        mut self,
+        keys: &[&K],
+        give: &mut dyn FnMut(usize, Option<V>),
+    ) -> Result<(), BoxError> {
+        for (index, key) in keys.iter().enumerate() {
+            give(index, self.remove(key));
         }
         Ok(())
     }
@@ -41,9 +45,13 @@ impl<K: Eq + Hash, V, S: BuildHasher> Answer<K> for HashMap<K, V, S> {
 impl<K: Ord, V> Answer<K> for BTreeMap<K, V> {
     type Value = V;
 
-    fn give(mut self, keys: &[&K], give: &mut dyn FnMut(usize, Option<V>)) -> Result<(), BoxError> {
-        for (place, key) in keys.iter().enumerate() {
-            give(place, self.remove(key));
+    fn give_values(
+        mut self,
+        keys: &[&K],
+        give: &mut dyn FnMut(usize, Option<V>),
+    ) -> Result<(), BoxError> {
+        for (index, key) in keys.iter().enumerate() {
+            give(index, self.remove(key));
         }
         Ok(())
     }
@@ -52,12 +60,16 @@ impl<K: Ord, V> Answer<K> for BTreeMap<K, V> {
 impl<K, V> Answer<K> for Vec<V> {
     type Value = V;
 
-    fn give(self, keys: &[&K], give: &mut dyn FnMut(usize, Option<V>)) -> Result<(), BoxError> {
+    fn give_values(
+        self,
+        keys: &[&K],
+        give: &mut dyn FnMut(usize, Option<V>),
+    ) -> Result<(), BoxError> {
         if self.len() != keys.len() {
             return Err(LengthError { keys: keys.len(), values: self.len() }.into());
         }
-        for (place, value) in self.into_iter().enumerate() {
-            give(place, Some(value));
+        for (index, value) in self.into_iter().enumerate() {
+            give(index, Some(value));
         }
         Ok(())
     }
@@ -66,33 +78,33 @@ impl<K, V> Answer<K> for Vec<V> {
 impl<K, A: Answer<K>, E: Into<BoxError>> Answer<K> for Result<A, E> {
     type Value = A::Value;
 
-    fn give(
+    fn give_values(
         self,
         keys: &[&K],
         give: &mut dyn FnMut(usize, Option<A::Value>),
     ) -> Result<(), BoxError> {
-        self.map_err(Into::into)?.give(keys, give)
+        self.map_err(Into::into)?.give_values(keys, give)
     }
 }
 
-/// What a batch function returns: an [`Answer`], or a future of one.
+/// Return type of a batch function: an [`Answer`], or a future of one.
 ///
-/// `Kind` is inferred. It keeps answers apart from futures.
+/// `Kind` is inferred. It separates answers from futures.
 pub trait Returned<K, Kind>: 'static {
-    /// What comes back in the end.
+    /// The answer, or the output of the future.
     type Answer: Answer<K> + 'static;
-    /// Whether it comes later.
+    /// `true` for futures.
     #[doc(hidden)]
     const IS_ASYNC: bool;
     #[doc(hidden)]
     fn into_fetched(self) -> Fetched<Self::Answer>;
 }
 
-/// The kind of functions that are not async.
+/// Kind of functions that are not async.
 #[derive(Debug)]
 pub enum Plain {}
 
-/// The kind of functions that are.
+/// Kind of async functions.
 #[derive(Debug)]
 pub enum Async {}
 

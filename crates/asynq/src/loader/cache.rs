@@ -1,4 +1,4 @@
-//! What a loader keeps.
+//! Caches of loaders.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -11,21 +11,19 @@ use std::time::{Duration, Instant};
 use lru::LruCache;
 
 use super::error::LoadError;
-use super::handle::Key;
 
-/// Where a loader keeps what it has loaded.
+/// Cache of a loader.
 pub trait Cache<K, V> {
-    /// What is kept for a key.
+    /// Returns the cached value of a key.
     fn get(&mut self, key: &K) -> Option<V>;
-    /// Keeps a value.
+    /// Adds a value, or replaces it.
     fn insert(&mut self, key: K, value: V);
-    /// Forgets what is kept for a key.
+    /// Removes the value of a key.
     fn remove(&mut self, key: &K);
-    /// Forgets everything.
+    /// Removes all values.
     fn clear(&mut self);
-    /// Another one, empty, for the errors that are kept by
-    /// [`cache_errors`](super::Loader::cache_errors): as large as this, and for as long. By default
-    /// a map, which keeps all.
+    /// Creates an empty cache for the errors of [`cache_errors`](super::Loader::cache_errors), with
+    /// the same capacity and time to live. By default a map, which has no limits.
     fn for_errors(&self) -> Box<dyn Cache<K, LoadError>>
     where
         K: Eq + Hash + 'static,
@@ -70,22 +68,23 @@ impl<K: Ord, V: Clone> Cache<K, V> for BTreeMap<K, V> {
     }
 }
 
-/// Keeps the values that were used last, each for some time.
+/// Cache of the values that were used last, with an optional time to live.
 pub struct Lru<K, V> {
-    kept: LruCache<K, (V, Instant)>,
+    values: LruCache<K, (V, Instant)>,
     ttl: Option<Duration>,
     clock: Rc<dyn Fn() -> Instant>,
 }
 
 impl<K: Eq + Hash, V> Lru<K, V> {
-    /// Room for so many values, at least one; each for as long as `ttl`, or until there is no room.
+    /// Creates a cache of at most `capacity` values (at least 1). A value expires after `ttl`; with
+    /// `None`, it does not.
     #[must_use]
     pub fn new(capacity: usize, ttl: impl Into<Option<Duration>>) -> Self {
         let capacity = NonZero::new(capacity).unwrap_or(NonZero::<usize>::MIN);
-        Self { kept: LruCache::new(capacity), ttl: ttl.into(), clock: Rc::new(Instant::now) }
+        Self { values: LruCache::new(capacity), ttl: ttl.into(), clock: Rc::new(Instant::now) }
     }
 
-    /// Reads the time from `clock`, in tests for instance.
+    /// Reads the time from `clock`, for tests.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> Instant + 'static) -> Self {
         self.clock = Rc::new(clock);
@@ -96,24 +95,24 @@ impl<K: Eq + Hash, V> Lru<K, V> {
 impl<K: Eq + Hash, V: Clone> Cache<K, V> for Lru<K, V> {
     fn get(&mut self, key: &K) -> Option<V> {
         let now = (self.clock)();
-        let (value, since) = self.kept.get(key)?;
-        if self.ttl.is_none_or(|ttl| now.saturating_duration_since(*since) < ttl) {
+        let (value, inserted) = self.values.get(key)?;
+        if self.ttl.is_none_or(|ttl| now.saturating_duration_since(*inserted) < ttl) {
             return Some(value.clone());
         }
-        self.kept.pop(key);
+        self.values.pop(key);
         None
     }
 
     fn insert(&mut self, key: K, value: V) {
-        self.kept.put(key, (value, (self.clock)()));
+        self.values.put(key, (value, (self.clock)()));
     }
 
     fn remove(&mut self, key: &K) {
-        self.kept.pop(key);
+        self.values.pop(key);
     }
 
     fn clear(&mut self) {
-        self.kept.clear();
+        self.values.clear();
     }
 
     fn for_errors(&self) -> Box<dyn Cache<K, LoadError>>
@@ -121,29 +120,30 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> for Lru<K, V> {
         K: 'static,
     {
         let Self { ttl, clock, .. } = self;
-        let kept = LruCache::new(self.kept.cap());
-        Box::new(Lru { kept, ttl: *ttl, clock: Rc::clone(clock) })
+        let values = LruCache::new(self.values.cap());
+        Box::new(Lru { values, ttl: *ttl, clock: Rc::clone(clock) })
     }
 }
 
 impl<K: Eq + Hash, V> fmt::Debug for Lru<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lru").field("len", &self.kept.len()).finish_non_exhaustive()
+        f.debug_struct("Lru").field("len", &self.values.len()).finish_non_exhaustive()
     }
 }
 
-/// Where a loader keeps what it loads.
-pub(super) type Place<K, V> = Rc<RefCell<Kept<K, V>>>;
+/// Cache of one scope, which a loader shares with its pending batches.
+pub(super) type SharedCache<K, V> = Rc<RefCell<ScopeCache<K, V>>>;
 
-/// What is kept in one scope.
-pub(super) struct Kept<K, V> {
+/// Cached values and errors of one scope.
+pub(super) struct ScopeCache<K, V> {
     values: Box<dyn Cache<K, V>>,
     errors: Box<dyn Cache<K, LoadError>>,
 }
 
-impl<K: Key, V: Clone + 'static> Kept<K, V> {
-    pub(super) fn new(values: impl Cache<K, V> + 'static) -> Self {
-        Self { errors: values.for_errors(), values: Box::new(values) }
+impl<K: Eq + Hash + 'static, V: Clone + 'static> ScopeCache<K, V> {
+    pub(super) fn new(values: impl Cache<K, V> + 'static) -> SharedCache<K, V> {
+        let errors = values.for_errors();
+        Rc::new(RefCell::new(Self { errors, values: Box::new(values) }))
     }
 
     pub(super) fn get(&mut self, key: &K) -> Option<Result<V, LoadError>> {

@@ -1,24 +1,24 @@
-//! Why a load has no value.
+//! The errors of loads.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What became of a key instead of a value: the [`source`](Error::source) of the load's
-/// [`BatchError`](crate::BatchError), which names the loader.
+/// Error of a key: the [`source`](Error::source) of the load's [`BatchError`](crate::BatchError), which
+/// names the loader.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The batch function returned nothing for this key, and there is no default.
+    /// The batch function returned no value for the key, and the loader has no default.
     Missing {
-        /// The key, as it is printed by `Debug`.
+        /// The key, in its `Debug` form.
         key: String,
     },
-    /// The batch function returned an error, for this key or for all of a batch; or a `Vec` of a
-    /// wrong length ([`LengthError`]); or nothing in time ([`TimeoutError`]).
+    /// The batch function returned an error for the key or the batch, or a `Vec` of a wrong length
+    /// ([`LengthError`]), or did not return in time ([`TimeoutError`]).
     Failed {
-        /// The key, as it is printed by `Debug`.
+        /// The key, in its `Debug` form.
         key: String,
         /// The error, which is the [`source`](Error::source) of this one.
         error: Arc<dyn Error + Send + Sync>,
@@ -43,10 +43,10 @@ impl Error for LoadError {
     }
 }
 
-/// A batch function did not return in time.
+/// Error of a batch function that did not return in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeoutError {
-    /// How long it had.
+    /// The timeout.
     pub after: Duration,
 }
 
@@ -58,12 +58,12 @@ impl fmt::Display for TimeoutError {
 
 impl Error for TimeoutError {}
 
-/// A batch function returned a `Vec` of another length.
+/// Error of a batch function that returned a `Vec` of a wrong length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LengthError {
-    /// How many keys it was given.
+    /// Number of keys.
     pub keys: usize,
-    /// How many values it returned.
+    /// Number of values.
     pub values: usize,
 }
 

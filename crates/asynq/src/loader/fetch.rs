@@ -3,21 +3,22 @@
 use super::answer::{Answer, Fetched, Returned};
 use crate::batch::BoxError;
 
-/// Gives the keys of a batch, by their places, what was returned for them.
-pub(super) type Give<K, V> = Box<
+/// Calls a callback with the index of each key of a batch, and the value or error that the function
+/// returned for it.
+pub(super) type GiveValues<K, V> = Box<
     dyn FnOnce(&[&K], &mut dyn FnMut(usize, Option<Result<V, BoxError>>)) -> Result<(), BoxError>,
 >;
 
-type Call<K, V> = Box<dyn Fn(Vec<K>) -> Fetched<Give<K, V>>>;
+type Call<K, V> = Box<dyn Fn(Vec<K>) -> Fetched<GiveValues<K, V>>>;
 
-/// A batch function, whatever it returns.
+/// A batch function of any return type.
 pub(super) struct Fetch<K, V> {
     call: Call<K, V>,
     is_async: bool,
 }
 
 impl<K, V> Fetch<K, V> {
-    /// Of what `function` returns for a key, `convert` makes the value or error of its loads.
+    /// Wraps `function`; `convert` makes the value or error of a key of what it returns.
     pub(super) fn new<W, Kind, R>(
         function: impl Fn(Vec<K>) -> R + 'static,
         convert: impl Fn(W) -> Result<V, BoxError> + Copy + 'static,
@@ -25,9 +26,9 @@ impl<K, V> Fetch<K, V> {
     where
         R: Returned<K, Kind, Answer: Answer<K, Value = W>>,
     {
-        let give = move |answer: R::Answer| -> Give<K, V> {
+        let give = move |answer: R::Answer| -> GiveValues<K, V> {
             Box::new(move |keys, give| {
-                answer.give(keys, &mut |place, value| give(place, value.map(convert)))
+                answer.give_values(keys, &mut |index, value| give(index, value.map(convert)))
             })
         };
         let call = move |keys| match function(keys).into_fetched() {
@@ -37,12 +38,12 @@ impl<K, V> Fetch<K, V> {
         Self { call: Box::new(call), is_async: R::IS_ASYNC }
     }
 
-    /// Whether it returns a future.
+    /// Returns whether the function returns a future.
     pub(super) fn is_async(&self) -> bool {
         self.is_async
     }
 
-    pub(super) fn call(&self, keys: Vec<K>) -> Fetched<Give<K, V>> {
+    pub(super) fn call(&self, keys: Vec<K>) -> Fetched<GiveValues<K, V>> {
         (self.call)(keys)
     }
 }

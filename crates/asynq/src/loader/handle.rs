@@ -1,38 +1,27 @@
-//! Loaders: a function of many keys as a function of one.
+//! The handle to a loader.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
-use std::iter;
 use std::panic::Location;
 use std::rc::Rc;
 
 use super::answer::{Answer, Returned};
-use super::cache::{Kept, Place};
+use super::cache::{ScopeCache, SharedCache};
 use super::fetch::Fetch;
-use super::keys::{Ask, Keys};
-use super::pending_keys::Round;
+use super::keys::{Key, KeyRequest, Keys, Load, Shared};
+use super::pending_keys::PendingKeys;
 use super::settings::Settings;
 use super::stats::Stats;
-use crate::batch::{BatchItem, BoxError, Source};
+use crate::batch::{BoxError, Source};
 use crate::context::AsyncContext;
-use crate::context::{ScopedOverride, ScopedValue};
+use crate::context::ScopedOverride;
 #[cfg(feature = "blocking")]
 use crate::debug::format_asynq_stack;
 use crate::futures::{TryAll, try_all};
 
-/// What can be asked for.
-pub trait Key: Clone + Eq + Hash + fmt::Debug + 'static {}
-
-impl<K: Clone + Eq + Hash + fmt::Debug + 'static> Key for K {}
-
-/// The value of one key, on its way: a future of it, or of a [`BatchError`](crate::BatchError).
-pub type Load<K, V> = BatchItem<Keys<K, V>>;
-
-/// The context of [`Loader::scope`].
+/// Context of [`Loader::scope`].
 #[must_use = "a scope does nothing unless it is entered: `with_context(scope, future)`"]
-pub struct Scope<K, V>(ScopedOverride<Option<Place<K, V>>>);
+pub struct Scope<K, V>(ScopedOverride<Option<SharedCache<K, V>>>);
 
 impl<K, V> AsyncContext for Scope<K, V> {
     fn resume(&self) {
@@ -54,17 +43,19 @@ impl<K, V> fmt::Debug for Scope<K, V> {
     }
 }
 
-/// A source that is made of a function from many keys to their values.
+/// Source of values by a batch function: a function from many keys to their values.
 ///
-/// The function gets the distinct keys in the order in which they were first asked for, and returns
-/// a map from keys to values, or a `Vec` of as many values ([`Answer`]). It may be async: then its
-/// batches overlap with those of other sources, and with tasks that can go on.
+/// The function gets the distinct keys in the order in which they were first requested. It returns a
+/// map from keys to values, or a `Vec` with one value for each key ([`Answer`]). It may be async: its
+/// batches then overlap with those of other sources, and with tasks that can run.
 ///
-/// Equal keys are asked for once in a batch, and while that is in flight; so values are `Clone`.
-/// A key for which nothing comes back fails with [`LoadError::Missing`], unless there is a
+/// A key is requested once in a batch, and while that batch is in flight; its loads share the value,
+/// which is `Clone`. A key that is missing from the answer fails with
+/// [`LoadError::Missing`](super::LoadError::Missing), unless there is a
 /// [`default`](Self::default_with).
 ///
-/// A handle: clones are the same loader. It belongs to one thread; keep it in a `thread_local!`.
+/// Clones are handles to the same loader. A loader belongs to one thread; keep it in a
+/// `thread_local!`.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -82,55 +73,19 @@ pub struct Loader<K: Key, V: Clone + 'static> {
     pub(super) shared: Rc<Shared<K, V>>,
 }
 
-/// What a loader and its batches share.
-pub(super) struct Shared<K: Key, V: Clone + 'static> {
-    pub(super) fetch: Fetch<K, V>,
-    pub(super) settings: RefCell<Settings<K, V>>,
-    pub(super) place: ScopedValue<Option<Place<K, V>>>,
-    /// What is asked for in the batch that is open.
-    pub(super) open: RefCell<Rc<Round<K, V>>>,
-    /// What was asked for in those that went out, and did not come back.
-    pub(super) in_flight: RefCell<Vec<Rc<Round<K, V>>>>,
-    pub(super) stats: Cell<Stats>,
-}
-
-impl<K: Key, V: Clone + 'static> Shared<K, V> {
-    pub(super) fn count(&self, count: impl FnOnce(&mut Stats)) {
-        let mut stats = self.stats.get();
-        count(&mut stats);
-        self.stats.set(stats);
-    }
-
-    /// The rounds that went out, and did not come back.
-    fn each_in_flight(&self, each: impl FnMut(&Rc<Round<K, V>>)) {
-        self.in_flight.borrow().iter().for_each(each);
-    }
-
-    /// Another handle to what was asked for and is not there yet.
-    fn on_its_way(&self, key: &K, place: Option<&Place<K, V>>) -> Option<Load<K, V>> {
-        let (open, in_flight) = (self.open.borrow(), self.in_flight.borrow());
-        let (round, load) = iter::once(&*open)
-            .chain(&*in_flight)
-            .find_map(|round| Some((round, round.item(key)?)))?;
-        if let Some(place) = place {
-            round.keep_in(key, place);
-        }
-        Some(load)
-    }
-}
-
 impl<K: Key, V: Clone + 'static> Loader<K, V> {
-    /// A loader by `function`, of keys to values.
+    /// Creates a loader by `function`, which returns a value for each key.
     #[track_caller]
     pub fn new<Kind, R>(function: impl Fn(Vec<K>) -> R + 'static) -> Self
     where
         R: Returned<K, Kind, Answer: Answer<K, Value = V>>,
     {
-        Self::by(Fetch::new(function, Ok))
+        Self::from_fetch(Fetch::new(function, Ok))
     }
 
-    /// A loader by `function`, of keys to `Result`s: an error is that of its key alone. It need not
-    /// be `Clone`; it is the [`source`](std::error::Error::source) of the load's error.
+    /// Creates a loader by `function`, which returns a `Result` for each key. An error fails the loads
+    /// of its key alone. It need not be `Clone`: it is the [`source`](std::error::Error::source) of
+    /// their errors.
     ///
     /// ```
     /// use asynq::{FutureBase, Loader};
@@ -149,16 +104,17 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         R: Returned<K, Kind, Answer: Answer<K, Value = Result<V, E>>>,
         E: Into<BoxError>,
     {
-        Self::by(Fetch::new(function, |value: Result<V, E>| value.map_err(Into::into)))
+        Self::from_fetch(Fetch::new(function, |value: Result<V, E>| value.map_err(Into::into)))
     }
 
-    /// A loader by a `function` that blocks its thread: it runs on another one, of a pool, and so
-    /// its batches overlap with those of other sources.
+    /// Creates a loader by a `function` that blocks its thread. It runs on a worker thread, so its
+    /// batches overlap with those of other sources.
     ///
-    /// There it is a part of the asynq stack of its round, and of the `tracing` span (with that
-    /// feature). Contexts and other thread-locals stay behind, a [`ScopedValue`] among them. What
-    /// the function needs of them goes into the key; or it is taken along by the function of a
-    /// [`new`](Self::new) loader, which runs here and returns a future of a thread's work.
+    /// On the worker thread, the asynq stack is the one of the flush, and so is the `tracing` span
+    /// (with that feature). Contexts and thread-locals are not available there, nor is a
+    /// [`ScopedValue`](crate::ScopedValue). Put their values into the key; or read them in the
+    /// function of a [`new`](Self::new) loader, which runs here and can return a future of the work on
+    /// a thread.
     #[cfg(feature = "blocking")]
     #[track_caller]
     pub fn blocking<A>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
@@ -166,11 +122,11 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         K: Send,
         A: Answer<K, Value = V> + Send + 'static,
     {
-        Self::new(elsewhere(function))
+        Self::new(on_worker_thread(function))
     }
 
-    /// The same of keys to `Result`s: an error is that of its key alone, as with
-    /// [`try_new`](Self::try_new).
+    /// Creates a loader by a `function` that blocks its thread and returns a `Result` for each key: see
+    /// [`blocking`](Self::blocking) and [`try_new`](Self::try_new).
     #[cfg(feature = "blocking")]
     #[track_caller]
     pub fn try_blocking<A, E>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
@@ -179,59 +135,53 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         A: Answer<K, Value = Result<V, E>> + Send + 'static,
         E: Into<BoxError>,
     {
-        Self::try_new(elsewhere(function))
+        Self::try_new(on_worker_thread(function))
     }
 
     #[track_caller]
-    fn by(fetch: Fetch<K, V>) -> Self {
+    fn from_fetch(fetch: Fetch<K, V>) -> Self {
         let name = format!("loader at {}", Location::caller());
-        let shared = Rc::new(Shared {
-            fetch,
-            settings: RefCell::new(Settings::new(&name)),
-            place: ScopedValue::new(None),
-            open: RefCell::new(Round::new()),
-            in_flight: RefCell::default(),
-            stats: Cell::default(),
-        });
-        Self { source: Source::new(Keys::new(Rc::clone(&shared))), shared }
+        let shared = Rc::new(Shared::new(fetch, Settings::new(&name)));
+        Self { source: Source::new(Keys { shared: Rc::clone(&shared) }), shared }
     }
 
-    /// Asks for one key.
+    /// Requests one key.
     ///
-    /// What is kept comes with the open batch, as if it had been asked for: so caching lets no task
-    /// run ahead, and splits no later batch. If nothing else is asked for, the function is not
-    /// called.
+    /// A cached key resolves at the same time as the keys that are sent, so caching never splits a
+    /// later batch. If all keys of a batch are cached, the function is not called.
     pub fn load(&self, key: K) -> Load<K, V> {
         let shared = &self.shared;
-        let place = shared.place.get();
-        if let Some(kept) = place.as_ref().and_then(|place| place.borrow_mut().get(&key)) {
+        let cache = shared.cache.get();
+        if let Some(cached) = cache.as_ref().and_then(|cache| cache.borrow_mut().get(&key)) {
             shared.count(|stats| stats.hits += 1);
-            return self.source.item(Ask { key, known: Some(Box::new(kept)), place: None });
+            let cached = Some(Box::new(cached));
+            return self.source.item(KeyRequest { key, cached, cache: None });
         }
-        if let Some(load) = shared.on_its_way(&key, place.as_ref()) {
+        if let Some(load) = shared.pending_load(&key, cache.as_ref()) {
             shared.count(|stats| stats.hits += 1);
             return load;
         }
-        let load = self.source.item(Ask { key: key.clone(), known: None, place });
+        let load = self.source.item(KeyRequest { key: key.clone(), cached: None, cache });
         let open = Rc::clone(&shared.open.borrow());
-        if open.takes(&load) {
+        if open.has(&load) {
             open.insert(key, &load);
         } else {
-            let fresh = Round::new();
+            // The batch of the open keys was cancelled.
+            let fresh = PendingKeys::new();
             fresh.insert(key, &load);
             shared.open.replace(fresh);
         }
         load
     }
 
-    /// Asks for several keys. The future gives all the values in the order of the keys, or the first
-    /// error.
+    /// Requests several keys. The future returns all values in the order of the keys, or the first
+    /// error in that order.
     pub fn load_many(&self, keys: impl IntoIterator<Item = K>) -> TryAll<Vec<Load<K, V>>> {
         try_all(keys.into_iter().map(|key| self.load(key)).collect::<Vec<_>>())
     }
 
-    /// A context in which the loader keeps what it loads, apart from what is kept elsewhere: for one
-    /// request, by [`with_context`](crate::with_context).
+    /// Creates a context in which the loader has a cache of its own: for one request, by
+    /// [`with_context`](crate::with_context).
     ///
     /// ```
     /// use asynq::{AsyncTask, FutureBase, Loader, with_context};
@@ -250,46 +200,46 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// assert_eq!(square.stats().batches, 1);
     /// ```
     pub fn scope(&self) -> Scope<K, V> {
-        let kept = Kept::new(HashMap::new());
-        Scope(self.shared.place.override_with(Some(Rc::new(RefCell::new(kept)))))
+        Scope(self.shared.cache.override_with(Some(ScopeCache::new(HashMap::new()))))
     }
 
-    /// Keeps a value that is known from elsewhere, where something is kept. What is in flight for
-    /// `key`, and may be older, is not kept.
+    /// Adds a value to the current cache, if there is one. A pending value of `key`, which may be older,
+    /// is not cached.
     pub fn prime(&self, key: K, value: V) {
-        self.shared.each_in_flight(|round| round.forget(&key));
-        if let Some(place) = self.shared.place.get() {
-            place.borrow_mut().insert(key, Ok(value));
+        self.shared.for_each_sent(|keys| keys.clear(&key));
+        if let Some(cache) = self.shared.cache.get() {
+            cache.borrow_mut().insert(key, Ok(value));
         }
     }
 
-    /// Forgets what is kept for `key` here. What is in flight for it is not kept, and asked for again
-    /// by who wants it from now on.
+    /// Removes `key` from the current cache. A pending value of it is not cached, and later loads
+    /// request the key again.
     pub fn clear(&self, key: &K) {
-        self.shared.each_in_flight(|round| round.forget(key));
-        if let Some(place) = self.shared.place.get() {
-            place.borrow_mut().remove(key);
+        self.shared.for_each_sent(|keys| keys.clear(key));
+        if let Some(cache) = self.shared.cache.get() {
+            cache.borrow_mut().remove(key);
         }
     }
 
-    /// Forgets everything that is kept here.
+    /// Removes all keys from the current cache. Pending values are not cached, and later loads request
+    /// their keys again.
     pub fn clear_all(&self) {
-        self.shared.each_in_flight(|round| round.forget_all());
-        if let Some(place) = self.shared.place.get() {
-            place.borrow_mut().clear();
+        self.shared.for_each_sent(|keys| keys.clear_all());
+        if let Some(cache) = self.shared.cache.get() {
+            cache.borrow_mut().clear();
         }
     }
 
-    /// What it has done so far.
+    /// Returns the counts since the loader was created.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.shared.stats.get()
+        self.shared.stats()
     }
 }
 
-/// What calls a function on a thread of the pool.
+/// Wraps a function so that it runs on a worker thread.
 #[cfg(feature = "blocking")]
-fn elsewhere<K, A>(
+fn on_worker_thread<K, A>(
     function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
 ) -> impl Fn(Vec<K>) -> blocking::Task<A>
 where

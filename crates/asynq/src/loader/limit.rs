@@ -1,4 +1,4 @@
-//! How many flushes may be in flight.
+//! Limits of concurrent batches.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,28 +13,27 @@ thread_local! {
     static OF_THREAD: RefCell<Option<Rc<Limit>>> = const { RefCell::new(None) };
 }
 
-/// Lets at most so many batches of loaders be in flight on this thread at a time, at least one; or
-/// any number. Those that are in flight already do not count; neither do those of functions that are
-/// not async, and of calls around.
+/// Limits the batches of loaders that are in flight on this thread (at least 1; `None`: no limit).
 ///
-/// An async function that asks other loaders keeps its own place meanwhile: so many of them as are inside
-/// each other have to be allowed.
+/// Only batches of async functions count, and not those that are in flight already, nor those of the
+/// calls around the current one. A batch counts while its function awaits other loaders, so the limit
+/// must not be smaller than the number of loaders that are nested in this way.
 pub fn set_max_in_flight(batches: impl Into<Option<usize>>) {
     OF_THREAD.set(batches.into().map(|batches| Limit::new(batches.max(1))));
 }
 
-/// What all loaders of the thread share.
+/// Returns the limit that all loaders of the thread share.
 pub(super) fn of_thread() -> Option<Rc<Limit>> {
     OF_THREAD.with_borrow(Clone::clone)
 }
 
-/// Lets so many through at a time, in the order in which they ask.
+/// Limit of concurrent batches. Batches get permits in the order in which they acquire them.
 ///
-/// A synchronous call does not wait for permits that others than itself hold: those around it stand still
-/// until it returns, and nobody drives those that have ended.
+/// A synchronous call waits only for permits that it holds itself: the calls around it are suspended
+/// until it returns, and nobody drives the batches of calls that have ended.
 pub(super) struct Limit {
-    most: usize,
-    /// Whose permits are out.
+    max: usize,
+    /// Calls that hold the permits.
     held: RefCell<Vec<Option<TaskId>>>,
     waiting: RefCell<VecDeque<Waiter>>,
 }
@@ -42,19 +41,19 @@ pub(super) struct Limit {
 struct Waiter {
     call: Option<TaskId>,
     promise: Promise<Permit>,
-    /// Gone when it has been given up.
+    /// Dropped when the batch is cancelled.
     wanted: Weak<()>,
 }
 
-/// Leave to be in flight, until it is dropped.
+/// Permit of a batch to be in flight, until it is dropped.
 pub(super) struct Permit {
     limit: Rc<Limit>,
     call: Option<TaskId>,
 }
 
 impl Limit {
-    pub(super) fn new(most: usize) -> Rc<Self> {
-        Rc::new(Self { most, held: RefCell::default(), waiting: RefCell::default() })
+    pub(super) fn new(max: usize) -> Rc<Self> {
+        Rc::new(Self { max, held: RefCell::default(), waiting: RefCell::default() })
     }
 
     pub(super) async fn acquire(self: Rc<Self>) -> Permit {
@@ -72,7 +71,7 @@ impl Limit {
     }
 
     fn has_room(&self) -> bool {
-        self.held.borrow().len() < self.most
+        self.held.borrow().len() < self.max
     }
 
     fn next_waiter(&self) -> Option<Waiter> {
@@ -90,14 +89,14 @@ impl Drop for Permit {
         let limit = &self.limit;
         {
             let mut held = limit.held.borrow_mut();
-            let place = held.iter().position(|call| *call == self.call);
-            held.swap_remove(place.expect("it is held until now"));
+            let index = held.iter().position(|call| *call == self.call);
+            held.swap_remove(index.expect("a permit is held until it is dropped"));
         }
         if !limit.has_room() {
             return;
         }
         while let Some(next) = limit.next_waiter() {
-            // Passed over if it was given up: its permit would be dropped inside of this one.
+            // A cancelled batch is skipped: its permit would be dropped inside this drop.
             if next.wanted.strong_count() > 0 {
                 next.promise.set_value(Rc::clone(limit).permit(next.call));
                 return;

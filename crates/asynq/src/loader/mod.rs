@@ -1,7 +1,8 @@
-//! Loaders: a function of many keys as a function of one.
+//! Loaders: sources of values by batch functions.
 
 mod answer;
 mod cache;
+mod configure;
 mod error;
 mod fetch;
 mod handle;
@@ -15,7 +16,7 @@ mod stats;
 pub use self::answer::{Answer, Async, Plain, Returned};
 pub use self::cache::{Cache, Lru};
 pub use self::error::{LengthError, LoadError, TimeoutError};
-pub use self::handle::{Key, Load, Loader, Scope};
-pub use self::keys::Keys;
+pub use self::handle::{Loader, Scope};
+pub use self::keys::{Key, Keys, Load};
 pub use self::limit::set_max_in_flight;
 pub use self::stats::{Flushed, Stats};

@@ -1,81 +1,81 @@
-//! What was asked for together, so that equal keys can be asked for once.
+//! The pending keys of a batch, so that equal keys share an item.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::rc::Rc;
 
 use foldhash::fast::RandomState;
 
-use super::cache::Place;
-use super::handle::{Key, Load};
-use super::keys::Keys;
-use crate::batch::WeakBatch;
+use super::cache::SharedCache;
+use crate::batch::{Batch, BatchItem, WeakBatch};
 
-/// The keys of one batch of items: those that it asks for. It may go out in parts.
-pub(super) struct Round<K: Key, V: Clone + 'static> {
-    batch: RefCell<Option<WeakBatch<Keys<K, V>>>>,
-    /// Where the item of a key is. A key that is forgotten meanwhile is not in here.
+/// Keys that one batch of items requests, until their values arrive.
+pub(super) struct PendingKeys<K, B: Batch> {
+    batch: RefCell<Option<WeakBatch<B>>>,
+    /// Index of the item of each key, without the keys that were cleared.
     items: RefCell<HashMap<K, u32, RandomState>>,
-    /// Where to keep what is there for some keys, besides the place of who asked first.
-    places: RefCell<Places<K, V>>,
+    /// Caches for the value of a key, besides the one of the first load.
+    caches: RefCell<Caches<K, B::Value>>,
 }
 
-type Places<K, V> = HashMap<K, Vec<Place<K, V>>, RandomState>;
+type Caches<K, V> = HashMap<K, Vec<SharedCache<K, V>>, RandomState>;
 
-impl<K: Key, V: Clone + 'static> Round<K, V> {
+impl<K: Clone + Eq + Hash, B: Batch<Value: Clone>> PendingKeys<K, B> {
     pub(super) fn new() -> Rc<Self> {
         Rc::new(Self {
             batch: RefCell::new(None),
             items: RefCell::default(),
-            places: RefCell::default(),
+            caches: RefCell::default(),
         })
     }
 
-    /// Another handle to the item of `key`, if that is not there yet.
-    pub(super) fn item(&self, key: &K) -> Option<Load<K, V>> {
+    /// Returns another handle to the item of `key`, if it is pending.
+    pub(super) fn item(&self, key: &K) -> Option<BatchItem<B>> {
         let index = *self.items.borrow().get(key)?;
         self.batch.borrow().as_ref()?.pending_item(index)
     }
 
-    /// Whether `load` is of this round. That of a batch that was cancelled gets no more loads.
-    pub(super) fn takes(&self, load: &Load<K, V>) -> bool {
+    /// Returns whether `load` belongs to the batch of these keys.
+    pub(super) fn has(&self, load: &BatchItem<B>) -> bool {
         self.batch.borrow().as_ref().is_none_or(|batch| batch.has(load))
     }
 
-    /// `load` is the item of `key`.
-    pub(super) fn insert(&self, key: K, load: &Load<K, V>) {
+    /// Adds `load` as the item of `key`.
+    pub(super) fn insert(&self, key: K, load: &BatchItem<B>) {
         self.batch.borrow_mut().get_or_insert_with(|| load.weak_batch());
-        let index = u32::try_from(load.index()).expect("counted by the engine");
+        let index = u32::try_from(load.index()).expect("the engine counts items in a u32");
         self.items.borrow_mut().insert(key, index);
     }
 
-    /// The value of `key` will be kept in `place` as well.
-    pub(super) fn keep_in(&self, key: &K, place: &Place<K, V>) {
-        let mut places = self.places.borrow_mut();
-        let places = places.entry(key.clone()).or_default();
-        if !places.iter().any(|other| Rc::ptr_eq(other, place)) {
-            places.push(Rc::clone(place));
+    /// Adds `cache` to the caches for the value of `key`.
+    pub(super) fn add_cache(&self, key: &K, cache: &SharedCache<K, B::Value>) {
+        let mut caches = self.caches.borrow_mut();
+        let caches = caches.entry(key.clone()).or_default();
+        if !caches.iter().any(|other| Rc::ptr_eq(other, cache)) {
+            caches.push(Rc::clone(cache));
         }
     }
 
-    pub(super) fn has_places(&self) -> bool {
-        !self.places.borrow().is_empty()
+    pub(super) fn has_caches(&self) -> bool {
+        !self.caches.borrow().is_empty()
     }
 
-    /// Where else to keep what is there for `key`; `None` if it is not to be kept.
-    pub(super) fn places(&self, key: &K) -> Option<Vec<Place<K, V>>> {
+    /// Returns the further caches for the value of `key`, or `None` if the key was cleared and its
+    /// value must not be cached.
+    pub(super) fn caches(&self, key: &K) -> Option<Vec<SharedCache<K, B::Value>>> {
         if !self.items.borrow().contains_key(key) {
             return None;
         }
-        Some(self.places.borrow().get(key).cloned().unwrap_or_default())
+        Some(self.caches.borrow().get(key).cloned().unwrap_or_default())
     }
 
-    /// What is on its way for `key` is neither shared nor kept any more.
-    pub(super) fn forget(&self, key: &K) {
+    /// Clears a key: its pending value is neither shared with later loads nor cached.
+    pub(super) fn clear(&self, key: &K) {
         self.items.borrow_mut().remove(key);
     }
 
-    pub(super) fn forget_all(&self) {
+    pub(super) fn clear_all(&self) {
         self.items.borrow_mut().clear();
     }
 }

@@ -1,4 +1,4 @@
-//! How what a loader asks for goes out, and what comes back is given to its loads.
+//! The flush of a loader: sends the keys in parts, and sets the values of its loads.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -17,110 +17,152 @@ use futures_timer::Delay;
 
 use super::answer::Fetched;
 use super::error::{LoadError, TimeoutError};
-use super::fetch::Give;
-use super::handle::{Key, Shared};
-use super::keys::{Ask, Flushing, Keys};
+use super::fetch::GiveValues;
+use super::keys::{Key, KeyRequest, Keys, Shared};
 use super::limit::{self, Limit};
-use super::pending_keys::Round;
+use super::pending_keys::PendingKeys;
 use super::stats::Flushed;
-use crate::batch::{BoxError, Items};
+use crate::batch::{Batch, BoxError, Flush, FlushStep, Items};
 use crate::call_stack::Site;
 use crate::error::TaskError;
 use crate::futures::all;
 use crate::scheduler::{self, Scheduler};
 use crate::task::AsyncTask;
 
-/// What is left to do.
-type Rest = Pin<Box<dyn Future<Output = ()>>>;
+impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
+    type Key = KeyRequest<K, V>;
+    type Value = V;
+    type Flush = Sending;
 
-/// A round that went out, until all its parts have come back, or were given up.
-pub(super) struct Flight<K: Key, V: Clone + 'static> {
-    shared: Rc<Shared<K, V>>,
-    round: Rc<Round<K, V>>,
-    items: Items<Keys<K, V>>,
-    /// How many parts have not come back.
-    in_the_air: Cell<usize>,
-}
-
-impl<K: Key, V: Clone + 'static> Flight<K, V> {
-    pub(super) fn begin(shared: &Rc<Shared<K, V>>, items: Items<Keys<K, V>>) -> Self {
-        let round = shared.open.replace(Round::new());
-        shared.in_flight.borrow_mut().push(Rc::clone(&round));
-        Self { shared: Rc::clone(shared), round, items, in_the_air: Cell::new(0) }
+    fn flush(self: Rc<Self>, items: Items<Self>) -> Sending {
+        // First: later loads belong to the next batch.
+        Rc::new(SentBatch::begin(&self.shared, items)).send()
     }
 
-    pub(super) fn send(self: Rc<Self>) -> Flushing {
-        let is_fresh = |index: &usize| self.items.keys()[*index].known.is_none();
-        let fresh: Vec<_> = (0..self.items.len()).filter(is_fresh).collect();
-        if fresh.is_empty() {
-            self.give_known();
-            return Flushing::Done;
+    fn name(&self) -> String {
+        self.shared.settings.borrow().name.to_string()
+    }
+
+    fn priority(&self) -> i64 {
+        self.shared.settings.borrow().priority
+    }
+}
+
+/// Return type of the flush of a loader.
+pub enum Sending {
+    Done,
+    Later(Rest),
+}
+
+impl Flush for Sending {
+    fn into_step(self) -> FlushStep {
+        match self {
+            Self::Done => FlushStep::Done(Ok(())),
+            Self::Later(rest) => FlushStep::Later(Box::pin(async move {
+                rest.await;
+                Ok(())
+            })),
         }
-        let parts = fresh.chunks(self.shared.settings.borrow().max_batch_size);
-        self.in_the_air.set(parts.len());
-        let part = |indices: &[usize]| Part { flight: Rc::clone(&self), indices: indices.to_vec() };
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Done) { "Done" } else { "Later" })
+    }
+}
+
+/// Rest of the flush of a part.
+type Rest = Pin<Box<dyn Future<Output = ()>>>;
+
+/// A batch that was sent, until all its parts have completed or were cancelled.
+struct SentBatch<K: Key, V: Clone + 'static> {
+    shared: Rc<Shared<K, V>>,
+    keys: Rc<PendingKeys<K, Keys<K, V>>>,
+    items: Items<Keys<K, V>>,
+    /// Number of parts that have not completed.
+    pending_parts: Cell<usize>,
+}
+
+impl<K: Key, V: Clone + 'static> SentBatch<K, V> {
+    fn begin(shared: &Rc<Shared<K, V>>, items: Items<Keys<K, V>>) -> Self {
+        let keys = shared.open.replace(PendingKeys::new());
+        shared.sent.borrow_mut().push(Rc::clone(&keys));
+        Self { shared: Rc::clone(shared), keys, items, pending_parts: Cell::new(0) }
+    }
+
+    fn send(self: Rc<Self>) -> Sending {
+        let is_uncached = |index: &usize| self.items.keys()[*index].cached.is_none();
+        let uncached: Vec<_> = (0..self.items.len()).filter(is_uncached).collect();
+        if uncached.is_empty() {
+            self.resolve_cached();
+            return Sending::Done;
+        }
+        let parts = uncached.chunks(self.shared.settings.borrow().max_batch_size);
+        self.pending_parts.set(parts.len());
+        let part = |indices: &[usize]| Part { batch: Rc::clone(&self), indices: indices.to_vec() };
         let mut rest: Vec<_> = parts.filter_map(|indices| part(indices).send()).collect();
         match rest.pop() {
-            None => Flushing::Done,
-            Some(only) if rest.is_empty() => Flushing::Later(only),
+            None => Sending::Done,
+            Some(only) if rest.is_empty() => Sending::Later(only),
             Some(last) => {
                 static BATCH: Site = Site::new("batch of a loader");
                 let rest = rest.into_iter().chain([last]);
                 let rest = all(rest.map(|rest| AsyncTask::with_site(&BATCH, rest)));
-                Flushing::Later(Box::pin(async move { drop(rest.await) }))
+                Sending::Later(Box::pin(async move { drop(rest.await) }))
             }
         }
     }
 
-    /// A part has come back. With the last one comes what was kept, so that no task runs ahead.
-    fn land(&self) {
-        self.in_the_air.set(self.in_the_air.get() - 1);
-        if self.in_the_air.get() == 0 {
-            self.give_known();
+    /// Completes a part. Cached keys resolve with the last part, so that no task runs ahead.
+    fn complete_part(&self) {
+        self.pending_parts.set(self.pending_parts.get() - 1);
+        if self.pending_parts.get() == 0 {
+            self.resolve_cached();
         }
     }
 
-    /// Gives their values to the loads of what was kept.
-    fn give_known(&self) {
+    /// Sets the values of the loads of cached keys.
+    fn resolve_cached(&self) {
         for item in &self.items {
-            if let Some(known) = &item.key().known {
-                item.set_outcome(Result::clone(known));
+            if let Some(cached) = &item.key().cached {
+                item.set_outcome(Result::clone(cached));
             }
         }
     }
 }
 
-impl<K: Key, V: Clone + 'static> Drop for Flight<K, V> {
+impl<K: Key, V: Clone + 'static> Drop for SentBatch<K, V> {
     fn drop(&mut self) {
-        self.shared.in_flight.borrow_mut().retain(|round| !Rc::ptr_eq(round, &self.round));
+        self.shared.sent.borrow_mut().retain(|keys| !Rc::ptr_eq(keys, &self.keys));
     }
 }
 
-/// No more keys than a batch may have, of what was asked for together. Whatever becomes of it, the
-/// others are not concerned.
+/// Part of a batch with at most as many keys as the function takes. Its failure does not affect the
+/// other parts.
 struct Part<K: Key, V: Clone + 'static> {
-    flight: Rc<Flight<K, V>>,
+    batch: Rc<SentBatch<K, V>>,
     indices: Vec<usize>,
 }
 
 impl<K: Key, V: Clone + 'static> Part<K, V> {
     fn keys(&self) -> Vec<&K> {
-        let asks = self.flight.items.keys();
-        self.indices.iter().map(|&index| &asks[index].key).collect()
+        let requests = self.batch.items.keys();
+        self.indices.iter().map(|&index| &requests[index].key).collect()
     }
 
-    /// Calls the function, when that is allowed.
+    /// Calls the function, as soon as the limits allow it.
     fn send(self) -> Option<Rest> {
-        if !self.flight.shared.fetch.is_async() {
-            return self.call(); // It is over before anything else can be in flight.
+        if !self.batch.shared.fetch.is_async() {
+            return self.call(); // It returns before another batch can be sent.
         }
-        let own = self.flight.shared.settings.borrow().in_flight.clone();
+        let own = self.batch.shared.settings.borrow().limit.clone();
         let limits: Vec<_> = own.into_iter().chain(limit::of_thread()).collect();
         if limits.is_empty() {
             return self.call();
         }
         Some(Box::pin(async move {
-            // Always in this order, so that no two wait for each other.
+            // Always in this order, so that no two batches wait for each other.
             let mut permits = Vec::new();
             for limit in limits {
                 permits.push(Limit::acquire(limit).await);
@@ -133,46 +175,47 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
 
     fn call(self) -> Option<Rest> {
         let keys: Vec<K> = self.keys().into_iter().cloned().collect();
-        let shared = &self.flight.shared;
+        let shared = &self.batch.shared;
         let (before, timeout) = {
             let settings = shared.settings.borrow();
             (settings.before.clone(), settings.timeout)
         };
-        let mut since = Instant::now();
+        let mut start = Instant::now();
         let fetched = catch_unwind(AssertUnwindSafe(|| {
             for hook in before {
                 hook(&keys);
             }
-            since = Instant::now();
+            start = Instant::now();
             shared.fetch.call(keys)
         }));
         match fetched {
             Ok(Fetched::Later(answer)) => Some(Box::pin(async move {
-                let came = match timeout {
-                    Some(after) => caught(within(after, answer)).await,
-                    None => caught(answer).await.map(Ok),
+                let outcome = match timeout {
+                    Some(after) => catch(within(after, answer)).await,
+                    None => catch(answer).await.map(Ok),
                 };
-                self.end(came, since);
+                self.end(outcome, start);
             })),
             Ok(Fetched::Now(give)) => {
-                self.end(Ok(Ok(give)), since);
+                self.end(Ok(Ok(give)), start);
                 None
             }
             Err(payload) => {
-                self.end(Err(payload), since);
+                self.end(Err(payload), start);
                 None
             }
         }
     }
 
-    /// Gives each load its value or error. `came` is what came back, or the payload of a panic.
-    fn end(&self, came: thread::Result<Result<Give<K, V>, TimeoutError>>, since: Instant) {
-        let given = came.and_then(|came| match came {
-            Ok(give) => catch_unwind(AssertUnwindSafe(|| self.deliver(give))),
-            Err(late) => Ok(Err(late.into())),
+    /// Sets the value or error of each load. `outcome` is the answer of the function, or the payload
+    /// of its panic.
+    fn end(&self, outcome: thread::Result<Result<GiveValues<K, V>, TimeoutError>>, start: Instant) {
+        let given = outcome.and_then(|outcome| match outcome {
+            Ok(give) => catch_unwind(AssertUnwindSafe(|| self.set_values(give))),
+            Err(timeout) => Ok(Err(timeout.into())),
         });
-        let time = since.elapsed();
-        let (shared, keys) = (&self.flight.shared, self.keys());
+        let time = start.elapsed();
+        let (shared, keys) = (&self.batch.shared, self.keys());
         shared.count(|stats| {
             stats.batches += 1;
             stats.keys += keys.len();
@@ -187,18 +230,18 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
         if let Some(failure) = &failure {
             self.fail(failure);
         }
-        self.flight.land();
+        self.batch.complete_part();
         let after = shared.settings.borrow().after.clone();
         let flushed = Flushed { keys: &keys, time, error: failure.as_ref().map(Failure::error) };
         for hook in after {
-            // Its batch went well.
+            // A panic of a hook does not fail the batch, which has completed.
             drop(catch_unwind(AssertUnwindSafe(|| hook(&flushed))));
         }
     }
 
-    fn deliver(&self, give: Give<K, V>) -> Result<(), BoxError> {
+    fn set_values(&self, give: GiveValues<K, V>) -> Result<(), BoxError> {
         let keys = self.keys();
-        let default = self.flight.shared.settings.borrow().default.clone();
+        let default = self.batch.shared.settings.borrow().default.clone();
         give(&keys, &mut |part, outcome| {
             let outcome = match (outcome, &default) {
                 (Some(Ok(value)), _) => Ok(value),
@@ -208,31 +251,31 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
                 (None, Some(default)) => Ok(default(keys[part])),
                 (None, None) => Err(LoadError::Missing { key: name(keys[part]) }),
             };
-            let item = self.flight.items.item(self.indices[part]);
-            self.keep(item.key(), &outcome);
+            let item = self.batch.items.item(self.indices[part]);
+            self.cache(item.key(), &outcome);
             item.set_outcome(outcome);
         })
     }
 
-    /// Keeps what came back where somebody wants it.
-    fn keep(&self, ask: &Ask<K, V>, outcome: &Result<V, LoadError>) {
-        let round = &self.flight.round;
-        if (ask.place.is_none() && !round.has_places())
-            || (outcome.is_err() && !self.flight.shared.settings.borrow().keeps_errors)
+    /// Adds a value or error to the caches of all scopes that have loaded its key.
+    fn cache(&self, request: &KeyRequest<K, V>, outcome: &Result<V, LoadError>) {
+        let keys = &self.batch.keys;
+        if (request.cache.is_none() && !keys.has_caches())
+            || (outcome.is_err() && !self.batch.shared.settings.borrow().cache_errors)
         {
             return;
         }
-        let Some(others) = round.places(&ask.key) else { return };
-        for place in ask.place.iter().chain(&others) {
-            place.borrow_mut().insert(ask.key.clone(), outcome.clone());
+        let Some(others) = keys.caches(&request.key) else { return };
+        for cache in request.cache.iter().chain(&others) {
+            cache.borrow_mut().insert(request.key.clone(), outcome.clone());
         }
     }
 
-    /// The batch has failed: so have its loads. That is not kept: it is no fault of a key.
+    /// Fails all loads of the part. This error is not cached, since no single key caused it.
     fn fail(&self, failure: &Failure) {
         for &index in &self.indices {
-            let item = self.flight.items.item(index);
-            // A panic may have come when some had their values.
+            let item = self.batch.items.item(index);
+            // The function may have panicked after some loads had their values.
             if !item.is_pending() {
                 continue;
             }
@@ -247,7 +290,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
     }
 }
 
-/// Why a batch has failed as a whole.
+/// Failure of a whole part.
 enum Failure {
     Error(Arc<dyn Error + Send + Sync>),
     Panic(TaskError),
@@ -271,8 +314,8 @@ fn name(key: &impl fmt::Debug) -> String {
     format!("{key:?}")
 }
 
-/// What `future` gives, or the payload of its panic.
-async fn caught<F: Future>(future: F) -> thread::Result<F::Output> {
+/// Awaits `future`, and returns its output or the payload of its panic.
+async fn catch<F: Future>(future: F) -> thread::Result<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(poll) => poll.map(Ok),
@@ -281,7 +324,7 @@ async fn caught<F: Future>(future: F) -> thread::Result<F::Output> {
     .await
 }
 
-/// What `future` gives if it does so in time.
+/// Awaits `future` for at most `time`.
 async fn within<F: Future + Unpin>(
     time: Duration,
     mut future: F,

@@ -1,31 +1,31 @@
-//! What a loader has done so far.
+//! Statistics of loaders.
 
 use std::time::Duration;
 
-/// Counts since a loader was made.
+/// Counts since a loader was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// How many batches went out.
+    /// Number of batches that were sent.
     pub batches: usize,
-    /// How many keys they had.
+    /// Number of keys in these batches.
     pub keys: usize,
-    /// How many loads needed none: what they asked for was kept, or asked for already.
+    /// Number of loads of keys that were cached, or pending already.
     pub hits: usize,
-    /// The keys of the largest batch.
+    /// Number of keys in the largest batch.
     pub largest: usize,
-    /// How long the batches took, added up; those that overlap count each.
+    /// Total time of the batches; batches that overlap are counted in full.
     pub time: Duration,
 }
 
-/// A batch that came back, for [`after_flush`](super::Loader::after_flush).
+/// A completed batch, for [`after_flush`](super::Loader::after_flush).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Flushed<'a, K> {
-    /// What it was asked for.
+    /// Keys of the batch.
     pub keys: &'a [&'a K],
-    /// How long that took.
+    /// Duration of the batch.
     pub time: Duration,
-    /// Why it failed as a whole, if it did.
+    /// Error of the whole batch, if it failed.
     pub error: Option<&'a (dyn std::error::Error + 'static)>,
 }
