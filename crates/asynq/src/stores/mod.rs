@@ -1,18 +1,18 @@
-//! Loaders of what a store holds, by the client library that its users know. Each store has a feature.
+//! Loaders for databases and caches, by well-known client crates. Each store has a feature.
 //!
-//! | store | feature | a loader of |
+//! | store | feature | loads |
 //! |---|---|---|
-//! | `Sqlite` | `rusqlite` | rows of a table, by the values of a column |
-//! | `Postgres` | `tokio-postgres` | the same |
+//! | `Sqlite` | `rusqlite` | rows of a table, by the value of a column |
+//! | `Postgres` | `tokio-postgres` | rows of a table, by the value of a column |
 //! | `Redis` | `redis`, for clusters `redis-cluster` | gets, sets and other commands; a cache |
 //! | `Memcached` | `memcached` | gets, sets and deletes; a cache |
 //!
-//! Databases are handles that may be cloned, and shared between threads. The loaders they make are
-//! [`Loader`](crate::Loader)s like any other, each for one thread, with all their settings. A key-value
-//! store is itself for one thread, like a loader; its methods are those of `KeyValue`.
+//! Databases are handles that can be cloned and shared between threads. They create
+//! [`Loader`](crate::Loader)s, each for one thread, with all their settings. A key-value store belongs to
+//! one thread, like a loader; its methods are those of `KeyValue`.
 //!
-//! A store connects when a batch goes out. A batch is one request; what goes wrong with it is the error
-//! of each of its loads, and the next batch begins anew.
+//! The first batch connects. A batch is one request. If it fails, each of its loads fails, and the next
+//! batch connects again.
 
 #[cfg(any(feature = "redis", feature = "memcached"))]
 mod key_value;
@@ -26,7 +26,7 @@ pub use self::key_value::Memcached;
 #[cfg(feature = "redis")]
 pub use self::key_value::Redis;
 #[cfg(any(feature = "redis", feature = "memcached"))]
-pub use self::key_value::{Asked, Cached, Codec, Json, JsonOk, KeyValue};
+pub use self::key_value::{Cached, Codec, Json, JsonOk, KeyValue, OperationFuture};
 #[cfg(feature = "tokio-postgres")]
 pub use self::sql::Postgres;
 #[cfg(any(feature = "rusqlite", feature = "tokio-postgres"))]

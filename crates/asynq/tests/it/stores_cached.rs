@@ -282,14 +282,14 @@ fn a_panic_is_that_of_the_caller<S: Kind>(server: S) {
 }
 
 #[test]
-#[should_panic(expected = "\"a b\" cannot be the prefix of a cache: make it of at most 125 bytes")]
+#[should_panic(expected = "\"a b\" cannot be the prefix of a cache; use at most 125 bytes")]
 fn a_prefix_without_spaces_is_asked_for() {
     let store = asynq::stores::Memcached::open(["127.0.0.1:11211"]);
     let _ = store.cached("a b", None, |n: u32| AsyncTask::new(async move { n }));
 }
 
 #[test]
-#[should_panic(expected = "a value cannot be kept for no time: give a ttl of more than zero")]
+#[should_panic(expected = "the ttl of a value must be more than zero, got 0ns")]
 fn a_time_to_live_of_zero_is_refused() {
     let store = asynq::stores::Memcached::open(["127.0.0.1:11211"]);
     let _ = store.cached("a", Duration::ZERO, |n: u32| AsyncTask::new(async move { n }));

@@ -85,7 +85,7 @@ fn a_key_with_several_rows_is_not_one() {
     assert_eq!(one.unwrap(), "Powerage");
     assert_eq!(
         several.unwrap_err().to_string(),
-        "batch album by artist_id: key 2: 3 rows have it; `many` gives all of them"
+        "batch album by artist_id: key 2: 3 rows have this key; `many` returns all of them"
     );
 }
 
@@ -133,7 +133,9 @@ fn the_table_may_be_in_a_schema() {
 }
 
 #[test]
-#[should_panic(expected = r#""name\0" cannot be the name of a table or column: take the NUL"#)]
+#[should_panic(
+    expected = r#""name\0" cannot be the name of a table or column, since it contains a NUL"#
+)]
 fn a_name_with_a_nul_is_refused() {
     let postgres = Postgres::open("host=127.0.0.1").unwrap();
     let _ = postgres.rows_by("artist", "artist_id").columns(["name\0"]);
@@ -157,8 +159,7 @@ fn a_key_that_is_equal_for_the_database_alone_is_an_error() {
     let value: Loader<String, i32> =
         database.rows_by("t", "k").columns(["v"]).one(|row| row.try_get(0));
     let error = value.load("Ann".to_owned()).value().unwrap_err().to_string();
-    let expected =
-        r#"batch t by k: key "Ann": a row came back for "Ann  ", which was not asked for"#;
+    let expected = r#"batch t by k: key "Ann": the database returned a row for "Ann  ", which was not requested"#;
     assert!(error.starts_with(expected), "{error}");
 }
 

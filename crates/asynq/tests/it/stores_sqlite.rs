@@ -66,7 +66,7 @@ fn a_key_with_several_rows_is_not_one() {
     assert_eq!(one.unwrap(), "Powerage");
     assert_eq!(
         several.unwrap_err().to_string(),
-        "batch Album by ArtistId: key 2: 3 rows have it; `many` gives all of them"
+        "batch Album by ArtistId: key 2: 3 rows have this key; `many` returns all of them"
     );
 }
 
@@ -149,7 +149,9 @@ fn the_table_may_be_in_a_schema() {
 }
 
 #[test]
-#[should_panic(expected = r#""Artist\0" cannot be the name of a table or column: take the NUL"#)]
+#[should_panic(
+    expected = r#""Artist\0" cannot be the name of a table or column, since it contains a NUL"#
+)]
 fn a_name_with_a_nul_is_refused() {
     let _ = music().rows_by("Artist\0", "ArtistId");
 }
@@ -180,7 +182,7 @@ fn a_key_that_is_equal_for_the_database_alone_is_an_error() {
     let value: Loader<String, i64> = sqlite.rows_by("t", "k").columns(["v"]).one(|row| row.get(0));
     assert_eq!(value.load("Ann".to_owned()).value().unwrap(), 1);
     let error = value.load("ann".to_owned()).value().unwrap_err().to_string();
-    let expected = r#"batch t by k: key "ann": a row came back for "Ann", which was not asked for"#;
+    let expected = r#"batch t by k: key "ann": the database returned a row for "Ann", which was not requested"#;
     assert!(error.starts_with(expected), "{error}");
 }
 

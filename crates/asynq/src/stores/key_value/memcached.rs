@@ -1,4 +1,4 @@
-//! memcached.
+//! The store of memcached.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use super::store::sealed;
 use crate::batch::BoxError;
 use crate::stores::runtime;
 
-/// A server of memcached, or several. Its methods are those of [`KeyValue`](super::KeyValue).
+/// One or several servers of memcached. Its methods are those of [`KeyValue`](super::KeyValue).
 ///
-/// A batch is one request to each of the servers that have the keys, in the order of the program, or a
-/// few requests if the keys take much room. What fails at one server does not at another.
+/// A batch is one request to each server that has any of its keys, or a few requests if it is large.
+/// A failure of one server does not affect the operations of the others.
 ///
-/// A key has 1 to 250 bytes, without spaces and control characters. An operation with another key
-/// fails. A `ttl` is rounded up to whole seconds.
+/// A key must have 1 to 250 bytes, without spaces and control characters; operations with other keys
+/// fail. A `ttl` is rounded up to whole seconds.
 ///
-/// It speaks memcached's meta protocol, so the servers are of version 1.6 or later.
+/// The client uses the meta protocol, which needs memcached 1.6 or later.
 ///
-/// A handle: clones are the same store. It belongs to one thread. Its connections live on a thread of the
-/// library: so what is asked for may be awaited by any executor, or with none. A batch that fails takes
-/// its connections with it, and so does one that is given up, because of the
-/// [`timeout`](super::KeyValue::timeout) or, when nobody waits for it any more, when the next one begins.
+/// Clones are handles to the same store. A store belongs to one thread. Its connections belong to a
+/// thread of this crate, so any executor can await its futures, and none is needed. A batch that fails
+/// or is cancelled closes its connections. A batch is cancelled by the
+/// [`timeout`](super::KeyValue::timeout) or, if nobody awaits it any more, when the next batch begins.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -45,10 +45,11 @@ pub struct Memcached {
 }
 
 impl Memcached {
-    /// The servers at these addresses, `["10.0.0.1:11211", "10.0.0.2:11211"]`. Which of them has a key
-    /// is found by rendezvous hashing: one server more or less moves only its own keys.
+    /// Creates a store of the servers at these addresses, `["10.0.0.1:11211", "10.0.0.2:11211"]`. Keys
+    /// are assigned to servers by rendezvous hashing: adding or removing a server moves only the keys of
+    /// that server.
     ///
-    /// Nothing connects, and no name is looked up, before the first batch.
+    /// The first batch connects, and looks up the names.
     pub fn open<A: Into<String>>(addresses: impl IntoIterator<Item = A>) -> Self {
         let addresses = addresses.into_iter().map(Into::into).collect();
         Self::of(Servers { addresses, client: OnceCell::new() })
@@ -67,8 +68,7 @@ impl Memcached {
     }
 }
 
-/// A client of one's own, with its timeouts. The connections that it makes for the store live on the
-/// thread of the library.
+/// Uses a configured client, with its timeouts. Its connections belong to a thread of this crate.
 impl From<AsyncMetaClient> for Memcached {
     fn from(client: AsyncMetaClient) -> Self {
         Self::of(Servers { addresses: Vec::new(), client: OnceCell::new_with(Some(client)) })
@@ -106,13 +106,13 @@ impl Servers {
     }
 
     async fn connect(&self) -> Result<AsyncMetaClient, Error> {
-        // The time for all of it is that of the batch.
+        // The timeout of the batch covers all of it.
         let client = AsyncMetaClient::builder().connect_timeout(None).io_timeout(None);
         client.connect_multiple_async(&self.addresses).await
     }
 }
 
-/// Why memcached takes no such key.
+/// Returns the reason why memcached refuses a key, if it does.
 fn refusal(key: &[u8]) -> Option<String> {
     (key.is_empty() || key.len() > MAX_KEY || !is_plain(key)).then(|| {
         format!(
@@ -122,22 +122,22 @@ fn refusal(key: &[u8]) -> Option<String> {
     })
 }
 
-/// How much may be on its way to a server that does not read: what fits into the buffers of a connection,
-/// as Linux makes them.
+/// Maximum number of bytes on the way to a server that does not read: it must fit into the buffers of
+/// a connection, by the defaults of Linux.
 const AT_ONCE: usize = 64 * 1024;
 
-/// What an operation takes besides its key and value.
+/// Size of an operation without its key and value.
 const OVERHEAD: usize = 32;
 
-/// A larger value goes alone. The server may have no room for it: by default it has for one of a
-/// megabyte. What it says then has no number, so the client could not tell what it replies to next.
+/// Maximum size of a value that shares a request. A server may reject a larger value (by default, one
+/// of more than a megabyte), and the client cannot assign the replies after a rejection.
 const LARGE: usize = 512 * 1024;
 
-/// The operations as requests, in their order.
+/// Divides operations into requests, in the same order.
 ///
 /// The client writes a whole request before it reads, and a server that cannot write does not read. So
-/// what follows the first get, whose reply may be of any size, has to be small; and so have the other
-/// replies, which are shorter than what they reply to.
+/// the operations after the first get, whose reply may be of any size, must fit into the buffers. The
+/// other replies are shorter than their operations.
 fn requests(operations: &[Operation]) -> Vec<Vec<Op>> {
     let mut requests = Vec::new();
     let (mut size, mut has_get, mut is_full) = (0, false, true);
@@ -154,7 +154,7 @@ fn requests(operations: &[Operation]) -> Vec<Vec<Op>> {
         }
         has_get |= matches!(operation.action(), Action::Get);
         is_full = value > LARGE;
-        requests.last_mut().expect("one at least").push(op(operation));
+        requests.last_mut().expect("the first operation begins a request").push(op(operation));
     }
     requests
 }
@@ -171,11 +171,11 @@ fn op(operation: &Operation) -> Op {
         Action::Command(_) | Action::Unkeyed(_) => {
             unreachable!("memcached has no commands of Redis")
         }
-        Action::Refused(reason) => unreachable!("what was refused is not done: {reason}"),
+        Action::Refused(reason) => unreachable!("refused operations are not sent: {reason}"),
     }
 }
 
-/// Whole seconds. The protocol knows of times until 2106; what is to live longer does not end.
+/// Converts a duration to whole seconds. The protocol has times until 2106; later ones do not expire.
 fn lifetime(ttl: Duration) -> Ttl {
     let end =
         SystemTime::now().checked_add(ttl).and_then(|end| end.duration_since(UNIX_EPOCH).ok());
@@ -190,6 +190,6 @@ fn reply(operation: &Operation, result: OpResult) -> Result<Reply, BoxError> {
         (Action::Get, OpResult::Get(get)) => Ok(Reply::Value(get.value)),
         (Action::Set { .. }, OpResult::Mutation(set)) if set.applied() => Ok(Reply::Stored),
         (Action::Delete, OpResult::Mutation(delete)) => Ok(Reply::Deleted(delete.applied())),
-        (_, result) => Err(format!("memcached replied with {result:?}").into()),
+        (_, result) => Err(format!("unexpected reply of memcached: {result:?}").into()),
     }
 }

@@ -1,6 +1,7 @@
 //! Key-value stores: a loader of operations, and a cache of functions on top of it.
 
 mod cached;
+mod codec;
 mod key_format;
 #[cfg(feature = "memcached")]
 mod memcached;
@@ -11,10 +12,11 @@ mod operations;
 mod redis;
 mod store;
 
-pub use self::cached::{Cached, Codec, Json, JsonOk};
+pub use self::cached::Cached;
+pub use self::codec::{Codec, Json, JsonOk};
 #[cfg(feature = "memcached")]
 pub use self::memcached::Memcached;
-pub use self::operation_future::Asked;
+pub use self::operation_future::OperationFuture;
 #[cfg(feature = "redis")]
 pub use self::redis::Redis;
 pub use self::store::KeyValue;

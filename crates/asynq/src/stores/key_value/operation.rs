@@ -1,4 +1,4 @@
-//! What is asked of a key-value store, and what comes back.
+//! The operations of a key-value store, and their replies.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::batch::BoxError;
 
-/// Something to be done with a key. Two are never equal: a write is not a write that was.
+/// Operation on a key. Two operations are never equal, since a loader would send equal writes once.
 #[derive(Clone)]
 pub(super) struct Operation(Rc<(Vec<u8>, Action)>);
 
-/// What is done.
+/// Action of an operation.
 pub(super) enum Action {
     Get,
     Set {
@@ -21,28 +21,28 @@ pub(super) enum Action {
     Delete,
     #[cfg(feature = "redis")]
     Command(redis::Cmd),
-    /// The same, with any keys or none; that of the operation is a name.
+    /// Command with any number of keys. The key of the operation is a name.
     #[cfg(feature = "redis")]
     Unkeyed(redis::Cmd),
-    /// Nothing, for this reason.
+    /// Nothing, since the store refuses the key or value for this reason.
     Refused(String),
 }
 
-/// What comes back.
+/// Reply to an operation.
 #[derive(Clone, Debug)]
 pub(super) enum Reply {
-    /// Of a get, the value, if there is one.
+    /// Reply to a get: the value, if there is one.
     Value(Option<Vec<u8>>),
-    /// Of a set.
+    /// Reply to a set.
     Stored,
-    /// Of a delete, whether there was something.
+    /// Reply to a delete: whether there was a value.
     Deleted(bool),
-    /// Of a command.
+    /// Reply to a command.
     #[cfg(feature = "redis")]
     Redis(redis::Value),
 }
 
-/// What comes back for each operation, in their order.
+/// Replies to operations, in the same order.
 pub(super) type Replies = Vec<Result<Reply, BoxError>>;
 
 impl Operation {
@@ -58,8 +58,37 @@ impl Operation {
         &self.0.1
     }
 
+    /// Returns the reason why the store refuses the operation, if it does.
     pub(super) fn refusal(&self) -> Option<&str> {
         if let Action::Refused(reason) = self.action() { Some(reason) } else { None }
+    }
+}
+
+impl Reply {
+    pub(super) fn into_value(self) -> Result<Option<Vec<u8>>, BoxError> {
+        match self {
+            Self::Value(value) => Ok(value),
+            reply => Err(reply.unexpected("get")),
+        }
+    }
+
+    pub(super) fn into_stored(self) -> Result<(), BoxError> {
+        match self {
+            Self::Stored => Ok(()),
+            reply => Err(reply.unexpected("set")),
+        }
+    }
+
+    pub(super) fn into_deleted(self) -> Result<bool, BoxError> {
+        match self {
+            Self::Deleted(was_there) => Ok(was_there),
+            reply => Err(reply.unexpected("delete")),
+        }
+    }
+
+    /// Creates the error of a reply to another kind of operation.
+    pub(super) fn unexpected(&self, operation: &str) -> BoxError {
+        format!("unexpected reply to a {operation}: {self:?}").into()
     }
 }
 
@@ -77,7 +106,7 @@ impl Hash for Operation {
     }
 }
 
-/// The key: so it is called in errors.
+/// Formats the key, as errors name the operation.
 impl fmt::Debug for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match std::str::from_utf8(self.key()) {

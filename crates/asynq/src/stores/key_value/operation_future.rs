@@ -1,4 +1,4 @@
-//! What was asked of a key-value store.
+//! The future of an operation.
 
 use std::fmt;
 use std::future::Future;
@@ -12,27 +12,26 @@ use crate::futures::FutureBase;
 use crate::loader::{Load, LoadError};
 use crate::scheduler::{self, Request, Requester};
 
-/// What becomes of a reply.
+/// Converts a reply to the value of a future.
 pub(super) type Read<T> = fn(Reply) -> Result<T, BoxError>;
 
-/// What was asked of a key-value store, on its way: a future of it, or of an error that names the
-/// store and the key.
+/// Future of an operation of a key-value store. Its error names the store and the key.
 ///
-/// It is part of its batch from when it is asked for, awaited or not, as a
-/// [`BatchItem`](crate::BatchItem).
-#[must_use = "a write goes out with what is awaited after it; alone, only if it is awaited itself"]
-pub struct Asked<T> {
+/// The operation joins its batch when it is requested, whether the future is awaited or not, as a
+/// [`BatchItem`](crate::BatchItem) does.
+#[must_use = "a batch is sent when one of its operations is awaited; await this one, or a later one"]
+pub struct OperationFuture<T> {
     load: Load<Operation, Reply>,
     operation: Operation,
     read: Read<T>,
 }
 
-impl<T> Asked<T> {
+impl<T> OperationFuture<T> {
     pub(super) fn new(load: Load<Operation, Reply>, operation: Operation, read: Read<T>) -> Self {
         Self { load, operation, read }
     }
 
-    /// An error of what was asked, once it is there.
+    /// Creates an error of an operation that has completed.
     pub(super) fn error(&self, error: BoxError) -> BatchError {
         let key = format!("{:?}", self.operation);
         let error = LoadError::Failed { key, error: error.into() };
@@ -40,7 +39,7 @@ impl<T> Asked<T> {
     }
 }
 
-impl<T> Request for Asked<T> {
+impl<T> Request for OperationFuture<T> {
     fn request(&mut self, requester: &Requester<'_>) -> bool {
         self.load.request(requester)
     }
@@ -50,7 +49,7 @@ impl<T> Request for Asked<T> {
     }
 }
 
-impl<T> Future for Asked<T> {
+impl<T> Future for OperationFuture<T> {
     type Output = Result<T, BatchError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -58,7 +57,7 @@ impl<T> Future for Asked<T> {
     }
 }
 
-impl<T> FutureBase for Asked<T> {
+impl<T> FutureBase for OperationFuture<T> {
     fn is_computed(&self) -> bool {
         self.load.is_computed()
     }
@@ -68,8 +67,8 @@ impl<T> FutureBase for Asked<T> {
     }
 }
 
-impl<T> fmt::Debug for Asked<T> {
+impl<T> fmt::Debug for OperationFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Asked").field(&self.operation).field(&self.load).finish()
+        f.debug_tuple("OperationFuture").field(&self.operation).field(&self.load).finish()
     }
 }

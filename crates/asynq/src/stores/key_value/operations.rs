@@ -1,4 +1,4 @@
-//! The operations of a key-value store, which leave together.
+//! The loader of operations, which sends those of a batch together.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,25 +6,24 @@ use std::future::Future;
 use std::rc::Rc;
 
 use super::operation::{Action, Operation, Replies, Reply};
-use super::operation_future::{Asked, Read};
+use super::operation_future::{OperationFuture, Read};
 use crate::batch::BoxError;
 use crate::loader::Loader;
 
-/// Says why a store takes no such key, if it does not.
+/// Returns the reason why a store refuses a key, if it does.
 pub(super) type Refusal = fn(&[u8]) -> Option<String>;
 
-/// Those of a round are one batch, in the order of the program.
+/// Loader of operations: a batch has them in the order in which they were requested.
 #[derive(Clone)]
 pub struct Operations {
     pub(super) loader: Loader<Operation, Reply>,
-    /// The gets that have not gone out, and after which nothing is written to their keys: equal ones
-    /// are the same.
+    /// Gets of the open batch that no write of the same key follows, so that equal gets share one.
     gets: Rc<RefCell<HashMap<Vec<u8>, Operation>>>,
     refusal: Refusal,
 }
 
 impl Operations {
-    /// Those of the store that does them by `run`.
+    /// Creates the loader of a store that performs operations by `run`.
     pub(super) fn new<F>(
         name: &str,
         refusal: Refusal,
@@ -34,8 +33,8 @@ impl Operations {
         F: Future<Output = Result<Replies, BoxError>> + 'static,
     {
         let gets: Rc<RefCell<HashMap<Vec<u8>, Operation>>> = Rc::default();
-        // One batch at a time, for the later of two could be the first to arrive.
-        let loader = Loader::try_new(move |operations| taken(operations, &run))
+        // One batch at a time: of two, the later could be the first to arrive.
+        let loader = Loader::try_new(move |operations| run_accepted(operations, &run))
             .name(name)
             .max_in_flight(1)
             .before_flush({
@@ -45,26 +44,36 @@ impl Operations {
         Self { loader, gets, refusal }
     }
 
-    pub(super) fn get<T>(&self, key: Vec<u8>, read: Read<T>) -> Asked<T> {
-        let known = self.gets.borrow().get(&key).cloned();
-        let get = known.unwrap_or_else(|| {
+    pub(super) fn get<T>(&self, key: Vec<u8>, read: Read<T>) -> OperationFuture<T> {
+        let open = self.gets.borrow().get(&key).cloned();
+        let get = open.unwrap_or_else(|| {
             let get = self.operation(key.clone(), Action::Get);
             self.gets.borrow_mut().insert(key, get.clone());
             get
         });
-        Asked::new(self.loader.load(get.clone()), get, read)
+        OperationFuture::new(self.loader.load(get.clone()), get, read)
     }
 
-    /// Asks for something that may write to `key`.
-    pub(super) fn write<T>(&self, key: Vec<u8>, action: Action, read: Read<T>) -> Asked<T> {
+    /// Requests an operation that may write to `key`.
+    pub(super) fn write<T>(
+        &self,
+        key: Vec<u8>,
+        action: Action,
+        read: Read<T>,
+    ) -> OperationFuture<T> {
         self.gets.borrow_mut().remove(&key);
         let write = self.operation(key, action);
-        Asked::new(self.loader.load(write.clone()), write, read)
+        OperationFuture::new(self.loader.load(write.clone()), write, read)
     }
 
-    /// Asks for something that may write to any key; errors call it `name`.
+    /// Requests an operation that may write to any key, and is called `name` in errors.
     #[cfg(feature = "redis")]
-    pub(super) fn write_any<T>(&self, name: Vec<u8>, action: Action, read: Read<T>) -> Asked<T> {
+    pub(super) fn write_any<T>(
+        &self,
+        name: Vec<u8>,
+        action: Action,
+        read: Read<T>,
+    ) -> OperationFuture<T> {
         self.gets.borrow_mut().clear();
         self.write(name, action, read)
     }
@@ -75,8 +84,8 @@ impl Operations {
     }
 }
 
-/// Has those done that the store takes; the others fail.
-fn taken<R, F>(
+/// Runs the operations that the store accepts; the others fail.
+fn run_accepted<R, F>(
     operations: Vec<Operation>,
     run: &R,
 ) -> impl Future<Output = Result<Replies, BoxError>> + use<R, F>
@@ -84,8 +93,9 @@ where
     R: Fn(Vec<Operation>) -> F + 'static,
     F: Future<Output = Result<Replies, BoxError>> + 'static,
 {
-    let taken: Vec<_> = operations.iter().filter(|one| one.refusal().is_none()).cloned().collect();
-    let replies = (!taken.is_empty()).then(|| run(taken));
+    let accepted: Vec<_> =
+        operations.iter().filter(|operation| operation.refusal().is_none()).cloned().collect();
+    let replies = (!accepted.is_empty()).then(|| run(accepted));
     async move {
         let replies = match replies {
             Some(replies) => replies.await?,
@@ -94,7 +104,7 @@ where
         let mut replies = replies.into_iter();
         let reply = |operation: &Operation| match operation.refusal() {
             Some(reason) => Err(reason.into()),
-            None => replies.next().expect("a store replies to each operation"),
+            None => replies.next().expect("a store replies to every operation"),
         };
         Ok(operations.iter().map(reply).collect())
     }

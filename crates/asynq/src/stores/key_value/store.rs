@@ -1,14 +1,14 @@
-//! What all key-value stores can do.
+//! The trait of key-value stores.
 
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::cached::{Cached, Codec, Json, JsonOk};
+use super::cached::Cached;
+use super::codec::{Codec, Json, JsonOk};
 use super::operation::{Action, Reply};
-use super::operation_future::Asked;
-use crate::batch::BoxError;
+use super::operation_future::OperationFuture;
 use crate::loader::Stats;
 use crate::task::AsyncTask;
 
@@ -20,34 +20,34 @@ pub(super) mod sealed {
     }
 }
 
-/// A store of values by keys, of bytes both.
+/// Store of values by keys; both are bytes.
 ///
-/// What the tasks of a round ask for leaves together. With one key, it is done in the order in which
-/// it was asked for, so that a get after a set sees its value; equal gets are asked once. The batches
-/// of a store take turns, and overlap with those of other sources.
+/// Tasks that run until all are blocked share one batch. The operations on one key run in the order
+/// in which they were requested, so a get after a set returns the new value; equal gets are sent once.
+/// A store has one batch in flight at a time, which may overlap with batches of other sources.
 ///
-/// Each method returns a future. Whether it is awaited or not, what it asks for goes out with the
-/// next batch that somebody awaits something of.
+/// Each method returns a future, and adds its operation to the open batch, whether the future is
+/// awaited or not. The batch is sent when any of its futures is awaited.
 pub trait KeyValue: sealed::Store {
-    /// The value of a key, if there is one.
-    fn get(&self, key: impl Into<Vec<u8>>) -> Asked<Option<Vec<u8>>> {
-        self.operations().get(key.into(), value)
+    /// Gets the value of a key, if there is one.
+    fn get(&self, key: impl Into<Vec<u8>>) -> OperationFuture<Option<Vec<u8>>> {
+        self.operations().get(key.into(), Reply::into_value)
     }
 
-    /// The value of a key, from JSON.
-    fn get_json<T: DeserializeOwned>(&self, key: impl Into<Vec<u8>>) -> Asked<Option<T>> {
+    /// Gets the value of a key, and parses it as JSON.
+    fn get_json<T: DeserializeOwned>(&self, key: impl Into<Vec<u8>>) -> OperationFuture<Option<T>> {
         self.operations().get(key.into(), |reply| {
-            let value = value(reply)?;
+            let value = reply.into_value()?;
             Ok(value.map(|value| serde_json::from_slice(&value)).transpose()?)
         })
     }
 
-    /// Sets the value of a key, until it is deleted.
-    fn set(&self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Asked<()> {
+    /// Sets the value of a key, without an expiry.
+    fn set(&self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> OperationFuture<()> {
         set(self, key.into(), Ok(value.into()), None)
     }
 
-    /// Sets the value of a key, for some time.
+    /// Sets the value of a key, which expires after `ttl`.
     ///
     /// # Panics
     ///
@@ -58,16 +58,16 @@ pub trait KeyValue: sealed::Store {
         key: impl Into<Vec<u8>>,
         value: impl Into<Vec<u8>>,
         ttl: Duration,
-    ) -> Asked<()> {
-        set(self, key.into(), Ok(value.into()), Some(checked(ttl)))
+    ) -> OperationFuture<()> {
+        set(self, key.into(), Ok(value.into()), Some(positive(ttl)))
     }
 
-    /// Sets the value of a key, as JSON, until it is deleted.
-    fn set_json(&self, key: impl Into<Vec<u8>>, value: &impl Serialize) -> Asked<()> {
+    /// Sets the value of a key to the JSON of `value`, without an expiry.
+    fn set_json(&self, key: impl Into<Vec<u8>>, value: &impl Serialize) -> OperationFuture<()> {
         set(self, key.into(), serde_json::to_vec(value), None)
     }
 
-    /// Sets the value of a key, as JSON, for some time.
+    /// Sets the value of a key to the JSON of `value`, which expires after `ttl`.
     ///
     /// # Panics
     ///
@@ -78,20 +78,20 @@ pub trait KeyValue: sealed::Store {
         key: impl Into<Vec<u8>>,
         value: &impl Serialize,
         ttl: Duration,
-    ) -> Asked<()> {
-        set(self, key.into(), serde_json::to_vec(value), Some(checked(ttl)))
+    ) -> OperationFuture<()> {
+        set(self, key.into(), serde_json::to_vec(value), Some(positive(ttl)))
     }
 
-    /// Forgets the value of a key. Returns whether there was one.
-    fn delete(&self, key: impl Into<Vec<u8>>) -> Asked<bool> {
-        self.operations().write(key.into(), Action::Delete, deleted)
+    /// Deletes the value of a key. Returns whether there was one.
+    fn delete(&self, key: impl Into<Vec<u8>>) -> OperationFuture<bool> {
+        self.operations().write(key.into(), Action::Delete, Reply::into_deleted)
     }
 
-    /// Keeps what `function` returns in the store, as JSON: for as long as `ttl`, or until the store
-    /// needs its room.
+    /// Caches the values of `function` in the store, as JSON. They expire after `ttl`; with `None`, they
+    /// stay until the store evicts them.
     ///
-    /// See [`Cached`]. Of a function that may fail, [`try_cached`](Self::try_cached) keeps only the
-    /// successes.
+    /// See [`Cached`]. Use [`try_cached`](Self::try_cached) for a function that may fail, to cache only
+    /// its successes.
     ///
     /// # Panics
     ///
@@ -110,7 +110,7 @@ pub trait KeyValue: sealed::Store {
         self.cached_as(Json, prefix, ttl, function)
     }
 
-    /// Keeps what `function` returns in the store, as JSON, unless that is an error.
+    /// Caches the `Ok` values of `function` in the store, as JSON.
     ///
     /// # Panics
     ///
@@ -130,7 +130,7 @@ pub trait KeyValue: sealed::Store {
         self.cached_as(JsonOk, prefix, ttl, function)
     }
 
-    /// Keeps what `function` returns in the store, as `codec` says.
+    /// Caches the values of `function` in the store, encoded by `codec`.
     ///
     /// # Panics
     ///
@@ -147,28 +147,28 @@ pub trait KeyValue: sealed::Store {
         A: Serialize + 'static,
         T: Clone + 'static,
     {
-        let ttl = ttl.into().map(checked);
+        let ttl = ttl.into().map(positive);
         Cached::new(self.operations().clone(), codec, prefix, ttl, function)
     }
 
-    /// Calls the store `name` in errors and reports.
+    /// Sets the name of the store in errors and reports.
     #[must_use]
     fn name(self, name: &str) -> Self {
-        // Its clone is the same loader.
+        // The clone is a handle to the same loader.
         drop(self.operations().loader.clone().name(name));
         self
     }
 
-    /// A batch that takes longer is given up, and what it asked for fails with a
-    /// [`TimeoutError`](crate::loader::TimeoutError): it may have been done, or be done yet, or not. By
-    /// default none is given up.
+    /// Cancels a batch that takes longer than `after`. Its operations fail with a
+    /// [`TimeoutError`](crate::loader::TimeoutError); the store may still perform them. By default, there
+    /// is no timeout.
     #[must_use]
     fn timeout(self, after: Duration) -> Self {
         drop(self.operations().loader.clone().timeout(after));
         self
     }
 
-    /// What it has done so far.
+    /// Returns the counts since the store was created.
     fn stats(&self) -> Stats {
         self.operations().loader.stats()
     }
@@ -176,42 +176,21 @@ pub trait KeyValue: sealed::Store {
 
 impl<S: sealed::Store> KeyValue for S {}
 
-pub(super) fn value(reply: Reply) -> Result<Option<Vec<u8>>, BoxError> {
-    match reply {
-        Reply::Value(value) => Ok(value),
-        reply => Err(format!("{reply:?} is no reply to a get").into()),
-    }
-}
-
-pub(super) fn stored(reply: Reply) -> Result<(), BoxError> {
-    match reply {
-        Reply::Stored => Ok(()),
-        reply => Err(format!("{reply:?} is no reply to a set").into()),
-    }
-}
-
-pub(super) fn deleted(reply: Reply) -> Result<bool, BoxError> {
-    match reply {
-        Reply::Deleted(was_there) => Ok(was_there),
-        reply => Err(format!("{reply:?} is no reply to a delete").into()),
-    }
-}
-
 fn set(
     store: &impl sealed::Store,
     key: Vec<u8>,
     value: serde_json::Result<Vec<u8>>,
     ttl: Option<Duration>,
-) -> Asked<()> {
+) -> OperationFuture<()> {
     let action = match value {
         Ok(value) => Action::Set { value, ttl },
         Err(error) => Action::Refused(error.to_string()),
     };
-    store.operations().write(key, action, stored)
+    store.operations().write(key, action, Reply::into_stored)
 }
 
 #[track_caller]
-fn checked(ttl: Duration) -> Duration {
-    assert!(!ttl.is_zero(), "a value cannot be kept for no time: give a ttl of more than zero");
+fn positive(ttl: Duration) -> Duration {
+    assert!(!ttl.is_zero(), "the ttl of a value must be more than zero, got {ttl:?}");
     ttl
 }

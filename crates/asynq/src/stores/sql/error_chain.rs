@@ -1,13 +1,13 @@
-//! Errors that say why.
+//! Errors that print their causes.
 
 use std::error::Error;
 use std::fmt;
 
-/// An error whose text has those of its causes: that of tokio-postgres alone is "db error".
+/// Error whose text includes the texts of its causes. The text of tokio-postgres alone is "db error".
 #[derive(Debug)]
-pub(super) struct Explained<E>(pub(super) E);
+pub(super) struct ErrorChain<E>(pub(super) E);
 
-impl<E: Error> fmt::Display for Explained<E> {
+impl<E: Error> fmt::Display for ErrorChain<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut cause = self.0.source();
@@ -19,7 +19,7 @@ impl<E: Error> fmt::Display for Explained<E> {
     }
 }
 
-impl<E: Error + 'static> Error for Explained<E> {
+impl<E: Error + 'static> Error for ErrorChain<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.0)
     }

@@ -1,19 +1,21 @@
-//! Names of tables and columns, as SQL wants them.
+//! Quoted names of tables and columns.
 
 use std::fmt::{self, Write};
 
-/// The name of a table, a column or a schema, whatever it is made of. Its `Display` is quoted.
+/// Name of a table, a column or a schema, with any characters. Its `Display` form is quoted.
 pub(super) struct Identifier(String);
 
 impl Identifier {
+    /// Creates an identifier.
+    ///
     /// # Panics
     ///
-    /// If the name has a NUL, where the databases would see its end.
+    /// If the name contains a NUL, where a database would end it.
     #[track_caller]
     pub(super) fn new(name: &str) -> Self {
         assert!(
             !name.contains('\0'),
-            "{name:?} cannot be the name of a table or column: take the NUL (\\0) out of it"
+            "{name:?} cannot be the name of a table or column, since it contains a NUL (\\0)"
         );
         Self(name.to_owned())
     }

@@ -1,4 +1,4 @@
-//! Rows of a PostgreSQL database.
+//! Loaders of rows of PostgreSQL.
 
 use std::fmt;
 use std::rc::Rc;
@@ -8,21 +8,21 @@ use deadpool_postgres::{Client, Manager, Pool, PoolError};
 use tokio_postgres::types::{FromSqlOwned, ToSql};
 use tokio_postgres::{Config, Error, NoTls, Row};
 
-use super::error_chain::Explained;
+use super::error_chain::ErrorChain;
 use super::rows_by::RowsBy;
-use super::rows_by_key::{Found, Gather};
+use super::rows_by_key::{Collect, RowsByKey};
 use crate::batch::BoxError;
 use crate::loader::{Key, Loader};
 use crate::stores::runtime;
 
-/// A PostgreSQL database, by a pool of connections.
+/// PostgreSQL database, with a pool of connections.
 ///
-/// A batch is one statement, prepared once for each connection. The connections live on a thread of
-/// their own, so loads may be awaited by any executor, or with none. Tasks go on meanwhile, and batches
-/// of several loaders overlap, as many as the pool has connections.
+/// A batch is one statement, which is prepared once per connection. The connections belong to a thread of
+/// this crate, so any executor can await loads, and none is needed. Tasks run meanwhile, and as many
+/// batches overlap as the pool has connections.
 ///
-/// A batch that fails takes its connection with it, and so does one that is given up, because of its
-/// [`timeout`](Loader::timeout) or, when nobody waits for it any more, when the next one begins.
+/// A batch that fails or is cancelled closes its connection. A batch is cancelled by the
+/// [`timeout`](Loader::timeout) or, if nobody awaits it any more, when the next batch begins.
 ///
 /// ```no_run
 /// use asynq::stores::Postgres;
@@ -48,28 +48,29 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The database that a connection string names, `host=localhost user=music` or
-    /// `postgresql://music@localhost`; see [`Config`] for what may be in it. Without TLS.
+    /// Uses the database of a connection string, `host=localhost user=music` or
+    /// `postgresql://music@localhost`, without TLS. [`Config`] lists the options. The first batch
+    /// connects.
     ///
     /// # Errors
     ///
-    /// If the text is not a connection string. Nothing connects before the first batch.
+    /// If the text is not a connection string.
     pub fn open(config: &str) -> Result<Self, Error> {
         Ok(Self::from(config.parse::<Config>()?))
     }
 
-    /// The rows of `table` by what they have in `column`.
+    /// Describes the rows of `table` by the value of `column`.
     ///
     /// # Panics
     ///
-    /// If there is a NUL in a name.
+    /// If a name contains a NUL.
     #[track_caller]
     pub fn rows_by(&self, table: &str, column: &str) -> RowsBy<Self> {
         RowsBy::new(self.clone(), table, column)
     }
 }
 
-/// Without TLS, and at most two connections for each core.
+/// Connects without TLS, with at most two connections per core.
 impl From<Config> for Postgres {
     fn from(config: Config) -> Self {
         let pool = Pool::builder(Manager::new(config, NoTls)).build();
@@ -77,8 +78,8 @@ impl From<Config> for Postgres {
     }
 }
 
-/// A pool of one's own: for TLS, or for other connections. Those that it makes for loaders live on the
-/// thread of the stores.
+/// Uses a configured pool: for TLS, or with other limits. The connections that it opens for loaders belong
+/// to the thread of this crate.
 impl From<Pool> for Postgres {
     fn from(pool: Pool) -> Self {
         Self { pool }
@@ -93,41 +94,40 @@ impl fmt::Debug for Postgres {
 
 /// # Loaders of PostgreSQL's rows
 ///
-/// `map` makes a value of a row, which has the chosen [`columns`](Self::columns). It runs on the thread
-/// of the load. If it fails, so does the load of that key: get values by
+/// `map` converts a row, which has the chosen [`columns`](Self::columns), to a value. It runs on the thread
+/// of the tasks. If it fails, the load of that key fails: use
 /// [`try_get`](tokio_postgres::Row::try_get), since `get` panics.
 ///
-/// Keys have the type of the column, `i32` for an `integer`, and are stored as they are asked for: a
-/// row that is found in a column of type `citext` by a key in another case is an error. A batch may
-/// have any number of keys; limit it with [`max_batch_size`](Loader::max_batch_size) where its rows
-/// would be too many.
+/// Keys must have the type of the column, `i32` for an `integer`, and be equal to the stored values: a row
+/// that is found in a column of type `citext` by a key in another case is an error. A batch may have any
+/// number of keys; use [`max_batch_size`](Loader::max_batch_size) if it would have too many rows.
 impl RowsBy<Postgres> {
-    /// A loader of the one row that has the key. A key without a row fails with
+    /// Creates a loader of the one row of a key. A key without a row fails with
     /// [`LoadError::Missing`](crate::loader::LoadError::Missing), unless there is a
-    /// [`default`](Loader::default_with); a key with several rows fails.
+    /// [`default`](Loader::default_with). A key with several rows fails.
     #[must_use]
     pub fn one<K, T>(self, map: impl Fn(&Row) -> Result<T, Error> + 'static) -> Loader<K, T>
     where
         K: Key + Send + Sync + ToSql + FromSqlOwned,
         T: Clone + 'static,
     {
-        self.loader(map, Found::one)
+        self.loader(map, RowsByKey::one)
     }
 
-    /// A loader of all the rows that have the key, none or several.
+    /// Creates a loader of all rows of a key.
     #[must_use]
     pub fn many<K, T>(self, map: impl Fn(&Row) -> Result<T, Error> + 'static) -> Loader<K, Vec<T>>
     where
         K: Key + Send + Sync + ToSql + FromSqlOwned,
         T: Clone + 'static,
     {
-        self.loader(map, Found::many).default_with(|_| Vec::new())
+        self.loader(map, RowsByKey::many).default_with(|_| Vec::new())
     }
 
     fn loader<K, T, V>(
         self,
         map: impl Fn(&Row) -> Result<T, Error> + 'static,
-        gather: Gather<K, T, Explained<Error>, V>,
+        collect: Collect<K, T, ErrorChain<Error>, V>,
     ) -> Loader<K, V>
     where
         K: Key + Send + Sync + ToSql + FromSqlOwned,
@@ -138,15 +138,15 @@ impl RowsBy<Postgres> {
         let sql: Arc<str> = self.sql("= ANY($1)").into();
         let (pool, map) = (self.store.pool, Rc::new(map));
         Loader::try_new(move |keys: Vec<K>| {
-            let mut found = Found::nothing(&keys);
+            let mut found = RowsByKey::new(&keys);
             let rows = runtime::run(select(pool.clone(), Arc::clone(&sql), keys));
             let map = Rc::clone(&map);
             async move {
                 for row in rows.await? {
-                    let key = row.try_get(row.len() - 1).map_err(Explained)?;
-                    found.add(&key, map(&row).map_err(Explained))?;
+                    let key = row.try_get(row.len() - 1).map_err(ErrorChain)?;
+                    found.add(&key, map(&row).map_err(ErrorChain))?;
                 }
-                Ok::<_, BoxError>(gather(found))
+                Ok::<_, BoxError>(collect(found))
             }
         })
         .name(&name)
@@ -158,18 +158,18 @@ where
     K: Send + Sync + ToSql,
 {
     let client = pool.get().await.map_err(|error| match error {
-        PoolError::Backend(error) => Explained(error).into(),
+        PoolError::Backend(error) => ErrorChain(error).into(),
         error => BoxError::from(error),
     })?;
     let lent = Lent(Some(client));
-    let rows = lent.query(&sql, &keys).await.map_err(Explained)?;
+    let rows = lent.query(&sql, &keys).await.map_err(ErrorChain)?;
     lent.give_back();
     Ok(rows)
 }
 
-/// A connection with a query under way. The pool has it back if all goes well. If the query is given up,
-/// the server may be busy with it for long; if it fails, so may the connection, or the table has changed
-/// since the statement was prepared.
+/// Connection with a query in progress, which returns to the pool after a success. After a cancellation,
+/// the server may be busy with the query for long; after a failure, the connection may be broken, or the
+/// table may have changed since the statement was prepared. Then it is dropped.
 struct Lent(Option<Client>);
 
 impl Lent {
@@ -177,7 +177,7 @@ impl Lent {
     where
         K: Sync + ToSql,
     {
-        let client = self.0.as_ref().expect("it is given back at the end");
+        let client = self.0.as_ref().expect("the connection is given back at the end");
         let statement = client.prepare_cached(sql).await?;
         client.query(&statement, &[keys]).await
     }

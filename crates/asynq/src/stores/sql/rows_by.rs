@@ -1,14 +1,13 @@
-//! Which rows a loader gives for a key.
+//! The statement of a loader of rows.
 
 use std::fmt;
 
 use super::identifier::Identifier;
 
-/// The rows of a table in which one column has the key's value. `one` and `many` make a loader of
-/// them.
+/// Rows of a table by the value of a column, which is the key. `one` and `many` create a loader.
 ///
-/// Names are those of the database, in upper and lower case as they were made there; they are quoted
-/// in the statement, so they may be anything. Keys are bound to it.
+/// Names must have the same upper and lower case as in the database. The statement quotes them, so they
+/// may contain any characters. Keys are bound parameters.
 #[must_use = "call `one` or `many` to have a loader"]
 pub struct RowsBy<S> {
     pub(super) store: S,
@@ -32,23 +31,23 @@ impl<S> RowsBy<S> {
         }
     }
 
-    /// The schema that has the table, or in SQLite the attached database; by default, the first one
-    /// that the connection finds.
+    /// Sets the schema of the table, or the attached database of SQLite. By default, the first one in
+    /// which the connection finds the table.
     ///
     /// # Panics
     ///
-    /// If there is a NUL in the name.
+    /// If the name contains a NUL.
     #[track_caller]
     pub fn schema(mut self, name: &str) -> Self {
         self.schema = Some(Identifier::new(name));
         self
     }
 
-    /// The columns that a row has for its mapping, in this order.
+    /// Sets the columns of the row that `map` gets, in this order.
     ///
     /// # Panics
     ///
-    /// If there is a NUL in a name.
+    /// If a name contains a NUL.
     #[track_caller]
     pub fn columns<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.columns.clear();
@@ -58,27 +57,28 @@ impl<S> RowsBy<S> {
         self
     }
 
-    /// Sorts the rows of a key by a column, the smallest first. By a further one, where that is equal.
+    /// Sorts the rows of a key by a column, in ascending order. Further calls sort rows that are equal
+    /// so far.
     ///
     /// # Panics
     ///
-    /// If there is a NUL in the name.
+    /// If the name contains a NUL.
     #[track_caller]
     pub fn order_by(mut self, column: &str) -> Self {
         self.order.push(Identifier::new(column));
         self
     }
 
-    /// What the loader is called.
+    /// Returns the name of the loader.
     pub(super) fn name(&self) -> String {
         let names = self.schema.iter().chain([&self.table]).map(Identifier::as_str);
         format!("{} by {}", names.collect::<Vec<_>>().join("."), self.key.as_str())
     }
 
-    /// The statement that gives the chosen columns, and after them the key; `keys` says which keys.
+    /// Returns the statement that selects the chosen columns, followed by the key. `keys` is the
+    /// condition for the key column.
     ///
-    /// Columns are qualified because SQLite takes `"name"` alone for a text where there is no such
-    /// column.
+    /// Columns are qualified, since SQLite treats an unknown `"name"` as a text.
     pub(super) fn sql(&self, keys: &str) -> String {
         let list = |columns: &mut dyn Iterator<Item = &Identifier>| {
             columns.map(|column| format!("t.{column}")).collect::<Vec<_>>().join(", ")

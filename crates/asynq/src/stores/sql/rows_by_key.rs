@@ -1,4 +1,4 @@
-//! The rows that a statement found, by the keys that were asked for.
+//! The rows of a statement, grouped by key.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -6,52 +6,55 @@ use std::fmt::Debug;
 use crate::batch::BoxError;
 use crate::loader::Key;
 
-/// What was made of the rows of each key, `T` or an error.
-pub(super) struct Found<K, T, E>(HashMap<K, Vec<Result<T, E>>>);
+/// Mapped rows of each requested key.
+pub(super) struct RowsByKey<K, T, E>(HashMap<K, Vec<Result<T, E>>>);
 
-/// [`Found::one`] or [`Found::many`].
-pub(super) type Gather<K, T, E, V> = fn(Found<K, T, E>) -> Answers<K, V>;
+/// [`RowsByKey::one`] or [`RowsByKey::many`].
+pub(super) type Collect<K, T, E, V> = fn(RowsByKey<K, T, E>) -> ValuesByKey<K, V>;
 
-/// What the keys have that have rows.
-type Answers<K, V> = HashMap<K, Result<V, BoxError>>;
+/// Values of the keys that have rows.
+type ValuesByKey<K, V> = HashMap<K, Result<V, BoxError>>;
 
-impl<K: Key, T, E: Into<BoxError>> Found<K, T, E> {
-    pub(super) fn nothing(keys: &[K]) -> Self {
+impl<K: Key, T, E: Into<BoxError>> RowsByKey<K, T, E> {
+    pub(super) fn new(keys: &[K]) -> Self {
         Self(keys.iter().map(|key| (key.clone(), Vec::new())).collect())
     }
 
-    /// Fails if nobody asked for the `key` of the row: then somebody would wait for the row in vain.
+    /// Adds a row. Fails if its key was not requested: the load that the row is meant for would find none.
     pub(super) fn add(&mut self, key: &K, row: Result<T, E>) -> Result<(), BoxError> {
-        self.0.get_mut(key).ok_or_else(|| stray(key))?.push(row);
+        self.0.get_mut(key).ok_or_else(|| unrequested(key))?.push(row);
         Ok(())
     }
 
-    /// The one row of each key that has rows.
-    pub(super) fn one(self) -> Answers<K, T> {
-        self.gather(|mut rows| match (rows.pop(), rows.len()) {
+    /// Returns the one row of each key that has rows.
+    pub(super) fn one(self) -> ValuesByKey<K, T> {
+        self.collect(|mut rows| match (rows.pop(), rows.len()) {
             (Some(row), 0) => row.map_err(Into::into),
             (_, others) => {
-                Err(format!("{} rows have it; `many` gives all of them", others + 1).into())
+                Err(format!("{} rows have this key; `many` returns all of them", others + 1).into())
             }
         })
     }
 
-    /// The rows of each key that has any.
-    pub(super) fn many(self) -> Answers<K, Vec<T>> {
-        self.gather(|rows| rows.into_iter().collect::<Result<_, E>>().map_err(Into::into))
+    /// Returns all rows of each key that has any.
+    pub(super) fn many(self) -> ValuesByKey<K, Vec<T>> {
+        self.collect(|rows| rows.into_iter().collect::<Result<_, E>>().map_err(Into::into))
     }
 
-    fn gather<V>(self, gather: impl Fn(Vec<Result<T, E>>) -> Result<V, BoxError>) -> Answers<K, V> {
-        let found = self.0.into_iter().filter(|(_, rows)| !rows.is_empty());
-        found.map(|(key, rows)| (key, gather(rows))).collect()
+    fn collect<V>(
+        self,
+        collect: impl Fn(Vec<Result<T, E>>) -> Result<V, BoxError>,
+    ) -> ValuesByKey<K, V> {
+        let with_rows = self.0.into_iter().filter(|(_, rows)| !rows.is_empty());
+        with_rows.map(|(key, rows)| (key, collect(rows))).collect()
     }
 }
 
-fn stray(key: &impl Debug) -> BoxError {
+fn unrequested(key: &impl Debug) -> BoxError {
     format!(
-        "a row came back for {key:?}, which was not asked for: the database takes values of the column \
-         for equal that are different in Rust; ask for keys as they are stored, or give the key type \
-         an `Eq` of that kind"
+        "the database returned a row for {key:?}, which was not requested: it compares values of the \
+         column differently from the key type; request keys as they are stored, or use a key type with \
+         the `Eq` of the database"
     )
     .into()
 }

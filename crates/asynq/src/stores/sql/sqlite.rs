@@ -1,4 +1,4 @@
-//! Rows of an SQLite database.
+//! Loaders of rows of SQLite.
 
 use std::fmt;
 use std::path::Path;
@@ -12,16 +12,16 @@ use rusqlite::vtab::array;
 use rusqlite::{Connection, Error, OpenFlags, Row, ToSql};
 
 use super::rows_by::RowsBy;
-use super::rows_by_key::{Found, Gather};
+use super::rows_by_key::{Collect, RowsByKey};
 use crate::batch::BoxError;
 use crate::loader::{Key, Loader};
 
-/// An SQLite database.
+/// SQLite database.
 ///
-/// A batch is one statement, which a thread of a pool runs: tasks go on meanwhile, and batches of
-/// several loaders overlap; but see [`blocking`](Self::blocking). For that the database has a pool of
-/// connections, at most two for each core and opened as they are needed. A connection runs one statement
-/// at a time. One that failed is replaced.
+/// A batch is one statement, which runs on a worker thread: tasks run meanwhile, and batches of several
+/// loaders overlap (see [`blocking`](Self::blocking)). The database has a pool of connections, which it
+/// opens as needed, at most two per core. A connection runs one statement at a time, and is replaced
+/// after a failure.
 ///
 /// ```
 /// use asynq::stores::Sqlite;
@@ -57,8 +57,8 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// The database in the file at `path`, or at a URI (`file:…`). The file is not looked for before
-    /// the first batch, and never made.
+    /// Uses the database in the file at `path`, or at a URI (`file:…`). The first batch opens the file,
+    /// which must exist.
     pub fn open(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref().to_owned();
         Self::open_with(move || {
@@ -67,7 +67,7 @@ impl Sqlite {
         })
     }
 
-    /// The database to which `open` connects, as often as there are batches at the same time.
+    /// Uses the database that `open` connects to. It is called for each connection of the pool.
     pub fn open_with(
         open: impl Fn() -> rusqlite::Result<Connection> + Send + Sync + 'static,
     ) -> Self {
@@ -79,28 +79,29 @@ impl Sqlite {
         Self { connections, blocking: true }
     }
 
-    /// With `false`, statements run on the thread that asks: where the file is in memory already, the
-    /// hand-over to another thread takes longer than a small statement. Then nothing overlaps with
-    /// them, and no [`timeout`](Loader::timeout) ends the wait for one. By default it is `true`.
+    /// Sets whether statements block, and run on a worker thread (the default). With `false`, they run on
+    /// the thread of the tasks: if the file is cached in memory, passing a small statement to another
+    /// thread takes longer than running it. Statements then do not overlap with anything, and
+    /// [`timeout`](Loader::timeout) cannot interrupt them.
     #[must_use]
     pub fn blocking(mut self, blocking: bool) -> Self {
         self.blocking = blocking;
         self
     }
 
-    /// The rows of `table` by what they have in `column`.
+    /// Describes the rows of `table` by the value of `column`.
     ///
     /// # Panics
     ///
-    /// If there is a NUL in a name.
+    /// If a name contains a NUL.
     #[track_caller]
     pub fn rows_by(&self, table: &str, column: &str) -> RowsBy<Self> {
         RowsBy::new(self.clone(), table, column)
     }
 }
 
-/// The database of one connection, for one in memory, or with functions of its own. Its batches take
-/// turns. It is never replaced.
+/// Uses one connection, for a database in memory, or with application-defined functions. Its batches run
+/// one at a time, and it is never replaced.
 impl From<Connection> for Sqlite {
     fn from(connection: Connection) -> Self {
         Self::pool(Pool::builder(Connections::Own(Mutex::new(Some(connection)))).max_size(1))
@@ -115,11 +116,11 @@ impl fmt::Debug for Sqlite {
     }
 }
 
-/// Where the connections of a pool come from.
+/// Source of the connections of a pool.
 enum Connections {
-    /// This opens them.
+    /// Opens connections.
     Opened(Arc<dyn Fn() -> rusqlite::Result<Connection> + Send + Sync>),
-    /// It was given, and the pool, which is one of one, never loses it.
+    /// One connection, which a pool of size one never drops.
     Own(Mutex<Option<Connection>>),
 }
 
@@ -133,10 +134,10 @@ impl Manager for Connections {
                 let open = Arc::clone(open);
                 unblock(move || open().and_then(prepared)).await
             }
-            // At once, so that it cannot be given up half-way.
+            // Without waiting, so that it cannot be cancelled half-way.
             Self::Own(own) => {
                 let own = own.lock().unwrap_or_else(PoisonError::into_inner).take();
-                prepared(own.expect("a pool of one asks once"))
+                prepared(own.expect("a pool of size one creates one connection"))
             }
         }
     }
@@ -146,13 +147,13 @@ impl Manager for Connections {
     }
 }
 
-/// A connection that knows `rarray`.
+/// Adds `rarray` to a connection.
 fn prepared(connection: Connection) -> rusqlite::Result<Connection> {
     array::load_module(&connection)?;
     Ok(connection)
 }
 
-/// After a failure: another connection may do better, as where the file was replaced.
+/// Drops a connection that has failed: another may succeed, for instance if the file was replaced.
 fn discard(connection: Object<Connections>) {
     let pool = Object::pool(&connection);
     if pool.is_some_and(|pool| matches!(pool.manager(), Connections::Opened(_))) {
@@ -162,16 +163,17 @@ fn discard(connection: Object<Connections>) {
 
 /// # Loaders of SQLite's rows
 ///
-/// `map` makes a value of a row, which has the chosen [`columns`](Self::columns). It runs on another
-/// thread, unless the database does not [block](Sqlite::blocking). If it fails, so does the load of that key.
+/// `map` converts a row, which has the chosen [`columns`](Self::columns), to a value. It runs on a worker
+/// thread, unless the database does not [block](Sqlite::blocking). If it fails, the load of that key
+/// fails.
 ///
-/// Keys have the type of the column, and are stored as they are asked for: a row that SQLite finds in
-/// a column `COLLATE NOCASE` by a key in another case is an error. A batch may have any number of
-/// keys; limit it with [`max_batch_size`](Loader::max_batch_size) where its rows would be too many.
+/// Keys must have the type of the column, and be equal to the stored values: a row that SQLite finds in a
+/// column `COLLATE NOCASE` by a key in another case is an error. A batch may have any number of keys; use
+/// [`max_batch_size`](Loader::max_batch_size) if it would have too many rows.
 impl RowsBy<Sqlite> {
-    /// A loader of the one row that has the key. A key without a row fails with
+    /// Creates a loader of the one row of a key. A key without a row fails with
     /// [`LoadError::Missing`](crate::loader::LoadError::Missing), unless there is a
-    /// [`default`](Loader::default_with); a key with several rows fails.
+    /// [`default`](Loader::default_with). A key with several rows fails.
     #[must_use]
     pub fn one<K, T>(
         self,
@@ -181,10 +183,10 @@ impl RowsBy<Sqlite> {
         K: Key + Send + ToSql + FromSql,
         T: Clone + Send + 'static,
     {
-        self.loader(map, Found::one)
+        self.loader(map, RowsByKey::one)
     }
 
-    /// A loader of all the rows that have the key, none or several.
+    /// Creates a loader of all rows of a key.
     #[must_use]
     pub fn many<K, T>(
         self,
@@ -194,13 +196,13 @@ impl RowsBy<Sqlite> {
         K: Key + Send + ToSql + FromSql,
         T: Clone + Send + 'static,
     {
-        self.loader(map, Found::many).default_with(|_| Vec::new())
+        self.loader(map, RowsByKey::many).default_with(|_| Vec::new())
     }
 
     fn loader<K, T, V>(
         self,
         map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
-        gather: Gather<K, T, Error, V>,
+        collect: Collect<K, T, Error, V>,
     ) -> Loader<K, V>
     where
         K: Key + Send + ToSql + FromSql,
@@ -208,8 +210,8 @@ impl RowsBy<Sqlite> {
         V: Clone + 'static,
     {
         let name = self.name();
-        // The keys are one parameter: so there may be any number of them, and the statement is the
-        // same for each, and can be kept.
+        // One parameter for all keys: there may be any number of them, and the statement is always the
+        // same, so it is prepared once.
         let select = Arc::new(Select { sql: self.sql("IN rarray(?1)"), map });
         let Sqlite { connections, blocking } = self.store;
         Loader::try_new(move |keys: Vec<K>| {
@@ -221,51 +223,53 @@ impl RowsBy<Sqlite> {
                 })?;
                 let run =
                     move || select.run(&connection, &keys).inspect_err(|_| discard(connection));
-                let found = if blocking { unblock(run).await } else { run() };
-                found.map(gather)
+                let rows = if blocking { unblock(run).await } else { run() };
+                rows.map(collect)
             }
         })
         .name(&name)
     }
 }
 
-/// A statement, and what becomes of its rows.
+/// Statement and mapping of its rows.
 struct Select<F> {
     sql: String,
     map: F,
 }
 
 impl<F> Select<F> {
-    fn run<K, T>(&self, connection: &Connection, keys: &[K]) -> Result<Found<K, T, Error>, BoxError>
+    fn run<K, T>(
+        &self,
+        connection: &Connection,
+        keys: &[K],
+    ) -> Result<RowsByKey<K, T, Error>, BoxError>
     where
         K: Key + ToSql + FromSql,
         F: Fn(&Row<'_>) -> rusqlite::Result<T>,
     {
-        let mut found = Found::nothing(keys);
+        let mut rows_by_key = RowsByKey::new(keys);
         let mut values = Vec::with_capacity(keys.len());
         for key in keys {
             match value(key) {
                 Ok(value) => values.push(value),
-                Err(error) => found.add(key, Err(error))?,
+                Err(error) => rows_by_key.add(key, Err(error))?,
             }
         }
         let mut statement = connection.prepare_cached(&self.sql)?;
         let key = statement.column_count() - 1;
         let mut rows = statement.query([Rc::new(values)])?;
         while let Some(row) = rows.next()? {
-            found.add(&row.get(key)?, (self.map)(row))?;
+            rows_by_key.add(&row.get(key)?, (self.map)(row))?;
         }
-        Ok(found)
+        Ok(rows_by_key)
     }
 }
 
-/// What a key is for SQLite.
+/// Converts a key to a value of SQLite.
 fn value(key: &impl ToSql) -> rusqlite::Result<Value> {
     match key.to_sql()? {
         ToSqlOutput::Owned(value) => Ok(value),
         ToSqlOutput::Borrowed(value) => Ok(value.try_into()?),
-        _ => {
-            Err(Error::ToSqlConversionFailure("a key has to be a number, a text or a blob".into()))
-        }
+        _ => Err(Error::ToSqlConversionFailure("a key must be a number, a text or a blob".into())),
     }
 }

@@ -1,4 +1,4 @@
-//! A cluster: a key has a slot, a slot is on a node, and a pipeline is for the keys of one slot.
+//! A cluster of Redis: each key has a slot, each slot a node, and a pipeline has the keys of one slot.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,30 +13,30 @@ use tokio::task::JoinSet;
 use super::commands::{pipeline, replies};
 use crate::stores::key_value::operation::{Action, Operation, Replies};
 
-/// Operations by slots, in their order for each of them. A command that may be about any key is alone: it
-/// comes after all that was asked for before, and before all that was asked for later.
+/// Operations grouped by slot, in order within each. A command without a key is a phase of its own: it is
+/// sent after the operations before it, and before those after it.
 pub(super) struct Plan {
     phases: Vec<Vec<Group>>,
 }
 
-/// Operations of one slot, with their places among all.
+/// Operations of one slot, with their indices in the batch.
 #[derive(Default)]
 struct Group {
-    places: Vec<usize>,
+    indices: Vec<usize>,
     operations: Vec<Operation>,
 }
 
 impl Plan {
     pub(super) fn new(operations: &[Operation]) -> Self {
         let routed: Vec<_> =
-            (0..).zip(operations).map(|(place, one)| (route(one), place)).collect();
+            (0..).zip(operations).map(|(index, one)| (route(one), index)).collect();
         let phases = routed.chunk_by(|(one, _), (next, _)| one.is_some() && next.is_some());
         let phases = phases.map(|phase| {
             let mut groups: HashMap<Option<Route>, Group> = HashMap::new();
-            for &(route, place) in phase {
+            for &(route, index) in phase {
                 let group = groups.entry(route).or_default();
-                group.places.push(place);
-                group.operations.push(operations[place].clone());
+                group.indices.push(index);
+                group.operations.push(operations[index].clone());
             }
             groups.into_values().collect()
         });
@@ -51,22 +51,22 @@ impl Plan {
         self.phases.iter().map(|phase| phase.iter().map(request).collect()).collect()
     }
 
-    /// What comes back for each operation, of what has come back for each request.
+    /// Converts the answers to the requests to replies to the operations.
     pub(super) fn replies(&self, answers: Vec<Answer>) -> Replies {
-        let mut placed = Vec::new();
-        for (Group { places, operations }, answer) in self.phases.iter().flatten().zip(answers) {
+        let mut indexed = Vec::new();
+        for (Group { indices, operations }, answer) in self.phases.iter().flatten().zip(answers) {
             let replies = match answer {
                 Ok(values) => replies(operations, values),
                 Err(error) => operations.iter().map(|_| Err(error.clone().into())).collect(),
             };
-            placed.extend(places.iter().zip(replies));
+            indexed.extend(indices.iter().zip(replies));
         }
-        placed.sort_by_key(|(place, _)| **place);
-        placed.into_iter().map(|(_, reply)| reply).collect()
+        indexed.sort_by_key(|(index, _)| **index);
+        indexed.into_iter().map(|(_, reply)| reply).collect()
     }
 }
 
-/// The slot that an operation is about, on its primary: reads go there too, so that they come after the
+/// Returns the slot of an operation, on its primary: reads are sent there too, so that they see the
 /// writes before them.
 fn route(operation: &Operation) -> Option<Route> {
     let is_of_key = !matches!(operation.action(), Action::Unkeyed(_));
@@ -78,15 +78,18 @@ pub(super) struct Request {
     pipeline: Pipeline,
 }
 
-/// What comes back for a request.
+/// Answer to a request.
 pub(super) type Answer = RedisResult<Vec<Value>>;
 
 impl Request {
     async fn send(self, mut connection: ClusterConnection) -> Answer {
         let Self { route, pipeline } = self;
         let Some(route) = route else {
-            // The client knows which nodes it is for, and makes one value of what they say.
-            let command = pipeline.cmd_iter().next().expect("what may be about any key is alone");
+            // The client chooses the nodes, and combines their replies.
+            let command = pipeline
+                .cmd_iter()
+                .next()
+                .expect("a command without a key is a request of its own");
             return Ok(vec![connection.req_packed_command(command).await?]);
         };
         let count = pipeline.len();
@@ -98,7 +101,7 @@ impl Request {
 
 pub(super) struct Cluster {
     client: ClusterClient,
-    /// As long as nobody uses it. It connects anew by itself.
+    /// The connection, while no batch uses it. It reconnects by itself.
     connection: Mutex<Option<ClusterConnection>>,
 }
 
@@ -107,7 +110,7 @@ impl Cluster {
         Self { client, connection: Mutex::default() }
     }
 
-    /// The requests of a phase go out together, each phase when all of the one before has come back.
+    /// Sends the requests of each phase concurrently, after the phase before it has completed.
     pub(super) async fn send(
         self: Arc<Self>,
         phases: Vec<Vec<Request>>,
@@ -120,12 +123,12 @@ impl Cluster {
         let mut answers = Vec::new();
         for phase in phases {
             let mut sent = JoinSet::new();
-            for (place, request) in phase.into_iter().enumerate() {
+            for (index, request) in phase.into_iter().enumerate() {
                 let answer = request.send(connection.clone());
-                sent.spawn(async move { (place, answer.await) });
+                sent.spawn(async move { (index, answer.await) });
             }
             let mut phase = sent.join_all().await;
-            phase.sort_by_key(|&(place, _)| place);
+            phase.sort_by_key(|&(index, _)| index);
             answers.extend(phase.into_iter().map(|(_, answer)| answer));
         }
         self.lock().replace(connection);

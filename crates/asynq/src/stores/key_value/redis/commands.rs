@@ -1,10 +1,10 @@
-//! The commands of operations, and what their replies are.
+//! Commands for operations, and replies from their values.
 
 use redis::{ErrorKind, Pipeline, RedisResult, Value, from_redis_value};
 
 use crate::stores::key_value::operation::{Action, Operation, Replies, Reply};
 
-/// The operations of each command: gets that follow each other are one.
+/// Groups the operations by command: successive gets are one command.
 fn commands(operations: &[Operation]) -> impl Iterator<Item = &[Operation]> {
     let is_get = |operation: &Operation| matches!(operation.action(), Action::Get);
     operations.chunk_by(move |one, next| is_get(one) && is_get(next))
@@ -24,7 +24,7 @@ pub(super) fn pipeline(operations: &[Operation]) -> Pipeline {
             Action::Set { value, ttl } => {
                 pipeline.cmd("SET").arg(key).arg(value);
                 if let Some(ttl) = ttl {
-                    // With the time since 1970 it is still an `i64`.
+                    // The server adds the time since 1970, and needs an `i64`.
                     let longest = i64::MAX.unsigned_abs() / 2;
                     let millis = ttl.as_nanos().div_ceil(1_000_000);
                     pipeline.arg("PX").arg(millis.min(longest.into()));
@@ -36,7 +36,7 @@ pub(super) fn pipeline(operations: &[Operation]) -> Pipeline {
             Action::Command(command) | Action::Unkeyed(command) => {
                 pipeline.add_command(command.clone());
             }
-            Action::Refused(reason) => unreachable!("what was refused is not done: {reason}"),
+            Action::Refused(reason) => unreachable!("refused operations are not sent: {reason}"),
         }
     }
     pipeline
@@ -46,21 +46,21 @@ pub(super) fn replies(operations: &[Operation], values: Vec<Value>) -> Replies {
     let mut replies = Vec::with_capacity(operations.len());
     for (operations, value) in commands(operations).zip(values) {
         match reply(operations, value) {
-            Ok(those) => replies.extend(those.into_iter().map(Ok)),
+            Ok(some) => replies.extend(some.into_iter().map(Ok)),
             Err(error) => replies.extend(operations.iter().map(|_| Err(error.clone().into()))),
         }
     }
     replies
 }
 
-/// What comes back for the operations of one command.
+/// Converts the value of one command to the replies to its operations.
 fn reply(operations: &[Operation], value: Value) -> RedisResult<Vec<Reply>> {
     let value = value.extract_error()?;
     Ok(match operations[0].action() {
         Action::Get => {
             let values: Vec<Option<Vec<u8>>> = from_redis_value(value)?;
             if values.len() != operations.len() {
-                let what = "MGET returned another number of values than it had keys";
+                let what = "MGET returned a wrong number of values";
                 return Err((ErrorKind::UnexpectedReturnType, what).into());
             }
             values.into_iter().map(Reply::Value).collect()

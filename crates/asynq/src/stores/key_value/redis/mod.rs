@@ -1,4 +1,4 @@
-//! Redis.
+//! The store of Redis.
 
 #[cfg(feature = "redis-cluster")]
 mod cluster;
@@ -20,7 +20,7 @@ use self::cluster::{Cluster, Plan};
 use self::commands::{pipeline, replies};
 use self::server::Server;
 use super::operation::{Action, Operation, Reply};
-use super::operation_future::Asked;
+use super::operation_future::OperationFuture;
 use super::operations::Operations;
 use super::store::sealed;
 use crate::batch::BoxError;
@@ -28,13 +28,13 @@ use crate::stores::runtime;
 
 /// A server or a cluster of Redis. Its methods are here and in [`KeyValue`](super::KeyValue).
 ///
-/// A batch is one pipeline, in the order of the program; gets that follow each other are one `MGET`. A
-/// command that fails fails alone.
+/// A batch is one pipeline, in the order of the requests; successive gets become one `MGET`. A command
+/// that fails does not affect the others.
 ///
-/// A handle: clones are the same store. It belongs to one thread, and has one connection, that lives on
-/// a thread of the library: so what is asked for may be awaited by any executor, or with none. A batch
-/// that fails takes the connection with it, and so does one that is given up, because of the
-/// [`timeout`](super::KeyValue::timeout) or, when nobody waits for it any more, when the next one begins.
+/// Clones are handles to the same store. A store belongs to one thread. Its one connection belongs to a
+/// thread of this crate, so any executor can await its futures, and none is needed. A batch that fails
+/// or is cancelled closes the connection. A batch is cancelled by the
+/// [`timeout`](super::KeyValue::timeout) or, if nobody awaits it any more, when the next batch begins.
 ///
 /// ```no_run
 /// use asynq::stores::{KeyValue, Redis};
@@ -53,40 +53,45 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// The server at a URL, `redis://[[user]:[password]@]host[:port][/database]`. Without TLS, unless
-    /// the crate `redis` has a feature for that.
+    /// Creates a store of the server at a URL, `redis://[[user]:[password]@]host[:port][/database]`. TLS
+    /// needs a feature of the crate `redis`. The first batch connects.
     ///
     /// # Errors
     ///
-    /// If it is not a URL of Redis. Nothing connects before the first batch.
+    /// If it is not a URL of Redis.
     pub fn open(url: impl IntoConnectionInfo) -> RedisResult<Self> {
         Ok(Self::from(Client::open(url)?))
     }
 
-    /// The cluster to which these nodes belong, by their URLs; the others are found out.
+    /// Creates a store of the cluster that these nodes belong to, by their URLs. The client discovers
+    /// the other nodes. The first batch connects.
     ///
-    /// A batch is a pipeline for each slot that it has keys of. They go out at the same time, all to
-    /// primaries, and each fails alone. A [`command`](Self::command) waits for those before it, and those
-    /// after it wait for it: where it has one key, [`command_of`](Self::command_of) is quicker.
+    /// A batch is one pipeline for each slot that has any of its keys. Pipelines are sent concurrently,
+    /// to primaries, and the failure of one does not affect the others. A [`command`](Self::command) is
+    /// sent after the operations before it, and before those after it; for a command with one key,
+    /// [`command_of`](Self::command_of) is faster.
     ///
-    /// The client sends a pipeline again, three times at most, when a slot has moved, but also when the
-    /// connection is lost before it is answered: then a write may be done twice, and nothing tells. For
-    /// other habits there is `From<ClusterClient>`; without retries, no slot is followed.
+    /// The client sends a pipeline again, up to three times, if a slot has moved, and also if it loses the
+    /// connection before the reply: a write may then be performed twice. Use `From<ClusterClient>` for
+    /// another policy; without retries, the client does not follow slots that move.
     ///
     /// # Errors
     ///
-    /// If a URL is none of Redis, or names a database other than 0. Nothing connects before the first
-    /// batch.
+    /// If a URL is not one of Redis, or names a database other than 0.
     #[cfg(feature = "redis-cluster")]
     pub fn cluster<U: IntoConnectionInfo>(nodes: impl IntoIterator<Item = U>) -> RedisResult<Self> {
-        // By default it asks sixteen times, for hours.
+        // By default, it retries sixteen times, over hours.
         let client =
             ClusterClient::builder(nodes).retries(3).min_retry_wait(10).max_retry_wait(300);
         Ok(Self::from(client.build()?))
     }
 
-    /// The value of a field of a hash, if there is one.
-    pub fn hget(&self, key: impl Into<Vec<u8>>, field: impl ToRedisArgs) -> Asked<Option<Vec<u8>>> {
+    /// Gets the value of a field of a hash, if there is one.
+    pub fn hget(
+        &self,
+        key: impl Into<Vec<u8>>,
+        field: impl ToRedisArgs,
+    ) -> OperationFuture<Option<Vec<u8>>> {
         let key = key.into();
         let mut hget = cmd("HGET");
         hget.arg(&key).arg(field);
@@ -99,37 +104,37 @@ impl Redis {
         key: impl Into<Vec<u8>>,
         field: impl ToRedisArgs,
         value: impl ToRedisArgs,
-    ) -> Asked<bool> {
+    ) -> OperationFuture<bool> {
         let key = key.into();
         let mut hset = cmd("HSET");
         hset.arg(&key).arg(field).arg(value);
         self.operations.write(key, Action::Command(hset), read)
     }
 
-    /// A command with one key, `redis.command_of("visits", redis::cmd("INCR").arg("visits"))`, and its
-    /// reply as any type that the crate `redis` makes of one, such as [`Value`](redis::Value).
+    /// Sends a command with one key, `redis.command_of("visits", redis::cmd("INCR").arg("visits"))`. Its
+    /// reply is any type that the crate `redis` can convert it to, such as [`Value`](redis::Value).
     ///
-    /// It goes with the others, in their order. In a cluster, the key says with which.
+    /// It is sent in order with the other operations; in a cluster, with those of the slot of `key`.
     pub fn command_of<T: FromRedisValue>(
         &self,
         key: impl Into<Vec<u8>>,
         command: &Cmd,
-    ) -> Asked<T> {
+    ) -> OperationFuture<T> {
         self.operations.write(key.into(), Action::Command(command.clone()), read)
     }
 
-    /// Any command, whatever its keys, and its reply.
+    /// Sends a command with any number of keys.
     ///
-    /// It goes with the others, in their order; in a cluster alone, between them. So it must not be one
-    /// that changes the connection (`SUBSCRIBE`, `MULTI`, `CLIENT REPLY`); one that waits (`BLPOP`) keeps
-    /// the others waiting.
-    pub fn command<T: FromRedisValue>(&self, command: &Cmd) -> Asked<T> {
+    /// It is sent in order with the other operations; in a cluster, in a request of its own between them.
+    /// It must not change the state of the connection (`SUBSCRIBE`, `MULTI`, `CLIENT REPLY`). A command
+    /// that blocks (`BLPOP`) delays the operations after it.
+    pub fn command<T: FromRedisValue>(&self, command: &Cmd) -> OperationFuture<T> {
         let name = name(command);
         self.operations.write_any(name, Action::Unkeyed(command.clone()), read)
     }
 }
 
-/// A client of one's own. Its connections are made on the thread of the library.
+/// Uses a configured client. Its connections belong to a thread of this crate.
 impl From<Client> for Redis {
     fn from(client: Client) -> Self {
         let server = Arc::new(Server::new(client));
@@ -141,7 +146,7 @@ impl From<Client> for Redis {
     }
 }
 
-/// A client of a cluster of one's own. Its connections are made on the thread of the library.
+/// Uses a configured client of a cluster. Its connections belong to a thread of this crate.
 #[cfg(feature = "redis-cluster")]
 impl From<ClusterClient> for Redis {
     fn from(client: ClusterClient) -> Self {
@@ -170,11 +175,11 @@ impl fmt::Debug for Redis {
 fn read<T: FromRedisValue>(reply: Reply) -> Result<T, BoxError> {
     match reply {
         Reply::Redis(value) => Ok(from_redis_value(value)?),
-        reply => Err(format!("{reply:?} is no reply to a command").into()),
+        reply => Err(reply.unexpected("command")),
     }
 }
 
-/// What errors call a command: by its first words.
+/// Returns the name of a command in errors: its first two words.
 fn name(command: &Cmd) -> Vec<u8> {
     let words = command.args_iter().take(2).map(|word| match word {
         Arg::Simple(word) => word,

@@ -1,4 +1,4 @@
-//! A single server.
+//! A single server of Redis.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +7,7 @@ use redis::{AsyncConnectionConfig, Client, Pipeline, RedisResult, Value, cmd};
 
 pub(super) struct Server {
     client: Client,
-    /// As long as nobody uses it.
+    /// The connection, while no batch uses it.
     connection: Mutex<Option<MultiplexedConnection>>,
 }
 
@@ -26,13 +26,13 @@ impl Server {
     async fn connection(&self) -> RedisResult<MultiplexedConnection> {
         let kept = self.lock().take();
         if let Some(mut kept) = kept {
-            // Nobody waits for the reply: this fails at once if the server has closed the connection,
-            // and else goes out with the pipeline.
+            // Without waiting for the reply: this fails at once if the server has closed the connection,
+            // and is sent with the pipeline otherwise.
             if kept.send_packed_command(cmd("PING").set_no_response(true)).await.is_ok() {
                 return Ok(kept);
             }
         }
-        // The time for all of it is that of the batch.
+        // The timeout of the batch covers all of it.
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         self.client.get_multiplexed_async_connection_with_config(&config).await
