@@ -2,11 +2,13 @@
 
 mod calls;
 mod cancel;
+mod claims;
 mod context_failure;
 mod context_leaving;
 mod contexts;
 mod deadlock;
 mod deadlock_in_calls;
+mod depend;
 mod events;
 mod failure;
 mod flight;
@@ -15,6 +17,7 @@ mod joins;
 mod leftovers;
 mod order;
 mod out_of_turn;
+mod plain;
 mod random;
 mod rounds;
 mod scale;

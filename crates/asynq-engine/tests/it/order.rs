@@ -1,7 +1,7 @@
 //! Order: what is awaited together starts in the order given, depth first; what was woken goes on
 //! in the order in which it began to wait.
 
-use crate::sim::{Op, Program, all, one};
+use crate::sim::{Fate, Join, Op, Program, all, one};
 use expect_test::expect;
 
 #[test]
@@ -127,25 +127,27 @@ fn a_task_that_began_to_wait_again_stands_behind() {
 fn tasks_woken_by_one_flush_go_on_in_the_order_of_their_waits() {
     let mut p = Program::new();
     let db = p.source("db");
-    // `narrow` has all it waits for before `wide`, which began to wait first.
-    let wide = p.task("wide", [all([db.item(1), db.item(3)])]);
-    let narrow = p.task("narrow", [one(db.item(2))]);
-    let root = p.task("root", [all([wide, narrow])]);
+    // The error of a forgotten item comes at the end of the flush, so `first` is woken last.
+    p.fate(db, 1, Fate::Forgotten);
+    let first = p.task("first", [one(db.item(1)), Op::Catch]);
+    let second = p.task("second", [one(db.item(2))]);
+    let root = p.task("root", [all([first, second])]);
     expect![[r#"
         call root
         root starts
-        root awaits [wide, narrow]
-        wide starts
-        wide awaits [db#1(1), db#1(3)]
-        narrow starts
-        narrow awaits [db#1(2)]
-        flush db#1(1, 3, 2)
-        wide gets [1, 3]
-        wide returns 4
-        narrow gets [2]
-        narrow returns 2
-        root gets [4, 2]
-        root returns 6
+        root awaits [first, second]
+        first starts
+        first awaits [db#1(1)]
+        second starts
+        second awaits [db#1(2)]
+        flush db#1(1, 2)
+        first gets error: db#1 forgot 1
+        first catches: db#1 forgot 1
+        first returns 0
+        second gets [2]
+        second returns 2
+        root gets [0, 2]
+        root returns 2
     "#]]
     .assert_eq(&p.log(root));
 }
@@ -173,6 +175,39 @@ fn woken_tasks_go_before_those_that_were_ready() {
         ready returns 0
         root gets [1, 0, 0]
         root returns 1
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+/// `moved` is ready behind `other` at first, then awaited and so moved to the front, and at last
+/// woken, which puts it behind `ready`.
+#[test]
+fn a_ready_task_has_one_place_however_often_it_moves() {
+    let mut p = Program::new();
+    let promise = p.promise("promise");
+    let moved = p.task("moved", [Op::Await(vec![promise.into()], Join::AnyOrWake(0))]);
+    let awaiting = p.task("awaiting", [one(moved)]);
+    let waking = p.task("waking", [Op::Wake(moved)]);
+    let ready = p.task("ready", []);
+    let root = p.task("root", [all([awaiting, waking, moved, ready])]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [awaiting, waking, moved, ready]
+        awaiting starts
+        awaiting awaits [moved]
+        moved starts
+        moved awaits any of [promise]
+        waking starts
+        waking returns 0
+        ready starts
+        ready returns 0
+        moved gets [-]
+        moved returns 0
+        awaiting gets [0]
+        awaiting returns 0
+        root gets [0, 0, 0, 0]
+        root returns 0
     "#]]
     .assert_eq(&p.log(root));
 }

@@ -1,7 +1,8 @@
 //! Flushes out of turn: a task may have a batch flushed at once.
 
+use crate::plain::Plain;
 use crate::sim::{Flush, Op, Program, all, one};
-use asynq_engine::{Engine, Host, PriorityRule, Step, Until};
+use asynq_engine::{Engine, PriorityRule, Step, Until};
 use expect_test::expect;
 
 #[test]
@@ -166,17 +167,8 @@ fn the_flush_task_of_a_flush_sent_inside_a_call_for_an_outer_one_runs_after_it()
 
 /// A priority runs code of the user's, which may call synchronously and flush.
 #[test]
-fn a_flush_out_of_turn_leaves_the_ranks_that_an_inner_call_has_given() {
-    struct Units;
-
-    impl Host for Units {
-        type Task = ();
-        type Batch = ();
-        type Context = ();
-        type Priority = (i64, usize);
-    }
-
-    let mut engine = Engine::<Units>::new();
+fn a_flush_out_of_turn_leaves_the_priorities_that_an_inner_call_has_given() {
+    let mut engine = Engine::<Plain>::new();
     let [shared, other] = [(); 2].map(|()| engine.add_batch((), PriorityRule::Ask));
     let [root, called] = [(); 2].map(|()| engine.add_task(()));
     let items = [shared, other].map(|batch| engine.add_item(batch).unwrap());

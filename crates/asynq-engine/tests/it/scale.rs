@@ -5,20 +5,13 @@
 use std::cmp::Ordering;
 use std::thread;
 
-use asynq_engine::{Engine, Host, PriorityRule, Step, TaskId, Until};
+use asynq_engine::{Engine, PriorityRule, Step, TaskId, Until};
+
+use crate::plain::Plain;
 
 const MILLION: usize = 1_000_000;
 /// Enough to overflow that stack many times, in fewer seconds.
 const MANY: usize = 100_000;
-
-struct Plain;
-
-impl Host for Plain {
-    type Task = ();
-    type Batch = ();
-    type Context = ();
-    type Priority = (i64, usize);
-}
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Steps {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use asynq_engine::{Engine, Event, Host, PriorityRule, Step, Until};
+use asynq_engine::{Engine, Event, PriorityRule, Step, Until};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -10,6 +10,7 @@ use proptest::test_runner::TestRunner;
 
 use super::config;
 use super::operations::{self, Operation};
+use crate::plain::Plain;
 
 fn sequence() -> impl Strategy<Value = Vec<Operation>> {
     vec(any::<[u8; 2]>().prop_map(Operation::from), 0..300)
@@ -60,15 +61,6 @@ fn everything_happens_in_nested_calls_too() {
         "Woken",
     ];
     assert_eq!(seen, all.map(String::from).into());
-}
-
-struct Plain;
-
-impl Host for Plain {
-    type Task = ();
-    type Batch = ();
-    type Context = ();
-    type Priority = (i64, usize);
 }
 
 /// Found by the property: the call used to flush the larger batch first.

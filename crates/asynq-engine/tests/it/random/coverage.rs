@@ -93,6 +93,10 @@ const KINDS: &[Kind] = &[
     ("a shared task", task_is_shared),
     ("a join of some", |told| says(told, " awaits any of [")),
     ("a join goes on with a part", |told| says(told, " gets [-")),
+    ("everything is computed before a task waits", |told| says(told, " awaits [-]")),
+    ("something is computed before a join of some", |told| {
+        lines(told).any(|line| line.text.contains(" awaits any of [") && line.text.contains('-'))
+    }),
     ("an error is received", |told| says(told, " gets error: ")),
     ("an error is caught", |told| says(told, " catches: ")),
     ("an item fails", |told| says(told, " has no ")),

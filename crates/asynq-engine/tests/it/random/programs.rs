@@ -95,7 +95,28 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
 }
 
 fn script(sizes: Sizes, own: usize) -> impl Strategy<Value = Vec<Op>> {
-    vec(op(sizes, own), 1..7)
+    let part = prop_oneof![
+        12 => op(sizes, own).prop_map(|op| vec![op]),
+        1 => computed_before_it_waits(sizes, own),
+    ];
+    vec(part, 1..7).prop_map(|parts| parts.concat())
+}
+
+/// A task names something, has it computed, and waits for it nevertheless.
+fn computed_before_it_waits(sizes: Sizes, own: usize) -> impl Strategy<Value = Vec<Op>> {
+    let others = || vec(on(sizes, own), 0..3);
+    (on(sizes, own), others(), any::<bool>(), others(), join()).prop_map(
+        |(on, mut named, cancel, awaited, join)| {
+            let compute = match on {
+                On::Task(task) if cancel => Op::Cancel(task),
+                On::Task(task) => Op::Call(task),
+                On::Promise(promise) => Op::Set(promise, Ok(1)),
+                On::Item(source, _) => Op::Flush(source),
+            };
+            named.push(on);
+            vec![Op::Depend(named), compute, Op::Await(awaited, join)]
+        },
+    )
 }
 
 fn op(sizes: Sizes, own: usize) -> impl Strategy<Value = Op> {
@@ -113,8 +134,11 @@ fn op(sizes: Sizes, own: usize) -> impl Strategy<Value = Op> {
     // What cannot be made (a promise where there is none) becomes an addition.
     let add = || (1..9_i64).prop_map(Op::Add).boxed();
     let needs = |count: usize, op: BoxedStrategy<Op>| if count == 0 { add() } else { op };
+    let depending = vec(on(sizes, own), 1..3).prop_map(Op::Depend);
     prop_oneof![
         12 => awaiting,
+        3 => depending,
+        1 => task.clone().prop_map(Op::Wake),
         4 => task.clone().prop_map(Op::Call),
         6 => needs(sizes.contexts, context.clone().prop_map(Op::Enter).boxed()),
         1 => needs(sizes.contexts, context.prop_map(Op::Leave).boxed()),

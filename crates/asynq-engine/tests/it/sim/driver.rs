@@ -50,6 +50,10 @@ pub(super) struct Node {
     pub(super) sum: i64,
     pub(super) started: bool,
     pub(super) waiting: Vec<Awaited>,
+    /// The dependencies that the engine was told of since the task was run.
+    pub(super) depends_on: Vec<Dependency>,
+    /// Something was computed already when the task named it.
+    pub(super) has_some: bool,
     /// To be raised when it runs next.
     pub(super) error: Option<String>,
     pub(super) result: Option<Outcome>,
@@ -295,6 +299,8 @@ impl Driver {
             sum: 0,
             started: false,
             waiting: Vec::new(),
+            depends_on: Vec::new(),
+            has_some: false,
             error: None,
             result: None,
             carries: None,
@@ -327,7 +333,7 @@ impl Driver {
         let node = match on {
             On::Task(task) => self.task(task),
             On::Promise(promise) => self.promise(promise),
-            On::Item(source, key) => return self.ask(source, key),
+            On::Item(source, key) => return self.new_item(source, key),
         };
         (Awaited::Node(node), self.nodes[node].id.into())
     }

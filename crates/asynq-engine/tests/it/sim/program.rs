@@ -43,6 +43,9 @@ pub(crate) enum Op {
     /// Waits for several things and adds the values of those that are there. If one of those has
     /// an error, the first in the order given is raised.
     Await(Vec<On>, Join),
+    /// Names things to wait for, without waiting: the next [`Op::Await`] waits for them as well,
+    /// even if they are computed by then.
+    Depend(Vec<On>),
     /// Calls a task synchronously and adds its value, or raises its error.
     Call(TaskRef),
     /// Enters a context; its first resume is part of that.
@@ -54,6 +57,9 @@ pub(crate) enum Op {
     Set(PromiseRef, Outcome),
     /// Ends a task from outside with the error `cancelled`, unless it has ended.
     Cancel(TaskRef),
+    /// Wakes a task from outside, if it waits for that ([`Join::AnyOrWake`]); if it runs, it will
+    /// not wait at its next [`Op::Await`].
+    Wake(TaskRef),
     /// Flushes the open batch of a source out of turn, if there is one.
     Flush(SourceRef),
     /// Raises an error.
@@ -217,6 +223,16 @@ impl From<PromiseRef> for On {
     fn from(promise: PromiseRef) -> Self {
         Self::Promise(promise)
     }
+}
+
+/// Names something to wait for later.
+pub(crate) fn depend(on: impl Into<On>) -> Op {
+    Op::Depend(vec![on.into()])
+}
+
+/// Waits for what was named before.
+pub(crate) fn wait() -> Op {
+    Op::Await(Vec::new(), Join::All)
 }
 
 /// Waits for one thing.

@@ -20,9 +20,13 @@ impl Driver {
         let node = *self.engine.task(task).expect("the engine runs it");
         self.outside.retain(|_, event| *event != Outside::Wakes(node));
         let input = match self.nodes[node].error.take() {
-            Some(error) => Err(error),
+            Some(error) => {
+                self.nodes[node].waiting.clear();
+                Err(error)
+            }
             None => self.receive(node),
         };
+        self.nodes[node].depends_on.clear();
         self.record_step(node, &input);
         let mut flow = input.err().map_or(Flow::Next, Flow::Raise);
         loop {
@@ -68,6 +72,7 @@ impl Driver {
     /// Takes what a task waited for, as far as it is there: adds the values up and lists them, or
     /// returns the first error.
     fn receive(&mut self, node: usize) -> Result<String, String> {
+        self.nodes[node].has_some = false;
         let waiting = std::mem::take(&mut self.nodes[node].waiting);
         let mut values = Vec::new();
         let mut sum = 0;
@@ -128,6 +133,14 @@ impl Driver {
     fn perform(&mut self, node: usize, op: Op) -> Flow {
         match op {
             Op::Await(on, join) => self.wait_for(node, &on, join),
+            Op::Depend(on) => {
+                for on in on {
+                    let (place, on) = self.resolve(on);
+                    self.nodes[node].waiting.push(place);
+                    self.depend(node, on);
+                }
+                Flow::Next
+            }
             Op::Call(task) => {
                 let called = self.task(task);
                 match self.drive(called) {
@@ -154,6 +167,11 @@ impl Driver {
                 }
                 Flow::Next
             }
+            Op::Wake(task) => {
+                let task = self.task(task);
+                self.engine.wake(self.nodes[task].id);
+                Flow::Next
+            }
             Op::Flush(source) => {
                 self.flush_out_of_turn(source);
                 Flow::Next
@@ -175,11 +193,14 @@ impl Driver {
     fn wait_for(&mut self, node: usize, on: &[On], join: Join) -> Flow {
         let resolved: Vec<_> = on.iter().map(|&on| self.resolve(on)).collect();
         let (places, on): (Vec<Awaited>, Vec<Dependency>) = resolved.into_iter().unzip();
-        self.nodes[node].waiting = places;
-        let there = on.iter().filter(|&&on| self.engine.is_computed(on)).count();
+        let state = &mut self.nodes[node];
+        state.waiting.extend(places);
+        let is_there = |&on: &Dependency| self.engine.is_computed(on);
+        let has_all = state.depends_on.is_empty() && on.iter().all(is_there);
+        let has_some = state.has_some || on.iter().any(is_there);
         let until = match join {
-            Join::All if there == on.len() => return self.go_on(node),
-            Join::Any | Join::AnyOrWake(_) if there > 0 => return self.go_on(node),
+            Join::All if has_all => return self.go_on(node),
+            Join::Any | Join::AnyOrWake(_) if has_some => return self.go_on(node),
             Join::All => Until::All,
             Join::Any => Until::Any,
             Join::AnyOrWake(order) => {
@@ -187,15 +208,24 @@ impl Driver {
                 Until::AnyOrWake
             }
         };
-        let names: Vec<_> = on.iter().map(|&on| self.name_or_value(on)).collect();
+        let all = self.nodes[node].depends_on.iter().chain(&on);
+        let names: Vec<_> = all.map(|&on| self.name_or_value(on)).collect();
         let name = &self.nodes[node].name;
         let some = if join == Join::All { "" } else { "any of " };
         self.record.say(format!("{name} awaits {some}[{}]", names.join(", ")));
         for on in on {
-            self.engine.depend(on);
+            self.depend(node, on);
         }
         self.engine.block(until);
         Flow::Blocked
+    }
+
+    fn depend(&mut self, node: usize, on: Dependency) {
+        if self.engine.depend(on) {
+            self.nodes[node].depends_on.push(on);
+        } else {
+            self.nodes[node].has_some = true;
+        }
     }
 
     fn name_or_value(&self, on: Dependency) -> String {

@@ -23,8 +23,8 @@ pub(super) struct Batch {
 }
 
 impl Driver {
-    /// Makes an item.
-    pub(super) fn ask(&mut self, source: SourceRef, key: i64) -> (Awaited, Dependency) {
+    /// Adds an item to the open batch of `source`; opens one if there is none.
+    pub(super) fn new_item(&mut self, source: SourceRef, key: i64) -> (Awaited, Dependency) {
         let current = self.sources[source.0].current;
         let added = current.and_then(|batch| {
             let item = self.engine.add_item(self.batches[batch].id)?;

@@ -74,8 +74,10 @@ impl Model<'_> {
 
     /// A task that nobody has asked for before will run in `scope`.
     pub(super) fn adopt(&mut self, task: usize, scope: Option<usize>) {
-        if let State::New = self.tasks[task].state {
-            self.tasks[task].scope = scope;
+        let task = &mut self.tasks[task];
+        if let State::New { is_adopted: false } = task.state {
+            task.state = State::New { is_adopted: true };
+            task.scope = scope;
         }
     }
 

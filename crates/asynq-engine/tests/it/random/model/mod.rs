@@ -71,6 +71,10 @@ struct Task {
     position: usize,
     sum: i64,
     waiting: Vec<On>,
+    /// The things it has named since it was run that were not computed then.
+    depends_on: Vec<On>,
+    /// Something was computed already when it was named.
+    has_some: bool,
     error: Option<String>,
     /// The innermost context it has entered, else the one it was first awaited in.
     scope: Option<usize>,
@@ -88,11 +92,23 @@ enum Of {
 }
 
 enum State {
-    New,
+    New {
+        /// A task has named it, and so decided under which contexts it runs.
+        is_adopted: bool,
+    },
     Ready,
-    Running,
-    Blocked { on: Vec<On>, join: Join, wait_id: usize },
-    Woken { wait_id: usize },
+    Running {
+        /// It was woken meanwhile, and will not wait.
+        woken: bool,
+    },
+    Blocked {
+        on: Vec<On>,
+        join: Join,
+        wait_id: usize,
+    },
+    Woken {
+        wait_id: usize,
+    },
     Promised,
     Ended(Outcome),
 }
@@ -198,7 +214,7 @@ impl Model<'_> {
     fn add(&mut self, of: Of, name: String) -> usize {
         let state = match of {
             Of::Promise(_) => State::Promised,
-            Of::Task(_) | Of::Helper(_) => State::New,
+            Of::Task(_) | Of::Helper(_) => State::New { is_adopted: false },
         };
         self.tasks.push(Task {
             name,
@@ -208,6 +224,8 @@ impl Model<'_> {
             position: 0,
             sum: 0,
             waiting: Vec::new(),
+            depends_on: Vec::new(),
+            has_some: false,
             error: None,
             scope: None,
             carries: None,

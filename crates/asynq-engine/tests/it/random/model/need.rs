@@ -28,7 +28,7 @@ impl Model<'_> {
         let is_news = !self.calls[caller].needs.contains(&need);
         match need {
             Need::Task(task) => match &self.tasks[task].state {
-                State::New | State::Ready => {
+                State::New { .. } | State::Ready => {
                     self.remove_from_rows(task);
                     self.tasks[task].state = State::Ready;
                     self.calls[caller].ready.insert(0, task);
@@ -40,7 +40,7 @@ impl Model<'_> {
                 }
                 State::Blocked { .. } | State::Woken { .. } => {}
                 // Not to be driven from here.
-                State::Running | State::Promised | State::Ended(_) => return,
+                State::Running { .. } | State::Promised | State::Ended(_) => return,
             },
             Need::Batch(batch) => {
                 if let Stage::InFlight(Some(flush_task)) = self.batches[batch].state
@@ -77,13 +77,19 @@ impl Model<'_> {
     }
 
     /// Makes the running task wait.
-    pub(super) fn block(&mut self, task: usize, on: &[On], join: Join) {
+    pub(super) fn block(&mut self, task: usize, join: Join) {
+        let State::Running { woken } = self.tasks[task].state else { unreachable!("it runs") };
         self.waits += 1;
         let wait_id = self.waits;
-        self.tasks[task].state = State::Blocked { on: on.to_vec(), join, wait_id };
+        let on = std::mem::take(&mut self.tasks[task].depends_on);
+        self.tasks[task].state = State::Blocked { on: on.clone(), join, wait_id };
         let caller = self.calls.len() - 1;
         self.calls[caller].needs.push(Need::Task(task));
-        self.claim_all(caller, on);
+        self.claim_all(caller, &on);
+        self.look_who_can_go_on();
+        if woken {
+            self.interrupt(task);
+        }
     }
 
     /// Something was computed: notes everybody whose wait is over.

@@ -19,12 +19,16 @@ impl From<Result<(), String>> for Then {
 impl<'a> Model<'a> {
     pub(super) fn run(&mut self, task: usize) {
         self.forget(task);
-        self.tasks[task].state = State::Running;
+        self.tasks[task].state = State::Running { woken: false };
         self.calls.last_mut().expect("somebody calls").running = Some(task);
         let received = match self.tasks[task].error.take() {
-            Some(error) => Err(error),
+            Some(error) => {
+                self.tasks[task].waiting.clear();
+                Err(error)
+            }
             None => self.receive(task),
         };
+        self.tasks[task].depends_on.clear();
         self.tell_step(task, &received);
         let mut then = received.map(drop).into();
         // A task can be cancelled while it runs, by itself or in a call that it makes.
@@ -68,6 +72,7 @@ impl<'a> Model<'a> {
 
     /// Adds up what the task waited for, or says which error comes first.
     fn receive(&mut self, task: usize) -> Result<String, String> {
+        self.tasks[task].has_some = false;
         let waiting = std::mem::take(&mut self.tasks[task].waiting);
         let outcomes: Vec<_> = waiting.into_iter().map(|on| self.outcome(on).cloned()).collect();
         if let Some(error) = outcomes.iter().flatten().find_map(|outcome| outcome.clone().err()) {
@@ -100,6 +105,21 @@ impl<'a> Model<'a> {
     fn perform(&mut self, task: usize, op: &Op) -> Then {
         match op {
             Op::Await(on, join) => return self.wait_for(task, on, *join),
+            Op::Depend(on) => {
+                for on in on {
+                    let on = self.resolve(on);
+                    self.tasks[task].waiting.push(on);
+                    self.depend(task, on);
+                }
+            }
+            Op::Wake(woken) => {
+                let task = self.find(Of::Task(*woken));
+                match &mut self.tasks[task].state {
+                    State::Blocked { join: Join::AnyOrWake(_), .. } => self.interrupt(task),
+                    State::Running { woken } => *woken = true,
+                    _ => {}
+                }
+            }
             Op::Call(called) => {
                 let called = self.find(Of::Task(*called));
                 let outcome = self.call(called);
@@ -136,19 +156,12 @@ impl<'a> Model<'a> {
     }
 
     fn wait_for(&mut self, task: usize, on: &[sim::On], join: Join) -> Then {
-        let on: Vec<On> = on
-            .iter()
-            .map(|on| match *on {
-                sim::On::Task(task) => On::Task(self.find(Of::Task(task))),
-                sim::On::Promise(promise) => On::Task(self.find(Of::Promise(promise))),
-                sim::On::Item(source, key) => self.ask(source, key),
-            })
-            .collect();
-        self.tasks[task].waiting.clone_from(&on);
-        let is_there = |&on: &On| self.outcome(on).is_some();
+        let on: Vec<On> = on.iter().map(|on| self.resolve(on)).collect();
+        self.tasks[task].waiting.extend(&on);
+        let is_there = |on: &On| self.outcome(*on).is_some();
         let can_go_on = match join {
-            Join::All => on.iter().all(is_there),
-            Join::Any | Join::AnyOrWake(_) => on.iter().any(is_there),
+            Join::All => self.tasks[task].depends_on.is_empty() && on.iter().all(is_there),
+            Join::Any | Join::AnyOrWake(_) => self.tasks[task].has_some || on.iter().any(is_there),
         };
         if can_go_on {
             return self
@@ -156,20 +169,39 @@ impl<'a> Model<'a> {
                 .map(|values| self.say(&format!("{} has {values}", self.tasks[task].name)))
                 .into();
         }
-        let name_or_value = |&on: &On| if is_there(&on) { "-".into() } else { self.name(on) };
-        let names: Vec<_> = on.iter().map(name_or_value).collect();
+        let name_or_value = |on: &On| if is_there(on) { "-".into() } else { self.name(*on) };
+        let all = self.tasks[task].depends_on.iter().chain(&on);
+        let names: Vec<_> = all.map(name_or_value).collect();
         let some = if join == Join::All { "" } else { "any of " };
         self.say(&format!("{} awaits {some}[{}]", self.tasks[task].name, names.join(", ")));
         if let Join::AnyOrWake(order) = join {
             self.outside.push((order, Outside::Wakes(task)));
         }
-        for &on in &on {
-            if let On::Task(awaited) = on {
-                self.adopt(awaited, self.tasks[task].scope);
-            }
+        for on in on {
+            self.depend(task, on);
         }
-        self.block(task, &on, join);
+        self.block(task, join);
         Then::Wait
+    }
+
+    fn resolve(&mut self, on: &sim::On) -> On {
+        match *on {
+            sim::On::Task(task) => On::Task(self.find(Of::Task(task))),
+            sim::On::Promise(promise) => On::Task(self.find(Of::Promise(promise))),
+            sim::On::Item(source, key) => self.ask(source, key),
+        }
+    }
+
+    /// The running task will wait for `on`, if that is not computed.
+    fn depend(&mut self, task: usize, on: On) {
+        if self.outcome(on).is_some() {
+            self.tasks[task].has_some = true;
+            return;
+        }
+        if let On::Task(awaited) = on {
+            self.adopt(awaited, self.tasks[task].scope);
+        }
+        self.tasks[task].depends_on.push(on);
     }
 
     /// A task has ended, or a promise is set.

@@ -1,0 +1,174 @@
+//! Between naming a dependency and waiting for it: it may be computed, and the task may be woken.
+
+use crate::sim::{Join, Op, Program, all, any, depend, one, wait};
+use expect_test::expect;
+
+#[test]
+fn a_task_whose_dependencies_were_computed_before_it_waits_goes_first() {
+    let mut p = Program::new();
+    let db = p.source("db");
+    let first = p.task("first", [depend(db.item(1)), Op::Flush(db), wait()]);
+    let second = p.task("second", []);
+    let root = p.task("root", [all([first, second])]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [first, second]
+        first starts
+        flush db#1(1)
+        first awaits [-]
+        first gets [1]
+        first returns 1
+        second starts
+        second returns 0
+        root gets [1, 0]
+        root returns 1
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+#[test]
+fn a_task_that_has_one_of_its_dependencies_before_it_waits_goes_before_the_others() {
+    let mut p = Program::new();
+    let db = p.source("db");
+    let slow = p.task("slow", []);
+    let first = p.task("first", [depend(db.item(1)), Op::Flush(db), any([slow])]);
+    let second = p.task("second", []);
+    let root = p.task("root", [all([first, second])]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [first, second]
+        first starts
+        flush db#1(1)
+        first awaits any of [-, slow]
+        first gets [1, -]
+        first returns 1
+        slow starts
+        slow returns 0
+        second starts
+        second returns 0
+        root gets [1, 0]
+        root returns 1
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+#[test]
+fn a_join_counts_what_was_computed_before_it_waits() {
+    let mut p = Program::new();
+    let [db, other] = ["db", "other"].map(|name| p.source(name));
+    let first = p.task("first", [depend(db.item(1)), Op::Flush(db), one(other.item(2))]);
+    let root = p.task("root", [one(first)]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [first]
+        first starts
+        flush db#1(1)
+        first awaits [-, other#1(2)]
+        flush other#1(2)
+        first gets [1, 2]
+        first returns 3
+        root gets [3]
+        root returns 3
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+#[test]
+fn a_task_woken_from_outside_goes_after_those_that_are_ready() {
+    let mut p = Program::new();
+    let promise = p.promise("promise");
+    let woken = p.task("woken", [Op::Await(vec![promise.into()], Join::AnyOrWake(0))]);
+    let waking = p.task("waking", [Op::Wake(woken)]);
+    let ready = p.task("ready", []);
+    let root = p.task("root", [all([woken, waking, ready])]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [woken, waking, ready]
+        woken starts
+        woken awaits any of [promise]
+        waking starts
+        waking returns 0
+        ready starts
+        ready returns 0
+        woken gets [-]
+        woken returns 0
+        root gets [0, 0, 0]
+        root returns 0
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+#[test]
+fn a_task_woken_while_it_runs_goes_after_those_that_are_ready() {
+    let mut p = Program::new();
+    let db = p.source("db");
+    let woken = p.declare("woken");
+    p.script(woken, [Op::Wake(woken), one(db.item(1))]);
+    let ready = p.task("ready", []);
+    let root = p.task("root", [all([woken, ready])]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [woken, ready]
+        woken starts
+        woken awaits [db#1(1)]
+        ready starts
+        ready returns 0
+        woken gets [-]
+        woken returns 0
+        root gets [0, 0]
+        root returns 0
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+#[test]
+fn a_task_that_is_woken_and_has_its_dependencies_goes_first() {
+    let mut p = Program::new();
+    let db = p.source("db");
+    let woken = p.declare("woken");
+    p.script(woken, [Op::Wake(woken), depend(db.item(1)), Op::Flush(db), wait()]);
+    let ready = p.task("ready", []);
+    let root = p.task("root", [all([woken, ready])]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [woken, ready]
+        woken starts
+        flush db#1(1)
+        woken awaits [-]
+        woken gets [1]
+        woken returns 1
+        ready starts
+        ready returns 0
+        root gets [1, 0]
+        root returns 1
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+#[test]
+fn a_task_that_is_named_and_not_awaited_does_not_run() {
+    let mut p = Program::new();
+    let named = p.task("named", []);
+    let called = p.task("called", [depend(named)]);
+    let calling = p.task("calling", [Op::Call(called)]);
+    let root = p.task("root", [one(calling)]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [calling]
+        calling starts
+        call called
+          called starts
+          called returns 0
+        calling returns 0
+        root gets [0]
+        root returns 0
+    "#]]
+    .assert_eq(&p.log(root));
+}
