@@ -56,6 +56,9 @@ impl<H: Host> Engine<H> {
     ///
     /// If there is no call.
     pub fn exit(&mut self) {
+        let frame = self.frames.top_mut().expect("`exit` answers `enter`");
+        // The priorities were given for a choice of this call.
+        frame.flush_queue.forget_answers(&mut self.batches);
         self.frames.pop();
         let depth = self.frames.depth();
         self.record(|| Event::Exited { depth });
@@ -70,9 +73,7 @@ impl<H: Host> Engine<H> {
     /// If a call is in progress.
     pub fn take_rest(&mut self) -> (Vec<H::Task>, Vec<H::Batch>) {
         assert!(self.frames.depth() == 0, "only after the outermost `exit`");
-        self.frames.forget_idle();
         self.contexts.clear();
-        self.woken.clear();
         let tasks = self.tasks.drain().map(|(_, task)| task.payload).collect();
         let batches = self.batches.drain().map(|(_, batch)| batch.payload).collect();
         (tasks, batches)

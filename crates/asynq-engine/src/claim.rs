@@ -54,8 +54,7 @@ impl<H: Host> Engine<H> {
                 // An inner frame keeps what an outer one needs as well: it runs first.
                 let is_new = matches!(node.state, State::New);
                 node.needed_by = if is_new { frame } else { before.max(frame) };
-                let list = self.frames.ready_mut(node.needed_by);
-                list.push(End::Front, task, node, &mut self.generation);
+                self.frames.push_ready(End::Front, task, node, &mut self.generation);
             }
             State::Woken { .. } => node.needed_by = before.max(frame),
             State::Blocked(wait) if before < frame => {

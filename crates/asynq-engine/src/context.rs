@@ -55,13 +55,12 @@ impl<H: Host> Contexts<H> {
         }
     }
 
-    /// Leaves all contexts, when nothing is active.
+    /// Drops all contexts. Their ids find nothing from now on.
     pub(crate) fn clear(&mut self) {
-        self.nodes.clear();
-        self.active.clear();
-        self.pending.clear();
-        self.target = None;
-        self.pausing = None;
+        // Cleared, not replaced: a new map would give the same ids again.
+        let mut nodes = mem::take(&mut self.nodes);
+        nodes.clear();
+        *self = Self { nodes, ..Self::new() };
     }
 
     pub(crate) fn payload(&self, id: ContextId) -> Option<&H::Context> {
@@ -231,7 +230,6 @@ impl<H: Host> Contexts<H> {
             let place = self.active.len();
             if let Some(context) = self.nodes.get_mut(id)
                 && !context.left
-                && context.active.is_none()
             {
                 context.active = Some(place);
                 context.references += 1;

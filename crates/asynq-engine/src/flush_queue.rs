@@ -136,19 +136,18 @@ impl<P: Priority> FlushQueue<P> {
         }
     }
 
+    /// Empties the queue, when no answers are left.
     pub(crate) fn clear(&mut self) {
         self.unsorted.clear();
-        self.answered.clear();
         // Clearing an empty map costs more than the look.
         if !self.sorted.is_empty() {
             self.sorted.clear();
         }
     }
 
-    /// Takes over the batches that an inner frame leaves behind.
+    /// Takes over the batches that an inner frame leaves behind, when no answers are left.
     pub(crate) fn append(&mut self, inner: &mut Self) {
         self.unsorted.append(&mut inner.unsorted);
         self.sorted.append(&mut inner.sorted);
-        self.answered.append(&mut inner.answered);
     }
 }

@@ -19,10 +19,11 @@ use alloc::vec::Vec;
 
 use crate::dependency::Dependency;
 use crate::flush_queue::FlushQueue;
-use crate::host::Priority;
-use crate::id::{FrameId, TaskId};
-use crate::ready::Ready;
+use crate::host::{Host, Priority};
+use crate::id::{FrameId, Generation, TaskId};
+use crate::ready::{End, Ready};
 use crate::spare::SPARE_CAPACITY;
+use crate::task::{State, Task};
 
 #[derive(Debug)]
 pub(crate) struct Frame<P> {
@@ -66,14 +67,12 @@ impl<P> Default for Lists<P> {
 pub(crate) struct Frames<P> {
     stack: Vec<Frame<P>>,
     last_id: FrameId,
-    /// Ready tasks that no frame needs.
-    idle: Ready,
     spare: Option<Lists<P>>,
 }
 
 impl<P> Default for Frames<P> {
     fn default() -> Self {
-        Self { stack: Vec::new(), last_id: FrameId::NONE, idle: Ready::default(), spare: None }
+        Self { stack: Vec::new(), last_id: FrameId::NONE, spare: None }
     }
 }
 
@@ -133,11 +132,19 @@ impl<P> Frames<P> {
         living.checked_sub(1)
     }
 
-    /// The list of ready tasks for a node with this `needed_by`.
-    pub(crate) fn ready_mut(&mut self, needed_by: FrameId) -> &mut Ready {
-        match self.owner(needed_by) {
-            Some(index) => &mut self.stack[index].ready,
-            None => &mut self.idle,
+    /// Makes a task ready, first or last in the list of its owner. `generation` is that of the
+    /// latest entry of all lists.
+    pub(crate) fn push_ready<H: Host>(
+        &mut self,
+        end: End,
+        task: TaskId,
+        node: &mut Task<H>,
+        generation: &mut Generation,
+    ) {
+        *generation = generation.next();
+        node.state = State::Ready(*generation);
+        if let Some(owner) = self.owner_mut(node.needed_by) {
+            owner.ready.push(end, task, *generation);
         }
     }
 
@@ -156,28 +163,21 @@ impl<P> Frames<P> {
         }
     }
 
-    /// Forgets the ready tasks that no frame needs, when they have been taken out.
-    pub(crate) fn forget_idle(&mut self) {
-        self.idle = Ready::default();
-    }
-
     /// Ends the innermost frame, and gives what it leaves behind to the one around it.
     pub(crate) fn pop(&mut self)
     where
         P: Priority,
     {
-        let mut ended = self.stack.pop().expect("`exit` answers `enter`");
+        let mut ended = self.stack.pop().expect("called by `exit`");
         if let Some(outer) = self.stack.last_mut() {
             outer.external_waits += ended.external_waits;
             outer.flush_queue.append(&mut ended.flush_queue);
             outer.ready.prepend(&mut ended.ready);
-        } else {
-            self.idle.prepend(&mut ended.ready);
-            ended.flush_queue.clear();
         }
         ended.dependencies.clear();
         ended.dependencies.shrink_to(SPARE_CAPACITY);
-        ended.ready.shrink();
+        ended.ready.clear();
+        ended.flush_queue.clear();
         let Frame { dependencies, ready, flush_queue, .. } = ended;
         self.spare = Some(Lists { dependencies, ready, flush_queue });
     }

@@ -29,27 +29,17 @@ pub(crate) enum End {
 }
 
 impl Ready {
-    /// Gives back most of the room of an empty list that was long.
-    pub(crate) fn shrink(&mut self) {
-        if self.entries.capacity() > SPARE_CAPACITY {
-            self.entries.shrink_to(SPARE_CAPACITY);
-        }
+    /// Removes all entries, and gives back most of the room of a list that was long.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.entries.shrink_to(SPARE_CAPACITY);
     }
 
-    /// Makes `task`, whose node is `node`, ready. `generation` is that of the latest entry of all
-    /// lists.
-    pub(crate) fn push<H: Host>(
-        &mut self,
-        end: End,
-        task: TaskId,
-        node: &mut Task<H>,
-        generation: &mut Generation,
-    ) {
-        *generation = generation.next();
-        node.state = State::Ready(*generation);
+    /// Adds an entry; `task` must hold its generation.
+    pub(crate) fn push(&mut self, end: End, task: TaskId, generation: Generation) {
         match end {
-            End::Front => self.entries.push_front((task, *generation)),
-            End::Back => self.entries.push_back((task, *generation)),
+            End::Front => self.entries.push_front((task, generation)),
+            End::Back => self.entries.push_back((task, generation)),
         }
     }
 
@@ -78,12 +68,8 @@ impl Ready {
 
     /// Moves all of `inner` before all that is here.
     pub(crate) fn prepend(&mut self, inner: &mut Self) {
-        if inner.entries.is_empty() {
-            return;
-        }
         if self.entries.is_empty() {
             mem::swap(&mut self.entries, &mut inner.entries);
-            return;
         }
         while let Some(entry) = inner.entries.pop_back() {
             self.entries.push_front(entry);

@@ -171,8 +171,7 @@ impl<H: Host> Engine<H> {
                 let node = &mut self.tasks[task];
                 if let State::New = node.state {
                     node.needed_by = frame;
-                    let list = self.frames.ready_mut(frame);
-                    list.push(End::Front, task, node, &mut self.generation);
+                    self.frames.push_ready(End::Front, task, node, &mut self.generation);
                     return true;
                 }
             }

@@ -39,7 +39,7 @@ impl<H: Host> Engine<H> {
         let Some(node) = self.tasks.get_mut(task) else { return };
         let State::Blocked(Wait { until, .. }) = node.state else { return };
         let needed_by = node.needed_by;
-        self.frames.ready_mut(needed_by).push(end, task, node, &mut self.generation);
+        self.frames.push_ready(end, task, node, &mut self.generation);
         if until == Until::AnyOrWake {
             self.frames.remove_external_wait(needed_by);
         }
@@ -91,8 +91,7 @@ impl<H: Host> Engine<H> {
                 continue;
             };
             if matches!(node.state, State::Woken { wait_id } if wait_id == woken_in) {
-                let list = self.frames.ready_mut(node.needed_by);
-                list.push(End::Front, task, node, &mut self.generation);
+                self.frames.push_ready(End::Front, task, node, &mut self.generation);
             }
         }
         woken.clear();

@@ -1,0 +1,114 @@
+//! Priorities: an answer of the front end counts for one choice.
+
+use asynq_engine::{BatchId, Engine, ItemId, PriorityRule, Step, TaskId};
+
+use crate::plain::{Plain, await_all, begin_call, end_call};
+
+/// An engine with two batches whose priorities the front end gives, and an item of each.
+fn two_batches() -> (Engine<Plain>, [BatchId; 2], [ItemId; 2]) {
+    let mut engine = Engine::new();
+    let batches = [(); 2].map(|()| engine.add_batch((), PriorityRule::Ask));
+    let items = batches.map(|batch| engine.add_item(batch).unwrap());
+    (engine, batches, items)
+}
+
+/// Gives both batches the same priority, in whatever order the engine asks.
+fn answer_both(engine: &mut Engine<Plain>) {
+    for _ in 0..2 {
+        let Step::Priority(batch) = engine.next() else { panic!("it asks for two priorities") };
+        engine.set_priority(batch, (0, 1));
+    }
+}
+
+fn call_and_await(engine: &mut Engine<Plain>, items: [ItemId; 2]) -> TaskId {
+    let root = engine.add_task(());
+    begin_call(engine, root);
+    await_all(engine, items);
+    root
+}
+
+#[test]
+fn the_engine_asks_again_after_a_flush_that_wakes_nobody() {
+    let (mut engine, [first, second], items) = two_batches();
+    call_and_await(&mut engine, items);
+    answer_both(&mut engine);
+    assert_eq!(engine.next(), Step::Flush(first));
+    engine.defer(first, None);
+    assert_eq!(engine.next(), Step::Priority(second));
+}
+
+#[test]
+fn the_engine_asks_again_after_a_flush_out_of_turn() {
+    let (mut engine, [first, second], items) = two_batches();
+    call_and_await(&mut engine, items);
+    answer_both(&mut engine);
+    engine.begin_flush(first);
+    engine.defer(first, None);
+    assert_eq!(engine.next(), Step::Priority(second));
+}
+
+#[test]
+fn the_engine_asks_again_after_a_task_ran() {
+    let (mut engine, batches, items) = two_batches();
+    let root = call_and_await(&mut engine, items);
+    answer_both(&mut engine);
+    engine.interrupt(root);
+    assert_eq!(engine.next(), Step::Run(root));
+    await_all(&mut engine, items);
+    let Step::Priority(batch) = engine.next() else { panic!("it asks again") };
+    assert!(batches.contains(&batch));
+}
+
+#[test]
+fn the_engine_asks_again_after_a_call_that_had_asked() {
+    let (mut engine, [first, second], items) = two_batches();
+    let [root, called] = [(); 2].map(|()| engine.add_task(()));
+    begin_call(&mut engine, root);
+    begin_call(&mut engine, called);
+    await_all(&mut engine, items);
+    answer_both(&mut engine);
+    end_call(&mut engine, called);
+    await_all(&mut engine, items);
+    let Step::Priority(batch) = engine.next() else { panic!("it asks again") };
+    assert!([first, second].contains(&batch));
+}
+
+#[test]
+fn batches_that_a_call_has_left_behind_keep_their_order() {
+    let mut engine = Engine::<Plain>::new();
+    let [one, two, three] = [(); 3].map(|()| engine.add_batch((), PriorityRule::BySize));
+    let [root, called] = [(); 2].map(|()| engine.add_task(()));
+    let mut items = vec![engine.add_item(one).unwrap()];
+    items.extend([(); 2].map(|()| engine.add_item(two).unwrap()));
+    items.extend([(); 3].map(|()| engine.add_item(three).unwrap()));
+    begin_call(&mut engine, root);
+    begin_call(&mut engine, called);
+    await_all(&mut engine, items.clone());
+    assert_eq!(engine.next(), Step::Flush(three));
+    end_call(&mut engine, called);
+    engine.close(three);
+    await_all(&mut engine, items);
+    assert_eq!(engine.next(), Step::Flush(two));
+    engine.close(two);
+    assert_eq!(engine.next(), Step::Flush(one));
+}
+
+#[test]
+fn a_batch_that_nobody_needs_any_more_is_not_flushed_by_the_next_call() {
+    let mut engine = Engine::<Plain>::new();
+    let batches = [(); 2].map(|()| engine.add_batch((), PriorityRule::BySize));
+    let items = batches.map(|batch| engine.add_item(batch).unwrap());
+    call_and_await(&mut engine, items);
+    assert_eq!(engine.next(), Step::Flush(batches[0]));
+    engine.abandon();
+    assert_eq!(engine.next(), Step::Done);
+    engine.exit();
+    engine.close(batches[0]);
+
+    let root = engine.add_task(());
+    let promise = engine.add_promise(());
+    begin_call(&mut engine, root);
+    await_all(&mut engine, [promise]);
+    assert!(matches!(engine.next(), Step::Deadlock(_)));
+    assert!(!engine.is_flushed(batches[1]));
+}
