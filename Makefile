@@ -12,6 +12,7 @@ PYTHON ?= python3
 tools := target/tools
 cargo-deny := $(tools)/cargo-deny@0.20.2/bin/cargo-deny
 cargo-fuzz := $(tools)/cargo-fuzz@0.13.2/bin/cargo-fuzz
+cargo-mutants := $(tools)/cargo-mutants@27.1.0/bin/cargo-mutants
 maturin := $(tools)/maturin@1.16.0/bin/maturin
 ruff := $(tools)/ruff@0.17.6/bin/ruff
 
@@ -40,7 +41,7 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python python/tests
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all test-rust test-python install-python test-installed bench faults lint \
-    docs fuzz wheel sanitize sanitize-rust sanitize-python services components nightly
+    docs fuzz mutants wheel sanitize sanitize-rust sanitize-python services components nightly
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -113,6 +114,10 @@ fuzz: $(cargo-fuzz) ## random operations on the engine, for FUZZ_SECONDS (60)
 	$(cargo-fuzz) run --fuzz-dir crates/asynq-engine/fuzz --sanitizer none operations -- \
 	    -max_total_time=$(FUZZ_SECONDS)
 
+# Takes about an hour. A survivor is killed by a test, or explained in crates/asynq-engine/mutants.md.
+mutants: $(cargo-mutants) ## faults that no test of the engine notices; the list goes to target/mutants.out
+	$(cargo-mutants) mutants --package asynq-engine --jobs 1 --output target -- --test it
+
 wheel: $(maturin) ## wheels for every CPython from 3.9 on that is installed, in target/wheels
 	rm -rf target/wheels
 	$(maturin) build --release --locked --manifest-path python/Cargo.toml --out target/wheels \
@@ -159,7 +164,7 @@ services: ## installs memcached, Redis and PostgreSQL from Debian, where they ar
 
 # Tools run for seconds, so they are built without optimisation and debug information: on two cores
 # cargo-deny takes 67 s this way, and 194 s with its release profile (fat LTO).
-$(cargo-deny) $(cargo-fuzz): $(tools)/%:
+$(cargo-deny) $(cargo-fuzz) $(cargo-mutants): $(tools)/%:
 	CARGO_PROFILE_DEV_DEBUG=false cargo install --locked --debug --no-track \
 	    --target-dir $(tools)/build --root $(tools)/$(firstword $(subst /, ,$*)) \
 	    $(firstword $(subst /, ,$*))
