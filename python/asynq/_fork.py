@@ -1,20 +1,24 @@
-"""What begins anew in a forked process, which has one thread, and the connections of its parent."""
+"""Reset of threads, permits and connections in forked processes.
+
+A child process has only the thread that called `fork`, and shares the sockets of its parent. Each
+object that owns threads, locks or connections must therefore be reset in the child.
+"""
 
 import os
 import weakref
 
-_those = weakref.WeakSet()
+_registered = weakref.WeakSet()
 
 
-def begin_anew_after_fork(object):
-    """Has `object.begin_anew()` called in each child that this process forks, once it has begun."""
-    _those.add(object)
+def reset_after_fork(object):
+    """Registers `object`: its method `_reset()` is called in each child that this process forks."""
+    _registered.add(object)
 
 
-def _in_child():
-    for one in list(_those):
-        one.begin_anew()
+def _reset_all():
+    for object in list(_registered):
+        object._reset()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(after_in_child=_reset_all)

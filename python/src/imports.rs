@@ -29,8 +29,8 @@ names! {
     run_plain_function: PyAny = "asynq.async_task"."_run_plain_function";
     call_in_asyncio_mode: PyAny = "asynq.decorators"."_call_in_asyncio_mode";
     complete_flights: PyAny = "asynq.loaders.flights"."complete";
-    adopt: PyAny = "asynq.loaders.flights"."adopt";
-    wait_for_load: PyAny = "asynq.loaders._loader"."wait_for";
+    adopt: PyAny = "asynq.loaders.flights"."move_to_this_thread";
+    wait_for_load: PyAny = "asynq.loaders._loader"."await_load";
     generic_alias: PyAny = "types"."GenericAlias";
     incr_counter: PyAny = "asynq.profiler"."incr_counter";
     staticmethod: PyType = "builtins"."staticmethod";

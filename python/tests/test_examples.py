@@ -232,7 +232,7 @@ def test_a_database_without_playlists_is_refused(database):
 def test_a_key_that_no_row_has_is_named(database):
     path = database("INSERT INTO Track VALUES (1, 'A', 7)")
     text = refusal("--database", path, "--tracks", "1")
-    assert text == "error: loader Album, key 7: nothing came back"
+    assert text == "error: loader Album, key 7: the batch function returned no value for it"
 
 
 def test_a_key_whose_row_has_no_value_is_named(database):

@@ -249,7 +249,7 @@ def test_one_loader_serves_several_loops():
 
 
 def test_a_loop_that_does_not_tell_what_can_run_is_given_some_turns(monkeypatch):
-    monkeypatch.setattr(asynq.loaders.event_loop, "what_can_run", lambda loop: None)
+    monkeypatch.setattr(asynq.loaders.asyncio_batch, "ready_callbacks", lambda loop: None)
     loader, batches = recording()
 
     async def after(turns):

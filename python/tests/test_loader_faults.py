@@ -91,7 +91,7 @@ def test_no_values_at_all(make):
 
 def test_value_of_a_key_that_nobody_asked_for(make):
     loader = make(lambda keys: {key + 1 if key == BAD else key: key for key in keys})
-    assert_fails_by_name(loader, "nothing came back")
+    assert_fails_by_name(loader, "the batch function returned no value")
     assert_works(loader)
 
 

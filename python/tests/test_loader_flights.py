@@ -16,7 +16,8 @@ from forks import child, needs_fork
 
 import asynq
 from asynq import AsyncScopedValue, LoadError, LoadTimeoutError, get_active_task
-from asynq.loaders import Loader, set_max_in_flight, workers
+from asynq.loaders import Loader, request, set_max_in_flight
+from asynq.loaders.event_loop_thread import EventLoopThread
 from asynq.loaders.limit import Limit, Permits
 
 SECONDS = 30  # After which a test that waits in vain fails.
@@ -310,7 +311,7 @@ def test_a_limit_holds_for_coroutines():
 
 
 class Failing:
-    """Stands for `workers.threads` or `workers.loop`: raises at the calls of these numbers."""
+    """Replaces the thread pool or the event loop thread. `fails` are the calls that raise."""
 
     def __init__(self, real, fails):
         self.real = real
@@ -326,15 +327,15 @@ class Failing:
         return self.real.submit(*args)
 
 
-@pytest.mark.parametrize("where", ["threads", "loop"])
+@pytest.mark.parametrize("where", ["thread_pool", "event_loop_thread"])
 def test_a_batch_that_cannot_begin_fails_and_gives_its_permit_back(monkeypatch, where):
     async def coroutine(keys):
         return keys
 
-    is_blocking = where == "threads"
+    is_blocking = where == "thread_pool"
     function = list if is_blocking else coroutine
     loader = Loader(function, blocking=is_blocking, max_batch_size=1, max_in_flight=1)
-    monkeypatch.setattr(workers, where, Failing(getattr(workers, where), {1, 3}))
+    monkeypatch.setattr(request, where, Failing(getattr(request, where), {1, 3}))
     loads = [loader.asynq(key) for key in range(4)]
     errors = [load.error() for load in loads]
     assert [error and error.why for error in errors] == [
@@ -352,7 +353,7 @@ def test_an_event_loop_whose_thread_cannot_start_is_begun_anew(monkeypatch):
     def start(thread):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(workers, "loop", workers.Loop())
+    monkeypatch.setattr(request, "event_loop_thread", EventLoopThread())
     loader = Loader(coroutine)
     with monkeypatch.context() as without_threads:
         without_threads.setattr(threading.Thread, "start", start)

@@ -119,7 +119,7 @@ def test_a_value_that_does_not_decode(server, store, caplog):
     f(1)
     store.set("f:[1]", b"\xff{")
     assert f(1) == 1
-    assert "cannot be read" in caplog.text
+    assert "cannot read f:[1] from the cache" in caplog.text
 
 
 def test_a_cache_that_is_down_loses_no_value(server, store, caplog):

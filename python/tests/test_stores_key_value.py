@@ -158,21 +158,21 @@ def test_async_functions_in_asyncio_mode_use_it_too(store):
 
 @pytest.mark.parametrize("key", [None, 7, ["a"]], ids=repr)
 def test_a_key_of_another_type_is_refused_where_it_is_used(store, key):
-    with pytest.raises(TypeError, match="a key has to be a str or bytes"):
+    with pytest.raises(TypeError, match="a key must be a str or bytes"):
         store.get(key)
 
 
 @pytest.mark.parametrize("value", [None, True, ["a"], {"a": 1}], ids=repr)
 def test_a_value_of_another_type_is_refused_where_it_is_used(store, value):
-    with pytest.raises(TypeError, match=r"cached\(\) keeps others"):
+    with pytest.raises(TypeError, match=r"cached\(\) stores other"):
         store.set("key", value)
 
 
 @pytest.mark.parametrize("ttl", [0, -1, float("inf"), float("nan"), "5", True])
 def test_a_ttl_is_positive(store, ttl):
-    with pytest.raises(ValueError, match="ttl has to be a positive number"):
+    with pytest.raises(ValueError, match="ttl must be a positive number"):
         store.set("key", "value", ttl=ttl)
-    with pytest.raises(ValueError, match="ttl has to be a positive number"):
+    with pytest.raises(ValueError, match="ttl must be a positive number"):
         store.cached("prefix", ttl=ttl)
 
 
@@ -194,7 +194,7 @@ def test_a_text_that_cannot_be_encoded_is_refused_where_it_is_used(store):
 
 @pytest.mark.parametrize("name", ["max_batch_size", "cache", "default", "blocking"])
 def test_a_setting_that_a_store_has_not_is_refused(store, name):
-    with pytest.raises(TypeError, match=f"the settings of a store are name, .*, not {name}"):
+    with pytest.raises(TypeError, match=f"unknown setting {name}: a store accepts only name, "):
         type(store)(store.client, **{name: 1})
 
 
@@ -289,21 +289,21 @@ def test_arguments_that_look_alike_have_keys_of_their_own(store):
 
 def test_an_argument_that_is_no_json_is_refused_where_the_function_is_called(store):
     squares = Squares(store)
-    with pytest.raises(TypeError, match="part of its key as JSON"):
+    with pytest.raises(TypeError, match="arguments that JSON can represent"):
         squares.square(object())
 
 
 @pytest.mark.parametrize("key", [1, None, True], ids=repr)
 def test_a_dict_among_the_arguments_has_texts_as_keys(store, key):
     squares = Squares(store)
-    with pytest.raises(TypeError, match=f"has texts as keys, not {key}"):
+    with pytest.raises(TypeError, match=f"must have str keys, got {key}"):
         squares.square([{"a": {key: 1, "b": 2}}])
 
 
 def test_arguments_that_contain_themselves_are_refused(store):
     endless = []
     endless.append(endless)
-    with pytest.raises(TypeError, match="part of its key as JSON"):
+    with pytest.raises(TypeError, match="arguments that JSON can represent"):
         Squares(store).square(endless)
 
 
@@ -315,7 +315,7 @@ def test_a_value_that_cannot_be_read_is_a_miss(store, caplog):
     assert squares.square(3) == {"square": [9, None, True]}
     assert squares.square(3) == {"square": [9, None, True]}
     assert squares.calls == [3, 3]
-    assert "it cannot be read" in caplog.text
+    assert "cannot read square:[3,false] from the cache" in caplog.text
 
 
 def test_a_value_that_is_no_json_is_returned_and_logged(store, caplog):
@@ -325,7 +325,7 @@ def test_a_value_that_is_no_json_is_returned_and_logged(store, caplog):
         return b"bytes"
 
     assert [raw(), raw()] == [b"bytes", b"bytes"]
-    assert "is not put into the cache" in caplog.text
+    assert "cannot write raw:[] to the cache" in caplog.text
 
 
 def test_another_codec_keeps_what_json_does_not(store):
@@ -355,17 +355,17 @@ def test_a_value_is_kept_for_its_ttl(store):
 
 
 def test_only_an_async_function_is_cached(store):
-    with pytest.raises(TypeError, match=r"needs an @asynq\(\) below it"):
+    with pytest.raises(TypeError, match=r"put @asynq\(\) below it"):
         store.cached("len")(len)
 
 
 def test_a_prefix_is_a_text(store):
-    with pytest.raises(TypeError, match="the prefix of a cache is a text, not 7"):
+    with pytest.raises(TypeError, match="prefix of a cache must be a str, got 7"):
         store.cached(7)
 
 
 def test_a_prefix_that_is_too_long_is_refused(store):
-    with pytest.raises(ValueError, match="prefix of a cache is too long"):
+    with pytest.raises(ValueError, match="prefix of a cache must have at most"):
         store.cached("x" * 200)
 
 

@@ -42,7 +42,7 @@ def test_the_gets_of_a_round_are_one_request(server, store):
     "key", ["", "a b", "a\r\nb", "\0", "\x7f", "x" * 251, "ü" * 126], ids=ascii
 )
 def test_a_key_that_breaks_the_protocol_is_refused_where_it_is_used(store, key):
-    with pytest.raises(ValueError, match="memcached takes keys of 1 to 250 bytes"):
+    with pytest.raises(ValueError, match="memcached keys must have 1 to 250 bytes"):
         store.get(key)
 
 

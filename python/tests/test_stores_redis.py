@@ -74,7 +74,7 @@ def test_a_command_that_fails_fails_alone(store):
 
 
 def test_a_command_begins_with_its_name(store):
-    with pytest.raises(TypeError, match="begins with its name"):
+    with pytest.raises(TypeError, match="must begin with its name"):
         store.execute()
 
 

@@ -1,4 +1,4 @@
-"""Loaders: a function of many keys as a function of one.
+"""Loaders: call a function that takes many keys as if it took one key.
 
 >>> import asynq
 >>> @asynq.loader(max_batch_size=500)

@@ -1,4 +1,4 @@
-"""`Loader`, and the decorator that makes one."""
+"""`Loader`, and the decorator `loader` that creates one."""
 
 import contextvars
 import functools
@@ -9,9 +9,9 @@ import weakref
 from .._asynq import LoaderBase, Rounds
 from ..contexts import AsyncContext
 from ..decorators import asynq
-from .event_loop import LoopRound, LoopRounds, computed
+from .asyncio_batch import AsyncioBatch, BatchesByLoop, wait_for_load
+from .batch import LoaderBatch, PrioritizedBatch
 from .limit import Limit
-from .round import RankedRound, Round
 from .settings import Settings
 from .stats import Counter
 
@@ -19,38 +19,48 @@ __traceback_hide__ = True
 
 
 class Loader(LoaderBase):
-    """A source that is made of a function from many keys to their values.
+    """Loads values by key, with one call of the batch function `fn` for many keys.
 
-    `loader(key)` gives the value of one key. `yield loader.asynq(key)` asks for it in an async
-    function, `await loader.asyncio(key)` in a coroutine.
+    `loader(key)` returns the value of a key. `yield loader.asynq(key)` loads it in an async
+    function, and `await loader.asyncio(key)` in a coroutine.
 
     `fn` gets a list of distinct keys, in the order in which they were first asked for. It returns a
-    mapping from keys to values, or a sequence with one value for each key; a value that is an
-    exception is the error of its key. A key for which nothing comes back gets a `MissingKeyError`.
-    If the function fails, each key gets a `LoadError` whose `__cause__` says why. It may be
+    mapping from keys to values, or a sequence with one value per key. A value that is an exception
+    is the error of its key. A key that is missing from the mapping gets a `MissingKeyError`. If
+    `fn` fails, each key gets a `LoadError` with the original error as its `__cause__`.
 
-    - a plain function: it holds the thread, and batches of such functions go one after the other;
-    - with `blocking=True`, one that runs on a thread of its own, or an `async def`, which runs on
-      an event loop in a thread of its own: these overlap with all others;
-    - an `@asynq()` function: what it yields joins later rounds.
+    `fn` is one of these:
+
+    - a plain function: it blocks the thread, so calls of plain functions never overlap;
+    - with `blocking=True`, a function that runs on a worker thread;
+    - an `async def` function: it runs on an event loop in a background thread;
+    - an `@asynq()` function: it runs as a task, and the futures it yields join later batches.
+
+    Calls of all but plain functions overlap with other requests.
 
     Settings:
 
-    - `name`: what errors and debug output call it; by default the name of the function.
-    - `max_batch_size`: the most keys of one call; more go out as further calls of the same round.
-    - `cache`: True to keep all values as long as the loader lives, or a mapping to keep them in,
-      such as an `Lru`; of a method, only True. See `scope` for the length of one request.
-    - `cache_errors`: whether the errors of single keys are kept, too.
-    - `default`, or `default_factory()`: what a key gets for which nothing comes back.
-    - `priority`: when nothing can run, the batch of the highest is sent first; by default 0.
-    - `max_in_flight`: how many of its batches may overlap, if it is an `async def` or blocking.
-    - `timeout`: after how many seconds the keys of a batch get a `LoadTimeoutError`.
-    - `before_flush(keys)`, `after_flush(flushed)`: called around each batch; see `Flushed`.
+    - `name`: name in errors and debug output. Default: the name of the function.
+    - `max_batch_size`: maximum number of keys per call. A batch with more keys is sent in several
+      calls.
+    - `cache`: True to cache values as long as the loader lives, or a mapping that holds the cached
+      values, such as an `Lru`. A loader that is a method accepts only True. To cache values for one
+      request, see `scope`.
+    - `cache_errors`: if true, errors of single keys are cached, too.
+    - `default`, or `default_factory()`: value of keys that are missing from the answer.
+    - `priority`: when nothing can run, the scheduler flushes the batch with the highest priority
+      first. Default: 0.
+    - `max_in_flight`: maximum number of concurrent calls, for `async def` and blocking functions.
+    - `timeout`: seconds after which the keys of a call fail with a `LoadTimeoutError`, for all but
+      plain functions.
+    - `before_flush(keys)`, `after_flush(flushed)`: called around each call of `fn`; see `Flushed`.
+
+    Raises `TypeError` or `ValueError` for invalid settings.
     """
 
     __class_getitem__ = classmethod(types.GenericAlias)
 
-    allow_sync_call = False  # In asyncio mode, as of other async functions.
+    allow_sync_call = False  # In asyncio mode, as for other async functions.
 
     def __init__(self, fn, **settings):
         settings = Settings(**settings)
@@ -59,7 +69,7 @@ class Loader(LoaderBase):
 
     def _set_up(self, fn, settings):
         functools.update_wrapper(self, fn)
-        self.__dict__.pop("__wrapped__", None)  # It takes one key, whatever the function takes.
+        self.__dict__.pop("__wrapped__", None)  # The loader has other parameters than the function.
         self.fn = fn
         self.settings = settings
         self.name = settings.name or getattr(fn, "__qualname__", repr(fn))
@@ -69,33 +79,36 @@ class Loader(LoaderBase):
             {} if settings.cache is True else None if settings.cache is False else settings.cache
         )
         self._threads = threading.local()
-        self._loops = LoopRounds()
-        self._everywhere = weakref.WeakSet()
+        self._loops = BatchesByLoop()
+        self._all_batches = weakref.WeakSet()
         self._lock = threading.Lock()
 
     def is_pure_async_fn(self):
         return False
 
     async def asyncio(self, key):
-        """Asks for one key in a coroutine.
+        """Returns the value of a key, in a coroutine.
 
-        Keys that coroutines of one event loop ask for go together, once a whole turn of the loop
-        has brought no new one.
+        The loader collects the keys that coroutines of one event loop ask for, and sends them when
+        nothing else can run on that loop.
         """
-        return await computed(self._load(self._loops.here(self._new_rounds), key))
+        batches = self._loops.of_running_loop(self._new_batches)
+        return await wait_for_load(self._load(batches, key))
 
     @property
     def load_many(self):
-        """`load_many(keys)` gives the values of several keys as a list, in their order, or raises
-        the first error; `yield loader.load_many.asynq(keys)` in an async function.
+        """Async function that loads several keys.
+
+        `load_many(keys)` returns a list of values in the order of the keys, or raises the first
+        error. In an async function: `yield loader.load_many.asynq(keys)`.
         """
         return _load_many.__get__(self)
 
     def scope(self):
-        """A context in which the loader keeps what it loads, apart from what is kept elsewhere.
+        """Returns a context in which the loader uses a new, separate cache.
 
-        For one request: `with user.scope(): ...`. Like every `AsyncContext` it follows the async
-        functions that are called inside; so do coroutines.
+        Use it to cache values for the duration of one request: `with user.scope(): ...`. The cache
+        is also used by the async functions and coroutines that are called in the block.
         """
         with self._lock:
             if self._scope is None:
@@ -103,9 +116,9 @@ class Loader(LoaderBase):
         return _Scope(self._scope)
 
     def prime(self, key, value):
-        """Keeps a value that is known from elsewhere, where something is kept.
+        """Stores a value in the current cache. Does nothing if the loader does not cache.
 
-        What was sent already for `key`, and may be older, will not be kept.
+        A request for `key` that is in flight does not overwrite it.
         """
         cache = self._current_cache
         if cache is not None:
@@ -113,10 +126,10 @@ class Loader(LoaderBase):
             cache[key] = value
 
     def clear(self, key):
-        """Forgets what is kept for `key` here.
+        """Removes `key` from the current cache.
 
-        What was sent already, in whatever thread, will not be kept; who asks for it from now on
-        has it sent anew.
+        Values that are in flight in any thread are not cached when they arrive, and tasks that ask
+        for `key` afterwards cause a new request.
         """
         cache = self._current_cache
         self._forget_in_flight(key, cache)
@@ -124,30 +137,30 @@ class Loader(LoaderBase):
             cache.pop(key, None)
 
     def clear_all(self):
-        """Forgets everything that is kept here, as `clear` does for one key."""
+        """Removes all keys from the current cache, as `clear` does for one key."""
         cache = self._current_cache
-        for round in self._in_flight():
-            for load in round.items:
-                round.forget(load.key, cache)
+        for batch in self._in_flight():
+            for load in batch.items:
+                batch.forget(load.key, cache)
         if cache is not None:
             cache.clear()
 
     @property
     def stats(self):
-        """What it has done so far."""
+        """Totals of the loader so far; see `Stats`."""
         return self.counter.stats._replace(hits=self._hits)
 
     def __set_name__(self, owner, name):
         self.__name__ = name
 
     def __get__(self, instance, owner=None):
-        # Among the methods of a class it is one of them: each instance has a loader of its own.
+        # A loader in a class body is a method: each instance gets its own loader.
         if instance is None:
             return self
         if not isinstance(self.settings.cache, bool):
             raise TypeError(
-                f"the loader {self.name} is a method, and its cache would mix up the values of all"
-                " instances: give it cache=True, by which each instance keeps its own"
+                f"the loader {self.name} is a method, so all instances would share its cache: use"
+                " cache=True, which gives each instance a cache of its own"
             )
         bound = type(self).__new__(type(self))
         bound._set_up(self.fn.__get__(instance, owner), self.settings)
@@ -155,45 +168,47 @@ class Loader(LoaderBase):
             return instance.__dict__.setdefault(self.__name__, bound)
         except AttributeError:
             raise TypeError(
-                f"the loader {self.name} is a method, and {type(instance).__name__} has no"
-                " __dict__ to keep one for each instance"
+                f"the loader {self.name} is a method, and needs a __dict__ in its instance, which"
+                f" {type(instance).__name__} objects do not have"
             ) from None
 
     def __repr__(self):
         return f"<loader {self.name}>"
 
     def _rounds(self):
+        """Returns the unfinished batches of this thread."""
         try:
-            return self._threads.rounds
+            return self._threads.batches
         except AttributeError:
-            rounds = self._threads.rounds = self._new_rounds()
-            return rounds
+            batches = self._threads.batches = self._new_batches()
+            return batches
 
-    def _new_rounds(self):
-        rounds = Rounds()
+    def _new_batches(self):
+        batches = Rounds()
         with self._lock:
-            self._everywhere.add(rounds)
-        return rounds
+            self._all_batches.add(batches)
+        return batches
 
     def _in_flight(self):
         with self._lock:
-            everywhere = list(self._everywhere)
-        return [round for rounds in everywhere for round in rounds.in_flight]
+            all_batches = list(self._all_batches)
+        return [batch for batches in all_batches for batch in batches.in_flight]
 
     def _forget_in_flight(self, key, cache):
-        for round in self._in_flight():
-            round.forget(key, cache)
+        for batch in self._in_flight():
+            batch.forget(key, cache)
 
-    def _open_round(self, rounds):
-        if rounds is not self._rounds():
-            return LoopRound(self, rounds)
-        return (RankedRound if self.settings.priority else Round)(self, rounds)
+    def _open_round(self, batches):
+        """Returns a new batch that belongs to `batches`."""
+        if batches is not self._rounds():
+            return AsyncioBatch(self, batches)
+        return (PrioritizedBatch if self.settings.priority else LoaderBatch)(self, batches)
 
 
 def loader(fn=None, **settings):
-    """Makes a `Loader` of a batch function: `@asynq.loader`, or `@asynq.loader(cache=True, ...)`.
+    """Decorator that creates a `Loader`: `@asynq.loader`, or `@asynq.loader(cache=True, ...)`.
 
-    The settings are those of `Loader`.
+    The settings are the same as for `Loader`.
     """
     if fn is None:
         return functools.partial(Loader, **settings)
@@ -203,11 +218,11 @@ def loader(fn=None, **settings):
 class _Scope(AsyncContext):
     def __init__(self, variable):
         self._variable = variable
-        self._kept = {}
-        self._tokens = []  # More than one, where it is entered inside itself.
+        self._cache = {}
+        self._tokens = []  # More than one if the scope is entered again inside itself.
 
     def resume(self):
-        self._tokens.append(self._variable.set(self._kept))
+        self._tokens.append(self._variable.set(self._cache))
 
     def pause(self):
         self._variable.reset(self._tokens.pop())
@@ -219,5 +234,6 @@ def _load_many(self, keys):
 
 
 @asynq()
-def wait_for(load):
+def await_load(load):
+    """Waits for a load in a synchronous call. The extension imports it."""
     return (yield load)

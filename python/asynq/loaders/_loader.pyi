@@ -25,7 +25,7 @@ _D = TypeVar("_D")
 _D_co = TypeVar("_D_co", covariant=True)
 _K_contra = TypeVar("_K_contra", contravariant=True)
 
-# What a batch function returns; an exception is the error of its key.
+# Result of a batch function. An exception is the error of its key.
 _Answer: TypeAlias = Mapping[_K, _V | Exception] | Sequence[_V | Exception]
 _Returned: TypeAlias = _Answer[_K, _V] | Awaitable[_Answer[_K, _V]]
 
@@ -79,7 +79,7 @@ class _LoadMany(Protocol[_K_contra, _V]):
     def asynq(self, keys: Iterable[_K_contra]) -> AsyncTask[list[_V]]: ...
     def asyncio(self, keys: Iterable[_K_contra]) -> Coroutine[Any, Any, list[_V]]: ...
 
-# A loader among the methods of a class.
+# A loader in a class body.
 class _LoaderMethod(Protocol[_K, _V]):
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Loader[_K, _V]: ...
 
@@ -120,4 +120,4 @@ def loader(fn: None = None, *, default: _D, **settings: Unpack[_OfLoaders]) -> _
 def loader(
     fn: None = None, *, default_factory: Callable[[], _D], **settings: Unpack[_OfLoaders]
 ) -> _Decorator[_D]: ...
-def wait_for(load: Load[_V]) -> _V: ...
+def await_load(load: Load[_V]) -> _V: ...

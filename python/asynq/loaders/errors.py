@@ -1,11 +1,10 @@
-"""Why a load has no value."""
+"""Errors of loads."""
 
 
 class LoadError(Exception):
-    """The batch function has failed, or has returned what is no answer; that error is the
-    `__cause__`.
+    """The batch function failed or returned an invalid result. `__cause__` is the original error.
 
-    `loader` is the name of the loader, `key` the key.
+    `loader` is the name of the loader, `key` the key, and `why` the reason as text.
     """
 
     def __init__(self, loader, key, why):
@@ -19,17 +18,20 @@ class LoadError(Exception):
 
 
 class MissingKeyError(LoadError, KeyError):
-    """The batch function has returned nothing for the key, and the loader has no default."""
+    """The batch function returned no value for the key, and the loader has no default."""
 
 
 class LoadTimeoutError(LoadError, TimeoutError):
-    """The batch function has not returned in time."""
+    """The batch function did not return within the timeout of the loader."""
 
 
 def failed(loader, key, error):
-    """The error of a key whose batch has failed."""
+    """Returns the error of a key whose request failed with `error`.
+
+    Returns a `KeyboardInterrupt` or `SystemExit` unchanged.
+    """
     if not isinstance(error, Exception):
-        return error  # KeyboardInterrupt and the like end the call.
+        return error
     text = _text(error)
     why = f"{type(error).__name__}: {text}" if text else type(error).__name__
     load_error = LoadError(loader, key, why)
@@ -38,28 +40,28 @@ def failed(loader, key, error):
 
 
 def missing(loader, keys, answer):
-    """The errors of keys for which `answer`, a mapping, has nothing."""
+    """Yields one error per key that is missing from `answer`, a mapping."""
     try:
         by_text = {_text(other): other for other in answer}
     except Exception:
-        by_text = {}  # It is there for a hint, no more.
+        by_text = {}  # Used only for the hint below.
     for key in keys:
-        why = "nothing came back"
+        why = "the batch function returned no value for it"
         other = by_text.get(_text(key), key)
         if other is not key:
-            # The commonest mistake: the store has numbers where the caller has texts.
-            why += f"; there is a {type(other).__name__} {_text(other, repr)}, but the key is a"
-            why += f" {type(key).__name__}"
+            # The most frequent mistake: the store returns ints, and the caller asks for strs.
+            why += f"; it returned a value for {_text(other, repr)} of type {type(other).__name__},"
+            why += f" but the key has type {type(key).__name__}"
         yield MissingKeyError(loader, key, why)
 
 
 def late(loader, key, seconds):
-    """The error of a key whose batch was not back in time."""
+    """Returns the error of a key whose request has timed out after so many seconds."""
     return LoadTimeoutError(loader, key, f"no answer within {seconds:g} s")
 
 
 def _text(object, form=str):
-    """What it says of itself, if it does."""
+    """Returns `str(object)`, or a placeholder if that raises."""
     try:
         return form(object)
     except Exception:

@@ -1,41 +1,40 @@
-"""Limits on how many flushes are in flight at a time."""
+"""Limits on the number of requests in flight."""
 
 import threading
 from collections import deque
 
-from .._fork import begin_anew_after_fork
+from .._fork import reset_after_fork
 from .settings import check_count
 
 
 class Limit:
-    """So many permits, which go to those who wait in the order in which they came."""
+    """A number of permits, which are given out in the order in which they were asked for."""
 
     def __init__(self, permits):
         self._permits = permits
-        self.begin_anew()
-        begin_anew_after_fork(self)
+        self._reset()
+        reset_after_fork(self)
 
-    def begin_anew(self):
-        """Nobody has a permit, or waits for one."""
+    def _reset(self):
         self._free = self._permits
         self._waiting = deque()
         self._is_giving = False
         self._lock = threading.Lock()
 
     def acquire(self, begin):
-        """Calls `begin()` once there is a permit: now, or where one is given back."""
+        """Calls `begin()` once there is a permit: now, or in the thread that releases one."""
         with self._lock:
             self._waiting.append(begin)
         self._give()
 
     def release(self):
-        """Gives a permit back."""
+        """Gives a permit back, and calls the next `begin()` that waits for it."""
         with self._lock:
             self._free += 1
         self._give()
 
     def _give(self):
-        # One at a time, and not inside each other: what begins may end at once.
+        # One call of `begin` at a time and no nested ones, because `begin` may release its permit.
         while True:
             with self._lock:
                 if self._is_giving or not (self._free and self._waiting):
@@ -50,53 +49,54 @@ class Limit:
 
 
 class Permits:
-    """One of each of some limits."""
+    """The permits of one request: one permit of each of several limits."""
 
     def __init__(self, limits):
-        # Always in the same order, so that no two wait for each other.
+        # Always acquired in the same order, so that two requests cannot deadlock.
         self._limits = limits
         self._held = 0
-        self._is_over = False
+        self._is_released = False
         self._lock = threading.Lock()
 
     def acquire(self, begin):
-        """Calls `begin()` once all are there, unless they have been given back before."""
+        """Calls `begin()` once all permits are held, unless `release` is called before."""
         if self._held == len(self._limits):
             begin()
         else:
-            self._limits[self._held].acquire(lambda: self._got(begin))
+            self._limits[self._held].acquire(lambda: self._add(begin))
 
-    def _got(self, begin):
+    def _add(self, begin):
         with self._lock:
             limit = self._limits[self._held]
-            is_over = self._is_over
-            self._held += not is_over
-        if is_over:
+            is_released = self._is_released
+            self._held += not is_released
+        if is_released:
             limit.release()
         else:
             self.acquire(begin)
 
     def release(self):
-        """Gives them back, if that was not done, and asks for no more."""
+        """Gives all held permits back, and stops acquiring. Further calls have no effect."""
         with self._lock:
-            held, self._held, self._is_over = self._limits[: self._held], 0, True
+            held, self._held, self._is_released = self._limits[: self._held], 0, True
         for limit in held:
             limit.release()
 
 
-_of_all = None
+_global_limit = None
 
 
 def set_max_in_flight(count):
-    """Limits how many batches of all loaders together are in flight at a time; None: any number.
+    """Limits the requests in flight of all loaders together (at least 1; None: no limit).
 
-    It holds for the batches that are sent from now on.
+    The limit applies to requests that are sent afterwards. Raises `TypeError` if `count` is not an
+    int, and `ValueError` if it is less than 1.
     """
-    global _of_all
+    global _global_limit
     check_count("max_in_flight", count)
-    _of_all = None if count is None else Limit(count)
+    _global_limit = None if count is None else Limit(count)
 
 
-def permits(own):
-    """What a batch needs of a loader with this limit, or with none."""
-    return Permits([limit for limit in (own, _of_all) if limit is not None])
+def permits(loader_limit):
+    """Returns the permits for one request of a loader with this limit, or None for no limit."""
+    return Permits([limit for limit in (loader_limit, _global_limit) if limit is not None])

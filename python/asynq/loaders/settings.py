@@ -1,4 +1,4 @@
-"""How a loader is to work: what its user has said, checked."""
+"""Settings of loaders, and their validation."""
 
 import dataclasses
 import inspect
@@ -19,6 +19,8 @@ NOTHING = _Nothing()
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
+    """The keyword arguments of `Loader`, validated. See there for their meaning."""
+
     name: Optional[str] = None
     max_batch_size: Optional[int] = None
     blocking: bool = False
@@ -37,40 +39,41 @@ class Settings:
         check_count("max_in_flight", self.max_in_flight)
         seconds = self.timeout
         if seconds is not None and not (_is_number(seconds) and 0 < seconds < math.inf):
-            raise ValueError(f"timeout has to be a positive number of seconds, not {seconds!r}")
+            raise ValueError(f"timeout must be a positive number of seconds, got {seconds!r}")
         if not _is_number(self.priority) or math.isnan(self.priority):
-            raise TypeError(f"priority has to be a number, not {self.priority!r}")
+            raise TypeError(f"priority must be a number, got {self.priority!r}")
         if self.default is not NOTHING and self.default_factory is not None:
-            raise ValueError("a loader has a default or a default_factory, not both")
+            raise ValueError("default and default_factory exclude each other: give only one")
         if not isinstance(self.cache, bool) and not _is_mutable_mapping(self.cache):
             raise TypeError(
-                "cache has to be True, False, or a mapping to keep values in and forget them, such"
-                f" as a dict or an Lru, not {self.cache!r}"
+                "cache must be True, False or a mutable mapping such as a dict or an Lru, got"
+                f" {self.cache!r}"
             )
         for name in ("default_factory", "before_flush", "after_flush"):
             function = getattr(self, name)
             if function is not None and not callable(function):
-                raise TypeError(f"{name} has to be a function, not {function!r}")
+                raise TypeError(f"{name} must be a function, got {function!r}")
 
     def check_for(self, fn):
-        """Raises if a function of this kind can't keep them."""
+        """Raises `TypeError` or `ValueError` if the batch function `fn` does not support them."""
         if not callable(fn):
-            raise TypeError(f"a loader is made of a function of keys, not of {fn!r}")
+            raise TypeError(f"the batch function of a loader must be a function, got {fn!r}")
         is_ours, is_coroutine = is_async_fn(fn), inspect.iscoroutinefunction(fn)
+        name = self.name or getattr(fn, "__qualname__", repr(fn))
         if self.blocking and (is_ours or is_coroutine):
             raise ValueError(
-                "blocking=True is for functions that block their thread: an asynchronous one"
-                " overlaps with other sources without it"
+                f"blocking=True is for functions that block their thread, but {name} is"
+                " asynchronous: remove blocking=True"
             )
         if self.max_in_flight is not None and not (self.blocking or is_coroutine):
             raise ValueError(
-                "max_in_flight needs a function that waits outside of the scheduler: an async def,"
-                " or blocking=True"
+                "max_in_flight needs an async def function or blocking=True, but"
+                f" {name} runs on the thread of the scheduler"
             )
         if self.timeout is not None and not (self.blocking or is_coroutine or is_ours):
             raise ValueError(
-                "timeout needs a function that does not hold the thread: an asynchronous one, or"
-                " blocking=True"
+                f"timeout needs an asynchronous function or blocking=True, but {name} blocks the"
+                " thread of the scheduler"
             )
 
 
@@ -86,9 +89,10 @@ def _is_number(value):
 
 
 def check_count(name, count):
+    """Raises unless the setting `name` is None or an int of at least 1."""
     if count is None:
         return
     if not isinstance(count, int) or isinstance(count, bool):
-        raise TypeError(f"{name} has to be an int, not {count!r}")
+        raise TypeError(f"{name} must be an int, got {count!r}")
     if count < 1:
-        raise ValueError(f"{name} has to be 1 or more, not {count}")
+        raise ValueError(f"{name} must be 1 or more, got {count}")

@@ -6,7 +6,7 @@ from .stats import Flushed
 
 NOTHING: Any
 
-# What every loader may be given; of a store, which has a cache and defaults of its own, only some.
+# The settings of a loader. Stores have their own cache and defaults, and accept only some of them.
 class _OfStores(TypedDict, total=False):
     name: str | None
     priority: float

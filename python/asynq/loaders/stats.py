@@ -1,15 +1,17 @@
-"""What loaders count."""
+"""Statistics of loaders."""
 
 import threading
 from typing import NamedTuple, Optional
 
 
 class Stats(NamedTuple):
-    """What a loader has done so far.
+    """Totals of a loader.
 
-    `batches` is how often the batch function was called, `keys` for how many keys in all, `largest`
-    for how many at once, `time` the seconds that all this took. `hits` is how often a key was asked
-    for that was kept already, or on its way.
+    - `batches`: number of calls of the batch function;
+    - `keys`: number of keys in all calls;
+    - `hits`: number of keys that were asked for while they were cached or pending;
+    - `largest`: largest number of keys in one call;
+    - `time`: duration of all calls, in seconds.
     """
 
     batches: int = 0
@@ -20,8 +22,11 @@ class Stats(NamedTuple):
 
 
 class Flushed(NamedTuple):
-    """What an `after_flush` is told of a batch: its keys, the seconds that it took, and the error
-    by which it failed as a whole, or None.
+    """Argument of `after_flush`: a finished call of the batch function.
+
+    - `keys`: the keys of the call;
+    - `time`: its duration, in seconds;
+    - `error`: the error that failed the whole call, or None.
     """
 
     keys: list
@@ -30,13 +35,14 @@ class Flushed(NamedTuple):
 
 
 class Counter:
-    """Counts the batches of a loader, in whatever thread they end."""
+    """Adds up the statistics of a loader, in any thread."""
 
     def __init__(self):
         self._lock = threading.Lock()
         self.stats = Stats()
 
     def add(self, keys, seconds):
+        """Adds a call with so many keys that took so many seconds."""
         with self._lock:
             batches, all_keys, hits, largest, time = self.stats
             largest = max(largest, keys)

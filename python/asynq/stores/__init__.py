@@ -1,14 +1,14 @@
-"""Loaders of what stores hold, by the client libraries that their users know.
+"""Stores: loaders and caches on top of common client libraries.
 
 ========================== ============================================ ==========================
-module                     what it makes                                 `pip install`
+module                     contents                                      `pip install`
 ========================== ============================================ ==========================
-`asynq.stores.sqlite`      loaders of rows, by the values of a column    nothing more
-`asynq.stores.postgres`    the same                                      `asynq-rs[postgres]`
+`asynq.stores.sqlite`      loaders of rows, by the values of a column    `asynq-rs`
+`asynq.stores.postgres`    loaders of rows, by the values of a column    `asynq-rs[postgres]`
 `asynq.stores.redis`       gets, sets and other commands, a cache        `asynq-rs[redis]`
 `asynq.stores.memcached`   gets, sets and deletes, a cache               `asynq-rs[memcached]`
 ========================== ============================================ ==========================
 
-A store may be shared between threads. What its tasks ask for in a round is one request, which waits
-on a thread of its own: tasks go on meanwhile, and requests to other stores overlap with it.
+Threads may share a store. A store sends the operations of concurrent tasks in one request, on a
+worker thread. Tasks continue meanwhile, and requests to other stores overlap with it.
 """

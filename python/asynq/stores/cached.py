@@ -1,4 +1,4 @@
-"""A read-through cache: what an async function returns is kept in a store."""
+"""The read-through cache of key-value stores: it keeps the results of async functions."""
 
 import functools
 import hashlib
@@ -14,12 +14,12 @@ __traceback_hide__ = True
 
 _logger = logging.getLogger(__name__)
 
-# memcached takes no key of more bytes (its protocol.txt); other stores take longer ones.
+# The maximum length of a memcached key, in bytes (its protocol.txt). Other stores allow more.
 MAX_KEY = 250
 
 
 class JSON:
-    """Values as JSON."""
+    """The default codec, which encodes values as JSON."""
 
     @staticmethod
     def dumps(value):
@@ -33,15 +33,17 @@ class JSON:
 def cached(store, prefix, ttl, codec):
     """A decorator; see `KeyValueStore.cached`."""
     if not isinstance(prefix, str):
-        raise TypeError(f"the prefix of a cache is a text, not {prefix!r}")
+        raise TypeError(f"the prefix of a cache must be a str, got {prefix!r}")
     prefix = quote(prefix, safe=":/._-")
     if len(prefix) > MAX_KEY // 2:
-        raise ValueError(f"the prefix of a cache is too long: {prefix!r}")
+        raise ValueError(
+            f"the prefix of a cache must have at most {MAX_KEY // 2} bytes, got {prefix!r}"
+        )
 
     def decorate(function):
         if not is_async_fn(function):
             raise TypeError(
-                f"cached() is for async functions: {function!r} needs an @asynq() below it"
+                f"cached() needs an async function, got {function!r}: put @asynq() below it"
             )
         arguments = argument_key(function)
 
@@ -52,18 +54,18 @@ def cached(store, prefix, ttl, codec):
         @asynq()
         @functools.wraps(getattr(function, "fn", function))
         def read_through(*args, **kwargs):
-            place = key(args, kwargs)
+            cache_key = key(args, kwargs)
             try:
-                found = yield store.get.asynq(place)
-                if found is not None:
-                    return codec.loads(found)
+                cached_value = yield store.get.asynq(cache_key)
+                if cached_value is not None:
+                    return codec.loads(cached_value)
             except Exception:
-                _logger.warning("%s is not in the cache: it cannot be read", place, exc_info=True)
+                _logger.warning("cannot read %s from the cache", cache_key, exc_info=True)
             value = yield function.asynq(*args, **kwargs)
             try:
-                yield store.set.asynq(place, codec.dumps(value), ttl)
+                yield store.set.asynq(cache_key, codec.dumps(value), ttl)
             except Exception:
-                _logger.warning("%s is not put into the cache", place, exc_info=True)
+                _logger.warning("cannot write %s to the cache", cache_key, exc_info=True)
             return value
 
         return read_through
@@ -72,14 +74,15 @@ def cached(store, prefix, ttl, codec):
 
 
 def _key(prefix, arguments):
-    """A key that every store takes, whatever the arguments are."""
+    """Returns a cache key that every store accepts.
+
+    Raises `TypeError` if JSON cannot represent the arguments exactly.
+    """
     try:
         _check(arguments)
         text = json.dumps(arguments, separators=(",", ":"), sort_keys=True)
     except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(
-            f"the arguments of a cached function are part of its key as JSON: {error}"
-        ) from None
+        raise TypeError(f"cached() needs arguments that JSON can represent: {error}") from None
     key = f"{prefix}:{quote(text, safe='[]{},:')}"
     if len(key) > MAX_KEY:
         key = f"{prefix}:{hashlib.sha256(text.encode()).hexdigest()}"
@@ -87,11 +90,11 @@ def _key(prefix, arguments):
 
 
 def _check(value):
-    """Raises for what JSON would write like something else."""
+    """Raises `TypeError` for dict keys that JSON would convert to strings."""
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                raise TypeError(f"a dict among them has texts as keys, not {key!r}")
+                raise TypeError(f"dict arguments must have str keys, got {key!r}")
         value = value.values()
     elif not isinstance(value, (list, tuple)):
         return

@@ -1,4 +1,4 @@
-"""What the stores of values by keys have in common: operations that leave together."""
+"""`KeyValueStore`, the base class of the key-value stores."""
 
 import math
 
@@ -9,12 +9,15 @@ from .cached import JSON, cached
 __traceback_hide__ = True
 
 
-# A round that went out in parts would lose the order of its operations.
+# Without max_batch_size: a batch that is sent in several requests would lose its order.
 _SETTINGS = ("name", "timeout", "priority", "max_in_flight", "before_flush", "after_flush")
 
 
 class Operation:
-    """Something to be done with a key. Two are never equal: a write is not a write that was."""
+    """An operation on a key. It is the key of a load.
+
+    No two operations are equal, so the loader never replaces one by an earlier one.
+    """
 
     __slots__ = ("key",)
 
@@ -51,77 +54,83 @@ class Delete(Operation):
 
 
 class KeyValueStore:
-    """Values by keys. What async functions ask for in a round is one request.
+    """A store of values by keys, which sends the operations of concurrent tasks in one request.
 
-    Within a round, what was asked for with one key is done in that order: a `get` after a `set`
-    sees its value.
+    The operations on one key within a request run in the order in which they were asked for, so a
+    `get` after a `set` returns the new value.
 
-    `store.get(key)` is a call like any other, `yield store.get.asynq(key)` waits in an async
-    function, `await store.get.asyncio(key)` in a coroutine.
+    Call the methods like async functions: `store.get(key)` synchronously, `yield
+    store.get.asynq(key)` in an async function, and `await store.get.asyncio(key)` in a coroutine.
     """
 
     def __init__(self, client, **settings):
         others = settings.keys() - _SETTINGS
         if others:
             raise TypeError(
-                f"the settings of a store are {', '.join(_SETTINGS)}, not {', '.join(others)}"
+                f"unknown setting {', '.join(sorted(others))}: a store accepts only"
+                f" {', '.join(_SETTINGS)}"
             )
         self.client = client
         self.operations = Loader(self._run, blocking=True, **settings)
 
     @async_proxy()
     def get(self, key):
-        """The value of the key, or None."""
+        """Returns the value of the key, or None if there is none."""
         return self.operations.asynq(Get(self._key(key)))
 
     @async_proxy()
     def set(self, key, value, ttl=None):
-        """Sets the value of the key; with a `ttl`, for so many seconds."""
-        return self.operations.asynq(Set(self._key(key), self._value(value), _checked(ttl)))
+        """Sets the value of the key. With a `ttl`, the value expires after so many seconds."""
+        return self.operations.asynq(Set(self._key(key), self._value(value), _check_ttl(ttl)))
 
     @async_proxy()
     def delete(self, key):
-        """Forgets the value of the key. Returns whether there was one."""
+        """Removes the value of the key. Returns whether there was one."""
         return self.operations.asynq(Delete(self._key(key)))
 
     def cached(self, prefix, ttl=None, codec=JSON):
-        """A decorator for an async function: what it has returned for some arguments is kept here.
+        """Makes a decorator that caches the results of an async function in this store.
 
-        The prefix tells the functions of a store apart, the arguments are part of the key as JSON.
-        With a `ttl`, a value is kept for so many seconds. `codec` turns values into bytes and back:
-        anything with `dumps` and `loads`. By default that is JSON, by which a tuple comes back as a
-        list.
+        - `prefix`: first part of the cache keys. It must be different for each function of a store.
+          The rest of a key is the arguments of the call, as JSON.
+        - `ttl`: seconds after which a value expires, or None.
+        - `codec`: object with the functions `dumps(value)`, which returns bytes or a str, and
+          `loads(bytes)`. The default is JSON, which turns tuples into lists.
 
-        A store that cannot be reached, and a value that cannot be read, count as a miss, and are
-        logged: the function is called, and its value returned.
+        If the store cannot be reached or a value cannot be decoded, the decorated function logs a
+        warning and calls the original function.
         """
-        return cached(self, prefix, _checked(ttl), codec)
+        return cached(self, prefix, _check_ttl(ttl), codec)
 
     def close(self):
-        """Closes the connections. A later operation opens new ones."""
+        """Closes the connections. Later operations open new ones."""
         self.client.close()
 
     def _run(self, operations):
-        """Does all of them; returns their results, an exception for one that has failed."""
+        """Runs the operations on a worker thread.
+
+        Returns a dict from operations to results. The result of a failed operation is an exception.
+        """
         raise NotImplementedError
 
     def _key(self, key):
-        """Checks a key."""
+        """Returns the key as the client needs it. Raises `TypeError` for other types."""
         if not isinstance(key, (str, bytes)):
-            raise TypeError(f"a key has to be a str or bytes, not {key!r}")
+            raise TypeError(f"a key must be a str or bytes, got {key!r}")
         return key
 
     def _value(self, value):
-        """Checks a value."""
+        """Returns the value as the client needs it. Raises `TypeError` for other types."""
         if isinstance(value, bool) or not isinstance(value, (str, bytes, int, float)):
             raise TypeError(
-                f"a value has to be bytes, a str or a number, not {value!r}; cached() keeps others"
+                f"a value must be bytes, a str or a number, got {value!r}; cached() stores other"
+                " types"
             )
         return value
 
 
-def _checked(ttl):
+def _check_ttl(ttl):
     is_number = isinstance(ttl, (int, float)) and not isinstance(ttl, bool)
     if ttl is not None and not (is_number and 0 < ttl < math.inf):
-        raise ValueError(f"ttl has to be a positive number of seconds, or None, not {ttl!r}")
+        raise ValueError(f"ttl must be a positive number of seconds or None, got {ttl!r}")
     return ttl

@@ -1,4 +1,4 @@
-"""memcached, by pymemcache: what tasks ask for in a round is few requests.
+"""memcached, with pymemcache: few requests for the operations of concurrent tasks.
 
 store = Memcached("127.0.0.1:11211", timeout=1)
 
@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 
-from .._fork import begin_anew_after_fork
+from .._fork import reset_after_fork
 from ..loaders.errors import failed
 from .cached import MAX_KEY
 from .key_value import Delete, Get, KeyValueStore
@@ -21,51 +21,53 @@ try:
     from pymemcache.client.hash import HashClient
     from pymemcache.exceptions import MemcacheClientError, MemcacheServerError
 except ImportError as error:
-    raise ImportError("pymemcache is missing: pip install 'asynq-rs[memcached]'") from error
+    raise ImportError("pymemcache is not installed: pip install 'asynq-rs[memcached]'") from error
 
 __all__ = ["Memcached"]
 
 __traceback_hide__ = True
 
-# A longer time is a date to the server, in seconds since 1970 (its protocol.txt).
-_LONGEST = 30 * 24 * 60 * 60
+# The server reads a larger number as a date, in seconds since 1970 (its protocol.txt).
+_MAX_RELATIVE_SECONDS = 30 * 24 * 60 * 60
 
 
 class Memcached(KeyValueStore):
-    """A server of memcached, several, or a client of pymemcache.
+    """A key-value store on one or more memcached servers.
 
-    Values are bytes, also where a str or a number was set. A key is at most 250 bytes of what can
-    be printed, without spaces. The settings are `name`, `timeout`, `priority`, `max_in_flight`,
-    `before_flush` and `after_flush` of a `Loader`; with a `timeout`, no connection waits longer,
-    either.
+    - `server`: address of a server (`"host:port"` or a tuple), a list of addresses, or a client of
+      pymemcache.
+    - `settings`: `name`, `timeout`, `priority`, `max_in_flight`, `before_flush` and `after_flush`
+      of a `Loader`. The `timeout`, in seconds, is also the timeout of the connections.
+
+    `get` returns values as bytes, even if a str or a number was set. A key has 1 to 250 bytes,
+    without spaces and control characters; other keys raise `ValueError`.
     """
 
     def __init__(self, server="127.0.0.1:11211", **settings):
         client = _client(server, settings.get("timeout"))
         super().__init__(client, **{"name": "memcached", **settings})
-        self._be_alone()
-        begin_anew_after_fork(self)
+        self._make_lock()
+        reset_after_fork(self)
 
-    def begin_anew(self):
-        """In a forked process: the connections are those of its parent."""
-        self._be_alone()
-        self.client.close()
+    def _reset(self):
+        self._make_lock()
+        self.client.close()  # Its connections belong to the parent process.
 
-    def _be_alone(self):
-        # One connection cannot be used by two threads at once.
+    def _make_lock(self):
+        # Two threads cannot use one connection at once.
         is_pool = isinstance(self.client, PooledClient) or getattr(
             self.client, "use_pooling", False
         )
-        self._alone = contextlib.nullcontext() if is_pool else threading.Lock()
+        self._lock = contextlib.nullcontext() if is_pool else threading.Lock()
 
     def _key(self, key):
         text = super()._key(key)
         encoded = text.encode() if isinstance(text, str) else text
-        # By its protocol.txt.
+        # See its protocol.txt.
         if not 0 < len(encoded) <= MAX_KEY or any(byte <= 32 or byte == 127 for byte in encoded):
             raise ValueError(
-                f"memcached takes keys of 1 to {MAX_KEY} bytes without spaces and control"
-                f" characters, not {key!r}; cached() makes such keys of anything"
+                f"memcached keys must have 1 to {MAX_KEY} bytes without spaces and control"
+                f" characters, got {key!r}; cached() makes valid keys of any arguments"
             )
         return encoded
 
@@ -75,7 +77,7 @@ class Memcached(KeyValueStore):
 
     def _run(self, operations):
         results = {}
-        with self._alone:
+        with self._lock:
             for phase in _phases(operations):
                 kind = type(phase[0])
                 run = self._gets if kind is Get else self._deletes if kind is Delete else self._sets
@@ -95,7 +97,7 @@ class Memcached(KeyValueStore):
             )
             results.update(dict.fromkeys(sets))
         except (MemcacheClientError, MemcacheServerError):
-            # One of the values is refused, and the client does not say which.
+            # The server has refused a value, and the client does not report which one.
             not_stored = [one.key for one in sets]
         for one in sets:
             if one.key in not_stored:
@@ -126,20 +128,21 @@ def _client(server, timeout):
 
 
 def _expire(ttl):
-    """A time to live as the server takes it: whole seconds, of which 0 are for ever."""
+    """Returns a ttl in the format of the server: whole seconds, where 0 means no expiry."""
     if ttl is None:
         return 0
     seconds = max(1, round(ttl))
-    return seconds if seconds <= _LONGEST else int(time.time()) + seconds
+    return seconds if seconds <= _MAX_RELATIVE_SECONDS else int(time.time()) + seconds
 
 
 def _phases(operations):
-    """Operations that can be one request, phase after phase; those with one key keep their order.
+    """Splits operations into phases, each of which can be one request.
 
-    All with a key that follow its first write come in later phases than that.
+    Phases run one after the other. Operations on one key keep their order: after the first write
+    of a key, each operation on it is in a later phase than the one before.
     """
-    phases = {}  # By their number and what is done in them.
-    last = {}  # The phase of what was last done with a key.
+    phases = {}  # (phase number, kind of its operations) -> operations
+    last = {}  # key -> phase of the last operation on it
     for one in operations:
         kind = Get if isinstance(one, Get) else (type(one), getattr(one, "ttl", None))
         number, before = last.get(one.key, (0, Get))

@@ -10,11 +10,10 @@ __all__ = ["Memcached"]
 __traceback_hide__: bool
 
 class Memcached(KeyValueStore):
-    # An address or a list of them; a Client, PooledClient or HashClient of pymemcache, which has
-    # no types to speak of.
+    # Any, because pymemcache has no usable types: an address, a list of addresses, or a Client,
+    # PooledClient or HashClient.
     def __init__(
         self,
         server: Any = "127.0.0.1:11211",
         **settings: Unpack[_OfStores],
     ) -> None: ...
-    def begin_anew(self) -> None: ...

@@ -1,11 +1,12 @@
-"""PostgreSQL, by psycopg 3: loaders of the rows of a table.
+"""PostgreSQL, with psycopg 3: loaders of rows.
 
 music = Postgres("host=localhost dbname=music")
 artist = music.row_by("artist", "artist_id", columns=["name"])
 albums = music.rows_by("album", "artist_id", columns=["album_id", "title"], order_by="title")
 """
 
-from .sql import Connections, SQLStore
+from .connections import ConnectionPool
+from .sql import SQLStore
 
 try:
     import psycopg
@@ -18,29 +19,32 @@ __traceback_hide__ = True
 
 
 class Postgres(SQLStore):
-    """A database of PostgreSQL: a connection string, or a function that connects.
+    """A PostgreSQL database.
 
-    There are at most `connections` at a time, by default two for each core. A batch is one
-    statement with `= ANY(...)`, which psycopg prepares when it has seen it some times.
+    - `conninfo`: connection string, or a function that returns a new connection.
+    - `connections`: maximum number of open connections. Default: two per core.
+    - `settings`: further arguments of `psycopg.connect`, if `conninfo` is a string.
+
+    A batch is one statement with `= ANY(...)`, which psycopg prepares after a few executions.
+    Raises `ValueError` if `connections` is less than 1.
     """
 
-    _unbindable = (psycopg.DataError,)
+    _bind_errors = (psycopg.DataError,)
 
     def __init__(self, conninfo="", *, connections=None, **settings):
-        """`settings` are those of `psycopg.connect`, for a connection string."""
         if connections is not None and connections < 1:
-            raise ValueError(f"connections has to be 1 or more, not {connections}")
+            raise ValueError(f"connections must be 1 or more, got {connections}")
 
         def connect():
             return psycopg.connect(conninfo, autocommit=True, **settings)
 
         connect = conninfo if callable(conninfo) else connect
-        super().__init__(Connections(connect, _is_lost, connections))
+        super().__init__(ConnectionPool(connect, _is_lost, connections))
 
     def _escaped(self, text):
         return text.replace("%", "%%")
 
-    def _among(self, keys):
+    def _has_one_of(self, keys):
         return "= ANY(%s)", (keys,)
 
 

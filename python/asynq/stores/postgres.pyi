@@ -10,7 +10,7 @@ __all__ = ["Postgres"]
 __traceback_hide__: bool
 
 class Postgres(SQLStore):
-    # The settings are those of psycopg.connect.
+    # `settings` are arguments of psycopg.connect.
     def __init__(
         self,
         conninfo: str | Callable[[], psycopg.Connection[Any]] = "",

@@ -1,4 +1,4 @@
-"""Redis, by redis-py: what tasks ask for in a round is one pipeline.
+"""Redis, with redis-py: one pipeline for the operations of concurrent tasks.
 
 store = Redis.from_url("redis://localhost:6379/0", timeout=1)
 
@@ -16,7 +16,7 @@ from .key_value import Delete, Get, KeyValueStore, Operation, Set
 try:
     import redis
 except ImportError as error:
-    raise ImportError("redis-py is missing: pip install 'asynq-rs[redis]'") from error
+    raise ImportError("redis-py is not installed: pip install 'asynq-rs[redis]'") from error
 
 __all__ = ["Redis"]
 
@@ -24,33 +24,37 @@ __traceback_hide__ = True
 
 
 class Command(Operation):
-    """Any command: its name and arguments are the key."""
+    """Any command. Its key is the tuple of its name and arguments."""
 
     __slots__ = ()
     name = "command"
 
 
 class Redis(KeyValueStore):
-    """A server or a cluster of Redis, for a `redis.Redis` or `redis.RedisCluster` of one's own.
+    """A key-value store on a Redis server or cluster.
 
-    Values are what the client gives: bytes, unless it decodes responses. The settings are `name`,
-    `timeout`, `priority`, `max_in_flight`, `before_flush` and `after_flush` of a `Loader`.
+    - `client`: a `redis.Redis` or `redis.RedisCluster`. `Redis.from_url` creates one.
+    - `settings`: `name`, `timeout`, `priority`, `max_in_flight`, `before_flush` and `after_flush`
+      of a `Loader`.
+
+    Values are bytes, unless the client decodes responses. Raises `TypeError` for other clients, for
+    example those of `redis.asyncio`.
     """
 
     def __init__(self, client, **settings):
         if not isinstance(client, (redis.Redis, redis.RedisCluster)):
             raise TypeError(
-                "Redis() takes a redis.Redis or redis.RedisCluster, without asyncio;"
-                f" for a URL there is Redis.from_url, not {client!r}"
+                "Redis() needs a redis.Redis or redis.RedisCluster (for a URL, use Redis.from_url;"
+                f" clients of redis.asyncio do not work), got {client!r}"
             )
         super().__init__(client, **{"name": "redis", **settings})
         self._encoder = client.get_encoder()
 
     @classmethod
     def from_url(cls, url, **settings):
-        """Connects to the server of a URL: `redis://[[user]:[password]@]host[:port][/database]`.
+        """Connects to the server at `redis://[[user]:[password]@]host[:port][/database]`.
 
-        With a `timeout`, no connection waits longer than so many seconds, either.
+        The `timeout`, in seconds, is also the timeout of the connections.
         """
         timeout = settings.get("timeout")
         client = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
@@ -58,7 +62,7 @@ class Redis(KeyValueStore):
 
     @async_proxy()
     def hget(self, key, field):
-        """The value of a field of a hash, or None."""
+        """Returns the value of a field of a hash, or None if there is none."""
         return self._command("HGET", self._key(key), self._value(field))
 
     @async_proxy()
@@ -68,12 +72,13 @@ class Redis(KeyValueStore):
 
     @async_proxy()
     def execute(self, *command):
-        """Any command of Redis: `store.execute("INCR", key)`. It goes with the others.
+        """Runs any command, for example `store.execute("INCR", key)`, and returns its response.
 
-        Not one that changes the connection, which others use, too (`SELECT`, `MULTI`, `SUBSCRIBE`).
+        Commands that change the state of the shared connection (`SELECT`, `MULTI`, `SUBSCRIBE`)
+        must not be used. Raises `TypeError` if the first argument is not a str.
         """
         if not command or not isinstance(command[0], str):
-            raise TypeError(f"a command begins with its name, such as 'INCR', unlike {command!r}")
+            raise TypeError(f"a command must begin with its name, such as 'INCR', got {command!r}")
         return self._command(command[0], *map(self._value, command[1:]))
 
     def _key(self, key):
@@ -83,7 +88,7 @@ class Redis(KeyValueStore):
         return self._encodable(super()._value(value))
 
     def _encodable(self, value):
-        self._encoder.encode(value)  # What raises here would fail the whole pipeline.
+        self._encoder.encode(value)  # Raises here, since an error later fails the whole pipeline.
         return value
 
     def _command(self, *command):

@@ -1,4 +1,4 @@
-"""SQLite, by the standard library: loaders of the rows of a table.
+"""SQLite, with the module `sqlite3` of the standard library: loaders of rows.
 
 music = Sqlite("chinook.sqlite")
 artist = music.row_by("Artist", "ArtistId", columns=["Name"])
@@ -11,7 +11,8 @@ def page(id):
 
 import sqlite3
 
-from .sql import Connections, OneConnection, SQLStore
+from .connections import ConnectionPool, SingleConnection
+from .sql import SQLStore
 
 __all__ = ["Sqlite"]
 
@@ -19,49 +20,50 @@ __traceback_hide__ = True
 
 
 class Sqlite(SQLStore):
-    """A database of SQLite: the path of its file, a function that connects, or a connection.
+    """A SQLite database.
 
-    Statements run on worker threads, and so overlap. With `blocking=False` they run on the thread
-    that asks: where the file is in memory already, the hand-over to another thread takes longer
-    than a small statement.
+    - `database`: path of the file, a function that returns a new connection, or a connection. A
+      connection must be opened with `check_same_thread=False`, because statements run on worker
+      threads. Use a connection for `:memory:`, where each connection has its own content.
+    - `blocking`: if true, statements run on worker threads, each with its own connection, and can
+      overlap. If false, they run on the thread that asks, which is faster for small statements on a
+      file that is already in memory.
+    - `settings`: further arguments of `sqlite3.connect`, if `database` is a path.
 
-    A path is opened for each batch that overlaps with others. A connection has to be made with
-    `check_same_thread=False`, as batches run on threads of their own; it is the way to `:memory:`,
-    whose content belongs to its connection.
+    Raises `ValueError` if `database` is the path `":memory:"` or empty.
     """
 
-    # SQLITE_MAX_VARIABLE_NUMBER, by default; https://www.sqlite.org/limits.html
-    _most_keys = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
+    # The default of SQLITE_MAX_VARIABLE_NUMBER, see https://www.sqlite.org/limits.html
+    _max_keys = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
 
-    # A type that it does not know was an InterfaceError before Python 3.11.
-    _unbindable = (
+    # Before Python 3.11, sqlite3 raises InterfaceError for types that it cannot bind.
+    _bind_errors = (
         *(OverflowError, UnicodeEncodeError),
         *(sqlite3.InterfaceError, sqlite3.ProgrammingError),
     )
 
     def __init__(self, database, *, blocking=True, **settings):
-        """`settings` are those of `sqlite3.connect`, for a path."""
         if isinstance(database, sqlite3.Connection):
-            super().__init__(OneConnection(database), blocking)
+            super().__init__(SingleConnection(database), blocking)
             return
         if callable(database):
-            super().__init__(Connections(database, _is_lost), blocking)
+            super().__init__(ConnectionPool(database, _is_lost), blocking)
             return
         if database in ("", ":memory:"):
             raise ValueError(
-                "each connection would have a database of its own: give a connection, made by"
+                f"each connection to {database!r} would open its own database: pass one connection,"
                 f" sqlite3.connect({database!r}, check_same_thread=False)"
             )
 
         def connect():
             return sqlite3.connect(database, check_same_thread=False, **settings)
 
-        super().__init__(Connections(connect, _is_lost), blocking)
+        super().__init__(ConnectionPool(connect, _is_lost), blocking)
 
-    def _among(self, keys):
-        # Not as one JSON array, by json_each: it has no bytes, and no integers beyond 2^53 for all.
+    def _has_one_of(self, keys):
+        # Not one JSON array with json_each, which has no bytes and no exact integers beyond 2^53.
         return f"IN ({', '.join('?' * len(keys))})", keys
 
 
 def _is_lost(connection, error):
-    return False  # A file does not go away.
+    return False  # A connection to a file is never lost.

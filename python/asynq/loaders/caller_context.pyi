@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from contextvars import Context
 from typing import Any, TypeVar
 
@@ -11,7 +10,7 @@ __traceback_hide__: bool
 
 _T = TypeVar("_T")
 
-class Surroundings:
+class CallerContext:
     task: AsyncTask[Any] | None
     context: Context
     values: dict[AsyncScopedValue[Any], Any]
@@ -19,22 +18,3 @@ class Surroundings:
     def run(self, function: Callable[..., _T], *args: Any) -> _T: ...
     def drive(self, coroutine: Coroutine[Any, Any, _T]) -> Coroutine[Any, Any, _T]: ...
     def start(self, coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]: ...
-
-class Threads:
-    def __init__(self) -> None: ...
-    def begin_anew(self) -> None: ...
-    def submit(self, function: Callable[..., _T], *args: Any) -> Future[_T]: ...
-
-class Loop:
-    def __init__(self) -> None: ...
-    def begin_anew(self) -> None: ...
-    def submit(
-        self, surroundings: Surroundings, coroutine: Coroutine[Any, Any, _T]
-    ) -> Future[_T]: ...
-
-class Interrupt(Exception):
-    error: BaseException
-    def __init__(self, error: BaseException) -> None: ...
-
-threads: Threads
-loop: Loop
