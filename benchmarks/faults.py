@@ -1,8 +1,8 @@
-"""Counts the faults that the tests inject into stores, and how many of them are survived.
+"""Counts the faults that the tests inject into stores, and the faults that stores survive.
 
 Runs the fault tests of both languages and writes benchmarks/faults.md. A fault is survived if every
 load or operation has ended with a value or an error that names it and its source, and the store
-works afterwards. Wants the Python package with its extra `test`: `make faults` sees to that.
+works afterwards. Needs the Python package with its extra `test`, which `make faults` installs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ that every load ends with a value or an error that names it and its source, that
 that the store works afterwards.
 """
 
-#: The store, what was done to it, and whether it was survived; None if it was not tried.
+#: Name of the store, description of the fault, and whether the store survived it (None: not tried).
 Fault = tuple[str, str, "bool | None"]
 
 
@@ -70,7 +70,7 @@ def in_python() -> Iterator[Fault]:
     paths = sorted(PYTHON.glob("test_*_faults*.py"))
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.xml")
-        # Not from within python/, where `import asynq` finds the sources.
+        # Not in the folder python, where `import asynq` would import the sources.
         command = [sys.executable, "-m", "pytest", "-q", "-c", "python/pyproject.toml"]
         command += ["--rootdir", "python", f"--junitxml={results}", *map(str, paths)]
         tell(" ".join(command[:6]))
@@ -85,7 +85,7 @@ def in_python() -> Iterator[Fault]:
 
 
 def store_of(module: str, name: str) -> tuple[str, str]:
-    """By the file, or else by the parameter of the test."""
+    """Returns the store of a test: from the name of its file, or from its parameter."""
     for store, title in STORES.items():
         if store in module or store in name:
             what = re.sub(rf"\[{store}\]|_?{store}_?", " ", name).replace("_", " ").strip()

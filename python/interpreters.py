@@ -1,8 +1,8 @@
 """Prints the CPythons on this machine that the package supports, one a line, the oldest first.
 
-They are looked for on the PATH, and among the versions of pyenv, active or not. Of those of one
-version the first is taken that makes virtual environments (Debian's do with python3-venv); a
-free-threaded build counts as a version of its own.
+The script searches the PATH and all versions of pyenv. For each version, it prints the first
+interpreter that can create virtual environments (Debian needs the package python3-venv for that). A
+free-threaded build counts as a separate version.
 """
 
 import json
@@ -23,7 +23,7 @@ print(json.dumps([platform.python_implementation(), sys.version_info[:2], free_t
 
 
 def candidates():
-    """Whatever has the name of an interpreter."""
+    """Yields the paths of all files that are named like an interpreter."""
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     folders += sorted(pyenv.glob("versions/*/bin"))
@@ -32,7 +32,10 @@ def candidates():
 
 
 def probe(path):
-    """What it is and which version, or None if it does not run, as a shim of pyenv may not."""
+    """Returns the implementation, version and free-threading of an interpreter.
+
+    Returns None if it does not run, like the shim of an inactive pyenv version.
+    """
     try:
         done = subprocess.run(
             [path, "-c", PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True

@@ -1,4 +1,4 @@
-"""The driver's end of a worker."""
+"""The worker processes, as seen by the driver."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ WORKER = Path(__file__).with_name("worker.py")
 
 
 class WorkerError(Exception):
-    """A worker ended, or could not do what it was told; the message has its traceback."""
+    """A worker has ended or failed. The message contains its traceback."""
 
 
 class Client:
-    """A worker process. Unless it is asked something it only waits: the others have the machine."""
+    """A worker process. It uses the processor only while it handles a request."""
 
     def __init__(self, peer: Peer, interpreter: str) -> None:
         self.peer = peer

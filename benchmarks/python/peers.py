@@ -1,4 +1,4 @@
-"""Who is measured: ours, and those who do the same."""
+"""The measured implementations: ours and its peers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Peer:
-    #: Of its virtual environment, and its heading in the table.
+    #: Name of its virtual environment, and heading in the table.
     name: str
-    #: What its worker runs: programs on asynq, or on one of the DataLoaders.
+    #: Kind of programs that its worker runs: on asynq, or on a DataLoader.
     kind: str
-    #: Its name on PyPI, and what pip is told.
+    #: Name on PyPI, and requirement for pip.
     package: str
     requirement: str
-    #: A module of it, which has to be compiled if that is how it is published.
+    #: One of its modules. It must be compiled if `compiled` is true.
     module: str
     compiled: bool = False
 
@@ -23,12 +23,12 @@ OURS = Peer(
     name="asynq-rs",
     kind="asynq",
     package="asynq-rs",
-    requirement="python",  # the folder in the repository
+    requirement="python",  # folder of the repository
     module="asynq._asynq",
     compiled=True,
 )
 
-# The version whose names, signatures and behaviour ours has.
+# The reference version, whose names, signatures and behaviour ours has.
 REFERENCE = Peer(
     name="asynq",
     kind="asynq",

@@ -1,9 +1,8 @@
-"""Measuring: the workers take turns in short rounds, and only what they cost in one round is
-compared.
+"""The measurement: workers take turns in short rounds, and only costs of one round are compared.
 
-Two runs of one program differ by a tenth and more on a shared machine: the clock of the processor,
-the caches, the neighbours. These drift; within a round they hardly do. So each round gives a ratio
-for each peer, and the median of these is reported, with the quartiles.
+On a shared machine, two runs of one program differ by a tenth or more, because the clock of the
+processor, the caches and the load of other programs change. They hardly change within a round. So
+each round yields one ratio per peer, and the report shows the median and quartiles of these ratios.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from workloads import WORKLOADS, Workload
 
 @dataclass
 class Result:
-    """What one workload cost each peer, round by round (ns or bytes a unit), and its batches."""
+    """The costs of a workload per peer and round (ns or bytes per unit), and its batches."""
 
     workload: type[Workload]
     costs: dict[Peer, list[float]] = field(default_factory=dict)
@@ -32,9 +31,7 @@ class Result:
         return statistics.median(costs) if costs else None
 
     def ratio(self, peer: Peer) -> Spread | None:
-        """How many times faster ours is than the peer; of memory: which share of the peer's it
-        takes.
-        """
+        """Returns the time of the peer divided by ours, or our memory divided by the peer's."""
         if peer not in self.costs:
             return None
         ratios = [
@@ -71,7 +68,7 @@ def measure(
                 result.costs[peer] = []
         for turn in range(rounds):
             progress("", turn, rounds)
-            first = turn % len(clients)  # nobody always goes after the same one
+            first = turn % len(clients)  # so that no worker always follows the same one
             for client in clients[first:] + clients[:first]:
                 result.costs[client.peer].append(client.ask("round")["cost"])
     return result
@@ -80,7 +77,7 @@ def measure(
 def measure_memory(
     load: str, interpreters: dict[Peer, str], rounds: int, progress: Progress
 ) -> Result:
-    """Memory that was once in use is used again, so every round takes a fresh process."""
+    """Measures memory, each round in new processes, because a process reuses freed memory."""
     result = Result(WORKLOADS[load])
     for turn in range(rounds):
         progress("", turn, rounds)

@@ -1,7 +1,7 @@
-"""The Python benchmarks: ours against asynq, aiodataloader and strawberry's DataLoader, in one run.
+"""Runs the Python benchmarks: ours, asynq, aiodataloader and strawberry's DataLoader.
 
-Writes benchmarks/python.md and benchmarks/python.svg, and prints the table. The first run makes the
-virtual environments in target/bench-venvs and builds ours; delete that folder for newer peers.
+Writes benchmarks/python.md and benchmarks/python.svg, and prints the table. The first run creates
+the virtual environments in target/bench-venvs and builds ours; delete that folder to update peers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # for what the suites have in common
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the package reporting
 
 import environments
 from client import Client, WorkerError
@@ -23,7 +23,7 @@ from table import label, report
 from workloads import WORKLOADS
 
 COMMAND = "python benchmarks/python/run.py"
-SECONDS = 0.1  # of a turn, where one run does not take longer
+SECONDS = 0.1  # duration of a turn, unless a single run takes longer
 ROUNDS, QUICK_ROUNDS = 15, 3
 MEMORY_ROUNDS, QUICK_MEMORY_ROUNDS = 5, 1
 
@@ -116,7 +116,7 @@ def describe(peer: Peer, interpreter: str) -> dict[str, str]:
 
 
 def rows(results: list[Result]) -> list[dict[str, Any]]:
-    """What is drawn of them."""
+    """Returns the data of the picture."""
     return [
         {
             "title": result.workload.title,
@@ -134,7 +134,7 @@ def rows(results: list[Result]) -> list[dict[str, Any]]:
 
 
 class Progress:
-    """One line a workload on standard error, rewritten while it runs if that is a terminal."""
+    """Shows the progress: one line per workload on standard error, updated on a terminal."""
 
     def __init__(self, load: str) -> None:
         self.load = load

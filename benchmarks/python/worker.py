@@ -1,12 +1,11 @@
-"""One implementation in a process of its own, which does what the lines on its standard input say.
+"""A worker: measures one implementation, as requested on its standard input.
 
-Runs in the virtual environment of that implementation. A request is a line of JSON, and so is its
-answer:
+Runs in the virtual environment of that implementation. Requests and answers are lines of JSON:
 
-    {"do": "describe"}             -> versions, and where the package comes from
+    {"do": "describe"}             -> versions, and path of the package
     {"do": "prepare", "load": "…", "seconds": 0.1}
-                                   -> checks a run, warms up, finds how many runs take so long
-    {"do": "round"}                -> does as many, and says what one unit cost
+                                   -> checks a run, warms up, and counts the runs in that time
+    {"do": "round"}                -> makes that number of runs, and returns the cost per unit
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Worker:
         }
 
     def prepare(self, load: str, seconds: float) -> dict[str, Any]:
-        """Makes the program, and checks one run of it. `applies` is false if there is none."""
+        """Creates the program, and checks one run. `applies` is false if there is no program."""
         workload = self.workload = WORKLOADS[load]()
         program = (
             workload.with_asynq()
@@ -52,7 +51,7 @@ class Worker:
         if program is None:
             return {"applies": False}
         self.run = program
-        if workload.is_memory:  # is taken in fresh processes, whose first round this leaves
+        if workload.is_memory:  # No run may precede the first round, which measures the memory.
             return {"applies": True}
         batches = self.check()
         begin = workload.clock()
@@ -63,7 +62,7 @@ class Worker:
         return {"applies": True, "batches": batches}
 
     def check(self) -> int:
-        """A run returns what it should, in as many batches as it should: how many."""
+        """Checks the result and the number of batches of a run. Returns that number."""
         workload = self.workload
         assert workload is not None
         workload.flushes = 0
@@ -87,7 +86,7 @@ class Worker:
         return {"cost": self.timed(self.runs) / self.runs / workload.units * 1e9}
 
     def timed(self, runs: int) -> float:
-        """Seconds that so many runs take, by the clock of the workload."""
+        """Returns the seconds that so many runs take, by the clock of the workload."""
         run = self.run
         assert self.workload is not None
         clock = self.workload.clock
@@ -111,7 +110,7 @@ async def timed_in_loop(run: Callable[[], Any], runs: int, clock: Callable[[], f
 
 
 def data_loader(kind: str) -> Any:
-    """The class with its defaults, cache included. Both take the batch function first."""
+    """Returns the DataLoader class, used with its defaults, which include the cache."""
     if kind == "aiodataloader":
         from aiodataloader import DataLoader
     else:
@@ -120,7 +119,7 @@ def data_loader(kind: str) -> Any:
 
 
 def main(kind: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the driver says what was interrupted
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the driver reports the interruption
     worker = Worker(kind)
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,1 +1,1 @@
-"""What the suites of benchmarks have in common: ratios, tables, pictures, environments."""
+"""Code shared by the benchmark suites: ratios, tables, pictures and environments."""

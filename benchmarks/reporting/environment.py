@@ -1,4 +1,4 @@
-"""Virtual environments, in target/bench-venvs."""
+"""Virtual environments in target/bench-venvs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ENVIRONMENTS = REPOSITORY / "target" / "bench-venvs"
 
 
 class InstallError(Exception):
-    """Something cannot be built or installed; the message has the output of what failed."""
+    """A package cannot be built or installed. The message has the output of the failed command."""
 
 
 def version(python: str) -> str | None:
-    """Of the interpreter at this path; None if it does not run (pyenv has such stand-ins)."""
+    """Returns the version of an interpreter, or None if it does not run (like a shim of pyenv)."""
     program = "import sys; print(*sys.version_info[:3], sep='.')"
     try:
         done = subprocess.run([python, "-c", program], capture_output=True, text=True)
@@ -27,7 +27,10 @@ def version(python: str) -> str | None:
 
 
 def install(name: str, what: list[str], python: str) -> str:
-    """Brings the environment of this name up to date: its interpreter. A folder is built anew."""
+    """Installs the requirements `what` into the environment of this name.
+
+    Returns its interpreter. A requirement that is a folder is always rebuilt.
+    """
     environment = ENVIRONMENTS / name
     interpreter = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not interpreter.exists() or version(str(interpreter)) != version(python):
@@ -40,7 +43,7 @@ def install(name: str, what: list[str], python: str) -> str:
 
 
 def draw(results: dict[str, Any], picture: Path, python: str) -> None:
-    """Has `picture.py` draw them, where matplotlib is."""
+    """Draws the results with `picture.py`, in an environment with matplotlib."""
     interpreter = install("picture", ["matplotlib"], python)
     data = ENVIRONMENTS / f"{picture.stem}.json"
     data.write_text(json.dumps(results, indent=1))

@@ -1,4 +1,4 @@
-"""What was measured on."""
+"""Description of the machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def machine() -> str:
 
 
 def processor() -> str:
-    """Its model where Linux says it, else the architecture."""
+    """Returns the model of the processor on Linux, otherwise the architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

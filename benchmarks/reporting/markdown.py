@@ -1,8 +1,8 @@
-"""Tables in Markdown, and what stands in their cells."""
+"""Tables in Markdown, and the format of their cells."""
 
 from __future__ import annotations
 
-#: In a cell that has nothing to say.
+#: The content of an empty cell.
 NOTHING = "–"
 
 
@@ -12,7 +12,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def verdict(reached: bool | None) -> str:
-    """Of a goal, if there is one."""
+    """Returns the cell that says if a goal is reached."""
     return {None: NOTHING, True: "yes", False: "**no**"}[reached]
 
 

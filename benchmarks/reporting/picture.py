@@ -1,7 +1,7 @@
-"""Results as a picture: `picture.py RESULTS.json PICTURE.svg`, where matplotlib is installed.
+"""Draws results: `picture.py RESULTS.json PICTURE.svg`. Needs matplotlib.
 
-RESULTS has the rows of the table: {"ours": name, "peers": {name: label}, "rows": [{"title", "goal",
-"is_memory", "ratios": {peer: [median, low, high]}}]}.
+RESULTS contains the rows of the table: {"ours": name, "peers": {name: label}, "rows": [{"title",
+"goal", "is_memory", "ratios": {peer: [median, low, high]}}]}.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("svg")
-# Equal results make equal files; the text stays text.
+# Equal results produce equal files, and text stays text.
 matplotlib.rcParams.update({"svg.hashsalt": "asynq", "svg.fonttype": "none", "font.size": 10})
 
 import matplotlib.pyplot as plt  # noqa: E402
@@ -30,7 +30,7 @@ GOAL: dict[str, Any] = {
     "markeredgewidth": 2,
     "color": "#111",
 }
-#: Of the height of a row: all bars, and one of them at most.
+#: Heights as parts of a row: of all bars together, and the maximum of one bar.
 BARS, BAR = 0.8, 0.26
 INCHES_A_BAR = 0.155
 INCHES_A_ROW = 0.62
@@ -51,7 +51,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     )
     ours = results["ours"]
     for axis, rows in zip(axes[:, 0], panels):
-        # A ratio is drawn from 1, where both take the same time; a share from nothing.
+        # The bar of a ratio starts at 1 (equal times), the bar of a share at 0.
         bars(axis, rows, results["peers"], 0 if rows is memory else 1)
         if rows is memory:
             axis.set_xlabel(f"share of their memory that {ours} takes (less is better)")
@@ -77,7 +77,7 @@ def bars(axis: Any, rows: list[dict[str, Any]], peers: dict[str, str], start: fl
     thickness = min(BAR, BARS / len(peers))
     for number, row in enumerate(rows):
         height = number - thickness * (len(row["ratios"]) - 1) / 2
-        goal = row["goal"]  # is for the first of the peers
+        goal = row["goal"]  # for the first peer only
         if goal is not None:
             axis.plot(goal, height, **GOAL)
         for colour, peer in zip(COLOURS, peers):

@@ -1,4 +1,4 @@
-"""A ratio, measured in many rounds."""
+"""A ratio measured in many rounds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Spread:
-    """A median between its quartiles."""
+    """A median and its quartiles."""
 
     median: float
     low: float

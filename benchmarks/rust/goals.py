@@ -1,4 +1,4 @@
-"""What is to be reached, and whether it is."""
+"""The goals of the Rust benchmarks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from reporting.spread import Spread
 from results import Peer, Result, Results
 
-#: How many times faster than the fastest of the libraries.
+#: Minimum ratio of the time of the fastest library to ours.
 FASTER = 2
-#: At most so many times what `join_all` takes for functions that return at once.
+#: Maximum ratio to the time of `join_all` for functions that return immediately.
 FLOOR, FLOOR_TITLE = 1.3, "fan-out 10,000"
-#: At most this share of the memory of this library.
+#: Maximum ratio of memory to that library.
 MEMORY, MEMORY_PEER = 0.5, "async_dataloader"
-#: Of a task with two loads.
+#: Maximum number of polls of a task with two loads.
 POLLS = 3
-#: A round over sources that overlap takes at most so many times what one of them sleeps, in ns.
+#: Maximum ratio of a round with overlapping sources to the sleep of one source (in ns).
 OVERLAP, OVERLAP_TITLE, SLEEP = 1.25, "overlap", 20e6
 
 
@@ -29,7 +29,7 @@ class Goal:
 
 
 def goals(results: Results) -> list[Goal]:
-    """Those that these results say something about."""
+    """Returns the goals that these results cover."""
     ours = results.ours
     return list(judge(results, ours)) if ours else []
 
@@ -82,7 +82,7 @@ def fastest_library(result: Result, libraries: list[Peer]) -> Peer | None:
 
 
 def times_faster(result: Result, ours: Peer, libraries: list[Peer]) -> Spread:
-    """Than whichever library was the fastest in a round."""
+    """Returns the ratio of the fastest library of each round to ours."""
     costs = [result.costs[peer.name] for peer in libraries if peer.name in result.costs]
     fastest = [min(of_round) for of_round in zip(*costs)]
     return Spread.of(cost / own for cost, own in zip(fastest, result.costs[ours.name]))

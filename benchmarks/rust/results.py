@@ -1,4 +1,4 @@
-"""What the programs in Rust have measured: lines of JSON, as `src/record.rs` writes them."""
+"""Results of the Rust programs, read from the lines of JSON that `src/record.rs` writes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from reporting.spread import Spread
 @dataclass(frozen=True)
 class Peer:
     name: str
-    #: Of those that are a crate.
+    #: Name of the crate, or None if the peer is not a crate.
     package: str | None
-    role: str  # "ours", "form" (ours by other means), "library" or "bound"
+    role: str  # "ours", "form" (another API of ours), "library" or "bound"
     about: str
 
 
@@ -24,14 +24,14 @@ class Peer:
 class Result:
     title: str
     about: str
-    #: What the costs are for: one of these.
+    #: Unit of the costs.
     unit: str
     ideal_batches: int
-    #: Whether fewer batches are possible.
+    #: True if the number of batches depends on the order of work, so fewer are possible.
     depends_on_order: bool
-    #: Of each peer, by its name, round by round.
+    #: Costs by name of the peer, one per round.
     costs: dict[str, list[float]]
-    #: In a run, on average of a round.
+    #: Batches of a run by name of the peer, averaged per round.
     batches: dict[str, list[float]]
 
     @classmethod
@@ -49,7 +49,7 @@ class Result:
         return statistics.median(self.costs[peer.name]) if peer.name in self.costs else None
 
     def ratio(self, peer: Peer, to: Peer) -> Spread | None:
-        """How many times as much `peer` costs as `to`, in the same round."""
+        """Returns the ratio of the costs of `peer` to those of `to`, per round."""
         if peer.name not in self.costs or to.name not in self.costs:
             return None
         pairs = zip(self.costs[peer.name], self.costs[to.name])
@@ -62,7 +62,7 @@ class Result:
         return max(self.batches[peer.name])
 
     def is_ideal(self, peer: Peer) -> bool:
-        """Whether the peer made as few batches as there can be, in each round."""
+        """Returns whether the peer made the minimum number of batches in each round."""
         few_enough = self.most(peer) <= self.ideal_batches
         return few_enough and (self.depends_on_order or self.fewest(peer) == self.ideal_batches)
 
@@ -71,7 +71,7 @@ class Result:
 class Results:
     peers: list[Peer] = field(default_factory=list)
     times: list[Result] = field(default_factory=list)
-    #: On two threads.
+    #: Results on two threads.
     threads: list[Result] = field(default_factory=list)
     memory: list[Result] = field(default_factory=list)
     allocations: list[Result] = field(default_factory=list)

@@ -1,7 +1,7 @@
-"""The Rust benchmarks: ours against other loaders, all in one run.
+"""Runs the Rust benchmarks: ours and other loaders.
 
 Builds them in target/benchmarks, writes benchmarks/rust.md and benchmarks/rust.svg, and prints the
-table. To measure one thing again and again, run the program itself: benchmarks/rust/README.md.
+table. To repeat a single measurement, run the program itself, see benchmarks/rust/README.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # for what the suites have in common
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the package reporting
 
 from goals import FASTER, MEMORY
 from reporting.environment import REPOSITORY, InstallError, draw, tell
@@ -99,7 +99,7 @@ def drawn(results: Results, versions: dict[str, str]) -> dict[str, Any]:
 
 
 def output_of(program: str, *arguments: str) -> list[str]:
-    """Its lines. It says on standard error how far it is."""
+    """Returns the output lines of the program, which reports its progress on standard error."""
     command = [str(TARGET / "release" / program), *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
@@ -108,7 +108,7 @@ def output_of(program: str, *arguments: str) -> list[str]:
 
 
 def crate_versions() -> dict[str, str]:
-    """Of all crates; `cargo metadata` would download those for other systems."""
+    """Returns the versions of all crates, without the downloads of `cargo metadata`."""
     lock = MANIFEST.with_name("Cargo.lock").read_text(encoding="utf-8")
     return dict(re.findall(r'^name = "(.+)"\nversion = "(.+)"$', lock, re.MULTILINE))
 

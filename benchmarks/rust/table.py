@@ -131,7 +131,7 @@ def explanations(results: Results) -> list[str]:
 
 
 def matrix(results: list[Result], columns: dict[str, list[str]]) -> str:
-    """A row for each of the results."""
+    """Returns one row per result."""
     rows = zip((result.title for result in results), *columns.values())
     return table(["", *columns], [list(row) for row in rows])
 
@@ -160,7 +160,7 @@ def count(result: Result, peer: Peer) -> str:
 
 
 def batches(result: Result, peer: Peer) -> str:
-    """None where it makes none at all: the floor has its values at once."""
+    """Returns the cell with the number of batches, which is empty for a peer without batches."""
     if peer.name not in result.costs or not result.most(peer):
         return NOTHING
     fewest, most = f"{result.fewest(peer):,.0f}", f"{result.most(peer):,.0f}"

@@ -238,7 +238,7 @@ def test_a_key_that_no_row_has_is_named(database):
 def test_a_key_whose_row_has_no_value_is_named(database):
     path = database("INSERT INTO Track VALUES (1, 'A', NULL)")
     text = refusal("--database", path, "--tracks", "1")
-    assert text == "error: loader Track, key 1: LookupError: it has no AlbumId"
+    assert text == "error: loader Track, key 1: LookupError: its AlbumId is NULL"
 
 
 @pytest.mark.parametrize(

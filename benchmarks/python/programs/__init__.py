@@ -1,3 +1,4 @@
-"""The programs on asynq: the same code for both packages. Modules of their own, because in real
-programs these functions are global ones. Imported only by workers on asynq.
+"""The programs on asynq, with the same code for both packages.
+
+They are modules, because functions are global in real programs. Only workers on asynq import them.
 """

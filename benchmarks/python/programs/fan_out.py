@@ -1,4 +1,4 @@
-"""The authors of answers, and the names of these users."""
+"""The authors of answers and the names of these authors, with batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The authors of answers, and the names of these users, by loaders. Only ours has them."""
+"""The authors of answers and the names of these authors, with loaders, which only ours has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from workloads.fan_out import AUTHORS, NAMES
 
 from asynq import asynq, loader
 
-#: The workload whose flushes are counted.
+#: The workload that counts the flushes.
 workload: Any = None
 
 

@@ -1,4 +1,4 @@
-"""A round over sources that block."""
+"""A round with requests to several blocking sources."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import asynq
 
 
 def round_over(functions: list[Callable[[list[Any]], list[Any]]]) -> Callable[[], list[Any]]:
-    """A call of it asks each of them for one key, all together."""
+    """Returns a function that asks each source for one key, concurrently."""
     asks = [asker(function) for function in functions]
 
     @asynq.asynq()
@@ -19,7 +19,7 @@ def round_over(functions: list[Callable[[list[Any]], list[Any]]]) -> Callable[[]
 
 
 def asker(function: Callable[[list[Any]], list[Any]]) -> Callable[[], Any]:
-    """A call of it is a future."""
+    """Returns a function that returns a future of one key."""
     if hasattr(asynq, "loader"):
         loader = asynq.loader(function, blocking=True)
         return lambda: loader.asynq(1)

@@ -1,4 +1,4 @@
-"""Many tasks, which ask many sources at different times."""
+"""Many tasks that ask many sources at different times."""
 
 from __future__ import annotations
 

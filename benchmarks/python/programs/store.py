@@ -1,5 +1,6 @@
-"""User-defined batch classes, written the way programs on asynq write them. Only for workers on
-asynq.
+"""User-defined batch classes, as programs on asynq write them.
+
+Only workers on asynq import this module.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from asynq import BatchBase, BatchItemBase
 
 
 class Store:
-    """Something that answers many keys at once: here, a table in memory."""
+    """A table in memory that answers many keys at once."""
 
-    #: Whose flushes are counted.
+    #: The workload that counts the flushes.
     workload: Workload
 
     def __init__(self, table: Any) -> None:

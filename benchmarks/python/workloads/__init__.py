@@ -1,4 +1,4 @@
-"""The rows of the table, in its order."""
+"""The workloads, in the order of the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Async functions that need not wait."""
+"""Async functions that never wait."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ CACHE = {key: 3 * key for key in KEYS}
 
 
 class AtOnce(Workload):
-    """10,000 async functions that return at once, awaited together: generators that find their
-    value in a dictionary and return it before their first `yield`. No loader takes part on the
-    other side: coroutines under `asyncio.gather`.
+    """10,000 calls of an async function that returns immediately, awaited together: a generator
+    that finds its value in a dictionary and returns it before its first `yield`. The DataLoaders
+    run coroutines under `asyncio.gather` instead, without a loader.
     """
 
     title = "return at once"
@@ -51,8 +51,8 @@ class AtOnce(Workload):
 
 
 class AtOnceWithoutYield(AtOnce):
-    """The same with plain functions under `@asynq()`, which have no `yield`. An `async def` without
-    `await` is no other thing than one with it: the row above.
+    """ "Return at once" with plain functions under `@asynq()`, which have no `yield`. The row above
+    also measures an `async def` without `await`, so this row has no DataLoader.
     """
 
     title = "return at once, no yield"

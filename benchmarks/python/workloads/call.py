@@ -1,4 +1,4 @@
-"""Async functions called as if they were none."""
+"""Synchronous calls of async functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .workload import Workload
 
 
 class Call(Workload):
-    """A synchronous call, `cached(key)`, of an async function that returns at once: a generator
+    """A synchronous call, `cached(key)`, of an async function that returns immediately: a generator
     that finds its value in a dictionary. Nothing else runs. A DataLoader has no synchronous call.
     """
 
@@ -31,7 +31,7 @@ class Call(Workload):
 
 
 class CallWithoutYield(Call):
-    """The same with a plain function under `@asynq()`, which has no `yield`."""
+    """A synchronous call of a plain function under `@asynq()`, which has no `yield`."""
 
     title = "synchronous call, no yield"
 

@@ -11,9 +11,9 @@ TABLE = {"key": "value"}
 
 
 class Chain(Workload):
-    """A chain 300 deep: each async function awaits the next, the last one awaits a load. With asynq
-    each is a task of its own; in an event loop all of them are one task, whose coroutines the
-    interpreter itself links.
+    """A chain of 300 async functions: each one awaits the next, and the last one awaits a load.
+    With asynq each call is a task; on an event loop the chain is one task, whose coroutines the
+    interpreter links.
     """
 
     title = "chain 300 deep"

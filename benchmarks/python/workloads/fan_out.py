@@ -1,4 +1,4 @@
-"""The program that the documentation of asynq opens with."""
+"""The first program of the documentation of asynq."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ NAMES = {user: f"user {user}" for user in AUTHORS.values()}
 
 
 class FanOut(Workload):
-    """The authors of 10,000 answers, all together, then the names of these 10,000 users, all
-    together: 20,000 loads, each in an async function of its own (a generator), in two batches. The
-    batch and the item are subclasses of `BatchBase` and `BatchItemBase` in Python; the store is a
-    dictionary.
+    """Loads the authors of 10,000 answers concurrently, then the names of these 10,000 authors
+    concurrently: 20,000 loads in two batches, each load in a separate call of an async function (a
+    generator). The batch and the item are subclasses of `BatchBase` and `BatchItemBase` in Python;
+    the store is a dictionary.
     """
 
     title = "two-level fan-out"

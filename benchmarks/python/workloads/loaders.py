@@ -1,4 +1,4 @@
-"""The same program as the fan-out, where loaders take the place of batches by hand."""
+"""The fan-out with loaders instead of batches written by hand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from .fan_out import ANSWERS, FanOut
 
 
 class Loaders(FanOut):
-    """The two-level fan-out, where ours has two loaders in place of the functions, batches and
-    items: 20,000 loads, in two batches. The others run what they run there.
+    """The two-level fan-out: 20,000 loads in two batches. Ours has two loaders instead of the
+    functions, batches and items. The others run the same program as in the row above.
     """
 
     title = "fan-out by loaders"
@@ -27,8 +27,8 @@ class Loaders(FanOut):
 
 
 class FunctionsOverLoaders(FanOut):
-    """Likewise, but each load stands in an async function of its own (a generator), as with the
-    others: the loaders take the place of the batches and items alone.
+    """The two-level fan-out with each load in a separate call of an async function (a generator).
+    Ours has loaders instead of the batches and items only.
     """
 
     title = "fan-out, functions over loaders"

@@ -1,4 +1,4 @@
-"""What a task costs while it waits."""
+"""The memory of a task while it waits."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ STATM = Path("/proc/self/statm")
 
 
 class Memory(Workload):
-    """100,000 tasks, each blocked on a load of its own in one batch, as the batch is flushed: how
-    much more memory of the process is resident (`/proc/self/statm`) than before the first of them
-    was made, in a fresh process.
+    """100,000 tasks, each blocked on a load of one batch: the growth of the resident memory of a
+    new process (`/proc/self/statm`) from the creation of the first task to the flush.
     """
 
     title = "memory of a blocked task"
@@ -28,7 +27,7 @@ class Memory(Workload):
     batches = 1
     is_memory = True
 
-    #: Resident bytes before the run, and in its flush.
+    #: Resident memory before the run and during its flush, in bytes.
     before = 0
     blocked = 0
 
@@ -77,5 +76,5 @@ class Memory(Workload):
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory now. Linux only."""
+    """Returns the resident memory of this process, in bytes. Linux only."""
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

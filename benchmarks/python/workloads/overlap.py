@@ -1,4 +1,4 @@
-"""Sources that take their time."""
+"""Concurrent requests to slow sources."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SECONDS = 0.02
 
 
 class Overlap(Workload):
-    """A round over 5 sources, each of which sleeps for 20 ms: by the clock on the wall. Ours has
-    loaders whose functions are declared blocking, the reference a batch for each source; the other
-    side sleeps in coroutines. The goal is a round in 1.25 × 20 ms, against the sum of the five.
+    """A round with one request to each of 5 sources, which sleep for 20 ms, in wall-clock time.
+    Ours has loaders with blocking=True, the reference one batch per source, and the DataLoaders
+    sleep in coroutines. The goal is a round in 1.25 × 20 ms instead of 5 × 20 ms.
     """
 
     title = "overlap"

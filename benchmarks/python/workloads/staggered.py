@@ -1,4 +1,4 @@
-"""Many tasks, each at another point of its way through many sources."""
+"""Many tasks that ask many sources, each in a different order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TASKS, ROUNDS, SOURCES = 4_000, 20, 50
 ANSWERS = tuple(7 * key % 1_009 for key in range(TASKS * ROUNDS))
 
 _random = random.Random(SOURCES)
-#: For each task which sources it asks, one after the other, for which keys. No key comes twice.
+#: The (source, key) pairs that each task loads, in order. All keys are different.
 WAYS = tuple(
     tuple((_random.randrange(SOURCES), task * ROUNDS + turn) for turn in range(ROUNDS))
     for task in range(TASKS)
@@ -20,10 +20,10 @@ WAYS = tuple(
 
 
 class Staggered(Workload):
-    """4,000 tasks go through 20 loads each, one after the other, every load from any of 50 sources
-    (the same random ones for all). With asynq the largest batch is flushed and only its tasks go
-    on, so that they spread over the rounds; of several largest ones the reference takes any, so
-    that its number of batches varies. An event loop flushes all 50 loaders, round by round.
+    """4,000 tasks make 20 loads each, one after the other, from random ones of 50 sources (the same
+    for all implementations). asynq flushes the largest batch and continues only its tasks, so the
+    tasks spread over the rounds. If several batches are the largest, the reference takes any of
+    them, so its number of batches varies. An event loop flushes all 50 loaders in each round.
     """
 
     title = "staggered"

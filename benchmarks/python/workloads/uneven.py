@@ -12,9 +12,9 @@ TABLE = {depth: 3 * depth for depth in DEPTHS}
 
 
 class Uneven(Workload):
-    """Eight tasks of uneven depth: each does one load, from the same source, after 0, 1, … 7 awaits
-    that need no load. With asynq such an await is one of an async function that returns at once; in
-    an event loop it is `asyncio.sleep(0)`, the least that gives way to others.
+    """Eight tasks of uneven depth: they make one load each, from the same source, after 0, 1, … 7
+    awaits without a load. With asynq, each of these awaits calls an async function that returns
+    immediately; on an event loop it is `asyncio.sleep(0)`, the shortest way to yield to others.
     """
 
     title = "uneven depth"

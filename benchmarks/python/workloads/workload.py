@@ -1,4 +1,4 @@
-"""What every workload is made of."""
+"""`Workload`, the base class of the workloads."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from typing import Any, Callable, ClassVar
 class Workload(ABC):
     """One row of the table: one program, written for asynq and for a DataLoader.
 
-    The class documentation is printed below the table, so it says precisely what is run. The asynq
-    program is the same file for both packages of that name.
+    The report contains the docstring of the class, so it must describe the program exactly. Both
+    packages named asynq run the same file.
     """
 
-    #: What it is called in the table, and on the command line (with "-" for spaces).
+    #: Name in the table, and on the command line (with "-" for spaces).
     title: ClassVar[str]
-    #: What its cost is given for: one of these.
+    #: Unit of the cost.
     unit: ClassVar[str]
-    #: How many of these one run is worth.
+    #: Number of units in one run.
     units: ClassVar[int]
-    #: How many times faster than the reference ours is to be (memory: at most this share of it).
+    #: Minimum ratio of the time of the reference to ours (memory: maximum ratio of ours to the
+    #: reference).
     goal: ClassVar[float | None] = None
-    #: The fewest batches in which a run can be done, or None if it depends on the order of work.
-    #: With asynq it has to be exactly these; how many a DataLoader makes is part of the result.
+    #: Minimum number of batches of a run, or None if it depends on the order of work. A run on
+    #: asynq must have exactly this number; for a DataLoader, the number is part of the result.
     batches: ClassVar[int | None]
-    #: What time is taken of: the processor, where neighbours count less than on the wall.
+    #: Clock of the measurement. Processor time depends less on other programs than wall-clock time.
     clock: ClassVar[Callable[[], float]] = staticmethod(time.process_time)
-    #: Whether the cost is bytes, taken once in each of many fresh processes, and not nanoseconds.
+    #: True if the cost is in bytes, measured once per new process, instead of in nanoseconds.
     is_memory: ClassVar[bool] = False
 
-    #: How many batches have been flushed; the stores of a program count here.
+    #: Number of flushed batches, counted by the stores of the program.
     flushes = 0
 
     @abstractmethod
     def expected(self) -> Any:
-        """What a run has to return, whatever it is run on."""
+        """Returns the expected result of a run, the same for all implementations."""
 
     @abstractmethod
     def with_asynq(self) -> Callable[[], Any]:
-        """The program on asynq: a call of it is a run."""
+        """Returns the program on asynq, as a function that makes one run."""
 
     def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any] | None:
-        """The program on a DataLoader: awaiting a call of it is a run. None where it has no such
-        thing.
+        """Returns the program on a DataLoader, as a coroutine function that makes one run.
 
-        ``loader(batch_function)`` makes a DataLoader; every run makes its own, as every request of
-        a server does.
+        Returns None if a DataLoader cannot run the program. `loader(batch_function)` returns a new
+        DataLoader. Every run creates new ones, as every request to a server does.
         """
         return None

@@ -1,6 +1,6 @@
-"""The artist of every track of a playlist: the same functions called one by one, and awaited
-together. `python -m chinook --help` lists the options.
+"""Prints the artist of every track of a playlist, unbatched and batched.
 
-Read `music.py` first: the three functions, each for one key. `lookup.py` is the batch behind them,
-`stores.py` has two stores for it; the rest is a command line.
+Both runs use the same three functions in `music.py`, and each function handles one key. Read that
+file first. `lookup.py` has the loaders they use, `stores/` the databases behind the loaders, and
+the other files are a command line. `python -m chinook --help` lists the options.
 """

@@ -25,13 +25,13 @@ def main() -> int:
     try:
         options = parse()
         text = list(demo(options))
-        # In UTF-8 whatever the locale, for the names of the artists.
+        # UTF-8 in any locale, for the names of the artists.
         with open(1, "w", encoding="utf-8", closefd=False) as out:
             out.writelines(f"{line}\n" for line in text)
     except BrokenPipeError:
-        pass  # the reader has seen enough, as in `… | head -1`
+        pass  # The reader has closed the pipe, as in `… | head -1`.
     except KeyboardInterrupt:
-        # Servers have ended; so does the demo, as any other command does.
+        # The servers have stopped. The demo ends by the signal, like any other command.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)
     except (
@@ -52,22 +52,22 @@ def demo(options: Options) -> Iterator[str]:
             batched = run(open_store, lambda music: music.artists_of_tracks(ids))
 
     if unbatched.artists != batched.artists:
-        raise DatabaseError("the two runs disagree: the database has changed between them")
+        raise DatabaseError("the two runs have different results: the database has changed")
     yield from report.artists(tracks, batched.artists, options.limit)
     yield from report.costs(unbatched, batched)
     if options.explain:
-        yield from report.rounds("unbatched", unbatched)
-        yield from report.rounds("batched", batched)
+        yield from report.flushes("unbatched", unbatched)
+        yield from report.flushes("batched", batched)
 
 
 def run(open_store: Callable[[], Store], ask: Callable[[Music], list[str]]) -> report.Run:
-    """Each run has connections of its own, so that none profits from what another has cached."""
+    """Runs `ask` with new connections, so that it cannot use values cached by an earlier run."""
     with closing(open_store()) as store:
         music = Music(store)
         start = time.perf_counter()
         artists = ask(music)
         seconds = time.perf_counter() - start
-    return report.Run(artists, music.rounds, seconds)
+    return report.Run(artists, music.flushes, seconds)
 
 
 def complain(error: Exception) -> None:

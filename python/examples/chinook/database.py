@@ -1,4 +1,4 @@
-"""The Chinook database, a file that is only read."""
+"""The Chinook database, opened read-only."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from .lookup import Column
 
 
 class DatabaseError(Exception):
-    """The file is none, or is not what it should be."""
+    """The file does not exist, or is not the Chinook database."""
 
 
 class Database:
+    """Raises `DatabaseError` if the file cannot be used."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
-        # The system knows better than SQLite why a file cannot be opened.
+        # The operating system reports a more precise reason than SQLite.
         try:
             path.stat()
         except OSError as error:
@@ -30,14 +32,14 @@ class Database:
             raise self._unusable(error) from error
 
     def rows(self, sql: str, *parameters: Any) -> list[Any]:
-        """The rows that a query finds."""
+        """Returns the rows of a query."""
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise self._unusable(error) from error
 
     def column(self, column: Column) -> list[tuple[int, Any]]:
-        """The keys and values of a whole column."""
+        """Returns the keys and values of a whole column, without NULLs."""
         table, key, value, _ = column
         return self.rows(f"SELECT {key}, {value} FROM {table} WHERE {value} IS NOT NULL")
 

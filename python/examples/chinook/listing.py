@@ -1,4 +1,4 @@
-"""Which tracks the demo is about."""
+"""The tracks whose artists the demo prints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Track(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The tracks whose artists are asked for, and what they are together."""
+    """Tracks with a common title."""
 
     title: str
     tracks: list[Track]
@@ -35,9 +35,9 @@ class Playlist(NamedTuple):
 
 
 def read(database: Database, wanted: str | None, ids: list[int] | None) -> Listing:
-    """What a page knows before it asks for the artist of each row.
+    """Reads the tracks of a playlist, or the tracks with the given ids.
 
-    Raises a `LookupError` if there is no such playlist or track.
+    Raises `LookupError` if there is no such playlist or track.
     """
     title = "From --tracks"
     if ids is None:
@@ -56,7 +56,7 @@ def read(database: Database, wanted: str | None, ids: list[int] | None) -> Listi
 
 
 def _find(database: Database, wanted: str | None) -> Playlist:
-    """The longest of those that are called `wanted`, or of all."""
+    """Returns the longest playlist with the id or name `wanted` (None: of all playlists)."""
     sql = """
         SELECT PlaylistId, coalesce(Name, '')
         FROM Playlist LEFT JOIN PlaylistTrack USING (PlaylistId)
@@ -74,5 +74,5 @@ def _find(database: Database, wanted: str | None) -> Playlist:
 
 
 def _fold(name: str) -> str:
-    # One of them is “90’s Music”, and few keyboards have that apostrophe.
+    # One playlist is named “90’s Music”, and few keyboards have that apostrophe.
     return name.replace("’", "'").lower()

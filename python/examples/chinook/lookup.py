@@ -1,4 +1,4 @@
-"""What the three functions ask: one column of a table, looked up by the table's key."""
+"""Loaders of one column of a table, by the key of the table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from asynq import Loader
 
 
 class Column(NamedTuple):
-    """Which column of which table, by which key, and what its values are."""
+    """A column `value` of a table, whose rows are found by `key`. `type` converts its values."""
 
     table: str
     key: str
@@ -24,31 +24,31 @@ COLUMNS = [ALBUM_OF_TRACK, ARTIST_OF_ALBUM, NAME_OF_ARTIST]
 
 
 class Store(Protocol):
-    """Where the values are kept."""
+    """A database or server that has the values of the columns."""
 
     def loader(self, column: Column, **settings: Any) -> Loader[int, Any]:
-        """A loader of a column's values by their keys."""
+        """Returns a loader of the values of a column by their keys."""
         ...
 
     def close(self) -> None: ...
 
 
-class Round(NamedTuple):
-    """A flush, for `--explain`."""
+class Flush(NamedTuple):
+    """A request that a loader has sent, for `--explain`."""
 
     source: str
     keys: int
     distinct: int
 
 
-def lookup(store: Store, column: Column, rounds: list[Round]) -> Loader[int, Any]:
-    """The loader of a column, which writes down its rounds."""
+def lookup(store: Store, column: Column, flushes: list[Flush]) -> Loader[int, Any]:
+    """Returns the loader of a column, which appends its requests to `flushes`."""
     hits = 0
 
     def before_flush(keys: list[int]) -> None:
         nonlocal hits
         repeated, hits = loader.stats.hits - hits, loader.stats.hits
-        rounds.append(Round(column.table, len(keys) + repeated, len(keys)))
+        flushes.append(Flush(column.table, len(keys) + repeated, len(keys)))
 
     loader = store.loader(column, name=column.table, before_flush=before_flush)
     return loader

@@ -1,4 +1,4 @@
-"""The program itself: who plays a track?"""
+"""The functions of the music store: the artist of a track."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 from asynq import asynq
 
-from .lookup import ALBUM_OF_TRACK, ARTIST_OF_ALBUM, NAME_OF_ARTIST, Round, Store, lookup
+from .lookup import ALBUM_OF_TRACK, ARTIST_OF_ALBUM, NAME_OF_ARTIST, Flush, Store, lookup
 
 
 class Music:
-    """The music store. Each function is about one thing, as if there were no other."""
+    """The music store. Each function handles one key."""
 
     def __init__(self, store: Store) -> None:
-        self.rounds: list[Round] = []
-        """What was flushed so far."""
-        self._tracks = lookup(store, ALBUM_OF_TRACK, self.rounds)
-        self._albums = lookup(store, ARTIST_OF_ALBUM, self.rounds)
-        self._artists = lookup(store, NAME_OF_ARTIST, self.rounds)
+        self.flushes: list[Flush] = []
+        """Requests sent so far."""
+        self._tracks = lookup(store, ALBUM_OF_TRACK, self.flushes)
+        self._albums = lookup(store, ARTIST_OF_ALBUM, self.flushes)
+        self._artists = lookup(store, NAME_OF_ARTIST, self.flushes)
 
     @asynq()
     def artist_of_track(self, track: int) -> Generator[Any, Any, str]:
-        """The name of the artist of a track."""
+        """Returns the name of the artist of a track."""
         album = yield self.album_of_track.asynq(track)
         artist = yield self._albums.asynq(album)
         name: str = yield self.artist_name.asynq(artist)
@@ -40,6 +40,6 @@ class Music:
 
     @asynq()
     def artists_of_tracks(self, tracks: list[int]) -> Generator[Any, Any, list[str]]:
-        """All of them together; the function for one track is as it was."""
+        """Returns the artists of many tracks. The function for one track needs no change."""
         names: list[str] = yield [self.artist_of_track.asynq(track) for track in tracks]
         return names

@@ -19,7 +19,7 @@ examples:
 
 
 class UsageError(Exception):
-    """The command line makes no sense."""
+    """The command line has invalid arguments."""
 
 
 class Options(argparse.Namespace):
@@ -37,10 +37,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: list[str] | None = None) -> Options:
-    """Raises a `UsageError`, or prints the help and exits."""
+    """Parses the command line. Raises `UsageError`, or prints the help and exits."""
     parser = _Parser(
         prog="chinook",
-        description="The artist of every track of a playlist, asked for one by one and batched.",
+        description="Prints the artist of every track of a playlist, unbatched and batched.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -49,29 +49,33 @@ def parse(arguments: list[str] | None = None) -> Options:
     which.add_argument(
         "--playlist",
         metavar="ID|NAME",
-        help="the playlist, by default the longest; of several with one name, the longest of them",
+        help="playlist (default: the longest; of several with one name, the longest of them)",
     )
     which.add_argument(
-        "--tracks", metavar="ID,...", type=_numbers, help="these tracks, instead of a playlist"
+        "--tracks", metavar="ID,...", type=_numbers, help="tracks to use instead of a playlist"
     )
     parser.add_argument(
         "--store",
         choices=STORES,
         default="sqlite",
-        help="where the keys are looked up: in the database (the default), in tables that were "
-        "read beforehand, or in a server that is started for it and filled",
+        help="source of the values: the database (sqlite, the default), tables in memory, or a "
+        "server that the demo starts and fills",
     )
     parser.add_argument(
         "--database",
         metavar="PATH",
         type=Path,
         default=_DATABASE,
-        help="the Chinook database, by default that of the checkout",
+        help="path of the Chinook database (default: the one of the checkout)",
     )
     parser.add_argument(
-        "--limit", metavar="N", type=_count, default=10, help="how many artists are printed (10)"
+        "--limit",
+        metavar="N",
+        type=_count,
+        default=10,
+        help="maximum number of artists (default: 10)",
     )
-    parser.add_argument("--explain", action="store_true", help="say what was flushed in each round")
+    parser.add_argument("--explain", action="store_true", help="list the requests of both runs")
     return parser.parse_args(arguments, namespace=Options())
 
 

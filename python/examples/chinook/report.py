@@ -1,4 +1,4 @@
-"""What the demo prints."""
+"""The output of the demo."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .listing import Listing
-from .lookup import Round
+from .lookup import Flush
 
-_NAME = 44  # the width of a track's name, in characters
-_ROUNDS = 6  # how many rounds are told one by one
+_NAME = 44  # width of the name of a track, in characters
+_FLUSHES = 6  # maximum number of requests that --explain lists
 
 _WAYS = """
 unbatched: artist_of_track(id) of one track after the other; each key is a query
@@ -18,10 +18,10 @@ batched:   artist_of_track.asynq(id) of all tracks together; each round is a que
 
 
 class Run(NamedTuple):
-    """One way to ask for all the artists, and what it took."""
+    """The artists that a run has found, its requests and its duration."""
 
     artists: list[str]
-    rounds: list[Round]
+    flushes: list[Flush]
     seconds: float
 
 
@@ -37,20 +37,20 @@ def artists(listing: Listing, artists: list[str], limit: int) -> Iterator[str]:
 def costs(unbatched: Run, batched: Run) -> Iterator[str]:
     runs = (unbatched, batched)
     yield "           unbatched     batched"
-    yield _row("queries", *(f"{len(run.rounds):,}" for run in runs))
+    yield _row("queries", *(f"{len(run.flushes):,}" for run in runs))
     yield _row("time", *(_duration(run.seconds) for run in runs))
     yield _WAYS
 
 
-def rounds(way: str, run: Run) -> Iterator[str]:
+def flushes(way: str, run: Run) -> Iterator[str]:
     yield f"\nflushed, {way}:\n  round  source     keys  distinct"
-    for number, (source, keys, distinct) in enumerate(run.rounds[:_ROUNDS], 1):
+    for number, (source, keys, distinct) in enumerate(run.flushes[:_FLUSHES], 1):
         yield f"{number:7}  {source:6}  {keys:7,}  {distinct:8,}"
-    yield from _more(len(run.rounds), _ROUNDS)
+    yield from _more(len(run.flushes), _FLUSHES)
 
 
 def printable(text: object) -> str:
-    """`text` without characters that would break a line, or worse."""
+    """Returns `text` with spaces instead of control characters."""
     return "".join(char if char.isprintable() else " " for char in str(text))
 
 
@@ -59,7 +59,7 @@ def _row(label: str, unbatched: str, batched: str) -> str:
 
 
 def _more(count: int, shown: int) -> Iterator[str]:
-    """Says how many there are beyond the first `shown`."""
+    """Yields a line with the number of entries beyond the first `shown`."""
     if count > shown:
         yield f"         … and {count - shown:,} more"
 

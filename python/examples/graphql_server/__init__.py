@@ -1,4 +1,4 @@
-"""A GraphQL server over the Chinook database: strawberry on its ASGI app, one statement per level.
+"""A GraphQL server for the Chinook database, with strawberry and one statement per level.
 
-python -m graphql_server [HOST:PORT]
+Start it with `python -m graphql_server [HOST:PORT]`.
 """

@@ -1,4 +1,4 @@
-"""The command `python -m graphql_server [HOST:PORT]`. It says which batches it sends."""
+"""Serves the Chinook database as GraphQL, and prints the batches that it sends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("address", nargs="?", default="127.0.0.1:8000", metavar="HOST:PORT")
     host, _, port = parser.parse_args().address.rpartition(":")
     if not port.isdecimal():
-        parser.error("the address is HOST:PORT, such as 127.0.0.1:8000")
+        parser.error(f"the address must be HOST:PORT, such as 127.0.0.1:8000, got port {port!r}")
     try:
         uvicorn.run(app, host=host or "127.0.0.1", port=int(port), log_level="warning")
     finally:

@@ -1,4 +1,4 @@
-"""The graph. Each resolver is about one object, as if there were no other."""
+"""The GraphQL schema. Each resolver handles one object."""
 
 from typing import Optional
 

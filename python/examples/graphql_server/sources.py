@@ -1,4 +1,4 @@
-"""Where the rows come from: a loader for each edge of the graph."""
+"""The loaders of the rows, one per edge of the graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DATABASE = Path(__file__).resolve().parents[3] / "examples" / "data" / "chinook.
 chinook = Sqlite(f"{DATABASE.as_uri()}?mode=ro", uri=True)
 
 
-def _say(what: str) -> Any:
+def _print_size(what: str) -> Any:
     def after_flush(flushed: Flushed) -> None:
         print(f"{what}: {len(flushed.keys)} keys", flush=True)
 
@@ -28,7 +28,7 @@ artist = chinook.row_by(
     columns=["ArtistId", "Name"],
     row=ArtistRow,
     default=None,
-    after_flush=_say("artists by id"),
+    after_flush=_print_size("artists by id"),
 )
 albums = chinook.rows_by(
     "Album",
@@ -36,7 +36,7 @@ albums = chinook.rows_by(
     columns=["AlbumId", "Title"],
     order_by="AlbumId",
     row=AlbumRow,
-    after_flush=_say("albums by artist"),
+    after_flush=_print_size("albums by artist"),
 )
 tracks = chinook.rows_by(
     "Track",
@@ -44,12 +44,12 @@ tracks = chinook.rows_by(
     columns=["TrackId", "Name", "GenreId"],
     order_by="TrackId",
     row=TrackRow,
-    after_flush=_say("tracks by album"),
+    after_flush=_print_size("tracks by album"),
 )
 genre = chinook.row_by(
     "Genre",
     "GenreId",
     columns=["Name"],
     row=GenreRow,
-    after_flush=_say("genres by id"),
+    after_flush=_print_size("genres by id"),
 )

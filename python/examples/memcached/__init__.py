@@ -1,1 +1,1 @@
-"""A function whose values are kept in memcached: `python -m memcached` shows what that is asked."""
+"""A function with a cache in memcached. `python -m memcached` shows the requests it sends."""

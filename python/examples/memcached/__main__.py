@@ -1,4 +1,4 @@
-"""The command `python -m memcached`: what a cached function sends to the server."""
+"""Prints the requests that a cached function sends to a memcached server."""
 
 from __future__ import annotations
 

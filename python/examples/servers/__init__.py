@@ -1,4 +1,4 @@
-"""Real servers for examples and tests: on free ports of the loopback, ended with their block."""
+"""Real servers for examples and tests, each on a free local port for the time of a `with` block."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ STARTS_WITHIN = 30.0  # seconds
 
 
 class NotInstalled(Exception):
-    """There is no such program on this machine."""
+    """The server is not installed on this machine."""
 
 
 class Server:
-    """A program that listens on a port. Subclasses say by what `command` it is started."""
+    """A program that listens on a port. Subclasses define the `command` that starts it."""
 
     program: str
     stop_signal = signal.SIGTERM
 
     def __init__(self) -> None:
-        """Raises `NotInstalled`."""
+        """Raises `NotInstalled` if the program is not installed."""
         path = self.find()
         if path is None:
             raise NotInstalled(f"{self.program} is not installed: make services")
@@ -46,9 +46,9 @@ class Server:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Starts it, or starts it once more on the same port, and waits until it accepts.
+        """Starts the server, always on the same port, and waits until it accepts connections.
 
-        Raises a `RuntimeError` with what it has written, if it ends or takes too long.
+        Raises `RuntimeError` with its log if it ends or takes too long.
         """
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -73,19 +73,19 @@ class Server:
         return True
 
     def log(self) -> str:
-        """What it has written so far."""
+        """Returns the output of the server so far."""
         return (self.folder / "log").read_text(errors="replace")
 
     def kill(self) -> None:
-        """Ends it at once, in the middle of whatever it does, paused or not."""
+        """Kills the server immediately, even if it is busy or paused."""
         self.signal(signal.SIGKILL)
         if self.process is not None:
             self.process.wait()
 
     def pause(self) -> None:
-        """It answers nothing, and keeps its connections. For Linux, whose `/proc` it reads."""
+        """Stops the server from answering, with its connections open. Needs `/proc` of Linux."""
         self.signal(signal.SIGSTOP)
-        # Each thread stops by itself, and not at once: one may still answer, or start another.
+        # The threads stop one after the other: a running one may still answer or start a process.
         while not all(state in "TZ" for state in self._states()):
             time.sleep(0.001)
             self.signal(signal.SIGSTOP)
@@ -101,13 +101,13 @@ class Server:
                 pass  # It has ended meanwhile.
 
     def processes(self) -> list[int]:
-        """Those that a signal is for, as long as it runs."""
+        """Returns the ids of the processes of a running server."""
         if self.process is None or self.process.poll() is not None:
             return []
         return [self.process.pid]
 
     def _states(self) -> Iterator[str]:
-        """Of all threads, T for stopped and Z for ended: in proc(5) it follows the name."""
+        """Yields the state of each thread from /proc: T is stopped, Z is ended, see proc(5)."""
         for process in self.processes():
             for thread in Path(f"/proc/{process}/task").iterdir():
                 try:
@@ -135,14 +135,15 @@ class Server:
 
 
 def environment() -> dict[str, str]:
-    """That of this program, without what is loaded into it alone, as a sanitizer's runtime is:
-    PostgreSQL never starts with one.
+    """Returns the environment of this process without LD_PRELOAD.
+
+    `make sanitize` preloads the runtime of a sanitizer, with which PostgreSQL does not start.
     """
     return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
 
 
 def free_port() -> int:
-    """A port on which nobody listens."""
+    """Returns a port on which no program listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

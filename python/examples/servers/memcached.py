@@ -1,4 +1,4 @@
-"""memcached."""
+"""A memcached server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import Server
 
 class MemcachedServer(Server):
     program = "memcached"
-    # By itself it takes a second to end, and it has nothing to give back.
+    # SIGTERM takes a second, and there is no state to save.
     stop_signal = signal.SIGKILL
 
     @property
@@ -22,7 +22,7 @@ class MemcachedServer(Server):
         return [self.path, *listens, "-u", getpass.getuser(), "-vv"]
 
     def commands(self, name: str) -> list[str]:
-        """What it was asked for by commands of that name, in the order in which they came in."""
+        """Returns the commands with this name that the server has received, in order."""
         lines = self.log().splitlines()
         commands = [line.partition(" ")[2] for line in lines if line.startswith("<")]
         return [command for command in commands if command.startswith(f"{name} ")]

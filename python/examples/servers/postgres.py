@@ -1,4 +1,4 @@
-"""PostgreSQL."""
+"""A PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from . import Server, environment
 
 class PostgresServer(Server):
     program = "postgres"
-    stop_signal = signal.SIGINT  # It ends its sessions first.
+    stop_signal = signal.SIGINT  # The server then closes its sessions first.
 
     def find(self) -> str | None:
-        """On Debian its programs are not on the PATH."""
+        """Returns the path of the server. Debian does not put it on the PATH."""
         installed = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=_version)
         return shutil.which("postgres") or (installed[-1] if installed else None)
 
@@ -28,7 +28,7 @@ class PostgresServer(Server):
     def start(self) -> None:
         data = self.folder / "data"
         if not data.exists():
-            # It refuses to run as root.
+            # PostgreSQL refuses to run as root.
             if os.getuid() == 0:
                 shutil.chown(self.folder, "nobody")
             initdb = str(Path(self.path).resolve().with_name("initdb"))
@@ -42,7 +42,7 @@ class PostgresServer(Server):
                 stdout=subprocess.DEVNULL,
                 check=True,
             )
-        # What a killed server has left behind.
+        # A killed server leaves its pid file behind.
         (data / "postmaster.pid").unlink(missing_ok=True)
         super().start()
 
@@ -60,7 +60,7 @@ class PostgresServer(Server):
         return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 
     def accepts(self) -> bool:
-        # Sessions are refused until it has recovered.
+        # The server refuses sessions until it has recovered.
         import psycopg
 
         try:
@@ -70,7 +70,7 @@ class PostgresServer(Server):
         return True
 
     def processes(self) -> list[int]:
-        """Each session has a process of its own, and a group, too."""
+        """Returns the ids of the server and its sessions, each of which has its own process."""
         return [
             process for parent in super().processes() for process in (parent, *_children(parent))
         ]

@@ -1,4 +1,4 @@
-"""Redis."""
+"""A Redis server and a Redis cluster."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ class RedisServer(Server):
 
 
 class RedisCluster(RedisServer):
-    """A cluster of one, which has all slots: commands of several keys need one slot here, too."""
+    """A cluster of one server that has all slots.
+
+    As in any cluster, the keys of one command must have the same slot.
+    """
 
     def command(self) -> list[str]:
-        # By default its bus listens 10,000 ports higher, where there may be none.
+        # The default port of the cluster bus is 10,000 higher, which may exceed 65,535.
         return [*super().command(), "--cluster-enabled", "yes", "--cluster-port", str(self.bus)]
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the keys can be looked up: a file for each store."""
+"""The stores of the demo, one per file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ STORES = ("sqlite", "memory", "postgres", "redis", "memcached")
 
 @contextmanager
 def served(store: str, database: Database) -> Generator[Callable[[], Store], None, None]:
-    """How to open the store, once or more, as long as the block runs.
+    """Starts the server of a store for a block. Yields a function that opens the store.
 
-    Raises an `ImportError` if its client library is not installed, and `servers.NotInstalled` if
-    its server is not.
+    Raises `ImportError` if the client library is not installed, and `servers.NotInstalled` if the
+    server is not installed.
     """
     module = importlib.import_module(f"{__name__}.{store}")
     with module.served(database) as open_store:

@@ -1,4 +1,4 @@
-"""What a server of values by keys has: `Track:1` is the album of track 1."""
+"""The columns in a key-value store: the key `Track:1` has the album of track 1."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from ..lookup import COLUMNS, Column
 
 
 class Values:
+    """A `Store` on a key-value store."""
+
     def __init__(self, store: KeyValueStore) -> None:
         self._store = store
 
     def loader(self, column: Column, **settings: Any) -> Loader[int, Any]:
         @asynq()
         def values(keys: list[int]) -> Generator[Any, Any, dict[int, Any]]:
-            found = yield [self._store.get.asynq(_key(column, key)) for key in keys]
+            stored = yield [self._store.get.asynq(_key(column, key)) for key in keys]
             return {
                 key: column.type(value.decode())
-                for key, value in zip(keys, found)
+                for key, value in zip(keys, stored)
                 if value is not None
             }
 

@@ -1,4 +1,4 @@
-"""A server of memcached, with a value for each key of the three tables."""
+"""A memcached server with one value per key of the three tables."""
 
 from __future__ import annotations
 

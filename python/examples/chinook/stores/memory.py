@@ -1,4 +1,4 @@
-"""Tables that were read beforehand."""
+"""Tables in memory, read before the demo starts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ..lookup import COLUMNS, Column
 
 
 class Memory:
+    """A `Store` in memory."""
+
     def __init__(self, database: Database) -> None:
         self._tables = {column: dict(database.column(column)) for column in COLUMNS}
 

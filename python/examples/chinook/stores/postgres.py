@@ -1,4 +1,4 @@
-"""A server of PostgreSQL, with a copy of the three tables."""
+"""A PostgreSQL server with a copy of the three tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database itself."""
+"""The Chinook database itself."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from ..lookup import Column
 
 
 class Rows:
+    """A `Store` on an SQL store."""
+
     def __init__(self, store: SQLStore) -> None:
         self._store = store
 
     def loader(self, column: Column, **settings: Any) -> Loader[int, Any]:
         table, key, value, _ = column
 
-        def row(found: Any) -> Any:
-            if found is None:
-                raise LookupError(f"it has no {value}")
-            return found
+        def row(value_of_row: Any) -> Any:
+            if value_of_row is None:
+                raise LookupError(f"its {value} is NULL")
+            return value_of_row
 
         return self._store.row_by(table, key, columns=value, row=row, **settings)
 
@@ -34,5 +36,5 @@ class Rows:
 
 @contextmanager
 def served(database: Database) -> Generator[Callable[[], Rows], None, None]:
-    # The file is small, so that the hand-over to another thread would take longer than a query.
+    # blocking=False: on this small file, a query is faster than a switch to another thread.
     yield lambda: Rows(Sqlite(database.uri, uri=True, blocking=False))
