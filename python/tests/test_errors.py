@@ -408,18 +408,22 @@ def test_what_a_failed_call_left_behind_can_still_be_awaited(log, source):
         return 42
 
     task = slow.asynq()
+    callers = []
 
     @asynq()
-    def main():
-        yield fail_at_once.asynq()
+    def fail_the_caller():
+        callers[0].set_error(Oops())
 
     @asynq()
     def both():
-        yield main.asynq(), task
+        callers.append(get_active_task())
+        yield task, fail_the_caller.asynq()
 
     with pytest.raises(Oops):
         both()
+    assert log == []
     assert task.value() == 42
+    assert log == [("source", [1]), "ended"]
 
 
 def test_after_an_error_other_calls_work():

@@ -531,33 +531,23 @@ def test_del_methods_may_run_tasks_wherever_the_collector_comes_by(source, new_s
     assert values == [42] * 40
 
 
-def test_the_item_of_a_task_that_was_dropped_is_asked_for_with_the_others(source):
-    @asynq()
-    def fail():
-        raise KeyError("x")
+def test_the_item_of_a_task_that_was_dropped_is_asked_for_with_the_others(source, new_source):
+    def interrupt(item):
+        item.set_value(None)
+        raise KeyboardInterrupt
+
+    interrupting = new_source("interrupting", answer=interrupt, priority=(1, 0))
 
     @asynq()
     def main():
-        yield fail.asynq(), call.asynq()
+        yield look_up.asynq(source, 1), interrupting.item(1)
 
-    @asynq()
-    def call():
-        try:
-            yield look_up.asynq(source, 1), interrupt.asynq()
-        finally:
-            raise KeyError("y")
-
-    @asynq()
-    def interrupt():
-        raise KeyboardInterrupt
-
-    def run():
-        with pytest.raises(KeyError):
-            main()
-
-    run()
+    with pytest.raises(KeyboardInterrupt):
+        main()
     gc.collect()
+    assert source.flushed == []
     assert look_up(source, 2) == 4
+    assert source.flushed == [[1, 2]]
 
 
 def test_loads_are_garbage_with_their_loader_awaited_or_not():

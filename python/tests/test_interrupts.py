@@ -134,7 +134,7 @@ def test_except_exception_does_not_catch_it(stop):
         outer()
 
 
-def test_a_sibling_left_behind_can_still_be_awaited(stop, source):
+def test_in_a_task_it_does_not_keep_a_sibling_from_its_end(stop, source):
     sibling = look_up.asynq(source, 21)
 
     @asynq()
@@ -148,6 +148,7 @@ def test_a_sibling_left_behind_can_still_be_awaited(stop, source):
 
     with pytest.raises(stop):
         main()
+    assert sibling.is_computed()
     assert sibling.value() == 42
 
 
@@ -209,6 +210,7 @@ def test_in_a_flush_it_leaves_other_batches_alone(stop, new_source):
     with pytest.raises(stop):
         main()
     assert task.value() == 42
+    assert good.flushed == [[21]]
 
 
 def test_in_try_switch_active_batch_it_arrives_at_the_caller(stop, source):

@@ -176,10 +176,6 @@ def test_a_ttl_is_positive(store, ttl):
         store.cached("prefix", ttl=ttl)
 
 
-def test_a_very_short_ttl_is_one(store):
-    store.set("key", "value", ttl=1e-9)
-
-
 def test_a_ttl_that_the_server_refuses_fails_alone(store):
     long, other = store.set.asynq("long", 1, ttl=1e30), store.set.asynq("other", 2)
     assert other.error() is None

@@ -57,6 +57,17 @@ def test_values_with_times_to_live_of_their_own_are_set_in_one_round(store):
     assert store.operations.stats.batches == 2
 
 
+@pytest.mark.parametrize(
+    ("ttl", "seconds"), [(None, 0), (1e-9, 1), (0.4, 1), (1, 1), (1.6, 2), (2_592_000, 2_592_000)]
+)
+def test_a_time_to_live_is_sent_in_seconds_of_which_there_is_at_least_one(
+    server, store, ttl, seconds
+):
+    before = len(server.commands("set"))
+    store.set("key", "value", ttl=ttl)
+    assert server.commands("set")[before:] == [f"set key 0 {seconds} 5"]
+
+
 def test_a_time_to_live_of_more_than_a_month_is_kept(store):
     store.set("a", 1, ttl=60 * 24 * 60 * 60)
     assert store.get("a") == b"1"

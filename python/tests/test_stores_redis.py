@@ -73,6 +73,43 @@ def test_a_command_that_fails_fails_alone(store):
     assert isinstance(error.__cause__, redis.ResponseError)
 
 
+def next_command(monitor):
+    """The next that is not about a new connection."""
+    return next(
+        command["command"]
+        for command in monitor.listen()
+        if not command["command"].startswith(("HELLO", "CLIENT", "SELECT"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("ttl", "milliseconds"),
+    [(1e-9, 1), (0.0004, 1), (0.001, 1), (0.0016, 2), (0.5, 500), (1.25, 1250), (60, 60_000)],
+)
+def test_a_ttl_is_sent_in_milliseconds_of_which_there_is_at_least_one(store, ttl, milliseconds):
+    with store.client.monitor() as monitor:
+        store.set("key", "value", ttl=ttl)
+        assert next_command(monitor) == f"SET key value PX {milliseconds}"
+
+
+def test_without_a_ttl_a_value_is_kept(store):
+    with store.client.monitor() as monitor:
+        store.set("key", "value")
+        assert next_command(monitor) == "SET key value"
+
+
+def test_a_cached_value_has_the_ttl_of_its_cache(store):
+    @store.cached("square", ttl=0.0001)
+    @asynq.asynq()
+    def square(number):
+        return number * number
+
+    with store.client.monitor() as monitor:
+        assert square(3) == 9
+        assert next_command(monitor) == "MGET square:[3]"
+        assert next_command(monitor) == "SET square:[3] 9 PX 1"
+
+
 def test_a_command_begins_with_its_name(store):
     with pytest.raises(TypeError, match="must begin with its name"):
         store.execute()

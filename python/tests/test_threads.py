@@ -84,22 +84,24 @@ def test_hooks_of_one_thread_are_not_called_for_another(new_source):
     assert seen == []
 
 
-def test_a_thread_that_ends_with_unfinished_tasks_leaves_them_usable(source):
-    task = look_up.asynq(source, 21)
+def test_a_thread_that_ends_with_unfinished_tasks_leaves_them_usable(source, new_source):
+    def interrupt(item):
+        item.set_value(None)
+        raise KeyboardInterrupt
 
-    @asynq()
-    def fails():
-        raise KeyError("x")
+    task = look_up.asynq(source, 21)
+    interrupted = look_up.asynq(new_source("interrupted", answer=interrupt, priority=(1, 0)), 1)
 
     @asynq()
     def main():
-        yield fails.asynq(), task
+        yield interrupted, task
 
     def work():
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyboardInterrupt):
             main()
+        return task.is_computed(), task.is_blocked(), source.flushed
 
-    in_thread(work)
+    assert in_thread(work) == (False, True, [])
     assert task.value() == 42
 
 
@@ -354,3 +356,7 @@ def test_threads_that_run_one_task_at_once_get_its_value_or_a_clear_error(source
         with ThreadPoolExecutor(8) as pool:
             values = [future.result() for future in [pool.submit(work, task) for _ in range(8)]]
         assert values == [42] * 8
+        # One of them has run it: otherwise it would run now, and ask once more.
+        asked = len(source.flushed)
+        assert task.value() == 42
+        assert len(source.flushed) == asked
