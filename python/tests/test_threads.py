@@ -2,14 +2,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from threads import in_thread
 
 from asynq import AsyncTaskError, FutureBase, asynq, get_active_task, get_scheduler
-
-
-def in_thread(function, *args):
-    """The value of `function(*args)` in a new thread, or its error."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(function, *args).result()
 
 
 @asynq()
