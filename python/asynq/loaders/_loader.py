@@ -113,7 +113,8 @@ class Loader(LoaderBase):
         with self._lock:
             if self._scope is None:
                 self._scope = contextvars.ContextVar(f"scope of {self.name}")
-        return _Scope(self._scope)
+                self._scopes = contextvars.ContextVar(f"scopes of {self.name}", default=())
+        return _Scope(self)
 
     def prime(self, key, value):
         """Stores a value in the current cache. Does nothing if the loader does not cache.
@@ -216,16 +217,27 @@ def loader(fn=None, **settings):
 
 
 class _Scope(AsyncContext):
-    def __init__(self, variable):
-        self._variable = variable
+    def __init__(self, loader):
+        self._loader = loader
         self._cache = {}
-        self._tokens = []  # More than one if the scope is entered again inside itself.
 
     def resume(self):
-        self._tokens.append(self._variable.set(self._cache))
+        self._set((*self._loader._scopes.get(), self))
 
     def pause(self):
-        self._variable.reset(self._tokens.pop())
+        scopes = list(self._loader._scopes.get())
+        # Entered again inside itself, it is there more than once. In a thread or coroutine that has
+        # not entered it, it is not there, and nothing changes.
+        for index in reversed(range(len(scopes))):
+            if scopes[index] is self:
+                del scopes[index]
+                break
+        self._set(tuple(scopes))
+
+    def _set(self, scopes):
+        self._loader._scopes.set(scopes)
+        # The extension reads only the cache of the innermost scope.
+        self._loader._scope.set(scopes[-1]._cache if scopes else self._loader._cache)
 
 
 @asynq()
