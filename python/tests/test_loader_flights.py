@@ -441,16 +441,6 @@ def test_an_async_function_has_its_deadline_too(stuck):
         outer(1)
 
 
-def test_a_late_flush_gives_its_permit_back(stuck):
-    functions = iter([stuck])
-    loader = Loader(
-        lambda keys: next(functions, list)(keys), blocking=True, timeout=1, max_in_flight=1
-    )
-    with pytest.raises(LoadTimeoutError):
-        loader(1)
-    assert loader(2) == 2
-
-
 def test_others_of_the_round_get_their_values_when_one_is_late(stuck):
     late = Loader(stuck, blocking=True, timeout=0.01)
     quick = Loader(lambda keys: keys, blocking=True)
