@@ -12,9 +12,17 @@ PYTHON ?= python3
 tools := target/tools
 cargo-deny := $(tools)/cargo-deny@0.20.2/bin/cargo-deny
 cargo-fuzz := $(tools)/cargo-fuzz@0.13.2/bin/cargo-fuzz
+cargo-hack := $(tools)/cargo-hack@0.6.46/bin/cargo-hack
 cargo-mutants := $(tools)/cargo-mutants@27.1.0/bin/cargo-mutants
+cargo-public-api := $(tools)/cargo-public-api@0.52.0/bin/cargo-public-api
 maturin := $(tools)/maturin@1.16.0/bin/maturin
 ruff := $(tools)/ruff@0.17.6/bin/ruff
+
+# The nightly toolchain for everything that stable cannot do. It has a date because cargo-public-api reads
+# rustdoc's JSON, whose format changes with the compiler.
+nightly := nightly-2026-05-20
+msrv := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+host = $(shell rustc -vV | sed -n 's/^host: //p')
 
 # $(call need,COMMAND,SENTENCE) stops with the sentence if the command does not run.
 need = @$(1) >/dev/null 2>&1 || { echo '$(2)' >&2; exit 1; }
@@ -41,7 +49,8 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python python/tests
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all test-rust test-python install-python test-installed bench faults lint \
-    docs fuzz mutants wheel sanitize sanitize-rust sanitize-python services components nightly
+    check check-msrv check-no-std check-fuzz check-api api docs fuzz mutants wheel sanitize \
+    sanitize-rust sanitize-python services components nightly
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -89,7 +98,7 @@ faults: install-python ## what happens to real stores, and whether it is survive
 
 # cargo-deny's `advisories` check is not here because it fetches the RustSec database, and lint has
 # to run where only the package registries can be reached. Elsewhere: cargo deny check advisories
-lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, documentation, dependencies' licences and sources
+lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, import cycles, documentation, dependencies' licences
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path crates/asynq-engine/fuzz/Cargo.toml
 	cargo fmt --check --manifest-path benchmarks/rust/Cargo.toml
@@ -98,8 +107,41 @@ lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, documentatio
 	    --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 	$(cargo-deny) --locked --all-features check bans licenses sources
-	$(ruff) format --config python/pyproject.toml --check python benchmarks
-	$(ruff) check --config python/pyproject.toml python benchmarks
+	$(ruff) format --config python/pyproject.toml --check .ci python benchmarks
+	$(ruff) check --config python/pyproject.toml .ci python benchmarks
+	$(PYTHON) .ci/import_cycles.py crates/*/src examples/*/src python/src
+
+check: check-msrv check-no-std check-fuzz check-api ## each feature alone on the oldest Rust, no_std, the fuzz crate, the public API
+
+# Each feature alone, none, and all of them.
+check-msrv: $(cargo-hack)
+	$(call need,rustup toolchain install $(msrv) --profile minimal,rustup could not install Rust $(msrv))
+	RUSTUP_TOOLCHAIN=$(msrv) RUSTFLAGS='-D warnings' $(cargo-hack) hack check --locked \
+	    -p asynq-engine -p asynq-batch -p asynq-batch-macros -p asynq-python --each-feature --lib --target-dir target/msrv
+
+# A target that has no `std`.
+check-no-std:
+	$(call need,rustup target add thumbv7m-none-eabi,rustup could not install the target thumbv7m-none-eabi)
+	cargo build --locked -p asynq-engine --target thumbv7m-none-eabi
+
+check-fuzz:
+	$(call need,$${CXX:-c++} --version,libFuzzer needs a C++ compiler (apt install g++))
+	cargo check --locked --manifest-path crates/asynq-engine/fuzz/Cargo.toml --target-dir target/fuzz
+
+# $(call list-api,CRATE,FILE) writes the public API of a crate.
+list-api = RUSTUP_TOOLCHAIN=$(nightly) $(cargo-public-api) --package $(1) --all-features -sss \
+    --target-dir target/api >$(2)
+apis := asynq-engine:crates/asynq-engine asynq-batch:crates/asynq asynq-batch-macros:crates/asynq-macros
+
+check-api: $(cargo-public-api) nightly
+	@mkdir -p target/api; for api in $(apis); do \
+	    $(call list-api,$${api%%:*},target/api/listing.txt) && \
+	    diff -u $${api#*:}/public-api.txt target/api/listing.txt || \
+	    { echo "The public API of $${api%%:*} has changed: run \`make api\` and review the difference." >&2; exit 1; }; \
+	done
+
+api: $(cargo-public-api) nightly ## writes the public API of each crate to its public-api.txt
+	for api in $(apis); do $(call list-api,$${api%%:*},$${api#*:}/public-api.txt) || exit 1; done
 
 components:
 	$(call need,cargo fmt --version,rustfmt is missing: rustup component add rustfmt (or: apt install rustfmt))
@@ -123,8 +165,7 @@ wheel: $(maturin) ## wheels for every CPython from 3.9 on that is installed, in 
 	$(maturin) build --release --locked --manifest-path python/Cargo.toml --out target/wheels \
 	    --interpreter $$($(PYTHON) python/interpreters.py)
 
-host = $(shell rustc -vV | sed -n 's/^host: //p')
-asan = RUSTUP_TOOLCHAIN=nightly RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(CURDIR)/target/asan
+asan = RUSTUP_TOOLCHAIN=$(nightly) RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(CURDIR)/target/asan
 
 sanitize: sanitize-rust sanitize-python ## the tests with AddressSanitizer, and with Python's debug allocator
 
@@ -148,7 +189,8 @@ sanitize-python: nightly install-python
 	    $(asan-venv)/bin/python $(pytest)
 
 nightly:
-	$(call need,RUSTUP_TOOLCHAIN=nightly rustc -Zhelp,AddressSanitizer needs nightly Rust: rustup toolchain install nightly)
+	$(call need,rustup toolchain install $(nightly) --profile minimal --component miri --component rust-src,rustup \
+	    could not install $(nightly))
 
 # For the tests and examples that talk to real servers, which they start themselves; without one its tests
 # say so. On a desktop, Debian starts the installed ones at once.
@@ -164,7 +206,7 @@ services: ## installs memcached, Redis and PostgreSQL from Debian, where they ar
 
 # Tools run for seconds, so they are built without optimisation and debug information: on two cores
 # cargo-deny takes 67 s this way, and 194 s with its release profile (fat LTO).
-$(cargo-deny) $(cargo-fuzz) $(cargo-mutants): $(tools)/%:
+$(cargo-deny) $(cargo-fuzz) $(cargo-hack) $(cargo-mutants) $(cargo-public-api): $(tools)/%:
 	CARGO_PROFILE_DEV_DEBUG=false cargo install --locked --debug --no-track \
 	    --target-dir $(tools)/build --root $(tools)/$(firstword $(subst /, ,$*)) \
 	    $(firstword $(subst /, ,$*))

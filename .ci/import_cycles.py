@@ -110,7 +110,9 @@ def read(root: Path) -> dict[Path_, Module]:
     return modules
 
 
-def definer(path: Path_, modules: dict[Path_, Module], seen: frozenset[Path_] = frozenset()) -> Path_:
+def definer(
+    path: Path_, modules: dict[Path_, Module], seen: frozenset[Path_] = frozenset()
+) -> Path_:
     """Finds the module that defines what `path` names."""
     depth = next(depth for depth in range(len(path), -1, -1) if path[:depth] in modules)
     home, rest = path[:depth], path[depth:]
@@ -156,7 +158,9 @@ def components(edges: dict[Path_, set[Path_]]) -> list[list[Path_]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("roots", nargs="+", type=Path, metavar="SRC", help="a crate's folder of sources")
+    parser.add_argument(
+        "roots", nargs="+", type=Path, metavar="SRC", help="a crate's folder of sources"
+    )
     parser.add_argument("--edges", action="store_true", help="list every import")
     options = parser.parse_args()
     failed = False
@@ -170,7 +174,11 @@ def main() -> int:
         }
         if options.edges:
             for path in sorted(edges):
-                print("::".join(path) or "lib", "->", " ".join("::".join(e) or "lib" for e in sorted(edges[path])))
+                print(
+                    "::".join(path) or "lib",
+                    "->",
+                    " ".join("::".join(e) or "lib" for e in sorted(edges[path])),
+                )
         cycles = components(edges)
         failed = failed or bool(cycles)
         print(f"{root}: {len(modules)} modules, {len(cycles)} import cycles")
