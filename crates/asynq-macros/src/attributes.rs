@@ -1,4 +1,4 @@
-//! Which of a function's attributes go where, now that it is several items.
+//! The attributes of a function, sorted by the items that it expands to.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -6,17 +6,17 @@ use syn::{Attribute, Meta};
 
 const LINTS: [&str; 4] = ["allow", "warn", "deny", "forbid"];
 
-/// The attributes of a function, each in every list of the items it belongs to.
+/// Attributes of a function, each in the lists of all items that it applies to.
 pub(crate) struct Attributes<'a> {
-    /// For the plain call, which stands where the function stood: all but those of the body.
+    /// Attributes of the plain call, which replaces the function: all but those of the body.
     pub(crate) plain: Vec<&'a Attribute>,
-    /// For the asynchronous call.
+    /// Attributes of the asynchronous call.
     pub(crate) asynchronous: Vec<&'a Attribute>,
-    /// For the function with the body.
+    /// Attributes of the function with the body.
     pub(crate) body: Vec<&'a Attribute>,
-    /// For any other item that has to come and go, or to hide, with the function.
+    /// Attributes of all other items: conditions, and `doc(hidden)`.
     pub(crate) conditions: Vec<&'a Attribute>,
-    /// For the plain call as well: it shall not be blamed for calling a form that is deprecated.
+    /// Attribute that lets the plain call use the deprecated asynchronous call.
     pub(crate) leniency: Option<TokenStream>,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Attributes<'a> {
             attributes.iter().filter(|attribute| wanted(attribute)).collect()
         };
         Self {
-            // An expectation is about the body; elsewhere nothing fulfils it.
+            // An expectation applies to the body; elsewhere nothing would fulfil it.
             plain: list(&|attribute| !is(attribute, &["expect"])),
             asynchronous: list(&|attribute| {
                 is_condition(attribute) || is(attribute, &["deprecated"]) || is(attribute, &LINTS)

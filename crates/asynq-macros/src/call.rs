@@ -1,4 +1,4 @@
-//! How the items that are made of one function call each other.
+//! The parts of the calls between the items of one function.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{FnArg, GenericParam, Ident, Pat, ReturnType, Signature, Token, Type, parse_quote};
 
 use crate::form::Form;
-use crate::refusal;
+use crate::opaque::is_opaque;
 
 /// The parts of the calls to a function.
 pub(crate) struct Call {
@@ -17,11 +17,11 @@ pub(crate) struct Call {
     pub(crate) arguments: Punctuated<Ident, Token![,]>,
     /// The generic arguments with the turbofish, or nothing.
     pub(crate) turbofish: TokenStream,
-    /// What the function returns.
+    /// Return type of the function.
     pub(crate) output: Type,
-    /// Whether the function has a type with a name: one with an `impl Trait` in it has none.
+    /// `false` if the function has an `impl Trait` in its signature, so that its type has no name.
     nameable: bool,
-    /// What to call the function that has the body. The body may refer to anything but this.
+    /// Name of the function with the body. The body may refer to any other name.
     pub(crate) body: Ident,
 }
 
@@ -51,27 +51,27 @@ impl Call {
         });
         let generics: Vec<_> = generics.collect();
         let is_proxy = matches!(form, Form::Proxy);
-        let is_named =
-            !matches!(&signature.output, ReturnType::Type(_, ty) if refusal::is_opaque(ty));
+        let is_named = !matches!(&signature.output, ReturnType::Type(_, ty) if is_opaque(ty));
         Self {
             parameters,
             arguments,
             turbofish: if generics.is_empty() { quote!() } else { quote!(::<#(#generics),*>) },
             output: match &signature.output {
                 ReturnType::Type(_, ty) if is_named || is_proxy => (**ty).clone(),
-                // Any type will do instead of one without a name: that is refused.
+                // Any type: one without a name is an error already.
                 ReturnType::Type(..) | ReturnType::Default => parse_quote!(()),
             },
             nameable: is_named
-                && !signature.inputs.iter().any(
-                    |input| matches!(input, FnArg::Typed(input) if refusal::is_opaque(&input.ty)),
-                ),
+                && !signature
+                    .inputs
+                    .iter()
+                    .any(|input| matches!(input, FnArg::Typed(input) if is_opaque(&input.ty))),
             body: format_ident!("asynq_body_of_{}", signature.ident.unraw()),
         }
     }
 
-    /// The arguments, with `this` before them, as one value for a mock; none if the function cannot
-    /// be replaced by one.
+    /// Returns `this` and the arguments as one value for a mock, or `None` if the function cannot be
+    /// replaced by one.
     pub(crate) fn recorded(&self, this: Option<TokenStream>) -> Option<TokenStream> {
         let this = this.into_iter();
         let arguments = self.arguments.iter();
@@ -79,8 +79,8 @@ impl Call {
     }
 }
 
-/// The path of a function, for the asynq stack: an expression, so that no static of the user's is
-/// hidden by this one.
+/// Returns the path of a function, for the asynq stack. An expression, so that its static does not hide
+/// one of the user.
 pub(crate) fn site(path: &str) -> TokenStream {
     quote! {{
         static SITE: ::asynq::plumbing::Site =

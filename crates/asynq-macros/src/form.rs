@@ -1,4 +1,4 @@
-//! What the arguments of the attribute make of a function.
+//! The form of a function: the relation of its two calls, by the arguments of the attribute.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,9 +7,9 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprPath, Meta, Token, Type};
 
-use crate::refusal;
+use crate::opaque::value_of_opaque;
 
-/// How the two calls of a function are made.
+/// Relation of the plain call and the asynchronous call of a function.
 pub(crate) enum Form {
     /// The plain call runs the asynchronous one.
     Plain,
@@ -24,7 +24,7 @@ pub(crate) enum Form {
 const HELP: &str = "`#[asynq]` takes `pure`, or `sync_fn = path`";
 
 impl Form {
-    /// Reads what stands in `#[asynq(..)]`.
+    /// Parses the arguments in `#[asynq(..)]`.
     pub(crate) fn parse(arguments: TokenStream, errors: &mut Vec<Error>) -> Self {
         let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
         let arguments = match parser.parse2(arguments) {
@@ -64,7 +64,7 @@ impl Form {
         form
     }
 
-    /// Takes the attributes off a method that say what becomes of it.
+    /// Removes the attributes of this crate from a method, and returns the form that they give it.
     pub(crate) fn take_from(attributes: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> Self {
         let mut form = Self::Plain;
         attributes.retain(|attribute| {
@@ -87,22 +87,21 @@ impl Form {
         form
     }
 
-    /// The types of the plain and of the asynchronous call of a function that is declared to return
-    /// `output`.
+    /// Returns the types of the plain call and of the asynchronous call of a function that is declared
+    /// to return `output`.
     pub(crate) fn outputs(&self, output: &Type) -> (TokenStream, TokenStream) {
         let task = quote!(::asynq::AsyncTask<#output>);
         match self {
             Self::Plain | Self::Sync(_) => (quote!(#output), task),
             Self::Pure => (task.clone(), task),
-            Self::Proxy => match refusal::value_of_opaque(output) {
+            Self::Proxy => match value_of_opaque(output) {
                 Some(value) => (quote!(#value), quote!(#output)),
                 None => (quote!(<#output as ::core::future::Future>::Output), quote!(#output)),
             },
         }
     }
 
-    /// The body of the plain call, which is one of `asynq_call`, given the `arguments` and what
-    /// stands for them in a mock.
+    /// Returns the body of the plain call. `recorded` are the arguments as a mock gets them.
     pub(crate) fn plain_call(
         &self,
         asynq_call: &TokenStream,
@@ -123,8 +122,8 @@ impl Form {
     }
 }
 
-/// Returns what the mock of `function` gives, where there is one. What it is called with is none if
-/// it cannot be replaced.
+/// Returns the code that calls the mock of `function`, if there is one. `recorded` is `None` if the
+/// function cannot be replaced by a mock.
 pub(crate) fn mock(
     function: &TokenStream,
     recorded: Option<&TokenStream>,

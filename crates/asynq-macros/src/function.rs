@@ -8,11 +8,10 @@ use syn::{Attribute, Error, ItemFn};
 use crate::attributes::Attributes;
 use crate::call::{self, Call};
 use crate::form::{self, Form};
-use crate::refusal;
+use crate::validate;
 
-/// A function for the plain call, and a type of the same name for the asynchronous one. They do not
-/// clash: types and values have namespaces of their own, as long as the type is a struct with
-/// braces.
+/// Expands to a function for the plain call, and a type of the same name for the asynchronous call.
+/// They do not clash: a struct with braces is in the namespace of types, a function in that of values.
 pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) -> TokenStream {
     let ItemFn { attrs, vis, sig, block, .. } = function;
     if let Some(receiver) = sig.receiver() {
@@ -27,7 +26,7 @@ pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) ->
         errors.push(Error::new_spanned(second, "one `#[asynq]` or `#[async_proxy]` is enough"));
         return TokenStream::new();
     }
-    let refused = refusal::check(sig, form, errors);
+    let refused = validate::check_signature(sig, form, errors);
 
     let name = &sig.ident;
     let generics = &sig.generics;
@@ -63,7 +62,7 @@ pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) ->
             }
         })
     };
-    let quiet = refusal::quiet(refused);
+    let quiet = validate::quiet(refused);
 
     quote! {
         #(#plain)*

@@ -6,7 +6,8 @@ mod call;
 mod form;
 mod function;
 mod methods;
-mod refusal;
+mod opaque;
+mod validate;
 
 use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
@@ -14,17 +15,19 @@ use syn::{Error, Item};
 
 use crate::form::Form;
 
-/// Makes an async function of this library out of an `async fn`.
+/// Turns an `async fn` into an async function of asynq, with two kinds of calls.
 ///
 /// # On a function
 ///
-/// `#[asynq] async fn f(a: A) -> T` gives two things of the same name and visibility:
+/// `#[asynq] async fn f(a: A) -> T` expands to two items of the same name and visibility:
 ///
-/// - a function `f(a: A) -> T`, the plain call: it runs to the value, and may be called from
-///   anywhere, also inside other tasks;
-/// - a type `f` with the function `f::asynq(a: A) -> AsyncTask<T>`, the asynchronous call: a task
-///   that starts when it is awaited. `use module::f` imports both. In documentation, link to the
-///   function as `f()`, since `f` could be either.
+/// - a function `f(a: A) -> T`, the plain call: it runs the function to its value, and can be called
+///   from anywhere, also inside other tasks;
+/// - a type `f` with the function `f::asynq(a: A) -> AsyncTask<T>`, the asynchronous call: it returns
+///   a task, which starts when it is awaited.
+///
+/// `use module::f` imports both. In documentation, link to the function as `f()`, since `f` is
+/// ambiguous.
 ///
 /// ```
 /// use asynq::{all, asynq};
@@ -45,12 +48,11 @@ use crate::form::Form;
 ///
 /// # On an inherent `impl` block
 ///
-/// Each `async fn m(..) -> T` in it becomes a plain call `m(..) -> T` and an asynchronous one,
-/// `m_asynq(..) -> AsyncTask<T>`. Other items are left as they are.
+/// Each `async fn m(..) -> T` in it becomes a plain call `m(..) -> T` and an asynchronous call
+/// `m_asynq(..) -> AsyncTask<T>`. Other items are unchanged.
 ///
-/// A task outlives the borrow that it was made from. So a method with `&self` works on a clone,
-/// and needs `Self: Clone` (a cheap handle, usually); one with `self: Rc<Self>` or `self` needs
-/// nothing.
+/// A task outlives the borrow that it was created from. So a method with `&self` works on a clone, and
+/// needs `Self: Clone` (usually a cheap handle). A method with `self: Rc<Self>` or `self` does not.
 ///
 /// ```
 /// use asynq::asynq;
@@ -73,7 +75,7 @@ use crate::form::Form;
 /// assert_eq!(Scale(3).twice(2), 18);
 /// ```
 ///
-/// Without the `Clone`, the compiler says what to do:
+/// Without `Clone`, the error says what to do:
 ///
 /// ```compile_fail,E0277
 /// struct Scale(u32);
@@ -88,7 +90,7 @@ use crate::form::Form;
 ///
 /// # Arguments
 ///
-/// `#[asynq(pure)]`: the plain call is the asynchronous one, and gives the task.
+/// `#[asynq(pure)]`: the plain call is the same as the asynchronous call, and returns the task.
 ///
 /// ```
 /// use asynq::{FutureBase, asynq};
@@ -101,9 +103,8 @@ use crate::form::Form;
 /// assert_eq!(double(4).value(), 8);
 /// ```
 ///
-/// `#[asynq(sync_fn = path)]`: the plain call is that function, which takes the same arguments: for
-/// a synchronous version that is written by hand. The asynchronous call is the async function, as
-/// ever.
+/// `#[asynq(sync_fn = path)]`: the plain call calls the function at that path, a synchronous version
+/// with the same arguments. The asynchronous call is that of the async function.
 ///
 /// ```
 /// use asynq::{FutureBase, asynq};
@@ -143,12 +144,12 @@ use crate::form::Form;
 /// assert_eq!(Scale(3).apply(2), 6);
 /// ```
 ///
-/// # What it refuses
+/// # Limits
 ///
-/// A function that is not `async`; arguments and values that borrow (other than `'static`), since
-/// tasks own what they use; `-> impl Trait`, since the type of the task names it; `&mut self`;
-/// `const`, `unsafe` and `extern` functions; traits and their implementations: there, write a plain
-/// function that returns an `AsyncTask`.
+/// The attribute refuses functions that are not `async`; arguments and values that borrow (other than
+/// for `'static`), since a task owns its data; `-> impl Trait`, since the type of the task names the
+/// type of the value; `&mut self`; and `const`, `unsafe` and `extern` functions. In traits and their
+/// implementations, write a plain function that returns an `AsyncTask`.
 #[proc_macro_attribute]
 pub fn asynq(
     arguments: proc_macro::TokenStream,
@@ -157,12 +158,12 @@ pub fn asynq(
     expand(arguments.into(), item.into()).into()
 }
 
-/// Makes the two forms out of a function that returns a future itself, of any kind of asynq's.
+/// Gives both kinds of calls to a function that returns a future of asynq itself.
 ///
-/// `#[async_proxy] fn f(a: A) -> AsyncTask<T>` gives a function `f(a: A) -> T`, the plain call,
-/// which runs that future, and `f::asynq(a: A) -> AsyncTask<T>`, which returns it. No task is made
-/// for the function itself. It may return whatever is at hand: a task, an item of a batch, a known
-/// value, or an `impl FutureBase<Output = T>`; the last cannot be replaced by a mock.
+/// `#[async_proxy] fn f(a: A) -> AsyncTask<T>` expands to a function `f(a: A) -> T`, the plain call,
+/// which runs that future to its value, and `f::asynq(a: A) -> AsyncTask<T>`, which returns it. The
+/// function itself gets no task. It may return a task, an item of a batch, a known value, or an
+/// `impl FutureBase<Output = T>`; in the last case, a mock cannot replace it.
 ///
 /// In an `impl` block with `#[asynq]`, it marks a method that is not `async`.
 ///
@@ -211,7 +212,7 @@ fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Vec::new();
     let span = (!arguments.is_empty()).then(|| arguments.span());
     let form = Form::parse(arguments, &mut errors);
-    // What cannot be understood is left to the compiler, with our complaint before it.
+    // Items that cannot be expanded are left to the compiler, together with the error.
     let output = match syn::parse2(item.clone()) {
         Ok(Item::Fn(function)) => function::expand(&function, &form, &mut errors),
         Ok(Item::Impl(block)) if block.trait_.is_none() => {

@@ -8,11 +8,11 @@ use syn::{Error, FnArg, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Type};
 use crate::attributes::Attributes;
 use crate::call::{self, Call};
 use crate::form::{self, Form};
-use crate::refusal;
+use crate::validate;
 
-/// The block with both forms of each async function in it, and the body in a third.
+/// Expands to the block with three functions for each async function: both calls, and the body.
 pub(crate) fn expand(mut block: ItemImpl, errors: &mut Vec<Error>) -> TokenStream {
-    refusal::check_generics(&block.generics, errors);
+    validate::check_generics(&block.generics, errors);
     let name = type_name(&block.self_ty);
     let mut asynq_functions = 0;
     let mut items = Vec::new();
@@ -37,7 +37,7 @@ pub(crate) fn expand(mut block: ItemImpl, errors: &mut Vec<Error>) -> TokenStrea
     block.into_token_stream()
 }
 
-/// Whether a function of the block gets two forms.
+/// Returns whether a function of the block gets two calls.
 fn is_asynq(method: &ImplItemFn) -> bool {
     let is_marked = |name| method.attrs.iter().any(|attribute| attribute.path().is_ident(name));
     method.sig.asyncness.is_some() || is_marked("async_proxy") || is_marked("asynq")
@@ -50,7 +50,7 @@ fn expand_method(
     errors: &mut Vec<Error>,
 ) -> TokenStream {
     let ImplItemFn { attrs, vis, sig, block, .. } = method;
-    let refused = refusal::check(sig, form, errors);
+    let refused = validate::check_signature(sig, form, errors);
 
     let name = &sig.ident;
     let asynq_name = format_ident!("{}_asynq", name.unraw(), span = name.span());
@@ -58,7 +58,7 @@ fn expand_method(
     let (_, _, where_clause) = generics.split_for_impl();
     let inputs = &sig.inputs;
     let receiver = sig.receiver().map(|receiver| {
-        // Whether the body may change its `self` is its own affair.
+        // Only the body needs to know whether its `self` is mutable.
         let mut receiver = receiver.clone();
         receiver.mutability = None;
         FnArg::Receiver(receiver)
@@ -74,7 +74,7 @@ fn expand_method(
     let is_proxy = matches!(form, Form::Proxy);
     let call = Call::of(sig, if refused { &Form::Plain } else { form });
     let recorded = match sig.receiver() {
-        // What a proxy borrows need not be `Clone`, and so cannot be given to a mock.
+        // The `self` of a proxy need not be `Clone`, so a mock cannot get it.
         Some(_) if borrows && is_proxy => None,
         Some(_) if borrows => call.recorded(Some(quote!(::asynq::plumbing::own(self)))),
         Some(_) => call.recorded(Some(quote!(self))),
@@ -108,7 +108,7 @@ fn expand_method(
             }
         })
     };
-    // Not the user's own token, which lints would look at.
+    // Not the user's own token, which lints would check.
     let asyncness = sig.asyncness.map(|_| quote!(async));
     let body = (!refused).then(|| {
         quote! {
@@ -116,7 +116,7 @@ fn expand_method(
             #asyncness fn #body #generics (#inputs) -> #output #where_clause #block
         }
     });
-    let quiet = refusal::quiet(refused);
+    let quiet = validate::quiet(refused);
 
     quote! {
         #(#plain)*
@@ -141,7 +141,7 @@ fn expand_method(
     }
 }
 
-/// The name of a type without its path and arguments.
+/// Returns the name of a type without its path and arguments.
 fn type_name(ty: &Type) -> String {
     match ty {
         Type::Path(path) => {

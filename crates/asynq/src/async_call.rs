@@ -1,14 +1,13 @@
-//! Calls of functions that may be async or not.
+//! Calls of functions of either kind, async or not.
 
 use std::cell::Cell;
 
 use crate::futures::{ConstFuture, FutureBase};
 
-/// Calls a function of either kind, and gives a future of its value: if it returns a future of
-/// asynq, that; otherwise what it returned, as a [`ConstFuture`].
+/// Calls a function of either kind, and returns a future of its value: the future of asynq that the
+/// function returns, or a [`ConstFuture`] of any other value.
 ///
-/// For code that is handed functions, in macros above all: which of the two it is is decided when
-/// it is compiled.
+/// Use it in code that gets functions, such as macros. The kind is determined at compile time.
 ///
 /// ```
 /// use asynq::{FutureBase, async_call, asynq};
@@ -34,26 +33,26 @@ macro_rules! async_call {
     }};
 }
 
-/// What a function returned.
+/// Return value of a function.
 #[allow(missing_debug_implementations, reason = "only the macro has one")]
 pub struct Returned<R>(Cell<Option<R>>);
 
 impl<R> Returned<R> {
-    /// What a function returned.
+    /// Wraps the return value of a function.
     pub const fn new(returned: R) -> Self {
         Self(Cell::new(Some(returned)))
     }
 
     fn take(&self) -> R {
-        self.0.take().expect("asked once, by the macro")
+        self.0.take().expect("the macro takes the value once")
     }
 }
 
-/// A call on `&Returned<R>` finds this first, without another reference.
+/// Method for futures, which a call on `&Returned<R>` finds first: without another reference.
 pub trait ReturnedFuture {
-    /// The future that the function returned.
+    /// Type of the future.
     type Future;
-    /// That future.
+    /// Returns the future.
     fn future(&self) -> Self::Future;
 }
 
@@ -65,11 +64,11 @@ impl<R: FutureBase> ReturnedFuture for Returned<R> {
     }
 }
 
-/// And this second, if the other is not there.
+/// Method for other values, which a call on `&Returned<R>` finds second.
 pub trait ReturnedValue {
-    /// The value that the function returned.
+    /// Type of the value.
     type Value;
-    /// A future of that value.
+    /// Returns a future of the value.
     fn future(&self) -> ConstFuture<Self::Value>;
 }
 

@@ -1,7 +1,7 @@
-//! Async generators: async functions that give many values, one at a time.
+//! Async generators: async functions that produce many values, one at a time.
 //!
-//! The body of a generator is a task of its own, that waits between two values. So what it awaits
-//! is batched with everything else, and the contexts it enters stay its own.
+//! The body of a generator is a task of its own, which waits between two values. So its requests share
+//! batches with those of other tasks, and the contexts that it enters do not affect them.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -18,16 +18,16 @@ use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 use crate::task::{Promise, promise_at};
 
-/// An async generator, made by [`generator`].
+/// Async generator, made by [`generator`].
 ///
-/// Inside a task it is a [`Stream`], too. Dropping it drops the body where it stands.
+/// Inside a task, it is also a [`Stream`]. Dropping it cancels the body.
 pub struct AsyncGenerator<T: 'static> {
     inner: Rc<Inner<T>>,
-    /// The value that the stream waits for.
+    /// Task of the value that the stream waits for.
     polled: Option<AsyncTask<Option<T>>>,
 }
 
-/// What the body of a [`generator`] gives its values to.
+/// Receiver of the values of the body of a [`generator`].
 pub struct Yielder<T> {
     exchange: Rc<Exchange<T>>,
 }
@@ -35,26 +35,26 @@ pub struct Yielder<T> {
 struct Inner<T> {
     body: AsyncTask<()>,
     exchange: Rc<Exchange<T>>,
-    /// Whether a value was asked for that is not there yet.
-    asked: Cell<bool>,
+    /// Set while a value is requested.
+    requested: Cell<bool>,
 }
 
-/// Between the body and those who want its values. It does not know the body, which has it.
+/// Place between the body and the consumer. The body owns it, so it does not own the body.
 struct Exchange<T> {
-    /// Where the generator was made.
+    /// Place where the generator was created.
     at: &'static Location<'static>,
     value: RefCell<Option<T>>,
-    /// Set when there is a value.
-    given: RefCell<Option<Promise<()>>>,
-    /// Set when the next value is wanted.
-    wanted: RefCell<Option<Promise<()>>>,
+    /// Promise to the consumer, set when there is a value.
+    sent: RefCell<Option<Promise<()>>>,
+    /// Promise to the body, set when the next value is requested.
+    demanded: RefCell<Option<Promise<()>>>,
 }
 
-/// Makes a generator of an async body, which gives its values to the [`Yielder`] it is called with.
+/// Creates a generator of an async body, which sends its values to the [`Yielder`] that it gets.
 ///
-/// `body` is called when the first value is asked for, under the contexts of the task that asks, and
-/// runs on when the next one is asked for. It stays under those contexts as long as they last, whoever
-/// asks later.
+/// The first request of a value calls `body`, under the contexts of the requesting task; each further
+/// request resumes it. The body stays under these contexts as long as they last, whichever task requests
+/// the later values.
 ///
 /// ```
 /// use asynq::generator::{generator, list_of_generator};
@@ -77,16 +77,16 @@ where
     let exchange = Rc::new(Exchange {
         at: Location::caller(),
         value: RefCell::new(None),
-        given: RefCell::new(None),
-        wanted: RefCell::new(None),
+        sent: RefCell::new(None),
+        demanded: RefCell::new(None),
     });
     let yielder = Yielder { exchange: Rc::clone(&exchange) };
     let body = AsyncTask::with_site(&BODY, async move { body(yielder).await });
-    let inner = Rc::new(Inner { body, exchange, asked: Cell::new(false) });
+    let inner = Rc::new(Inner { body, exchange, requested: Cell::new(false) });
     AsyncGenerator { inner, polled: None }
 }
 
-/// All the values of a generator.
+/// Collects all values of a generator.
 ///
 /// # Panics
 ///
@@ -103,7 +103,7 @@ pub fn list_of_generator<T: 'static>(mut generator: AsyncGenerator<T>) -> AsyncT
     })
 }
 
-/// The next `count` values of a generator, fewer if it ends before. It can be asked for more
+/// Takes the next `count` values of a generator, or fewer if it ends before. It can be used again
 /// afterwards.
 ///
 /// # Panics
@@ -140,16 +140,16 @@ pub fn take_first<T: 'static>(
 }
 
 impl<T: 'static> AsyncGenerator<T> {
-    /// The next value; `None` once the body has ended.
+    /// Requests the next value, or `None` if the body has ended.
     ///
-    /// A value whose task is dropped before its end is kept for the next one.
+    /// If the task is dropped before its end, the next task gets its value.
     ///
     /// # Panics
     ///
-    /// The task panics if the body does, after which the generator has ended; and if the value
-    /// before is still under way.
+    /// The task panics if the body does, and the generator has then ended. It also panics if the previous
+    /// value is still pending.
     #[track_caller]
-    #[allow(clippy::should_implement_trait, reason = "the name it has with streams")]
+    #[allow(clippy::should_implement_trait, reason = "the name that streams use")]
     pub fn next(&mut self) -> AsyncTask<Option<T>> {
         static SITE: Site = Site::new("asynq::generator::AsyncGenerator::next");
         let inner = Rc::clone(&self.inner);
@@ -161,63 +161,66 @@ impl<T: 'static> Inner<T> {
     async fn next(&self) -> Option<T> {
         static VALUE: Site = Site::made("value of the generator");
         assert!(
-            !self.asked.replace(true),
-            "a generator gives one value at a time: await the value before first"
+            !self.requested.replace(true),
+            "the previous value of the generator is still pending; await it before the next one"
         );
-        let _asked = Asked(&self.asked);
+        let _request = Request(&self.requested);
         let value = self.exchange.value.take();
         if value.is_some() || self.body.is_computed() {
             return value;
         }
-        let (given, mut until_given) = promise_at(&VALUE, self.exchange.at);
-        self.exchange.given.replace(Some(given));
-        if let Some(wanted) = self.exchange.wanted.take() {
-            wanted.set_value(());
+        let (sent, mut until_sent) = promise_at(&VALUE, self.exchange.at);
+        self.exchange.sent.replace(Some(sent));
+        if let Some(demanded) = self.exchange.demanded.take() {
+            demanded.set_value(());
         }
         let mut body = self.body.clone();
-        // To wait for the body is what makes the scheduler run it. Both are asked in one poll, so
-        // the first to be there wakes this task.
+        // Waiting for the body makes the scheduler run it. Both are polled in one poll, so the first of
+        // them wakes this task.
         poll_fn(|cx| {
-            let given = Pin::new(&mut until_given).poll(cx);
-            if given.is_ready() { given } else { Pin::new(&mut body).poll(cx) }
+            let sent = Pin::new(&mut until_sent).poll(cx);
+            if sent.is_ready() { sent } else { Pin::new(&mut body).poll(cx) }
         })
         .await;
         self.exchange.value.take()
     }
 }
 
-/// Takes the question back, however the wait for the answer ends.
-struct Asked<'a>(&'a Cell<bool>);
+/// Guard of a request, which ends however the wait for the value ends.
+struct Request<'a>(&'a Cell<bool>);
 
-impl Drop for Asked<'_> {
+impl Drop for Request<'_> {
     fn drop(&mut self) {
         self.0.set(false);
     }
 }
 
 impl<T> Yielder<T> {
-    /// Gives a value, and waits until the next one is wanted.
+    /// Sends a value, and waits until the next one is requested.
     ///
     /// # Panics
     ///
-    /// If the value before was not taken: two branches of the body give at once.
+    /// If the previous value was not taken, since two branches of the body send values concurrently.
     pub async fn send(&self, value: T) {
         static DEMAND: Site = Site::made("demand for a value of the generator");
         let before = self.exchange.value.replace(Some(value));
-        assert!(before.is_none(), "a generator gives one value at a time: await each `send`");
-        let (wanted, until_wanted) = promise_at(&DEMAND, self.exchange.at);
-        self.exchange.wanted.replace(Some(wanted));
-        if let Some(given) = self.exchange.given.take() {
-            given.set_value(());
+        assert!(
+            before.is_none(),
+            "the previous value of the generator was not taken; await each `send` before the next one"
+        );
+        let (demanded, until_demanded) = promise_at(&DEMAND, self.exchange.at);
+        self.exchange.demanded.replace(Some(demanded));
+        if let Some(sent) = self.exchange.sent.take() {
+            sent.set_value(());
         }
-        until_wanted.await;
+        until_demanded.await;
     }
 
-    /// Gives all the values of another generator, one after the other.
+    /// Sends all values of another generator.
     ///
     /// # Panics
     ///
-    /// If the body of the other one does.
+    /// If the body of the other generator panics.
     pub async fn send_all(&self, mut other: AsyncGenerator<T>)
     where
         T: 'static,

@@ -1,8 +1,7 @@
-//! Asynchronous functions that batch by themselves.
+//! Asynchronous functions with implicit batching.
 //!
-//! Write the plain program, that asks for one thing at a time. Async functions run until every one
-//! of them is blocked; only then all the keys that they asked for leave together, one request for
-//! each source.
+//! Write a plain program that requests one value at a time. asynq runs async functions until all of
+//! them are blocked. Then it sends all the keys they requested, in one request per source.
 //!
 //! ```
 //! use std::rc::Rc;
@@ -42,53 +41,53 @@
 //! assert_eq!(greetings()[2], "Hello, user 3!");   // a plain call, from anywhere
 //! ```
 //!
-//! # The parts
+//! # Overview
 //!
-//! - [`#[asynq]`](macro@asynq) on an `async fn` gives it two forms: `f(a)` runs to the value, from
-//!   anywhere, also inside other tasks; `f::asynq(a)` is an [`AsyncTask`], to be awaited with
-//!   others.
-//! - [`Batch`] describes how a source answers many keys, a [`Source`] collects what it is asked for,
-//!   a [`BatchItem`] is one key asked for.
-//! - [`all`] and [`try_all`] await many futures at once. [`ConstFuture`], [`ErrorFuture`],
-//!   [`LazyFuture`] and [`promise`] are futures without a function behind them. [`FutureBase`] is
-//!   what all of them can do.
-//! - [`async_proxy`] is for a function that returns a future itself, [`async_call!`] calls functions
-//!   of either kind; with the feature `mock`, tests can replace any of them.
+//! - [`#[asynq]`](macro@asynq) on an `async fn` gives it two kinds of calls. `f(a)` runs the function
+//!   to its value, from anywhere, also inside other tasks. `f::asynq(a)` returns an [`AsyncTask`], to
+//!   be awaited together with others.
+//! - [`Batch`] describes how a source answers many keys. A [`Source`] collects the requested keys in
+//!   batches. A [`BatchItem`] is the future of one value.
+//! - [`all`] and [`try_all`] await many futures together. [`ConstFuture`], [`ErrorFuture`],
+//!   [`LazyFuture`] and [`promise`] are futures without a function. [`FutureBase`] is the trait of all
+//!   futures of this crate.
+//! - [`async_proxy`] is for functions that return a future themselves. [`async_call!`] calls functions
+//!   of either kind. With the feature `mock`, tests can replace any of them.
 //! - [`AsyncContext`]s and [`ScopedValue`]s follow the task that entered them.
-//! - A [`generator`] gives many values, one at a time.
-//! - [`debug`] tells which function called which, and what the scheduler does.
-//! - A [`Loader`] makes a source of a function from many keys to their values, [`stores`] make one of
-//!   a table, or of a cache.
-//! - [`tools`] has relatives of iterators' methods for async functions, caches, retries, a timer.
+//! - A [`generator`] produces many values, one at a time.
+//! - [`debug`] shows which function called which, and the steps of the scheduler.
+//! - A [`Loader`] is a source by a function from many keys to their values. [`stores`] has loaders for
+//!   databases and caches.
+//! - [`tools`] has functions for mapping, caching and retrying, and a timer.
 //!
 //! # When is a batch flushed?
 //!
-//! When nothing else can run, and not before: there is no timer and no tick. Then the batch of
-//! highest priority goes, by default the one with the most items. The same program with the same
-//! input makes the same batches, always. Tasks that can never go on are reported as a deadlock that
-//! names them: nothing waits for ever, except for a future from elsewhere that nobody wakes, which
-//! looks like one that another thread will wake.
+//! A batch is flushed when no task can run, and not before: there is no timer and no tick. The
+//! scheduler flushes the batch of the highest priority, by default the one with the most items. The
+//! same program with the same input always makes the same batches. Tasks that can never run again are
+//! reported as a deadlock that names them. The only thing that a task can wait for without end is a
+//! future from elsewhere that nobody wakes, since another thread might.
 //!
 //! # Threads
 //!
-//! Each thread has a scheduler of its own; tasks, sources and items stay on the thread they were
-//! made on. Other futures (I/O, channels) may be awaited inside a task and may wake it from any
-//! thread, and futures of this crate work inside `join!`, `select!` and `FuturesUnordered`.
+//! Each thread has a scheduler of its own. Tasks, sources and items belong to the thread that created
+//! them. A task may await any other future (I/O, channels), which may wake it from any thread. Futures
+//! of this crate work inside `join!`, `select!` and `FuturesUnordered`.
 //!
 //! Another executor on the same thread (a `LocalSet` or current-thread runtime of tokio,
-//! `futures::executor`) awaits the futures of this crate like any others. Whichever it polls drives
-//! all that were asked for from outside, so that requests share batches, and I/O inside tasks goes
-//! on; [`value`](FutureBase::value) would block the thread until its own end. Inside a task, call
-//! that, not a `block_on` around one of our futures: the task that it holds up would have to drive
-//! it.
+//! `futures::executor`) awaits the futures of this crate like any others. Each poll by such an
+//! executor drives all requests from outside of tasks, so that they share batches, and other I/O goes
+//! on meanwhile. [`value`](FutureBase::value) blocks the thread to its end instead. Inside a task, use
+//! `value` and not a `block_on` around a future of this crate: `block_on` suspends the very task that
+//! would have to drive that future.
 //!
-//! A `Send` handler on a multi-thread runtime gives its request to a thread of a pool, by
+//! A `Send` handler on a multi-thread runtime runs its request on a thread of a pool, by
 //! `spawn_pinned` (feature `tokio`).
 //!
 //! # Panics
 //!
-//! A panic in a task reaches those who wait for it, and then the caller, with the asynq stack in its
-//! message; the scheduler remains usable. See [`TaskError`].
+//! A panic in a task reaches the tasks that wait for it, and then the caller, with the asynq stack in
+//! its message. The scheduler remains usable. See [`TaskError`].
 #![forbid(unsafe_code)]
 
 mod async_call;
@@ -133,12 +132,12 @@ pub use crate::loader::Loader;
 pub use crate::pinned::{Pinned, PinnedError, Pool, spawn_pinned};
 pub use crate::task::{AsyncTask, Promise, PromiseFuture, promise};
 
-/// The examples of the guide are tests.
+/// Tests of the examples in the guide.
 #[cfg(all(doctest, feature = "mock", feature = "tracing"))]
 #[doc = include_str!("../../../docs/rust.md")]
 struct Guide;
 
-/// Those of the pages about stores as well.
+/// Tests of the examples in the pages about stores.
 #[cfg(all(
     doctest,
     feature = "memcached",
@@ -153,7 +152,7 @@ struct Guide;
 #[doc = include_str!("../../../docs/stores/cache.md")]
 struct Stores;
 
-/// And those of the first page.
+/// Tests of the examples in the README.
 #[cfg(all(doctest, feature = "rusqlite"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -1,8 +1,8 @@
-//! Replaces async functions in tests.
+//! Mocks of async functions, for tests.
 //!
-//! With the feature `mock`, every function and method with `#[asynq]` or `#[async_proxy]` can be
-//! replaced on the thread of a test, both call forms at once, until a guard is dropped; what it is
-//! called with is recorded. Without the feature, the calls do not even look. So it belongs into
+//! With the feature `mock`, a test can replace every function and method with `#[asynq]` or
+//! `#[async_proxy]` on its thread, until a guard is dropped. The mock gets both kinds of calls, and
+//! records their arguments. Without the feature, calls do not check for mocks, so enable it only in
 //! `[dev-dependencies]`:
 //!
 //! ```toml
@@ -28,10 +28,10 @@
 //! assert_eq!(named.calls(), [(7,)]);
 //! ```
 //!
-//! A function is named by its asynchronous form: `f::asynq`, for a method `Type::m_asynq`; a generic
-//! one with its arguments, each of which is a function of its own. Mocks nest: the last one counts.
-//! A method that borrows its `self` is replaced by [`replace_method`], and an `#[async_proxy]` with
-//! `&self` cannot be; nor can a function with an `impl Trait` among its parameters, which has no name.
+//! Name a function by its asynchronous call: `f::asynq`, or `Type::m_asynq` for a method. Name a generic
+//! function with its arguments; each instance is a function of its own. Mocks nest: the last one is
+//! called. Use [`replace_method`] for a method with `&self`. An `#[async_proxy]` with `&self` cannot be
+//! replaced, nor can a function with an `impl Trait` parameter, which has no name.
 
 use std::any::{Any, TypeId, type_name};
 use std::cell::{Cell, RefCell};
@@ -41,17 +41,17 @@ use std::rc::Rc;
 
 use crate::task::AsyncTask;
 
-/// A function that is called with the tuple `Args`. All functions are, of up to eight arguments.
+/// Function that can be called with the tuple `Args`: any function of up to eight arguments.
 pub trait Function<Args> {
-    /// What it returns.
+    /// Return type.
     type Output;
     #[doc(hidden)]
     fn call(&self, arguments: Args) -> Self::Output;
 }
 
-/// A method with `&self` that is called with the tuple `Args`, whose first part is a clone of `self`.
+/// Method with `&self` that can be called with the tuple `Args`, whose first element is a clone of `self`.
 pub trait Method<Args> {
-    /// What it returns.
+    /// Return type.
     type Output;
     #[doc(hidden)]
     fn call(&self, arguments: Args) -> Self::Output;
@@ -93,34 +93,34 @@ functions!(A a, B b, C c, D d, E e, G g);
 functions!(A a, B b, C c, D d, E e, G g, H h);
 functions!(A a, B b, C c, D d, E e, G g, H h, I i);
 
-/// What stands for a function that is replaced.
+/// Replacement of a function.
 #[doc(hidden)]
 pub struct Replacement<Args, Out>(Box<dyn Fn(Args) -> Out>);
 
 impl<Args, Out> Replacement<Args, Out> {
-    /// Calls it.
+    /// Calls the replacement.
     pub fn call(&self, arguments: Args) -> Out {
         (self.0)(arguments)
     }
 }
 
-/// A mock, and its number.
+/// Mock and its number.
 type Numbered = (u64, Rc<dyn Any>);
 
 #[derive(Default)]
 struct Mocks {
     last: u64,
-    /// Of each function, the mocks, the last of which counts.
+    /// Mocks of each function. The last one is called.
     of: HashMap<TypeId, Vec<Numbered>>,
 }
 
 thread_local! {
     static MOCKS: RefCell<Mocks> = RefCell::default();
-    /// The function that a spy calls right now.
+    /// Function that a spy is about to call.
     static CALLED_THROUGH: Cell<Option<TypeId>> = const { Cell::new(None) };
 }
 
-/// The mock of a function, for its next call.
+/// Returns the mock of a function for the next call, if there is one.
 #[doc(hidden)]
 pub fn find<F: 'static, Args: 'static, Out: 'static>(_: &F) -> Option<Rc<Replacement<Args, Out>>> {
     let function = TypeId::of::<F>();
@@ -133,14 +133,13 @@ pub fn find<F: 'static, Args: 'static, Out: 'static>(_: &F) -> Option<Rc<Replace
         .ok()??;
     Some(replacement.downcast().unwrap_or_else(|_| {
         panic!(
-            "{} borrows its `self`: replace it by `mock::replace_method`, or watch it by \
-             `mock::spy_method`",
+            "{} has `&self`: use `mock::replace_method` or `mock::spy_method` to mock it",
             type_name::<F>()
         )
     }))
 }
 
-/// A function that is replaced as long as this lives.
+/// Guard of a mock: dropping it restores the function.
 #[must_use = "the function is replaced until this is dropped"]
 pub struct Mock<Args> {
     function: TypeId,
@@ -169,16 +168,16 @@ impl<Args: Clone + 'static> Mock<Args> {
         Self { function, number, name: type_name::<F>(), calls }
     }
 
-    /// The arguments of each call so far, as tuples; of a method, `self` is the first.
+    /// Returns the arguments of each call so far, as tuples that begin with `self` for methods.
     pub fn calls(&self) -> Vec<Args> {
         self.calls.borrow().clone()
     }
 
-    /// The arguments of the only call.
+    /// Returns the arguments of the only call.
     ///
     /// # Panics
     ///
-    /// If there was none, or more than one.
+    /// If there was no call, or more than one.
     #[track_caller]
     pub fn only_call(&self) -> Args {
         let mut calls = self.calls();
@@ -189,7 +188,7 @@ impl<Args: Clone + 'static> Mock<Args> {
 
 impl<Args> Drop for Mock<Args> {
     fn drop(&mut self) {
-        // Dropped when nothing is borrowed: it is the user's.
+        // Dropped after the borrow has ended, since it owns values of users.
         let _removed = MOCKS.try_with(|mocks| {
             let mut mocks = mocks.borrow_mut();
             let of_function = mocks.of.get_mut(&self.function)?;
@@ -209,9 +208,9 @@ impl<Args> fmt::Debug for Mock<Args> {
     }
 }
 
-/// Replaces an async function by a plain one. If that panics, so does the call.
+/// Replaces an async function by a plain one. If that panics, the call panics.
 ///
-/// The types of its arguments have to be written: `|id: u32| ..`.
+/// The replacement needs the types of its arguments: `|id: u32| ..`.
 pub fn replace<F, Args, T>(
     function: F,
     replacement: impl Function<Args, Output = T> + 'static,
@@ -225,8 +224,7 @@ where
     Mock::new(function, move |arguments| run(Rc::clone(&replacement), arguments))
 }
 
-/// Replaces a function by another that returns the same kind of future: an async one, if it is
-/// async. Another `f::asynq` will do.
+/// Replaces a function by another that returns the same type of future, such as another `f::asynq`.
 ///
 /// ```
 /// use asynq::{asynq, mock};
@@ -256,11 +254,11 @@ where
     Mock::new(function, move |arguments| replacement.call(arguments))
 }
 
-/// Replaces an async function by values: each call gives the next.
+/// Replaces an async function by values: each call returns the next.
 ///
 /// # Panics
 ///
-/// The call does that comes after the last of them.
+/// The call after the last value panics.
 ///
 /// ```
 /// use asynq::{asynq, mock};
@@ -292,7 +290,7 @@ where
     })
 }
 
-/// Records the calls of a function, which run as ever.
+/// Records the calls of a function, which still runs.
 ///
 /// ```
 /// use asynq::{asynq, mock};
@@ -314,7 +312,7 @@ where
     Mock::new(function, move |arguments| call_through::<F, _>(|| function.call(arguments)))
 }
 
-/// Like [`replace`], for a method with `&self`: the replacement gets a clone of it.
+/// Replaces a method with `&self`, as [`replace`] does: the replacement gets a clone of `self`.
 ///
 /// ```
 /// use asynq::{asynq, mock};
@@ -348,7 +346,7 @@ where
     })
 }
 
-/// Like [`spy`], for a method with `&self`.
+/// Records the calls of a method with `&self`, as [`spy`] does.
 pub fn spy_method<F, Args>(method: F) -> Mock<Args>
 where
     F: Method<Args, Output: 'static> + Copy + 'static,
@@ -364,9 +362,9 @@ fn run<Args: 'static, T: 'static>(
     AsyncTask::new(async move { replacement.call(arguments) })
 }
 
-/// Calls the function `F` itself, whatever its mocks.
+/// Calls the function `F` itself instead of its mock.
 fn call_through<F: 'static, R>(call: impl FnOnce() -> R) -> R {
-    // The first thing that its call does is to look for a mock, which takes this back.
+    // The call first checks for a mock, which resets this.
     CALLED_THROUGH.set(Some(TypeId::of::<F>()));
     call()
 }

@@ -1,4 +1,4 @@
-//! Requests of a multi-thread runtime, each pinned to one thread.
+//! Futures of a multi-thread runtime that are pinned to one thread.
 
 use std::error::Error;
 use std::fmt;
@@ -16,19 +16,18 @@ use tokio_util::task::LocalPoolHandle;
 use crate::call_stack::Site;
 use crate::task::AsyncTask;
 
-/// Threads that run futures which stay on their thread, for code that does not: a `Send` handler
-/// of a server, say.
+/// Pool of threads for futures that are not `Send`, for use in `Send` code such as the handlers of a
+/// server.
 ///
-/// Each thread has a scheduler of its own, and requests that run on one thread at a time share
-/// batches. A new request goes to the thread that has the fewest. Clones are handles to the same
-/// threads.
+/// Each thread has a scheduler of its own, so the requests on a thread share batches. A new request runs
+/// on the thread with the fewest requests. Clones are handles to the same threads.
 #[derive(Clone)]
 pub struct Pool {
     threads: LocalPoolHandle,
 }
 
 impl Pool {
-    /// A pool of so many threads, at least one.
+    /// Creates a pool of `threads` threads (at least 1).
     ///
     /// # Panics
     ///
@@ -38,16 +37,15 @@ impl Pool {
         Self { threads: LocalPoolHandle::new(threads.max(1)) }
     }
 
-    /// Runs the future that `make` makes, on one of the threads; there it may use tasks and
-    /// sources, which are not `Send`. It starts at once; when the returned future is dropped, it is
-    /// dropped as well.
+    /// Runs the future that `make` returns on one of the threads. The future may use tasks and sources,
+    /// which are not `Send`. It starts at once. Dropping the returned future cancels it.
     ///
-    /// The future is a task: no batch is flushed before all that can go on in it has done so,
-    /// whatever its parts are joined with.
+    /// The future is a task: no batch is flushed while any part of it can run, also inside `join!` or
+    /// `FuturesUnordered`.
     ///
     /// # Errors
     ///
-    /// The returned future gives a [`PinnedError`] if `make` or its future panics, or the pool is
+    /// The returned future fails with a [`PinnedError`] if `make` or its future panics, or the pool is
     /// shut down.
     ///
     /// ```
@@ -77,11 +75,11 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// [`Pool::spawn_pinned`] on a pool of the whole process, with a thread for each processor.
+/// Calls [`Pool::spawn_pinned`] on the pool of the process, which has a thread for each processor.
 ///
 /// # Errors
 ///
-/// The returned future gives a [`PinnedError`] if `make` or its future panics.
+/// The returned future fails with a [`PinnedError`] if `make` or its future panics.
 ///
 /// # Panics
 ///
@@ -97,9 +95,9 @@ where
     POOL.spawn_pinned(make)
 }
 
-/// What a future that runs on a thread of a [`Pool`] will give. Dropped, it ends that future.
+/// Handle to a future on a thread of a [`Pool`]. Dropping it cancels that future.
 #[derive(Debug)]
-#[must_use = "dropped, it ends the future that it stands for"]
+#[must_use = "dropping it cancels the future on the pool"]
 pub struct Pinned<T> {
     handle: JoinHandle<T>,
 }
@@ -128,14 +126,14 @@ impl<T> Drop for Pinned<T> {
     }
 }
 
-/// Why a future on a [`Pool`] gave no value.
+/// Error of a future on a [`Pool`] that panicked or was cancelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PinnedError {
     panic: Option<String>,
 }
 
 impl PinnedError {
-    /// What it panicked with, with the asynq stack; `None` if its pool was shut down.
+    /// Returns the message of the panic with the asynq stack, or `None` if the pool was shut down.
     #[must_use]
     pub fn panic(&self) -> Option<&str> {
         self.panic.as_deref()
@@ -146,7 +144,7 @@ impl fmt::Display for PinnedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.panic {
             Some(text) => write!(f, "a pinned future panicked: {text}"),
-            None => f.write_str("the pool that a pinned future ran on was shut down"),
+            None => f.write_str("the pool of a pinned future was shut down"),
         }
     }
 }

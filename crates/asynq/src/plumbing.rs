@@ -1,11 +1,11 @@
-//! What the expansions of the macros refer to. Not for use by hand: it changes without notice.
+//! Support for the expansions of the macros. Not a public API: it changes without notice.
 
 pub use crate::async_call::{Returned, ReturnedFuture, ReturnedValue};
 pub use crate::call_stack::Site;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 
-/// A call of the async function at `site`.
+/// Creates the task of a call of the async function at `site`.
 #[track_caller]
 pub fn task<T: 'static>(
     site: &'static Site,
@@ -14,18 +14,18 @@ pub fn task<T: 'static>(
     AsyncTask::with_site(site, future)
 }
 
-/// A plain call.
+/// Runs the task of a plain call to its value.
 #[track_caller]
 pub fn call<T: 'static>(task: AsyncTask<T>) -> T {
     task.value()
 }
 
-/// What a task keeps of a `self` that its method only borrows.
+/// Returns the clone of a borrowed `self` that a task owns.
 pub fn own<S: Own>(this: &S) -> S {
     this.clone()
 }
 
-/// A `self` that can be kept.
+/// Type of a `self` that a task can own.
 #[diagnostic::on_unimplemented(
     message = "an asynq method that takes `&self` needs `{Self}: Clone`",
     note = "a task outlives the borrow it was made from, so it keeps a clone of `self`: derive \
@@ -35,8 +35,8 @@ pub trait Own: Clone {}
 
 impl<S: Clone> Own for S {}
 
-/// Looks for a mock of a function, and returns what that gives. Without the feature `mock`, nothing:
-/// the arguments are not even looked at.
+/// Returns the value of the mock of a function, if it has one. Expands to nothing without the feature
+/// `mock`.
 #[cfg(not(feature = "mock"))]
 #[doc(hidden)]
 #[macro_export]

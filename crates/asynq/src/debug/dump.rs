@@ -1,10 +1,10 @@
-//! Prints what the scheduler does.
+//! Printing of the steps of a scheduler.
 
 use super::event::Event;
 use super::listen::{Listening, listen};
 use super::state::format_state;
 
-/// Which steps [`dump`] prints.
+/// Selection of the steps that [`dump`] prints.
 ///
 /// ```
 /// use asynq::debug::Dump;
@@ -12,22 +12,22 @@ use super::state::format_state;
 /// let flushes_only = Dump { flushes: true, ..Dump::NOTHING };
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each of them is a switch")]
+#[allow(clippy::struct_excessive_bools, reason = "each field is a switch")]
 pub struct Dump {
-    /// Tasks and promises that are asked for the first time: where they were called, and by whom.
+    /// First requests of tasks and promises: with the place of the call, and the creator.
     pub new_tasks: bool,
-    /// Tasks that start, go on, end and fail.
+    /// Starts, resumptions, ends and failures of tasks.
     pub tasks: bool,
-    /// What tasks wait for, and when it is there.
+    /// Waits of tasks, and their wake-ups.
     pub dependencies: bool,
-    /// Batches, as they are flushed.
+    /// Flushes of batches.
     pub flushes: bool,
-    /// Contexts, as they are entered, paused, resumed and left.
+    /// Contexts that are entered, paused, resumed and left.
     pub contexts: bool,
     /// Synchronous calls.
     pub calls: bool,
-    /// Where the scheduler stands ([`format_state`]) whenever no task can run: before each flush,
-    /// and before each wait for something from elsewhere. And deadlocks.
+    /// State of the scheduler ([`format_state`]) whenever no task can run: before each flush, and before
+    /// each wait for a future from elsewhere. Also deadlocks.
     pub state: bool,
 }
 
@@ -73,8 +73,8 @@ impl Dump {
     }
 }
 
-/// Prints the chosen steps of this thread's scheduler on standard error, a line each, as long as
-/// the guard lives.
+/// Prints the selected steps of this thread's scheduler to standard error, one line each, as long as the
+/// guard lives.
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, debug};
@@ -87,7 +87,7 @@ pub fn dump(switches: Dump) -> Listening {
     dump_to(switches, |line| eprintln!("asynq: {line}"))
 }
 
-/// Likewise, but gives the lines to `write`.
+/// Calls `write` with the lines that [`dump`] would print.
 #[must_use = "dumping ends when the guard is dropped"]
 pub fn dump_to(switches: Dump, mut write: impl FnMut(&str) + 'static) -> Listening {
     listen(move |event| {

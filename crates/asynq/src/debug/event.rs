@@ -1,22 +1,22 @@
-//! What the scheduler of a thread does, in names.
+//! Events: the steps of a scheduler, with names.
 
 use std::fmt;
 use std::rc::Rc;
 
 use crate::call_stack::Call;
 
-/// One step of the scheduler of a thread. Its `Display` form is a line.
+/// Step of the scheduler of a thread. Its `Display` form is one line.
 ///
-/// Numbers tell tasks, batches and contexts of a thread apart; one that has ended gives its number
-/// to another later.
+/// Numbers identify the tasks, batches and contexts of a thread. The number of one that has ended is used
+/// again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A task was asked for the first time, or a promise.
+    /// A task or promise was requested for the first time.
     Created {
         /// The task.
         task: Task,
-        /// Which task made it; `None` if that was done outside of tasks.
+        /// Call of the task that created it; `None` outside of tasks.
         creator: Option<Call>,
     },
     /// A task runs for the first time.
@@ -25,16 +25,16 @@ pub enum Event {
     Blocked {
         /// The task that waits.
         task: Task,
-        /// What it waits for, in the order given: empty if that is a future from elsewhere.
+        /// Things that it waits for, in the order given; empty for a future from elsewhere.
         on: Vec<Awaited>,
     },
-    /// What a task waited for is there.
+    /// A task was woken, since everything that it waited for is resolved.
     Woken(Task),
     /// A task runs again.
     Continued(Task),
-    /// A task has ended, or a promise was set.
+    /// A task has ended with a value, or a promise was set.
     Finished(Task),
-    /// A task has ended without a value: it panicked, was cancelled, or could never go on.
+    /// A task has ended without a value: it panicked, was cancelled, or took part in a deadlock.
     Failed {
         /// The task.
         task: Task,
@@ -53,38 +53,38 @@ pub enum Event {
     FlushBegan {
         /// The batch.
         batch: Batch,
-        /// How many items it has.
+        /// Number of its items.
         items: usize,
     },
-    /// A flush was sent; the values come later.
+    /// A flush has returned a future: the batch is in flight.
     FlushDeferred(Batch),
-    /// Every item of a batch has its value or error.
+    /// All items of a batch are resolved.
     FlushEnded(Batch),
     /// A synchronous call began.
     Called {
         /// The task that was called.
         task: Task,
-        /// How many calls are under way, this one included.
+        /// Number of calls in progress, including this one.
         depth: usize,
     },
     /// A synchronous call ended.
     Returned {
-        /// How many calls are still under way.
+        /// Number of calls that are still in progress.
         depth: usize,
     },
-    /// Nothing can be done before something happens outside: a future from elsewhere is awaited.
+    /// The scheduler waits for a future from elsewhere, since no task can run.
     Waited,
-    /// These tasks could never have run again.
+    /// Tasks that could never have run again.
     Deadlocked(Vec<Task>),
 }
 
 /// A task, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// Which function was called, and where; `None` of a task that was there before anybody
-    /// listened, and ended since.
+    /// Function and place of the call; `None` for a task that was created before the first listener was
+    /// added, and has ended.
     pub call: Option<Call>,
-    /// Its number.
+    /// Number of the object.
     pub number: u64,
 }
 
@@ -93,20 +93,20 @@ pub struct Task {
 pub struct Batch {
     /// The name that its source gave it.
     pub name: Rc<str>,
-    /// Its number.
+    /// Number of the object.
     pub number: u64,
 }
 
 /// A context, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
-    /// What it calls itself: see [`AsyncContext::name`](crate::AsyncContext::name).
+    /// Name by [`AsyncContext::name`](crate::AsyncContext::name).
     pub name: Rc<str>,
-    /// Its number.
+    /// Number of the object.
     pub number: u64,
 }
 
-/// Something that a task waits for.
+/// Task or item that a task waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Awaited {
     /// The end of a task.
@@ -115,7 +115,7 @@ pub enum Awaited {
     Item {
         /// The batch that the item is in.
         batch: Batch,
-        /// Its place there, from 0.
+        /// Index in the batch.
         index: usize,
     },
 }
@@ -130,7 +130,7 @@ impl fmt::Display for Task {
 }
 
 impl Task {
-    /// Its name, and where it comes from.
+    /// Formats the name, and the place where the task was created.
     pub(super) fn in_full(&self) -> String {
         match self.call {
             Some(call) => format!("{self}, {} at {}", call.verb(), call.at),
@@ -160,7 +160,7 @@ impl fmt::Display for Awaited {
     }
 }
 
-/// Names with commas between.
+/// Names separated by commas.
 struct List<'a, T>(&'a [T]);
 
 impl<T: fmt::Display> fmt::Display for List<'_, T> {

@@ -1,5 +1,5 @@
-//! Where am I, and what happens: the asynq stack, the steps of the scheduler, and what makes tests of
-//! batching short.
+//! Debugging: the asynq stack, the steps and the state of the scheduler, and helpers for tests of
+//! batching.
 
 mod dump;
 mod event;
@@ -25,10 +25,10 @@ use crate::call_stack;
 pub use crate::call_stack::{AsynqStack, Call};
 use crate::scheduler::{self, Scheduler};
 
-/// Which async functions led to the task that runs now; `None` outside of tasks.
+/// Returns the asynq stack of the running task, or `None` outside of tasks.
 ///
-/// Where the scheduler itself calls code of yours, a flush or a context, they are those that led to the
-/// synchronous call whose round it is; so, too, on another thread (`Loader::blocking`).
+/// In a flush or a context, which the scheduler calls, the stack is that of the synchronous call that the
+/// scheduler drives. The same applies to the worker threads of `Loader::blocking`.
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, debug};
@@ -45,7 +45,7 @@ pub fn format_asynq_stack() -> Option<AsynqStack> {
     })
 }
 
-/// Prints [`format_asynq_stack`] on standard error.
+/// Prints [`format_asynq_stack`] to standard error.
 pub fn dump_asynq_stack() {
     match format_asynq_stack() {
         Some(stack) => eprintln!("{stack}"),
@@ -53,11 +53,11 @@ pub fn dump_asynq_stack() {
     }
 }
 
-/// An error together with the asynq stack where it arose.
+/// Error with the asynq stack of the task in which it occurred.
 ///
-/// As the error type of async functions it takes any error by `?`, and keeps the stack of the task
-/// in which that was. Its `Display` form is that of the error, its `Debug` form (which `unwrap` and
-/// `main` print) has the stack too.
+/// Use it as the error type of async functions: `?` converts any error to it, and records the stack. Its
+/// `Display` form is that of the error. Its `Debug` form, which `unwrap` and `main` print, includes the
+/// stack.
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, debug::Traced};
@@ -75,22 +75,22 @@ pub struct Traced<E> {
 }
 
 impl<E> Traced<E> {
-    /// `error`, which has just happened in the task that runs now.
+    /// Wraps `error` with the stack of the running task.
     pub fn new(error: E) -> Self {
         Self { error, stack: format_asynq_stack().unwrap_or_default() }
     }
 
-    /// The error.
+    /// Returns the error.
     pub const fn error(&self) -> &E {
         &self.error
     }
 
-    /// The error, without the stack.
+    /// Returns the error without the stack.
     pub fn into_error(self) -> E {
         self.error
     }
 
-    /// Which async functions led to the task in which it arose; empty if it arose outside of tasks.
+    /// Returns the stack of the task in which the error occurred; empty outside of tasks.
     #[must_use]
     pub const fn stack(&self) -> &AsynqStack {
         &self.stack

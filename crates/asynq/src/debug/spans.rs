@@ -1,4 +1,4 @@
-//! The steps of the scheduler as spans of `tracing`.
+//! Spans of `tracing` for the steps of the scheduler.
 
 use std::collections::HashMap;
 
@@ -8,15 +8,15 @@ use tracing::{Span, debug, debug_span, error};
 use super::event::{Event, Task};
 use super::listen::{Listening, listen};
 
-/// Gives the steps of this thread's scheduler to `tracing`, as long as the guard lives.
+/// Reports the steps of this thread's scheduler to `tracing`, as long as the guard lives.
 ///
-/// All is of level `DEBUG` (a deadlock `ERROR`) and has the target `asynq`:
+/// The target is `asynq` and the level `DEBUG` (`ERROR` for a deadlock):
 ///
-/// - a span `task` for each task that has started, with the fields `function` and `at`, inside the
-///   span in which it was first asked for, i.e. that of the task that awaited it, or the call; it is
-///   entered while the task runs, has an event for each wait and wake-up, and one if it fails;
-/// - a span `flush` for each batch, with the fields `source` and `items`, entered while the thread
-///   flushes it, and closed when all items have their values;
+/// - a span `task` for each task that has started, with the fields `function` and `at`. Its parent is
+///   the span of the task or call that awaited it first. It is entered while the task runs, and has an
+///   event for each wait, wake-up and failure;
+/// - a span `flush` for each batch, with the fields `source` and `items`, which is entered while the
+///   thread flushes the batch, and closed when all items are resolved;
 /// - a span `call` for each synchronous call, with the fields `function` and `depth`.
 ///
 /// ```
@@ -28,16 +28,16 @@ use super::listen::{Listening, listen};
 #[must_use = "tracing ends when the guard is dropped"]
 pub fn trace() -> Listening {
     let mut spans = Spans::default();
-    listen(move |event| spans.tell(event))
+    listen(move |event| spans.report(event))
 }
 
 #[derive(Default)]
 struct Spans {
-    /// Where the tasks were asked for that have not started.
-    asked: HashMap<u64, Span>,
+    /// Spans in which tasks were requested that have not started.
+    requested: HashMap<u64, Span>,
     tasks: HashMap<u64, Span>,
     flushes: HashMap<u64, Span>,
-    /// What is entered, the innermost last.
+    /// Spans that are entered, the innermost last.
     entered: Vec<(Entered, EnteredSpan)>,
 }
 
@@ -49,10 +49,10 @@ enum Entered {
 }
 
 impl Spans {
-    fn tell(&mut self, event: &Event) {
+    fn report(&mut self, event: &Event) {
         match event {
             Event::Created { task, .. } => {
-                self.asked.insert(task.number, Span::current());
+                self.requested.insert(task.number, Span::current());
             }
             Event::Started(task) | Event::Continued(task) => {
                 let span = self.task(task).clone();
@@ -93,9 +93,9 @@ impl Spans {
                 let function = function(task);
                 let span = debug_span!(target: "asynq", "call", function, depth);
                 self.enter(Entered::Call { depth }, span);
-                if self.asked.contains_key(&task.number) {
-                    // It is this call that asks.
-                    self.asked.insert(task.number, Span::current());
+                if self.requested.contains_key(&task.number) {
+                    // This call has requested the task.
+                    self.requested.insert(task.number, Span::current());
                 }
             }
             Event::Returned { depth } => self.leave(Entered::Call { depth: depth + 1 }),
@@ -111,19 +111,19 @@ impl Spans {
         }
     }
 
-    /// The span of a task that has started.
+    /// Returns the span of a task that has started.
     fn task(&mut self, task: &Task) -> &Span {
         self.tasks.entry(task.number).or_insert_with(|| {
-            let asked = self.asked.remove(&task.number).unwrap_or_else(Span::current);
+            let parent = self.requested.remove(&task.number).unwrap_or_else(Span::current);
             let function = function(task);
             let at = task.call.map(|call| tracing::field::display(call.at));
-            debug_span!(target: "asynq", parent: &asked, "task", function, at)
+            debug_span!(target: "asynq", parent: &parent, "task", function, at)
         })
     }
 
     fn end(&mut self, task: &Task) {
         self.leave(Entered::Task(task.number));
-        self.asked.remove(&task.number);
+        self.requested.remove(&task.number);
         self.tasks.remove(&task.number);
     }
 
@@ -131,8 +131,8 @@ impl Spans {
         self.entered.push((what, span.entered()));
     }
 
-    /// Leaves the innermost span of `what`, if any, and what was left inside it: a task that was
-    /// cancelled by a call of its own has ended before that call has.
+    /// Leaves the innermost span of `what`, if any, and the spans left inside it: a task that one of its
+    /// calls cancels ends before that call.
     fn leave(&mut self, what: Entered) {
         let Some(place) = self.entered.iter().rposition(|&(entered, _)| entered == what) else {
             return;

@@ -1,4 +1,4 @@
-//! Where the scheduler stands.
+//! Reports of the state of a scheduler.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -7,8 +7,8 @@ use asynq_engine::{Dependency, Status, TaskId};
 
 use crate::scheduler::{self, Scheduler};
 
-/// Where the scheduler of this thread stands: the tasks that have not ended, what each of them
-/// waits for, and the batches that are not flushed.
+/// Formats the state of this thread's scheduler: the tasks that have not ended with their dependencies, and
+/// the batches that are not flushed.
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, debug};
@@ -55,7 +55,7 @@ fn count(number: usize, one: &str, many: &str) -> String {
 }
 
 impl Scheduler {
-    /// What was called and all that it waits for, depth first, and then the rest.
+    /// Returns the called tasks and their dependencies, depth first, and then all other tasks.
     fn tasks_in_order(&self) -> Vec<TaskId> {
         let engine = self.engine();
         let (mut seen, mut tasks) = (HashSet::new(), Vec::new());
@@ -76,11 +76,11 @@ impl Scheduler {
     }
 
     fn write_task(&self, text: &mut String, id: TaskId) {
-        let (standing, on) = {
+        let (status, on) = {
             let engine = self.engine();
             (engine.status(id), engine.dependencies(id))
         };
-        let state = match standing {
+        let state = match status {
             Some(Status::New) => ", not asked for",
             Some(Status::Ready) => ", ready",
             Some(Status::Running) => ", runs",

@@ -33,8 +33,8 @@ thread_local! {
     static SOURCES: RefCell<HashMap<&'static str, Source<Sync>>> = RefCell::default();
 }
 
-/// Waits for a flush: an item of a batch that does nothing. For tests, to let tasks wait for a
-/// round without a store.
+/// Creates an item of a batch that does nothing. Tests await it to make tasks wait for a flush without a
+/// store.
 ///
 /// ```
 /// use asynq::{AsyncTask, FutureBase, debug};
@@ -45,7 +45,7 @@ pub fn sync() -> SyncPoint {
     sync_in("default")
 }
 
-/// Likewise, in a batch of its own for each `tag`.
+/// Creates an item as [`sync`] does, in a separate batch for each `tag`.
 pub fn sync_in(tag: &'static str) -> SyncPoint {
     let source = SOURCES.with(|sources| {
         let mut sources = sources.borrow_mut();
@@ -54,7 +54,7 @@ pub fn sync_in(tag: &'static str) -> SyncPoint {
     SyncPoint { item: source.item(()) }
 }
 
-/// The future of [`sync`].
+/// Future of [`sync`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited or asked for their value"]
 pub struct SyncPoint {
@@ -67,7 +67,7 @@ impl Request for SyncPoint {
     }
 
     fn take(&mut self) {
-        // It fails only if somebody cancels the batch, which nobody else can reach.
+        // It could fail only if the batch was cancelled, and no other code has a handle to it.
         self.item.take().unwrap_or_default();
     }
 }

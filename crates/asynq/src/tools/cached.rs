@@ -1,30 +1,30 @@
-//! What functions have returned, for later calls of them.
+//! Caching of the values of async functions.
 
 use std::cell::Cell;
 use std::future::ready;
 use std::hash::Hash;
 use std::rc::Rc;
 
-use super::running_calls::UnderWay;
+use super::running_calls::RunningCalls;
 use crate::call_stack::Site;
 use crate::task::{AsyncTask, WeakTask};
 
-/// Where values are kept. None of these runs code of a user's while it has anything borrowed, but
-/// that of the keys: `Hash`, `Eq`.
+/// Store of cached values. While it is borrowed, its methods run no code of users but `Hash` and `Eq`
+/// of the keys.
 pub(super) trait Store<K, T> {
     fn get(&self, key: &K) -> Option<Rc<T>>;
     fn put(&self, key: K, value: Rc<T>);
     fn remove(&self, key: &K);
 }
 
-/// The values of a function, by the keys of its calls: those in the store, and those under way.
+/// Cached values and pending calls of a function, by key.
 pub(super) struct Cached<K, T> {
     pub(super) store: Rc<dyn Store<K, T>>,
-    /// Which values are kept.
+    /// Decides whether to cache a value.
     pub(super) keep: Rc<dyn Fn(&T) -> bool>,
-    under_way: UnderWay<K, T>,
-    /// How often something was dirty. What began before the last time is not kept, whatever its
-    /// key, rather than kept wrongly.
+    running: RunningCalls<K, T>,
+    /// Number of calls of `dirty`. A call that began before the last of them does not cache its value,
+    /// whatever its key: it may be outdated.
     dirtied: Rc<Cell<u64>>,
 }
 
@@ -37,12 +37,12 @@ where
         Self {
             store: Rc::new(store),
             keep: Rc::new(|_| true),
-            under_way: UnderWay::new(),
+            running: RunningCalls::new(),
             dirtied: Rc::default(),
         }
     }
 
-    /// The value for `key`, or the one under way; if there is neither, that of `call`.
+    /// Returns a task for the cached value of `key`, or for the value of a pending call or of `call`.
     #[track_caller]
     pub(super) fn asynq(
         &self,
@@ -53,7 +53,7 @@ where
         if let Some(value) = self.store.get(&key) {
             return AsyncTask::with_site(site, ready(T::clone(&value)));
         }
-        if let Some(task) = self.under_way.find(&key) {
+        if let Some(task) = self.running.find(&key) {
             return task;
         }
         let (this, its_key, call) = (self.clone(), key.clone(), call());
@@ -66,14 +66,14 @@ where
             }
             value
         });
-        self.under_way.add(key, &task, inner);
+        self.running.add(key, &task, inner);
         task
     }
 
-    /// Makes the next call for `key` ask the function again.
+    /// Removes the value of `key`: the next call runs the function again.
     pub(super) fn dirty(&self, key: &K) {
         self.dirtied.set(self.dirtied.get() + 1);
-        self.under_way.forget(key);
+        self.running.forget(key);
         self.store.remove(key);
     }
 }
@@ -83,7 +83,7 @@ impl<K, T> Clone for Cached<K, T> {
         Self {
             store: Rc::clone(&self.store),
             keep: Rc::clone(&self.keep),
-            under_way: self.under_way.clone(),
+            running: self.running.clone(),
             dirtied: Rc::clone(&self.dirtied),
         }
     }

@@ -1,17 +1,17 @@
-//! One task for equal calls.
+//! Deduplication of equal calls.
 
 use std::fmt;
 use std::hash::Hash;
 use std::rc::Rc;
 
-use super::running_calls::UnderWay;
+use super::running_calls::RunningCalls;
 use crate::futures::FutureBase;
 use crate::task::{AsyncTask, WeakTask};
 
-/// Lets equal calls of `function` that are under way at the same time share one task.
+/// Creates a function whose equal calls share one task while that is pending.
 ///
-/// Once that task has ended, the next call makes a new one: this is not a cache. Where many tasks
-/// need the same thing that a cache may not have yet, it keeps them from all computing it.
+/// This is not a cache: once the task has ended, the next call creates a new one. Use it for a value
+/// that many tasks need at the same time, and that is computed or fetched only once.
 ///
 /// ```
 /// use asynq::{FutureBase, all, asynq, tools::{Deduplicate, deduplicate}};
@@ -30,7 +30,7 @@ use crate::task::{AsyncTask, WeakTask};
 /// assert_eq!(both.value(), ("user 7".to_owned(), "user 7".to_owned()));
 /// ```
 ///
-/// Of a function with several arguments, make one with a tuple:
+/// For a function with several arguments, use a tuple:
 ///
 /// ```
 /// # use asynq::{asynq, tools::deduplicate};
@@ -47,9 +47,10 @@ where
     deduplicate_by(A::clone, function)
 }
 
-/// Like [`deduplicate`]; calls are equal if `key` makes equal keys of their arguments.
+/// Creates a function as [`deduplicate`] does, whose calls are equal if `key` returns equal keys for their
+/// arguments.
 ///
-/// For arguments that cannot be compared, or some of which do not matter.
+/// Use it for arguments that cannot be compared, or that do not all matter.
 ///
 /// ```
 /// use asynq::{asynq, tools::deduplicate_by};
@@ -81,12 +82,12 @@ where
     T: Clone + 'static,
 {
     let (key, function) = (Box::new(key), Box::new(function));
-    Deduplicate { inner: Rc::new(Inner { key, function, under_way: UnderWay::new() }) }
+    Deduplicate { inner: Rc::new(Inner { key, function, running: RunningCalls::new() }) }
 }
 
-/// A function whose equal calls share a task: made by [`deduplicate`].
+/// Function whose equal calls share a task, made by [`deduplicate`].
 ///
-/// A handle: clones share their tasks.
+/// Clones share their tasks.
 pub struct Deduplicate<A, T: 'static, K = A> {
     inner: Rc<Inner<A, T, K>>,
 }
@@ -94,7 +95,7 @@ pub struct Deduplicate<A, T: 'static, K = A> {
 struct Inner<A, T: 'static, K> {
     key: Box<dyn Fn(&A) -> K>,
     function: Box<dyn Fn(A) -> AsyncTask<T>>,
-    under_way: UnderWay<K, T>,
+    running: RunningCalls<K, T>,
 }
 
 impl<A, T, K> Deduplicate<A, T, K>
@@ -102,43 +103,42 @@ where
     K: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
 {
-    /// The task of an equal call that is under way or, where there is none, a new one.
+    /// Returns the task of a pending equal call, or creates one.
     ///
-    /// It runs in the contexts of the first task that awaits it. If it panics or is cancelled, all
-    /// who share it see that; it is under way as long as one of them has its handle.
+    /// The task runs in the contexts of the first task that awaits it. If it panics, all who await it
+    /// get the failure. It is pending as long as it has a handle.
     ///
-    /// A call that the body of the shared task makes, directly or by functions that it calls
-    /// plainly, gets a task of its own. Where something that the task *awaits* makes an equal call,
-    /// both would wait for each other, which is reported as a deadlock: see [`dirty`](Self::dirty).
+    /// A call by the body of the shared task, directly or in a synchronous call, gets a task of its own.
+    /// If a task that the shared task *awaits* makes an equal call, both wait for each other, which is
+    /// reported as a deadlock: see [`dirty`](Self::dirty).
     pub fn asynq(&self, arguments: A) -> AsyncTask<T> {
-        let Inner { key, function, under_way } = &*self.inner;
+        let Inner { key, function, running } = &*self.inner;
         let key = key(&arguments);
-        if let Some(task) = under_way.find(&key) {
+        if let Some(task) = running.find(&key) {
             return task;
         }
         let task = function(arguments);
-        under_way.add(key, &task, WeakTask::of(&task));
+        running.add(key, &task, WeakTask::of(&task));
         task
     }
 
-    /// The plain call: the value of [`asynq`](Self::asynq), now.
+    /// Calls the function synchronously: returns the value of [`asynq`](Self::asynq).
     ///
     /// # Panics
     ///
-    /// If the function does, or waits for something that can never come.
+    /// If the function panics, or takes part in a deadlock.
     #[track_caller]
     pub fn call(&self, arguments: A) -> T {
         self.asynq(arguments).value()
     }
 
-    /// Makes the next equal call start a task of its own; the one under way goes on for those who
-    /// have it.
+    /// Makes the next equal call create a new task. A pending task goes on.
     ///
-    /// For when what it began with has changed, and before a function awaits an equal call of
+    /// Use it when the input of the function has changed, and before a function awaits an equal call of
     /// itself.
     pub fn dirty(&self, arguments: &A) {
-        let Inner { key, under_way, .. } = &*self.inner;
-        under_way.forget(&key(arguments));
+        let Inner { key, running, .. } = &*self.inner;
+        running.forget(&key(arguments));
     }
 }
 

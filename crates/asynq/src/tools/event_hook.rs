@@ -1,4 +1,4 @@
-//! Something that happens, and async functions that want to know of it.
+//! Events with async handlers.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,13 +7,12 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::call_stack::Site;
-use crate::futures::FutureBase;
-use crate::futures::all;
+use crate::futures::{FutureBase, all};
 use crate::task::AsyncTask;
 
-/// An event, of which async functions are told: they run together, and share their batches.
+/// Event with async handlers, which run together and share batches.
 ///
-/// A handle: clones have the same handlers. It belongs to one thread.
+/// Clones have the same handlers. An event belongs to one thread.
 ///
 /// ```
 /// use asynq::{asynq, tools::AsyncEventHook};
@@ -32,18 +31,18 @@ use crate::task::AsyncTask;
 /// joined.trigger("Bob");
 /// ```
 pub struct AsyncEventHook<A, R: 'static = ()> {
-    /// In the order in which they were subscribed.
+    /// Handlers, in the order in which they were subscribed.
     handlers: Rc<RefCell<BTreeMap<Subscription, Handler<A, R>>>>,
 }
 
 type Handler<A, R> = Rc<dyn Fn(A) -> AsyncTask<R>>;
 
-/// What to [`unsubscribe`](AsyncEventHook::unsubscribe) a handler by.
+/// Identity of a handler, to [`unsubscribe`](AsyncEventHook::unsubscribe) it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subscription(u64);
 
 impl Subscription {
-    /// One that there is nowhere else: a subscription says nothing to the other hooks.
+    /// Creates an identity that is unique in the process, so that other events do not have it.
     fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
@@ -51,12 +50,12 @@ impl Subscription {
 }
 
 impl<A: 'static, R> AsyncEventHook<A, R> {
-    /// An event without handlers.
+    /// Creates an event without handlers.
     pub fn new() -> Self {
         Self { handlers: Rc::default() }
     }
 
-    /// Lets `handler`, an async function, be called when the event happens.
+    /// Adds an async function as a handler.
     pub fn subscribe<F>(&self, handler: impl Fn(A) -> F + 'static) -> Subscription
     where
         F: FutureBase<Output = R> + 'static,
@@ -65,12 +64,12 @@ impl<A: 'static, R> AsyncEventHook<A, R> {
         let handler = Rc::new(handler);
         self.add(Rc::new(move |arguments| {
             let handler = Rc::clone(&handler);
-            // Called in a task of its own, so that whatever it does happens to nobody else.
+            // Called in a task of its own, so that a panic does not affect the other handlers.
             AsyncTask::with_site(&SITE, async move { handler(arguments).await })
         }))
     }
 
-    /// Likewise, for a plain function.
+    /// Adds a plain function as a handler.
     pub fn subscribe_plain(&self, handler: impl Fn(A) -> R + 'static) -> Subscription {
         static SITE: Site = Site::new("plain handler of an AsyncEventHook");
         let handler = Rc::new(handler);
@@ -86,20 +85,20 @@ impl<A: 'static, R> AsyncEventHook<A, R> {
         subscription
     }
 
-    /// Lets the handler not be called any more, except by what was triggered before. Returns whether
-    /// it was subscribed to this event.
+    /// Removes a handler. Triggers that have begun still call it. Returns whether it was subscribed to
+    /// this event.
     pub fn unsubscribe(&self, subscription: Subscription) -> bool {
-        // Dropped when the borrow has ended: what it owns may be a user's.
+        // Dropped after the borrow has ended, since it may own values of users.
         let handler = self.handlers.borrow_mut().remove(&subscription);
         handler.is_some()
     }
 
-    /// A task that tells all handlers that the event has happened. They start in the order in which
-    /// they were subscribed, and are awaited together; the value has what each of them returned.
+    /// Creates a task that calls all handlers. They start in the order in which they were subscribed, and
+    /// are awaited together. The value has their return values in that order.
     ///
-    /// If a handler panics, so does the task, with the first in the order of the handlers, after all
-    /// others have run to their end. Where handlers return `Result`s, it is likewise:
-    /// `values.into_iter().collect::<Result<(), _>>()` is the first error.
+    /// If handlers panic, the task panics with the first of them in order, after all handlers have run to
+    /// their end. For handlers that return `Result`s, `values.into_iter().collect::<Result<(), _>>()` is
+    /// the first error.
     #[track_caller]
     #[doc(alias = "safe_trigger")]
     pub fn trigger_asynq(&self, arguments: A) -> AsyncTask<Vec<R>>
@@ -113,11 +112,11 @@ impl<A: 'static, R> AsyncEventHook<A, R> {
         })
     }
 
-    /// The plain call of [`trigger_asynq`](Self::trigger_asynq): runs all handlers to their end.
+    /// Calls all handlers synchronously, as [`trigger_asynq`](Self::trigger_asynq).
     ///
     /// # Panics
     ///
-    /// If a handler does, or waits for something that can never come.
+    /// If a handler panics, or takes part in a deadlock.
     #[track_caller]
     #[doc(alias = "safe_trigger")]
     pub fn trigger(&self, arguments: A) -> Vec<R>

@@ -1,4 +1,4 @@
-//! Elements chosen by an async predicate.
+//! Filtering by an async predicate.
 
 use std::iter::zip;
 
@@ -7,15 +7,16 @@ use crate::call_stack::Site;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 
-/// The elements for which an async predicate is true, in their order: `filter` for an async
-/// function. All of them are judged together.
+/// Selects the elements for which an async predicate is true, in order: `filter` for an async function.
+/// All calls of the predicate are awaited together.
 ///
-/// The predicate owns what it judges, so it is given clones; where these are dear, let the elements
-/// be `Rc`s.
+/// The predicate owns its argument, so it gets clones of the elements; use `Rc`s for elements that are
+/// expensive to clone.
 ///
 /// # Panics
 ///
-/// The task panics if a call of the predicate does: with the first, after all others have ended.
+/// The task panics if a call of the predicate does: with the first panic in order, after all other
+/// calls have ended.
 ///
 /// ```
 /// use asynq::{asynq, FutureBase, tools::afilter};
@@ -38,11 +39,11 @@ where
 {
     static SITE: Site = Site::new("asynq::tools::afilter");
     let elements: Vec<T> = elements.into_iter().collect();
-    let verdicts = amap(predicate, elements.iter().cloned());
-    AsyncTask::with_site(&SITE, async move { pick(elements, verdicts.await, true) })
+    let results = amap(predicate, elements.iter().cloned());
+    AsyncTask::with_site(&SITE, async move { pick(elements, results.await, true) })
 }
 
-/// The elements for which an async predicate is false: those that [`afilter`] leaves out.
+/// Selects the elements for which an async predicate is false, which [`afilter`] leaves out.
 ///
 /// # Panics
 ///
@@ -64,12 +65,12 @@ where
 {
     static SITE: Site = Site::new("asynq::tools::afilterfalse");
     let elements: Vec<T> = elements.into_iter().collect();
-    let verdicts = amap(predicate, elements.iter().cloned());
-    AsyncTask::with_site(&SITE, async move { pick(elements, verdicts.await, false) })
+    let results = amap(predicate, elements.iter().cloned());
+    AsyncTask::with_site(&SITE, async move { pick(elements, results.await, false) })
 }
 
-/// The elements for which an async predicate is true, and the others: `partition` for an async
-/// function.
+/// Divides the elements into those for which an async predicate is true, and the others: `partition` for
+/// an async function.
 ///
 /// # Panics
 ///
@@ -92,19 +93,19 @@ where
 {
     static SITE: Site = Site::new("asynq::tools::asift");
     let elements: Vec<T> = elements.into_iter().collect();
-    let verdicts = amap(predicate, elements.iter().cloned());
+    let results = amap(predicate, elements.iter().cloned());
     AsyncTask::with_site(&SITE, async move {
         let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
-        for (element, verdict) in zip(elements, verdicts.await) {
-            if verdict { &mut accepted } else { &mut rejected }.push(element);
+        for (element, result) in zip(elements, results.await) {
+            if result { &mut accepted } else { &mut rejected }.push(element);
         }
         (accepted, rejected)
     })
 }
 
-/// The elements with the wanted verdict.
-fn pick<T>(elements: Vec<T>, verdicts: Vec<bool>, wanted: bool) -> Vec<T> {
-    zip(elements, verdicts)
-        .filter_map(|(element, verdict)| (verdict == wanted).then_some(element))
+/// Selects the elements whose result is `wanted`.
+fn pick<T>(elements: Vec<T>, results: Vec<bool>, wanted: bool) -> Vec<T> {
+    zip(elements, results)
+        .filter_map(|(element, result)| (result == wanted).then_some(element))
         .collect()
 }

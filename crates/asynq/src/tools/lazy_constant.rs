@@ -1,4 +1,4 @@
-//! A value that is computed once, or once in a while.
+//! Caching of one value.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -10,11 +10,11 @@ use crate::call_stack::Site;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 
-/// Keeps what `function` returns: for as long as `ttl`, or for ever if that is `None`, or until
-/// it is [`dirty`](AlazyConstant::dirty).
+/// Caches the value of `function` until `ttl` has passed (`None`: no limit), or
+/// [`dirty`](AlazyConstant::dirty) is called.
 ///
-/// Calls that are under way at the same time share one task. Panics are not kept. An `Err` is a value
-/// like any other, unless [`keep_if`](AlazyConstant::keep_if) says that it is not to be kept.
+/// Calls share the task of a pending call. Panics are not cached. An `Err` is cached like any other value,
+/// unless [`keep_if`](AlazyConstant::keep_if) excludes it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,9 +42,9 @@ pub fn alazy_constant<T: Clone + 'static>(
     AlazyConstant { function: Rc::new(function), ttl, cached }
 }
 
-/// A function without arguments whose value is kept: made by [`alazy_constant`].
+/// Function without arguments that caches its value, made by [`alazy_constant`].
 ///
-/// A handle: clones share what they keep.
+/// Clones share the value.
 pub struct AlazyConstant<T: 'static> {
     function: Rc<dyn Fn() -> AsyncTask<T>>,
     ttl: Option<Duration>,
@@ -52,46 +52,45 @@ pub struct AlazyConstant<T: 'static> {
 }
 
 impl<T: Clone + 'static> AlazyConstant<T> {
-    /// Keeps only a value for which `keep` is true.
+    /// Caches only values for which `keep` returns `true`.
     #[must_use]
     pub fn keep_if(mut self, keep: impl Fn(&T) -> bool + 'static) -> Self {
         self.cached.keep = Rc::new(keep);
         self
     }
 
-    /// Lets `clock` say what time it is, instead of [`Instant::now`]: for tests.
+    /// Reads the time from `clock` instead of [`Instant::now`], for tests.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> Instant + 'static) -> Self {
         self.cached.store = Rc::new(Expiring::new(self.ttl, clock));
         self
     }
 
-    /// A task for the value that is kept or under way or, where there is none, for that of a new
-    /// call.
+    /// Creates a task for the cached value, or for the value of a pending or new call.
     #[track_caller]
     pub fn asynq(&self) -> AsyncTask<T> {
         static SITE: Site = Site::new("asynq::tools::alazy_constant");
         self.cached.asynq(&SITE, (), || (self.function)())
     }
 
-    /// The plain call: the value of [`asynq`](Self::asynq), now.
+    /// Calls the function synchronously: returns the value of [`asynq`](Self::asynq).
     ///
     /// # Panics
     ///
-    /// If the function does, or waits for something that can never come.
+    /// If the function panics, or takes part in a deadlock.
     #[track_caller]
     pub fn call(&self) -> T {
         self.asynq().value()
     }
 
-    /// Forgets the value: the next call asks the function again. A call that is under way goes on for
-    /// those who have it, and its value is not kept.
+    /// Removes the value: the next call runs the function again. A pending call goes on, but its value is
+    /// not cached.
     pub fn dirty(&self) {
         self.cached.dirty(&());
     }
 }
 
-/// A value, and since when it is known.
+/// Cached value and the time of its computation.
 struct Expiring<T> {
     value: RefCell<Option<(Rc<T>, Instant)>>,
     ttl: Option<Duration>,

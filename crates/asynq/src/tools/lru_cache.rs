@@ -1,4 +1,4 @@
-//! A cache of limited size.
+//! Caching of the values for the arguments used last.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,11 +13,10 @@ use crate::call_stack::Site;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 
-/// Keeps what `function` returns, for the `maxsize` arguments that were used last.
+/// Caches the values of `function` for the `maxsize` arguments that were used last.
 ///
-/// Equal calls that are under way share one task, as with [`deduplicate`](super::deduplicate()).
-/// Panics are not kept. An `Err` is a value like any other, unless
-/// [`keep_if`](AlruCache::keep_if) says that it is not to be kept.
+/// Equal calls share the task of a pending call, as with [`deduplicate`](super::deduplicate()). Panics are
+/// not cached. An `Err` is cached like any other value, unless [`keep_if`](AlruCache::keep_if) excludes it.
 ///
 /// # Panics
 ///
@@ -51,9 +50,9 @@ where
     alru_cache_by(maxsize, A::clone, function)
 }
 
-/// Like [`alru_cache`]; calls have the same value if `key` makes equal keys of their arguments.
+/// Caches the values of `function` as [`alru_cache`] does, by the `key` of the arguments.
 ///
-/// For arguments that are too large to be kept, or some of which do not matter.
+/// Use it for arguments that are too large to keep, or that do not all matter.
 ///
 /// # Panics
 ///
@@ -78,8 +77,8 @@ where
     K: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
 {
-    let maxsize = NonZeroUsize::new(maxsize)
-        .expect("a cache of size 0 keeps nothing: give `alru_cache` a maxsize of 1 or more");
+    let maxsize =
+        NonZeroUsize::new(maxsize).expect("the maxsize of `alru_cache` must be 1 or more, got 0");
     AlruCache {
         key: Rc::new(key),
         function: Rc::new(function),
@@ -87,9 +86,9 @@ where
     }
 }
 
-/// A function whose values are kept for the arguments used last: made by [`alru_cache`].
+/// Function that caches its values for the arguments used last, made by [`alru_cache`].
 ///
-/// A handle: clones share what they keep.
+/// Clones share the values.
 pub struct AlruCache<A, T: 'static, K = A> {
     key: Rc<dyn Fn(&A) -> K>,
     function: Rc<dyn Fn(A) -> AsyncTask<T>>,
@@ -101,15 +100,14 @@ where
     K: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
 {
-    /// Keeps only the values for which `keep` is true.
+    /// Caches only the values for which `keep` returns `true`.
     #[must_use]
     pub fn keep_if(mut self, keep: impl Fn(&T) -> bool + 'static) -> Self {
         self.cached.keep = Rc::new(keep);
         self
     }
 
-    /// A task for the value that is kept or under way or, where there is none, for that of a new
-    /// call.
+    /// Creates a task for the cached value, or for the value of a pending or new call.
     #[track_caller]
     pub fn asynq(&self, arguments: A) -> AsyncTask<T> {
         static SITE: Site = Site::new("asynq::tools::alru_cache");
@@ -117,18 +115,18 @@ where
         self.cached.asynq(&SITE, key, || (self.function)(arguments))
     }
 
-    /// The plain call: the value of [`asynq`](Self::asynq), now.
+    /// Calls the function synchronously: returns the value of [`asynq`](Self::asynq).
     ///
     /// # Panics
     ///
-    /// If the function does, or waits for something that can never come.
+    /// If the function panics, or takes part in a deadlock.
     #[track_caller]
     pub fn call(&self, arguments: A) -> T {
         self.asynq(arguments).value()
     }
 
-    /// Forgets the value for these arguments: the next call asks the function again. A call that is
-    /// under way goes on for those who have it, and its value is not kept.
+    /// Removes the value for these arguments: the next call runs the function again. A pending call
+    /// goes on, but its value is not cached.
     pub fn dirty(&self, arguments: &A) {
         self.cached.dirty(&(self.key)(arguments));
     }

@@ -1,12 +1,11 @@
-//! A function of each element.
+//! Mapping by an async function.
 
-use crate::futures::FutureBase;
-use crate::futures::{All, all};
+use crate::futures::{All, FutureBase, all};
 
 /// Calls an async function with each of the elements, and awaits the calls together: `map` for an
 /// async function. The value is a `Vec` in the order of the elements.
 ///
-/// It is [`all`] of the mapped iterator, and panics as that does.
+/// The same as [`all`] of the mapped iterator, with the same panics.
 ///
 /// ```
 /// use asynq::{FutureBase, asynq, tools::amap};

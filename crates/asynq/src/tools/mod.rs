@@ -1,18 +1,18 @@
-//! Relatives of iterators' methods, caches and retries, for async functions.
+//! Mapping, filtering, sorting, caching and retrying with async functions.
 //!
-//! [`amap`] and the like call an async function with each of some elements. There, an async function
-//! is anything that takes an argument and returns a future of this crate: `f::asynq`, or a closure
-//! such as `|id| names.item(id)`.
+//! [`amap`], [`afilter`], [`asorted`] and their relatives call an async function for each element. An
+//! async function is anything that takes an argument and returns a future of this crate: `f::asynq`, or
+//! a closure such as `|id| names.item(id)`.
 //!
-//! [`deduplicate`], [`alru_cache`], [`alazy_constant`], [`acached_per_instance`] and [`aretry`] make
-//! another function of an async function: a value with the two forms of a call, `g.asynq(a)` and
-//! `g.call(a)`. It belongs to one thread: keep it in a `thread_local!`, or in a field of what it is
-//! about. Of a function with several arguments, make one with a tuple:
-//! `deduplicate(|(user, number)| page::asynq(user, number))`. No call locks anything, so functions may
-//! call themselves and each other; only the `Hash` and `Eq` of an argument must not.
+//! [`deduplicate`], [`alru_cache`], [`alazy_constant`], [`acached_per_instance`] and [`aretry`] wrap an
+//! async function. The result has both kinds of calls, `g.asynq(a)` and `g.call(a)`, and belongs to one
+//! thread: keep it in a `thread_local!`, or in a field of an object. For a function with several
+//! arguments, use a tuple: `deduplicate(|(user, number)| page::asynq(user, number))`. Nothing is locked
+//! or borrowed during a call, so functions may call themselves and each other; only the `Hash` and `Eq`
+//! of an argument must not call them.
 //!
-//! An [`AsyncTimer`] measures a task without the time in which it waits; an [`AsyncEventHook`] tells
-//! async functions of an event.
+//! An [`AsyncTimer`] measures a task without the time in which it waits. An [`AsyncEventHook`] calls
+//! async functions when an event occurs.
 
 mod cached;
 mod deduplicate;

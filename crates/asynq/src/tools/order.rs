@@ -1,4 +1,4 @@
-//! Elements ordered by an async key.
+//! Ordering by an async key.
 
 use std::iter::zip;
 
@@ -7,15 +7,16 @@ use crate::call_stack::Site;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 
-/// The elements, sorted by an async key: `sort_by_key` for an async function. All keys are asked
-/// for together, and each once; elements of equal keys keep their order.
+/// Sorts the elements by an async key: `sort_by_key` for an async function. The key is computed once per
+/// element, and all keys are awaited together. Elements with equal keys keep their order.
 ///
-/// The function owns its argument, so it is given clones of the elements. For the opposite order,
-/// let it return a [`Reverse`](std::cmp::Reverse).
+/// The function owns its argument, so it gets clones of the elements. For descending order, return a
+/// [`Reverse`](std::cmp::Reverse).
 ///
 /// # Panics
 ///
-/// The task panics if a call of the function does: with the first, after all others have ended.
+/// The task panics if a call of the function does: with the first panic in order, after all other calls
+/// have ended.
 ///
 /// ```
 /// use asynq::{asynq, FutureBase, tools::asorted};
@@ -46,8 +47,8 @@ where
     })
 }
 
-/// The element of the largest key, the last of several; `None` if there are no elements:
-/// `max_by_key` for an async function. All keys are asked for together.
+/// Returns the element with the largest key (the last of several), or `None` if there are no elements:
+/// `max_by_key` for an async function. All keys are awaited together.
 ///
 /// # Panics
 ///
@@ -77,8 +78,8 @@ where
     })
 }
 
-/// The element of the smallest key, the first of several; `None` if there are no elements:
-/// `min_by_key` for an async function. All keys are asked for together.
+/// Returns the element with the smallest key (the first of several), or `None` if there are no elements:
+/// `min_by_key` for an async function. All keys are awaited together.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! A cache that belongs to an object.
+//! Caching in an object.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,13 +11,12 @@ use crate::call_stack::Site;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 
-/// Keeps what an async `method` returns, for one object and all its arguments, as long as the object
-/// lives.
+/// Caches the values of an async `method` for one object and all arguments, as long as the object lives.
 ///
-/// The result is a field of the object, so what is kept ends with it: nothing has to watch objects.
+/// Store the result in a field of the object: the values are dropped with it.
 ///
-/// Equal calls that are under way share one task. Panics are not kept. An `Err` is a value like any
-/// other, unless [`keep_if`](AcachedPerInstance::keep_if) says that it is not to be kept.
+/// Equal calls share the task of a pending call. Panics are not cached. An `Err` is cached like any other
+/// value, unless [`keep_if`](AcachedPerInstance::keep_if) excludes it.
 ///
 /// ```
 /// use asynq::{asynq, tools::{AcachedPerInstance, acached_per_instance}};
@@ -55,11 +54,10 @@ where
     AcachedPerInstance { method: Rc::new(method), cached }
 }
 
-/// A method whose values are kept in the object, as a field of it: made by
-/// [`acached_per_instance`].
+/// Method that caches its values in a field of the object, made by [`acached_per_instance`].
 ///
-/// A handle: clones share what they keep. So do the clones of an object whose `Clone` is derived;
-/// that is what tasks work on.
+/// Clones share the values, and so do the clones of an object with a derived `Clone`, which tasks work
+/// on.
 pub struct AcachedPerInstance<S, A, T: 'static> {
     method: Rc<Method<S, A, T>>,
     cached: Cached<A, T>,
@@ -72,15 +70,15 @@ where
     A: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
 {
-    /// Keeps only the values for which `keep` is true.
+    /// Caches only the values for which `keep` returns `true`.
     #[must_use]
     pub fn keep_if(mut self, keep: impl Fn(&T) -> bool + 'static) -> Self {
         self.cached.keep = Rc::new(keep);
         self
     }
 
-    /// A task for the value that is kept or under way or, where there is none, for that of a new
-    /// call. `instance` is the object that this is a field of.
+    /// Creates a task for the cached value, or for the value of a pending or new call. `instance` is the
+    /// object with this field.
     #[track_caller]
     pub fn asynq(&self, instance: &S, arguments: A) -> AsyncTask<T> {
         static SITE: Site = Site::new("asynq::tools::acached_per_instance");
@@ -88,18 +86,18 @@ where
         self.cached.asynq(&SITE, key, || (self.method)(instance, arguments))
     }
 
-    /// The plain call: the value of [`asynq`](Self::asynq), now.
+    /// Calls the function synchronously: returns the value of [`asynq`](Self::asynq).
     ///
     /// # Panics
     ///
-    /// If the method does, or waits for something that can never come.
+    /// If the method panics, or takes part in a deadlock.
     #[track_caller]
     pub fn call(&self, instance: &S, arguments: A) -> T {
         self.asynq(instance, arguments).value()
     }
 
-    /// Forgets the value for these arguments: the next call asks the method again. A call that is
-    /// under way goes on for those who have it, and its value is not kept.
+    /// Removes the value for these arguments: the next call runs the method again. A pending call goes on,
+    /// but its value is not cached.
     pub fn dirty(&self, arguments: &A) {
         self.cached.dirty(arguments);
     }

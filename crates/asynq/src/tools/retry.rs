@@ -1,4 +1,4 @@
-//! Calls that are made again when they fail.
+//! Retries of calls that fail.
 
 use std::fmt;
 use std::future::Future;
@@ -12,11 +12,10 @@ use crate::call_stack::Site;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 
-/// Calls `function` again when it returns an `Err`, as `policy` says; the value is that of the last
-/// try.
+/// Creates a function that calls `function` again when it returns an `Err`, as `policy` allows, and
+/// returns the result of the last call.
 ///
-/// While it waits between two tries, other tasks run and batches are flushed. A panic is no reason
-/// to try again.
+/// Other tasks run, and batches are flushed, between two calls. A panic is not retried.
 ///
 /// ```
 /// use std::cell::Cell;
@@ -42,7 +41,7 @@ pub fn aretry<A, T, E>(
     Aretry { policy, function: Rc::new(function) }
 }
 
-/// When a call is made again, and how long after it has failed.
+/// Conditions and delays of retries.
 ///
 /// ```
 /// use std::io::{Error, ErrorKind};
@@ -63,14 +62,18 @@ pub struct RetryPolicy<E> {
 type Timer = Pin<Box<dyn Future<Output = ()>>>;
 
 impl<E> RetryPolicy<E> {
-    /// At most `max_tries` calls, with 50 milliseconds between them, whatever the error.
+    /// Creates a policy of at most `max_tries` calls (including the first), with 50 milliseconds between
+    /// them, for any error.
     ///
     /// # Panics
     ///
     /// If `max_tries` is 0.
     #[must_use]
     pub fn new(max_tries: u32) -> Self {
-        assert!(max_tries > 0, "`max_tries` counts the first call as well: give 1 or more");
+        assert!(
+            max_tries > 0,
+            "`max_tries` must be 1 or more, since it includes the first call, got 0"
+        );
         Self {
             max_tries,
             sleep: Rc::new(|_| Duration::from_millis(50)),
@@ -79,7 +82,7 @@ impl<E> RetryPolicy<E> {
         }
     }
 
-    /// Waits for `sleep` between two calls; if that is zero, not at all.
+    /// Waits for `sleep` between two calls, or not at all if that is zero.
     #[must_use]
     pub fn sleep(self, sleep: Duration) -> Self {
         self.backoff(move |_| sleep)
@@ -92,15 +95,15 @@ impl<E> RetryPolicy<E> {
         self
     }
 
-    /// Calls again only after errors for which `retry_if` is true.
+    /// Retries only after errors for which `retry_if` returns `true`.
     #[must_use]
     pub fn retry_if(mut self, retry_if: impl Fn(&E) -> bool + 'static) -> Self {
         self.retry_if = Rc::new(retry_if);
         self
     }
 
-    /// Waits by the future that `timer` makes, such as that of `tokio::time::sleep`. Without this, a
-    /// thread in the background keeps the time for all who wait.
+    /// Waits for the future that `timer` returns, such as `tokio::time::sleep`. By default, one background
+    /// thread serves all timers.
     #[must_use]
     pub fn with_timer<F>(mut self, timer: impl Fn(Duration) -> F + 'static) -> Self
     where
@@ -111,21 +114,21 @@ impl<E> RetryPolicy<E> {
     }
 }
 
-/// At most 10 calls, with 50 milliseconds between them, whatever the error.
+/// Creates a policy of at most 10 calls, with 50 milliseconds between them, for any error.
 impl<E> Default for RetryPolicy<E> {
     fn default() -> Self {
         Self::new(10)
     }
 }
 
-/// A function that is called again when it fails: made by [`aretry`].
+/// Function that is called again when it fails, made by [`aretry`].
 pub struct Aretry<A, T: 'static, E: 'static> {
     policy: RetryPolicy<E>,
     function: Rc<dyn Fn(A) -> AsyncTask<Result<T, E>>>,
 }
 
 impl<A: Clone + 'static, T, E> Aretry<A, T, E> {
-    /// A task that calls the function, again if need be. Each call gets a clone of the arguments.
+    /// Creates a task that calls the function, and retries. Each call gets a clone of the arguments.
     #[track_caller]
     pub fn asynq(&self, arguments: A) -> AsyncTask<Result<T, E>> {
         static SITE: Site = Site::new("asynq::tools::aretry");
@@ -145,15 +148,15 @@ impl<A: Clone + 'static, T, E> Aretry<A, T, E> {
         })
     }
 
-    /// The plain call: the value of [`asynq`](Self::asynq), now.
+    /// Calls the function synchronously: returns the value of [`asynq`](Self::asynq).
     ///
     /// # Errors
     ///
-    /// The error of the last try.
+    /// The error of the last call.
     ///
     /// # Panics
     ///
-    /// If the function does, or waits for something that can never come.
+    /// If the function panics, or takes part in a deadlock.
     #[track_caller]
     pub fn call(&self, arguments: A) -> Result<T, E> {
         self.asynq(arguments).value()

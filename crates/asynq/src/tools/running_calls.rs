@@ -1,4 +1,4 @@
-//! Calls that have not ended yet.
+//! Pending calls, so that equal calls share a task.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -8,24 +8,23 @@ use std::rc::Rc;
 use crate::futures::FutureBase;
 use crate::task::{AsyncTask, WeakTask};
 
-/// The tasks of a function that are under way, by the keys of their calls.
+/// Pending tasks of a function, by the keys of their calls.
 ///
-/// It does not keep them: a task that nobody wants any more is cancelled as any other, and
-/// forgotten.
-pub(super) struct UnderWay<K, T> {
-    /// Borrowed for single operations of the map, which run no code of a user's but that of the
-    /// keys: `Hash`, `Eq`.
+/// The references are weak: a task without handles is cancelled like any other, and removed.
+pub(super) struct RunningCalls<K, T> {
+    /// Borrowed for single operations of the map, which run no code of users but `Hash` and `Eq` of the
+    /// keys.
     calls: Rc<RefCell<HashMap<K, Call<T>>>>,
 }
 
 struct Call<T> {
-    /// The one to share.
+    /// Task that calls share.
     task: WeakTask<T>,
-    /// The one that runs the function, if that is another.
+    /// Task that runs the function, which may be the same.
     inner: WeakTask<T>,
 }
 
-impl<K, T> UnderWay<K, T>
+impl<K, T> RunningCalls<K, T>
 where
     K: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
@@ -34,7 +33,7 @@ where
         Self { calls: Rc::default() }
     }
 
-    /// The task that is under way for `key`. A call from inside of it finds nothing: the task cannot
+    /// Returns the pending task for `key`. A call from inside that task gets `None`, since the task cannot
     /// wait for itself.
     pub(super) fn find(&self, key: &K) -> Option<AsyncTask<T>> {
         let calls = self.calls.borrow();
@@ -42,8 +41,8 @@ where
         if task.is_running() || inner.is_running() { None } else { task.upgrade() }
     }
 
-    /// Lets others find `task` until it ends, unless one is under way for `key` already. `inner` is
-    /// the task that runs the function.
+    /// Adds `task` until it ends, unless `key` has a pending task. `inner` is the task that runs the
+    /// function.
     pub(super) fn add(&self, key: K, task: &AsyncTask<T>, inner: WeakTask<T>) {
         let is_known = self.calls.borrow().get(&key).is_some_and(|call| call.task.is_pending());
         if task.is_computed() || is_known {
@@ -64,12 +63,12 @@ where
 
     /// Makes the next call for `key` start a task of its own.
     pub(super) fn forget(&self, key: &K) {
-        // The key is dropped when the borrow has ended.
+        // The key is dropped after the borrow has ended.
         let _removed = self.calls.borrow_mut().remove_entry(key);
     }
 }
 
-impl<K, T> Clone for UnderWay<K, T> {
+impl<K, T> Clone for RunningCalls<K, T> {
     fn clone(&self) -> Self {
         Self { calls: Rc::clone(&self.calls) }
     }

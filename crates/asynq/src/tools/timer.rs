@@ -1,4 +1,4 @@
-//! How long something took, without the time in which it waited.
+//! Timing of tasks without the time in which they wait.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::context::AsyncContext;
 
-/// A context that adds up for how long it was active: while its task ran, or what that awaited, and
-/// not while other tasks or flushes did.
+/// Context that measures the time in which it is active: while its task runs, or the tasks that it awaits,
+/// but not while other tasks or flushes run.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -23,19 +23,19 @@ use crate::context::AsyncContext;
 pub struct AsyncTimer {
     clock: Box<dyn Fn() -> Instant>,
     total: Cell<Duration>,
-    /// How often it was entered and not left: an inner block is a part of the outer one.
+    /// Number of nested blocks in which the timer is active. Only the outermost counts.
     entered: Cell<u32>,
-    /// When it became active, if it is.
+    /// Start of the current interval, if the timer is active.
     since: Cell<Option<Instant>>,
 }
 
 impl AsyncTimer {
-    /// A timer that has measured nothing yet.
+    /// Creates a timer.
     pub fn new() -> Self {
         Self::with_clock(Instant::now)
     }
 
-    /// Lets `clock` say what time it is, instead of [`Instant::now`]: for tests.
+    /// Reads the time from `clock` instead of [`Instant::now`], for tests.
     pub fn with_clock(clock: impl Fn() -> Instant + 'static) -> Self {
         Self {
             clock: Box::new(clock),
@@ -45,12 +45,12 @@ impl AsyncTimer {
         }
     }
 
-    /// For how long it was active so far.
+    /// Returns the total time in which it was active.
     pub fn total_time(&self) -> Duration {
         self.total.get() + self.running()
     }
 
-    /// For how long it has been active without a pause.
+    /// Returns the time since it was resumed.
     fn running(&self) -> Duration {
         let elapsed = |since| (self.clock)().saturating_duration_since(since);
         self.since.get().map(elapsed).unwrap_or_default()

@@ -257,8 +257,7 @@ mod lru_cache {
     #[test]
     fn a_cache_of_size_0_says_what_to_do() {
         let message = message_of(|| alru_cache(0, |n: u32| AsyncTask::new(async move { n })));
-        expect!["a cache of size 0 keeps nothing: give `alru_cache` a maxsize of 1 or more"]
-            .assert_eq(&message);
+        expect!["the maxsize of `alru_cache` must be 1 or more, got 0"].assert_eq(&message);
     }
 
     #[test]

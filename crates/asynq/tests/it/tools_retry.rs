@@ -275,5 +275,6 @@ fn without_a_timer_of_ones_own_time_passes_by_itself() {
 #[test]
 fn no_tries_at_all_are_refused() {
     let message = message_of(|| RetryPolicy::<()>::new(0));
-    expect!["`max_tries` counts the first call as well: give 1 or more"].assert_eq(&message);
+    expect!["`max_tries` must be 1 or more, since it includes the first call, got 0"]
+        .assert_eq(&message);
 }

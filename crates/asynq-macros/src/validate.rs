@@ -1,20 +1,20 @@
-//! What an asynq function cannot be, and what to write instead.
+//! Checks of a signature. Each error says what to write instead.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, GenericParam, Generics, Lifetime,
-    ParenthesizedGenericArguments, PathArguments, ReceiverKind, ReturnType, Safety, Signature,
-    TraitBound, Type, TypeFnPtr, TypeImplTrait, TypeParamBound, TypeReference,
+    Attribute, Error, FnArg, GenericParam, Generics, Lifetime, ParenthesizedGenericArguments,
+    ReceiverKind, ReturnType, Safety, Signature, TraitBound, Type, TypeFnPtr, TypeReference,
 };
 
 use crate::form::Form;
+use crate::opaque::{is_opaque, opaque_parts, value_of_opaque};
 
-/// Complains about everything in `signature` that a task cannot have. Returns whether there was
-/// anything: then its body is left out, so that the compiler has nothing to add.
-pub(crate) fn check(signature: &Signature, form: &Form, errors: &mut Vec<Error>) -> bool {
+/// Adds an error for each part of `signature` that a task cannot have. Returns whether there is any:
+/// the body is then left out, so that the compiler adds no further errors.
+pub(crate) fn check_signature(signature: &Signature, form: &Form, errors: &mut Vec<Error>) -> bool {
     let before = errors.len();
     if let Form::Proxy = form {
         if let Some(keyword) = signature.asyncness {
@@ -72,18 +72,24 @@ pub(crate) fn check(signature: &Signature, form: &Form, errors: &mut Vec<Error>)
                 "the value of this future needs a name: write `AsyncTask<T>`, or \
                  `impl FutureBase<Output = T>`",
             )),
-            _ => Opaque { errors }.visit_type(output),
+            _ => errors.extend(opaque_parts(output).into_iter().map(|span| {
+                Error::new(
+                    span,
+                    "an asynq function names the type it returns, since its task does: write the \
+                     type, or `Box<dyn Trait>`",
+                )
+            })),
         }
     }
     errors.len() > before
 }
 
-/// What keeps the lints quiet about a function without its body.
+/// Returns the attribute that silences lints about a function without its body.
 pub(crate) fn quiet(refused: bool) -> Option<TokenStream> {
     refused.then(|| quote!(#[allow(warnings, reason = "there is an error already")]))
 }
 
-/// Complains about lifetime parameters.
+/// Adds an error for each lifetime parameter.
 pub(crate) fn check_generics(generics: &Generics, errors: &mut Vec<Error>) {
     for parameter in &generics.params {
         if let GenericParam::Lifetime(lifetime) = parameter {
@@ -96,7 +102,7 @@ pub(crate) fn check_generics(generics: &Generics, errors: &mut Vec<Error>) {
     }
 }
 
-/// An argument that is passed on cannot be there or not: the language has no `#[cfg]` for it.
+/// Adds an error for each `#[cfg]` of a parameter: an argument that is passed on cannot have one.
 fn check_parameter_attributes(attributes: &[Attribute], errors: &mut Vec<Error>) {
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
         errors.push(Error::new_spanned(
@@ -122,7 +128,7 @@ fn check_receiver(receiver: &ReceiverKind, errors: &mut Vec<Error>) {
     }
 }
 
-/// Finds what is borrowed for less than `'static`.
+/// Finds borrows that are shorter than `'static`.
 struct Borrows<'e> {
     place: &'static str,
     errors: &'e mut Vec<Error>,
@@ -160,7 +166,7 @@ impl Visit<'_> for Borrows<'_> {
         }
     }
 
-    // The lifetimes in the signature of a callback are those of its calls.
+    // The lifetimes in the signature of a callback belong to its calls.
     fn visit_type_fn_ptr(&mut self, _: &TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments(&mut self, _: &ParenthesizedGenericArguments) {}
 
@@ -169,47 +175,4 @@ impl Visit<'_> for Borrows<'_> {
             visit::visit_trait_bound(self, bound);
         }
     }
-}
-
-/// The `T` of an `impl FutureBase<Output = T>`, if that has a name.
-pub(crate) fn value_of_opaque(ty: &Type) -> Option<&Type> {
-    let Type::ImplTrait(opaque) = ty else { return None };
-    let arguments = opaque.bounds.iter().find_map(|bound| match bound {
-        TypeParamBound::Trait(bound) => match &bound.path.segments.last()?.arguments {
-            PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
-            _ => None,
-        },
-        _ => None,
-    })?;
-    let value = arguments.iter().find_map(|argument| match argument {
-        GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
-        _ => None,
-    });
-    value.filter(|value| !is_opaque(value))
-}
-
-/// Whether a type has a part without a name.
-pub(crate) fn is_opaque(ty: &Type) -> bool {
-    let mut errors = Vec::new();
-    Opaque { errors: &mut errors }.visit_type(ty);
-    !errors.is_empty()
-}
-
-/// Finds types that have no name.
-struct Opaque<'e> {
-    errors: &'e mut Vec<Error>,
-}
-
-impl Visit<'_> for Opaque<'_> {
-    fn visit_type_impl_trait(&mut self, opaque: &TypeImplTrait) {
-        self.errors.push(Error::new(
-            opaque.impl_token.span,
-            "an asynq function names the type it returns, since its task does: write the type, or \
-             `Box<dyn Trait>`",
-        ));
-    }
-
-    // These are opaque to nobody but the callback.
-    fn visit_type_fn_ptr(&mut self, _: &TypeFnPtr) {}
-    fn visit_parenthesized_generic_arguments(&mut self, _: &ParenthesizedGenericArguments) {}
 }
