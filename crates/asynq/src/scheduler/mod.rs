@@ -17,6 +17,7 @@ mod poll;
 mod polling;
 mod request;
 mod state;
+mod sync;
 mod waker;
 
 pub(crate) use self::call::throw;

@@ -1,19 +1,30 @@
 //! Wakers of tasks, which futures from elsewhere may use on any thread.
+//!
+//! # Note: no lost wake-up
+//!
+//! A wake-up adds its task to the queue, sets `filled`, and then unparks the scheduler's thread or
+//! wakes the executors that poll it. The scheduler sleeps in one of two ways:
+//!
+//! - `park`: `filled` is set before `unpark`, whose token outlives the check of `filled`;
+//! - `sleep`, for other executors: the scheduler sets `sleeping` and then reads `filled`, a wake-up
+//!   sets `filled` and then reads `sleeping`. The fences between them forbid that both read the old
+//!   value, so the scheduler stays awake or the executors are woken.
+//!
+//! `crates/asynq/loom` checks this file against all interleavings.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{self, AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
-use std::thread::{self, Thread};
 
 use asynq_engine::TaskId;
 use slotmap::{Key, KeyData};
 
+use super::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Thread, current, fence, park};
+
 /// Queue of wake-ups that a scheduler has not taken yet. It is shared with other threads.
-#[derive(Debug)]
 pub(super) struct WakeQueue {
     thread: Thread,
     /// Set when `tasks` may have something: looking at an empty queue takes no lock.
@@ -31,25 +42,25 @@ impl WakeQueue {
     /// Creates the queue of the scheduler of this thread.
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
-            thread: thread::current(),
+            thread: current(),
             filled: AtomicBool::new(false),
-            tasks: Mutex::default(),
+            tasks: Mutex::new(Vec::new()),
             sleeping: AtomicBool::new(false),
-            executors: Mutex::default(),
+            executors: Mutex::new(Executors::new()),
         })
     }
 
     fn push(&self, task: TaskId) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
-        // Pairs with `sleep`: either it sees this store, or `wake_executors` sees its store.
-        self.filled.store(true, Ordering::SeqCst);
+        self.filled.store(true, Ordering::Release);
         self.thread.unpark();
+        fence(Ordering::SeqCst); // Pairs with the one in `sleep`.
         self.wake_executors();
     }
 
     /// Adds the waker of an executor that polls the scheduler.
     pub(super) fn add_executor(&self, waker: &Waker) {
-        self.sleeping.store(false, Ordering::SeqCst);
+        self.sleeping.store(false, Ordering::Relaxed);
         let key = (waker.data().addr(), ptr::from_ref(waker.vtable()).addr());
         let mut executors = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
         executors.entry(key).or_insert_with(|| waker.clone());
@@ -57,14 +68,15 @@ impl WakeQueue {
 
     /// Makes the next wake-up wake the executors. Returns whether there has been none yet.
     pub(super) fn sleep(&self) -> bool {
-        self.sleeping.store(true, Ordering::SeqCst);
-        !self.filled.load(Ordering::SeqCst) || !self.sleeping.swap(false, Ordering::SeqCst)
+        self.sleeping.store(true, Ordering::Release);
+        fence(Ordering::SeqCst); // Pairs with the one in `push`.
+        !self.filled.load(Ordering::Acquire) || !self.sleeping.swap(false, Ordering::AcqRel)
     }
 
     /// Wakes the executors if they sleep. All of them: any one may have dropped its future.
     #[inline]
     pub(super) fn wake_executors(&self) {
-        if self.sleeping.load(Ordering::SeqCst) && self.sleeping.swap(false, Ordering::SeqCst) {
+        if self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::AcqRel) {
             self.wake_all_executors();
         }
     }
@@ -96,7 +108,7 @@ impl WakeQueue {
     /// Waits for a wake-up. May return without one, so callers look again.
     pub(super) fn park(&self) {
         if !self.filled.load(Ordering::Acquire) {
-            thread::park();
+            park();
         }
     }
 }
@@ -140,7 +152,7 @@ impl TaskWaker {
         // One for `shared` and one for `waker`.
         let kept = Arc::strong_count(&self.shared) > 2;
         // Pairs with the release in the drop of the clones.
-        atomic::fence(Ordering::Acquire);
+        fence(Ordering::Acquire);
         kept
     }
 

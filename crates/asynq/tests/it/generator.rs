@@ -122,7 +122,7 @@ fn two_values_at_once_are_refused() {
     let (first, error) = all((first, second)).value();
     assert_eq!(first, Some(1));
     let error = error.message();
-    assert!(error.contains("await the value before first"), "{error}");
+    assert!(error.contains("await it before the next one"), "{error}");
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn a_stream_that_waits_for_a_value_refuses_another_one() {
     })
     .outcome()
     .unwrap_err();
-    assert!(error.message().contains("await the value before first"), "{error}");
+    assert!(error.message().contains("await it before the next one"), "{error}");
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn a_task_made_before_the_mock_is_the_real_one() {
 }
 
 #[test]
-#[should_panic(expected = "replace it by `mock::replace_method`")]
+#[should_panic(expected = "use `mock::replace_method`")]
 fn a_borrowing_method_that_is_replaced_as_a_function_says_what_to_do() {
     let _mock = mock::replace(Scale::apply_asynq, |_: &'static Scale, n: u32| n);
     Scale(3).apply(4);
