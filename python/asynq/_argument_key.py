@@ -2,14 +2,17 @@
 
 import inspect
 
+from ._inspection import MAX_LAYERS
+
 
 def original_fn(fn):
     """Returns the function inside all decorators.
 
     Follows the attributes `original_fn` and `fn` of decorators, and `__func__` of class methods and
-    static methods.
+    static methods. Raises `TypeError` if they never end, as those of a mock.
     """
-    while True:
+    outermost = fn
+    for _ in range(MAX_LAYERS):
         if isinstance(fn, (classmethod, staticmethod)):
             fn = fn.__func__
         elif hasattr(fn, "original_fn"):
@@ -18,6 +21,7 @@ def original_fn(fn):
             fn = fn.fn
         else:
             return fn
+    raise TypeError(f"cannot find the function inside {outermost!r}: its attributes fn never end")
 
 
 def argument_key(fn, skip=0):

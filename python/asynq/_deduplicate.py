@@ -5,6 +5,8 @@ import threading
 
 from ._argument_key import argument_key
 from ._asynq import AsyncDecorator, AsyncDecoratorBinder
+from ._inspection import is_async_fn
+from ._validation import check_async_fn, check_callable, check_no_function
 from .asynq_to_async import is_asyncio_mode
 
 
@@ -37,7 +39,13 @@ def deduplicate(keygetter=None):
     calls never share a task.
     """
 
+    if keygetter is not None:
+        if is_async_fn(keygetter):
+            check_no_function("deduplicate", keygetter)
+        check_callable("keygetter", keygetter)
+
     def decorator(fn):
+        check_async_fn("the argument of @deduplicate()", fn)
         key = argument_key(fn) if keygetter is None else keygetter
         return DeduplicateDecorator(fn, getattr(fn, "task_cls", None), key)
 

@@ -3,8 +3,9 @@ from typing import Any, Protocol, TypeVar, overload
 
 from typing_extensions import Concatenate, ParamSpec, TypeAlias
 
+from ._inspection import _AsyncFunction
 from .async_task import AsyncTask
-from .decorators import AsyncDecorator, AsyncDecoratorBinder, _AsyncFunction
+from .decorators import AsyncDecorator, AsyncDecoratorBinder
 from .futures import FutureBase
 
 _P = ParamSpec("_P")

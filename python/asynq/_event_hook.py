@@ -1,5 +1,9 @@
 """`EventHook`, the type of `on_computed`, `on_before_batch_flush` and `on_after_batch_flush`."""
 
+from collections.abc import Iterable
+
+from ._validation import check_callable
+
 __traceback_hide__ = True
 
 
@@ -19,7 +23,22 @@ class EventHook:
     __slots__ = ("__weakref__", "handlers")
 
     def __init__(self, handlers=None):
-        self.handlers = [] if handlers is None else handlers
+        if handlers is None:
+            handlers = []
+        elif not isinstance(handlers, Iterable):
+            raise TypeError(f"handlers must be a list of functions, got {handlers!r}")
+        elif not isinstance(handlers, list):
+            handlers = list(handlers)
+        for handler in handlers:
+            check_callable("a handler", handler)
+        self.handlers = handlers
+
+    def __getattr__(self, name):
+        # Called for `handlers` only if a subclass did not call `super().__init__()`.
+        if name != "handlers":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self.handlers = []
+        return self.handlers
 
     def subscribe(self, handler):
         """Registers `handler(*args)`, which is called with the arguments of each `trigger`.
@@ -31,7 +50,10 @@ class EventHook:
 
     def unsubscribe(self, handler):
         """Removes a handler; raises `ValueError` if it is not subscribed."""
-        self.handlers.remove(handler)
+        try:
+            self.handlers.remove(handler)
+        except ValueError:
+            raise ValueError(f"cannot unsubscribe {handler!r}: not in list of handlers") from None
 
     def trigger(self, *args):
         """Calls every handler. If one raises, those after it are not called."""

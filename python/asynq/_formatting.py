@@ -120,8 +120,9 @@ def task_dump(task, indent):
 
 def task_traceback(task):
     """Returns one text per task, from the outermost creator down to `task`."""
-    lines = []
-    while task is not None:
+    lines, seen = [], set()
+    while task is not None and id(task) not in seen:  # `creator` can be set, also in a circle.
+        seen.add(id(task))
         try:
             lines.append(task._traceback_line())
         except Exception:

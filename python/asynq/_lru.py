@@ -5,6 +5,8 @@ import time
 from collections import OrderedDict
 from collections.abc import MutableMapping
 
+from ._validation import check_callable, check_count, check_duration
+
 _RAISE = object()
 
 
@@ -12,10 +14,10 @@ class Lru(MutableMapping):
     """A mapping that keeps the `capacity` keys that were read or written last.
 
     With a `ttl`, each value expires so many seconds after it was written. `clock` is a function
-    that returns the time in seconds.
+    that returns the time in seconds. `len` also counts expired values that were not read since.
 
-    Raises `TypeError` if `capacity` is not an int, and `ValueError` if it is less than 1 or if
-    `ttl` is not positive.
+    Raises `TypeError` for arguments of other types, and `ValueError` if `capacity` is less than 1
+    or `ttl` is not positive.
 
     >>> cache = Lru(2)
     >>> cache["a"] = 1
@@ -28,12 +30,10 @@ class Lru(MutableMapping):
     """
 
     def __init__(self, capacity, ttl=None, clock=time.monotonic):
-        if not isinstance(capacity, int):
-            raise TypeError(f"capacity must be an int, got {capacity!r}")
-        if capacity <= 0:
-            raise ValueError(f"capacity must be 1 or more, got {capacity}")
-        if ttl is not None and not ttl > 0:
-            raise ValueError(f"ttl must be a positive number of seconds, got {ttl!r}")
+        check_count("capacity", capacity)
+        if ttl is not None and ttl != math.inf:
+            check_duration("ttl", ttl)
+        check_callable("clock", clock)
         self._capacity = capacity
         self._ttl = ttl
         self._clock = clock
@@ -80,4 +80,7 @@ class Lru(MutableMapping):
         return len(self._values)
 
     def __iter__(self):
-        return iter(self._values)
+        # A copy, because reading a value moves its key, also in `items`, `values` and `==`.
+        now = None if self._ttl is None else self._clock()
+        entries = list(self._values.items())
+        return iter([key for key, (_, end) in entries if end is None or now < end])

@@ -36,6 +36,7 @@ from ._asynq import (
     is_asyncio_mode,
     leave_asyncio_mode,
 )
+from ._validation import check_callable
 from .async_task import AsyncTaskResult
 
 __all__ = ["AsyncioMode", "convert_asynq_to_async", "is_asyncio_mode", "resolve_awaitables"]
@@ -53,17 +54,18 @@ class AsyncioMode:
     """Switches asyncio mode on for a `with` block. `f.asyncio()` does so automatically."""
 
     _on = True
-
-    def __init__(self):
-        self._tokens = []
+    _tokens = ()  # More than one if the block is entered again inside itself.
 
     def __enter__(self):
-        self._tokens.append(enter_asyncio_mode(self._on))
+        self._tokens = (*self._tokens, enter_asyncio_mode(self._on))
 
     def __exit__(self, exc_type, exc_value, tb):
         # Has no effect in a context other than the one that was entered: the garbage collector may
         # close a coroutine in any context.
-        leave_asyncio_mode(self._tokens.pop())
+        if not self._tokens:
+            raise RuntimeError(f"{type(self).__name__} is left, but was not entered")
+        *self._tokens, token = self._tokens
+        leave_asyncio_mode(token)
 
 
 class NoAsyncioMode(AsyncioMode):
@@ -101,7 +103,8 @@ async def resolve_awaitables(x):
     if isinstance(x, tuple):
         return tuple(await _gather(x))
     if isinstance(x, dict):
-        return dict(zip(x, await _gather(x.values())))
+        keys = list(x)  # Copied, because the dict may change while its values are awaited.
+        return dict(zip(keys, await _gather(x.values())))
     if x is None:
         return None
     raise TypeError(
@@ -121,6 +124,7 @@ async def _gather(xs):
 
 def convert_asynq_to_async(fn):
     """Returns a coroutine function that runs the function inside an `@asynq()`."""
+    check_callable("fn", fn)
     if inspect.isgeneratorfunction(fn):
 
         @functools.wraps(fn)

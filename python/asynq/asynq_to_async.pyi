@@ -10,7 +10,6 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 class AsyncioMode:
-    def __init__(self) -> None: ...
     def __enter__(self) -> None: ...
     def __exit__(
         self,

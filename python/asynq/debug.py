@@ -204,6 +204,10 @@ def dump_stack(skip=0, limit=None):
     `limit` is the maximum number of frames; the default is `options.STACK_DUMP_LIMIT`, where 0 or
     None means no limit.
     """
+    if not isinstance(skip, int):
+        raise TypeError(f"skip must be an int, got {skip!r}")
+    if skip < 0:
+        raise ValueError(f"skip must be 0 or more, got {skip}")
     skip += 1
     limit = options.STACK_DUMP_LIMIT if limit is None else limit
     print("--- Stack trace: -----------------------------------------------------")
@@ -258,6 +262,8 @@ def dump(state):
 
 def write(text, indent=0):
     """Writes lines to `stdout`, each indented by two spaces per level of `indent`."""
+    if not isinstance(text, builtins.str):
+        raise TypeError(f"write() needs a str, got {text!r}")
     if indent > 0:
         margin = "  " * indent
         text = text.replace("\n", "\n" + margin)

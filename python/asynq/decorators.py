@@ -17,9 +17,20 @@ from ._asynq import (
     DecoratorBase,
     DecoratorBinder,
     Future,
+    FutureBase,
     PureAsyncDecorator,
     PureAsyncDecoratorBinder,
 )
+from ._inspection import (
+    MAX_LAYERS,
+    get_async_fn,
+    get_async_or_sync_fn,
+    has_async_fn,
+    is_async_fn,
+    is_pure,
+    is_pure_async_fn,
+)
+from ._validation import check_callable, check_no_function
 from .asynq_to_async import (
     AsyncioMode,
     NoAsyncioMode,
@@ -89,15 +100,20 @@ def asynq(
     Raises `TypeError` if the parentheses are missing, and `AssertionError` if the options exclude
     each other or the function is asynchronous already.
     """
-    _check_called_with_parentheses("asynq", pure)
+    check_no_function("asynq", pure)
     if kwargs and not pure:
         raise AssertionError("custom kwargs are only supported with pure=True")
     if pure and sync_fn is not None:
         raise AssertionError("sync_fn is not supported for pure async functions")
+    if not callable(cls) or (isinstance(cls, type) and not issubclass(cls, FutureBase)):
+        name = getattr(cls, "__qualname__", repr(cls))
+        raise TypeError(f"cls must be a subclass of AsyncTask, got {name}")
+    _check_substitutes(sync_fn, asyncio_fn)
 
     def decorate(fn):
         if is_async_fn(fn):
             raise AssertionError("@asynq() decorator can be applied just once")
+        check_callable("the argument of @asynq()", fn)
         if pure:
             return PureAsyncDecorator(fn, cls, kwargs, asyncio_fn)
         if sync_fn is None:
@@ -123,11 +139,13 @@ def async_proxy(pure=False, sync_fn=None, asyncio_fn=None, allow_sync_call=False
     >>> greet_world()
     'hello world'
     """
-    _check_called_with_parentheses("async_proxy", pure)
+    check_no_function("async_proxy", pure)
     if sync_fn is not None and pure:
         raise AssertionError("sync_fn=? cannot be used together with pure=True")
+    _check_substitutes(sync_fn, asyncio_fn)
 
     def decorate(fn):
+        check_callable("the argument of @async_proxy()", fn)
         if pure:
             return fn
         if sync_fn is None:
@@ -137,9 +155,11 @@ def async_proxy(pure=False, sync_fn=None, asyncio_fn=None, allow_sync_call=False
     return decorate
 
 
-def _check_called_with_parentheses(name, first_argument):
-    if callable(first_argument) or isinstance(first_argument, (classmethod, staticmethod)):
-        raise TypeError(f"@{name} needs parentheses: write @{name}() above the function")
+def _check_substitutes(sync_fn, asyncio_fn):
+    if sync_fn is not None:
+        check_callable("sync_fn", sync_fn)
+    if asyncio_fn is not None:
+        check_callable("asyncio_fn", asyncio_fn)
 
 
 def make_async_decorator(fn, wrapper_fn, name):
@@ -160,6 +180,8 @@ def make_async_decorator(fn, wrapper_fn, name):
     >>> successor(1)
     4
     """
+    check_callable("fn", fn)
+    check_callable("wrapper_fn", wrapper_fn)
     return AsyncWrapper(fn, wrapper_fn, name)
 
 
@@ -176,65 +198,14 @@ def lazy(fn):
     'HEY'
     """
 
+    check_callable("the argument of @lazy", fn)
+
     @functools.wraps(fn)
     def lazy_fn(*args, **kwargs):
         return Future(functools.partial(fn, *args, **kwargs))
 
-    lazy_fn.is_pure_async_fn = _true
+    lazy_fn.is_pure_async_fn = is_pure
     return lazy_fn
-
-
-def _true():
-    return True
-
-
-def has_async_fn(fn):
-    """Returns whether `fn` can be called both synchronously and by `fn.asynq()`."""
-    return hasattr(fn, "asynq") or hasattr(fn, "async")
-
-
-def is_pure_async_fn(fn):
-    """Returns whether calling `fn` returns a future, as with `@asynq(pure=True)` and `lazy`."""
-    while not hasattr(fn, "is_pure_async_fn"):
-        if not hasattr(fn, "fn"):
-            return False
-        fn = fn.fn
-    try:
-        return fn.is_pure_async_fn()
-    except (IndexError, TypeError):
-        return False  # A class, such as AsyncDecorator itself.
-
-
-def is_async_fn(fn):
-    """Returns whether `fn` can be called asynchronously: by `fn.asynq()`, or by `fn()` if pure."""
-    return has_async_fn(fn) or is_pure_async_fn(fn)
-
-
-def get_async_fn(fn, wrap_if_none=False):
-    """Returns the function that creates futures for `fn`: `fn.asynq`, or `fn` itself if it is pure.
-
-    For a synchronous function, returns None. With `wrap_if_none`, returns a function that calls
-    `fn` immediately and returns a `ConstFuture`.
-    """
-    if has_async_fn(fn):
-        return get_async_or_sync_fn(fn)
-    if is_pure_async_fn(fn):
-        return fn
-    if not wrap_if_none:
-        return None
-
-    def sync_to_async_fn_wrapper(*args, **kwargs):
-        return ConstFuture(fn(*args, **kwargs))
-
-    sync_to_async_fn_wrapper.is_pure_async_fn = _true
-    return sync_to_async_fn_wrapper
-
-
-def get_async_or_sync_fn(fn):
-    """Returns `fn.asynq` if it exists, otherwise `fn`."""
-    if hasattr(fn, "asynq"):
-        return fn.asynq
-    return getattr(fn, "async", fn)
 
 
 class AsyncAndSyncPairDecoratorBinder(AsyncDecoratorBinder):
@@ -330,7 +301,10 @@ class AsyncWrapper(DecoratorBase):
     def __call__(self, *args, **kwargs):
         if is_asyncio_mode():
             raise RuntimeError(_sync_call_message(self))
-        return self._call_async(args, kwargs).value()
+        future = self._call_async(args, kwargs)
+        if not hasattr(future, "value"):
+            raise TypeError(f"the wrapper of {self.name()} must return a future, got {future!r}")
+        return future.value()
 
     def asynq(self, *args, **kwargs):
         """Calls `wrapper_fn`, and returns its future."""
@@ -360,7 +334,9 @@ def _call_in_asyncio_mode(decorator, args, kwargs, call=None):
 
 def _sync_call_message(decorator):
     fn = decorator.fn
-    while hasattr(fn, "fn"):
+    for _ in range(MAX_LAYERS):
+        if not hasattr(fn, "fn"):
+            break
         fn = fn.fn
     name = getattr(fn, "__qualname__", repr(fn))
     code = getattr(fn, "__code__", None)

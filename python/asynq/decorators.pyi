@@ -5,6 +5,11 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, overload
 
 from typing_extensions import Concatenate, ParamSpec, TypeAlias, disjoint_base
 
+from ._inspection import get_async_fn as get_async_fn
+from ._inspection import get_async_or_sync_fn as get_async_or_sync_fn
+from ._inspection import has_async_fn as has_async_fn
+from ._inspection import is_async_fn as is_async_fn
+from ._inspection import is_pure_async_fn as is_pure_async_fn
 from .async_task import AsyncTask
 from .asynq_to_async import convert_asynq_to_async as convert_asynq_to_async
 from .futures import Future, FutureBase
@@ -360,34 +365,6 @@ def make_async_decorator(
 def lazy(fn: Callable[_P, _T]) -> Callable[_P, Future[_T]]: ...
 
 # Using them
-
-# What has an attribute `asynq`: decorated functions of all kinds, bound or not.
-class _AsyncFunction(Protocol[_P, _T_co]):
-    def asynq(self, *args: _P.args, **kwargs: _P.kwargs) -> FutureBase[_T_co]: ...
-
-def has_async_fn(fn: object) -> bool: ...
-def is_pure_async_fn(fn: object) -> bool: ...
-def is_async_fn(fn: object) -> bool: ...
-@overload
-def get_async_fn(
-    fn: _AsyncFunction[_P, _T], wrap_if_none: bool = False
-) -> Callable[_P, FutureBase[_T]]: ...
-@overload
-def get_async_fn(
-    fn: PureAsyncDecorator[_T, _P] | PureAsyncDecoratorBinder[_T, _P], wrap_if_none: bool = False
-) -> Callable[_P, FutureBase[_T]]: ...
-@overload
-def get_async_fn(
-    fn: Callable[_P, _T], wrap_if_none: Literal[True]
-) -> Callable[_P, FutureBase[_T]]: ...
-@overload
-def get_async_fn(
-    fn: object, wrap_if_none: bool = False
-) -> Callable[..., FutureBase[Any]] | None: ...
-@overload
-def get_async_or_sync_fn(fn: _AsyncFunction[_P, _T]) -> Callable[_P, FutureBase[_T]]: ...
-@overload
-def get_async_or_sync_fn(fn: object) -> Any: ...
 
 class _AsyncCall(Protocol):
     @overload

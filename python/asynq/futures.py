@@ -24,7 +24,7 @@ class FutureIsAlreadyComputed(Exception):
 
     def __str__(self):
         future = self.args[0] if len(self.args) == 1 else None
-        if not isinstance(future, FutureBase):
+        if not isinstance(future, FutureBase) or not future.is_computed():
             return super().__str__()
         if future._error is None:
             outcome = f"value {debug.repr(future._value)}"

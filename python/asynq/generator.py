@@ -26,9 +26,11 @@ generator cannot know earlier that no value follows:
 """
 
 import functools
+import operator
 import types
 
 from ._asynq import ConstFuture
+from ._validation import check_callable
 from .decorators import async_proxy, asynq
 
 __all__ = ["END_OF_GENERATOR", "Value", "async_generator", "list_of_generator", "take_first"]
@@ -62,9 +64,17 @@ def async_generator():
     """Makes a decorator for generator functions that both wait for futures and produce values."""
 
     def decorator(fn):
+        check_callable("the argument of @async_generator()", fn)
+
         @functools.wraps(fn)
         def wrapped(*args, **kwargs):
-            return _AsyncGenerator(fn(*args, **kwargs))
+            generator = fn(*args, **kwargs)
+            if not hasattr(generator, "send"):
+                raise TypeError(
+                    f"@async_generator() needs a generator function, but {fn!r} returned"
+                    f" {generator!r}"
+                )
+            return _AsyncGenerator(generator)
 
         return wrapped
 
@@ -87,7 +97,10 @@ def take_first(generator, n):
     """Returns the first `n` values of an async generator as a list, or all if there are fewer.
 
     The generator stays suspended after these values: the next call returns the values that follow.
+
+    Raises `TypeError` if `n` is not an int.
     """
+    n = operator.index(n)
     values = []
     futures = iter(generator)
     while len(values) < n:

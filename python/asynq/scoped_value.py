@@ -16,7 +16,8 @@ __all__ = ["AsyncScopedValue", "async_override"]
 # this snapshot it would see the overrides of the task that the scheduler runs at the same time.
 _snapshot = contextvars.ContextVar("asynq.scoped_values")
 _has_snapshots = False
-_values = weakref.WeakSet()
+# All values, by id: a subclass that defines __eq__ is not hashable.
+_values = weakref.WeakValueDictionary()
 
 
 class AsyncScopedValue:
@@ -42,12 +43,19 @@ class AsyncScopedValue:
 
     def __init__(self, default):
         self._value = default
-        _values.add(self)
+        _values[id(self)] = self
+
+    def __getattr__(self, name):
+        # Called for `_value` only if a subclass did not call `super().__init__()`.
+        if name == "_value":
+            raise TypeError(f"{type(self).__name__}.__init__() must call super().__init__(default)")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def get(self):
         """Returns the value that is visible in the running task."""
         if _has_snapshots:
-            return _snapshot.get(_NONE).get(self, self._value)
+            entry = _snapshot.get(_NONE).get(id(self))
+            return self._value if entry is None else entry[1]
         return self._value
 
     def set(self, value):
@@ -75,17 +83,19 @@ class AsyncScopedValue:
 
 class _AsyncScopedValueOverrideContext(AsyncContext):
     def __init__(self, target, value):
+        _check_inactive(self)
         self._target = target
         self._value = value
-        self._old_value = None
+        self._old_values = []  # More than one if the override is entered again inside its block.
 
     def resume(self):
         target = self._target
-        self._old_value = target._value
+        self._old_values.append(target._value)
         target._value = self._value
 
     def pause(self):
-        self._target._value = self._old_value
+        _check_active(self)
+        self._target._value = self._old_values.pop()
 
     def __repr__(self):
         name = type(self).__name__
@@ -100,17 +110,22 @@ class _AsyncPropertyOverrideContext(AsyncContext):
     """
 
     def __init__(self, target, property_name, value):
+        if not isinstance(property_name, str):
+            raise TypeError(f"property_name must be a str, got {property_name!r}")
+        _check_inactive(self)
         self._target = target
         self._property_name = property_name
         self._value = value
-        self._old_value = None
+        self._old_values = []  # More than one if the override is entered again inside its block.
 
     def resume(self):
-        self._old_value = getattr(self._target, self._property_name)
+        old_value = getattr(self._target, self._property_name)
         setattr(self._target, self._property_name, self._value)
+        self._old_values.append(old_value)
 
     def pause(self):
-        setattr(self._target, self._property_name, self._old_value)
+        _check_active(self)
+        setattr(self._target, self._property_name, self._old_values.pop())
 
     def __repr__(self):
         name = type(self).__name__
@@ -123,12 +138,24 @@ class _AsyncPropertyOverrideContext(AsyncContext):
 async_override = _AsyncPropertyOverrideContext
 
 
+def _check_inactive(override):
+    if getattr(override, "_old_values", None):
+        raise RuntimeError(f"{override!r} is active, and cannot be initialized again")
+
+
+def _check_active(override):
+    if not override._old_values:
+        raise RuntimeError(f"{override!r} is not active: enter it before it is left or paused")
+
+
 _NONE = {}
 
 
 def snapshot_values():
     """Returns the current values of all scoped values, for `with_values`."""
-    return {value: value.get() for value in _values}
+    values = [value() for value in _values.valuerefs()]
+    # Each entry holds its value, so that no other object can get the same id.
+    return {id(value): (value, value.get()) for value in values if value is not None}
 
 
 def with_values(values, function, *args):

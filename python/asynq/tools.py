@@ -11,13 +11,20 @@ import time
 import weakref
 
 from ._argument_key import argument_key
+from ._async_event_hook import AsyncEventHook
 from ._deduplicate import DeduplicateDecorator, DeduplicateDecoratorBinder, deduplicate
 from ._delay import delay
-from ._event_hook import EventHook
 from ._lru import Lru
+from ._validation import (
+    check_async_fn,
+    check_callable,
+    check_count,
+    check_duration,
+    check_no_function,
+)
 from .asynq_to_async import is_asyncio_mode
 from .contexts import AsyncContext
-from .decorators import async_call, asynq
+from .decorators import asynq, is_async_fn
 
 __all__ = [
     "AsyncEventHook",
@@ -43,6 +50,7 @@ __all__ = [
 @asynq()
 def amap(function, sequence):
     """Returns a list with the result of `function` for each element, like `map`."""
+    check_async_fn("the function of amap()", function)
     return (yield [function.asynq(element) for element in sequence])
 
 
@@ -54,6 +62,7 @@ def afilter(function, sequence):
     """
     if function is None:
         return list(filter(None, sequence))
+    check_async_fn("the function of afilter()", function)
     elements = list(sequence)
     return list(itertools.compress(elements, (yield amap.asynq(function, elements))))
 
@@ -61,6 +70,7 @@ def afilter(function, sequence):
 @asynq()
 def afilterfalse(function, sequence):
     """Returns a list of the elements for which `function` returns a false value."""
+    check_async_fn("the function of afilterfalse()", function)
     _, no = yield asift.asynq(function, sequence)
     return no
 
@@ -68,6 +78,7 @@ def afilterfalse(function, sequence):
 @asynq()
 def asift(pred, items):
     """Returns two lists: the items for which `pred` returns a true value, and the other items."""
+    check_async_fn("the function of asift()", pred)
     items = list(items)
     yes, no = [], []
     for item, verdict in zip(items, (yield amap.asynq(pred, items))):
@@ -81,6 +92,8 @@ def asorted(iterable, key=None, reverse=False):
 
     The sort is stable. With a `key`, the elements themselves are never compared.
     """
+    if key is not None:
+        check_async_fn("the key of asorted()", key)
     elements = list(iterable)
     keys = elements if key is None else (yield amap.asynq(key, elements))
     order = sorted(range(len(elements)), key=keys.__getitem__, reverse=reverse)
@@ -116,6 +129,7 @@ def _extreme(name, choose, *args, key=None, **unknown):
     elements = args[0] if len(args) == 1 else args
     if key is None:
         return choose(elements)
+    check_async_fn(f"the key of {name}()", key)
     elements = list(elements)
     keys = yield amap.asynq(key, elements)
     return elements[choose(range(len(elements)), key=keys.__getitem__)]
@@ -132,6 +146,7 @@ def call_with_context(context, fn, *args, **kwargs):
             call_with_context.asynq(IgnoreErrors(), fetch, 2),
         )
     """
+    check_async_fn("the function of call_with_context()", fn)
     with context:
         return (yield fn.asynq(*args, **kwargs))
 
@@ -156,6 +171,7 @@ def acached_per_instance():
     """
 
     def decorator(fn):
+        check_async_fn("the argument of @acached_per_instance()", fn)
         async_fn = fn.asynq
         cache_key = argument_key(fn, skip=1)
         cache = {}  # id of an object -> a weak reference to it, its values by key
@@ -188,7 +204,13 @@ def alru_cache(maxsize=128, key_fn=None):
     Raises `TypeError` if `maxsize` is not an int, and `ValueError` if it is less than 1.
     """
 
+    check_no_function("alru_cache", maxsize)
+    check_count("maxsize", maxsize)
+    if key_fn is not None:
+        check_callable("key_fn", key_fn)
+
     def decorator(fn):
+        check_async_fn("the argument of @alru_cache()", fn)
         cache = Lru(maxsize)
         async_fn = fn.asynq
         cache_key = argument_key(fn) if key_fn is None else key_fn
@@ -230,7 +252,12 @@ def alazy_constant(ttl=0):
     {'debug': True}
     """
 
+    check_no_function("alazy_constant", ttl)
+    check_duration("ttl", ttl, unit="microseconds", minimum_is_zero=True)
+
     def decorator(fn):
+        check_async_fn("the argument of @alazy_constant()", fn)
+
         @asynq()
         @functools.wraps(fn)
         def constant():
@@ -265,12 +292,26 @@ def aretry(exception_cls, max_tries=10, sleep=0.05):
     - `sleep`: seconds between two calls. Other tasks and batches go first. The thread sleeps only
       when nothing else can run, once for all tasks that wait to retry.
 
-    Raises `AssertionError` if `max_tries` is less than 1.
+    Raises `AssertionError` if `max_tries` is less than 1, `TypeError` for arguments of other types,
+    and `ValueError` if `sleep` is negative or not finite.
     """
+    if is_async_fn(exception_cls):
+        check_no_function("aretry", exception_cls)
+    for cls in exception_cls if isinstance(exception_cls, tuple) else (exception_cls,):
+        if not isinstance(cls, type) or not issubclass(cls, BaseException):
+            name = getattr(cls, "__qualname__", repr(cls))
+            raise TypeError(
+                f"exception_cls must be an exception class or a tuple of them, got {name}"
+            )
+    if not isinstance(max_tries, int):
+        raise TypeError(f"max_tries must be an int, got {max_tries!r}")
     if max_tries <= 0:
         raise AssertionError(f"max_tries ({max_tries}) should be a positive integer")
+    check_duration("sleep", sleep, minimum_is_zero=True)
 
     def decorator(fn):
+        check_async_fn("the argument of @aretry()", fn)
+
         @asynq()
         @functools.wraps(fn)
         def retried(*args, **kwargs):
@@ -304,51 +345,22 @@ class AsyncTimer(AsyncContext):
     the tasks that the block awaits, but not that of unrelated tasks that run meanwhile.
     """
 
+    # Class attributes, so that a subclass need not call `super().__init__()`.
+    total_time = 0
+    _depth = 0  # More than 1 if the timer is entered again inside its block.
+    _last_start_time = None
+
     def __init__(self):
         self.total_time = 0
-        self._last_start_time = None
 
     def resume(self):
-        self._last_start_time = utime()
+        if self._depth == 0:
+            self._last_start_time = utime()
+        self._depth += 1
 
     def pause(self):
-        self.total_time += utime() - self._last_start_time
-
-
-class AsyncEventHook(EventHook):
-    """An event whose handlers may be asynchronous functions, which run concurrently.
-
-    >>> @asynq()
-    ... def greet(name):
-    ...     print("hello", name)
-    >>> hook = AsyncEventHook([greet])
-    >>> hook.trigger("ann")
-    hello ann
-    """
-
-    @asynq()
-    def trigger(self, *args):
-        """Calls every handler, and raises the first error, in the order of the handlers."""
-        yield [async_call.asynq(handler, *args) for handler in self]
-
-    @asynq()
-    def safe_trigger(self, *args):
-        """Calls every handler, even if one raises before it first waits.
-
-        Raises the first error afterwards, in the order of the handlers.
-        """
-        errors = yield [_error_of.asynq(handler, args) for handler in self]
-        first = next((error for error in errors if error is not None), None)
-        if first is not None:
-            try:
-                raise first
-            finally:
-                del first, errors  # The traceback of the error refers to this frame.
-
-
-@asynq()
-def _error_of(handler, args):
-    try:
-        yield async_call.asynq(handler, *args)
-    except BaseException as error:
-        return error
+        if self._depth == 0:
+            raise RuntimeError("the AsyncTimer is not running: enter it before it is paused")
+        self._depth -= 1
+        if self._depth == 0:
+            self.total_time += utime() - self._last_start_time

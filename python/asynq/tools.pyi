@@ -4,13 +4,14 @@ from typing import Any, Protocol, TypeVar, overload
 
 from typing_extensions import ParamSpec
 
+from ._async_event_hook import AsyncEventHook as AsyncEventHook
 from ._deduplicate import DeduplicateDecorator as DeduplicateDecorator
 from ._deduplicate import DeduplicateDecoratorBinder as DeduplicateDecoratorBinder
 from ._deduplicate import deduplicate as deduplicate
-from ._event_hook import EventHook
+from ._inspection import _AsyncFunction
 from .async_task import AsyncTask
 from .contexts import AsyncContext
-from .decorators import AsyncDecorator, _AsyncFunction, asynq
+from .decorators import AsyncDecorator
 from .futures import FutureBase
 
 __all__ = [
@@ -208,9 +209,3 @@ class AsyncTimer(AsyncContext):
     # Microseconds.
     total_time: int
     def __init__(self) -> None: ...
-
-class AsyncEventHook(EventHook):
-    @asynq()
-    def trigger(self, *args: Any) -> None: ...
-    @asynq()
-    def safe_trigger(self, *args: Any) -> None: ...

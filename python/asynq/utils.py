@@ -25,6 +25,6 @@ def result(value):
     if isinstance(value, FutureBase):
         raise AssertionError(
             "You probably forgot to yield this value before returning: result() takes the value of"
-            f" a future, got {value!r}"
+            f" a future, got a {type(value).__name__}"
         )
     raise AsyncTaskResult(value)

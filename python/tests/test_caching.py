@@ -307,7 +307,7 @@ def test_an_error_of_a_function_is_not_remembered():
     ("maxsize", "error"), [(0, ValueError), (-1, ValueError), (None, TypeError)]
 )
 def test_a_size_that_makes_no_sense_is_an_error(maxsize, error):
-    with pytest.raises(error, match="capacity must be"):
+    with pytest.raises(error, match="maxsize must be"):
         alru_cache(maxsize=maxsize)(wait)
 
 

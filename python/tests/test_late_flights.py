@@ -1,6 +1,6 @@
-"""Batches that come back after nobody waits for them any more, and the permits that they hold.
+"""Answers that arrive when no call waits for them any more, and the permits that they hold.
 
-A batch function runs when the test says so, and not on a thread of its own.
+The test decides when a batch function runs, without a worker thread.
 """
 
 import threading

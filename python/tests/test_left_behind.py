@@ -1,4 +1,4 @@
-"""What a call leaves behind that has ended too early, and what becomes of it in later calls."""
+"""Tasks that a call leaves unfinished, and their fate in later calls."""
 
 import gc
 import weakref

@@ -1,4 +1,4 @@
-"""Scopes of a loader: entered inside themselves, left in odd orders, and in other threads."""
+"""Scopes of a loader: nested, left in any order, and shared by threads."""
 
 import asyncio
 import contextvars

@@ -1,9 +1,9 @@
-"""What tests with other threads have in common."""
+"""Helpers for tests with other threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 
 def in_thread(function, *args):
-    """The value of `function(*args)` in a new thread, or its error."""
+    """Returns the value of `function(*args)` in a new thread, or raises its error."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function, *args).result()

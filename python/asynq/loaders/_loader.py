@@ -63,13 +63,16 @@ class Loader(LoaderBase):
     allow_sync_call = False  # In asyncio mode, as for other async functions.
 
     def __init__(self, fn, **settings):
-        settings = Settings(**settings)
+        if "settings" in self.__dict__:
+            raise RuntimeError(f"the loader {self.name} cannot be initialized again")
+        settings = Settings.parse(settings)
         settings.check_for(fn)
         self._set_up(fn, settings)
 
     def _set_up(self, fn, settings):
-        functools.update_wrapper(self, fn)
-        self.__dict__.pop("__wrapped__", None)  # The loader has other parameters than the function.
+        # Without the attributes of `fn`, which could hide methods of the loader, like `list.clear`.
+        functools.update_wrapper(self, fn, updated=())
+        del self.__wrapped__  # The loader has other parameters than the function.
         self.fn = fn
         self.settings = settings
         self.name = settings.name or getattr(fn, "__qualname__", repr(fn))
@@ -82,6 +85,12 @@ class Loader(LoaderBase):
         self._loops = BatchesByLoop()
         self._all_batches = weakref.WeakSet()
         self._lock = threading.Lock()
+
+    def __getattr__(self, name):
+        if "settings" not in self.__dict__ and not name.startswith("__"):
+            cls = type(self).__name__
+            raise TypeError(f"{cls}.__init__() must call super().__init__(fn, **settings)")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def is_pure_async_fn(self):
         return False
@@ -212,6 +221,7 @@ def loader(fn=None, **settings):
     The settings are the same as for `Loader`.
     """
     if fn is None:
+        Settings.parse(settings)  # Raises errors where the decorator is written.
         return functools.partial(Loader, **settings)
     return Loader(fn, **settings)
 

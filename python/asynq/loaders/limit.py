@@ -4,7 +4,7 @@ import threading
 from collections import deque
 
 from .._fork import reset_after_fork
-from .settings import check_count
+from .._validation import check_count
 
 
 class Limit:
@@ -93,7 +93,8 @@ def set_max_in_flight(count):
     int, and `ValueError` if it is less than 1.
     """
     global _global_limit
-    check_count("max_in_flight", count)
+    if count is not None:
+        check_count("max_in_flight", count)
     _global_limit = None if count is None else Limit(count)
 
 

@@ -2,10 +2,10 @@
 
 import dataclasses
 import inspect
-import math
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from .._validation import check_count, check_duration, check_number
 from ..decorators import is_async_fn
 
 
@@ -35,13 +35,17 @@ class Settings:
     after_flush: Any = None
 
     def __post_init__(self):
-        check_count("max_batch_size", self.max_batch_size)
-        check_count("max_in_flight", self.max_in_flight)
-        seconds = self.timeout
-        if seconds is not None and not (_is_number(seconds) and 0 < seconds < math.inf):
-            raise ValueError(f"timeout must be a positive number of seconds, got {seconds!r}")
-        if not _is_number(self.priority) or math.isnan(self.priority):
-            raise TypeError(f"priority must be a number, got {self.priority!r}")
+        if self.name is not None and not isinstance(self.name, str):
+            raise TypeError(f"name must be a str, got {self.name!r}")
+        for name in ("max_batch_size", "max_in_flight"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        for name in ("blocking", "cache_errors"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        if self.timeout is not None:
+            check_duration("timeout", self.timeout)
+        check_number("priority", self.priority)
         if self.default is not NOTHING and self.default_factory is not None:
             raise ValueError("default and default_factory exclude each other: give only one")
         if not isinstance(self.cache, bool) and not _is_mutable_mapping(self.cache):
@@ -53,6 +57,14 @@ class Settings:
             function = getattr(self, name)
             if function is not None and not callable(function):
                 raise TypeError(f"{name} must be a function, got {function!r}")
+
+    @classmethod
+    def parse(cls, settings):
+        """Returns the settings in a dict. Raises `TypeError` for unknown ones."""
+        unknown = settings.keys() - cls.__dataclass_fields__.keys()
+        if unknown:
+            raise TypeError(f"unknown setting of a loader: {', '.join(sorted(unknown))}")
+        return cls(**settings)
 
     def check_for(self, fn):
         """Raises `TypeError` or `ValueError` if the batch function `fn` does not support them."""
@@ -82,17 +94,3 @@ def _is_mutable_mapping(cache):
         return False
     needed = ("__getitem__", "__setitem__", "pop", "clear")
     return all(hasattr(cache, method) for method in needed)
-
-
-def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def check_count(name, count):
-    """Raises unless the setting `name` is None or an int of at least 1."""
-    if count is None:
-        return
-    if not isinstance(count, int) or isinstance(count, bool):
-        raise TypeError(f"{name} must be an int, got {count!r}")
-    if count < 1:
-        raise ValueError(f"{name} must be 1 or more, got {count}")

@@ -1,6 +1,8 @@
 import dataclasses
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TypedDict
+
+from typing_extensions import Self
 
 from .stats import Flushed
 
@@ -38,6 +40,6 @@ class Settings:
     before_flush: Callable[[list[Any]], object] | None = None
     after_flush: Callable[[Flushed], object] | None = None
     def __post_init__(self) -> None: ...
+    @classmethod
+    def parse(cls, settings: Mapping[str, Any]) -> Self: ...
     def check_for(self, fn: object) -> None: ...
-
-def check_count(name: str, count: object) -> None: ...

@@ -34,6 +34,8 @@ def cached(store, prefix, ttl, codec):
     """A decorator; see `KeyValueStore.cached`."""
     if not isinstance(prefix, str):
         raise TypeError(f"the prefix of a cache must be a str, got {prefix!r}")
+    if not (hasattr(codec, "dumps") and hasattr(codec, "loads")):
+        raise TypeError(f"codec must have the functions dumps and loads, got {codec!r}")
     prefix = quote(prefix, safe=":/._-")
     if len(prefix) > MAX_KEY // 2:
         raise ValueError(

@@ -1,7 +1,6 @@
 """`KeyValueStore`, the base class of the key-value stores."""
 
-import math
-
+from .._validation import check_duration
 from ..decorators import async_proxy
 from ..loaders import Loader
 from .cached import JSON, cached
@@ -130,7 +129,6 @@ class KeyValueStore:
 
 
 def _check_ttl(ttl):
-    is_number = isinstance(ttl, (int, float)) and not isinstance(ttl, bool)
-    if ttl is not None and not (is_number and 0 < ttl < math.inf):
-        raise ValueError(f"ttl must be a positive number of seconds or None, got {ttl!r}")
+    if ttl is not None:
+        check_duration("ttl", ttl)
     return ttl

@@ -121,6 +121,12 @@ def _client(server, timeout):
     if isinstance(server, (Client, PooledClient, HashClient)):
         return server
     settings = {"timeout": timeout, "connect_timeout": timeout}
+    if isinstance(server, list) and not server:
+        raise ValueError("the list of memcached servers is empty: give at least one address")
+    if not isinstance(server, (str, tuple, list)):
+        raise TypeError(
+            f"server must be an address, a list of addresses or a pymemcache client, got {server!r}"
+        )
     if isinstance(server, list):
         servers = [normalize_server_spec(one) for one in server]
         return HashClient(servers, use_pooling=True, **settings)

@@ -5,6 +5,7 @@ artist = music.row_by("artist", "artist_id", columns=["name"])
 albums = music.rows_by("album", "artist_id", columns=["album_id", "title"], order_by="title")
 """
 
+from .._validation import check_count
 from .connections import ConnectionPool
 from .sql import SQLStore
 
@@ -26,14 +27,17 @@ class Postgres(SQLStore):
     - `settings`: further arguments of `psycopg.connect`, if `conninfo` is a string.
 
     A batch is one statement with `= ANY(...)`, which psycopg prepares after a few executions.
-    Raises `ValueError` if `connections` is less than 1.
+    Raises `TypeError` for arguments of other types, and `ValueError` if `connections` is less than
+    1.
     """
 
     _bind_errors = (psycopg.DataError,)
 
     def __init__(self, conninfo="", *, connections=None, **settings):
-        if connections is not None and connections < 1:
-            raise ValueError(f"connections must be 1 or more, got {connections}")
+        if not isinstance(conninfo, str) and not callable(conninfo):
+            raise TypeError(f"conninfo must be a str or a function that connects, got {conninfo!r}")
+        if connections is not None:
+            check_count("connections", connections)
 
         def connect():
             return psycopg.connect(conninfo, autocommit=True, **settings)

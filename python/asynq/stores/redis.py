@@ -56,6 +56,8 @@ class Redis(KeyValueStore):
 
         The `timeout`, in seconds, is also the timeout of the connections.
         """
+        if not isinstance(url, str):
+            raise TypeError(f"url must be a str, got {url!r}")
         timeout = settings.get("timeout")
         client = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
         return cls(client, **settings)

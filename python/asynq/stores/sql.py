@@ -1,8 +1,10 @@
 """`SQLStore`, the base class of the SQL stores."""
 
+from collections.abc import Iterable
+
+from .._validation import check_callable, check_count
 from ..loaders import Loader
 from ..loaders.errors import failed
-from ..loaders.settings import check_count
 
 __traceback_hide__ = True
 
@@ -20,8 +22,8 @@ class SQLStore:
       row is a dict from names to values.
     - `settings`: settings of the `Loader`.
 
-    Names are quoted and keys are bound, so both may contain any characters except NUL. Raises
-    `ValueError` for names that are empty or not strings.
+    Names are quoted and keys are bound, so both may contain any characters, but names no NUL.
+    `row_by` and `rows_by` raise `TypeError` or `ValueError` for invalid arguments.
     """
 
     # Maximum number of keys of a statement, or None.
@@ -55,6 +57,10 @@ class SQLStore:
         self._connections.close()
 
     def _loader(self, choose, table, column, columns, schema, order_by, row, settings):
+        if row is not None:
+            check_callable("row", row)
+        if "blocking" in settings:
+            raise TypeError("blocking is a setting of the store, not of its loaders")
         columns = _names("columns", columns)
         order = [] if order_by is None else _names("order_by", order_by)
         names = (table,) if schema is None else (schema, table)
@@ -65,7 +71,8 @@ class SQLStore:
         settings = {"name": f"{'.'.join(names)} by {column}", **settings}
         if self._max_keys is not None:
             size = settings.get("max_batch_size")
-            check_count("max_batch_size", size)
+            if size is not None:
+                check_count("max_batch_size", size)
             settings["max_batch_size"] = min(size or self._max_keys, self._max_keys)
 
         def make(values):
@@ -124,6 +131,8 @@ def _made(loader, key, rows, make):
 
 
 def _names(parameter, names):
+    if not isinstance(names, (str, Iterable)):
+        raise TypeError(f"{parameter} must be a name or a list of names, got {names!r}")
     names = (names,) if isinstance(names, str) else tuple(names)
     if not names:
         raise ValueError(f"{parameter} must name at least one column")
@@ -138,10 +147,12 @@ def _listed(columns):
 def quoted(name):
     """Returns a quoted name for use in a statement.
 
-    Raises `ValueError` if it is empty, contains NUL or is not a string.
+    Raises `TypeError` if it is not a string, and `ValueError` if it is empty or contains NUL.
     """
-    if not isinstance(name, str) or not name or "\0" in name:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a table or column must be a str, got {name!r}")
+    if not name or "\0" in name:
         raise ValueError(
-            f"the name of a table or column must be a non-empty str without NUL, got {name!r}"
+            f"the name of a table or column must be non-empty and without NUL, got {name!r}"
         )
     return '"' + name.replace('"', '""') + '"'

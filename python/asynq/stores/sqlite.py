@@ -9,6 +9,7 @@ def page(id):
     row, rows = yield artist.asynq(id), albums.asynq(id)
 """
 
+import os
 import sqlite3
 
 from .connections import ConnectionPool, SingleConnection
@@ -30,7 +31,8 @@ class Sqlite(SQLStore):
       file that is already in memory.
     - `settings`: further arguments of `sqlite3.connect`, if `database` is a path.
 
-    Raises `ValueError` if `database` is the path `":memory:"` or empty.
+    Raises `TypeError` if `database` has another type, and `ValueError` if it is the path
+    `":memory:"` or empty.
     """
 
     # The default of SQLITE_MAX_VARIABLE_NUMBER, see https://www.sqlite.org/limits.html
@@ -49,7 +51,12 @@ class Sqlite(SQLStore):
         if callable(database):
             super().__init__(ConnectionPool(database, _is_lost), blocking)
             return
-        if database in ("", ":memory:"):
+        if not isinstance(database, (str, bytes, os.PathLike)):
+            raise TypeError(
+                "database must be a path, a connection or a function that returns one, got"
+                f" {database!r}"
+            )
+        if database in ("", ":memory:", b"", b":memory:"):
             raise ValueError(
                 f"each connection to {database!r} would open its own database: pass one connection,"
                 f" sqlite3.connect({database!r}, check_same_thread=False)"
