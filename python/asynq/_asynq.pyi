@@ -73,7 +73,7 @@ def reset_scheduler() -> None: ...
 
 _T = TypeVar("_T")
 
-# Of loaders.
+# Loaders
 
 @final
 class Load(BatchItemBase[_T]):

@@ -23,11 +23,11 @@ class DebugOptions:
     COLLECT_PERF_STATS: bool
     ENABLE_COMPLEX_ASSERTIONS: bool
     KEEP_DEPENDENCIES: bool
-    # Seconds.
+    # In seconds.
     SCHEDULER_STATE_DUMP_INTERVAL: float
-    # Characters; 0 for all of them.
+    # In characters; 0 means no limit.
     DEBUG_STR_REPR_MAX_LENGTH: int
-    # Frames; 0 or None for all of them.
+    # In frames; 0 or None means no limit.
     STACK_DUMP_LIMIT: int | None
     MAX_TASK_STACK_SIZE: int
     def __init__(self) -> None: ...

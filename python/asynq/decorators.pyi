@@ -48,11 +48,12 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 _AsyncioFn: TypeAlias = Callable[..., Awaitable[Any]]
 
-# The functions of `@asynq()`: `_T_co` is what a call comes to, `_P` are the parameters.
+# The functions of `@asynq()`: `_T_co` is the type of their value, `_P` are their parameters.
 #
-# `__get__` has to tell by the types what a function is, since type checkers take `@classmethod` and
-# `@staticmethod` away before they apply the decorator above it. The overloads are, in this order:
-# a class method; a function taken from the class; a method of an object; a static method.
+# `__get__` must infer the kind of a function from the types, because type checkers remove
+# `@classmethod` and `@staticmethod` before they apply the decorator above them. The overloads are,
+# in this order: a class method; a function accessed on the class; a method of an object; a static
+# method.
 
 @disjoint_base
 class DecoratorBinder:
@@ -274,10 +275,10 @@ class AsyncWrapper(DecoratorBase, Generic[_T_co, _P]):
     async def asyncio(self, *args: _P.args, **kwargs: _P.kwargs) -> _T_co: ...
     def is_pure_async_fn(self) -> bool: ...
 
-# Making them
+# Decorators
 
-# What a function returns when it is called without a decorator. Mypy does not see that this is also
-# what generator functions return, hence the second overloads.
+# The return type of an undecorated function. Mypy does not apply it to generator functions, which
+# therefore need the second overloads.
 _Body: TypeAlias = Generator[Any, Any, _T] | _T
 
 class _MakeAsync(Protocol):
@@ -364,7 +365,7 @@ def make_async_decorator(
 ) -> AsyncWrapper[_T, _P]: ...
 def lazy(fn: Callable[_P, _T]) -> Callable[_P, Future[_T]]: ...
 
-# Using them
+# Calls
 
 class _AsyncCall(Protocol):
     @overload

@@ -15,8 +15,8 @@ __all__ = [
     "none_future",
 ]
 
-# Covariant although there is `set_value`: futures are read by far more code than sets them, and an
-# `ErrorFuture` is to be taken for a future of anything.
+# Covariant in spite of `set_value`: most code only reads futures, and an `ErrorFuture` must be
+# usable as a future of any type.
 _T_co = TypeVar("_T_co", covariant=True)
 
 class FutureIsAlreadyComputed(Exception): ...

@@ -23,7 +23,7 @@ class Value(Generic[_T_co]):
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     def __init__(self, value: _T_co) -> None: ...
 
-# What a generator may wait for.
+# The objects that a generator can yield.
 _Awaited: TypeAlias = FutureBase[Any] | list[Any] | tuple[Any, ...] | dict[Any, Any] | None
 
 class _MakeGenerator(Protocol):

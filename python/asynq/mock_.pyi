@@ -12,7 +12,7 @@ class _PatchAsync(_patch[_T], Generic[_T]):
     is_asynchronous_already: bool
     def copy(self) -> _PatchAsync[_T]: ...
 
-# As a decorator, it passes what it has made to the function.
+# As a decorator, it passes the replacement to the function.
 class _PatchPassed(_PatchAsync[_T]):
     @overload
     def __call__(self, func: _C) -> _C: ...

@@ -44,7 +44,7 @@ _T_contra = TypeVar("_T_contra", contravariant=True)
 class _FunctionOfOne(Protocol[_T_contra, _T_co]):
     def asynq(self, element: _T_contra, /) -> FutureBase[_T_co]: ...
 
-# Each of the functions is written out, in its three forms of call: the type of a decorated function
+# A protocol for each function, with its three kinds of calls: the type of a decorated function
 # cannot be generic.
 
 class _Map(Protocol):
@@ -206,6 +206,6 @@ def aretry(
 ) -> _Retry: ...
 
 class AsyncTimer(AsyncContext):
-    # Microseconds.
+    # In microseconds.
     total_time: int
     def __init__(self) -> None: ...

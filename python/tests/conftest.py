@@ -1,4 +1,4 @@
-"""What many tests use: a source of batches and a context, both of which write down what happens."""
+"""Fixtures of many tests: batch sources and contexts that log their events."""
 
 import gc
 import signal
@@ -9,12 +9,12 @@ from servers import NotInstalled
 
 from asynq import AsyncContext, BatchBase, BatchItemBase, get_active_task, get_scheduler
 
-# What runs in the background of a shell that is not interactive ignores it, and so would the
-# programs that tests start and interrupt.
+# Background jobs of a non-interactive shell ignore SIGINT, and so would the programs that tests
+# start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long something takes says nothing, where tests share their cores.
+# No deadlines, because tests share their cores.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
@@ -47,11 +47,11 @@ class Item(BatchItemBase):
 
 
 class Source:
-    """Answers each key with its double.
+    """A source that answers each key with its double.
 
-    `flushed` has the keys of each flush, and `log`, which may be shared, gets `(name, keys)`.
-    `answer(item)`, if given, takes the place of `item.set_value(2 * item.key)`, and `priority` that
-    of the default priority of its batches.
+    `flushed` is a list of the keys of each flush. `log`, which several sources can share, gets
+    `(name, keys)`. `answer(item)`, if given, is called instead of `item.set_value(2 * item.key)`.
+    `priority`, if given, replaces the default priority of the batches.
     """
 
     def __init__(self, name="source", log=None, answer=None, priority=None):
@@ -79,7 +79,7 @@ class Source:
 
 
 class Logged(AsyncContext):
-    """A context that logs `+name` when it is resumed and `-name` when it is paused."""
+    """A context that logs `+name` on resume and `-name` on pause."""
 
     def __init__(self, name, log):
         super().__init__()
@@ -94,7 +94,7 @@ class Logged(AsyncContext):
 
 
 def leftovers():
-    """What is in the scheduler of this thread, where between calls nothing should be."""
+    """Returns the contents of the scheduler of this thread, which is empty between calls."""
     scheduler = get_scheduler()
     active = [] if get_active_task() is None else [get_active_task()]
     return [*active, *scheduler._tasks, *scheduler._batches]
@@ -115,7 +115,7 @@ pytest_fixture_setup = pytest_pyfunc_call = _skipped_without_its_server
 def _a_test_leaves_nothing_in_the_scheduler():
     before = leftovers()
     yield
-    # What an earlier test has left there was that one's failure.
+    # Compared with the state before, so that only the test that leaves something fails.
     assert leftovers() == before
 
 
@@ -132,7 +132,7 @@ def source(log):
 
 @pytest.fixture
 def new_source(log):
-    """Makes a `Source` of a given name that writes into `log`."""
+    """Creates a `Source` with a given name that writes into `log`."""
 
     def make(name, **options):
         return Source(name, log, **options)
@@ -142,7 +142,7 @@ def new_source(log):
 
 @pytest.fixture
 def context(log):
-    """Makes a `Logged` context of a given name that writes into `log`."""
+    """Creates a `Logged` context with a given name that writes into `log`."""
 
     def enter(name):
         return Logged(name, log)

@@ -1,4 +1,4 @@
-"""What tests of faults have in common: each load ends, by a value or by an error that names it."""
+"""Helpers for tests of faults: each load must end with a value or an error that names it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def _caught(future):
 
 @asynq.asynq()
 def each(*futures):
-    """The values of the futures, and the error in place of one that has failed."""
+    """Returns the values of the futures, or the error of a future that has failed."""
     return (yield [_caught.asynq(future) for future in futures])
 
 
 def assert_named(error, key=1, loader="name"):
-    """It is the error of a load, and says of which."""
+    """Asserts that the error is a LoadError with the names of the loader and the key."""
     assert isinstance(error, LoadError)
     assert str(error).startswith(f"loader {loader}, key {key}: ")
 
 
 def interrupt_while_waiting(future):
-    """A call that waits for the future is interrupted."""
+    """Interrupts a call that waits for the future."""
 
     @asynq.loader(priority=-1)
     def interrupts(keys):
@@ -44,7 +44,7 @@ def interrupt_while_waiting(future):
 
 
 def cancel_in_flight(load):
-    """The batch of the load is cancelled after it has been sent."""
+    """Cancels the batch of the load after it has been sent."""
     load.batch.flush()
     load.batch.cancel()
     with pytest.raises(asynq.BatchCancelledError):

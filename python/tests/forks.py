@@ -1,4 +1,4 @@
-"""What tests with forked processes have in common."""
+"""Helpers for tests with forked processes."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 
 
 def fork():
-    """`os.fork()`, also if some other test has left a thread behind."""
+    """Calls `os.fork()`, without the warning about threads that another test has left."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
 
 
 def leave(succeeded):
-    """Ends the child, without running what pytest and others would run at exit."""
+    """Ends the child without the exit handlers of pytest and other packages."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0 if succeeded else 1)
 
 
 def wait_for(child):
-    """Waits for the end of a child, which has to have succeeded."""
+    """Waits for the end of a child, and asserts that it has succeeded."""
     _, status = os.waitpid(child, 0)
     assert status == 0, "the child failed: see its output"
 
 
 @contextlib.contextmanager
 def child(check):
-    """A forked process that calls `check()`, which has to return, while this one runs the block."""
+    """Runs `check()` in a forked process, while this process runs the block."""
     pid = fork()
     if pid == 0:
         signal.alarm(SECONDS)

@@ -1,6 +1,6 @@
-"""The names, parameters and defaults of asynq 1.6.0: what `test_public_api` expects of the package.
+"""The names, parameters and defaults of asynq 1.6.0, which `test_public_api` requires.
 
-What asynq 1.6.0 does not have is marked by `+`: it comes from its main branch.
+`+` marks names that are only on the main branch of asynq.
 """
 
 FUNCTIONS = """
@@ -265,7 +265,7 @@ MODULES = [
     "utils",
 ]
 
-# What `import asynq` offers, and where each name comes from.
+# The names in `asynq`, by the modules that define them.
 EXPORTS = {
     "async_task": "AsyncTask AsyncTaskCancelledError AsyncTaskResult",
     "asynq_to_async": "is_asyncio_mode",

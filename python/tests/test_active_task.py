@@ -1,4 +1,4 @@
-"""Which task runs, and which has made which."""
+"""The active task, and the creators of tasks."""
 
 import pytest
 

@@ -224,7 +224,7 @@ def test_a_converted_function_has_the_name_of_the_original():
     coroutine.close()
 
 
-# What can be yielded
+# Values that can be yielded
 
 
 def test_awaitables_in_nested_collections_are_awaited():

@@ -1,4 +1,4 @@
-"""Batches and items as objects: without the scheduler, cancelled, and looked at."""
+"""Batches and items used without a task: flushed, cancelled and inspected."""
 
 import pytest
 

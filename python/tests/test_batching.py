@@ -1,4 +1,4 @@
-"""Which keys leave together, and which batch is flushed first."""
+"""Rounds: the keys that are sent together, and the batch that is flushed first."""
 
 import pytest
 
@@ -126,7 +126,7 @@ def test_an_item_with_a_value_needs_no_flush(source):
     assert source.flushed == []
 
 
-# Which batch is flushed first.
+# The batch that is flushed first.
 
 
 def test_the_larger_batch_is_flushed_first(new_source, log):

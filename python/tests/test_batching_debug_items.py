@@ -13,7 +13,7 @@ def no_batches_of_other_tests(monkeypatch):
 
 @pytest.fixture
 def flushed():
-    """The batches that are flushed during the test, as (name, index)."""
+    """Returns the batches that are flushed during the test, as (name, index)."""
     batches = []
 
     def note(batch):

@@ -1,4 +1,4 @@
-"""The tools that remember: caches, constants, shared tasks."""
+"""The caching tools: caches, constants and shared tasks."""
 
 import gc
 import pickle
@@ -191,7 +191,7 @@ def test_a_cached_method_keeps_its_name():
 
 
 class Counted:
-    """A function that remembers how it was called."""
+    """A function that records its calls."""
 
     def __init__(self):
         self.calls = []
@@ -321,7 +321,7 @@ def test_arguments_that_cannot_be_hashed_are_a_type_error():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that stands still: `clock.now`, in microseconds."""
+    """A stopped clock: `clock.now` is the time in microseconds."""
 
     class Clock:
         now = 1_000_000_000
@@ -332,7 +332,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def make_counter():
-    """Makes a constant that is how often it was computed."""
+    """Creates a constant whose value is the number of times it was computed."""
 
     def make(**options):
         count = 0
@@ -424,7 +424,7 @@ def test_a_constant_keeps_its_name(make_counter):
 
 
 class Log:
-    """A deduplicated function that remembers how it was called."""
+    """A deduplicated function that records its calls."""
 
     def __init__(self, **options):
         self.calls = calls = []

@@ -1,4 +1,4 @@
-"""What handlers of `on_computed` may do. What the event is, test_events.py shows."""
+"""Handlers of `on_computed`. The event itself is in test_events.py."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Contexts that fail, and contexts that forbid to wait."""
+"""Contexts that fail, and contexts that do not allow their task to wait."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from asynq import AsyncContext, NonAsyncContext, asynq
 
 
 class Fragile(AsyncContext):
-    """Fails at the given pauses and resumes, numbered from 1: `Fragile("pause 1")`."""
+    """A context that fails at given pauses and resumes, counted from 1: `Fragile("pause 1")`."""
 
     def __init__(self, *fail):
         super().__init__()

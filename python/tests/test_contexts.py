@@ -1,4 +1,4 @@
-"""When contexts are paused and resumed."""
+"""The pauses and resumes of contexts."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from asynq import AsyncContext, asynq, get_active_task
 
 
 class Active(AsyncContext):
-    """A context whose name is in `active` exactly while it is active."""
+    """A context that has its name in `active` exactly while it is active."""
 
     def __init__(self, name, active):
         super().__init__()
@@ -407,7 +407,7 @@ def test_a_sibling_woken_by_a_call_goes_on_after_it_under_its_own_context(source
     assert active == []
 
 
-# Who has entered.
+# The active contexts of a task.
 
 
 def test_a_context_knows_the_task_that_has_entered_it(context):

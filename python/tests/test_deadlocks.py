@@ -1,4 +1,4 @@
-"""What can never go on is a clear error, never a hang."""
+"""Tasks that can never continue raise a clear error, and never hang."""
 
 import pytest
 

@@ -207,7 +207,7 @@ def test_without_pygments_there_are_no_colours(terminal, monkeypatch):
 
 
 def run_program(text):
-    """Runs a program in an interpreter of its own; returns what it wrote to stderr."""
+    """Runs a program in a new interpreter. Returns its standard error."""
     program = textwrap.dedent(text)
     done = subprocess.run(
         [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False
@@ -322,7 +322,7 @@ class Shell:
 
 @pytest.fixture
 def shell(monkeypatch):
-    """An IPython shell, as far as we need one."""
+    """An IPython shell with the methods that the package needs."""
     shell = Shell()
     getipython = types.ModuleType("IPython.core.getipython")
     getipython.get_ipython = lambda: shell

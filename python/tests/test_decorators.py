@@ -1,4 +1,4 @@
-"""`@asynq()` and its relatives on functions, and the questions about such functions."""
+"""`@asynq()` and the other decorators on functions, and functions that inspect them."""
 
 import pickle
 
@@ -140,7 +140,7 @@ def test_a_lambda_can_be_decorated():
     assert asynq()(lambda x: x + 1)(1) == 2
 
 
-# What a decorated function looks like
+# Attributes of a decorated function
 
 
 def test_a_decorated_function_keeps_its_name_module_and_documentation():
@@ -507,7 +507,7 @@ def test_async_call_of_a_plain_function_raises_at_once():
 
 
 def decorate(decorator_cls, *args, **kwargs):
-    """Applies a decorator class in the way of `qcore.decorators.decorate`."""
+    """Applies a decorator class like `qcore.decorators.decorate`."""
 
     class PythonWrapper(decorator_cls):
         pass
@@ -525,7 +525,7 @@ def decorate(decorator_cls, *args, **kwargs):
 
 
 class Logged(AsyncDecorator):
-    """A decorator with another constructor than its base class."""
+    """A decorator whose constructor differs from that of its base class."""
 
     def __init__(self, fn, log, *, prefix=""):
         super().__init__(fn, AsyncTask)

@@ -1,4 +1,4 @@
-"""The Python examples of the documentation, run on real servers."""
+"""The Python examples of the documentation run on real servers."""
 
 import re
 import sqlite3
@@ -13,7 +13,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def examples(page, section=None):
-    """The Python of a page, or of one of its sections."""
+    """Returns the Python examples of a page, or of one of its sections."""
     text = (DOCS / page).read_text(encoding="utf-8")
     if section is not None:
         parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)

@@ -27,7 +27,7 @@ def fine(value=42):
 
 
 def functions(error):
-    """The names of the functions in the traceback of an error."""
+    """Returns the names of the functions in the traceback of an error."""
     return [entry.name for entry in traceback.extract_tb(error.__traceback__)]
 
 

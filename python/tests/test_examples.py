@@ -1,4 +1,4 @@
-"""The examples as their users meet them: what they print, and what they say when they fail."""
+"""The examples from the command line: their output, and their errors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(name, *arguments, **variables):
 
 
 def chinook(*arguments):
-    """What a run prints that goes well, without the line that no two runs have in common."""
+    """Returns the output of a successful run, without the line with the times."""
     done = run("chinook", *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     return "".join(
@@ -55,7 +55,7 @@ def head(*arguments):
 
 
 def refusal(*arguments):
-    """The one line that a run says which goes wrong."""
+    """Returns the single line of output of a run that fails."""
     done = run("chinook", *arguments)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
     return done.stderr.rstrip("\n")
@@ -63,7 +63,7 @@ def refusal(*arguments):
 
 @pytest.fixture
 def database(tmp_path):
-    """Makes a database with the tables of the demo, and what some SQL puts into them."""
+    """Creates a database with the tables of the demo, and runs some SQL in it."""
 
     def make(sql):
         path = tmp_path / "music.sqlite"

@@ -1,4 +1,4 @@
-"""What a flush may do, and what becomes of the items."""
+"""The behaviour of flushes, and the state of the items afterwards."""
 
 import pytest
 

@@ -9,9 +9,9 @@ pytestmark = needs_fork
 
 
 def fork_in(run, check):
-    """Calls `run(fork)` and `check` on its value, in this process and in the child it forks.
+    """Calls `check` on the value of `run(fork)`, in this process and in the child that it forks.
 
-    `run` calls what it is given once, and gets whether it is the child from there on.
+    `run` must call its argument once, which returns True in the child and False in the parent.
     """
     parent, children = os.getpid(), []
 

@@ -15,7 +15,7 @@ from asynq import (
 
 
 def depth(error):
-    """How many entries the traceback of an exception has."""
+    """Returns the number of entries in the traceback of an exception."""
     traceback, entries = error.__traceback__, 0
     while traceback is not None:
         traceback, entries = traceback.tb_next, entries + 1
@@ -23,7 +23,7 @@ def depth(error):
 
 
 class Noisy(FutureBase):
-    """A future that computes itself, and counts how often."""
+    """A future that computes itself, and counts the computations."""
 
     def __init__(self):
         super().__init__()
@@ -168,7 +168,7 @@ def test_a_reset_future_is_computed_once_more():
     assert future.value() == "computed 2x"
 
 
-# How it is computed.
+# Computation.
 
 
 def test_a_future_computes_itself_when_its_value_is_wanted():
@@ -334,7 +334,7 @@ def test_all_futures_show_the_same_marker():
     assert FutureBase()._value is Noisy()._value
 
 
-# How it is shown.
+# Text output.
 
 
 def test_a_future_without_value_says_so():
@@ -374,7 +374,7 @@ def test_dump_writes_the_future_indented(capsys):
     assert capsys.readouterr().out == "  <class 'asynq.futures.ConstFuture'> (computed, = 42)\n"
 
 
-# What it is not.
+# Unsupported operations.
 
 
 @pytest.mark.parametrize("future", [FutureBase(), ConstFuture(True), ErrorFuture(KeyError())])

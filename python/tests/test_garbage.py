@@ -1,4 +1,4 @@
-"""Nothing stays alive that nobody needs: not what was computed, not what was dropped half-way."""
+"""The package keeps no object alive that is not needed, computed or abandoned."""
 
 import gc
 import sys
@@ -20,11 +20,11 @@ from asynq import (
 
 
 class Witness:
-    """An object that can be referred to weakly: it tells whether what holds it has died."""
+    """An object that allows weak references. Its death shows that its owner has died."""
 
 
 class Witnesses:
-    """Makes witnesses, and knows which of them are alive."""
+    """Creates witnesses, and knows the ones that are alive."""
 
     def __init__(self):
         self.references = []
@@ -39,13 +39,13 @@ class Witnesses:
         return sum(reference() is not None for reference in self.references)
 
     def all_died(self):
-        """Whether there were any, and none is alive."""
+        """Returns whether there were any witnesses, and none of them is alive."""
         return bool(self.references) and self.alive == 0
 
 
 @pytest.fixture
 def witnesses(no_garbage_yet):
-    """Collects garbage only when told to."""
+    """Creates witnesses, with the garbage collector off unless the test runs it."""
     return Witnesses()
 
 
@@ -60,7 +60,7 @@ def look_up(source, key):
     return (yield source.item(key))
 
 
-# What has ended dies at once, without the garbage collector.
+# Finished tasks die immediately, without the garbage collector.
 
 
 def test_arguments_die_with_the_task(witnesses):

@@ -1,4 +1,4 @@
-"""The GraphQL example as its users meet it: over HTTP."""
+"""The GraphQL example over HTTP."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class GraphQLServer:
             return json.load(response)
 
     def end(self):
-        """Ctrl-C. Returns the batches that it has sent."""
+        """Sends Ctrl-C to the server. Returns the batches that it has printed."""
         self.process.send_signal(signal.SIGINT)
         out, _ = self.process.communicate(timeout=30)
         return out.splitlines()

@@ -1,6 +1,6 @@
-"""KeyboardInterrupt and SystemExit, raised in every place where the user's code runs.
+"""KeyboardInterrupt and SystemExit in every place that runs user code.
 
-Whatever happens, the interrupt arrives at who made the call, and the next call works.
+The caller must receive the interrupt, and the next call must work.
 """
 
 import os
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("still_works")
 
 
 class Stopper(AsyncContext):
-    """Raises at the given pause or resume, `"pause 1"` for instance; they count from 1."""
+    """Raises at a given pause or resume, counted from 1: `Stopper("pause 1")`."""
 
     def __init__(self, stop, when):
         super().__init__()
@@ -307,7 +307,7 @@ def test_in_a_context_it_leaves_contexts_around_paired(stop, source, when):
 
 @pytest.fixture
 def interrupt():
-    """Sends this process the signal of Ctrl-C."""
+    """Sends the signal of Ctrl-C to this process."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield lambda: os.kill(os.getpid(), signal.SIGINT)
     signal.signal(signal.SIGINT, before)
@@ -364,10 +364,10 @@ def test_a_signal_ends_calls_that_would_flush_for_ever(interrupt, new_source):
 
 @pytest.fixture
 def interrupted_at(no_garbage_yet):
-    """Calls a function and raises KeyboardInterrupt in it, at the n-th call or return.
+    """Calls a function, and raises KeyboardInterrupt in it at the n-th call or return.
 
-    Returns whether there were as many. The interrupt has to arrive here, which it would not if it
-    were raised in a destructor: hence no garbage.
+    Returns whether there were n of them. The garbage collector must not run meanwhile, because the
+    caller never sees an interrupt that is raised in a destructor.
     """
 
     def run(n, function, *args):

@@ -1,5 +1,7 @@
-"""Tasks of global functions with plain arguments: the garbage collector passes over them as long as
-they cannot be part of a cycle. When they are, it finds them."""
+"""Tasks of global functions with plain arguments, which the garbage collector does not track.
+
+It must track and find them as soon as they can be part of a cycle.
+"""
 
 import gc
 import weakref
@@ -42,7 +44,7 @@ HELD = {}
 
 
 class Node:
-    """Something that can be part of a cycle."""
+    """An object that can be part of a cycle."""
 
 
 class Failure(Exception):
@@ -51,7 +53,7 @@ class Failure(Exception):
 
 @pytest.fixture
 def dies(no_garbage_yet):
-    """Whether an object is found by the garbage collector once nothing but a cycle holds it."""
+    """Returns whether the garbage collector finds an object that is only held by a cycle."""
 
     def dies(reference):
         assert reference() is not None

@@ -1,4 +1,4 @@
-"""What loaders keep, how long, and for whom."""
+"""The cache of loaders: its content, its lifetime and its scopes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asynq.loaders import Loader, Lru
 
 
 def recording(**settings):
-    """A loader of `(key, number of the batch)`, and the list of its batches."""
+    """Returns a loader of `(key, number of the batch)`, and the list of its batches."""
     batches = []
 
     def function(keys):

@@ -1,4 +1,4 @@
-"""What can go wrong with a batch function, of each kind.
+"""Faults of batch functions of each kind.
 
 Nothing hangs, each load ends with a value or an error that names loader and key, and the next flush
 works.
@@ -49,7 +49,7 @@ def assert_fails_by_name(loader, words):
 
 
 def assert_works(loader):
-    """What comes after the fault goes well."""
+    """Asserts that the next load succeeds."""
     assert loader(1) == 1
 
 
@@ -109,7 +109,7 @@ def test_interrupt_in_the_function(make):
 
 @pytest.fixture(params=["coroutine", "blocking"])
 def stuck(request):
-    """Makes a loader whose batch with the bad key stays in flight until the test is over."""
+    """Creates a loader whose batch with the bad key stays in flight until the test ends."""
     released = threading.Event()
 
     async def never_returns(keys):

@@ -1,4 +1,4 @@
-"""Batches in flight: on threads and event loops, several at a time, late, given up."""
+"""Requests in flight: on threads and event loops, concurrent, late or cancelled."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def one_of_each(loaders):
 
 
 class Meeting:
-    """A function that answers once so many calls of it are under way at the same time."""
+    """A function that returns once a given number of its calls run at the same time."""
 
     def __init__(self, count):
         self.barrier = threading.Barrier(count)
@@ -185,7 +185,7 @@ def test_two_threads_may_use_one_loader():
     assert results == dict.fromkeys(range(8), True)
 
 
-# What user code finds around it
+# The context of user code
 
 
 def test_context_variables_are_those_of_the_caller():
@@ -257,7 +257,7 @@ def test_scoped_values_are_those_of_the_round_whatever_runs_meanwhile():
 
 
 class Counted:
-    """A function that counts how many calls of it are under way."""
+    """A function that counts its running calls."""
 
     def __init__(self, expected):
         self.now = self.most = 0
@@ -396,7 +396,7 @@ def test_a_permit_for_one_who_has_given_up_goes_to_the_next():
 
 @pytest.fixture
 def stuck():
-    """A blocking function that returns when the test is over."""
+    """A blocking function that returns when the test ends."""
     over = threading.Event()
 
     def function(keys):

@@ -1,4 +1,4 @@
-"""Random programs over loaders, against a naive model of what they should come to."""
+"""Random programs with loaders have the results of a naive model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS = ("plain", "blocking", "async", "asynq")
 
 @st.composite
 def programs(draw):
-    """Loaders, and trees of tasks: each asks for some keys at once, then runs its children."""
+    """Loaders and trees of tasks. Each task asks for some keys together, then runs its children."""
     loaders = draw(
         st.lists(
             st.fixed_dictionaries(
@@ -61,7 +61,7 @@ def expected_tree(loaders, tree):
 
 
 def made(number, spec, batches):
-    """A loader of the kind, that notes its batches."""
+    """Returns a loader of the given kind that records its batches."""
 
     def answer(keys):
         batches.append(list(keys))
@@ -117,7 +117,7 @@ def test_every_load_comes_to_what_the_model_says(program):
         assert max(sizes, default=0) <= (spec["size"] or 6)
         assert (loader.stats.batches, loader.stats.keys) == (len(sent), sum(sizes))
         if spec["cache"]:
-            # What came back is never asked for again.
+            # A key that has been answered is never sent again.
             kept = [
                 key
                 for batch in sent

@@ -1,4 +1,4 @@
-"""Loaders: which keys are asked for together, and what becomes of the answers."""
+"""Loaders: the keys of their batches, and the delivery of answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asynq.loaders import Loader, Stats
 
 
 def recording(answer=None, **settings):
-    """A loader, and the list of its batches. By default it answers `-key` for each key."""
+    """Returns a loader that answers `-key` by default, and the list of its batches."""
     batches = []
 
     def negated(keys):
@@ -28,7 +28,7 @@ def each(loader, keys):
     return (yield [loader.asynq(key) for key in keys])
 
 
-# Which keys go together
+# The keys of a batch
 
 
 def test_keys_of_one_round_are_one_batch_in_the_order_first_asked_for():
@@ -248,7 +248,7 @@ def test_a_flush_that_waits_for_its_own_key_is_a_deadlock():
     assert recording()[0](2) == -2
 
 
-# What is an answer
+# Answers
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_many_missing_keys_are_pointed_out_in_one_pass():
 
 
 class Mute:
-    """A key without a text."""
+    """A key whose repr fails."""
 
     def __str__(self):
         raise RuntimeError("no text")

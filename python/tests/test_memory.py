@@ -1,4 +1,4 @@
-"""Much of everything leaves the memory as it was."""
+"""Large numbers of objects leave the memory of the process as it was."""
 
 import gc
 import subprocess
@@ -16,7 +16,7 @@ def look_up(source, key):
 
 
 def blocks_after(run, rounds):
-    """How many blocks of memory are in use after so many rounds."""
+    """Returns the number of memory blocks in use after so many rounds."""
     for _ in range(rounds):
         run()
     gc.collect()
@@ -109,7 +109,7 @@ def test_a_chain_of_a_million_tasks_runs_and_is_freed(no_garbage_yet):
 def test_a_chain_of_a_hundred_thousand_tasks_that_failed_is_freed(no_garbage_yet):
     @asynq()
     def fail(n):
-        """The error keeps the task that failed first, and that keeps its creators."""
+        """Fails. The error keeps the first failed task alive, which keeps its creators alive."""
         if n == 0:
             raise KeyError(n)
         yield fail.asynq(n - 1)

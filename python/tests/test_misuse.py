@@ -1,4 +1,4 @@
-"""What is easily done wrong is an error that says what to do instead."""
+"""Common mistakes raise an error that says what to do instead."""
 
 import pytest
 

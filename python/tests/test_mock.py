@@ -61,7 +61,7 @@ def call_method_both_ways(name):
 METHODS = ["method", "classmethod_", "staticmethod_"]
 
 
-# Where it is found
+# Targets
 
 
 def test_the_module_has_two_names():

@@ -1,4 +1,4 @@
-"""In which order tasks run."""
+"""The order in which tasks run."""
 
 from asynq import ConstFuture, asynq
 

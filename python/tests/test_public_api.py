@@ -53,7 +53,7 @@ def lines(text):
 
 
 def named(path):
-    """What a path such as `debug.options` names."""
+    """Returns the object with a path such as `debug.options`."""
     module, *attributes = path.split(".")
     try:
         found = importlib.import_module(f"asynq.{module}")
@@ -65,7 +65,7 @@ def named(path):
 
 
 def parameters(function, of_class=False):
-    """The parameters of a function as text, without annotations."""
+    """Returns the parameters of a function as text, without annotations."""
     function = getattr(function, "decorator", function)
     listed = list(inspect.signature(getattr(function, "fn", function)).parameters.values())
     texts = []

@@ -1,4 +1,4 @@
-"""Random programs, see differential/, against a naive model and what holds for every program."""
+"""Random programs (see differential/) agree with a naive model and with general properties."""
 
 from differential import interpreter
 from differential.model import Model

@@ -1,4 +1,4 @@
-"""Deep chains of tasks, and recursion without an end."""
+"""Deep chains of tasks, and infinite recursion."""
 
 import threading
 
@@ -40,7 +40,7 @@ def small_stack():
 
 @asynq()
 def count_down(n):
-    """A chain of `n` tasks, each awaiting the next."""
+    """A chain of `n` tasks, each of which awaits the next."""
     if n == 0:
         return 0
     return 1 + (yield count_down.asynq(n - 1))

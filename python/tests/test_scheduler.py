@@ -12,7 +12,7 @@ def look_up(source, key):
 
 @pytest.fixture
 def fresh_scheduler():
-    """A scheduler without handlers, before and after the test."""
+    """Gives the test, and the tests after it, a scheduler without handlers."""
     scheduler.reset()
     yield get_scheduler()
     scheduler.reset()

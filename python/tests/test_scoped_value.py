@@ -7,7 +7,7 @@ from asynq.batching import DebugBatchItem
 
 
 class Attribute:
-    """An attribute with the methods of an `AsyncScopedValue`, overridden by `async_override`."""
+    """An attribute with the methods of an `AsyncScopedValue`, overridden with `async_override`."""
 
     def __init__(self, value):
         self.value = value

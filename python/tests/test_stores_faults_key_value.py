@@ -1,5 +1,7 @@
-"""What can happen to a store of values by keys, injected into the real server: nothing hangs, each
-operation ends with a value or an error that names store and key, and the next flush works.
+"""Faults of key-value stores, injected into the real server.
+
+Nothing hangs, each operation ends with a value or an error that names store and key, and the next
+flush works.
 """
 
 from __future__ import annotations

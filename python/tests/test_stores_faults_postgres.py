@@ -1,4 +1,4 @@
-"""What can happen to PostgreSQL, injected into the real server.
+"""Faults of PostgreSQL, injected into the real server.
 
 Nothing hangs, each load ends with a value or an error that names loader and key, and the next flush
 works.
@@ -74,7 +74,7 @@ def test_killed_after_a_flush(server, store):
     each(name.asynq(1), other.asynq(2))
     server.kill()
     server.start()
-    # The connections that were kept are dead: nobody is told.
+    # The idle connections are dead, and the client does not know it.
     assert each(name.asynq(1), other.asynq(2)) == ["one", "two"]
 
 

@@ -1,4 +1,4 @@
-"""What can happen to a database of SQLite, injected into a real one.
+"""Faults of a SQLite database, injected into a real one.
 
 Nothing hangs, each load ends with a value or an error that names loader and key, and the next flush
 works.
@@ -101,7 +101,7 @@ def store(path, has_opened):
 
 @pytest.fixture
 def lock(path):
-    """A connection that has locked the database: who asks it waits, by default for five seconds."""
+    """Opens a connection that locks the database. Others wait for it, five seconds by default."""
     lock = sqlite3.connect(path, isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
     yield lock

@@ -1,4 +1,4 @@
-"""Stores of values by keys, with the real servers: what both of them do."""
+"""Behaviour that all key-value stores share, with the real servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from asynq.stores.redis import Redis
 
 @pytest.fixture(scope="module", params=["redis", "memcached"])
 def open_store(request):
-    """A function that makes stores of a server of the test's own."""
+    """Returns a function that opens stores on the server of the test."""
     server = RedisServer() if request.param == "redis" else MemcachedServer()
     with server:
         if request.param == "redis":
@@ -219,7 +219,7 @@ def test_a_forked_process_has_connections_of_its_own(store):
 
 
 class Squares:
-    """An async function that counts its calls, cached."""
+    """A cached async function that counts its calls."""
 
     def __init__(self, store, **settings):
         self.calls = []

@@ -1,4 +1,4 @@
-"""memcached, with the real server."""
+"""The memcached store, with the real server."""
 
 from __future__ import annotations
 

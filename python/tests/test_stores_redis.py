@@ -1,4 +1,4 @@
-"""Redis, with the real server."""
+"""The Redis store, with the real server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def store(server):
 
 
 def calls(client):
-    """How often each command was called."""
+    """Returns the number of calls of each command."""
     return {
         name[len("cmdstat_") :]: row["calls"]
         for name, row in client.info("commandstats").items()

@@ -1,4 +1,4 @@
-"""Loaders of rows, from SQLite and from a real PostgreSQL: what both of them do."""
+"""Behaviour that all SQL stores share, with SQLite and a real PostgreSQL."""
 
 from __future__ import annotations
 

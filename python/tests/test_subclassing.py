@@ -293,7 +293,7 @@ def test_a_task_may_be_made_by_hand():
 
 def test_a_task_may_run_what_is_like_a_generator(log):
     class Machine:
-        """Yields twice, then returns what it was sent."""
+        """A generator that yields twice, then returns the values that were sent to it."""
 
         def __init__(self):
             self.sent = []

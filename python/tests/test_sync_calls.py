@@ -1,4 +1,4 @@
-"""Synchronous calls of async functions inside of tasks."""
+"""Synchronous calls of async functions inside tasks."""
 
 from asynq import asynq
 

@@ -211,12 +211,12 @@ def test_a_waiting_task_may_be_given_its_value_by_another_thread(source):
     assert main() == (42, None)
 
 
-# What another thread is running.
+# Tasks that another thread runs.
 
 
 @pytest.fixture
 def busy(source):
-    """Runs `meddle(task)` while `task`, in this thread, waits for an item; gives its value."""
+    """Runs `meddle(task)` while `task` waits for an item in this thread. Returns its value."""
 
     def run(meddle):
         tasks = []

@@ -1,4 +1,4 @@
-"""`asynq.tools`, apart from the caches."""
+"""`asynq.tools` without the caches."""
 
 import inspect
 import pickle
@@ -46,7 +46,7 @@ def fail(x):
 
 @pytest.fixture
 def flushes():
-    """The sizes of the batches that are flushed during the test."""
+    """Returns the sizes of the batches that are flushed during the test."""
     sizes = []
 
     def count(batch):
@@ -253,7 +253,7 @@ def test_the_context_ends_with_an_error():
 
 
 class Flaky:
-    """A function that fails as often as it is told."""
+    """A function that fails a given number of times."""
 
     def __init__(self, *errors):
         self.errors = list(errors)
@@ -368,7 +368,7 @@ def test_a_retried_function_is_pickled_by_name():
 
 @pytest.fixture
 def sleeps(monkeypatch):
-    """The seconds that were slept during the test: nobody really sleeps."""
+    """Replaces sleeping. Returns the seconds that would have been slept."""
     slept = []
     monkeypatch.setattr(time, "sleep", slept.append)
     return slept
@@ -485,7 +485,7 @@ def test_requests_of_those_that_retry_together_share_a_batch(sleeps, flushes):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that stands still: `clock.now`, in microseconds."""
+    """A stopped clock: `clock.now` is the time in microseconds."""
 
     class Clock:
         now = 1_000_000

@@ -1,4 +1,4 @@
-"""What the `DUMP_*` options write."""
+"""The output of the `DUMP_*` options."""
 
 import sys
 
@@ -38,7 +38,7 @@ def fails():
 
 @pytest.fixture
 def written(monkeypatch, capsys):
-    """Runs a function with some options on; returns the lines written, shortened."""
+    """Runs a function with some options on. Returns the output lines, shortened."""
 
     def run(function, *names):
         capsys.readouterr()

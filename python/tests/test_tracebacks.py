@@ -1,4 +1,4 @@
-"""What the traceback of an error looks like that went through tasks."""
+"""The traceback of an error that went through tasks."""
 
 import os
 import traceback
@@ -47,7 +47,7 @@ def await_once(future):
 
 
 def frames(error):
-    """The functions in the traceback of an error, those of this file, the outermost first."""
+    """Returns the functions of this file in the traceback of an error, the outermost first."""
     here = os.path.basename(__file__)
     stack = traceback.extract_tb(error.__traceback__)
     return [entry.name for entry in stack if os.path.basename(entry.filename) == here]

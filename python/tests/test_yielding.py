@@ -1,4 +1,4 @@
-"""What a task may yield, and what it gets for it."""
+"""The values that a task can yield, and the results it gets."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def double(x):
 
 @asynq()
 def await_it(make):
-    """Yields what `make` makes, in a task."""
+    """Yields the result of `make()` in a task."""
     return (yield make())
 
 
@@ -211,7 +211,7 @@ def test_yield_from_is_part_of_the_task():
     assert main() == 7
 
 
-# How a task ends.
+# The end of a task.
 
 
 def test_return_gives_the_value():

@@ -118,8 +118,8 @@ class Redis(KeyValueStore):
         return results
 
     def _together(self, gets):
-        """Reads that go out one after the other, by the commands that may hold them."""
-        slot = getattr(self.client, "keyslot", lambda key: 0)  # Of a cluster, each has its own.
+        """Groups consecutive reads into one command per slot. Returns pairs (keys, reads)."""
+        slot = getattr(self.client, "keyslot", lambda key: 0)  # Only clusters have slots.
         commands = {}
         for get in gets:
             commands.setdefault(slot(get.key), []).append(get)
@@ -136,7 +136,7 @@ def _milliseconds(ttl):
 
 
 def _send(pipeline, operation):
-    """Puts a command into the pipeline. Returns how its response is read."""
+    """Adds a command to the pipeline. Returns the function that reads its response."""
     if isinstance(operation, Set):
         ttl = operation.ttl
         pipeline.set(operation.key, operation.value, px=None if ttl is None else _milliseconds(ttl))

@@ -10,7 +10,7 @@ __all__ = ["Sqlite"]
 __traceback_hide__: bool
 
 class Sqlite(SQLStore):
-    # The settings are those of sqlite3.connect.
+    # `settings` are arguments of sqlite3.connect.
     def __init__(
         self,
         database: str | os.PathLike[str] | Callable[[], sqlite3.Connection] | sqlite3.Connection,

@@ -1,6 +1,6 @@
-"""One program run by this package and by the reference, and compared.
+"""Runs one program on this package and on the reference, and compares the results.
 
-A program is data (`programs`), run by an interpreter that only knows the public API of the package
-(`interpreter`), and by a naive one that knows none (`model`). ../test_random_programs.py holds this
-package against the model; test_differential.py holds it against the reference.
+A program is data (`programs`). `interpreter` runs it through the public API of a package, and
+`model` computes its outcome without any package. ../test_random_programs.py compares this package
+with the model; test_differential.py compares it with the reference.
 """

@@ -1,4 +1,4 @@
-"""The reference: asynq 1.6.0 of PyPI, in an environment of its own below `target/`."""
+"""The reference, asynq 1.6.0 from PyPI, in a virtual environment in `target/`."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ NEWEST = (3, 13)
 
 
 def environment():
-    """The interpreter of the environment, which is made if there is none."""
+    """Returns the interpreter of the environment, which is created on first use."""
     abi = sysconfig.get_config_var("SOABI") or f"{sys.version_info.major}.{sys.version_info.minor}"
     folder = HERE.parents[2] / "target" / "reference" / abi
     interpreter = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
@@ -40,7 +40,7 @@ class Reference:
         )
 
     def run(self, program):
-        """What `interpreter.run(program)` gives there."""
+        """Returns the result of `interpreter.run(program)` on the reference."""
         self.process.stdin.write(json.dumps(program) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())

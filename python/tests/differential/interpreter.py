@@ -1,12 +1,12 @@
-"""Runs a program (see `programs`) on whatever package `asynq` is imported, and says what happened.
+"""Runs a program (see `programs`) on any package named `asynq`, and reports its behaviour.
 
-As a script it reads programs from standard input, one a line, and answers each with a line:
+As a script it reads programs from standard input, one per line, and answers each with a line:
 
     {"outcome": ["value", ..] or ["error", type, message],
      "flushes": [[source, keys, calls, active contexts], ..],
      "steps": {statement: active contexts}, "made": items made, "complaints": [..]}
 
-It must run on both packages, so it uses nothing that only one of them has.
+It must run on both packages, so it uses only what both of them have.
 """
 
 import json
@@ -119,7 +119,7 @@ class Run:
         return function.asynq(Function(self, dict(made), name), body)
 
     def call(self, body, made, name):
-        """A synchronous call."""
+        """Makes a synchronous call."""
         task = self.task(body, made, name)
         self.calls.append((task, list(self.active)))
         try:
@@ -153,7 +153,7 @@ class Run:
                 self.complaints.append(f"in a flush {self.active} are active, not {around}")
 
     def look_for_runnable(self, root):
-        """Complains if anything that `root` needs could run."""
+        """Adds a complaint if a task that `root` needs could run."""
         seen, left = set(), [root]
         while left:
             future = left.pop()
@@ -170,7 +170,7 @@ class Run:
 
 
 class Function:
-    """One call of a function: the tasks it has made, or got from its caller, and its name."""
+    """One call of a function: its name, and the tasks that it created or got from its caller."""
 
     def __init__(self, run, made, name):
         self.run = run
@@ -261,7 +261,7 @@ def function(call, body):
 
 
 def plain(value):
-    """The same, so that tuples are still told from lists when it comes out of JSON."""
+    """Returns the value in a form in which JSON keeps the difference of tuples and lists."""
     if isinstance(value, tuple):
         return {"tuple": [plain(part) for part in value]}
     if isinstance(value, list):

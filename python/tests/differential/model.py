@@ -1,4 +1,4 @@
-"""What a program (see `programs`) comes to, by plain recursion: no scheduler, no batches."""
+"""Computes the outcome of a program (see `programs`) by recursion, without scheduler or batches."""
 
 
 class ModelError(Exception):
@@ -19,7 +19,7 @@ class Return(Exception):
 
 
 class Lazily:
-    """A task that was made and may never run."""
+    """A task that was created and may never run."""
 
     def __init__(self, run):
         self.run = run
@@ -38,10 +38,10 @@ class Lazily:
 
 
 class Model:
-    """Finds out the outcome of a program, and which contexts are active at each of its steps.
+    """Computes the outcome of a program, and the contexts that are active at each of its steps.
 
-    Steps of tasks that were made and awaited later are not in `steps`: their contexts are those of
-    the first to await them, which depends on the order.
+    `steps` excludes the steps of tasks that were created and awaited later. Their contexts are
+    those of the first task that awaits them, which depends on the order.
     """
 
     def __init__(self, program):
@@ -94,7 +94,7 @@ class Model:
         return Lazily(lambda: self.function(body, made, name, None))
 
     def wait(self, expression, made, name, contexts):
-        """The value of an expression. All of it is computed before the first error is raised."""
+        """Returns the value of an expression. Computes all of it before raising the first error."""
         errors = []
         value = self.compute(expression, made, name, contexts, errors)
         if errors:
@@ -147,7 +147,7 @@ class Model:
 
 
 def plain(value):
-    """The same in the form in which the interpreter reports it."""
+    """Returns the value in the form that the interpreter reports."""
     if isinstance(value, tuple):
         return {"tuple": [plain(part) for part in value]}
     if isinstance(value, list):

@@ -37,7 +37,7 @@ ENDINGS = ["none"] * 6 + ["return", "raise"]
 
 
 class Maker:
-    """Makes the parts of one program by `draw`, a function that takes one of several choices."""
+    """Creates the parts of one program with `draw`, which Hypothesis passes to strategies."""
 
     def __init__(self, draw, without):
         self.draw = draw
@@ -99,7 +99,7 @@ class Maker:
 def programs(draw, *, without=(), priorities=False):
     """Programs without certain kinds of statements and expressions.
 
-    Their sources have priorities of their own or the default, the number of items.
+    The priority of a source is its own or the default, the number of items.
     """
     numbers = draw(st.permutations(range(draw(st.integers(1, 4)))))
     sources = [

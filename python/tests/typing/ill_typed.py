@@ -1,7 +1,7 @@
-"""What type checkers have to object to, and nothing else in this file.
+"""Mistakes that type checkers must report.
 
-Each mistake is marked with the codes of mypy's errors and the rules of pyright's; `-` is none. The
-tests read it, and nobody runs it.
+Each mistake is marked with the codes of mypy and the rules of pyright; `-` means none. The tests
+read this file, and nothing runs it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The stubs: what type checkers make of them, and whether they are true.
+"""The stubs: they suit type checkers, and agree with the modules.
 
-The files in `well_typed` use the package as programs do, in functions without parameters: type
-checkers object to nothing there, and the functions run, so that nothing is promised that cannot be
-done. `ill_typed.py` has the mistakes that type checkers find.
+The files in `well_typed` use the package as programs do, in functions without parameters. Type
+checkers must accept them, and the functions must run. `ill_typed.py` has the mistakes that type
+checkers must report.
 """
 
 import importlib.util
@@ -26,7 +26,7 @@ ILL_TYPED = FOLDER / "ill_typed.py"
 
 
 def programs():
-    """The functions of the well-typed files that take nothing and return nothing."""
+    """Returns the functions of the well-typed files that have no parameters."""
     for path in sorted(WELL_TYPED.glob("*.py")):
         spec = importlib.util.spec_from_file_location(f"well_typed_{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
@@ -43,12 +43,12 @@ UNSANITIZED = {"LD_PRELOAD": None, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder of no interest: in python/, `import asynq` finds what is not installed."""
+    """A folder outside of python/, where `import asynq` would find the sources."""
     return tmp_path_factory.mktemp("typing")
 
 
 def run(folder, *command, **variables):
-    """What a tool prints, and the status it ends with. A variable that is None is unset."""
+    """Returns the output and exit status of a tool. Variables that are None are unset."""
     environment = {**os.environ, **variables}
     done = subprocess.run(
         [sys.executable, "-m", *map(str, command)],
@@ -77,7 +77,7 @@ def pyright(folder, *arguments):
 
 
 def marked(group):
-    """The codes or rules that `ill_typed.py` expects, by line."""
+    """Returns the codes or rules that `ill_typed.py` expects, by line."""
     expected = {}
     for number, line in enumerate(ILL_TYPED.read_text().splitlines(), 1):
         mark = re.search(r"# E: (?P<mypy>\S+) / (?P<pyright>\S+)$", line)

@@ -1,4 +1,4 @@
-"""Functions and methods, and what makes them asynchronous."""
+"""Functions and methods, and decorators that make them asynchronous."""
 # pyright: strict
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def static_methods_are_not_bound() -> None:
     assert_type(Methods().static_method.asynq(1), AsyncTask[str])
 
 
-# What `asynq` and `async_proxy` can be given
+# Arguments of `asynq` and `async_proxy`
 
 
 def fetch_synchronously(x: int) -> str:
@@ -263,7 +263,7 @@ def decorators_made_of_functions() -> None:
 
 
 def logged(fn: Callable[P, Generator[Any, Any, T]]) -> AsyncDecorator[T, P]:
-    """A decorator of one's own on top of `asynq()`."""
+    """A user-defined decorator on top of `asynq()`."""
     return asynq()(fn)
 
 

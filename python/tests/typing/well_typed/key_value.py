@@ -1,4 +1,4 @@
-"""Stores of values by keys, which are made, and not asked: there is no server."""
+"""Key-value stores, which are created but not used, since there is no server."""
 
 from __future__ import annotations
 

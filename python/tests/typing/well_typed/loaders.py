@@ -1,4 +1,4 @@
-"""Loaders of every kind, and what they give."""
+"""Loaders of every kind, and the types of their values."""
 
 from __future__ import annotations
 
