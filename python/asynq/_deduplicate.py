@@ -4,7 +4,7 @@ import functools
 import threading
 
 from ._argument_key import argument_key
-from ._asynq import AsyncDecorator, AsyncDecoratorBinder
+from ._asynq import AsyncDecorator, AsyncDecoratorBinder, FutureBase
 from ._inspection import is_async_fn
 from ._validation import check_async_fn, check_callable, check_no_function
 from .asynq_to_async import is_asyncio_mode
@@ -97,6 +97,8 @@ class DeduplicateDecorator(AsyncDecorator):
         task = tasks.get(key)
         if task is None:
             task = self.fn.asynq(*args, **kwargs)
+            if not isinstance(task, FutureBase):
+                raise TypeError(f"{self.fn} must return a future, got {task!r}")
             if not task.is_computed():
                 tasks[key] = task
                 task.on_computed.subscribe(functools.partial(_forget, tasks, key))

@@ -81,8 +81,14 @@ async def resolve_awaitables(x):
     run concurrently, and all of them run to their end even if one fails. The first error, in the
     order given, is raised afterwards.
 
-    Raises `RuntimeError` for a batch item, and `TypeError` for an object that cannot be awaited.
+    Raises `RuntimeError` for a batch item, `TypeError` for an object that cannot be awaited, and
+    `RecursionError` for a list or dictionary that contains itself.
     """
+    return await _resolve(x, ())
+
+
+async def _resolve(x, containers):
+    """Does the work of `resolve_awaitables`. `containers` are the objects that contain `x`."""
     if isinstance(x, Awaitable):
         return await x
     if isinstance(x, BatchItemBase):
@@ -98,25 +104,28 @@ async def resolve_awaitables(x):
             " asyncio mode: create it in the function that yields it, with f.asynq(...) or"
             " f.asyncio(...)"
         )
-    if isinstance(x, list):
-        return await _gather(x)
-    if isinstance(x, tuple):
-        return tuple(await _gather(x))
-    if isinstance(x, dict):
-        keys = list(x)  # Copied, because the dict may change while its values are awaited.
-        return dict(zip(keys, await _gather(x.values())))
     if x is None:
         return None
+    if any(x is container for container in containers):
+        raise RecursionError(f"a {type(x).__name__} that contains itself cannot be awaited")
+    containers = (*containers, x)
+    if isinstance(x, list):
+        return await _gather(x, containers)
+    if isinstance(x, tuple):
+        return tuple(await _gather(x, containers))
+    if isinstance(x, dict):
+        keys = list(x)  # Copied, because the dict may change while its values are awaited.
+        return dict(zip(keys, await _gather(x.values(), containers)))
     raise TypeError(
         f"Unknown structured awaitable type: {type(x)}. Yield awaitables, None, or lists, tuples"
         " and dictionaries of them"
     )
 
 
-async def _gather(xs):
+async def _gather(xs, containers):
     if not xs:
         return []
-    tasks = [asyncio.ensure_future(resolve_awaitables(x)) for x in xs]
+    tasks = [asyncio.ensure_future(_resolve(x, containers)) for x in xs]
     # The errors are read from the tasks, because a value may be an exception, too.
     await asyncio.gather(*tasks, return_exceptions=True)
     return [task.result() for task in tasks]

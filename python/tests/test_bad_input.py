@@ -161,6 +161,11 @@ def test_the_wrapper_of_a_made_decorator_returns_a_future():
         decorated(1)
 
 
+def test_a_deduplicated_proxy_returns_a_future():
+    with pytest.raises(TypeError, match="must return a future, got 1"):
+        deduplicate()(async_proxy()(plain)).asynq(1)
+
+
 # Functions inside functions without an end
 
 
@@ -407,6 +412,21 @@ def test_a_dict_that_changes_while_its_values_are_awaited():
         return (yield futures)
 
     assert asyncio.run(main.asyncio()) == {"a": "A"}
+
+
+@pytest.mark.parametrize("make", [list, dict])
+def test_a_container_that_contains_itself_cannot_be_awaited(make):
+    @async_fn()
+    def main():
+        container = make()
+        if make is list:
+            container.append((container,))
+        else:
+            container["self"] = [container]
+        yield container
+
+    with pytest.raises(RecursionError, match=f"a {make.__name__} that contains itself"):
+        asyncio.run(main.asyncio())
 
 
 # Futures
