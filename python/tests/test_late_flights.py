@@ -3,7 +3,9 @@
 The test decides when a batch function runs, without a worker thread.
 """
 
+import gc
 import threading
+import weakref
 from concurrent.futures import Future
 
 import pytest
@@ -29,6 +31,9 @@ class Calls:
         future.set_running_or_notify_cancel()
         self._calls.append((future, function, args))
         return future
+
+    def forget(self):
+        self._calls.clear()
 
     def finish_all(self):
         for number, (future, _, _) in enumerate(self._calls):
@@ -426,6 +431,66 @@ def test_a_part_of_an_async_function_that_is_late_changes_nothing_when_it_ends(c
     assert isinstance(loads[0].error(), LoadTimeoutError)
     assert (ended, told) == ([[1], [2]], [[1], [2]])
     assert outer.stats.batches == 2
+
+
+# Nothing stays behind.
+
+
+def test_a_batch_is_flushed_when_its_last_request_has_come_back(calls):
+    loader = Loader(list, blocking=True, max_batch_size=1)
+    loads = [loader.asynq(1), loader.asynq(2)]
+    batch = flushed(loads[0]).batch
+    calls.finish(0)
+    assert loads[0].value() == 1
+    assert not batch.is_flushed()
+    calls.finish(1)
+    assert loads[1].value() == 2
+    assert batch.is_flushed()
+
+
+@pytest.mark.parametrize("where", ["here", "in another thread"])
+def test_a_flight_that_has_ended_is_garbage(calls, where):
+    loader = Loader(list, blocking=True)
+    load = loader.asynq(1)
+    interrupting(load)
+    flight = weakref.ref(load.batch.flights[0])
+    calls.finish(0)
+    if where == "here":
+        load.value()
+    else:
+        in_thread(load.value)
+    # Takes notice of what others have taken over.
+    other = loader.asynq(2)
+    flushed(other)
+    calls.finish(1)
+    other.value()
+    calls.forget()
+    del load
+    gc.collect()
+    assert flight() is None
+
+
+def test_what_has_come_back_goes_on_before_the_next_batch_is_sent(calls, log, source):
+    quick = Loader(list, blocking=True, priority=1)
+
+    @asynq.asynq()
+    def goes_on():
+        yield quick.asynq(1)
+        log.append("goes on")
+        yield source.item(1)
+
+    def finish(keys):
+        calls.finish(0)
+        return keys
+
+    sends = Loader(finish, priority=0.5)
+
+    @asynq.asynq()
+    def main():
+        yield goes_on.asynq(), sends.asynq(1), source.item(2)
+
+    main()
+    assert log == ["goes on", ("source", [2, 1])]
 
 
 # Permits.

@@ -221,6 +221,15 @@ def test_an_lru_is_a_mapping():
     assert list(cache) == ["b"]
 
 
+def test_an_lru_forgets_at_the_very_end_of_its_ttl():
+    now = [0]
+    cache = Lru(10, ttl=10, clock=lambda: now[0])
+    cache["read"] = cache["popped"] = 1
+    now[0] = 10
+    assert cache.get("read") is None
+    assert cache.pop("popped", None) is None
+
+
 @pytest.mark.parametrize("ttl", [0, -1])
 def test_an_lru_needs_a_positive_ttl(ttl):
     with pytest.raises(ValueError, match="ttl must be a positive number"):

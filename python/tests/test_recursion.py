@@ -215,6 +215,19 @@ def test_endless_awaiting_is_an_error(monkeypatch):
         call()
 
 
+@pytest.mark.parametrize("limit", [3, 4])
+def test_as_many_tasks_may_wait_as_are_allowed(monkeypatch, source, limit):
+    monkeypatch.setattr(debug.options, "MAX_TASK_STACK_SIZE", limit)
+
+    @asynq()
+    def main(count):
+        return (yield [look_up.asynq(source, 1) for _ in range(count)])
+
+    assert main(limit - 1) == [2] * (limit - 1)
+    with pytest.raises(RuntimeError, match="exceeded maximum threshold"):
+        main(limit)
+
+
 @pytest.mark.usefixtures("still_works")
 @pytest.mark.parametrize("kind", [list, dict])
 def test_a_structure_that_contains_itself_is_an_error(kind):

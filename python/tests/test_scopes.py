@@ -71,8 +71,11 @@ def test_a_scope_around_another_inside_itself_is_the_one_that_counts(loader, has
     outer, inner = loader.scope(), loader.scope()
     with outer:
         loader("outer")
-        with inner, outer:
-            assert has("outer")
+        with inner:
+            loader("inner")
+            with outer:
+                assert has("outer")
+            assert has("inner")
         assert has("outer")
 
 

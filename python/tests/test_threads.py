@@ -211,6 +211,33 @@ def test_a_waiting_task_may_be_given_its_value_by_another_thread(source):
     assert main() == (42, None)
 
 
+def test_a_thread_that_looks_for_what_others_have_set_leaves_that_of_the_others(new_source):
+    promises = {name: FutureBase() for name in ("here", "there")}
+    waits_there, may_go_on_there = threading.Event(), threading.Event()
+
+    @asynq()
+    def waits(name, source):
+        return (yield promises[name], source.item(1))
+
+    def answer_there(item):
+        waits_there.set()
+        assert may_go_on_there.wait(30)
+        item.set_value("there")
+
+    def answer_here(item):
+        in_thread(promises["here"].set_value, 1)
+        in_thread(promises["there"].set_value, 2)
+        # The other thread looks first.
+        may_go_on_there.set()
+        assert there.result(30) == (2, "there")
+        item.set_value("here")
+
+    with ThreadPoolExecutor(1) as pool:
+        there = pool.submit(waits, "there", new_source("there", answer=answer_there))
+        assert waits_there.wait(30)
+        assert waits("here", new_source("here", answer=answer_here)) == (1, "here")
+
+
 # Tasks that another thread runs.
 
 
