@@ -8,6 +8,7 @@ use pyo3::{PyTraverseError, PyVisit, intern};
 use crate::asyncio_mode::is_asyncio_mode;
 use crate::call::sync;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::ffi::thread_exit;
 use crate::imports;
 use crate::options::Switches;
 use crate::scheduler::state::{Scheduler, active_task};
@@ -70,6 +71,7 @@ impl AsyncContext {
 
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let py = slf.py();
+        thread_exit::protect();
         if !is_asyncio_mode(py)? {
             let task = enter(slf.as_any())?;
             slf.state().push(task);
@@ -99,12 +101,18 @@ impl AsyncContext {
 
     /// Called when the context becomes active.
     fn resume(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Err(PyNotImplementedError::new_err(format!("{} has to override resume()", slf.get_type())))
+        Err(PyNotImplementedError::new_err(format!(
+            "{} has to override resume()",
+            imports::type_name(slf.as_any())
+        )))
     }
 
     /// Called when the context ceases to be active.
     fn pause(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Err(PyNotImplementedError::new_err(format!("{} has to override pause()", slf.get_type())))
+        Err(PyNotImplementedError::new_err(format!(
+            "{} has to override pause()",
+            imports::type_name(slf.as_any())
+        )))
     }
 
     /// The task that has entered it.

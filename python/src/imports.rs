@@ -1,15 +1,19 @@
 //! What the Python modules of the package define and this crate needs: imported when first used,
 //! since those modules import this one.
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
+
+use crate::ffi::thread_exit;
 
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident: $kind:ty = $module:literal . $attribute:literal;)*) => {$(
         $(#[$doc])*
         pub(crate) fn $name(py: Python<'_>) -> PyResult<&Bound<'_, $kind>> {
             static CELL: PyOnceLock<Py<$kind>> = PyOnceLock::new();
+            thread_exit::protect();
             CELL.import(py, $module, $attribute)
         }
     )*};
@@ -51,18 +55,26 @@ pub(crate) fn new_error(
     }
 }
 
+/// Makes the error for a state that no program can bring about.
+#[cold]
+pub(crate) fn internal_error() -> PyErr {
+    PyRuntimeError::new_err("internal error in asynq (a bug; please report it)")
+}
+
 /// Calls a function of `asynq._formatting`: the text output of our objects.
 pub(crate) fn describe<'py>(
     py: Python<'py>,
     function: &str,
     args: impl pyo3::call::PyCallArgs<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    thread_exit::protect();
     py.import("asynq._formatting")?.getattr(function)?.call1(args)
 }
 
 /// Calls a function of `asynq._trace`: what the `DUMP_*` options write. It must not disturb what it
 /// reports on, so its errors go to `sys.unraisablehook`.
 pub(crate) fn trace<'py>(py: Python<'py>, function: &str, args: impl pyo3::call::PyCallArgs<'py>) {
+    thread_exit::protect();
     let traced = py
         .import("asynq._trace")
         .and_then(|module| module.getattr(function))
@@ -78,4 +90,9 @@ pub(crate) fn generic<'py>(
     item: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     generic_alias(class.py())?.call1((class, item))
+}
+
+/// Returns the name of the class of an object, for messages.
+pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {
+    object.get_type().qualname().map_or_else(|_| "an object".to_owned(), |name| name.to_string())
 }

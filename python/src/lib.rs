@@ -26,60 +26,63 @@ mod imports;
 mod loader;
 mod options;
 mod overrides;
+mod recursion;
 mod scheduler;
 mod task;
 
+use pyo3::prelude::*;
+use pyo3::wrap_pyfunction;
+
 /// The extension module.
-#[pyo3::pymodule]
-mod _asynq {
-    use pyo3::prelude::*;
+///
+/// It keeps the GIL (`gil_used`) until a free-threaded interpreter runs the tests.
+#[pymodule(gil_used = true)]
+fn _asynq(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Before the first class is made, which all interpreters of the process would share.
+    ffi::interpreter::require_main(module.py())?;
+    add_classes(module)?;
+    add_functions(module)?;
+    call::fast_methods::add_methods(module.py())?;
+    module.add("options", module.getattr("DebugOptions")?.call0()?)
+}
 
-    #[pymodule_export]
-    use crate::asyncio_mode::{enter_asyncio_mode, is_asyncio_mode, leave_asyncio_mode};
-    #[pymodule_export]
-    use crate::batch::base::BatchBase;
-    #[pymodule_export]
-    use crate::batch::flights::{call_for, complete_flight, set_flight_count, start_flight};
-    #[pymodule_export]
-    use crate::batch::item::BatchItemBase;
-    #[pymodule_export]
-    use crate::call::binder::{AsyncDecoratorBinder, DecoratorBinder, PureAsyncDecoratorBinder};
-    #[pymodule_export]
-    use crate::call::decorator::{AsyncDecorator, PureAsyncDecorator};
-    #[pymodule_export]
-    use crate::call::decorator_base::DecoratorBase;
-    #[pymodule_export]
-    use crate::context::{AsyncContext, NonAsyncContext};
-    #[pymodule_export]
-    use crate::future::base::FutureBase;
-    #[pymodule_export]
-    use crate::future::constants::{ConstFuture, ErrorFuture};
-    #[pymodule_export]
-    use crate::future::lazy::Future;
-    #[pymodule_export]
-    use crate::loader::base::LoaderBase;
-    #[pymodule_export]
-    use crate::loader::delivery::{deliver, resolve_load};
-    #[pymodule_export]
-    use crate::loader::load::Load;
-    #[pymodule_export]
-    use crate::loader::round::RoundBase;
-    #[pymodule_export]
-    use crate::loader::rounds::Rounds;
-    #[pymodule_export]
-    use crate::options::DebugOptions;
-    #[pymodule_export]
-    use crate::scheduler::handle::TaskScheduler;
-    #[pymodule_export]
-    use crate::scheduler::handle_methods::{get_active_task, get_scheduler, reset_scheduler};
-    #[pymodule_export]
-    use crate::task::async_task::AsyncTask;
-    #[pymodule_export]
-    use crate::task::yielded::{extract_futures, py_unwrap};
+fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<future::base::FutureBase>()?;
+    module.add_class::<future::constants::ConstFuture>()?;
+    module.add_class::<future::constants::ErrorFuture>()?;
+    module.add_class::<future::lazy::Future>()?;
+    module.add_class::<task::async_task::AsyncTask>()?;
+    module.add_class::<batch::base::BatchBase>()?;
+    module.add_class::<batch::item::BatchItemBase>()?;
+    module.add_class::<loader::base::LoaderBase>()?;
+    module.add_class::<loader::load::Load>()?;
+    module.add_class::<loader::round::RoundBase>()?;
+    module.add_class::<loader::rounds::Rounds>()?;
+    module.add_class::<context::AsyncContext>()?;
+    module.add_class::<context::NonAsyncContext>()?;
+    module.add_class::<call::decorator_base::DecoratorBase>()?;
+    module.add_class::<call::decorator::PureAsyncDecorator>()?;
+    module.add_class::<call::decorator::AsyncDecorator>()?;
+    module.add_class::<call::binder::DecoratorBinder>()?;
+    module.add_class::<call::binder::PureAsyncDecoratorBinder>()?;
+    module.add_class::<call::binder::AsyncDecoratorBinder>()?;
+    module.add_class::<scheduler::handle::TaskScheduler>()?;
+    module.add_class::<options::DebugOptions>()
+}
 
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::call::fast_methods::add_methods(module.py())?;
-        module.add("options", module.getattr("DebugOptions")?.call0()?)
-    }
+fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(asyncio_mode::enter_asyncio_mode, module)?)?;
+    module.add_function(wrap_pyfunction!(asyncio_mode::is_asyncio_mode, module)?)?;
+    module.add_function(wrap_pyfunction!(asyncio_mode::leave_asyncio_mode, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::flights::call_for, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::flights::complete_flight, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::flights::set_flight_count, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::flights::start_flight, module)?)?;
+    module.add_function(wrap_pyfunction!(loader::delivery::deliver, module)?)?;
+    module.add_function(wrap_pyfunction!(loader::delivery::resolve_load, module)?)?;
+    module.add_function(wrap_pyfunction!(scheduler::handle_methods::get_active_task, module)?)?;
+    module.add_function(wrap_pyfunction!(scheduler::handle_methods::get_scheduler, module)?)?;
+    module.add_function(wrap_pyfunction!(scheduler::handle_methods::reset_scheduler, module)?)?;
+    module.add_function(wrap_pyfunction!(task::yielded::extract_futures, module)?)?;
+    module.add_function(wrap_pyfunction!(task::yielded::py_unwrap, module)?)
 }

@@ -189,12 +189,6 @@ def test_an_endless_function_has_no_key(fn):
         alru_cache()(fn)
 
 
-def test_the_traceback_of_a_task_that_created_itself_ends():
-    task, other = double.asynq(1), double.asynq(2)
-    task.creator, other.creator = other, task
-    assert len(task.traceback()) == 2
-
-
 # Generators
 
 

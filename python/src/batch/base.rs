@@ -4,6 +4,7 @@ use asynq_engine::BatchId;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::base::FutureBase;
 use crate::task::async_task::AsyncTask;
@@ -45,6 +46,15 @@ pub(crate) enum Flight {
     Task(Py<AsyncTask>),
     /// From outside, after the flush.
     External,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        defer_drop(self.items.take());
+        if let Flight::Task(task) = std::mem::replace(&mut self.flight, Flight::None) {
+            defer_drop(Some(task));
+        }
+    }
 }
 
 impl BatchBase {

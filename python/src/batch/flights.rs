@@ -6,6 +6,7 @@ use pyo3::types::PyTuple;
 
 use crate::batch::base::{BatchBase, Flight};
 use crate::ffi::gil_cell::TakeState;
+use crate::ffi::thread_exit;
 use crate::future::outcome::Outcome;
 use crate::future::resolve::resolve;
 use crate::imports;
@@ -61,10 +62,9 @@ pub(crate) fn call_for<'py>(
     function: &Bound<'py, PyAny>,
     args: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    thread_exit::protect();
     let Some(task) = task else { return function.call1(args) };
     let scheduler = Scheduler::current();
-    scheduler.call_stack.push_task(&task);
-    let called = function.call1(args);
-    scheduler.call_stack.pop(function.py());
-    called
+    let _running = scheduler.call_stack.push_task(&task);
+    function.call1(args)
 }

@@ -16,13 +16,7 @@ use crate::scheduler::state::Scheduler;
 /// Flushes the batch: this is its `_compute()`.
 pub(crate) fn flush(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let py = batch.py();
-    if BatchBase::is_in_flight(batch) {
-        return Err(imports::new_error(
-            imports::batching_error,
-            py,
-            "the batch was sent, and its values are on their way: wait for one of its items",
-        ));
-    }
+    check_open(batch)?;
     let (scheduler_id, engine_id) = {
         let mut state = batch.state();
         state.flushing = true;
@@ -53,6 +47,24 @@ pub(crate) fn flush(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
         Some(error) => Err(error),
         None => resolved,
     }
+}
+
+/// Checks that a batch can be flushed.
+///
+/// # Errors
+///
+/// `BatchingError` if the batch was flushed or cancelled already, is being flushed, or is in flight.
+pub(crate) fn check_open(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+    let message = if BatchBase::is_flushed(batch) {
+        "Batch is already flushed or cancelled."
+    } else if BatchBase::is_in_flight(batch) {
+        "the batch was sent, and its values are on their way: wait for one of its items"
+    } else if batch.state().flushing {
+        "Batch is being flushed already: its items have no values yet."
+    } else {
+        return Ok(());
+    };
+    Err(imports::new_error(imports::batching_error, batch.py(), message))
 }
 
 /// Returns the error of a flush if it must not be lost (`KeyboardInterrupt` and the like) and would be,

@@ -4,9 +4,11 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::batch::base::BatchBase;
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::base::FutureBase;
+use crate::imports;
 
 /// One operation of a batch, and the future of its result.
 ///
@@ -21,12 +23,18 @@ has_state!(BatchItemBase: Item);
 pub(crate) struct Item {
     pub(crate) batch: Option<Py<BatchBase>>,
     pub(crate) index: i64,
-    /// Position among all items that were ever added to the batch.
-    pub(crate) ordinal: u32,
+    /// Position among all items that were ever added to the batch; `None` if it has not joined one.
+    pub(crate) ordinal: Option<u32>,
     /// Off the collector's lists; see [`gc_tracking`].
     pub(crate) tracking_paused: bool,
     pub(crate) total_time: i64,
     pub(crate) id: i64,
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        defer_drop(self.batch.take());
+    }
 }
 
 impl BatchItemBase {
@@ -35,19 +43,27 @@ impl BatchItemBase {
         Self(GilCell::new(Item {
             batch: None,
             index: 0,
-            ordinal: 0,
+            ordinal: None,
             tracking_paused: false,
             total_time: 0,
             id: 0,
         }))
     }
 
-    pub(crate) fn batch_of<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, BatchBase>> {
-        let batch = slf.state().batch.as_ref().map(|batch| batch.bind(slf.py()).clone());
-        batch.ok_or_else(|| {
+    /// Returns the batch that the item has joined, and its position there.
+    ///
+    /// # Errors
+    ///
+    /// `TypeError` if it has joined none.
+    pub(crate) fn place<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, BatchBase>, u32)> {
+        let (batch, ordinal) = {
+            let state = slf.state();
+            (state.batch.as_ref().map(|batch| batch.bind(slf.py()).clone()), state.ordinal)
+        };
+        batch.zip(ordinal).ok_or_else(|| {
             PyTypeError::new_err(format!(
-                "{} belongs to no batch: its class has to call super().__init__(batch)",
-                slf.get_type()
+                "this item belongs to no batch: {} has to call super().__init__(batch)",
+                imports::type_name(slf.as_any())
             ))
         })
     }

@@ -1,5 +1,6 @@
 //! `BatchItemBase` as Python sees it.
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
@@ -7,6 +8,7 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
 use crate::batch::join::join;
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::{FutureBase, Kind};
 use crate::imports;
@@ -33,13 +35,25 @@ impl BatchItemBase {
     }
 
     #[setter]
-    fn set_batch(slf: &Bound<'_, Self>, batch: Option<Py<BatchBase>>) {
+    fn set_batch(slf: &Bound<'_, Self>, batch: Option<Py<BatchBase>>) -> PyResult<()> {
+        let is_awaitable = slf.state().ordinal.is_some() && FutureBase::is_pending(slf.as_super());
+        if is_awaitable {
+            return Err(PyRuntimeError::new_err(
+                "a pending item cannot move to another batch: make a new item there",
+            ));
+        }
         Self::resume_tracking(slf);
-        let before = std::mem::replace(&mut slf.state().batch, batch);
-        drop(before);
+        let before = {
+            let mut state = slf.state();
+            // It was not added to this batch, so that nobody can wait for it there.
+            state.ordinal = None;
+            std::mem::replace(&mut state.batch, batch)
+        };
+        defer_drop(before);
+        Ok(())
     }
 
-    /// Its place in the batch.
+    /// Position in the batch.
     #[getter(index)]
     fn index(slf: &Bound<'_, Self>) -> i64 {
         slf.state().index
@@ -84,6 +98,6 @@ impl BatchItemBase {
 
     fn __clear__(slf: &Bound<'_, Self>) {
         let before = slf.state().batch.take();
-        drop(before);
+        defer_drop(before);
     }
 }

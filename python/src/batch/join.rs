@@ -1,6 +1,6 @@
 //! Joining: a new item becomes the last one of an open batch.
 
-use pyo3::exceptions::PyAssertionError;
+use pyo3::exceptions::{PyAssertionError, PyRuntimeError};
 use pyo3::prelude::*;
 
 use crate::batch::base::BatchBase;
@@ -11,8 +11,17 @@ use crate::options::Switches;
 use crate::scheduler::register::add_items;
 
 /// Makes an item the last one of an open batch.
+///
+/// # Errors
+///
+/// `AssertionError` if the batch takes no more items, `RuntimeError` if the item is in a batch.
 pub(crate) fn join(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let py = item.py();
+    if item.state().ordinal.is_some() {
+        return Err(PyRuntimeError::new_err(
+            "this item is in a batch already: make a new one instead of calling __init__() again",
+        ));
+    }
     let items = BatchBase::items(batch);
     let ordinal = {
         let mut state = batch.state();
@@ -37,7 +46,7 @@ pub(crate) fn join(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>
     };
     let mut state = item.state();
     state.index = i64::try_from(index).unwrap_or(i64::MAX);
-    state.ordinal = ordinal;
+    state.ordinal = Some(ordinal);
     state.id = id;
     let before = state.batch.replace(batch.clone().unbind());
     drop(state);

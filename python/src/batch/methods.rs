@@ -6,6 +6,8 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 
 use crate::batch::base::{BatchBase, Flight};
+use crate::batch::flush::check_open;
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::compute;
@@ -38,7 +40,7 @@ impl BatchBase {
     #[setter]
     fn set_items(slf: &Bound<'_, Self>, items: Py<PyList>) {
         let before = slf.state().items.replace(items);
-        drop(before);
+        defer_drop(before);
     }
 
     /// Returns whether the batch was flushed or cancelled.
@@ -70,14 +72,7 @@ impl BatchBase {
     /// Raises `BatchingError` if the batch was flushed or cancelled already, or is being flushed.
     fn flush(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let why_not = match (Self::is_flushed(slf), slf.state().flushing) {
-            (true, _) => Some("Batch is already flushed or cancelled."),
-            (false, true) => Some("Batch is being flushed already: its items have no values yet."),
-            (false, false) => None,
-        };
-        if let Some(why_not) = why_not {
-            return Err(imports::new_error(imports::batching_error, py, why_not));
-        }
+        check_open(slf)?;
         let dump = Switches::on().has(Switches::DUMP_FLUSH_BATCH);
         if dump {
             imports::trace(py, "flush_begin", (slf,));
@@ -112,7 +107,10 @@ impl BatchBase {
 
     /// Override this: ask the source for all of `self.items`, and set the value or error of each.
     fn _flush(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Err(PyNotImplementedError::new_err(format!("{} has to override _flush()", slf.get_type())))
+        Err(PyNotImplementedError::new_err(format!(
+            "{} has to override _flush()",
+            imports::type_name(slf.as_any())
+        )))
     }
 
     /// Override this if something has to be done when the batch is cancelled.
@@ -123,7 +121,7 @@ impl BatchBase {
     fn _try_switch_active_batch(slf: &Bound<'_, Self>) -> PyResult<()> {
         Err(PyNotImplementedError::new_err(format!(
             "{} has to override _try_switch_active_batch()",
-            slf.get_type()
+            imports::type_name(slf.as_any())
         )))
     }
 

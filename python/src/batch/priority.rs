@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::imports;
 use asynq_engine::Priority;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -65,7 +66,7 @@ impl BatchPriority {
         value.extract().map(Self::Float).map_err(|_| {
             PyTypeError::new_err(format!(
                 "get_priority() has to return numbers, strings, or tuples of them, not {}",
-                value.get_type()
+                imports::type_name(value)
             ))
         })
     }

@@ -4,6 +4,7 @@ use pyo3::PyClassInitializer;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 
 /// A decorated function together with the instance it is called on, if there is one.
@@ -18,6 +19,13 @@ has_state!(DecoratorBinder: Bindings);
 pub(crate) struct Bindings {
     pub(crate) decorator: Option<Py<PyAny>>,
     pub(crate) instance: Option<Py<PyAny>>,
+}
+
+impl Drop for Bindings {
+    fn drop(&mut self) {
+        defer_drop(self.decorator.take());
+        defer_drop(self.instance.take());
+    }
 }
 
 impl DecoratorBinder {

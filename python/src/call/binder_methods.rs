@@ -10,6 +10,7 @@ use crate::call::binder::{
 use crate::call::decorator::AsyncDecorator;
 use crate::ffi::gil_cell::TakeState;
 use crate::imports;
+use crate::recursion::guarded;
 
 #[pymethods]
 impl DecoratorBinder {
@@ -42,7 +43,7 @@ impl DecoratorBinder {
 
     /// The name of the decorator.
     fn name<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Self::decorator(slf).call_method0(intern!(slf.py(), "name"))
+        guarded(|| Self::decorator(slf).call_method0(intern!(slf.py(), "name")))
     }
 
     /// Marks decorators, and functions bound by one.
@@ -68,11 +69,12 @@ impl DecoratorBinder {
     fn __str__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let decorator = Self::decorator(slf);
         let instance = Self::instance(slf);
-        Ok(match instance {
-            None => format!("<{} unbound>", decorator.str()?),
-            Some(instance) => {
-                format!("<{} bound to {}>", decorator.str()?, instance.str()?)
-            }
+        // A binder may bind itself, here and below.
+        guarded(|| {
+            Ok(match instance {
+                None => format!("<{} unbound>", decorator.str()?),
+                Some(instance) => format!("<{} bound to {}>", decorator.str()?, instance.str()?),
+            })
         })
     }
 
@@ -87,13 +89,16 @@ impl DecoratorBinder {
         let py = slf.py();
         let other = other.cast::<Self>()?;
         let instance = |binder| Self::instance(binder).unwrap_or_else(|| py.None().into_bound(py));
-        Ok(Self::decorator(slf).eq(Self::decorator(other))? && instance(slf).eq(instance(other))?)
+        guarded(|| {
+            Ok(Self::decorator(slf).eq(Self::decorator(other))?
+                && instance(slf).eq(instance(other))?)
+        })
     }
 
     fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
         let py = slf.py();
         let instance = Self::instance(slf).unwrap_or_else(|| py.None().into_bound(py));
-        Ok(Self::decorator(slf).hash()? ^ instance.hash()?)
+        guarded(|| Ok(Self::decorator(slf).hash()? ^ instance.hash()?))
     }
 
     /// `Class[T]` is for type checkers.

@@ -9,10 +9,13 @@ use crate::call::args::Args;
 use crate::call::binder::{AsyncDecoratorBinder, PureAsyncDecoratorBinder};
 use crate::call::decorator_base::DecoratorBase;
 use crate::call::sync;
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::ffi::thread_exit;
 use crate::imports;
 use crate::options::Switches;
 use crate::overrides::overrides;
+use crate::recursion::guarded;
 use crate::scheduler::state::active_task;
 use crate::task::async_task::AsyncTask;
 use crate::task::body::Body;
@@ -34,6 +37,14 @@ pub(crate) struct Options {
     allow_sync_call: bool,
     /// Whether the function lives as long as its module, and so is no part of what is collected.
     is_global: bool,
+}
+
+impl Drop for Options {
+    fn drop(&mut self) {
+        defer_drop(self.task_cls.take());
+        defer_drop(self.kwargs.take());
+        defer_drop(self.asyncio_fn.take());
+    }
 }
 
 impl Options {
@@ -58,13 +69,16 @@ impl PureAsyncDecorator {
         let py = slf.py();
         let is_generator = imports::is_generator_function(py)?.call1((&function,))?.is_truthy()?;
         let is_global = is_global(&function);
-        let mut inner = slf.state();
-        inner.task_cls = task_cls.map(Bound::unbind);
-        inner.kwargs = kwargs.map(Bound::unbind);
-        inner.asyncio_fn = asyncio_fn.map(Bound::unbind);
-        inner.needs_wrapper = is_generator;
-        inner.allow_sync_call = allow_sync_call;
-        inner.is_global = is_global;
+        let options = Options {
+            task_cls: task_cls.map(Bound::unbind),
+            kwargs: kwargs.map(Bound::unbind),
+            asyncio_fn: asyncio_fn.map(Bound::unbind),
+            needs_wrapper: is_generator,
+            allow_sync_call,
+            is_global,
+        };
+        let before = std::mem::replace(&mut *slf.state(), options);
+        drop(before);
         Ok(())
     }
 
@@ -99,7 +113,11 @@ impl PureAsyncDecorator {
             imports::run_plain_function(py)?.call1((&function, &args, &kwargs))?
         };
         let task_cls = Self::task_cls(slf).unwrap_or_else(|| py.None());
-        task_cls.bind(py).call((generator, function, args, kwargs), Some(&Self::kwargs(slf)))
+        // A decorator may be its own class of tasks.
+        guarded(|| {
+            let args = (generator, function, args, kwargs);
+            task_cls.bind(py).call(args, Some(&Self::kwargs(slf)))
+        })
     }
 
     /// A call, in the way of the decorator's class.
@@ -109,6 +127,7 @@ impl PureAsyncDecorator {
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
+        thread_exit::protect();
         let name = intern!(py, "_call_pure");
         if !slf.get_type().is(AsyncDecorator::type_object(py))
             && overrides::<Self>(slf.as_any(), name)
@@ -160,7 +179,7 @@ impl PureAsyncDecorator {
     #[setter]
     fn set_task_cls(slf: &Bound<'_, Self>, class: Option<Py<PyAny>>) {
         let before = std::mem::replace(&mut slf.state().task_cls, class);
-        drop(before);
+        defer_drop(before);
     }
 
     /// What `asyncio` calls.
@@ -172,7 +191,7 @@ impl PureAsyncDecorator {
     #[setter]
     fn set_asyncio_fn(slf: &Bound<'_, Self>, function: Option<Py<PyAny>>) {
         let before = std::mem::replace(&mut slf.state().asyncio_fn, function);
-        drop(before);
+        defer_drop(before);
     }
 
     /// Whether a call of the function makes a generator.
@@ -207,7 +226,7 @@ impl PureAsyncDecorator {
     #[setter]
     fn set_kwargs(slf: &Bound<'_, Self>, kwargs: Py<PyDict>) {
         let before = slf.state().kwargs.replace(kwargs);
-        drop(before);
+        defer_drop(before);
     }
 
     #[staticmethod]
@@ -234,7 +253,7 @@ impl PureAsyncDecorator {
         } else {
             let function = DecoratorBase::function(slf.as_super())?;
             let made = imports::convert_asynq_to_async(py)?.call1((function,))?;
-            slf.state().asyncio_fn = Some(made.clone().unbind());
+            Self::set_asyncio_fn(slf, Some(made.clone().unbind()));
             made
         };
         asyncio_fn.call(args, kwargs)
@@ -360,6 +379,7 @@ impl AsyncDecorator {
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
+        thread_exit::protect();
         if is_asyncio_mode(py)? {
             let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
             return imports::call_in_asyncio_mode(py)?.call1((slf, args, kwargs));

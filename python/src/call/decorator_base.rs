@@ -6,7 +6,9 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyTypeInfo, PyVisit, intern};
 
 use crate::call::binder::{AsyncDecoratorBinder, DecoratorBinder};
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::ffi::thread_exit;
 use crate::imports;
 
 /// Base of decorators that are objects: they replace a function, and bind like one when they stand
@@ -25,13 +27,20 @@ pub(crate) struct Decorated {
     method_type: Option<Py<PyAny>>,
 }
 
+impl Drop for Decorated {
+    fn drop(&mut self) {
+        defer_drop(self.function.take());
+        defer_drop(self.method_type.take());
+    }
+}
+
 impl DecoratorBase {
     pub(crate) fn function<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let function = slf.state().function.as_ref().map(|f| f.bind(slf.py()).clone());
         function.ok_or_else(|| {
             PyTypeError::new_err(format!(
                 "{} decorates nothing: its class has to call super().__init__(fn, ...)",
-                slf.get_type()
+                imports::type_name(slf.as_any())
             ))
         })
     }
@@ -51,10 +60,12 @@ impl DecoratorBase {
                 slf.setattr(name, value)?;
             }
         }
-        let mut inner = slf.state();
-        inner.function = Some(function.unbind());
-        inner.method_type =
-            method_type.filter(|method_type| !method_type.is_none()).map(Bound::unbind);
+        let decorated = Decorated {
+            function: Some(function.unbind()),
+            method_type: method_type.filter(|method| !method.is_none()).map(Bound::unbind),
+        };
+        let before = std::mem::replace(&mut *slf.state(), decorated);
+        drop(before);
         Ok(())
     }
 }
@@ -86,7 +97,7 @@ impl DecoratorBase {
     #[setter(r#fn)]
     fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
         let before = slf.state().function.replace(function);
-        drop(before);
+        defer_drop(before);
     }
 
     /// `classmethod`, `staticmethod` or `None`.
@@ -98,12 +109,15 @@ impl DecoratorBase {
     #[setter]
     fn set_type(slf: &Bound<'_, Self>, method_type: Option<Py<PyAny>>) {
         let before = std::mem::replace(&mut slf.state().method_type, method_type);
-        drop(before);
+        defer_drop(before);
     }
 
     /// The name of the decorator, as in `@asynq()`.
     fn name(slf: &Bound<'_, Self>) -> PyResult<String> {
-        Err(PyNotImplementedError::new_err(format!("{} has to override name()", slf.get_type())))
+        Err(PyNotImplementedError::new_err(format!(
+            "{} has to override name()",
+            imports::type_name(slf.as_any())
+        )))
     }
 
     /// Marks decorators, and functions bound by one.
@@ -121,7 +135,7 @@ impl DecoratorBase {
         let _ = (args, kwargs);
         Err(PyNotImplementedError::new_err(format!(
             "{} has to override __call__()",
-            slf.get_type()
+            imports::type_name(slf.as_any())
         )))
     }
 
@@ -131,6 +145,7 @@ impl DecoratorBase {
         cls: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
+        thread_exit::protect();
         let method_type = Self::r#type(slf);
         let mut instance = owner;
         if let Some(method_type) = method_type {

@@ -1,15 +1,16 @@
-//! A synchronous call of an async function.
+//! Synchronous calls of async functions.
 //!
 //! Its code starts at once, as it would if the engine had been asked: a new call has nothing else
 //! that could run first. So a call that never has to wait costs neither a task nor a frame.
 
 use asynq_engine::Step;
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::call::args::Args;
 use crate::future::base::FutureBase;
+use crate::imports::internal_error;
+use crate::scheduler::call_stack::Running;
 use crate::scheduler::drive;
 use crate::scheduler::register::add_running;
 use crate::scheduler::state::Scheduler;
@@ -26,13 +27,13 @@ pub(crate) fn run<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = function.py();
     let scheduler = Scheduler::current();
-    let started = if is_generator {
+    let (running, started) = if is_generator {
         let generator = args.call(function, kwargs)?;
-        scheduler.call_stack.push_call(function, args, kwargs, Some(&generator));
-        body::send(&generator, &py.None().into_bound(py))
+        let running = scheduler.call_stack.push_call(function, args, kwargs, Some(&generator));
+        (running, body::send(&generator, &py.None().into_bound(py)))
     } else {
-        scheduler.call_stack.push_call(function, args, kwargs, None);
-        body::call(function, args, kwargs)
+        let running = scheduler.call_stack.push_call(function, args, kwargs, None);
+        (running, body::call(function, args, kwargs))
     };
     if let Ok(Advance::Return(value)) = started {
         return match scheduler.call_stack.pop_unasked() {
@@ -40,32 +41,30 @@ pub(crate) fn run<'py>(
                 scheduler.release_rounds(py);
                 Ok(value)
             }
-            Err(framed) => finish(py, &scheduler, Ok(Advance::Return(value)), framed),
+            Err(framed) => finish(py, &scheduler, running, Ok(Advance::Return(value)), framed),
         };
     }
     let framed = !scheduler.call_stack.is_unframed();
-    finish(py, &scheduler, started, framed)
+    finish(py, &scheduler, running, started, framed)
 }
 
-/// The rest of a call that has to wait, has failed, or is known as a task.
+/// Finishes a call that has to wait, has failed, or is known as a task.
 #[cold]
 fn finish<'py>(
     py: Python<'py>,
     scheduler: &Scheduler,
+    running: Running<'_>,
     started: PyResult<Advance<'py>>,
     mut framed: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let task = scheduler.call_stack.task(py)?;
-    let task = task.ok_or_else(|| PyRuntimeError::new_err("the stack of calls is out of order"))?;
+    let task = task.ok_or_else(internal_error)?;
     if !framed && matches!(started, Ok(Advance::Yield(_))) {
-        if let Err(error) = open_frame(scheduler, &task) {
-            scheduler.call_stack.pop(py);
-            return Err(error);
-        }
+        open_frame(scheduler, &task)?;
         framed = true;
     }
     let outcome = step::go_on(scheduler, &task, started);
-    scheduler.call_stack.pop(py);
+    drop(running);
     let ended = match outcome {
         Some(outcome) => step::end(scheduler, &task, outcome),
         None => Ok(()),
@@ -78,17 +77,17 @@ fn finish<'py>(
     FutureBase::outcome(task.as_super()).unwrap_or_else(|| task.call_method0("value"))
 }
 
-/// Tells the engine of a call that is running already.
+/// Opens a frame in the engine for a call that is running already.
 pub(crate) fn open_frame(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let root = add_running(scheduler, task);
     let mut engine = scheduler.engine();
     engine.enter(root);
-    let next = engine.next();
-    drop(engine);
-    scheduler.call_stack.set_framed();
-    if next == Step::Run(root) {
+    if engine.next() == Step::Run(root) {
+        drop(engine);
+        scheduler.call_stack.set_framed();
         Ok(())
     } else {
-        Err(PyRuntimeError::new_err("the scheduler has not begun a call where it should"))
+        engine.exit();
+        Err(internal_error())
     }
 }

@@ -1,20 +1,21 @@
-//! Where references go whose owner dies.
+//! Deferred drop: giving up long chains of references without deep recursion.
 //!
 //! A task refers to the one that created it, and a blocked task to what it awaits: chains of a
-//! million tasks. Were each reference given up inside the destructor of its owner, such a chain
-//! would take a native stack frame per task. So the outermost destructor gives up all of them, one
-//! after the other.
+//! million tasks. If each destructor gave up the next reference itself, such a chain would take a
+//! native stack frame per task. So the outermost destructor gives up all of them, one after the other.
 
 use std::cell::{Cell, RefCell};
 
 use pyo3::prelude::*;
 
+use crate::ffi::thread_exit;
+
 thread_local! {
-    static BURIED: RefCell<Vec<Py<PyAny>>> = const { RefCell::new(Vec::new()) };
+    static DEFERRED: RefCell<Vec<Py<PyAny>>> = const { RefCell::new(Vec::new()) };
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Up to here destructors nest; it saves most objects the detour.
+/// Depth up to which destructors nest, which saves most objects the detour.
 const MAX_DEPTH: u32 = 50;
 
 #[allow(unsafe_code)]
@@ -30,17 +31,19 @@ pub(crate) fn defer_drop<T>(reference: Option<Py<T>>) {
         // Nothing dies by this.
         return;
     }
+    thread_exit::protect();
     // The thread may be ending, its locals gone.
     let Ok(depth) = DEPTH.try_with(Cell::get) else { return };
     if depth >= MAX_DEPTH {
-        let _ = BURIED.try_with(|buried| buried.borrow_mut().push(reference.into_any()));
+        let _ = DEFERRED.try_with(|deferred| deferred.borrow_mut().push(reference.into_any()));
         return;
     }
     DEPTH.set(depth + 1);
     drop(reference);
     if depth == 0 {
-        // With the lock on `BURIED` given back: what dies may defer_drop more.
-        while let Some(reference) = BURIED.with(|buried| buried.borrow_mut().pop()) {
+        // The borrow ends before the drop, which may defer more.
+        let next = || DEFERRED.try_with(|deferred| deferred.borrow_mut().pop()).ok().flatten();
+        while let Some(reference) = next() {
             drop(reference);
         }
     }

@@ -9,10 +9,11 @@ use std::ptr;
 use std::slice;
 
 use pyo3::PyTypeInfo;
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+
+use crate::imports::internal_error;
 
 /// A method of the class `Self` that takes `*args` and `**kwargs`.
 pub(crate) trait FastMethod: PyTypeInfo {
@@ -106,9 +107,7 @@ unsafe extern "C" fn entry<M: FastMethod>(
             };
             M::call(slf.cast::<M>()?, Positional { args, py }, kwargs)
         }));
-        let result = result.unwrap_or_else(|_| {
-            Err(PyRuntimeError::new_err("internal error in asynq (a bug; please report it)"))
-        });
+        let result = result.unwrap_or_else(|_| Err(internal_error()));
         result.map_or_else(
             |error| {
                 error.restore(py);

@@ -56,7 +56,7 @@ impl<T> GilCell<T> {
 
     #[inline]
     fn take_unless_taken(&self) -> Option<CellGuard<'_, T>> {
-        (!self.taken.replace(true)).then_some(CellGuard { cell: self, gil: PhantomData })
+        (!self.taken.replace(true)).then(|| CellGuard { cell: self, gil: PhantomData })
     }
 
     /// Returns the value through the only reference to the cell.

@@ -4,3 +4,5 @@ pub(crate) mod deferred_drop;
 pub(crate) mod fast_method;
 pub(crate) mod gc_tracking;
 pub(crate) mod gil_cell;
+pub(crate) mod interpreter;
+pub(crate) mod thread_exit;

@@ -3,6 +3,7 @@
 use asynq_engine::TaskId;
 use pyo3::prelude::*;
 
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::outcome::Outcome;
@@ -97,6 +98,8 @@ impl FutureBase {
 
 impl Drop for FutureBase {
     fn drop(&mut self) {
-        std::mem::take(&mut self.0.get_mut().outcome).defer_drop();
+        let state = self.0.get_mut();
+        std::mem::take(&mut state.outcome).defer_drop();
+        defer_drop(state.on_computed.take());
     }
 }

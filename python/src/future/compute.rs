@@ -8,6 +8,7 @@ use crate::batch::base::BatchBase;
 use crate::batch::flush;
 use crate::batch::item::BatchItemBase;
 use crate::ffi::gil_cell::TakeState;
+use crate::ffi::thread_exit;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::lazy;
 use crate::imports;
@@ -35,6 +36,7 @@ pub(crate) fn error(future: &Bound<'_, FutureBase>) -> PyResult<Option<Py<PyAny>
 
 /// Computes a future in the way of its class.
 fn compute(future: &Bound<'_, FutureBase>) -> PyResult<()> {
+    thread_exit::protect();
     let name = intern!(future.py(), "_compute");
     if overrides::<FutureBase>(future.as_any(), name) {
         future.call_method0(name).map(|_| ())
@@ -59,7 +61,7 @@ pub(crate) fn compute_natively(future: &Bound<'_, FutureBase>) -> PyResult<()> {
             if let Ok(load) = future.cast_exact::<Load>() {
                 return Load::compute(load);
             }
-            let batch = BatchItemBase::batch_of(future.cast::<BatchItemBase>()?)?;
+            let (batch, _) = BatchItemBase::place(future.cast::<BatchItemBase>()?)?;
             if !BatchBase::is_flushed(&batch) {
                 batch.call_method0(intern!(py, "flush"))?;
             }
@@ -69,7 +71,7 @@ pub(crate) fn compute_natively(future: &Bound<'_, FutureBase>) -> PyResult<()> {
 }
 
 fn left_pending(future: &Bound<'_, FutureBase>) -> PyErr {
-    let class = future.get_type();
+    let class = imports::type_name(future.as_any());
     imports::new_error(
         imports::task_error,
         future.py(),

@@ -5,10 +5,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::future::resolve::resolve;
+use crate::imports;
 
 /// A future that calls `value_provider()` for its value, when it is first wanted.
 ///
@@ -18,6 +20,12 @@ use crate::future::resolve::resolve;
 pub(crate) struct Future(GilCell<Option<Py<PyAny>>>);
 
 has_state!(Future: Option<Py<PyAny>>);
+
+impl Drop for Future {
+    fn drop(&mut self) {
+        defer_drop(self.0.get_mut().take());
+    }
+}
 
 #[pymethods]
 impl Future {
@@ -35,7 +43,7 @@ impl Future {
             return Err(PyTypeError::new_err(format!(
                 "Future() takes something to call for its value, not {}; a known value is a \
                  ConstFuture",
-                value_provider.get_type()
+                imports::type_name(&value_provider)
             )));
         }
         Self::set_value_provider(slf, Some(value_provider.unbind()));
@@ -62,7 +70,7 @@ impl Future {
 
     fn __clear__(slf: &Bound<'_, Self>) {
         let before = slf.state().take();
-        drop(before);
+        defer_drop(before);
     }
 }
 
@@ -76,7 +84,7 @@ pub(crate) fn call_provider(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     match provider.call0(py) {
         Ok(value) => resolve(future, Outcome::Value(value)),
         Err(error) => {
-            if error.is_instance_of::<PyException>(py) {
+            if error.is_instance_of::<PyException>(py) && FutureBase::is_pending(future) {
                 resolve(future, Outcome::from_err(py, &error))?;
             }
             Err(error)

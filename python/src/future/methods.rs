@@ -6,6 +6,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::batch::item::BatchItemBase;
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::compute;
@@ -110,7 +111,7 @@ impl FutureBase {
             _ => imports::event_hook(py)?.call0()?,
         };
         let before = slf.state().on_computed.replace(hook.clone().unbind());
-        drop(before);
+        defer_drop(before);
         Ok(hook)
     }
 
@@ -118,7 +119,7 @@ impl FutureBase {
     fn set_on_computed(slf: &Bound<'_, Self>, hook: Py<PyAny>) {
         no_leaf(slf);
         let before = slf.state().on_computed.replace(hook);
-        drop(before);
+        defer_drop(before);
     }
 
     #[getter(_value)]

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTraceback;
 
 use crate::ffi::deferred_drop::defer_drop;
+use crate::imports;
 
 /// The value or error of a future, or neither yet.
 #[derive(Default)]
@@ -92,6 +93,6 @@ fn is_exception_class(object: &Bound<'_, PyAny>) -> bool {
 fn not_an_exception(object: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!(
         "the error of a future has to be an exception, not {}",
-        object.get_type()
+        imports::type_name(object)
     ))
 }

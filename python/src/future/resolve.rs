@@ -8,12 +8,14 @@ use pyo3::prelude::*;
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
 use crate::ffi::gil_cell::TakeState;
+use crate::ffi::thread_exit;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::imports;
 use crate::loader::load::Load;
 use crate::options::Switches;
 use crate::overrides::overrides;
+use crate::recursion::guarded;
 use crate::scheduler::state::Scheduler;
 use crate::task::async_task::AsyncTask;
 use crate::task::cleanup;
@@ -35,14 +37,13 @@ pub(crate) fn resolve_on(
     outcome: Outcome,
 ) -> PyResult<()> {
     let (kind, scheduler_id, engine_id) = {
-        let mut inner = future.state();
-        if inner.outcome.is_pending() {
-            inner.outcome = outcome;
-            (inner.kind, inner.scheduler_id, inner.engine_id.take())
-        } else {
-            drop(inner);
+        let mut state = future.state();
+        if !state.outcome.is_pending() {
+            drop(state);
             return Err(already_computed(future));
         }
+        state.outcome = outcome;
+        (state.kind, state.scheduler_id, state.engine_id.take())
     };
     if kind == Kind::Task {
         AsyncTask::resolved(future.cast::<AsyncTask>()?);
@@ -66,13 +67,15 @@ pub(crate) fn resolve_on(
 /// Cleans up after a future that was just resolved, and calls its subscribers.
 pub(crate) fn after_resolve(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
+    thread_exit::protect();
     let (kind, hook) = {
         let inner = future.state();
         (inner.kind, inner.on_computed.as_ref().map(|hook| hook.clone_ref(py)))
     };
     let finished = match kind {
         Kind::Task => cleanup::release(future.cast::<AsyncTask>()?),
-        Kind::Batch => resolve_items(future.cast::<BatchBase>()?),
+        // A batch may be an item of another.
+        Kind::Batch => guarded(|| resolve_items(future.cast::<BatchBase>()?)),
         Kind::Item | Kind::Plain | Kind::Lazy | Kind::Constant => Ok(()),
     };
     if Switches::on().has(Switches::DUMP_COMPUTED) {
@@ -106,7 +109,7 @@ fn item_resolved(item: &Bound<'_, BatchItemBase>) {
         };
         (batch, state.ordinal)
     };
-    let Some(batch) = batch else { return };
+    let Some((batch, index)) = batch.zip(index) else { return };
     let (scheduler_id, engine_id) = {
         let state = batch.bind(py).state();
         (state.scheduler_id, state.engine_id.filter(|_| index < state.known))

@@ -9,7 +9,9 @@ use crate::asyncio_mode::is_asyncio_mode;
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
 use crate::batch::join::join;
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::ffi::thread_exit;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::compute;
 use crate::imports;
@@ -36,8 +38,21 @@ pub(crate) struct Loader {
     hits: u64,
 }
 
+impl Drop for Loader {
+    fn drop(&mut self) {
+        defer_drop(self.rounds.take());
+        defer_drop(self.cache.take());
+        defer_drop(self.scope.take());
+    }
+}
+
 impl LoaderBase {
-    /// The rounds of this thread.
+    fn count_hit(slf: &Bound<'_, Self>) {
+        let mut state = slf.state();
+        state.hits = state.hits.saturating_add(1);
+    }
+
+    /// Returns the rounds of this thread.
     fn rounds<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Rounds>> {
         let py = slf.py();
         let here = Scheduler::current().id();
@@ -69,6 +84,7 @@ impl LoaderBase {
                 state.scope.as_ref().map(|scope| scope.bind(py).clone()),
             )
         };
+        thread_exit::protect();
         let Some(scope) = scope else { return Ok(cache) };
         let cache = scope.call_method1(intern!(py, "get"), (cache,))?;
         Ok((!cache.is_none()).then_some(cache))
@@ -85,7 +101,7 @@ impl LoaderBase {
             if let Some(cache) = &cache {
                 Load::keep_in(&load, cache);
             }
-            slf.state().hits += 1;
+            Self::count_hit(slf);
             return Ok(load);
         }
         let cached_value = match &cache {
@@ -93,7 +109,7 @@ impl LoaderBase {
             None => None,
         };
         if cached_value.is_some() {
-            slf.state().hits += 1;
+            Self::count_hit(slf);
         }
         // Before anything is changed: it may not be possible.
         key.hash()?;
@@ -151,7 +167,7 @@ impl LoaderBase {
         if let Some(cache) = Self::current_cache(slf)?
             && let Some(cached_value) = look_up(&cache, key)?
         {
-            slf.state().hits += 1;
+            Self::count_hit(slf);
             return if cached_value.is_instance_of::<PyBaseException>() {
                 Err(PyErr::from_value(cached_value))
             } else {
@@ -181,7 +197,7 @@ impl LoaderBase {
     #[setter(_cache)]
     fn set_cache(slf: &Bound<'_, Self>, cache: Option<Py<PyAny>>) {
         let before = std::mem::replace(&mut slf.state().cache, cache);
-        drop(before);
+        defer_drop(before);
     }
 
     /// The context variable of its scopes.
@@ -193,7 +209,7 @@ impl LoaderBase {
     #[setter(_scope)]
     fn set_scope(slf: &Bound<'_, Self>, scope: Option<Py<PyAny>>) {
         let before = std::mem::replace(&mut slf.state().scope, scope);
-        drop(before);
+        defer_drop(before);
     }
 
     /// The mapping in which it keeps what it loads here, if it does.

@@ -4,8 +4,10 @@ use pyo3::exceptions::{PyBaseException, PyException, PyKeyError, PyTypeError, Py
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PySequence, PyString};
 
+use crate::ffi::thread_exit;
 use crate::future::outcome::Outcome;
 use crate::future::resolve::resolve;
+use crate::imports;
 use crate::loader::load::Load;
 
 /// Returns the outcome that a cached or returned object stands for: an exception is an error.
@@ -27,6 +29,7 @@ pub(crate) fn deliver<'py>(
     answer: &Bound<'py, PyAny>,
     keeps_errors: bool,
 ) -> PyResult<Bound<'py, PyList>> {
+    thread_exit::protect();
     let missing = PyList::empty(loads.py());
     let answer = Answer::read(answer, loads.len())?;
     for (index, load) in loads.iter().enumerate() {
@@ -97,7 +100,7 @@ impl<'py> Answer<'py> {
         Err(PyTypeError::new_err(format!(
             "the batch function has returned {}: it has to return a mapping from keys to values, or \
              a sequence with one value for each key",
-            answer.get_type()
+            imports::type_name(answer)
         )))
     }
 

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::batch::item::BatchItemBase;
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::base::FutureBase;
@@ -25,6 +26,13 @@ pub(crate) struct LoadState {
     pub(crate) cached_value: Option<Py<PyAny>>,
     /// The mappings in which its value is to be kept.
     pub(crate) caches: Vec<Py<PyAny>>,
+}
+
+impl Drop for LoadState {
+    fn drop(&mut self) {
+        defer_drop(self.cached_value.take());
+        self.caches.drain(..).for_each(|cache| defer_drop(Some(cache)));
+    }
 }
 
 impl Load {

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::batch::base::BatchBase;
+use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::loader::load::Load;
 use crate::loader::round::RoundBase;
@@ -52,7 +53,7 @@ impl Rounds {
     /// Makes a round the one that takes keys.
     pub(crate) fn set_open(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) {
         let before = slf.state().open.replace(round.clone().unbind());
-        drop(before);
+        defer_drop(before);
     }
 
     pub(crate) fn open<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, RoundBase>> {

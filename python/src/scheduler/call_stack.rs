@@ -1,4 +1,4 @@
-//! Whose code is running: the stack of tasks and synchronous calls of a thread.
+//! The call stack of a thread: the tasks and synchronous calls whose code is running.
 
 use std::cell::RefCell;
 
@@ -12,14 +12,16 @@ use crate::task::body::Body;
 
 /// One entry of the stack. A synchronous call is a task only if somebody asks for that task, or if
 /// it has to wait: most calls end before.
-pub(crate) struct StackEntry {
+struct StackEntry {
     task: Option<Py<AsyncTask>>,
     call: Option<Call>,
-    /// Whether the engine knows that this is running.
-    pub(crate) framed: bool,
+    /// The engine knows that this is running.
+    framed: bool,
+    /// A call that this has made is being driven.
+    waiting: bool,
 }
 
-/// What was called.
+/// A synchronous call that is not a task yet.
 struct Call {
     function: Py<PyAny>,
     args: Args,
@@ -32,37 +34,45 @@ struct Call {
 pub(crate) struct CallStack(RefCell<Vec<StackEntry>>);
 
 impl CallStack {
-    /// The engine runs a task.
-    pub(crate) fn push_task(&self, task: &Bound<'_, AsyncTask>) {
-        let task = Some(task.clone().unbind());
-        self.0.borrow_mut().push(StackEntry { task, call: None, framed: true });
+    /// Adds a task that the engine runs.
+    pub(crate) fn push_task(&self, task: &Bound<'_, AsyncTask>) -> Running<'_> {
+        self.push(StackEntry {
+            task: Some(task.clone().unbind()),
+            call: None,
+            framed: true,
+            waiting: false,
+        })
     }
 
-    /// A function is called synchronously.
+    /// Adds a function that is called synchronously.
     pub(crate) fn push_call(
         &self,
         function: &Bound<'_, PyAny>,
         args: &Args,
         kwargs: Option<&Bound<'_, PyDict>>,
         generator: Option<&Bound<'_, PyAny>>,
-    ) {
+    ) -> Running<'_> {
         let call = Call {
             function: function.clone().unbind(),
             args: args.clone_ref(function.py()),
             kwargs: kwargs.map(|kwargs| kwargs.clone().unbind()),
             generator: generator.map(|generator| generator.clone().unbind()),
         };
-        self.0.borrow_mut().push(StackEntry { task: None, call: Some(call), framed: false });
+        self.push(StackEntry { task: None, call: Some(call), framed: false, waiting: false })
     }
 
-    /// The innermost has ended, or waits. Returns its task, if it is one.
-    pub(crate) fn pop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, AsyncTask>> {
-        let popped = self.0.borrow_mut().pop();
-        popped.and_then(|activation| activation.task).map(|task| task.into_bound(py))
+    fn push(&self, entry: StackEntry) -> Running<'_> {
+        let mut entries = self.0.borrow_mut();
+        entries.push(entry);
+        Running { stack: self, depth: entries.len() - 1 }
     }
 
-    /// The innermost call has ended. If it has become a task, that is for the caller to end: then
-    /// this is an error that says whether the engine knows of it, and the entry stays.
+    /// Removes the innermost call, which has ended.
+    ///
+    /// # Errors
+    ///
+    /// If it has become a task, which the caller has to end: whether the engine knows that it is
+    /// running. Then the entry stays.
     pub(crate) fn pop_unasked(&self) -> Result<(), bool> {
         let popped = {
             let mut stack = self.0.borrow_mut();
@@ -75,62 +85,105 @@ impl CallStack {
         Ok(())
     }
 
-    /// Whether no code of an async function is running.
+    /// Returns whether no code of an async function is running.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }
 
-    /// Forgets all.
+    /// Removes all entries.
     pub(crate) fn clear(&self) {
         let before = self.0.take();
         drop(before);
     }
 
-    /// The task whose code runs now: the innermost call becomes one.
+    /// Returns the task whose code runs now: the innermost call becomes one.
     ///
     /// # Errors
     ///
     /// If there is no memory for it.
     pub(crate) fn task<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, AsyncTask>>> {
-        let Some(mut place) = self.0.borrow().len().checked_sub(1) else { return Ok(None) };
-        // Its creator is the call around it, which becomes a task first.
-        while place > 0 && self.0.borrow()[place].task.is_none() {
-            place -= 1;
-        }
-        let mut creator = None;
-        loop {
-            let (known, call, is_top) = {
-                let mut stack = self.0.borrow_mut();
-                let is_top = place + 1 == stack.len();
-                let known = stack[place].task.as_ref().map(|task| task.bind(py).clone());
-                (known, stack[place].call.take(), is_top)
-            };
-            let task = match (known, call) {
-                (Some(task), _) => task,
-                (None, Some(call)) => {
-                    let task = call.into_task(py, creator.as_ref())?;
-                    self.0.borrow_mut()[place].task = Some(task.clone().unbind());
-                    task
+        // The creator of a task is the call around it, which becomes a task first.
+        let start = {
+            let entries = self.0.borrow();
+            let outermost_call = entries.iter().rposition(|entry| entry.task.is_some());
+            outermost_call.unwrap_or(0)
+        };
+        let mut innermost = None;
+        for index in start.. {
+            // Each time anew: making a task may run code, which uses this stack.
+            let (task, call) = match self.0.borrow_mut().get_mut(index) {
+                Some(entry) => {
+                    (entry.task.as_ref().map(|task| task.bind(py).clone()), entry.call.take())
                 }
-                (None, None) => return Ok(None),
+                None => break,
             };
-            if is_top {
-                return Ok(Some(task));
-            }
-            creator = Some(task);
-            place += 1;
+            innermost = match (task, call) {
+                (Some(task), _) => Some(task),
+                (None, Some(call)) => {
+                    let task = call.into_task(py, innermost.as_ref())?;
+                    if let Some(entry) = self.0.borrow_mut().get_mut(index) {
+                        entry.task = Some(task.clone().unbind());
+                    }
+                    Some(task)
+                }
+                // That code runs right now, inside of `into_task`.
+                (None, None) => None,
+            };
+        }
+        Ok(innermost)
+    }
+
+    /// Returns whether the innermost is a call that the engine does not know of, and its own code is
+    /// running: not that of a flush or a hook in a call that it has made.
+    pub(crate) fn is_unframed(&self) -> bool {
+        self.0.borrow().last().is_some_and(|entry| !entry.framed && !entry.waiting)
+    }
+
+    /// Notes that a call that the innermost has made is being driven, until the guard is dropped.
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        let mut entries = self.0.borrow_mut();
+        let depth = entries.len();
+        let before =
+            entries.last_mut().is_some_and(|top| std::mem::replace(&mut top.waiting, true));
+        Waiting { stack: self, depth, before }
+    }
+
+    /// Notes that the engine knows that the innermost is running.
+    pub(crate) fn set_framed(&self) {
+        if let Some(entry) = self.0.borrow_mut().last_mut() {
+            entry.framed = true;
         }
     }
+}
 
-    /// Whether the innermost is a call that the engine does not know of.
-    pub(crate) fn is_unframed(&self) -> bool {
-        self.0.borrow().last().is_some_and(|activation| !activation.framed)
+/// Keeps an entry on the stack: dropping this removes it and whatever is above it.
+pub(crate) struct Running<'a> {
+    stack: &'a CallStack,
+    depth: usize,
+}
+
+impl Drop for Running<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.stack.0.borrow().len() > self.depth {
+            let removed = self.stack.0.borrow_mut().split_off(self.depth);
+            drop(removed);
+        }
     }
+}
 
-    /// The engine knows now that the innermost is running.
-    pub(crate) fn set_framed(&self) {
-        if let Some(activation) = self.0.borrow_mut().last_mut() {
-            activation.framed = true;
+/// Marks an entry that waits for a call; dropping this restores it.
+pub(crate) struct Waiting<'a> {
+    stack: &'a CallStack,
+    depth: usize,
+    before: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut entries = self.stack.0.borrow_mut();
+        if let Some(entry) = self.depth.checked_sub(1).and_then(|top| entries.get_mut(top)) {
+            entry.waiting = self.before;
         }
     }
 }

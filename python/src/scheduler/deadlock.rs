@@ -53,7 +53,7 @@ pub(crate) fn name(object: &Bound<'_, PyAny>) -> String {
     let py = object.py();
     let named = match object.cast::<AsyncTask>() {
         Ok(task) => imports::describe(py, "task_call", (task,)).and_then(|name| name.extract()),
-        Err(_) => Ok(format!("a {}", object.get_type())),
+        Err(_) => Ok(format!("a {}", imports::type_name(object))),
     };
     named.unwrap_or_else(|_| "a task".to_owned())
 }

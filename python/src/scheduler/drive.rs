@@ -1,4 +1,4 @@
-//! The loop: what the engine says is made to happen, until the called task has ended.
+//! The loop of a call: it does what the engine says until the called task has ended.
 
 use asynq_engine::{BatchId, ContextId, Deadlock, Step, TaskId};
 use pyo3::exceptions::PyException;
@@ -28,22 +28,24 @@ use crate::task::step;
 ///
 /// If that cannot be done from here. The error of the task itself is its outcome.
 pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+    if !FutureBase::is_pending(task.as_super()) {
+        return Ok(());
+    }
     let py = task.py();
     let scheduler = Scheduler::current();
     if Switches::on().has(Switches::DUMP_SYNC_CALLS) && AsyncTask::creator(task).is_some() {
         imports::trace(py, "sync_call", (task,));
     }
-    let root = {
-        let inner = task.as_super().state();
-        let (scheduler_id, engine_id) = (inner.scheduler_id, inner.engine_id);
-        drop(inner);
-        match engine_id {
-            Some(engine_id) => {
-                scheduler.check_thread(scheduler_id, task.as_any())?;
-                engine_id
-            }
-            None => register::add(&scheduler, task.as_super(), Kind::Task)?,
+    let (scheduler_id, engine_id) = {
+        let state = task.as_super().state();
+        (state.scheduler_id, state.engine_id)
+    };
+    let root = match engine_id {
+        Some(engine_id) => {
+            scheduler.check_thread(scheduler_id, task.as_any())?;
+            engine_id
         }
+        None => register::add(&scheduler, task.as_super(), Kind::Task)?,
     };
     scheduler.engine().enter(root);
     finish(&scheduler, task)
@@ -53,8 +55,14 @@ pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
 pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
     let _begin_anew = BeginAnew(scheduler);
+    let _waiting = scheduler.call_stack.wait();
+    let id = scheduler.id();
     let mut result = Ok(());
     loop {
+        if scheduler.id() != id {
+            // A call inside of this one has panicked, and code of the user has caught that.
+            return Err(imports::internal_error());
+        }
         scheduler.read_post();
         if scheduler.has_flights()
             && let Err(error) = flights::complete(py, false)
@@ -97,7 +105,7 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
     result
 }
 
-/// Keeps a thread usable whose scheduler has panicked.
+/// Replaces the scheduler if it panics, so that its thread stays usable.
 struct BeginAnew<'a>(&'a Scheduler);
 
 impl Drop for BeginAnew<'_> {
@@ -121,7 +129,7 @@ fn run_job(scheduler: &Scheduler, py: Python<'_>, id: TaskId) -> PyResult<()> {
     }
 }
 
-/// A step with everything about it that the options ask for.
+/// Runs one step, with everything that the debug options ask for.
 #[cold]
 fn run_observed(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
@@ -135,7 +143,10 @@ fn run_observed(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<
     let began = std::time::Instant::now();
     let done = step::run(scheduler, task);
     if switches.has(Switches::COLLECT_PERF_STATS) {
-        task.state().rare().total_time += microseconds(began);
+        let mut state = task.state();
+        let total_time = &mut state.rare().total_time;
+        *total_time = total_time.saturating_add(microseconds(began));
+        drop(state);
         if !FutureBase::is_pending(task.as_super()) {
             imports::describe(py, "task_dump_perf_stats", (task,))?;
         }
@@ -183,7 +194,7 @@ fn set_pending_error(
     }
 }
 
-/// Asks a batch how urgent it is. One that cannot say so fails.
+/// Asks a batch for its priority. A batch that raises fails.
 fn ask_priority(scheduler: &Scheduler, py: Python<'_>, id: BatchId) {
     let batch = match scheduler.engine().batch(id) {
         Some(batch) => batch.bind(py).clone(),
@@ -198,7 +209,7 @@ fn ask_priority(scheduler: &Scheduler, py: Python<'_>, id: BatchId) {
     }
 }
 
-/// A batch fails before its flush: its items get the error.
+/// Fails a batch before its flush: its items get the error.
 fn fail(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>, id: BatchId, error: &PyErr) {
     let py = batch.py();
     if !BatchBase::is_flushed(batch)
@@ -217,7 +228,7 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
     };
     let hooks = scheduler.hooks(py);
     if let Some(hook) = hooks.as_ref().and_then(TaskScheduler::before_flush)
-        && let Err(error) = hook.call1(py, (&batch,))
+        && let Err(error) = hook.call1((&batch,))
     {
         fail(scheduler, &batch, id, &error);
         return Ok(());
@@ -241,7 +252,7 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
         close(scheduler, id);
     }
     let after = match hooks.as_ref().and_then(TaskScheduler::after_flush) {
-        Some(hook) => hook.call1(py, (&batch,)).map(|_| ()),
+        Some(hook) => hook.call1((&batch,)).map(|_| ()),
         None => Ok(()),
     };
     match flushed {
@@ -256,7 +267,7 @@ fn close(scheduler: &Scheduler, id: BatchId) {
     drop(batch);
 }
 
-/// Nothing can be done: the tasks at fault get an error that says why, or else the call fails.
+/// Reports a deadlock: the tasks at fault get an error that says why, or else the call fails.
 fn stuck(
     scheduler: &Scheduler,
     py: Python<'_>,

@@ -4,6 +4,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::gil_cell::TakeState;
 use crate::future::base::FutureBase;
 use crate::future::compute;
 use crate::imports;
@@ -13,7 +15,7 @@ use crate::task::async_task::AsyncTask;
 
 /// Returns whether a handle is that of this thread.
 fn is_current(handle: &Bound<'_, TaskScheduler>) -> bool {
-    handle.borrow().scheduler_id == Scheduler::current().id()
+    handle.state().scheduler_id == Scheduler::current().id()
 }
 
 #[pymethods]
@@ -24,7 +26,29 @@ impl TaskScheduler {
         Self::of(py, scheduler.id(), scheduler.count_handle())
     }
 
-    /// The task whose code runs now, or waits for the synchronous call that runs now; `None` outside
+    /// Name of the scheduler: that of its thread, and a number.
+    #[getter]
+    fn name(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        slf.state().name.as_ref().map(|name| name.clone_ref(slf.py()))
+    }
+
+    #[setter]
+    fn set_name(slf: &Bound<'_, Self>, name: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut slf.state().name, name);
+        defer_drop(before);
+    }
+
+    #[getter]
+    fn _last_dump_time(slf: &Bound<'_, Self>) -> f64 {
+        slf.state().last_dump_time
+    }
+
+    #[setter(_last_dump_time)]
+    fn set_last_dump_time(slf: &Bound<'_, Self>, time: f64) {
+        slf.state().last_dump_time = time;
+    }
+
+    /// Task whose code runs now, or waits for the synchronous call that runs now; `None` outside
     /// of async functions, and seen from another thread.
     #[getter]
     fn active_task<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, AsyncTask>>> {
@@ -35,34 +59,34 @@ impl TaskScheduler {
     #[getter]
     fn on_before_batch_flush<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(hook) = Self::before_flush(slf) {
-            return Ok(hook.into_bound(slf.py()));
+            return Ok(hook);
         }
         let hook = imports::event_hook(slf.py())?.call0()?;
-        slf.borrow_mut().on_before_batch_flush = Some(hook.clone().unbind());
+        Self::set_on_before_batch_flush(slf, hook.clone().unbind());
         Ok(hook)
     }
 
     #[setter]
     fn set_on_before_batch_flush(slf: &Bound<'_, Self>, hook: Py<PyAny>) {
-        let before = slf.borrow_mut().on_before_batch_flush.replace(hook);
-        drop(before);
+        let before = slf.state().before_flush.replace(hook);
+        defer_drop(before);
     }
 
     /// The event after a batch was flushed: handlers are called with the batch.
     #[getter]
     fn on_after_batch_flush<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(hook) = Self::after_flush(slf) {
-            return Ok(hook.into_bound(slf.py()));
+            return Ok(hook);
         }
         let hook = imports::event_hook(slf.py())?.call0()?;
-        slf.borrow_mut().on_after_batch_flush = Some(hook.clone().unbind());
+        Self::set_on_after_batch_flush(slf, hook.clone().unbind());
         Ok(hook)
     }
 
     #[setter]
     fn set_on_after_batch_flush(slf: &Bound<'_, Self>, hook: Py<PyAny>) {
-        let before = slf.borrow_mut().on_after_batch_flush.replace(hook);
-        drop(before);
+        let before = slf.state().after_flush.replace(hook);
+        defer_drop(before);
     }
 
     /// Runs a task until it has its value or error, neither of which it returns or raises.
@@ -111,14 +135,18 @@ impl TaskScheduler {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.name)?;
-        visit.call(&self.on_before_batch_flush)?;
-        visit.call(&self.on_after_batch_flush)
+        let Some(handle) = self.0.take_in_traverse(&visit) else { return Ok(()) };
+        visit.call(&handle.name)?;
+        visit.call(&handle.before_flush)?;
+        visit.call(&handle.after_flush)
     }
 
-    fn __clear__(&mut self) {
-        self.on_before_batch_flush = None;
-        self.on_after_batch_flush = None;
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = {
+            let mut handle = slf.state();
+            (handle.name.take(), handle.before_flush.take(), handle.after_flush.take())
+        };
+        drop(before);
     }
 }
 

@@ -105,10 +105,10 @@ fn computes(future: &Bound<'_, FutureBase>) -> bool {
 }
 
 fn register_item(scheduler: &Scheduler, item: &Bound<'_, BatchItemBase>) -> PyResult<ItemId> {
-    let batch = register_batch(scheduler, &BatchItemBase::batch_of(item)?)?;
+    let (batch, index) = BatchItemBase::place(item)?;
+    let batch = register_batch(scheduler, &batch)?;
     // The engine holds the batch, which holds its items.
     BatchItemBase::pause_tracking(item);
-    let index = item.state().ordinal;
     Ok(ItemId { batch, index })
 }
 

@@ -13,7 +13,9 @@ use pyo3::prelude::*;
 use crate::batch::base::BatchBase;
 use crate::batch::item;
 use crate::batch::priority::BatchPriority;
+use crate::ffi::thread_exit;
 use crate::future::base::FutureBase;
+use crate::imports;
 use crate::loader::round::RoundBase;
 use crate::scheduler::call_stack::CallStack;
 use crate::scheduler::handle::TaskScheduler;
@@ -76,6 +78,7 @@ impl Scheduler {
     pub(crate) fn current() -> Rc<Self> {
         CURRENT.with(|current| {
             Rc::clone(current.get_or_init(|| {
+                thread_exit::protect();
                 Rc::new(Self {
                     id: Cell::new(next_id()),
                     engine: RefCell::new(Engine::new()),
@@ -159,7 +162,7 @@ impl Scheduler {
         if scheduler_id == 0 || scheduler_id == self.id() {
             return Ok(());
         }
-        let class = object.get_type();
+        let class = imports::type_name(object);
         Err(PyRuntimeError::new_err(format!(
             "a {class} that another thread is running can't be awaited or called in this one: wait \
              for its value there, or make one here",

@@ -45,7 +45,7 @@ pub(crate) struct Task {
 impl Task {
     pub(crate) fn blank() -> Self {
         Self {
-            body: Body::Ended,
+            body: Body::Missing,
             function: None,
             args: Args::None,
             kwargs: None,
@@ -254,6 +254,10 @@ impl Drop for Task {
         defer_drop(self.waiting.take());
         if let Some(rare) = &mut self.rare {
             defer_drop(rare.creator.take());
+            defer_drop(rare.kept.take());
+            defer_drop(rare.name.take());
+            defer_drop(rare.perf_stats.take());
+            rare.contexts.drain(..).for_each(|entered| defer_drop(Some(entered.context)));
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::ffi::gc_tracking::GcRef;
 
 /// Code of a task that has not run yet.
 pub(crate) enum Body {
+    /// None yet: `__init__` was not called.
+    Missing,
     Generator(GcRef),
     /// The function of the task, not called yet.
     Call,

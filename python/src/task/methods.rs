@@ -1,6 +1,6 @@
 //! `AsyncTask` as Python sees it.
 
-use pyo3::exceptions::{PyAssertionError, PyTypeError};
+use pyo3::exceptions::{PyAssertionError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
@@ -38,14 +38,7 @@ impl AsyncTask {
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<()> {
         let py = slf.py();
-        if Switches::on().has(Switches::ENABLE_COMPLEX_ASSERTIONS)
-            && !generator.hasattr(intern!(py, "send"))?
-        {
-            return Err(PyAssertionError::new_err(format!(
-                "generator is expected, but {} is provided",
-                generator.get_type()
-            )));
-        }
+        check_generator(&generator)?;
         let args = match args.cast::<PyTuple>() {
             Ok(args) => args.clone(),
             Err(_) => args
@@ -54,20 +47,29 @@ impl AsyncTask {
                 .map_err(|_| PyTypeError::new_err("the args of a task have to be iterable"))?,
         };
         let creator = reference(active_task(py)?.as_ref())?;
-        {
+        let body = Body::of_generator(generator);
+        let before = {
             let mut task = slf.state();
-            task.body = Body::of_generator(generator);
-            task.function = Some(r#fn.unbind());
-            task.args = args.into();
-            task.kwargs = kwargs.map(Bound::unbind);
-            task.creator = creator;
-        }
+            if !matches!(task.body, Body::Missing) || task.running {
+                drop(task);
+                return Err(PyRuntimeError::new_err(
+                    "this task is initialized already: make a new one instead of calling \
+                     __init__() again",
+                ));
+            }
+            task.body = body;
+            let function = task.function.replace(r#fn.unbind());
+            let args = std::mem::replace(&mut task.args, args.into());
+            let kwargs = std::mem::replace(&mut task.kwargs, kwargs.map(Bound::unbind));
+            (function, args, kwargs, std::mem::replace(&mut task.creator, creator))
+        };
+        drop(before);
         if Switches::on().none() { Ok(()) } else { Self::announce(slf) }
     }
 
     /// Whether there is more to run: `False` once its generator has ended.
     fn can_continue(slf: &Bound<'_, Self>) -> bool {
-        !matches!(slf.state().body, Body::Ended)
+        matches!(slf.state().body, Body::Generator(_) | Body::Call)
     }
 
     /// Whether it waits for something that has no value yet.
@@ -120,7 +122,7 @@ impl AsyncTask {
     fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
         Self::no_leaf(slf);
         let before = slf.state().function.replace(function);
-        drop(before);
+        defer_drop(before);
     }
 
     /// The positional arguments it was called with.
@@ -152,7 +154,7 @@ impl AsyncTask {
     fn set_kwargs(slf: &Bound<'_, Self>, kwargs: Py<PyDict>) {
         Self::no_leaf(slf);
         let before = slf.state().kwargs.replace(kwargs);
-        drop(before);
+        defer_drop(before);
     }
 
     /// The task that was running when this one was made, or `None`. It is kept alive only by a task
@@ -163,14 +165,22 @@ impl AsyncTask {
     }
 
     #[setter]
-    fn set_creator(slf: &Bound<'_, Self>, creator: Option<Py<Self>>) {
+    fn set_creator(slf: &Bound<'_, Self>, creator: Option<Bound<'_, Self>>) -> PyResult<()> {
+        let mut ancestor = creator.clone();
+        while let Some(task) = ancestor {
+            if task.is(slf) {
+                return Err(PyValueError::new_err("a task cannot be its own creator"));
+            }
+            ancestor = Self::creator(&task);
+        }
         Self::no_leaf(slf);
         let before = {
             let mut task = slf.state();
             let before = task.creator.take();
-            (before, std::mem::replace(&mut task.rare().creator, creator))
+            (before, std::mem::replace(&mut task.rare().creator, creator.map(Bound::unbind)))
         };
         defer_drop(before.1);
+        Ok(())
     }
 
     /// Whether its own code is running right now, or waits for a synchronous call.
@@ -189,7 +199,7 @@ impl AsyncTask {
     fn _generator(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
         match &slf.state().body {
             Body::Generator(generator) => Some(generator.get().clone_ref(slf.py())),
-            Body::Call | Body::Ended => None,
+            Body::Missing | Body::Call | Body::Ended => None,
         }
     }
 
@@ -273,7 +283,7 @@ impl AsyncTask {
     fn set_perf_stats(slf: &Bound<'_, Self>, stats: Py<PyAny>) {
         Self::no_leaf(slf);
         let before = slf.state().rare().perf_stats.replace(stats);
-        drop(before);
+        defer_drop(before);
     }
 
     #[getter]
@@ -286,7 +296,7 @@ impl AsyncTask {
     fn set_name(slf: &Bound<'_, Self>, name: Option<Py<PyAny>>) {
         Self::no_leaf(slf);
         let before = std::mem::replace(&mut slf.state().rare().name, name);
-        drop(before);
+        defer_drop(before);
     }
 
     #[getter]
@@ -334,4 +344,23 @@ impl AsyncTask {
         let before = std::mem::replace(&mut *slf.state(), Task::blank());
         drop(before);
     }
+}
+
+/// Checks that an object can be run as a generator.
+fn check_generator(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = object.py();
+    for name in [intern!(py, "send"), intern!(py, "throw"), intern!(py, "close")] {
+        if !object.hasattr(name)? {
+            let message = format!(
+                "generator is expected, but {} is provided: it has no {name}()",
+                imports::type_name(object)
+            );
+            return Err(if Switches::on().has(Switches::ENABLE_COMPLEX_ASSERTIONS) {
+                PyAssertionError::new_err(message)
+            } else {
+                PyTypeError::new_err(message)
+            });
+        }
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! One step of a task: from where it waits to where it waits again, or to its end.
 
 use asynq_engine::Until;
-use pyo3::exceptions::PyGeneratorExit;
+use pyo3::exceptions::{PyGeneratorExit, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -21,10 +21,9 @@ use crate::task::yielded;
 
 /// Runs a task until it has ended, or waits for something that has no value yet.
 pub(crate) fn run(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
-    let py = task.py();
-    scheduler.call_stack.push_task(task);
+    let running = scheduler.call_stack.push_task(task);
     let ended = advance(scheduler, task);
-    scheduler.call_stack.pop(py);
+    drop(running);
     match ended {
         None => Ok(()),
         Some(outcome) => end(scheduler, task, outcome),
@@ -134,13 +133,17 @@ fn send<'py>(
     let py = task.py();
     let (generator, call) = {
         let mut state = task.state();
-        state.steps += 1;
+        state.steps = state.steps.wrapping_add(1);
         state.running = true;
         match &state.body {
             Body::Generator(generator) => (Some(generator.get().bind(py).clone()), None),
             Body::Call => {
                 state.body = Body::Ended;
                 (None, Some(state.call(py)))
+            }
+            Body::Missing => {
+                drop(state);
+                return Err(not_initialized(task));
             }
             Body::Ended => (None, None),
         }
@@ -156,6 +159,13 @@ fn send<'py>(
         },
         (None, None) => sent.map(|_| Advance::Return(py.None().into_bound(py))),
     }
+}
+
+fn not_initialized(task: &Bound<'_, AsyncTask>) -> PyErr {
+    PyTypeError::new_err(format!(
+        "this task has no generator: {} has to call super().__init__(generator, fn, args, kwargs)",
+        imports::type_name(task.as_any())
+    ))
 }
 
 /// Notes that the code of a task has stopped running, until its next step or at its end.
@@ -229,7 +239,8 @@ pub(crate) fn end(
 }
 
 fn wait<'py>(scheduler: &Scheduler, task: &Bound<'py, AsyncTask>, yielded: Bound<'py, PyAny>) {
-    task.state().waiting = Some(yielded.unbind());
+    let before = task.state().waiting.replace(yielded.unbind());
+    defer_drop(before);
     scheduler.engine().block(Until::All);
 }
 

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::future::base::FutureBase;
+use crate::imports;
 
 /// Depth beyond which a structure is taken for one that contains itself.
 const MAX_NESTING: usize = 500;
@@ -33,7 +34,8 @@ fn walk<'py>(
     } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
         tuple.iter_borrowed().try_for_each(|item| walk(&item, visit, nesting + 1))
     } else if let Ok(dict) = value.cast_exact::<PyDict>() {
-        dict.iter().try_for_each(|(_, item)| walk(&item, visit, nesting + 1))
+        // A list of them: `visit` may run code that changes the dict.
+        dict.values().iter().try_for_each(|item| walk(&item, visit, nesting + 1))
     } else {
         Ok(())
     }
@@ -74,15 +76,17 @@ fn rebuild<'py>(value: &Bound<'py, PyAny>, nesting: usize) -> PyResult<Bound<'py
         PyTuple::new(py, values).map(Bound::into_any)
     } else if let Ok(dict) = value.cast_exact::<PyDict>() {
         let values = PyDict::new(py);
-        for (key, item) in dict.iter() {
-            values.set_item(key, rebuild(&item, nesting + 1)?)?;
+        // A list of them: hashing a key may run code that changes the dict.
+        for pair in dict.items().iter() {
+            let pair = pair.cast::<PyTuple>()?;
+            values.set_item(pair.get_item(0)?, rebuild(&pair.get_item(1)?, nesting + 1)?)?;
         }
         Ok(values.into_any())
     } else {
         Err(PyTypeError::new_err(format!(
             "Cannot unwrap an object of type '{}': only futures and None are allowed. Yield \
              fn.asynq(...), and lists, tuples and dicts of such; a plain value needs no yield",
-            value.get_type()
+            imports::type_name(value)
         )))
     }
 }

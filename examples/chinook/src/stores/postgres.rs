@@ -5,13 +5,12 @@ use asynq::{BoxError, Loader};
 use tokio::runtime;
 use tokio_postgres::{Client, NoTls};
 
-use super::Served;
+use super::{Served, Store, Value};
 use crate::database::Database;
 use crate::lookup::Column;
-use crate::stores::{Store, Value};
 
 impl Store for Postgres {
-    fn loader<V: Value>(&self, Column { table, key, value }: Column) -> Loader<i64, V> {
+    fn loader<V: Value>(&self, Column { table, key, value, .. }: Column) -> Loader<i64, V> {
         self.rows_by(table, key).columns([value]).one(|row| row.try_get(0))
     }
 }
@@ -35,8 +34,7 @@ impl Served for Postgres {
 }
 
 async fn copy(client: &Client, database: &Database, column: Column) -> Result<(), BoxError> {
-    let Column { table, key, value } = column;
-    let sql_type = if column == Column::NAME_OF_ARTIST { "text" } else { "bigint" };
+    let Column { table, key, value, sql_type } = column;
     let create =
         format!(r#"CREATE TABLE "{table}" ("{key}" bigint PRIMARY KEY, "{value}" {sql_type})"#);
     client.batch_execute(&create).await?;

@@ -1,0 +1,24 @@
+//! Check for the main interpreter of the process.
+
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// Refuses to be imported in a sub-interpreter.
+///
+/// # Errors
+///
+/// `ImportError` in any interpreter but the main one: `pyo3` keeps classes and imported objects in
+/// statics, which all interpreters of a process would share.
+#[allow(unsafe_code)]
+pub(crate) fn require_main(_py: Python<'_>) -> PyResult<()> {
+    // SAFETY: the thread holds the GIL of an interpreter; the pointers are only compared.
+    let is_main = unsafe { ffi::PyInterpreterState_Get() == ffi::PyInterpreterState_Main() };
+    if is_main {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(
+        "asynq cannot be imported in a sub-interpreter: import it in the main interpreter, or run \
+         this code in a process of its own",
+    ))
+}
