@@ -41,8 +41,8 @@ define install
 	$(3) $(1)/bin/pip install --quiet --disable-pip-version-check $(2)
 endef
 
-# The extras of the Python package for stores that have one.
-stores := memcached,postgres,redis
+# The server that the demo is to start, if any; clients for it are installed only then.
+server = $(firstword $(filter memcached postgres redis,$(subst =, ,$(ARGS))))
 
 # Not from within python/, where `import asynq` finds the sources instead of what is installed.
 pytest = -m pytest -c python/pyproject.toml --rootdir python python/tests
@@ -56,8 +56,8 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
 
 demo: ## the artists of a playlist, one query per key against one per batch, in both languages (ARGS="…")
-	cargo run --locked --profile demo -p chinook -- $(ARGS)
-	$(call install,$(venv),'./python[$(stores)]')
+	cargo run --locked --profile demo -p chinook $(if $(server),--features servers) -- $(ARGS)
+	$(call install,$(venv),'./python$(if $(server),[$(server)])',MATURIN_PEP517_ARGS='--profile demo')
 	PYTHONPATH=python/examples $(venv)/bin/python -m chinook $(ARGS)
 
 test: test-rust test-python ## all tests, those in Python with PYTHON (python3)

@@ -11,29 +11,27 @@ use crate::database::Database;
 use crate::stores::{Store, Value};
 
 /// Which column of which table, and by which key.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) table: &'static str,
     pub(crate) key: &'static str,
     pub(crate) value: &'static str,
-    /// What PostgreSQL calls the type of its values.
-    pub(crate) sql_type: &'static str,
 }
 
 impl Column {
     pub(crate) const ALBUM_OF_TRACK: Self =
-        Self { table: "Track", key: "TrackId", value: "AlbumId", sql_type: "bigint" };
+        Self { table: "Track", key: "TrackId", value: "AlbumId" };
     pub(crate) const ARTIST_OF_ALBUM: Self =
-        Self { table: "Album", key: "AlbumId", value: "ArtistId", sql_type: "bigint" };
+        Self { table: "Album", key: "AlbumId", value: "ArtistId" };
     pub(crate) const NAME_OF_ARTIST: Self =
-        Self { table: "Artist", key: "ArtistId", value: "Name", sql_type: "text" };
+        Self { table: "Artist", key: "ArtistId", value: "Name" };
 
     pub(crate) const ALL: [Self; 3] =
         [Self::ALBUM_OF_TRACK, Self::ARTIST_OF_ALBUM, Self::NAME_OF_ARTIST];
 
     /// All of its keys, and their values as texts.
     pub(crate) fn read(self, database: &Database) -> Result<HashMap<i64, String>, BoxError> {
-        let Self { table, key, value, .. } = self;
+        let Self { table, key, value } = self;
         let sql =
             format!("SELECT {key}, CAST({value} AS TEXT) FROM {table} WHERE {value} IS NOT NULL");
         database.rows(&sql, [])

@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 mod database;
-mod interrupts;
 mod listing;
 mod lookup;
 mod music;
@@ -21,9 +20,10 @@ use std::process::ExitCode;
 use asynq::BoxError;
 use clap::Parser;
 
-use crate::interrupts::Interrupted;
 use crate::listing::Listing;
 use crate::options::Options;
+#[cfg(feature = "servers")]
+use crate::stores::servers::interrupts::Interrupted;
 
 fn main() -> ExitCode {
     let Err(error) = demo() else {
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     {
         return ExitCode::SUCCESS; // the reader has seen enough, as in `… | head -1`
     }
+    #[cfg(feature = "servers")]
     if error.is::<Interrupted>() {
         return ExitCode::from(130); // what a shell expects of a command that Ctrl-C has ended
     }

@@ -44,17 +44,22 @@ fn a_call_in_a_flush_within_a_flush_may_need_what_the_outer_one_has_set() {
             items.set_values(|_| Some(value));
         })
     };
-    let outer = source("outer", move |items| {
-        items.set_values(|&key| Some(key * 10));
-        let item = inner.item(1);
-        // Out of turn: not a call that the outer flush makes itself.
-        item.batch().flush();
-        assert_eq!(item.value().unwrap(), 10);
-    });
+    let seen = Rc::new(Cell::new(None));
+    let outer = {
+        let seen = Rc::clone(&seen);
+        source("outer", move |items| {
+            items.set_values(|&key| Some(key * 10));
+            let item = inner.item(1);
+            // Out of turn: not a call that the outer flush makes itself.
+            item.batch().flush();
+            seen.set(item.value().ok());
+        })
+    };
     let item = outer.item(1);
     let task = AsyncTask::new(async move { item.await.unwrap() });
     waits.replace(Some(task.clone()));
     assert_eq!(task.value(), 10);
+    assert_eq!(seen.get(), Some(10));
     assert_usable();
 }
 

@@ -2,16 +2,18 @@
 #![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::poll_fn;
 use std::hash::BuildHasherDefault;
 use std::hash::DefaultHasher;
+use std::pin::Pin;
 
 use asynq::{
-    AsyncTask, ConstFuture, ErrorFuture, FutureBase, LazyFuture, TaskErrorKind, all, debug,
-    promise, try_all,
+    AsyncTask, BatchItem, ConstFuture, ErrorFuture, FutureBase, LazyFuture, TaskErrorKind, all,
+    debug, promise, try_all,
 };
 use expect_test::expect;
 
-use crate::common::{Log, message_of, poll_outside, store};
+use crate::common::{Log, Store, message_of, poll_outside, store};
 
 /// A task that waits a round first.
 fn later<T: 'static>(value: T) -> AsyncTask<T> {
@@ -269,6 +271,57 @@ fn a_panic_of_a_join_comes_out_of_value() {
     let log = Log::new();
     let message = message_of(|| all([panics(&log, "broken")]).value());
     assert!(message.starts_with("broken\n"), "{message}");
+}
+
+/// Awaits a join, and returns how often it was polled.
+async fn polls(mut join: impl Future + Unpin) -> u32 {
+    let mut polls = 0;
+    poll_fn(|cx| {
+        polls += 1;
+        Pin::new(&mut join).poll(cx)
+    })
+    .await;
+    polls
+}
+
+/// Items of two sources, with one between them that is computed.
+fn partly_computed(log: &Log) -> [BatchItem<Store>; 3] {
+    let [one, two, known] = ["one", "two", "known"].map(|name| store(log, name));
+    let known = known.item(0);
+    known.batch().flush();
+    log.take();
+    [one.item(1), known, two.item(1)]
+}
+
+/// Asserts that a join requests all of its parts in its first poll, and is polled again only when all
+/// of them are computed.
+#[track_caller]
+fn assert_asks_once(join: impl FnOnce(&Log) -> AsyncTask<u32>) {
+    let log = Log::new();
+    let join = join(&log);
+    assert_eq!(join.value(), 2, "once to ask for all, and once when all are there");
+    assert_eq!(log.take(), "flush one [1]\nflush two [1]\n");
+}
+
+#[test]
+fn a_tuple_that_is_partly_computed_waits_for_all_of_the_rest() {
+    assert_asks_once(|log| {
+        let [one, known, two] = partly_computed(log);
+        AsyncTask::new(polls(all((one, known, two))))
+    });
+}
+
+#[test]
+fn an_array_that_is_partly_computed_waits_for_all_of_the_rest() {
+    assert_asks_once(|log| AsyncTask::new(polls(all(partly_computed(log)))));
+}
+
+#[test]
+fn a_map_that_is_partly_computed_waits_for_all_of_the_rest() {
+    assert_asks_once(|log| {
+        let parts = (0..).zip(partly_computed(log));
+        AsyncTask::new(polls(all(parts.collect::<BTreeMap<_, _>>())))
+    });
 }
 
 #[test]

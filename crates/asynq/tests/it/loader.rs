@@ -263,6 +263,23 @@ fn a_panic_of_the_hook_after_a_batch_spoils_none_of_its_loads() {
 }
 
 #[test]
+fn a_panic_of_the_hook_after_a_batch_keeps_no_other_batch_from_being_sent() {
+    let tens = tens(&Log::new()).max_batch_size(1).after_flush(|_| panic!("hook"));
+    assert_eq!(tens.load_many([1, 2]).value().unwrap(), [10, 20]);
+}
+
+#[test]
+fn a_panic_of_the_hook_after_a_batch_keeps_no_other_hook_from_being_called() {
+    let log = Log::new();
+    let after = log.clone();
+    let tens = tens(&Log::new())
+        .after_flush(|_| panic!("hook"))
+        .after_flush(move |batch| after.add(format_args!("after {:?}", batch.keys)));
+    tens.load(1).value().unwrap();
+    assert_eq!(log.take(), "after [1]\n");
+}
+
+#[test]
 fn a_panic_of_the_hook_before_a_batch_is_that_of_its_loads() {
     let tens = tens(&Log::new()).before_flush(|_| panic!("hook"));
     let error = AsyncTask::new(tens.load(1)).outcome().unwrap_err();

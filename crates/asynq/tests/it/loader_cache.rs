@@ -160,30 +160,70 @@ fn what_is_forgotten_is_loaded_again() {
     assert_eq!(log.take(), "load [1, 2]\nload [1]\nload [1, 2]\n");
 }
 
+/// A loader that keeps its values and whose batches take a round.
+fn slow(log: &Log) -> Loader<u32, u32> {
+    let log = log.clone();
+    let slow = Loader::new(move |keys: Vec<u32>| {
+        log.add(format_args!("load {keys:?}"));
+        async move {
+            later(1).await;
+            keys
+        }
+    });
+    slow.cache()
+}
+
+/// Loads some keys, and does something while they are in flight.
+fn meanwhile(loader: &Loader<u32, u32>, keys: [u32; 2], act: impl FnOnce() + 'static) {
+    let acts = AsyncTask::new(async move {
+        later(1).await;
+        act();
+    });
+    all((loader.load_many(keys), acts)).value().0.unwrap();
+}
+
 #[test]
 fn what_is_forgotten_in_flight_is_not_kept() {
     let log = Log::new();
-    let slow = Loader::new({
-        let log = log.clone();
-        move |keys: Vec<u32>| {
-            log.add(format_args!("load {keys:?}"));
-            async move {
-                later(1).await;
-                keys
-            }
-        }
-    })
-    .cache();
-    let forgets = {
-        let slow = slow.clone();
-        AsyncTask::new(async move {
-            later(1).await;
-            slow.clear(&1);
-        })
-    };
-    drop(all((slow.load(1), forgets)).value());
-    slow.load(1).value().unwrap();
-    assert_eq!(log.take(), "load [1]\nload [1]\n");
+    let slow = slow(&log);
+    let clears = slow.clone();
+    meanwhile(&slow, [1, 2], move || clears.clear(&1));
+    slow.load_many([1, 2]).value().unwrap();
+    assert_eq!(log.take(), "load [1, 2]\nload [1]\n");
+}
+
+#[test]
+fn when_all_is_forgotten_nothing_in_flight_is_kept() {
+    let log = Log::new();
+    let slow = slow(&log);
+    let clears = slow.clone();
+    meanwhile(&slow, [1, 2], move || clears.clear_all());
+    slow.load_many([1, 2]).value().unwrap();
+    assert_eq!(log.take(), "load [1, 2]\nload [1, 2]\n");
+}
+
+#[test]
+fn what_is_forgotten_in_flight_is_asked_for_again_at_once() {
+    let log = Log::new();
+    let slow = slow(&log);
+    let asks = slow.clone();
+    meanwhile(&slow, [1, 2], move || {
+        asks.clear(&1);
+        asks.load_many([1, 2]).value().unwrap();
+    });
+    assert_eq!(log.take(), "load [1, 2]\nload [1]\n");
+}
+
+#[test]
+fn when_all_is_forgotten_nothing_in_flight_is_shared() {
+    let log = Log::new();
+    let slow = slow(&log);
+    let asks = slow.clone();
+    meanwhile(&slow, [1, 2], move || {
+        asks.clear_all();
+        asks.load_many([1, 2]).value().unwrap();
+    });
+    assert_eq!(log.take(), "load [1, 2]\nload [1, 2]\n");
 }
 
 #[test]
@@ -201,6 +241,43 @@ fn errors_are_kept_on_demand() {
     let message = || down.load(1).value().unwrap_err().to_string();
     assert_eq!([message(), message()], ["batch down: key 1: down"; 2]);
     assert_eq!(calls.get(), 1);
+}
+
+#[test]
+fn the_error_of_a_whole_batch_is_not_kept() {
+    let calls = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&calls);
+    let down = Loader::new(move |_: Vec<u32>| {
+        counted.set(counted.get() + 1);
+        Err::<Vec<u32>, _>("down")
+    });
+    let down = down.cache().cache_errors();
+    assert!(down.load(1).value().is_err() && down.load(1).value().is_err());
+    assert_eq!(calls.get(), 2);
+}
+
+#[test]
+fn a_value_takes_the_place_of_a_kept_error() {
+    let (down, calls) = down();
+    let down = down.cache_in(Lru::new(1, None)).cache_errors();
+    assert!(down.load(1).value().is_err());
+    down.prime(1, 10);
+    down.prime(2, 20); // There is room for one value.
+    assert!(down.load(1).value().is_err());
+    assert_eq!(calls.get(), 2, "the error from before the value is not given again");
+}
+
+#[test]
+fn a_kept_error_can_be_forgotten() {
+    let (down, calls) = down();
+    let down = down.cache().cache_errors();
+    let load = || assert!(down.load(1).value().is_err());
+    load();
+    down.clear(&1);
+    load();
+    down.clear_all();
+    load();
+    assert_eq!(calls.get(), 3);
 }
 
 #[test]

@@ -140,6 +140,22 @@ fn no_more_batches_of_a_loader_are_in_flight_than_may_be() {
 }
 
 #[test]
+fn batches_that_wait_for_a_permit_are_sent_in_their_order() {
+    let log = Log::new();
+    let slow = slow(&log, "slow").max_batch_size(1).max_in_flight(1);
+    slow.load_many([1, 2, 3]).value().unwrap();
+    expect![[r#"
+        slow begins [1]
+        slow ends [1]
+        slow begins [2]
+        slow ends [2]
+        slow begins [3]
+        slow ends [3]
+    "#]]
+    .assert_eq(&log.take());
+}
+
+#[test]
 fn no_more_batches_of_all_loaders_are_in_flight_than_may_be() {
     let log = Log::new();
     let (one, two) = (slow(&log, "one"), slow(&log, "two"));

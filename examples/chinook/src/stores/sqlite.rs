@@ -7,7 +7,7 @@ use super::{Store, Value};
 use crate::lookup::Column;
 
 impl Store for Sqlite {
-    fn loader<V: Value>(&self, Column { table, key, value, .. }: Column) -> Loader<i64, V> {
+    fn loader<V: Value>(&self, Column { table, key, value }: Column) -> Loader<i64, V> {
         self.rows_by(table, key).columns([value]).one(|row| row.get(0))
     }
 }

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use asynq::stores::{KeyValue, Memcached, Redis};
 use asynq::{BoxError, FutureBase, Loader, try_all};
 
-use super::{Served, Store, Value};
+use super::Served;
 use crate::database::Database;
 use crate::lookup::Column;
+use crate::stores::{Store, Value};
 
 impl Store for Redis {
     fn loader<V: Value>(&self, column: Column) -> Loader<i64, V> {

@@ -5,12 +5,13 @@ use asynq::{BoxError, Loader};
 use tokio::runtime;
 use tokio_postgres::{Client, NoTls};
 
-use super::{Served, Store, Value};
+use super::Served;
 use crate::database::Database;
 use crate::lookup::Column;
+use crate::stores::{Store, Value};
 
 impl Store for Postgres {
-    fn loader<V: Value>(&self, Column { table, key, value, .. }: Column) -> Loader<i64, V> {
+    fn loader<V: Value>(&self, Column { table, key, value }: Column) -> Loader<i64, V> {
         self.rows_by(table, key).columns([value]).one(|row| row.try_get(0))
     }
 }
@@ -34,7 +35,8 @@ impl Served for Postgres {
 }
 
 async fn copy(client: &Client, database: &Database, column: Column) -> Result<(), BoxError> {
-    let Column { table, key, value, sql_type } = column;
+    let Column { table, key, value } = column;
+    let sql_type = if column == Column::NAME_OF_ARTIST { "text" } else { "bigint" };
     let create =
         format!(r#"CREATE TABLE "{table}" ("{key}" bigint PRIMARY KEY, "{value}" {sql_type})"#);
     client.batch_execute(&create).await?;
