@@ -185,10 +185,6 @@ impl<H: Host> Contexts<H> {
         if let Some(id) = self.pausing.take() {
             self.release(id);
         }
-        if target.is_none() && self.active.len() <= floor {
-            self.pending.clear();
-            return None;
-        }
         if self.target == target
             && let Some(step) = self.resume_pending()
         {

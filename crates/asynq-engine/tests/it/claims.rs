@@ -1,7 +1,7 @@
 //! Claims: a call drives what it needs, even if it was scheduled, woken or sent in an outer call.
 
 use crate::plain::{Plain, await_all, begin_call};
-use crate::sim::{Op, Program, all, one};
+use crate::sim::{Op, Program, all, any, one};
 use asynq_engine::{BatchId, Dependency, Engine, PriorityRule, Step};
 use expect_test::expect;
 
@@ -68,6 +68,35 @@ fn woken_tasks_that_a_call_awaits_go_on_in_the_order_in_which_they_began_to_wait
         calling returns 2
         root gets [1, 1, 2]
         root returns 4
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+#[test]
+fn the_dependencies_of_a_blocked_task_start_in_the_order_given_in_the_call_that_needs_it() {
+    let mut p = Program::new();
+    let calling = p.declare("calling");
+    let [early, late] = ["early", "late"].map(|name| p.task(name, []));
+    let blocked = p.task("blocked", [any([calling, early, late])]);
+    p.script(calling, [Op::Call(blocked)]);
+    let root = p.task("root", [one(blocked)]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [blocked]
+        blocked starts
+        blocked awaits any of [calling, early, late]
+        calling starts
+        call blocked
+          early starts
+          early returns 0
+          blocked gets [-, 0, -]
+          blocked returns 0
+        calling returns 0
+        late starts
+        late returns 0
+        root gets [0]
+        root returns 0
     "#]]
     .assert_eq(&p.log(root));
 }

@@ -1,6 +1,8 @@
 //! Leaving contexts: in any order, by whomever, or not at all.
 
+use crate::plain::{Plain, await_all, begin_call};
 use crate::sim::{Op, Program, all, fail, one};
+use asynq_engine::{Engine, Step};
 use expect_test::expect;
 
 #[test]
@@ -150,4 +152,20 @@ fn a_context_of_a_caller_that_is_left_in_the_call_leaves_no_gap() {
         root returns 1
     "#]]
     .assert_eq(&p.log(root));
+}
+
+/// A context is freed with the last task under it, however often it was left.
+#[test]
+fn a_context_left_twice_is_kept_for_the_tasks_under_it() {
+    let mut engine = Engine::<Plain>::new();
+    let [root, under] = [(); 2].map(|()| engine.add_task(()));
+    begin_call(&mut engine, root);
+    let context = engine.enter_context(()).unwrap();
+    await_all(&mut engine, [under]);
+    assert_eq!(engine.next(), Step::Run(under));
+    assert!(engine.leave_context(context));
+    assert!(!engine.leave_context(context));
+    assert!(engine.context(context).is_some(), "it is on the chain of `under`");
+    engine.complete(under);
+    assert!(engine.context(context).is_none());
 }

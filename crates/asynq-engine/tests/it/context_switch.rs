@@ -41,6 +41,42 @@ fn a_context_that_is_left_while_it_is_paused_is_not_resumed() {
     assert_eq!(engine.next(), Step::Run(root));
 }
 
+/// The front end makes a call while it resumes a context, and the call needs the very task for
+/// which the context is resumed.
+#[test]
+fn a_call_made_while_a_context_is_resumed_pauses_its_own_before_it_resumes_the_others() {
+    let (mut engine, root, [outer, middle, inner]) = three_paused();
+    assert_eq!(engine.next(), Step::Resume(outer));
+    let called = engine.add_task(());
+    begin_call(&mut engine, called);
+    let own = engine.enter_context(()).unwrap();
+    await_all(&mut engine, [root]);
+    assert_eq!(engine.next(), Step::Pause(own));
+    assert_eq!(engine.next(), Step::Resume(middle));
+    assert_eq!(engine.next(), Step::Resume(inner));
+    assert_eq!(engine.next(), Step::Run(root));
+    assert_eq!(engine.active_contexts(), [outer, middle, inner]);
+}
+
+#[test]
+fn contexts_of_the_caller_are_paused_after_a_call_given_up_while_it_resumed_others() {
+    let (mut engine, root, [outer, middle, inner]) = three_paused();
+    let calling = engine.add_task(());
+    begin_call(&mut engine, calling);
+    let callers = engine.enter_context(()).unwrap();
+    engine.enter(root);
+    assert_eq!(engine.next(), Step::Resume(outer));
+    assert!(engine.leave_context(outer));
+    engine.abandon();
+    assert_eq!(engine.next(), Step::Done);
+    engine.exit();
+    await_all(&mut engine, [root]);
+    assert_eq!(engine.next(), Step::Pause(callers));
+    assert_eq!(engine.next(), Step::Resume(middle));
+    assert_eq!(engine.next(), Step::Resume(inner));
+    assert_eq!(engine.next(), Step::Run(root));
+}
+
 #[test]
 fn a_task_that_goes_to_another_of_its_contexts_pauses_the_one_and_resumes_the_other() {
     let mut engine = Engine::<Plain>::new();

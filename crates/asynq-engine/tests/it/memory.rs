@@ -50,6 +50,19 @@ fn awaiting_one_task_takes_none() {
 }
 
 #[test]
+fn waiting_for_a_wake_up_takes_none() {
+    let info = second_time(|engine| {
+        let root = engine.add_task(());
+        begin_call(engine, root);
+        engine.block(Until::AnyOrWake);
+        engine.wake(root);
+        assert_eq!(engine.next(), Step::Run(root));
+        end_call(engine, root);
+    });
+    assert_eq!(info.count_total, 0);
+}
+
+#[test]
 fn a_flush_of_one_batch_takes_none() {
     let info = second_time(|engine| {
         let root = engine.add_task(());
@@ -93,7 +106,7 @@ fn waiting_again_and_again_for_the_same_thing_takes_no_more() {
     engine.block(Until::All);
     assert_eq!(engine.next(), Step::Run(other));
     let info = measure(|| {
-        for _ in 0..1_000 {
+        for _ in 0..=LONG / 1_000 {
             engine.depend(promise);
             engine.block(Until::AnyOrWake);
             engine.wake(other);

@@ -1,6 +1,6 @@
 //! Priorities: an answer of the front end counts for one choice.
 
-use asynq_engine::{BatchId, Engine, ItemId, PriorityRule, Step, TaskId};
+use asynq_engine::{BatchId, Engine, ItemId, PriorityRule, Step, TaskId, Until};
 
 use crate::plain::{Plain, await_all, begin_call, end_call};
 
@@ -111,4 +111,30 @@ fn a_batch_that_nobody_needs_any_more_is_not_flushed_by_the_next_call() {
     await_all(&mut engine, [promise]);
     assert!(matches!(engine.next(), Step::Deadlock(_)));
     assert!(!engine.is_flushed(batches[1]));
+}
+
+/// A priority given before a call counts for nothing in the queue of that call.
+#[test]
+fn a_batch_that_a_call_took_over_is_flushed_once_after_a_flush_out_of_turn() {
+    let mut engine = Engine::<Plain>::new();
+    let [taken, other, third] = [(); 3].map(|()| engine.add_batch((), PriorityRule::Ask));
+    let items = [taken, other, third].map(|batch| engine.add_item(batch).unwrap());
+    let [root, called] = [(); 2].map(|()| engine.add_task(()));
+    begin_call(&mut engine, root);
+    await_all(&mut engine, items);
+    for _ in 0..3 {
+        let Step::Priority(batch) = engine.next() else { panic!("it asks") };
+        engine.set_priority(batch, (0, 0));
+    }
+    begin_call(&mut engine, called);
+    await_all(&mut engine, [items[0]]);
+    assert_eq!(engine.next(), Step::Priority(taken));
+    engine.set_priority(taken, (0, 0));
+    assert!(engine.begin_flush(other));
+    engine.close(other);
+    assert_eq!(engine.next(), Step::Flush(taken));
+    engine.close(taken);
+    assert_eq!(engine.next(), Step::Run(called));
+    engine.block(Until::AnyOrWake);
+    assert_eq!(engine.next(), Step::Wait);
 }

@@ -30,7 +30,7 @@ proptest! {
 fn everything_happens_in_nested_calls_too() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..100 {
+    for _ in 0..if cfg!(miri) { 20 } else { 100 } {
         let operations = sequence().new_tree(&mut runner).expect("it filters nothing").current();
         let mut depth = 0;
         for event in operations::run(operations) {

@@ -1,6 +1,7 @@
 //! Random programs: the engine against a naive model of its contract.
 
 mod any_order;
+#[cfg(not(miri))] // it interprets a thousand programs, and none of them on the engine
 mod coverage;
 mod model;
 mod operations;
@@ -44,7 +45,7 @@ fn compare(case: &Case) -> Result<(), TestCaseError> {
 fn config() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 1_000;
+        config.cases = if cfg!(miri) { 10 } else { 1_000 };
     }
     config.max_shrink_iters = 50_000;
     config
