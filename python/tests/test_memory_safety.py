@@ -473,6 +473,21 @@ def test_a_task_is_not_the_creator_of_its_creator():
     assert len(second.traceback()) == 2
 
 
+def test_a_decorator_does_not_decorate_itself():
+    @async_function()
+    def first():
+        return 1
+
+    @async_function()
+    def second():
+        return 2
+
+    second.fn = first
+    with pytest.raises(ValueError, match="cannot decorate itself"):
+        first.fn = second
+    assert first() == 1
+
+
 def test_a_binder_that_binds_itself_has_no_hash():
     binder = _asynq.DecoratorBinder(len)
     binder.__init__(binder, binder)

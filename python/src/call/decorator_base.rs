@@ -1,6 +1,6 @@
 //! `DecoratorBase`: what all decorators share, whatever they do with the function.
 
-use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
+use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyTypeInfo, PyVisit, intern};
@@ -45,6 +45,21 @@ impl DecoratorBase {
         })
     }
 
+    /// Checks that the function is not decorated by `slf` itself, directly or through others.
+    fn refuse_cycle(slf: &Bound<'_, Self>, function: &Bound<'_, PyAny>) -> PyResult<()> {
+        let mut decorated = Some(function.clone());
+        while let Some(function) = decorated {
+            if function.is(slf) {
+                return Err(PyValueError::new_err("a decorator cannot decorate itself"));
+            }
+            decorated = match function.cast::<Self>() {
+                Ok(other) => other.state().function.as_ref().map(|f| f.bind(slf.py()).clone()),
+                Err(_) => None,
+            };
+        }
+        Ok(())
+    }
+
     pub(crate) fn init(slf: &Bound<'_, Self>, decorated: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
         let (function, method_type) = if let Ok(inner) = decorated.getattr(intern!(py, "__func__"))
@@ -60,6 +75,7 @@ impl DecoratorBase {
                 slf.setattr(name, value)?;
             }
         }
+        Self::refuse_cycle(slf, &function)?;
         let decorated = Decorated {
             function: Some(function.unbind()),
             method_type: method_type.filter(|method| !method.is_none()).map(Bound::unbind),
@@ -95,9 +111,11 @@ impl DecoratorBase {
     }
 
     #[setter(r#fn)]
-    fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
-        let before = slf.state().function.replace(function);
+    fn set_function(slf: &Bound<'_, Self>, function: Bound<'_, PyAny>) -> PyResult<()> {
+        Self::refuse_cycle(slf, &function)?;
+        let before = slf.state().function.replace(function.unbind());
         defer_drop(before);
+        Ok(())
     }
 
     /// `classmethod`, `staticmethod` or `None`.
