@@ -25,6 +25,8 @@ pub(crate) struct Decorated {
     function: Option<Py<PyAny>>,
     /// `classmethod` or `staticmethod`, if the decorated function was one.
     method_type: Option<Py<PyAny>>,
+    /// Whether another decorator has ever decorated this one.
+    is_decorated: bool,
 }
 
 impl Drop for Decorated {
@@ -45,19 +47,28 @@ impl DecoratorBase {
         })
     }
 
-    /// Checks that the function is not decorated by `slf` itself, directly or through others.
-    fn refuse_cycle(slf: &Bound<'_, Self>, function: &Bound<'_, PyAny>) -> PyResult<()> {
-        let mut decorated = Some(function.clone());
-        while let Some(function) = decorated {
-            if function.is(slf) {
-                return Err(PyValueError::new_err("a decorator cannot decorate itself"));
+    /// Replaces the function, and returns the one before, to be dropped.
+    ///
+    /// # Errors
+    ///
+    /// `ValueError` if `slf` decorates the function already, directly or through others: such a
+    /// decorator would call itself for ever.
+    fn decorate(slf: &Bound<'_, Self>, function: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        let py = slf.py();
+        if function.is(slf) || slf.state().is_decorated {
+            let mut next = Some(function.clone());
+            while let Some(function) = next {
+                if function.is(slf) {
+                    return Err(PyValueError::new_err("a decorator cannot decorate itself"));
+                }
+                let inner = function.cast::<Self>().ok();
+                next = inner.and_then(|i| i.state().function.as_ref().map(|f| f.bind(py).clone()));
             }
-            decorated = match function.cast::<Self>() {
-                Ok(other) => other.state().function.as_ref().map(|f| f.bind(slf.py()).clone()),
-                Err(_) => None,
-            };
         }
-        Ok(())
+        if let Ok(inner) = function.cast::<Self>() {
+            inner.state().is_decorated = true;
+        }
+        Ok(slf.state().function.replace(function.clone().unbind()))
     }
 
     pub(crate) fn init(slf: &Bound<'_, Self>, decorated: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -75,13 +86,10 @@ impl DecoratorBase {
                 slf.setattr(name, value)?;
             }
         }
-        Self::refuse_cycle(slf, &function)?;
-        let decorated = Decorated {
-            function: Some(function.unbind()),
-            method_type: method_type.filter(|method| !method.is_none()).map(Bound::unbind),
-        };
-        let before = std::mem::replace(&mut *slf.state(), decorated);
-        drop(before);
+        let method_type = method_type.filter(|method| !method.is_none()).map(Bound::unbind);
+        defer_drop(Self::decorate(slf, &function)?);
+        let before = std::mem::replace(&mut slf.state().method_type, method_type);
+        defer_drop(before);
         Ok(())
     }
 }
@@ -111,10 +119,8 @@ impl DecoratorBase {
     }
 
     #[setter(r#fn)]
-    fn set_function(slf: &Bound<'_, Self>, function: Bound<'_, PyAny>) -> PyResult<()> {
-        Self::refuse_cycle(slf, &function)?;
-        let before = slf.state().function.replace(function.unbind());
-        defer_drop(before);
+    fn set_function(slf: &Bound<'_, Self>, function: &Bound<'_, PyAny>) -> PyResult<()> {
+        defer_drop(Self::decorate(slf, &function)?);
         Ok(())
     }
 
