@@ -49,7 +49,7 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python python/tests
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all test-rust test-python install-python test-installed bench faults lint \
-    check check-msrv check-no-std check-fuzz check-api api docs fuzz mutants wheel sanitize \
+    check check-msrv check-no-std check-fuzz check-api api docs fuzz miri mutants wheel sanitize \
     sanitize-rust sanitize-python services components nightly
 
 help: ## this list
@@ -62,22 +62,25 @@ demo: ## the artists of a playlist, one query per key against one per batch, in 
 
 test: test-rust test-python ## all tests, those in Python with PYTHON (python3)
 
-# Tests wait as long as they compute, so two interpreters are tested at a time. What they test is built
-# before, in one folder.
+# Tests wait as long as they compute, so the other interpreters are tested at the same time. Their builds skip
+# the slow optimisation across crates.
 test-all: test ## all tests, those in Python with every CPython from 3.9 on that is installed
 	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
 	others=; \
 	for python in $$pythons; do \
 	    test "$$($$python -c '$(print-soabi)')" = "$(soabi)" || others="$$others $$python"; \
 	done; \
-	for python in $$others; do $(MAKE) install-python PYTHON="$$python" || exit 1; done; \
-	test -z "$$others" || printf '%s\n' $$others | xargs -P 2 -I {} sh -c ' \
+	for python in $$others; do \
+	    MATURIN_PEP517_ARGS='--profile demo' $(MAKE) install-python PYTHON="$$python" || exit 1; \
+	done; \
+	test -z "$$others" || printf '%s\n' $$others | xargs -P 4 -I {} sh -c ' \
 	    echo "testing with {}"; \
 	    output=$$($(MAKE) test-installed PYTHON={} 2>&1); status=$$?; \
 	    printf "%s\n" "$$output"; exit $$status'
 
 test-rust:
 	cargo test --locked --workspace --all-features
+	cargo test --locked --manifest-path crates/asynq/loom/Cargo.toml --target-dir target/loom
 
 test-python: install-python test-installed
 
@@ -102,6 +105,7 @@ lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, import cycle
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path crates/asynq-engine/fuzz/Cargo.toml
 	cargo fmt --check --manifest-path benchmarks/rust/Cargo.toml
+	cargo fmt --check --manifest-path crates/asynq/loom/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	cargo clippy --manifest-path benchmarks/rust/Cargo.toml --target-dir target/benchmarks \
 	    --all-targets --all-features -- -D warnings
@@ -155,6 +159,15 @@ fuzz: $(cargo-fuzz) ## random operations on the engine, for FUZZ_SECONDS (60)
 	$(call need,$${CXX:-c++} --version,libFuzzer needs a C++ compiler (apt install g++))
 	$(cargo-fuzz) run --fuzz-dir crates/asynq-engine/fuzz --sanitizer none operations -- \
 	    -max_total_time=$(FUZZ_SECONDS)
+
+# The engine; and of the library the cell of a task, the wakers, and whatever goes wrong half-way. Backtraces of
+# tests that panic on purpose would take minutes.
+miri: nightly ## tests of the engine, the task cell and the wakers under Miri
+	RUSTUP_TOOLCHAIN=$(nightly) MIRIFLAGS=-Zmiri-disable-isolation RUST_BACKTRACE=0 CARGO_TARGET_DIR=target/miri \
+	    cargo miri test --locked -p asynq-engine --test it -- --skip scale:: --skip memory:: --skip random::
+	RUSTUP_TOOLCHAIN=$(nightly) MIRIFLAGS=-Zmiri-disable-isolation RUST_BACKTRACE=0 CARGO_TARGET_DIR=target/miri \
+	    cargo miri test --locked -p asynq-batch --test it -- cancel:: freed:: foreign:: executors:: \
+	    hazard_thread_exit:: hazard_reentrancy:: hazard_flush::
 
 # Takes about an hour. A survivor is killed by a test, or explained in crates/asynq-engine/mutants.md.
 mutants: $(cargo-mutants) ## faults that no test of the engine notices; the list goes to target/mutants.out

@@ -26,7 +26,7 @@ pub(crate) struct Decorated {
     /// `classmethod` or `staticmethod`, if the decorated function was one.
     method_type: Option<Py<PyAny>>,
     /// Whether another decorator has ever decorated this one.
-    is_decorated: bool,
+    is_inner: bool,
 }
 
 impl Drop for Decorated {
@@ -55,7 +55,7 @@ impl DecoratorBase {
     /// decorator would call itself for ever.
     fn decorate(slf: &Bound<'_, Self>, function: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         let py = slf.py();
-        if function.is(slf) || slf.state().is_decorated {
+        if function.is(slf) || slf.state().is_inner {
             let mut next = Some(function.clone());
             while let Some(function) = next {
                 if function.is(slf) {
@@ -66,7 +66,7 @@ impl DecoratorBase {
             }
         }
         if let Ok(inner) = function.cast::<Self>() {
-            inner.state().is_decorated = true;
+            inner.state().is_inner = true;
         }
         Ok(slf.state().function.replace(function.clone().unbind()))
     }
@@ -120,7 +120,7 @@ impl DecoratorBase {
 
     #[setter(r#fn)]
     fn set_function(slf: &Bound<'_, Self>, function: &Bound<'_, PyAny>) -> PyResult<()> {
-        defer_drop(Self::decorate(slf, &function)?);
+        defer_drop(Self::decorate(slf, function)?);
         Ok(())
     }
 
