@@ -1,10 +1,11 @@
 //! The artist of every track of a playlist: the same functions called one by one, and awaited
 //! together. `make demo ARGS=--help` lists the options.
 //!
-//! Read `music.rs` first: the three functions, each for one key. `lookup.rs` is what they ask, `stores`
-//! are where that is kept; the rest is a command line.
+//! Read `music.rs` first: the three functions, each for one key. `lookup.rs` is what they ask, `store.rs`
+//! what they ask it of, and `stores/` has each kind of store; the rest is a command line.
 #![forbid(unsafe_code)]
 
+mod column;
 mod database;
 mod listing;
 mod lookup;
@@ -12,6 +13,7 @@ mod music;
 mod options;
 mod report;
 mod run;
+mod store;
 mod stores;
 
 use std::io::{self, BufWriter, ErrorKind, Write};

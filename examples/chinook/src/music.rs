@@ -2,8 +2,9 @@
 
 use asynq::{BatchError, asynq};
 
-use crate::lookup::{Column, Log, Lookup, Round};
-use crate::stores::Store;
+use crate::column::Column;
+use crate::lookup::{Log, Lookup, Round};
+use crate::store::Store;
 
 /// The music store. Clones ask the same loaders.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use asynq::{BatchError, BoxError, FutureBase, try_all};
 
 use crate::lookup::Round;
 use crate::music::Music;
-use crate::stores::Store;
+use crate::store::Store;
 
 /// One way to ask for all the artists, and what it took.
 pub(crate) struct Run {

@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use asynq::{BoxError, Loader};
 
-use super::{Store, Value};
+use crate::column::Column;
 use crate::database::Database;
-use crate::lookup::Column;
+use crate::store::{Store, Value};
 
 /// The values of each table, as texts.
 pub(crate) struct Memory {

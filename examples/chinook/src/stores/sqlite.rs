@@ -3,8 +3,8 @@
 use asynq::Loader;
 use asynq::stores::Sqlite;
 
-use super::{Store, Value};
-use crate::lookup::Column;
+use crate::column::Column;
+use crate::store::{Store, Value};
 
 impl Store for Sqlite {
     fn loader<V: Value>(&self, Column { table, key, value }: Column) -> Loader<i64, V> {

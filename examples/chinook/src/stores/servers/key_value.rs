@@ -6,9 +6,9 @@ use asynq::stores::{KeyValue, Memcached, Redis};
 use asynq::{BoxError, FutureBase, Loader, try_all};
 
 use super::Served;
+use crate::column::Column;
 use crate::database::Database;
-use crate::lookup::Column;
-use crate::stores::{Store, Value};
+use crate::store::{Store, Value};
 
 impl Store for Redis {
     fn loader<V: Value>(&self, column: Column) -> Loader<i64, V> {

@@ -11,10 +11,10 @@ use local_servers::postgres::PostgresServer;
 use local_servers::redis::RedisServer;
 
 use self::interrupts::Interrupts;
-use super::Store;
 use crate::database::Database;
 use crate::options::{Options, StoreKind};
 use crate::run::Run;
+use crate::store::Store;
 
 /// A store on a server.
 trait Served: Store + Sized {

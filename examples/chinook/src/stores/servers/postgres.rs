@@ -6,9 +6,9 @@ use tokio::runtime;
 use tokio_postgres::{Client, NoTls};
 
 use super::Served;
+use crate::column::Column;
 use crate::database::Database;
-use crate::lookup::Column;
-use crate::stores::{Store, Value};
+use crate::store::{Store, Value};
 
 impl Store for Postgres {
     fn loader<V: Value>(&self, Column { table, key, value }: Column) -> Loader<i64, V> {
