@@ -15,7 +15,6 @@ impl<H: Host> Engine<H> {
     ///
     /// The contexts that the caller has active stay active until the call returns.
     pub fn enter(&mut self, task: TaskId) {
-        self.queue_woken();
         self.inherit_scope(task);
         self.frames.push(task, self.contexts.height());
         self.need(task);

@@ -73,6 +73,40 @@ fn woken_tasks_that_a_call_awaits_go_on_in_the_order_in_which_they_began_to_wait
 }
 
 #[test]
+fn tasks_that_the_caller_woke_go_on_in_the_call_in_the_order_in_which_they_began_to_wait() {
+    let mut p = Program::new();
+    let promise = p.promise("promise");
+    let [first, second] = ["first", "second"].map(|name| p.task(name, [one(promise)]));
+    let called = p.task("called", [all([second, first])]);
+    let calling = p.task("calling", [Op::Set(promise, Ok(1)), Op::Call(called)]);
+    let root = p.task("root", [all([first, second, called, calling])]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [first, second, called, calling]
+        first starts
+        first awaits [promise]
+        second starts
+        second awaits [promise]
+        called starts
+        called awaits [second, first]
+        calling starts
+        promise is set to 1
+        call called
+          first gets [1]
+          first returns 1
+          second gets [1]
+          second returns 1
+          called gets [1, 1]
+          called returns 2
+        calling returns 2
+        root gets [1, 1, 2, 2]
+        root returns 6
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+#[test]
 fn the_dependencies_of_a_blocked_task_start_in_the_order_given_in_the_call_that_needs_it() {
     let mut p = Program::new();
     let calling = p.declare("calling");
