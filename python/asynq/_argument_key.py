@@ -31,34 +31,37 @@ def argument_key(fn, skip=0):
     position, by name or by default. The first `skip` parameters are not part of the key, and must
     not be part of `args`.
 
-    The returned function raises `TypeError` if a required argument is missing.
+    Raises `TypeError` if the parameters of `fn` are unknown. The returned function raises it if a
+    required argument is missing.
     """
     fn = original_fn(fn)
-    spec = inspect.getfullargspec(fn)
-    positional = spec.args[skip:]
-    names = positional + spec.kwonlyargs
-    defaults = dict(spec.kwonlydefaults or {})
-    if spec.defaults:
-        defaults.update(zip(spec.args[-len(spec.defaults) :], spec.defaults))
     fn_name = getattr(fn, "__qualname__", repr(fn))
-    length_of_plain_calls = len(names) if not spec.kwonlyargs else None
+    try:
+        parameters = inspect.signature(fn, follow_wrapped=False).parameters.values()
+    except ValueError as error:
+        raise TypeError(f"the parameters of {fn_name} are unknown: {error}") from None
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    positional = positional[skip:]
+    keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    length_of_plain_calls = None if keyword_only else len(positional)
 
     def key(args, kwargs):
         if not kwargs and len(args) == length_of_plain_calls:
             return args
         values = list(args[: len(positional)])
-        by_name = names[len(values) :]
-        for name in by_name:
-            if name in kwargs:
-                values.append(kwargs[name])
-            elif name in defaults:
-                values.append(defaults[name])
+        rest = dict(kwargs)
+        for parameter in positional[len(values) :] + keyword_only:
+            name = parameter.name
+            # A keyword with the name of a positional-only parameter belongs to `**kwargs`.
+            if name in rest and parameter.kind is not parameter.POSITIONAL_ONLY:
+                values.append(rest.pop(name))
+            elif parameter.default is not parameter.empty:
+                values.append(parameter.default)
             else:
                 raise TypeError(f"{fn_name}() missing a required argument: {name!r}")
-        rest = sorted(item for item in kwargs.items() if item[0] not in by_name)
         if rest or len(args) > len(positional):
             # The key gets one more element, so it differs from every key without extra arguments.
-            values.append((args[len(positional) :], tuple(rest)))
+            values.append((args[len(positional) :], tuple(sorted(rest.items()))))
         return tuple(values)
 
     return key

@@ -55,7 +55,7 @@ def deduplicate(keygetter=None):
 class DeduplicateDecoratorBinder(AsyncDecoratorBinder):
     """A function decorated with `deduplicate`, bound to an object or a class."""
 
-    def dirty(self, *args, **kwargs):
+    def dirty(self, /, *args, **kwargs):
         """Makes the next call with these arguments start a task of its own."""
         if self.instance is not None:
             args = (self.instance, *args)
@@ -81,14 +81,14 @@ class DeduplicateDecorator(AsyncDecorator):
         """Returns the key of a call; calls with equal keys share a task."""
         return self.keygetter(args, kwargs)
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, /, *args, **kwargs):
         return self.fn(*args, **kwargs)
 
-    def asyncio(self, *args, **kwargs):
+    def asyncio(self, /, *args, **kwargs):
         """Runs the function on the asyncio event loop. Such calls never share a task."""
         return self.fn.asyncio(*args, **kwargs)
 
-    def asynq(self, *args, **kwargs):
+    def asynq(self, /, *args, **kwargs):
         """Returns the pending task of an equal call, or a new task if there is none."""
         if is_asyncio_mode():
             return self.fn.asyncio(*args, **kwargs)
@@ -107,7 +107,7 @@ class DeduplicateDecorator(AsyncDecorator):
             return self.fn.asynq(*args, **kwargs)
         return task
 
-    def dirty(self, *args, **kwargs):
+    def dirty(self, /, *args, **kwargs):
         """Makes the next call with these arguments start a task of its own."""
         self.tasks.pop(self.cache_key(args, kwargs), None)
 

@@ -213,7 +213,7 @@ class AsyncAndSyncPairDecoratorBinder(AsyncDecoratorBinder):
 
     sync_fn = None
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, /, *args, **kwargs):
         if is_asyncio_mode():
             return _call_in_asyncio_mode(self.decorator, args, kwargs, self.sync_fn)
         return self.sync_fn(*args, **kwargs)
@@ -230,7 +230,7 @@ class AsyncAndSyncPairDecorator(AsyncDecorator):
             sync_fn = sync_fn.__func__
         self.sync_fn = sync_fn
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, /, *args, **kwargs):
         if is_asyncio_mode():
             return _call_in_asyncio_mode(self, args, kwargs)
         return self.sync_fn(*args, **kwargs)
@@ -254,7 +254,7 @@ class AsyncProxyDecorator(AsyncDecorator):
     def __init__(self, fn, asyncio_fn=None, allow_sync_call=False):
         super().__init__(fn, None, asyncio_fn=asyncio_fn, allow_sync_call=allow_sync_call)
 
-    def asyncio(self, *args, **kwargs):
+    def asyncio(self, /, *args, **kwargs):
         """Runs the function on the asyncio event loop, and awaits its result."""
         if self.asyncio_fn is None:
             call = convert_asynq_to_async(self.fn)
@@ -278,7 +278,7 @@ class AsyncAndSyncPairProxyDecorator(AsyncProxyDecorator):
         super().__init__(fn, asyncio_fn, allow_sync_call)
         self.sync_fn = sync_fn
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, /, *args, **kwargs):
         return self.sync_fn(*args, **kwargs)
 
 
@@ -298,7 +298,7 @@ class AsyncWrapper(DecoratorBase):
     def _call_async(self, args, kwargs):
         return self.wrapper_fn(*args, **kwargs)
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, /, *args, **kwargs):
         if is_asyncio_mode():
             raise RuntimeError(_sync_call_message(self))
         future = self._call_async(args, kwargs)
@@ -306,11 +306,11 @@ class AsyncWrapper(DecoratorBase):
             raise TypeError(f"the wrapper of {self.name()} must return a future, got {future!r}")
         return future.value()
 
-    def asynq(self, *args, **kwargs):
+    def asynq(self, /, *args, **kwargs):
         """Calls `wrapper_fn`, and returns its future."""
         return self._call_async(args, kwargs)
 
-    async def asyncio(self, *args, **kwargs):
+    async def asyncio(self, /, *args, **kwargs):
         """Runs `wrapper_fn` on the asyncio event loop."""
         with AsyncioMode():
             return await resolve_awaitables(self._call_async(args, kwargs))

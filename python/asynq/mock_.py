@@ -130,7 +130,7 @@ class _AsyncWrapper:
     def __init__(self, mock_fn):
         object.__setattr__(self, "_mock_fn", mock_fn)
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, /, *args, **kwargs):
         return ConstFuture(self._mock_fn(*args, **kwargs))
 
     def __setattr__(self, attr, value):
@@ -168,5 +168,5 @@ class _Forwarder:
     def __init__(self, fn):
         self._fn = fn
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, /, *args, **kwargs):
         return self._fn(*args, **kwargs)

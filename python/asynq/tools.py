@@ -178,7 +178,7 @@ def acached_per_instance():
 
         @asynq()
         @functools.wraps(fn)
-        def cached(self, *args, **kwargs):
+        def cached(self, /, *args, **kwargs):
             instance = id(self)
             if instance not in cache:
                 cache[instance] = weakref.ref(self, lambda _: cache.pop(instance)), {}

@@ -8,7 +8,6 @@ import weakref
 import pytest
 
 from asynq import ConstFuture, async_proxy, asynq, get_active_task, make_async_decorator
-from asynq._argument_key import argument_key, original_fn
 from asynq._lru import Lru
 from asynq.batching import DebugBatchItem
 from asynq.tools import (
@@ -795,71 +794,7 @@ def test_the_tasks_that_are_under_way_go_with_their_function():
     assert marker() is None
 
 
-# Keys, and the cache of limited size
-
-
-def test_the_original_function_is_inside_all_decorators():
-    def fn():
-        raise NotImplementedError
-
-    class Wrapper:
-        def __init__(self, fn):
-            self.fn = fn
-
-    assert original_fn(fn) is fn
-    assert original_fn(staticmethod(fn)) is original_fn(classmethod(fn)) is fn
-    assert original_fn(Wrapper(staticmethod(Wrapper(fn)))) is fn
-    assert original_fn(aretry(KeyError)(asynq()(fn))) is fn
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (((1, 2, 3), {}), ((1, 2), {"d": 3})),
-        (((1, 2), {"d": 3}), ((1, 2), {"e": 3})),
-        (((1, 2, ()), {}), ((1, 2), {})),
-        (((1, 2, (3,)), {}), ((1, 2, 3), {})),
-        (((1,), {"c": 2}), ((1,), {"b": 2})),
-    ],
-)
-def test_keys_of_different_calls_differ(one, other):
-    def fn(a, b=0, *rest, c=0, **others):
-        raise NotImplementedError
-
-    key = argument_key(fn)
-    assert key(*one) != key(*other)
-
-
-def test_a_positional_parameter_and_a_keyword_may_have_the_same_name():
-    def fn(a, /, **others):
-        raise NotImplementedError
-
-    key = argument_key(fn)
-    assert key((1,), {"a": 2}) != key((1,), {})
-
-
-def test_the_order_of_keywords_does_not_matter():
-    def fn(**others):
-        raise NotImplementedError
-
-    key = argument_key(fn)
-    assert key((), {"a": 1, "b": 2}) == key((), {"b": 2, "a": 1})
-
-
-def test_parameters_can_be_left_out_of_the_key():
-    def fn(self, a, b=2):
-        raise NotImplementedError
-
-    key = argument_key(fn, skip=1)
-    assert key((1,), {}) == key((), {"a": 1, "b": 2}) == (1, 2)
-
-
-def test_a_missing_argument_is_a_type_error_that_names_it():
-    def fn(a, b):
-        raise NotImplementedError
-
-    with pytest.raises(TypeError, match=r"fn\(\) missing a required argument: 'b'"):
-        argument_key(fn)((1,), {})
+# The cache of limited size
 
 
 def test_reading_and_writing_keep_a_key():

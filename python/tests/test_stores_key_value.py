@@ -291,6 +291,17 @@ def test_arguments_that_look_alike_have_keys_of_their_own(store):
     ]
 
 
+def test_a_keyword_named_like_a_positional_only_parameter_has_a_key_of_its_own(store):
+    @store.cached("find")
+    @asynq.asynq()
+    def find(user="me", /, **filters):
+        return [user, filters]
+
+    assert find("ann") == ["ann", {}]
+    assert find(user="ann") == ["me", {"user": "ann"}]
+    assert find() == ["me", {}]
+
+
 def test_an_argument_that_is_no_json_is_refused_where_the_function_is_called(store):
     squares = Squares(store)
     with pytest.raises(TypeError, match="arguments that JSON can represent"):
