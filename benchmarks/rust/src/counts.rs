@@ -6,7 +6,7 @@ use crate::record::Record;
 use crate::rounds::check;
 use crate::workload::{WORKLOADS, Workload};
 
-/// What one run does, for each implementation.
+/// Counts what one run does, for each implementation.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 pub(crate) fn count(allocations: impl Fn() -> usize) -> Vec<Record> {
     let peers: Vec<&Peer> = PEERS.iter().collect();

@@ -45,7 +45,7 @@ fn in_fresh_process(peer: &str) -> f64 {
     said.trim().parse().unwrap_or_else(|_| panic!("{peer}: no peak of memory, {}", output.status))
 }
 
-/// How many more bytes of this process have been resident in one run than before it.
+/// Measures how many more bytes of this process are resident in one run than before it.
 pub(crate) fn peak(peer: &str) -> u64 {
     let peer = PEERS.iter().find(|other| other.name == peer).expect("one of the names");
     let mut program = (peer.program)(WORKLOAD).expect("all do this workload");

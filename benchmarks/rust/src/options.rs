@@ -5,7 +5,7 @@ use clap::Parser;
 use crate::peers::{PEERS, Peer};
 use crate::workload::{WORKLOADS, Workload};
 
-/// What [`Options::peak`] is called.
+/// Name of [`Options::peak`] on the command line.
 pub(crate) const PEAK: &str = "--peak";
 
 const MEMORY: &str = "peak-memory";
@@ -53,7 +53,7 @@ enum Measurement {
 }
 
 impl Options {
-    /// What is to be measured, or what is wrong with the words of `--only`.
+    /// Returns what is to be measured, or says which words of `--only` are wrong.
     pub(crate) fn select(&self) -> Result<Selected, String> {
         let measurements: Vec<_> = WORKLOADS
             .iter()
@@ -90,7 +90,7 @@ impl Options {
     }
 }
 
-/// Those whose name has one of the words in it; all of them if there are none.
+/// Returns the things whose name has one of the words in it; all of them if there are no words.
 fn choose<T: Copy>(things: &[(T, String)], words: &[String]) -> Vec<T> {
     let all = || things.iter().map(|&(thing, _)| thing).collect();
     let chosen: Vec<T> = things

@@ -1,4 +1,4 @@
-//! How often tasks are polled.
+//! Number of polls of the tasks.
 //!
 //! A task is polled once when it begins, and from then on always at the load that it waits for. So
 //! its polls are one more than those of its loads that are not the first of a load.
@@ -22,7 +22,7 @@ mod counting {
         .await
     }
 
-    /// How often loads were polled again since this was called last.
+    /// Takes the number of loads that were polled again since the last call.
     pub(crate) fn take_again() -> u64 {
         AGAIN.swap(0, Ordering::Relaxed)
     }

@@ -14,7 +14,7 @@ use crate::workload::{CALLS, UNEVEN_DEPTHS, UNEVEN_TASKS, WAYS, Workload};
 
 /// Sources that are asked for one key at a time.
 pub(crate) trait Loads: Sized + 'static {
-    /// Whether it remembers what it was asked for, so that each request needs its own.
+    /// Set if the implementation keeps values, so that each request needs an instance of its own.
     const CACHES: bool = false;
 
     /// A source for each of these. Called inside of the runtime.
@@ -31,13 +31,13 @@ pub(crate) trait Loads: Sized + 'static {
         runtime.block_on(future)
     }
 
-    /// What a whole request has to run in.
+    /// Wraps a whole request in what the implementation needs around it.
     fn request<F: Future>(future: F) -> impl Future<Output = F::Output> {
         future
     }
 }
 
-/// Likewise, of any thread.
+/// The loads of a program, for any thread.
 pub(crate) trait SendLoads: Send + Sync + Sized + 'static {
     const CACHES: bool = false;
 

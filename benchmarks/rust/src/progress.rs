@@ -1,4 +1,4 @@
-//! What goes on, on standard error.
+//! Progress, on standard error.
 
 use std::io::{IsTerminal, stderr};
 

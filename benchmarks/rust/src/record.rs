@@ -26,15 +26,15 @@ pub(crate) enum Record {
     Polls(Results),
 }
 
-/// What something cost each of the implementations.
+/// Costs of one workload, by implementation.
 #[derive(Serialize)]
 pub(crate) struct Results {
     pub(crate) title: String,
     pub(crate) about: String,
-    /// What the costs are for: one of these.
+    /// Unit of the costs.
     pub(crate) unit: &'static str,
     pub(crate) ideal_batches: u64,
-    /// Whether fewer batches are possible.
+    /// Set if fewer batches are possible.
     pub(crate) depends_on_order: bool,
     pub(crate) peers: Vec<Costs>,
 }

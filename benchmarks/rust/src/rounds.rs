@@ -12,12 +12,12 @@ use crate::record::{Costs, Results};
 use crate::store;
 use crate::workload::Workload;
 
-/// How long a turn takes, unless one run takes longer.
+/// Length of a turn, unless one run takes longer.
 const TURN: Duration = Duration::from_millis(50);
 
 const ROUNDS: usize = 15;
 const QUICK_ROUNDS: usize = 3;
-/// Where one run takes longer than this, there are fewer rounds.
+/// Length of a run from which on there are fewer rounds.
 const LONG: Duration = Duration::from_millis(500);
 const LONG_ROUNDS: usize = 5;
 const QUICK_LONG_ROUNDS: usize = 1;
@@ -25,7 +25,7 @@ const QUICK_LONG_ROUNDS: usize = 1;
 struct Runner {
     peer: &'static Peer,
     program: Program,
-    /// What a run takes.
+    /// Time of one run.
     once: Duration,
     /// In a turn.
     runs: u32,

@@ -1,4 +1,4 @@
-//! What every implementation asks: tables in memory, which count how often they are asked.
+//! Tables in memory that every implementation asks, and that count how often they are asked.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,12 +62,12 @@ impl Table {
         keys.iter().map(|&key| self.look_up(key)).collect()
     }
 
-    /// Likewise, for those that want a map.
+    /// The same, for implementations that want a map.
     pub(crate) fn ask_for_map(self, keys: &[u64]) -> std::collections::HashMap<u64, u64> {
         keys.iter().copied().zip(self.ask(keys)).collect()
     }
 
-    /// Likewise, for those that leave duplicates in: each key is asked for once.
+    /// The same, for implementations that leave duplicates in: each key is asked for once.
     pub(crate) fn ask_once_each(self, keys: impl ExactSizeIterator<Item = u64>) -> Vec<u64> {
         let mut places = HashMap::with_capacity(keys.len());
         let mut distinct = Vec::with_capacity(keys.len());
@@ -85,7 +85,7 @@ impl Table {
     }
 }
 
-/// How many different users have written so many answers.
+/// Number of different users who have written so many answers.
 pub(crate) fn distinct_users(answers: usize) -> usize {
     answers.div_ceil(10).max(2)
 }
@@ -96,13 +96,13 @@ pub(crate) fn answers(size: usize) -> std::ops::Range<u64> {
     first as u64..(first + size) as u64
 }
 
-/// What the tables have been asked for.
+/// Number of batches and keys that the tables were asked for.
 pub(crate) struct Counts {
     pub(crate) batches: u64,
     pub(crate) keys: u64,
 }
 
-/// How many batches and keys the tables have been asked for since this was called last.
+/// Takes the numbers of batches and keys that the tables were asked for since the last call.
 pub(crate) fn take_counts() -> Counts {
     Counts { batches: BATCHES.swap(0, Ordering::Relaxed), keys: KEYS.swap(0, Ordering::Relaxed) }
 }

@@ -16,7 +16,7 @@ use crate::workload::{REQUEST, REQUESTS, Workload};
 
 pub(crate) const SIZE: usize = 10_000;
 
-/// How the work lies on the threads.
+/// Distribution of the work over the threads.
 #[derive(Clone, Copy)]
 pub(crate) enum Spread {
     /// One task of the runtime awaits everything.

@@ -1,4 +1,4 @@
-//! What is run: the rows of the table.
+//! Workloads: the rows of the table.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -36,7 +36,7 @@ pub(crate) const WORKLOADS: [Workload; 8] = [
     Workload::Overlap,
 ];
 
-/// How many requests, and their size.
+/// Number of requests, and their size.
 pub(crate) const REQUESTS: usize = 100;
 pub(crate) const REQUEST: usize = 100;
 pub(crate) const UNEVEN_TASKS: u64 = 1_000;
@@ -45,7 +45,7 @@ pub(crate) const WALKERS: u64 = 1_000;
 pub(crate) const STEPS: u64 = 20;
 pub(crate) const SOURCES: usize = 50;
 pub(crate) const SLOW_SOURCES: usize = 5;
-/// What a batch of a slow source takes.
+/// Time that a batch of a slow source takes.
 pub(crate) const SLEEP: Duration = Duration::from_millis(20);
 pub(crate) const CALLS: Range<u64> = 0..100;
 
@@ -76,7 +76,7 @@ impl Workload {
         self.title().replace(',', "").replace(' ', "-")
     }
 
-    /// What its cost is given for.
+    /// Unit for which its cost is given.
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::FanOut(3) => "request",
@@ -86,7 +86,7 @@ impl Workload {
         }
     }
 
-    /// How many of these a run is worth.
+    /// Number of these units in a run.
     pub(crate) fn units(self) -> u64 {
         match self {
             Self::FanOut(3) | Self::Overlap => 1,
@@ -122,12 +122,12 @@ impl Workload {
         }
     }
 
-    /// Whether fewer batches than [`batches`](Self::batches) are possible.
+    /// Returns whether fewer batches than [`batches`](Self::batches) are possible.
     pub(crate) fn depends_on_order(self) -> bool {
         matches!(self, Self::Staggered | Self::Requests)
     }
 
-    /// How many keys the store is asked for if it is asked for none twice.
+    /// Number of keys that reach the store if it is asked for none twice.
     pub(crate) fn distinct_keys(self) -> u64 {
         match self {
             Self::FanOut(size) => (size + store::distinct_users(size)) as u64,
@@ -151,7 +151,7 @@ impl Workload {
         }
     }
 
-    /// What is run, in a few sentences.
+    /// Describes the workload in a few sentences.
     fn about(self) -> String {
         match self {
             Self::FanOut(3) => "The names of the authors of 3 answers, by 2 users: each of 3 async \
@@ -192,7 +192,7 @@ impl Workload {
         }
     }
 
-    /// What a run has to return.
+    /// Results that a run must return.
     pub(crate) fn expected(self) -> Vec<u64> {
         let number = |key| Table::Numbers.look_up(key);
         match self {

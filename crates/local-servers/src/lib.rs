@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// How long a server may take to start.
+/// Longest time that a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The user `nobody` and its group: most servers refuse to run as root.
 const NOBODY: u32 = 65534;
@@ -153,7 +153,7 @@ impl Drop for Server {
     }
 }
 
-/// Whether a thread is stopped, or has ended: in proc(5), its state follows the name in parentheses.
+/// Returns whether a thread is stopped or has ended: in proc(5), its state follows the name in parentheses.
 fn is_stopped(thread: &Path) -> bool {
     let Ok(stat) = fs::read_to_string(thread.join("stat")) else { return true };
     stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['T', 'Z']))
@@ -215,7 +215,7 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-/// Where a program is that can be called by its name alone.
+/// Finds a program that can be called by its name alone.
 fn on_path(program: &'static str) -> Result<PathBuf, NotInstalled> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut files = env::split_paths(&path).map(|folder| folder.join(program));

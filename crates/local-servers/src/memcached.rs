@@ -24,7 +24,7 @@ impl MemcachedServer {
         Ok(Self(Server::start(program, arguments, port, folder, is_ready)))
     }
 
-    /// How to connect to it.
+    /// Address for clients.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port())
     }

@@ -41,7 +41,7 @@ impl PostgresServer {
         Ok(Self(Server::start(postgres, arguments, port, folder, is_ready)))
     }
 
-    /// How to connect to it.
+    /// Configuration for clients.
     pub fn config(&self) -> String {
         format!("host=127.0.0.1 port={} user=asynq dbname=postgres", self.port())
     }
@@ -63,7 +63,7 @@ impl PostgresServer {
         psql
     }
 
-    /// What `sql` prints.
+    /// Runs `sql`, and returns what it prints.
     pub fn run(&self, sql: &str) -> String {
         let output = self.psql(sql).output().expect("psql runs");
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));

@@ -32,17 +32,17 @@ impl RedisServer {
         Ok(Self(Server::start(program, arguments, port, folder, is_ready)))
     }
 
-    /// How to connect to it.
+    /// URL for clients.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port())
     }
 
-    /// What a command prints, by another client.
+    /// Runs a command by another client, and returns what that prints.
     pub fn run(&self, command: &[&str]) -> String {
         run(self.port(), command)
     }
 
-    /// How often a command was called since the start of the server.
+    /// Number of calls of a command since the start of the server.
     pub fn calls(&self, command: &str) -> usize {
         let stats = self.run(&["INFO", "commandstats"]);
         let line = stats.lines().find_map(|line| {
@@ -100,7 +100,7 @@ impl<const N: usize> RedisCluster<N> {
         Ok(Self(nodes))
     }
 
-    /// How to connect to its nodes.
+    /// URLs of the nodes, for clients.
     pub fn urls(&self) -> [String; N] {
         self.0.each_ref().map(RedisServer::url)
     }
@@ -116,13 +116,13 @@ impl<const N: usize> RedisCluster<N> {
         (slot * N + N - 1) / SLOTS
     }
 
-    /// How often a command was called on all nodes.
+    /// Number of calls of a command on all nodes.
     pub fn calls(&self, command: &str) -> usize {
         self.0.iter().map(|node| node.calls(command)).sum()
     }
 }
 
-/// How many slots a cluster has.
+/// Number of slots of a cluster.
 const SLOTS: usize = 16_384;
 
 impl Deref for RedisServer {

@@ -1,4 +1,4 @@
-//! Which tracks the demo is about.
+//! The tracks of a playlist, or those that the user chose.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub(crate) struct Track {
 }
 
 impl Listing {
-    /// What a page knows before it asks for the artist of each row.
+    /// Reads what a page knows before it asks for the artist of each row.
     pub(crate) fn read(options: &Options) -> Result<Self, BoxError> {
         let database = Database::open(&options.database)?;
         let (title, ids) = if options.tracks.is_empty() {
@@ -69,7 +69,7 @@ impl Playlist {
         wanted.trim().parse() == Ok(self.id) || fold(wanted) == fold(&self.name)
     }
 
-    /// What it is, and the ids of its tracks.
+    /// Returns the title of the playlist, and the ids of its tracks.
     fn tracks(&self, database: &Database) -> Result<(String, Vec<i64>), BoxError> {
         let sql = "SELECT TrackId FROM PlaylistTrack WHERE PlaylistId = ? ORDER BY TrackId";
         let rows: Vec<(i64,)> = database.rows(sql, [self.id])?;

@@ -24,7 +24,7 @@ pub(crate) type Log = Rc<RefCell<Vec<Round>>>;
 #[derive(Clone)]
 pub(crate) struct Lookup<V: Value> {
     loader: Loader<i64, V>,
-    /// How many keys were asked for since the last round.
+    /// Number of keys that were asked for since the last round.
     asked: Rc<Cell<usize>>,
 }
 

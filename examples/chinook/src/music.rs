@@ -48,7 +48,7 @@ impl Music {
         }
     }
 
-    /// What was flushed so far.
+    /// Returns the rounds so far.
     pub(crate) fn rounds(&self) -> Vec<Round> {
         self.log.borrow().clone()
     }

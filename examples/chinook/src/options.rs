@@ -22,7 +22,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ID,…", value_delimiter = ',', conflicts_with = "playlist")]
     pub(crate) tracks: Vec<i64>,
 
-    /// Where the keys are looked up: in the database, in tables that were read beforehand, or in a server
+    /// Place where the keys are looked up: the database, tables that were read beforehand, or a server
     /// that is started for it and filled
     #[arg(long, value_enum, default_value = "sqlite")]
     pub(crate) store: StoreKind,
@@ -31,7 +31,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PATH", default_value_os_t = default_database())]
     pub(crate) database: PathBuf,
 
-    /// How many artists are printed
+    /// Number of artists to print
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) limit: usize,
 
@@ -55,7 +55,7 @@ fn default_database() -> PathBuf {
     package.with_file_name("data").join("chinook.sqlite")
 }
 
-/// What clap says is wrong, on one line, without the paragraphs on usage.
+/// Returns clap's error on one line, without the paragraphs on usage.
 pub(crate) fn complaint(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let usage = |part: &&str| part.starts_with("Usage:") || part.starts_with("For more");

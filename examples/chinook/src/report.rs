@@ -1,4 +1,4 @@
-//! What the demo prints.
+//! The lines that the demo prints.
 
 use std::io::{self, Write};
 
@@ -9,10 +9,10 @@ use crate::run::Run;
 /// The width of a track's name, in characters.
 const NAME: usize = 44;
 
-/// How many rounds are told one by one.
+/// Number of rounds that are printed one by one.
 const ROUNDS: usize = 6;
 
-/// What the columns are about.
+/// Explanation of the two columns.
 const WAYS: &str = "
 unbatched: artist_of_track(id) of one track after the other; each key is a query
 batched:   artist_of_track_asynq(id) of all tracks together; each round is a query

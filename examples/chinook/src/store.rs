@@ -1,4 +1,4 @@
-//! What each store can do: look up a column's values by their keys.
+//! A store of the columns, and its values.
 
 use std::error::Error;
 use std::str::FromStr;
@@ -28,7 +28,7 @@ impl<V> Value for V where
 {
 }
 
-/// Where the values are kept.
+/// A place where the values of the columns are kept.
 pub(crate) trait Store {
     /// A loader of a column's values by their keys.
     fn loader<V: Value>(&self, column: Column) -> Loader<i64, V>;

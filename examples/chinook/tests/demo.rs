@@ -22,7 +22,7 @@ fn run(arguments: &[&str]) -> Output {
     chinook(arguments).output().expect("the demo starts")
 }
 
-/// What a run prints that goes well, without the line that no two runs have in common.
+/// Output of a run that succeeds, without the line of times.
 fn stdout(arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = run(arguments);
     assert!(status.success() && stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
@@ -48,7 +48,7 @@ fn refusal(arguments: &[&str]) -> String {
     text.trim_end().replace(env!("CARGO_TARGET_TMPDIR"), "TMP")
 }
 
-/// Where one test finds its file.
+/// Path of a temporary file for one test.
 fn scratch(name: &str) -> String {
     format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"))
 }

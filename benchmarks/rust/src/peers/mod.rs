@@ -1,4 +1,4 @@
-//! Who is measured.
+//! The implementations that are measured.
 
 mod async_dataloader;
 mod async_graphql;
@@ -21,10 +21,10 @@ pub(crate) type Program = Box<dyn FnMut() -> Vec<u64>>;
 /// One of the implementations.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
-    /// Of those that are a crate.
+    /// Package, if the implementation is a crate.
     pub(crate) package: Option<&'static str>,
     pub(crate) role: Role,
-    /// How it is used here.
+    /// Its use in this benchmark.
     pub(crate) about: &'static str,
     /// On one thread, where it has one.
     pub(crate) program: fn(Workload) -> Option<Program>,
@@ -40,7 +40,7 @@ pub(crate) enum Role {
     Form,
     /// A library that does the same.
     Library,
-    /// What cannot be undercut: no library, or no loads to wait for.
+    /// A lower bound: no library, or no loads to wait for.
     Bound,
 }
 

@@ -17,7 +17,7 @@ use crate::workload::{
     Workload,
 };
 
-/// What the programs ask.
+/// The loads of the programs.
 pub(super) trait Ask: 'static {
     type Load: FutureBase<Output = Result<u64, BatchError>>;
     type SlowLoad: FutureBase<Output = Result<u64, BatchError>>;
@@ -25,7 +25,7 @@ pub(super) trait Ask: 'static {
     fn author(answer: u64) -> Self::Load;
     fn name(user: u64) -> Self::Load;
     fn number(source: usize, key: u64) -> Self::Load;
-    /// Of a source that sleeps.
+    /// Loads from a source that sleeps.
     fn slow(source: usize, key: u64) -> Self::SlowLoad;
 }
 

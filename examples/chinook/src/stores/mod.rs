@@ -1,4 +1,4 @@
-//! Where the keys can be looked up: a file for each store.
+//! The stores in which the keys can be looked up, a file for each.
 
 mod memory;
 #[cfg(feature = "servers")]

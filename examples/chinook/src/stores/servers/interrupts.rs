@@ -21,7 +21,7 @@ impl Interrupts {
         Ok(Self { runtime, signal })
     }
 
-    /// What `work` returns, unless Ctrl-C comes first: then [`Interrupted`], and nobody waits for it.
+    /// Returns the result of `work`, unless Ctrl-C comes first: then [`Interrupted`], and nobody waits for it.
     pub(crate) fn or<T: Send + 'static>(
         mut self,
         work: impl FnOnce() -> Result<T, BoxError> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What a server of values by keys has: `Track:1` is the album of track 1.
+//! Values by keys, on a server: `Track:1` is the album of track 1.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What the resolvers of one thread ask: a statement for all that was asked for together.
+//! Loaders of one thread: one statement for all that the resolvers asked for together.
 
 use asynq::Loader;
 use asynq::stores::Sqlite;
@@ -34,7 +34,7 @@ thread_local! {
     });
 }
 
-/// Those that ask at the same time share a statement: who wants fewer gets the beginning.
+/// Returns the first artists for each count. All counts share a statement: a smaller count gets its beginning.
 fn first_artists(counts: Vec<u32>) -> rusqlite::Result<Vec<Vec<Artist>>> {
     let database = connect()?;
     let mut select =

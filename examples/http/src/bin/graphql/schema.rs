@@ -1,4 +1,4 @@
-//! What clients can ask for. Each resolver is written for one artist, album or track.
+//! Types and fields that clients can query. Each resolver is written for one artist, album or track.
 
 use std::thread::LocalKey;
 
