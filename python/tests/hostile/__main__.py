@@ -89,6 +89,7 @@ def run(seed, only, traces):
     # A recursion that Python ends has to end before the stack does, also in a build for debugging.
     sys.setrecursionlimit(400)
     program = Program(seed, only, trace)
+    hooks = sys.unraisablehook, threading.excepthook
     sys.unraisablehook = threading.excepthook = functools.partial(_check, program)
     contextvars.copy_context().run(program.run)
     covered, found = program.covered, program.found
@@ -97,7 +98,7 @@ def run(seed, only, traces):
     asynq.scheduler.reset()
     asynq.loaders.set_max_in_flight(None)
     del program
-    sys.unraisablehook, threading.excepthook = sys.__unraisablehook__, threading.__excepthook__
+    sys.unraisablehook, threading.excepthook = hooks
     gc.collect()
     try:
         found += leftovers()

@@ -1,0 +1,112 @@
+"""Objects whose `__init__` never ran, copies, and other classes have only ordinary errors."""
+
+import copy
+import gc
+import inspect
+import pickle
+import weakref
+
+import pytest
+
+import asynq
+from asynq import AsyncTask, ErrorFuture, Future, FutureBase, _asynq, get_scheduler
+from asynq import asynq as async_function
+
+
+@async_function()
+def identity(value):
+    yield None
+    return value
+
+
+# Without the options, whose attributes are those of the process.
+CLASSES = sorted(
+    {cls for _, cls in inspect.getmembers(_asynq, inspect.isclass)} - {type(_asynq.options)},
+    key=lambda cls: cls.__name__,
+)
+
+
+def assert_is_ordinary(error):
+    assert type(error).__name__ != "PanicException"
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_an_object_without_init_has_only_ordinary_errors(cls):
+    skipped = {"__class__", "__init_subclass__", "__subclasshook__", "__new__", "__del__"}
+    for name in sorted(set(dir(cls)) - skipped):
+        try:
+            thing = cls.__new__(cls)
+        except TypeError:
+            return  # A class that only asynq makes objects of.
+        try:
+            attribute = getattr(thing, name)
+            if callable(attribute):
+                attribute()
+        except BaseException as error:
+            assert_is_ordinary(error)
+    gc.collect()
+
+
+def delete(thing, name, _):
+    delattr(thing, name)
+
+
+@pytest.mark.parametrize("change", [setattr, delete])
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_attributes_of_an_object_without_init_are_changed(cls, change):
+    for name in sorted(dir(cls)):
+        for value in (None, 1, -1, "text", [], {}, (), len, AsyncTask, object()):
+            try:
+                thing = cls.__new__(cls)
+            except TypeError:
+                return
+            try:
+                change(thing, name, value)
+            except BaseException as error:
+                assert_is_ordinary(error)
+
+
+def instances(source):
+    item = source.item(1)
+    return [
+        FutureBase(),
+        Future(len),
+        ErrorFuture(KeyError(1)),
+        identity.asynq(1),
+        item,
+        item.batch,
+        get_scheduler(),
+        asynq.AsyncContext(),
+        asynq.loader(lambda keys: {}),
+        _asynq.DecoratorBinder(len),
+        _asynq.Rounds(),
+    ]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_copying_and_pickling_has_only_ordinary_errors(source, copied):
+    for thing in instances(source):
+        try:
+            copied(thing)
+        except Exception as error:
+            assert_is_ordinary(error)
+
+
+def test_objects_cannot_change_to_a_class_with_other_contents(source):
+    for thing in instances(source):
+        for cls in CLASSES:
+            try:
+                thing.__class__ = cls
+            except TypeError:
+                continue
+            assert type(thing).__basicsize__ == cls.__basicsize__
+            assert isinstance(thing, FutureBase) == issubclass(cls, FutureBase)
+
+
+def test_a_task_without_init_is_garbage_like_any_object():
+    task = AsyncTask.__new__(AsyncTask)
+    task.args = (task,)
+    reference = weakref.ref(task)
+    del task
+    gc.collect()
+    assert reference() is None
