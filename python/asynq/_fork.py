@@ -7,6 +7,8 @@ object that owns threads, locks or connections must therefore be reset in the ch
 import os
 import weakref
 
+from ._asynq import fail_flights_after_fork
+
 _registered = weakref.WeakSet()
 
 
@@ -18,6 +20,7 @@ def reset_after_fork(object):
 def _reset_all():
     for object in list(_registered):
         object._reset()
+    fail_flights_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -32,9 +32,8 @@ names! {
     convert_asynq_to_async: PyAny = "asynq.decorators"."convert_asynq_to_async";
     run_plain_function: PyAny = "asynq.async_task"."_run_plain_function";
     call_in_asyncio_mode: PyAny = "asynq.decorators"."_call_in_asyncio_mode";
-    complete_flights: PyAny = "asynq.loaders.flights"."complete";
-    adopt: PyAny = "asynq.loaders.flights"."move_to_this_thread";
     wait_for_load: PyAny = "asynq.loaders._loader"."await_load";
+    queue_empty: PyAny = "queue"."Empty";
     generic_alias: PyAny = "types"."GenericAlias";
     incr_counter: PyAny = "asynq.profiler"."incr_counter";
     staticmethod: PyType = "builtins"."staticmethod";

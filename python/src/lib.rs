@@ -58,6 +58,7 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<loader::load::Load>()?;
     module.add_class::<loader::round::RoundBase>()?;
     module.add_class::<loader::rounds::Rounds>()?;
+    module.add_class::<scheduler::inbox::Flight>()?;
     module.add_class::<context::AsyncContext>()?;
     module.add_class::<context::NonAsyncContext>()?;
     module.add_class::<call::decorator_base::DecoratorBase>()?;
@@ -76,10 +77,11 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(asyncio_mode::leave_asyncio_mode, module)?)?;
     module.add_function(wrap_pyfunction!(batch::flights::call_for, module)?)?;
     module.add_function(wrap_pyfunction!(batch::flights::complete_flight, module)?)?;
-    module.add_function(wrap_pyfunction!(batch::flights::set_flight_count, module)?)?;
     module.add_function(wrap_pyfunction!(batch::flights::start_flight, module)?)?;
     module.add_function(wrap_pyfunction!(loader::delivery::deliver, module)?)?;
     module.add_function(wrap_pyfunction!(loader::delivery::resolve_load, module)?)?;
+    module
+        .add_function(wrap_pyfunction!(loader::flight_methods::fail_flights_after_fork, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::get_active_task, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::get_scheduler, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::reset_scheduler, module)?)?;

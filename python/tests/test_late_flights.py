@@ -5,6 +5,7 @@ The test decides when a batch function runs, without a worker thread.
 
 import gc
 import threading
+import time
 import weakref
 from concurrent.futures import Future
 
@@ -13,7 +14,7 @@ from threads import in_thread
 
 import asynq
 from asynq import LoadTimeoutError
-from asynq.loaders import Loader, flights, request, set_max_in_flight
+from asynq.loaders import Loader, request, set_max_in_flight
 from asynq.loaders.limit import Limit, Permits
 
 
@@ -61,7 +62,7 @@ def calls(monkeypatch):
 
 
 class Clock:
-    """Stands for the module `time`."""
+    """Stands for `time.monotonic`."""
 
     def __init__(self):
         self.now = 0.0
@@ -73,7 +74,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(flights, "time", clock)
+    monkeypatch.setattr(time, "monotonic", clock.monotonic)
     return clock
 
 

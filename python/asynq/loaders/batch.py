@@ -14,12 +14,11 @@ class LoaderBatch(RoundBase):
     thread, or on one event loop.
     """
 
-    __slots__ = ("_unfinished", "batches", "flights", "loader")
+    __slots__ = ("_unfinished", "batches", "loader")
 
     def __init__(self, loader, batches):
         self.loader = loader
         self.batches = batches
-        self.flights = []
         self._unfinished = 0
 
     def split(self):
@@ -82,7 +81,7 @@ def _run(request):
     try:
         request.start()
         if request.loader.settings.timeout is not None:
-            request.watch().start()
+            request.watch().start_timeout()
         answer = yield request.loader.fn.asynq(request.keys)
     except BaseException as error:
         request.fail(error)

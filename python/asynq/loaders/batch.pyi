@@ -2,13 +2,11 @@ from typing import Any
 
 from .._asynq import RoundBase, Rounds
 from ._loader import Loader
-from .flights import Flight
 from .request import Request
 
 __traceback_hide__: bool
 
 class LoaderBatch(RoundBase):
-    flights: list[Flight]
     loader: Loader[Any, Any]
     batches: Rounds
     def __init__(self, loader: Loader[Any, Any], batches: Rounds) -> None: ...

@@ -6,11 +6,10 @@ import logging
 import time
 from concurrent.futures import Future
 
-from .._asynq import deliver, resolve_load
+from .._asynq import Flight, deliver, resolve_load
 from . import errors, limit
 from .caller_context import CallerContext
 from .event_loop_thread import InterruptError, event_loop_thread
-from .flights import Flight
 from .settings import NOTHING
 from .stats import Flushed
 from .thread_pool import thread_pool
@@ -32,7 +31,7 @@ class Request:
         self._batch = batch
         self._loads = loads
         self._started = None
-        self._flight = None
+        self._flight = self._future = self._permits = None
         self._has_finished = False
 
     def start(self):
@@ -62,8 +61,8 @@ class Request:
 
     def _submit(self, submit):
         """Calls `submit()`, which returns a future of the answer, once there is a permit."""
-        permits = limit.permits(self.loader.limit)
-        flight = self.watch(permits)
+        self._permits = permits = limit.permits(self.loader.limit)
+        flight = self.watch()
 
         def begin():
             # Runs in the thread that releases the permit, so an error must not escape here.
@@ -72,32 +71,26 @@ class Request:
             except BaseException as error:
                 future = Future()
                 future.set_exception(error)
-            flight.start(future)
+            self._future = future
+            flight.start_timeout()
             future.add_done_callback(lambda _: permits.release())
+            future.add_done_callback(lambda _: _answer(flight, future))
 
         permits.acquire(begin)
 
-    def watch(self, permits=None):
+    def watch(self):
         """Makes the scheduler of this thread wait for the answer. Returns the new flight."""
-
-        def on_timeout():
-            if permits is not None:
-                permits.release()
-            self.time_out()
-
-        self._flight = Flight(self._receive, on_timeout, self.loader.settings.timeout)
-        self._batch.flights.append(self._flight)
+        self._flight = Flight(self, self.loader.settings.timeout)
+        self._batch.watch(self._flight)
         return self._flight
 
-    def _receive(self, future):
-        try:
-            answer = future.result()
-        except InterruptError as interrupt:
-            self.fail(interrupt.error)
-        except BaseException as error:
-            self.fail(error)
-        else:
-            self.deliver(answer)
+    def expire(self):
+        """Cancels the request, whose deadline has passed, and fails all loads."""
+        if self._future is not None:
+            self._future.cancel()
+        if self._permits is not None:
+            self._permits.release()
+        self.time_out()
 
     def deliver(self, answer):
         """Resolves the loads with the values that the batch function has returned."""
@@ -156,3 +149,15 @@ class Request:
             except Exception:
                 # Logged, because the loads already have their values.
                 _logger.exception("after_flush of the loader %s has failed", self.loader.name)
+
+
+def _answer(flight, future):
+    """Gives a flight the answer of a future that is done."""
+    try:
+        answer = future.result()
+    except InterruptError as interrupt:
+        flight.set_error(interrupt.error)
+    except BaseException as error:
+        flight.set_error(error)
+    else:
+        flight.set_answer(answer)

@@ -1,9 +1,8 @@
 from typing import Any
 
-from .._asynq import Load
+from .._asynq import Flight, Load
 from ._loader import Loader
 from .batch import LoaderBatch
-from .flights import Flight
 from .limit import Permits
 
 __traceback_hide__: bool
@@ -17,4 +16,4 @@ class Request:
     def watch(self, permits: Permits | None = None) -> Flight: ...
     def deliver(self, answer: object) -> None: ...
     def fail(self, error: BaseException) -> None: ...
-    def time_out(self) -> None: ...
+    def expire(self) -> None: ...

@@ -30,7 +30,7 @@ pub(crate) struct Batch {
     /// Number of these that the engine knows.
     pub(crate) known: u32,
     pub(crate) flushing: bool,
-    pub(crate) flight: Flight,
+    pub(crate) flight: Arrival,
     /// Number of the scheduler that knows this batch, 0 for none.
     pub(crate) scheduler_id: u32,
     /// Id of this batch in the engine of that scheduler.
@@ -39,7 +39,7 @@ pub(crate) struct Batch {
 }
 
 /// Way in which the values of a batch arrive.
-pub(crate) enum Flight {
+pub(crate) enum Arrival {
     /// With its flush.
     None,
     /// By a task of ours, after the flush.
@@ -51,7 +51,7 @@ pub(crate) enum Flight {
 impl Drop for Batch {
     fn drop(&mut self) {
         defer_drop(self.items.take());
-        if let Flight::Task(task) = std::mem::replace(&mut self.flight, Flight::None) {
+        if let Arrival::Task(task) = std::mem::replace(&mut self.flight, Arrival::None) {
             defer_drop(Some(task));
         }
     }
@@ -65,7 +65,7 @@ impl BatchBase {
             count: 0,
             known: 0,
             flushing: false,
-            flight: Flight::None,
+            flight: Arrival::None,
             scheduler_id: 0,
             engine_id: None,
             total_time: 0,
@@ -84,6 +84,6 @@ impl BatchBase {
 
     /// Returns whether the flush has ended, and its values come later.
     pub(crate) fn is_in_flight(slf: &Bound<'_, Self>) -> bool {
-        !matches!(slf.state().flight, Flight::None)
+        !matches!(slf.state().flight, Arrival::None)
     }
 }

@@ -4,17 +4,17 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::batch::base::{BatchBase, Flight};
+use crate::batch::base::{Arrival, BatchBase};
 use crate::ffi::gil_cell::TakeState;
 use crate::ffi::thread_exit;
 use crate::future::outcome::Outcome;
 use crate::future::resolve::resolve;
-use crate::imports;
 use crate::options::Switches;
+use crate::scheduler::inbox::{Answer, Flight};
 use crate::scheduler::state::Scheduler;
 use crate::task::async_task::AsyncTask;
 
-fn set(batch: &Bound<'_, BatchBase>, flight: Flight) {
+fn set(batch: &Bound<'_, BatchBase>, flight: Arrival) {
     let before = std::mem::replace(&mut batch.state().flight, flight);
     drop(before);
 }
@@ -22,7 +22,7 @@ fn set(batch: &Bound<'_, BatchBase>, flight: Flight) {
 /// Ends the flight of a batch: all its items have their values.
 #[pyfunction]
 pub(crate) fn complete_flight(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
-    set(batch, Flight::None);
+    set(batch, Arrival::None);
     let resolved = if BatchBase::is_flushed(batch) {
         Ok(())
     } else {
@@ -35,15 +35,36 @@ pub(crate) fn complete_flight(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     resolved
 }
 
-/// Delivers what has arrived; with `wait`, it waits until something has.
-pub(crate) fn complete(py: Python<'_>, wait: bool) -> PyResult<()> {
-    imports::complete_flights(py)?.call1((wait,)).map(|_| ())
-}
-
-/// Says how many flights of this thread `land` has to be called for.
-#[pyfunction]
-pub(crate) fn set_flight_count(count: usize) {
-    Scheduler::current().set_flight_count(count);
+/// Delivers the answers that have arrived for this scheduler, and fails the flights that are late.
+///
+/// # Errors
+///
+/// Those of requests. A request that has not finished by then is handled again later.
+pub(crate) fn deliver(scheduler: &Scheduler, py: Python<'_>) -> PyResult<()> {
+    while let Some((flight, is_late)) = scheduler.inbox.next_flight(py)? {
+        let (request, answer) = {
+            let state = flight.state();
+            let answer = match &state.answer {
+                Answer::Value(value) => Some((intern!(py, "deliver"), value.bind(py).clone())),
+                Answer::Error(error) => Some((intern!(py, "fail"), error.bind(py).clone())),
+                Answer::Pending => None,
+            };
+            (state.request.as_ref().map(|request| request.bind(py).clone()), answer)
+        };
+        let Some(request) = request else {
+            Flight::finish(&flight);
+            continue;
+        };
+        match answer {
+            Some((method, answer)) if !is_late => request.call_method1(method, (answer,))?,
+            _ => request.call_method0(intern!(py, "expire"))?,
+        };
+        if !Flight::is_finished(&flight) {
+            // A signal handler may have raised where Python has ignored it.
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// Starts the flight of a batch that is being flushed: its values arrive when `flush_task` has ended,
@@ -51,7 +72,7 @@ pub(crate) fn set_flight_count(count: usize) {
 #[pyfunction]
 #[pyo3(signature = (batch, flush_task=None))]
 pub(crate) fn start_flight(batch: &Bound<'_, BatchBase>, flush_task: Option<Py<AsyncTask>>) {
-    set(batch, flush_task.map_or(Flight::External, Flight::Task));
+    set(batch, flush_task.map_or(Arrival::External, Arrival::Task));
 }
 
 /// Calls `function(*args)` as if `task` had called it, in whatever thread.

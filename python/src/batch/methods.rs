@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 
-use crate::batch::base::{BatchBase, Flight};
+use crate::batch::base::{Arrival, BatchBase};
 use crate::batch::flush::check_open;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::TakeState;
@@ -154,15 +154,15 @@ impl BatchBase {
         let Some(batch) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         visit.call(&batch.items)?;
         match &batch.flight {
-            Flight::Task(task) => visit.call(task),
-            Flight::None | Flight::External => Ok(()),
+            Arrival::Task(task) => visit.call(task),
+            Arrival::None | Arrival::External => Ok(()),
         }
     }
 
     fn __clear__(slf: &Bound<'_, Self>) {
         let before = {
             let mut batch = slf.state();
-            (batch.items.take(), std::mem::replace(&mut batch.flight, Flight::None))
+            (batch.items.take(), std::mem::replace(&mut batch.flight, Arrival::None))
         };
         drop(before);
     }

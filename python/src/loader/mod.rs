@@ -2,6 +2,7 @@
 
 pub(crate) mod base;
 pub(crate) mod delivery;
+pub(crate) mod flight_methods;
 pub(crate) mod load;
 pub(crate) mod round;
 mod round_methods;

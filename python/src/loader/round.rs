@@ -1,5 +1,7 @@
 //! `RoundBase`: the batch of a loader.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -7,6 +9,7 @@ use crate::batch::base::BatchBase;
 use crate::batch::item::resume_tracking_of_items;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::loader::load::Load;
+use crate::scheduler::inbox::{Flight, Inbox};
 
 /// The batch of a loader: `asynq.loaders` says how it is flushed.
 #[pyclass(frozen, extends = BatchBase, subclass, module = "asynq.loaders")]
@@ -19,6 +22,8 @@ pub(crate) struct Round {
     pub(crate) loads: Option<Py<PyDict>>,
     /// Whether the scheduler holds the round.
     pub(crate) held: bool,
+    /// Flights of its requests.
+    pub(crate) flights: Vec<Py<Flight>>,
 }
 
 impl RoundBase {
@@ -27,6 +32,17 @@ impl RoundBase {
         let py = slf.py();
         let loads = slf.state().loads.as_ref().map(|loads| loads.bind(py).clone());
         loads.unwrap_or_else(|| PyDict::new(py))
+    }
+
+    /// Makes the scheduler with this inbox wait for all flights of the round.
+    pub(crate) fn await_flights(slf: &Bound<'_, Self>, inbox: &Arc<Inbox>) {
+        for flight in Self::flights(slf) {
+            Flight::wait_at(flight.bind(slf.py()), inbox);
+        }
+    }
+
+    pub(crate) fn flights(slf: &Bound<'_, Self>) -> Vec<Py<Flight>> {
+        slf.state().flights.iter().map(|flight| flight.clone_ref(slf.py())).collect()
     }
 
     pub(crate) fn is_held(slf: &Bound<'_, Self>) -> bool {

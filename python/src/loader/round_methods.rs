@@ -11,6 +11,8 @@ use crate::future::resolve::resolve;
 use crate::loader::delivery::outcome_of;
 use crate::loader::load::Load;
 use crate::loader::round::{Round, RoundBase};
+use crate::scheduler::inbox::Flight;
+use crate::scheduler::state::Scheduler;
 
 #[pymethods]
 impl RoundBase {
@@ -26,6 +28,7 @@ impl RoundBase {
             .add_subclass(Self(GilCell::new(Round {
                 loads: Some(PyDict::new(py).unbind()),
                 held: false,
+                flights: Vec::new(),
             })))
     }
 
@@ -48,6 +51,18 @@ impl RoundBase {
         Ok((loads, keys))
     }
 
+    /// Flights of its requests.
+    #[getter(flights)]
+    fn py_flights(slf: &Bound<'_, Self>) -> Vec<Py<Flight>> {
+        Self::flights(slf)
+    }
+
+    /// Adds a flight of one of its requests, for which the scheduler of this thread waits.
+    fn watch(slf: &Bound<'_, Self>, flight: &Bound<'_, Flight>) {
+        slf.state().flights.push(flight.clone().unbind());
+        Flight::wait_at(flight, &Scheduler::current().inbox);
+    }
+
     /// The next one who asks for the key gets another load; this one is not kept in `cache`.
     fn forget(
         slf: &Bound<'_, Self>,
@@ -62,13 +77,19 @@ impl RoundBase {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self.0.take_in_traverse(&visit) {
-            Some(keys) => visit.call(&keys.loads),
+            Some(round) => {
+                visit.call(&round.loads)?;
+                round.flights.iter().try_for_each(|flight| visit.call(flight))
+            }
             None => Ok(()),
         }
     }
 
     fn __clear__(slf: &Bound<'_, Self>) {
-        let before = slf.state().loads.take();
+        let before = {
+            let mut round = slf.state();
+            (round.loads.take(), std::mem::take(&mut round.flights))
+        };
         drop(before);
     }
 }

@@ -63,9 +63,9 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
             // A call inside of this one has panicked, and code of the user has caught that.
             return Err(imports::internal_error());
         }
-        scheduler.read_post();
-        if scheduler.has_flights()
-            && let Err(error) = flights::complete(py, false)
+        scheduler.read_inbox(py);
+        if scheduler.inbox.has_flights(py)
+            && let Err(error) = flights::deliver(scheduler, py)
         {
             scheduler.engine().abandon();
             result = result.and(Err(error));
@@ -81,7 +81,7 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
                 ask_priority(scheduler, py, id);
                 Ok(())
             }
-            Step::Wait => flights::complete(py, true),
+            Step::Wait => scheduler.inbox.wait(py),
             Step::Deadlock(report) => stuck(scheduler, py, task, &report),
         };
         if let Err(error) = done {

@@ -5,5 +5,6 @@ pub(crate) mod deadlock;
 pub(crate) mod drive;
 pub(crate) mod handle;
 pub(crate) mod handle_methods;
+pub(crate) mod inbox;
 pub(crate) mod register;
 pub(crate) mod state;

@@ -5,11 +5,12 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::batch::base::{BatchBase, Flight};
+use crate::batch::base::{Arrival, BatchBase};
 use crate::batch::item::BatchItemBase;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::{FutureBase, Kind};
 use crate::imports;
+use crate::loader::round::RoundBase;
 use crate::options::{self, Switches};
 use crate::overrides::overrides;
 use crate::scheduler::deadlock;
@@ -151,7 +152,9 @@ fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResu
     if in_flight {
         // The call in which its flight started is over.
         scheduler.engine().begin_flush(engine_id);
-        imports::adopt(batch.py())?.call1((batch,))?;
+        if let Ok(round) = batch.cast::<RoundBase>() {
+            RoundBase::await_flights(round, &scheduler.inbox);
+        }
         defer(batch)?;
     }
     Ok(engine_id)
@@ -173,8 +176,8 @@ pub(crate) fn defer(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let (engine_id, flush_task) = {
         let state = batch.state();
         let flush_task = match &state.flight {
-            Flight::Task(task) => Some(task.bind(batch.py()).clone()),
-            Flight::External | Flight::None => None,
+            Arrival::Task(task) => Some(task.bind(batch.py()).clone()),
+            Arrival::External | Arrival::None => None,
         };
         (state.engine_id, flush_task)
     };

@@ -3,8 +3,8 @@
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use asynq_engine::{BatchId, ContextId, Dependency, Engine, Host, ItemId, TaskId};
 use pyo3::exceptions::PyRuntimeError;
@@ -19,6 +19,7 @@ use crate::imports;
 use crate::loader::round::RoundBase;
 use crate::scheduler::call_stack::CallStack;
 use crate::scheduler::handle::TaskScheduler;
+use crate::scheduler::inbox::Inbox;
 use crate::task::async_task::{AsyncTask, Entered};
 
 /// The types that this front end puts into the engine.
@@ -55,8 +56,7 @@ pub(crate) struct Scheduler {
     handles: Cell<u32>,
     /// Rounds of loaders that were opened in the outermost call.
     rounds: RefCell<Vec<Py<RoundBase>>>,
-    /// Number of flushes in flight that `asynq.loaders.flights` looks after.
-    flights: Cell<usize>,
+    pub(crate) inbox: Arc<Inbox>,
 }
 
 thread_local! {
@@ -68,26 +68,23 @@ fn next_id() -> u32 {
     LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// Futures that were resolved in a thread other than the one where they are awaited, with the number of
-/// the scheduler there.
-static POSTED: Mutex<Vec<(u32, Dependency)>> = Mutex::new(Vec::new());
-static POSTED_COUNT: AtomicUsize = AtomicUsize::new(0);
-
 impl Scheduler {
     /// Returns the scheduler of this thread.
     pub(crate) fn current() -> Rc<Self> {
         CURRENT.with(|current| {
             Rc::clone(current.get_or_init(|| {
                 thread_exit::protect();
+                let (id, inbox) = (next_id(), Arc::new(Inbox::default()));
+                pyo3::Python::attach(|py| inbox.open(py, id));
                 Rc::new(Self {
-                    id: Cell::new(next_id()),
+                    id: Cell::new(id),
                     engine: RefCell::new(Engine::new()),
                     call_stack: CallStack::default(),
                     contexts: RefCell::default(),
                     handle: RefCell::new(None),
                     handles: Cell::new(0),
                     rounds: RefCell::default(),
-                    flights: Cell::new(0),
+                    inbox,
                 })
             }))
         })
@@ -112,6 +109,7 @@ impl Scheduler {
     /// stays usable.
     pub(crate) fn begin_anew(&self) {
         self.id.set(next_id());
+        pyo3::Python::attach(|py| self.inbox.open(py, self.id()));
         let engine = self.engine.replace(Engine::new());
         self.call_stack.clear();
         drop(engine);
@@ -189,31 +187,10 @@ impl Scheduler {
         }
     }
 
-    pub(crate) fn has_flights(&self) -> bool {
-        self.flights.get() > 0
-    }
-
-    pub(crate) fn set_flight_count(&self, count: usize) {
-        self.flights.set(count);
-    }
-
     /// Tells the engine of futures that other threads have resolved.
-    pub(crate) fn read_post(&self) {
-        if POSTED_COUNT.load(Ordering::Acquire) == 0 {
-            return;
-        }
-        let mut posted = POSTED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut mine = Vec::new();
-        posted.retain(|&(scheduler_id, on)| {
-            let is_mine = scheduler_id == self.id();
-            if is_mine {
-                mine.push(on);
-            }
-            !is_mine
-        });
-        POSTED_COUNT.store(posted.len(), Ordering::Release);
-        drop(posted);
-        for on in mine {
+    #[inline]
+    pub(crate) fn read_inbox(&self, py: pyo3::Python<'_>) {
+        for on in self.inbox.take_resolved(py, self.id()) {
             self.computed(on);
         }
     }
@@ -235,11 +212,11 @@ impl Scheduler {
         match Self::at(scheduler_id) {
             Some(scheduler) => scheduler.computed(on),
             None if scheduler_id == 0 => {}
-            None => {
-                let mut posted = POSTED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                posted.push((scheduler_id, on));
-                POSTED_COUNT.store(posted.len(), Ordering::Release);
-            }
+            None => pyo3::Python::attach(|py| {
+                if let Some(inbox) = Inbox::of(py, scheduler_id) {
+                    inbox.post(py, scheduler_id, on);
+                }
+            }),
         }
     }
 

@@ -1,0 +1,77 @@
+//! `Flight` as Python sees it.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::ffi::gil_cell::TakeState;
+use crate::scheduler::inbox::{Answer, Flight};
+
+#[pymethods]
+impl Flight {
+    #[new]
+    #[pyo3(signature = (request, timeout=None))]
+    fn py_new(request: Py<PyAny>, timeout: Option<f64>) -> Self {
+        Self::of(request, timeout)
+    }
+
+    /// Starts the timeout, in any thread.
+    #[pyo3(name = "start_timeout")]
+    fn py_start_timeout(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::start_timeout(slf)
+    }
+
+    /// Gives the flight a value as its answer, in any thread.
+    fn set_answer(slf: &Bound<'_, Self>, answer: Py<PyAny>) {
+        Self::arrive(slf, Answer::Value(answer));
+    }
+
+    /// Gives the flight an error as its answer, in any thread.
+    fn set_error(slf: &Bound<'_, Self>, error: Py<PyAny>) {
+        Self::arrive(slf, Answer::Error(error));
+    }
+
+    /// Whether its answer has arrived, and no scheduler has handled it.
+    #[getter]
+    fn has_arrived(slf: &Bound<'_, Self>) -> bool {
+        !matches!(slf.state().answer, Answer::Pending)
+    }
+
+    /// Ends the flight: no scheduler waits for it any more.
+    #[pyo3(name = "finish")]
+    fn py_finish(slf: &Bound<'_, Self>) {
+        Self::finish(slf);
+    }
+
+    /// Whether no scheduler waits for it any more.
+    #[getter(is_finished)]
+    fn py_is_finished(slf: &Bound<'_, Self>) -> bool {
+        Self::is_finished(slf)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
+        visit.call(&state.request)?;
+        match &state.answer {
+            Answer::Value(answer) | Answer::Error(answer) => visit.call(answer),
+            Answer::Pending => Ok(()),
+        }
+    }
+
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = {
+            let mut state = slf.state();
+            (state.request.take(), std::mem::take(&mut state.answer))
+        };
+        drop(before);
+    }
+}
+
+/// Fails all flights in a forked process, because only its parent gets the answers.
+#[pyfunction]
+pub(crate) fn fail_flights_after_fork(py: Python<'_>) {
+    for flight in Flight::all(py) {
+        let error = PyRuntimeError::new_err("the process was forked while it was in flight");
+        Flight::arrive(flight.bind(py), Answer::Error(error.into_value(py).into_any()));
+    }
+}

@@ -1,0 +1,352 @@
+//! The inbox of a scheduler: everything that reaches it from other threads, and its sleep until then.
+//!
+//! # Note: one inbox, and no torn state
+//!
+//! A scheduler that has nothing to run sleeps at its inbox only, so whatever arrives wakes it: a
+//! future that another thread has resolved, the answer of a flight, a deadline. The state changes
+//! only here, under the GIL and without running Python code, so an exception of a signal handler
+//! can't come in between. Such an exception can only come out of [`Inbox::sleep`], or out of the
+//! handling of a flight, which then stays in the inbox.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use asynq_engine::Dependency;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::imports;
+
+/// Seconds after which a sleep begins anew. A signal that comes between the check for signals and the
+/// sleep of the operating system waits until then.
+const MAX_SLEEP: f64 = 0.5;
+
+/// Everything that other threads have for one scheduler, and the flights that it waits for.
+#[derive(Default)]
+pub(crate) struct Inbox(GilCell<Contents>);
+
+#[derive(Default)]
+struct Contents {
+    /// Futures of this scheduler that other threads have resolved, with the number that it had.
+    resolved: Vec<(u32, Dependency)>,
+    /// Flights whose answer has arrived.
+    arrived: VecDeque<Py<Flight>>,
+    /// Unfinished flights that this scheduler waits for, by their numbers.
+    flights: BTreeMap<u64, Py<Flight>>,
+    /// Deadlines of these flights, the earliest first.
+    deadlines: BTreeSet<(Deadline, u64)>,
+    /// The `queue.SimpleQueue` at which the scheduler sleeps, since its first sleep.
+    doorbell: Option<Py<PyAny>>,
+    /// Number of calls that sleep now: more than one if a signal handler calls the scheduler.
+    sleepers: usize,
+}
+
+/// A time of `time.monotonic()`.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Deadline(f64);
+
+impl Eq for Deadline {}
+
+impl PartialOrd for Deadline {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Deadline {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+/// Returns the time of `time.monotonic()`.
+fn now(py: Python<'_>) -> PyResult<f64> {
+    py.import(intern!(py, "time"))?.call_method0(intern!(py, "monotonic"))?.extract()
+}
+
+/// The inboxes by the numbers of their schedulers. Those of ended threads are removed later.
+static INBOXES: GilCell<BTreeMap<u32, Weak<Inbox>>> = GilCell::new(BTreeMap::new());
+
+impl Inbox {
+    /// Makes this the inbox of the scheduler with the number `id`.
+    pub(crate) fn open(self: &Arc<Self>, py: Python<'_>, id: u32) {
+        let mut inboxes = INBOXES.take(py);
+        // Looking at all of them whenever their number is a power of two is a constant cost each.
+        if inboxes.len().is_power_of_two() {
+            inboxes.retain(|_, inbox| inbox.strong_count() > 0);
+        }
+        inboxes.insert(id, Arc::downgrade(self));
+    }
+
+    /// Returns the inbox of the scheduler with the number `id`, unless its thread has ended.
+    pub(crate) fn of(py: Python<'_>, id: u32) -> Option<Arc<Self>> {
+        INBOXES.take(py).get(&id).and_then(Weak::upgrade)
+    }
+
+    /// Returns the inboxes of all schedulers.
+    fn all(py: Python<'_>) -> Vec<Arc<Self>> {
+        INBOXES.take(py).values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Tells the scheduler that another thread has resolved one of its futures.
+    pub(crate) fn post(&self, py: Python<'_>, id: u32, on: Dependency) {
+        self.0.take(py).resolved.push((id, on));
+        self.ring(py);
+    }
+
+    /// Takes the futures of the scheduler with the number `id` that other threads have resolved.
+    #[inline]
+    pub(crate) fn take_resolved(&self, py: Python<'_>, id: u32) -> Vec<Dependency> {
+        let resolved = std::mem::take(&mut self.0.take(py).resolved);
+        resolved.into_iter().filter_map(|(to, on)| (to == id).then_some(on)).collect()
+    }
+
+    /// Wakes the scheduler, if it sleeps.
+    fn ring(&self, py: Python<'_>) {
+        let doorbell = {
+            let contents = self.0.take(py);
+            let doorbell = contents.doorbell.as_ref().filter(|_| contents.sleepers > 0);
+            doorbell.map(|doorbell| doorbell.bind(py).clone())
+        };
+        let Some(doorbell) = doorbell else { return };
+        if let Err(error) = doorbell.call_method1(intern!(py, "put"), (py.None(),)) {
+            error.write_unraisable(py, None);
+        }
+    }
+
+    /// Returns the next flight to handle: one whose answer has arrived, or else, with `true`, one
+    /// whose deadline has passed. It stays in the inbox until it is finished.
+    pub(crate) fn next_flight<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+    ) -> PyResult<Option<(Bound<'py, Flight>, bool)>> {
+        loop {
+            let arrived = match self.0.take(py).arrived.front() {
+                Some(flight) => flight.bind(py).clone(),
+                None => break,
+            };
+            if Flight::is_awaited_at(&arrived, self) {
+                return Ok(Some((arrived, false)));
+            }
+            // It is finished, or another thread waits for it now.
+            let gone = self.0.take(py).arrived.pop_front();
+            drop(gone);
+        }
+        let Some((Deadline(deadline), number)) = self.0.take(py).deadlines.first().copied() else {
+            return Ok(None);
+        };
+        if now(py)? < deadline {
+            return Ok(None);
+        }
+        let contents = self.0.take(py);
+        Ok(contents.flights.get(&number).map(|flight| (flight.bind(py).clone(), true)))
+    }
+
+    /// Returns whether there may be a flight to handle.
+    #[inline]
+    pub(crate) fn has_flights(&self, py: Python<'_>) -> bool {
+        !self.0.take(py).flights.is_empty()
+    }
+
+    /// Sleeps until something has arrived or a deadline has passed.
+    ///
+    /// # Errors
+    ///
+    /// That of a signal handler, or `RuntimeError` if no flight is awaited.
+    pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<()> {
+        let waited = self.sleep(py);
+        // A call of a signal handler may have taken what the interrupted call sleeps for.
+        self.ring(py);
+        waited
+    }
+
+    fn sleep(&self, py: Python<'_>) -> PyResult<()> {
+        let doorbell = self.doorbell(py)?;
+        loop {
+            // A signal that has come before the sleep does not interrupt it. The handler may run
+            // calls, so this precedes the look at the contents.
+            py.check_signals()?;
+            let deadline = {
+                let contents = self.0.take(py);
+                if !(contents.resolved.is_empty() && contents.arrived.is_empty()) {
+                    return Ok(());
+                }
+                if contents.flights.is_empty() {
+                    return Err(PyRuntimeError::new_err(
+                        "the scheduler cannot wait: no request of this thread is in flight",
+                    ));
+                }
+                contents.deadlines.first().map(|&(Deadline(deadline), _)| deadline)
+            };
+            let seconds = match deadline {
+                Some(deadline) => Some(deadline - now(py)?),
+                None => None,
+            };
+            if seconds.is_some_and(|seconds| seconds <= 0.0) {
+                return Ok(());
+            }
+            let seconds = seconds.map_or(MAX_SLEEP, |seconds: f64| seconds.min(MAX_SLEEP));
+            self.0.take(py).sleepers += 1;
+            let rung = doorbell.call_method1(intern!(py, "get"), (true, seconds));
+            self.0.take(py).sleepers -= 1;
+            match rung {
+                Err(error) if !error.matches(py, imports::queue_empty(py)?)? => return Err(error),
+                _ => {}
+            }
+        }
+    }
+
+    fn doorbell<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(doorbell) = &self.0.take(py).doorbell {
+            return Ok(doorbell.bind(py).clone());
+        }
+        // Looked up each time, because gevent replaces the class.
+        let doorbell = py.import(intern!(py, "queue"))?.call_method0(intern!(py, "SimpleQueue"))?;
+        self.0.take(py).doorbell = Some(doorbell.clone().unbind());
+        Ok(doorbell)
+    }
+}
+
+/// One request in flight, as seen by the scheduler that waits for its answer.
+///
+/// The scheduler calls `request.deliver(answer)`, `request.fail(error)`, or `request.expire()` if
+/// the answer takes longer than `timeout` seconds. It does so again if an exception ends the call
+/// before the request has called `finish()`.
+#[pyclass(frozen, weakref, module = "asynq.loaders")]
+pub(crate) struct Flight(pub(crate) GilCell<FlightState>);
+
+has_state!(Flight: FlightState);
+
+/// State of a [`Flight`].
+#[derive(Default)]
+pub(crate) struct FlightState {
+    number: u64,
+    /// The inbox of the scheduler that waits, from its departure until the request is finished.
+    inbox: Option<Arc<Inbox>>,
+    pub(crate) request: Option<Py<PyAny>>,
+    timeout: Option<f64>,
+    deadline: Option<Deadline>,
+    pub(crate) answer: Answer,
+    is_finished: bool,
+}
+
+/// What a request has come back with.
+#[derive(Default)]
+pub(crate) enum Answer {
+    #[default]
+    Pending,
+    Value(Py<PyAny>),
+    Error(Py<PyAny>),
+}
+
+impl Flight {
+    pub(crate) fn of(request: Py<PyAny>, timeout: Option<f64>) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        let request = Some(request);
+        Self(GilCell::new(FlightState { number, request, timeout, ..FlightState::default() }))
+    }
+
+    /// Makes the scheduler with this inbox wait for the flight, and no other one.
+    pub(crate) fn wait_at(slf: &Bound<'_, Self>, inbox: &Arc<Inbox>) {
+        let py = slf.py();
+        let (number, deadline, has_arrived) = {
+            let state = slf.state();
+            if state.is_finished {
+                return;
+            }
+            (state.number, state.deadline, !matches!(state.answer, Answer::Pending))
+        };
+        Self::leave_inbox(slf);
+        slf.state().inbox = Some(Arc::clone(inbox));
+        let mut contents = inbox.0.take(py);
+        contents.flights.insert(number, slf.clone().unbind());
+        if let Some(deadline) = deadline {
+            contents.deadlines.insert((deadline, number));
+        }
+        if has_arrived {
+            contents.arrived.push_back(slf.clone().unbind());
+        }
+    }
+
+    fn leave_inbox(slf: &Bound<'_, Self>) {
+        let (inbox, number, deadline) = {
+            let mut state = slf.state();
+            (state.inbox.take(), state.number, state.deadline)
+        };
+        let Some(inbox) = inbox else { return };
+        let removed = {
+            let mut contents = inbox.0.take(slf.py());
+            if let Some(deadline) = deadline {
+                contents.deadlines.remove(&(deadline, number));
+            }
+            contents.flights.remove(&number)
+        };
+        drop(removed);
+    }
+
+    fn is_awaited_at(slf: &Bound<'_, Self>, inbox: &Arc<Inbox>) -> bool {
+        slf.state().inbox.as_ref().is_some_and(|own| Arc::ptr_eq(own, inbox))
+    }
+
+    /// Starts the timeout, in any thread.
+    pub(crate) fn start_timeout(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let Some(timeout) = slf.state().timeout else { return Ok(()) };
+        let deadline = Deadline(now(py)? + timeout);
+        let (inbox, number) = {
+            let mut state = slf.state();
+            if state.deadline.is_none() {
+                state.deadline = Some(deadline);
+            }
+            (state.inbox.clone(), state.number)
+        };
+        if let Some(inbox) = inbox {
+            inbox.0.take(py).deadlines.insert((deadline, number));
+            inbox.ring(py);
+        }
+        Ok(())
+    }
+
+    /// Gives the flight its answer, in any thread. Only the first one counts.
+    pub(crate) fn arrive(slf: &Bound<'_, Self>, answer: Answer) {
+        let inbox = {
+            let mut state = slf.state();
+            if state.is_finished || !matches!(state.answer, Answer::Pending) {
+                return;
+            }
+            state.answer = answer;
+            state.inbox.clone()
+        };
+        if let Some(inbox) = inbox {
+            inbox.0.take(slf.py()).arrived.push_back(slf.clone().unbind());
+            inbox.ring(slf.py());
+        }
+    }
+
+    /// Ends the flight: no scheduler waits for it any more.
+    pub(crate) fn finish(slf: &Bound<'_, Self>) {
+        Self::leave_inbox(slf);
+        let before = {
+            let mut state = slf.state();
+            state.is_finished = true;
+            (state.request.take(), std::mem::take(&mut state.answer))
+        };
+        drop(before);
+    }
+
+    pub(crate) fn is_finished(slf: &Bound<'_, Self>) -> bool {
+        slf.state().is_finished
+    }
+
+    /// Returns all unfinished flights of this process that a scheduler waits for.
+    pub(crate) fn all(py: Python<'_>) -> Vec<Py<Self>> {
+        let of_inbox = |inbox: &Arc<Inbox>| -> Vec<_> {
+            inbox.0.take(py).flights.values().map(|flight| flight.clone_ref(py)).collect()
+        };
+        Inbox::all(py).iter().flat_map(of_inbox).collect()
+    }
+}
