@@ -42,6 +42,7 @@ impl Scheduler {
         if !pending {
             return false;
         }
+        self.report_held();
         if self.is_driving() {
             // Inside a flush or a context: others cannot join, and the frame cannot stay.
             self.drive_inside(&requests, waker);
@@ -101,7 +102,6 @@ impl Scheduler {
     }
 
     fn drive_inside(&self, requests: &[Dependency], waker: &Waker) {
-        self.report_held();
         let _frame = InnerFrame(self, self.enter_root());
         for &on in requests.iter().rev() {
             self.engine().need(on);

@@ -6,6 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use asynq::{AsyncTask, Batch, BoxError, FutureBase, Items, Source, TaskErrorKind, all, debug};
+use futures::executor::block_on;
 
 use crate::common::{self, Later, Log, assert_usable, message_of, source, store};
 
@@ -31,6 +32,50 @@ fn a_call_in_a_flush_may_need_what_the_flush_has_set_already() {
     waits.replace(Some(task.clone()));
     let second = AsyncTask::new(async move { second.await.unwrap() });
     assert_eq!(all((task, second)).value(), (10, 20));
+    assert_usable();
+}
+
+#[test]
+fn another_executor_in_a_flush_may_need_what_the_flush_has_set_already() {
+    let waits: Once<AsyncTask<u32>> = Rc::default();
+    let numbers = {
+        let waits = Rc::clone(&waits);
+        source("numbers", move |items| {
+            items.set_values(|&key| Some(key * 10));
+            assert_eq!(block_on(waits.take().expect("flushed once")), 10);
+        })
+    };
+    let item = numbers.item(1);
+    let task = AsyncTask::new(async move { item.await.unwrap() });
+    waits.replace(Some(task.clone()));
+    assert_eq!(task.value(), 10);
+    assert_usable();
+}
+
+#[test]
+fn another_executor_in_a_flush_out_of_turn_may_need_what_the_flush_has_set_already() {
+    let waits: Once<AsyncTask<u32>> = Rc::default();
+    let numbers = {
+        let waits = Rc::clone(&waits);
+        source("numbers", move |items| {
+            items.set_values(|&key| Some(key * 10));
+            assert_eq!(block_on(waits.take().expect("flushed once")), 10);
+        })
+    };
+    let first = debug::sync(); // Its batch is flushed first.
+    let item = numbers.item(1);
+    let batch = item.batch();
+    let task = AsyncTask::new(async move { item.await.unwrap() });
+    waits.replace(Some(task.clone()));
+    // A call leaves the task behind, which waits for its item.
+    AsyncTask::new(async move {
+        let mut task = task;
+        assert!(common::poll_once(&mut task).await.is_pending());
+        first.await;
+    })
+    .value();
+    batch.flush();
+    assert!(waits.take().is_none());
     assert_usable();
 }
 
