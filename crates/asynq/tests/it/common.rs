@@ -139,6 +139,19 @@ pub(crate) fn later(rounds: usize) -> AsyncTask<usize> {
     })
 }
 
+/// Lets other tasks run: wakes its own task, and is ready at the next poll.
+pub(crate) async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// A task that is given a handle to itself.
 pub(crate) fn knowing_itself<T, F, R>(run: F) -> AsyncTask<T>
 where

@@ -2,6 +2,7 @@
 #![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
 use std::cell::{Cell, RefCell};
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use asynq::{
@@ -9,6 +10,7 @@ use asynq::{
     promise, with_context,
 };
 use expect_test::expect;
+use futures::FutureExt;
 
 use crate::common::{Log, assert_usable, logged, message_of, store, traced};
 
@@ -22,6 +24,17 @@ impl AsyncContext for Fails {
 
     fn pause(&self) {
         assert!(self.0 != "pause", "cannot pause");
+    }
+}
+
+/// A context that cannot be paused, by its name.
+struct FailsAs(&'static str);
+
+impl AsyncContext for FailsAs {
+    fn resume(&self) {}
+
+    fn pause(&self) {
+        panic!("{} cannot pause", self.0);
     }
 }
 
@@ -94,6 +107,61 @@ fn panics_in_the_pauses_of_nested_contexts_are_one_failure() {
     let task: AsyncTask<()> = AsyncTask::new(nested);
     assert_eq!(task.outcome().unwrap_err().message(), "no");
     assert_usable();
+}
+
+#[test]
+fn the_first_panic_in_the_pauses_of_nested_contexts_is_the_failure() {
+    let inner = with_context(FailsAs("inner"), debug::sync());
+    let error = AsyncTask::new(with_context(FailsAs("outer"), inner)).outcome().unwrap_err();
+    assert_eq!(error.message(), "inner cannot pause");
+    assert_usable();
+}
+
+#[test]
+fn a_context_that_cannot_be_resumed_is_not_paused_later() {
+    /// Writes its pauses into a log, and cannot be resumed.
+    struct Never(Log);
+
+    impl AsyncContext for Never {
+        fn resume(&self) {
+            panic!("cannot resume");
+        }
+
+        fn pause(&self) {
+            self.0.add("pause");
+        }
+    }
+
+    let log = Log::new();
+    let never = Never(log.clone());
+    AsyncTask::new(async move {
+        let mut fails = Box::pin(with_context(never, async {}));
+        assert!(AssertUnwindSafe(fails.as_mut()).catch_unwind().await.is_err());
+        // The context still exists when the task waits.
+        debug::sync().await;
+    })
+    .value();
+    assert_eq!(log.take(), "");
+}
+
+#[test]
+fn a_call_that_is_given_up_leaves_the_contexts_of_its_tasks() {
+    let level = ScopedValue::new(0);
+    let (promise, future) = promise();
+    let inside = {
+        let seen = level.clone();
+        AsyncTask::new(with_context(level.override_with(1), async move {
+            future.await;
+            seen.get()
+        }))
+    };
+    let calls = AsyncTask::new(async move {
+        let error = inside.clone().outcome().unwrap_err();
+        assert_eq!((error.kind(), level.get()), (TaskErrorKind::Deadlock, 0));
+        promise.set_value(());
+        inside.await
+    });
+    assert_eq!(calls.value(), 1);
 }
 
 #[test]

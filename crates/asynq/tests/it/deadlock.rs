@@ -175,6 +175,14 @@ fn a_report_of_many_tasks_is_shortened() {
 }
 
 #[test]
+fn a_report_of_a_task_that_waits_for_many_things_is_shortened() {
+    let (_promises, futures): (Vec<_>, Vec<_>) = (0..60).map(|_| promise::<u32>()).unzip();
+    let error = AsyncTask::new(all(futures)).outcome().unwrap_err();
+    assert_eq!(error.message().matches("promise, made at").count(), 50);
+    assert_eq!(error.message().lines().last(), Some("              10 more"));
+}
+
+#[test]
 fn a_poll_that_never_asks_anything_is_a_deadlock() {
     let task: AsyncTask<()> = AsyncTask::new(std::future::poll_fn(|_| Poll::Pending));
     let error = task.outcome().unwrap_err();

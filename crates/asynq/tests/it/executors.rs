@@ -328,6 +328,22 @@ fn block_on_inside_a_flush_drives_what_it_waits_for() {
 }
 
 #[test]
+fn what_a_join_requests_inside_a_flush_starts_in_its_order() {
+    let log = Log::new();
+    let inner = store(&log, "inner");
+    let outer = {
+        let log = log.clone();
+        source("outer", move |items| {
+            let both = all(["a", "b"].map(|name| logged(&log, name, inner.item(1))));
+            assert_eq!(block_on(both), [10, 10]);
+            items.set_values(|&key| Some(key));
+        })
+    };
+    outer.item(2).value().unwrap();
+    assert_eq!(log.take(), "a starts\nb starts\nflush inner [1, 1]\na gets 10\nb gets 10\n");
+}
+
+#[test]
 fn an_outside_waker_that_panics_leaves_the_scheduler_usable() {
     struct Bad;
     impl std::task::Wake for Bad {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
 use asynq::{
-    AsyncTask, BatchError, FutureBase, LazyFuture, TaskError, TaskErrorKind, all, asynq, debug,
-    promise,
+    AsyncTask, BatchError, FutureBase, LazyFuture, Loader, TaskError, TaskErrorKind, all, asynq,
+    debug, promise,
 };
 use expect_test::expect;
 use futures::FutureExt;
@@ -175,6 +175,23 @@ fn a_panic_while_a_value_is_cloned_is_that_of_the_one_who_takes_it() {
     assert!(other.outcome().is_ok(), "the last handle needs no clone");
 }
 
+#[test]
+fn a_panic_while_a_shared_item_is_cloned_is_that_of_the_one_who_takes_it() {
+    struct Unique;
+
+    impl Clone for Unique {
+        fn clone(&self) -> Self {
+            panic!("there can be only one")
+        }
+    }
+
+    let loader = Loader::new(|keys: Vec<u32>| keys.iter().map(|_| Unique).collect::<Vec<_>>());
+    let (first, second) = (loader.load(1), loader.load(1));
+    let error = AsyncTask::new(first).outcome().err().unwrap();
+    assert_eq!(error.message(), "there can be only one");
+    assert!(second.value().is_ok(), "the last handle needs no clone");
+}
+
 /// Panics when it is dropped.
 #[derive(Clone)]
 struct Bomb;
@@ -192,6 +209,26 @@ fn a_panic_of_a_local_that_is_dropped_fails_the_task() {
         debug::sync().await;
     });
     assert_eq!(task.outcome().unwrap_err().message(), "dropped");
+    assert_usable();
+}
+
+#[test]
+fn the_first_panic_of_a_chain_of_dropped_tasks_is_passed_on() {
+    struct Named(&'static str);
+
+    impl Drop for Named {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking(), "{} dropped", self.0);
+        }
+    }
+
+    let (outer, inner) = (Named("outer"), Named("inner"));
+    let awaited = AsyncTask::new(async move { drop(inner) });
+    let chain = AsyncTask::new(async move {
+        let _outer = outer;
+        awaited.await;
+    });
+    assert_eq!(message_of(|| drop(chain)), "outer dropped");
     assert_usable();
 }
 

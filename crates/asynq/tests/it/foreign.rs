@@ -9,27 +9,14 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use asynq::{AsyncTask, FutureBase, TaskErrorKind, all, debug};
+use asynq::{AsyncTask, FutureBase, ScopedValue, TaskErrorKind, all, debug, with_context};
 use expect_test::expect;
 use futures::SinkExt;
 use futures::channel::{mpsc as channel, oneshot};
 use futures::future::select;
 use futures::stream::StreamExt;
 
-use crate::common::{Log, assert_usable, later, logged, store};
-
-/// Lets others run: wakes itself, and is ready the next time.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
+use crate::common::{Log, assert_usable, later, logged, store, yield_now};
 
 #[test]
 fn a_channel_within_the_thread_connects_tasks() {
@@ -152,6 +139,25 @@ fn a_branch_that_yields_goes_on_while_its_sibling_waits() {
     };
     assert_eq!(task.value(), 10);
     assert_eq!(log.take(), "has yielded\nflush numbers [1]\n");
+}
+
+#[test]
+fn a_branch_that_is_woken_does_not_see_the_context_of_its_sibling() {
+    let level = ScopedValue::new(0);
+    let (sender, receiver) = oneshot::channel();
+    let task = {
+        let level = level.clone();
+        AsyncTask::new(async move {
+            let inside = with_context(level.override_with(1), debug::sync());
+            let woken = async {
+                receiver.await.unwrap();
+                level.get()
+            };
+            futures::join!(woken, inside).0
+        })
+    };
+    let sends = AsyncTask::new(async move { sender.send(()).unwrap() });
+    assert_eq!(all((task, sends)).value().0, 0);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use asynq::{
 use expect_test::expect;
 
 use crate::common::{
-    Log, assert_usable, knowing_itself, message_of, poll_once, source, store, without_lines,
+    Later, Log, assert_usable, knowing_itself, message_of, poll_once, source, store, without_lines,
 };
 
 /// Does something when it is dropped.
@@ -175,6 +175,23 @@ fn a_callback_of_a_forgotten_item_may_call_what_awaits_another() {
     let error = outcome.take().expect("called").unwrap_err();
     assert!(matches!(error.kind(), BatchErrorKind::NotSet), "{error}");
     drop(waits);
+    assert_usable();
+}
+
+#[test]
+fn a_callback_of_an_item_forgotten_in_flight_may_call_what_awaits_another() {
+    let nothing = source("nothing", |items| -> Later { Box::pin(async move { drop(items) }) });
+    let (first, second) = (nothing.item(1), nothing.item(2));
+    let waits = AsyncTask::new(second);
+    let outcome = Rc::new(RefCell::new(None));
+    {
+        let (outcome, waits) = (Rc::clone(&outcome), waits.clone());
+        first.on_computed(move || drop(outcome.replace(Some(waits.outcome()))));
+    }
+    // `waits` comes to its item before the flush.
+    drop(all((waits, first)).value());
+    let error = outcome.take().expect("called").unwrap().unwrap_err();
+    assert!(matches!(error.kind(), BatchErrorKind::NotSet), "{error}");
     assert_usable();
 }
 

@@ -84,6 +84,24 @@ fn what_is_kept_goes_with_what_is_in_flight() {
 }
 
 #[test]
+fn what_is_kept_goes_with_the_last_part_of_its_batch() {
+    let log = Log::new();
+    let first = Loader::new(|keys: Vec<u32>| async move {
+        later(keys[0] as usize).await; // Each part ends in a round of its own.
+        keys
+    });
+    let first = first.cache().max_batch_size(1);
+    first.prime(3, 3);
+    let [one, two, kept] = [1, 2, 3].map(|key| first.load(key));
+    for (name, load) in [("one", &one), ("two", &two), ("kept", &kept)] {
+        let log = log.clone();
+        load.on_computed(move || log.add(name));
+    }
+    assert_eq!(all([one, two, kept]).value().map(Result::unwrap), [1, 2, 3]);
+    assert_eq!(log.take(), "one\ntwo\nkept\n");
+}
+
+#[test]
 fn what_is_kept_is_there_though_the_batch_it_went_with_panics() {
     let broken = Loader::new(|_: Vec<u32>| async { panic!("broken") as Vec<u32> }).cache();
     broken.prime(1, 1);

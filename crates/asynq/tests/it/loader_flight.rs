@@ -186,6 +186,36 @@ fn a_plain_call_does_not_wait_for_what_a_call_around_it_has_in_flight() {
 }
 
 #[test]
+fn a_permit_beyond_the_limit_is_not_passed_on() {
+    let log = Log::new();
+    let (answers, loader) = by_hand(&log);
+    let loader = loader.max_batch_size(1).max_in_flight(1);
+    let calls = {
+        let (log, loader) = (log.clone(), loader.clone());
+        AsyncTask::new(async move {
+            later(1).await;
+            let answers_last = {
+                let answers = Rc::clone(&answers);
+                AsyncTask::new(async move {
+                    later(1).await;
+                    answers.borrow_mut().pop_back().unwrap().set_value(());
+                })
+            };
+            // This call holds no permit, so its batch does not wait for the first one.
+            all((loader.load(3), answers_last)).value().0.unwrap();
+            later(1).await;
+            assert_eq!(log.take(), "load [1]\nload [3]\n");
+            while let Some(answer) = next(&answers) {
+                answer.set_value(());
+                later(1).await;
+            }
+        })
+    };
+    all((loader.load_many([1, 2]), calls)).value().0.unwrap();
+    assert_eq!(log.take(), "load [2]\n");
+}
+
+#[test]
 fn a_call_does_not_wait_for_what_another_that_has_ended_has_left_in_flight() {
     let (answers, loader) = by_hand(&Log::new());
     let loader = loader.max_in_flight(1);

@@ -21,6 +21,7 @@ mod context_failure;
 mod contexts;
 mod deadlock;
 mod events;
+mod executor_wakers;
 mod executors;
 mod failure;
 mod flights;

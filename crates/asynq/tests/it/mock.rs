@@ -155,6 +155,13 @@ fn a_spy_calls_through() {
 }
 
 #[test]
+fn a_spy_records_every_call() {
+    let spy = mock::spy(name::asynq);
+    assert_eq!((name(5), name(6)), ("user 5".to_owned(), "user 6".to_owned()));
+    assert_eq!(spy.calls(), [(5,), (6,)]);
+}
+
+#[test]
 fn each_instance_of_a_generic_function_is_one_of_its_own() {
     let _mock = mock::replace(identity::asynq::<u32>, |_: u32| 7);
     assert_eq!((identity(1_u32), identity("one")), (7, "one"));
