@@ -7,7 +7,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 from servers import NotInstalled
 
-from asynq import AsyncContext, BatchBase, BatchItemBase, get_active_task, get_scheduler
+from asynq import (
+    AsyncContext,
+    BatchBase,
+    BatchItemBase,
+    debug,
+    get_active_task,
+    get_scheduler,
+    profiler,
+)
 
 # Background jobs of a non-interactive shell ignore SIGINT, and so would the programs that tests
 # start and interrupt.
@@ -117,6 +125,18 @@ def _a_test_leaves_nothing_in_the_scheduler():
     yield
     # Compared with the state before, so that only the test that leaves something fails.
     assert leftovers() == before
+
+
+OPTIONS = [name for name in dir(debug.options) if name.isupper() and name != "DUMP_ALL"]
+
+
+@pytest.fixture(autouse=True)
+def _a_test_sees_no_options_and_rows_of_other_tests():
+    before = {name: getattr(debug.options, name) for name in OPTIONS}
+    profiler.reset()
+    yield
+    for name, value in before.items():
+        setattr(debug.options, name, value)
 
 
 @pytest.fixture

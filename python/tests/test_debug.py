@@ -315,24 +315,27 @@ def test_dump_writes_nothing_if_the_option_is_off(capsys, monkeypatch):
 
 def test_all_dump_options_can_be_set_together():
     debug.DUMP_ALL(True)
-    try:
-        assert debug.DUMP_ALL() is True
-        assert debug.options.DUMP_STACK is True
-    finally:
-        debug.DUMP_ALL(False)
-        debug.options.DUMP_PRE_ERROR_STATE = True
+    assert debug.DUMP_ALL() is True
+    assert debug.options.DUMP_STACK is True
+    debug.DUMP_ALL(False)
     assert debug.DUMP_ALL() is False
     assert debug.options.DUMP_STACK is False
 
 
 def test_dump_all_touches_no_other_option():
     debug.DUMP_ALL(True)
-    try:
-        assert debug.options.COLLECT_PERF_STATS is False
-        assert debug.options.KEEP_DEPENDENCIES is False
-    finally:
-        debug.DUMP_ALL(False)
-        debug.options.DUMP_PRE_ERROR_STATE = True
+    assert debug.options.COLLECT_PERF_STATS is False
+    assert debug.options.KEEP_DEPENDENCIES is False
+
+
+@pytest.mark.parametrize(
+    "name", ["SCHEDULER_STATE_DUMP_INTERVAL", "DEBUG_STR_REPR_MAX_LENGTH", "MAX_TASK_STACK_SIZE"]
+)
+def test_an_option_that_is_a_number_takes_no_other_type(name):
+    before = getattr(debug.options, name)
+    with pytest.raises(TypeError):
+        setattr(debug.options, name, "many")
+    assert getattr(debug.options, name) == before
 
 
 def test_complex_assertions_are_off_inside_a_context():

@@ -6,13 +6,6 @@ from asynq import asynq, debug, profiler
 from asynq.batching import DebugBatchItem
 
 
-@pytest.fixture(autouse=True)
-def no_rows_of_other_tests():
-    profiler.reset()
-    yield
-    profiler.reset()
-
-
 @pytest.fixture
 def collecting(monkeypatch):
     monkeypatch.setattr(debug.options, "COLLECT_PERF_STATS", True)

@@ -186,11 +186,7 @@ def test_the_state_of_the_scheduler_is_written_once_an_interval(written, monkeyp
 
 def test_all_options_together_change_no_value(monkeypatch, capsys):
     debug.DUMP_ALL(True)
-    try:
-        assert pair() == (1, 2)
-    finally:
-        debug.DUMP_ALL(False)
-        debug.options.DUMP_PRE_ERROR_STATE = True
+    assert pair() == (1, 2)
 
 
 def test_what_cannot_be_shown_does_not_disturb(written):
