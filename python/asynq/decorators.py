@@ -208,12 +208,21 @@ def lazy(fn):
     return lazy_fn
 
 
+def _raise_missing(decorator, name):
+    """Serves as `__getattr__` of decorators with attributes that `__init__` sets."""
+    if not name.startswith("__"):
+        decorator.fn  # noqa: B018, raises a TypeError if __init__() was not called.
+    raise AttributeError(f"{type(decorator).__name__!r} object has no attribute {name!r}")
+
+
 class AsyncAndSyncPairDecoratorBinder(AsyncDecoratorBinder):
     """An `AsyncAndSyncPairDecorator`, bound to an object or a class."""
 
     sync_fn = None
 
     def __call__(self, /, *args, **kwargs):
+        if self.sync_fn is None:  # The binder was not made by `__get__` of the decorator.
+            return super().__call__(*args, **kwargs)
         if is_asyncio_mode():
             return _call_in_asyncio_mode(self.decorator, args, kwargs, self.sync_fn)
         return self.sync_fn(*args, **kwargs)
@@ -223,6 +232,7 @@ class AsyncAndSyncPairDecorator(AsyncDecorator):
     """A function decorated with `@asynq(sync_fn=...)`."""
 
     binder_cls = AsyncAndSyncPairDecoratorBinder
+    __getattr__ = _raise_missing
 
     def __init__(self, fn, cls, sync_fn, kwargs=None, asyncio_fn=None, allow_sync_call=False):
         super().__init__(fn, cls, kwargs, asyncio_fn, allow_sync_call)
@@ -274,6 +284,8 @@ class AsyncProxyDecorator(AsyncDecorator):
 class AsyncAndSyncPairProxyDecorator(AsyncProxyDecorator):
     """A function decorated with `@async_proxy(sync_fn=...)`."""
 
+    __getattr__ = _raise_missing
+
     def __init__(self, fn, sync_fn, asyncio_fn=None, allow_sync_call=False):
         super().__init__(fn, asyncio_fn, allow_sync_call)
         self.sync_fn = sync_fn
@@ -286,6 +298,7 @@ class AsyncWrapper(DecoratorBase):
     """A function decorated with a decorator that uses `make_async_decorator`."""
 
     binder_cls = AsyncDecoratorBinder
+    __getattr__ = _raise_missing
 
     def __init__(self, fn, wrapper_fn, name):
         super().__init__(fn)

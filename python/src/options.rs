@@ -43,9 +43,9 @@ pub(crate) fn max_tasks() -> usize {
 #[pyclass(dict, module = "asynq._debug")]
 pub(crate) struct DebugOptions {
     #[pyo3(get, set, name = "SCHEDULER_STATE_DUMP_INTERVAL")]
-    scheduler_state_dump_interval: Py<PyAny>,
+    scheduler_state_dump_interval: f64,
     #[pyo3(get, set, name = "DEBUG_STR_REPR_MAX_LENGTH")]
-    debug_str_repr_max_length: Py<PyAny>,
+    debug_str_repr_max_length: i64,
     #[pyo3(get, set, name = "STACK_DUMP_LIMIT")]
     stack_dump_limit: Py<PyAny>,
 }
@@ -75,8 +75,8 @@ macro_rules! switches {
             #[new]
             fn new(py: Python<'_>) -> PyResult<Self> {
                 Ok(Self {
-                    scheduler_state_dump_interval: 1.0_f64.into_pyobject(py)?.into_any().unbind(),
-                    debug_str_repr_max_length: 240_i64.into_pyobject(py)?.into_any().unbind(),
+                    scheduler_state_dump_interval: 1.0,
+                    debug_str_repr_max_length: 240,
                     stack_dump_limit: 10_i64.into_pyobject(py)?.into_any().unbind(),
                 })
             }

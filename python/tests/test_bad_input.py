@@ -161,6 +161,20 @@ def test_the_wrapper_of_a_made_decorator_returns_a_future():
         decorated(1)
 
 
+def test_a_proxy_returns_a_future():
+    proxy = async_proxy()(plain)
+    with pytest.raises(TypeError, match=r"^plain must return a future, got 1: return a task"):
+        proxy(1)
+
+
+def test_a_proxy_may_return_any_object_with_a_value():
+    class Known:
+        def value(self):
+            return 7
+
+    assert async_proxy()(Known)() == 7
+
+
 def test_a_deduplicated_proxy_returns_a_future():
     with pytest.raises(TypeError, match="must return a future, got 1"):
         deduplicate()(async_proxy()(plain)).asynq(1)

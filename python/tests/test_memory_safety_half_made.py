@@ -9,8 +9,14 @@ import weakref
 import pytest
 
 import asynq
-from asynq import AsyncTask, ErrorFuture, Future, FutureBase, _asynq, get_scheduler
+from asynq import AsyncTask, ErrorFuture, Future, FutureBase, _asynq, decorators, get_scheduler
 from asynq import asynq as async_function
+from asynq.decorators import (
+    AsyncAndSyncPairDecoratorBinder,
+    AsyncDecoratorBinder,
+    DecoratorBase,
+    DecoratorBinder,
+)
 
 
 @async_function()
@@ -110,3 +116,50 @@ def test_a_task_without_init_is_garbage_like_any_object():
     del task
     gc.collect()
     assert reference() is None
+
+
+OF_DECORATORS = [getattr(decorators, name) for name in decorators.__all__]
+OF_DECORATORS = [cls for cls in OF_DECORATORS if inspect.isclass(cls)]
+DECORATORS = [cls for cls in OF_DECORATORS if issubclass(cls, DecoratorBase)]
+BINDERS = [cls for cls in OF_DECORATORS if issubclass(cls, DecoratorBinder)]
+
+
+@pytest.mark.parametrize("cls", DECORATORS, ids=lambda cls: cls.__name__)
+def test_a_decorator_without_init_says_that_it_decorates_nothing(cls):
+    class Half(cls):
+        def __init__(self):
+            pass
+
+        def name(self):
+            return "half"
+
+    message = "Half decorates nothing: its class has to call super"
+    uses = [str, lambda half: half.fn]
+    if cls is not DecoratorBase:
+        uses += [lambda half: half(1), lambda half: half.__get__(1, int)(1)]
+    for use in uses:
+        with pytest.raises(TypeError, match=message):
+            use(Half())
+
+
+@pytest.mark.parametrize("cls", BINDERS, ids=lambda cls: cls.__name__)
+def test_a_binder_without_init_says_that_it_binds_nothing(cls):
+    class Half(cls):
+        def __init__(self):
+            pass
+
+    message = "Half binds nothing: its class has to call super"
+    uses = [lambda half: half(1), lambda half: half.name()]
+    if issubclass(cls, AsyncDecoratorBinder):
+        uses += [lambda half: half.asynq(1), lambda half: half.asyncio(1)]
+    for use in uses:
+        with pytest.raises(TypeError, match=message):
+            use(Half())
+
+
+def test_a_binder_of_a_pair_that_was_made_by_hand_calls_the_pair():
+    @async_function(sync_fn=lambda instance, x: (instance, x))
+    def pair(instance, x):
+        yield None
+
+    assert AsyncAndSyncPairDecoratorBinder(pair, "instance")(1) == ("instance", 1)

@@ -106,3 +106,9 @@ def test_any_client_will_do(server, kind):
         thread.join(30)
     assert sorted(done) == [0, 1, 2, 3]
     store.close()
+
+
+@pytest.mark.parametrize("server", [(), "", ("127.0.0.1",), [()], [""], [7]], ids=repr)
+def test_an_address_that_is_none_is_an_error(server):
+    with pytest.raises(ValueError, match=r"must be 'host:port' or a tuple \(host, port\), got"):
+        Memcached(server)

@@ -128,9 +128,18 @@ def _client(server, timeout):
             f"server must be an address, a list of addresses or a pymemcache client, got {server!r}"
         )
     if isinstance(server, list):
-        servers = [normalize_server_spec(one) for one in server]
-        return HashClient(servers, use_pooling=True, **settings)
-    return PooledClient(normalize_server_spec(server), **settings)
+        return HashClient([_address(one) for one in server], use_pooling=True, **settings)
+    return PooledClient(_address(server), **settings)
+
+
+def _address(server):
+    is_pair = isinstance(server, tuple) and len(server) == 2 and isinstance(server[0], str)
+    if not server or not (is_pair or isinstance(server, str)):
+        raise ValueError(
+            "the address of a memcached server must be 'host:port' or a tuple (host, port), got"
+            f" {server!r}"
+        )
+    return normalize_server_spec(server)
 
 
 def _expire(ttl):

@@ -1,11 +1,13 @@
 //! Binders: decorated functions as attributes, bound to an instance or class.
 
 use pyo3::PyClassInitializer;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::imports;
 
 /// A decorated function together with the instance it is called on, if there is one.
 #[pyclass(frozen, subclass, dict, weakref, module = "asynq.decorators")]
@@ -29,11 +31,15 @@ impl Drop for Bindings {
 }
 
 impl DecoratorBinder {
-    /// Returns the decorator, or `None` if there is none.
-    pub(crate) fn decorator<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
-        let py = slf.py();
-        let binder = slf.state();
-        binder.decorator.as_ref().map_or_else(|| py.None().into_bound(py), |d| d.bind(py).clone())
+    /// Returns the decorator, which is missing if `__init__` was not called.
+    pub(crate) fn decorator<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let decorator = slf.state().decorator.as_ref().map(|d| d.bind(slf.py()).clone());
+        decorator.ok_or_else(|| {
+            PyTypeError::new_err(format!(
+                "{} binds nothing: its class has to call super().__init__(decorator, instance)",
+                imports::type_name(slf.as_any())
+            ))
+        })
     }
 
     pub(crate) fn instance<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {

@@ -32,7 +32,7 @@ impl DecoratorBinder {
     /// Decorator that made this.
     #[getter(decorator)]
     fn py_decorator<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
-        Self::decorator(slf)
+        decorator_or_none(slf)
     }
 
     /// Instance, or for a `classmethod` the class; `None` if it was taken from the class.
@@ -43,7 +43,7 @@ impl DecoratorBinder {
 
     /// The name of the decorator.
     fn name<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        guarded(|| Self::decorator(slf).call_method0(intern!(slf.py(), "name")))
+        guarded(|| Self::decorator(slf)?.call_method0(intern!(slf.py(), "name")))
     }
 
     /// Marks decorators, and functions bound by one.
@@ -59,7 +59,7 @@ impl DecoratorBinder {
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let args = Self::with_instance(slf, args)?;
-        let decorator = Self::decorator(slf);
+        let decorator = Self::decorator(slf)?;
         match decorator.cast_exact::<AsyncDecorator>() {
             Ok(decorator) => AsyncDecorator::__call__(decorator, args, kwargs),
             Err(_) => decorator.call(args, kwargs.as_ref()),
@@ -67,7 +67,7 @@ impl DecoratorBinder {
     }
 
     fn __str__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let decorator = Self::decorator(slf);
+        let decorator = decorator_or_none(slf);
         let instance = Self::instance(slf);
         // A binder may bind itself, here and below.
         guarded(|| {
@@ -90,7 +90,7 @@ impl DecoratorBinder {
         let other = other.cast::<Self>()?;
         let instance = |binder| Self::instance(binder).unwrap_or_else(|| py.None().into_bound(py));
         guarded(|| {
-            Ok(Self::decorator(slf).eq(Self::decorator(other))?
+            Ok(decorator_or_none(slf).eq(decorator_or_none(other))?
                 && instance(slf).eq(instance(other))?)
         })
     }
@@ -98,7 +98,7 @@ impl DecoratorBinder {
     fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
         let py = slf.py();
         let instance = Self::instance(slf).unwrap_or_else(|| py.None().into_bound(py));
-        guarded(|| Ok(Self::decorator(slf).hash()? ^ instance.hash()?))
+        guarded(|| Ok(decorator_or_none(slf).hash()? ^ instance.hash()?))
     }
 
     /// `Class[T]` is for type checkers.
@@ -120,6 +120,13 @@ impl DecoratorBinder {
         let before = std::mem::take(&mut *slf.state());
         drop(before);
     }
+}
+
+/// Returns the decorator, or `None` where a missing one is no error.
+fn decorator_or_none<'py>(slf: &Bound<'py, DecoratorBinder>) -> Bound<'py, PyAny> {
+    let py = slf.py();
+    let binder = slf.state();
+    binder.decorator.as_ref().map_or_else(|| py.None().into_bound(py), |d| d.bind(py).clone())
 }
 
 #[pymethods]
@@ -174,7 +181,7 @@ impl AsyncDecoratorBinder {
     ) -> PyResult<Bound<'py, PyAny>> {
         let binder = slf.as_super();
         let args = DecoratorBinder::with_instance(binder, args)?;
-        let decorator = DecoratorBinder::decorator(binder);
+        let decorator = DecoratorBinder::decorator(binder)?;
         decorator.call_method(intern!(slf.py(), "asyncio"), args, kwargs)
     }
 }

@@ -1,5 +1,6 @@
 //! The decorators behind `@asynq()`.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use pyo3::{PyClassInitializer, PyTraverseError, PyTypeInfo, PyVisit, intern};
@@ -12,6 +13,7 @@ use crate::call::sync;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::thread_exit;
+use crate::future::base::FutureBase;
 use crate::imports;
 use crate::options::Switches;
 use crate::overrides::overrides;
@@ -387,9 +389,27 @@ impl AsyncDecorator {
         if let Some((function, is_generator)) = Self::directly(slf)? {
             return sync::run(&function, &args.into(), kwargs.as_ref(), is_generator);
         }
-        let task = PureAsyncDecorator::dispatch(slf.as_super(), args.into(), kwargs)?;
-        task.call_method0(intern!(py, "value"))
+        let future = PureAsyncDecorator::dispatch(slf.as_super(), args.into(), kwargs)?;
+        let value = intern!(py, "value");
+        if !future.is_instance_of::<FutureBase>() && !future.hasattr(value)? {
+            return Err(no_future(slf, &future)?);
+        }
+        future.call_method0(value)
     }
+}
+
+/// Makes the error of a proxy that has returned no future.
+#[cold]
+fn no_future(proxy: &Bound<'_, AsyncDecorator>, returned: &Bound<'_, PyAny>) -> PyResult<PyErr> {
+    let name = match proxy.getattr(intern!(proxy.py(), "__qualname__")) {
+        Ok(name) => name.to_string(),
+        Err(_) => imports::type_name(proxy.as_any()),
+    };
+    Ok(PyTypeError::new_err(format!(
+        "{name} must return a future, got {}: return a task (`fn.asynq(...)`) or a ConstFuture, or \
+         use @asynq() instead of @async_proxy()",
+        returned.repr()?
+    )))
 }
 
 /// Whether a function was defined in a module or in a class there, not in another function.

@@ -45,7 +45,7 @@ impl FastMethod for AsyncDecoratorBinder {
         let py = slf.py();
         let binder = slf.as_super();
         let args = Args::new(DecoratorBinder::instance(binder), args);
-        let decorator = DecoratorBinder::decorator(binder);
+        let decorator = DecoratorBinder::decorator(binder)?;
         if let Ok(decorator) = decorator.cast_exact::<AsyncDecorator>() {
             return PureAsyncDecorator::dispatch(decorator.as_super(), args, kwargs);
         }
