@@ -76,6 +76,11 @@ original_hook = None
 #: True while `async_exception_hook` is installed.
 is_attached = False
 
+# Errors for which `async_exception_hook` is calling the hook that it has replaced.
+_reported = []
+# True after `detach_exception_hook` if another hook may still call `async_exception_hook`.
+_only_passes_on = False
+
 _use_original_exc_handler = False
 _should_filter_traceback = True
 _use_syntax_highlighting = True
@@ -303,12 +308,26 @@ def _safely(function, source, truncate):
 
 
 def async_exception_hook(type, error, tb):
-    """A `sys.excepthook` that writes errors with `dump_error`."""
+    """A `sys.excepthook` that writes errors with `dump_error`.
+
+    Before that it calls the hook that it has replaced, such as that of an error reporter. Python's
+    own hook writes the same error, so it is called only after `enable_original_exc_handler(True)`.
+    """
+    if any(reported is error for reported in _reported):
+        return  # The hook that was replaced calls this one.
     stdout.flush()
     stderr.flush()
-    if _use_original_exc_handler and original_hook is not None:
-        original_hook(type, error, tb)
-    dump_error(error, tb=tb)
+    hook = original_hook
+    if hook is sys.__excepthook__ and not _only_passes_on and not _use_original_exc_handler:
+        hook = None
+    _reported.append(error)
+    try:
+        if hook is not None:
+            hook(type, error, tb)
+    finally:
+        _reported.pop()
+        if not _only_passes_on:
+            dump_error(error, tb=tb)
 
 
 def ipython_custom_exception_handler(self, etype, value, tb, tb_offset=None):
@@ -320,16 +339,18 @@ def ipython_custom_exception_handler(self, etype, value, tb, tb_offset=None):
 
 def attach_exception_hook():
     """Installs `async_exception_hook`, or `ipython_custom_exception_handler` in IPython."""
-    global is_attached, original_hook
+    global is_attached, original_hook, _only_passes_on
     shell = _ipython_shell()
     if shell is not None:
         shell.set_custom_exc((BaseException,), ipython_custom_exception_handler)
     elif is_attached:
         sys.stderr.write("Warning: async exception hook was already attached.\n")
     else:
-        original_hook = sys.excepthook
-        sys.excepthook = async_exception_hook
+        if sys.excepthook is not async_exception_hook:
+            original_hook = sys.excepthook
+            sys.excepthook = async_exception_hook
         is_attached = True
+        _only_passes_on = False
 
 
 def _ipython_shell():
@@ -343,11 +364,15 @@ def _ipython_shell():
 def detach_exception_hook():
     """Restores the exception hook that `attach_exception_hook` has replaced.
 
-    Raises `AssertionError` if it is not installed.
+    A hook that was installed later stays, and may go on calling `async_exception_hook`, which then
+    only calls the hook that it has replaced. Raises `AssertionError` if it is not installed.
     """
-    global is_attached
+    global is_attached, _only_passes_on
     assert is_attached, "Async exception hook wasn't attached."
-    sys.excepthook = original_hook
+    if sys.excepthook is async_exception_hook:
+        sys.excepthook = original_hook
+    else:
+        _only_passes_on = True
     is_attached = False
 
 

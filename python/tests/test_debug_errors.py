@@ -295,17 +295,83 @@ def call_hook(error):
     debug.async_exception_hook(type(error), error, error.__traceback__)
 
 
-def test_the_hook_of_before_is_not_called(original_hook, capsys):
-    call_hook(raised())
-    assert original_hook == []
-
-
-def test_the_hook_of_before_is_called_if_that_is_wanted(original_hook, capsys):
-    debug.enable_original_exc_handler(True)
+def test_the_hook_of_before_is_called_too(original_hook, capsys):
     error = raised()
     call_hook(error)
     ((_, passed, _),) = original_hook
     assert passed is error
+    assert "ValueError: deep" in capsys.readouterr().err
+
+
+def test_the_hook_of_python_is_not_called_since_it_writes_the_same(
+    original_hook, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys, "__excepthook__", debug.original_hook)
+    call_hook(raised())
+    assert original_hook == []
+    assert "ValueError: deep" in capsys.readouterr().err
+
+
+def test_the_hook_of_python_is_called_if_that_is_wanted(monkeypatch, original_hook, capsys):
+    calls = original_hook
+    monkeypatch.setattr(sys, "__excepthook__", debug.original_hook)
+    debug.enable_original_exc_handler(True)
+    error = raised()
+    call_hook(error)
+    ((_, passed, _),) = calls
+    assert passed is error
+
+
+HOOKS = """
+    import sys
+
+    def hook(type, error, tb):
+        print("reported by", hook.name, type.__name__, file=sys.stderr)
+        hook.before(type, error, tb)
+
+    def install(name):
+        hook.name = name
+        hook.before = sys.excepthook
+        sys.excepthook = hook
+"""
+
+
+def reports(program):
+    """The lines that a program with an uncaught error writes on stderr about its hooks."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(HOOKS) + textwrap.dedent(program) + "\n1 / 0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "ZeroDivisionError: division by zero" in done.stderr
+    assert "sys.excepthook" not in done.stderr
+    assert "RecursionError" not in done.stderr
+    return [line for line in done.stderr.splitlines() if line.startswith("reported")]
+
+
+def test_importing_the_package_keeps_an_error_reporter():
+    assert reports("install('earlier'); import asynq") == ["reported by earlier ZeroDivisionError"]
+
+
+def test_an_error_reporter_that_is_installed_later_chains_to_the_hook():
+    assert reports("import asynq; install('later')") == ["reported by later ZeroDivisionError"]
+
+
+def test_an_error_reporter_that_is_installed_later_stays_after_detaching():
+    program = "import asynq; install('later'); asynq.debug.detach_exception_hook()"
+    assert reports(program) == ["reported by later ZeroDivisionError"]
+
+
+def test_hooks_that_chain_to_each_other_end():
+    program = """
+        import asynq
+        install('later')
+        asynq.debug.detach_exception_hook()
+        asynq.debug.attach_exception_hook()
+    """
+    assert reports(program) == ["reported by later ZeroDivisionError"]
 
 
 class Shell:
