@@ -16,6 +16,7 @@ sends the keys that they asked for, in one request per source instead of one per
 """
 
 from . import (
+    _greenlets,
     async_task,
     asynq_to_async,
     batching,
@@ -124,6 +125,7 @@ __all__ = [
 
 debug.sync = batching.sync
 debug.attach_exception_hook()
+_greenlets.watch()
 
 
 def __getattr__(name):

@@ -1,11 +1,11 @@
 """`deduplicate`, which lets equal concurrent calls share one task."""
 
 import functools
-import threading
 
 from ._argument_key import argument_key
 from ._asynq import AsyncDecorator, AsyncDecoratorBinder, FutureBase
 from ._inspection import is_async_fn
+from ._scheduler_local import SchedulerLocal
 from ._validation import check_async_fn, check_callable, check_no_function
 from .asynq_to_async import is_asyncio_mode
 
@@ -70,12 +70,12 @@ class DeduplicateDecorator(AsyncDecorator):
     def __init__(self, fn, task_cls, keygetter):
         super().__init__(fn, task_cls)
         self.keygetter = keygetter
-        self._pending = _PendingTasks()
+        self._pending = SchedulerLocal(dict)
 
     @property
     def tasks(self):
-        """The pending tasks of this thread, by the keys of their calls."""
-        return self._pending.tasks
+        """The pending tasks of this thread or greenlet, by the keys of their calls."""
+        return self._pending.get()
 
     def cache_key(self, args, kwargs):
         """Returns the key of a call; calls with equal keys share a task."""
@@ -93,7 +93,7 @@ class DeduplicateDecorator(AsyncDecorator):
         if is_asyncio_mode():
             return self.fn.asyncio(*args, **kwargs)
         key = self.cache_key(args, kwargs)
-        tasks = self._pending.tasks
+        tasks = self._pending.get()
         task = tasks.get(key)
         if task is None:
             task = self.fn.asynq(*args, **kwargs)
@@ -110,13 +110,6 @@ class DeduplicateDecorator(AsyncDecorator):
     def dirty(self, /, *args, **kwargs):
         """Makes the next call with these arguments start a task of its own."""
         self.tasks.pop(self.cache_key(args, kwargs), None)
-
-
-class _PendingTasks(threading.local):
-    """The pending tasks of one function, by key. Each thread has its own."""
-
-    def __init__(self):
-        self.tasks = {}
 
 
 def _forget(tasks, key, task):

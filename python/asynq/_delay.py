@@ -5,10 +5,10 @@ scheduler flushes it only when nothing else can run.
 """
 
 import sys
-import threading
 import time
 
 from ._asynq import BatchBase, BatchItemBase
+from ._scheduler_local import SchedulerLocal
 
 
 class Delay(BatchItemBase):
@@ -18,7 +18,7 @@ class Delay(BatchItemBase):
     """
 
     def __init__(self, seconds):
-        super().__init__(_open.batch)
+        super().__init__(_open.get().batch)
         self.seconds = seconds
 
 
@@ -29,8 +29,8 @@ class DelayBatch(BatchBase):
         return (-sys.maxsize, 0)  # After every other batch.
 
     def _try_switch_active_batch(self):
-        if _open.batch is self:
-            _open.batch = DelayBatch()
+        if _open.get().batch is self:
+            _open.get().batch = DelayBatch()
 
     def _flush(self):
         shortest = min(item.seconds for item in self.items)
@@ -42,12 +42,14 @@ class DelayBatch(BatchBase):
         pass
 
 
-class _OpenBatch(threading.local):
+class _Open:
+    """The batch that takes delays."""
+
     def __init__(self):
         self.batch = DelayBatch()
 
 
-_open = _OpenBatch()
+_open = SchedulerLocal(_Open)
 
 
 def delay(seconds):

@@ -30,6 +30,7 @@ import threading
 
 from . import debug
 from ._asynq import BatchBase, BatchItemBase
+from ._scheduler_local import SchedulerLocal
 
 __all__ = [
     "BatchBase",
@@ -99,11 +100,15 @@ class DebugBatch(BatchBase):
 
 
 class LocalDebugBatchState(threading.local):
-    """The open `DebugBatch` objects of a thread, by name."""
+    """The open `DebugBatch` objects of a thread or greenlet, by name."""
 
     def __init__(self):
         super().__init__()
-        self.batches = {}
+        self._batches = SchedulerLocal(dict)
+
+    @property
+    def batches(self):
+        return self._batches.get()
 
 
 _debug_batch_state = LocalDebugBatchState()

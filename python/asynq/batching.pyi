@@ -65,8 +65,9 @@ class DebugBatch(BatchBase[DebugBatchItem[Any]]):
     def __init__(self, name: str = "default", index: int = 0) -> None: ...
 
 class LocalDebugBatchState(threading.local):
-    batches: dict[str, DebugBatch]
     def __init__(self) -> None: ...
+    @property
+    def batches(self) -> dict[str, DebugBatch]: ...
 
 _debug_batch_state: LocalDebugBatchState
 

@@ -29,7 +29,8 @@ fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
         sync::open_frame(&scheduler, &task)?;
     }
     let Some(id) = scheduler.enter_context(context) else { return Ok(None) };
-    let entered = Entered { id, context: context.clone().unbind() };
+    let scheduler_id = scheduler.id();
+    let entered = Entered { scheduler_id, id, context: context.clone().unbind() };
     task.state().rare().contexts.push(entered);
     Ok(Some(task.unbind()))
 }
@@ -46,7 +47,7 @@ fn leave(context: &Bound<'_, PyAny>, task: &Bound<'_, AsyncTask>) {
         place.map(|place| contexts.remove(place))
     };
     if let Some(entered) = entered {
-        Scheduler::current().leave_context(entered.id);
+        Scheduler::leave_context(&entered);
     }
 }
 

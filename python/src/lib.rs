@@ -82,6 +82,8 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(loader::delivery::resolve_load, module)?)?;
     module
         .add_function(wrap_pyfunction!(loader::flight_methods::fail_flights_after_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(scheduler::greenlets::current_greenlet, module)?)?;
+    module.add_function(wrap_pyfunction!(scheduler::greenlets::set_greenlets_loaded, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::get_active_task, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::get_scheduler, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::reset_scheduler, module)?)?;

@@ -7,6 +7,7 @@ import types
 import weakref
 
 from .._asynq import LoaderBase, Rounds
+from .._scheduler_local import SchedulerLocal
 from ..contexts import AsyncContext
 from ..decorators import asynq
 from .asyncio_batch import AsyncioBatch, BatchesByLoop, wait_for_load
@@ -81,7 +82,7 @@ class Loader(LoaderBase):
         self._cache = (
             {} if settings.cache is True else None if settings.cache is False else settings.cache
         )
-        self._threads = threading.local()
+        self._schedulers = SchedulerLocal(self._new_batches)
         self._loops = BatchesByLoop()
         self._all_batches = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -186,12 +187,8 @@ class Loader(LoaderBase):
         return f"<loader {self.name}>"
 
     def _rounds(self):
-        """Returns the unfinished batches of this thread."""
-        try:
-            return self._threads.batches
-        except AttributeError:
-            batches = self._threads.batches = self._new_batches()
-            return batches
+        """Returns the unfinished batches of this thread or greenlet."""
+        return self._schedulers.get()
 
     def _new_batches(self):
         batches = Rounds()

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+from .._asynq import current_greenlet
 from .._fork import reset_after_fork
 from .thread_pool import check_not_finalizing
 
@@ -17,7 +18,7 @@ class EventLoopThread:
         reset_after_fork(self)
 
     def _reset(self):
-        self._lock = threading.Lock()
+        self._locks = {}
         self._loop = None
 
     def submit(self, caller, coroutine):
@@ -27,7 +28,9 @@ class EventLoopThread:
         """
         try:
             check_not_finalizing()
-            with self._lock:
+            # Made on first use: a greenlet that starts a thread lets others run, and gevent may
+            # replace the class of the lock after this module was imported. `setdefault` is atomic.
+            with self._locks.setdefault("lock", threading.Lock()):
                 if self._loop is None:
                     self._loop = _start_loop()
         except BaseException:
@@ -39,11 +42,42 @@ class EventLoopThread:
 def _start_loop():
     loop = asyncio.new_event_loop()
     try:
-        threading.Thread(target=loop.run_forever, name="asynq event loop", daemon=True).start()
+        threading.Thread(
+            target=_run_loop, args=(loop,), name="asynq event loop", daemon=True
+        ).start()
     except BaseException:
         loop.close()
         raise
     return loop
+
+
+def _run_loop(loop):
+    if current_greenlet() is not None:
+        _let_others_run(loop)
+    loop.run_forever()
+
+
+def _let_others_run(loop):
+    """Makes a loop the running one only while it calls something.
+
+    If gevent has replaced `threading.Thread`, the thread of the loop is a greenlet, and asyncio
+    would find the loop running in all greenlets of the real thread.
+    """
+    selector = getattr(loop, "_selector", None)
+    if selector is None:
+        return  # Not a loop of asyncio.
+    select, outer = selector.select, None
+
+    def select_outside(timeout=None):
+        nonlocal outer
+        asyncio._set_running_loop(outer)
+        try:
+            return select(timeout)
+        finally:
+            outer = asyncio._get_running_loop()
+            asyncio._set_running_loop(loop)
+
+    selector.select = select_outside
 
 
 async def _run(caller, coroutine):

@@ -3,10 +3,10 @@
 They are daemon threads, so that a function that never returns does not keep a program running.
 """
 
+import queue
 import sys
 import threading
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
 
 from .._fork import reset_after_fork
 
@@ -24,7 +24,7 @@ class ThreadPool:
         reset_after_fork(self)
 
     def _reset(self):
-        self._work = SimpleQueue()
+        self._work = None
         self._idle = 0
         self._lock = threading.Lock()
 
@@ -36,10 +36,14 @@ class ThreadPool:
         check_not_finalizing()
         future = Future()
         with self._lock:
-            if self._idle:
-                self._idle -= 1
-            else:
-                threading.Thread(target=self._run, name="asynq worker", daemon=True).start()
+            if self._work is None:
+                # Not in `_reset`: gevent may replace the class after this module was imported.
+                self._work = queue.SimpleQueue()
+            is_idle = self._idle > 0
+            self._idle -= is_idle
+        if not is_idle:
+            # Without the lock: a greenlet that starts a thread lets others run.
+            threading.Thread(target=self._run, name="asynq worker", daemon=True).start()
         self._work.put((future, function, args))
         return future
 
@@ -47,7 +51,7 @@ class ThreadPool:
         while True:
             try:
                 future, function, args = self._work.get(timeout=_IDLE_SECONDS)
-            except Empty:
+            except queue.Empty:
                 with self._lock:
                     if self._idle:
                         self._idle -= 1

@@ -6,7 +6,6 @@ use pyo3::types::PyTuple;
 
 use crate::batch::base::{Arrival, BatchBase};
 use crate::ffi::gil_cell::TakeState;
-use crate::ffi::thread_exit;
 use crate::future::outcome::Outcome;
 use crate::future::resolve::resolve;
 use crate::options::Switches;
@@ -83,9 +82,8 @@ pub(crate) fn call_for<'py>(
     function: &Bound<'py, PyAny>,
     args: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    thread_exit::protect();
-    let Some(task) = task else { return function.call1(args) };
     let scheduler = Scheduler::current();
+    let Some(task) = task else { return function.call1(args) };
     let _running = scheduler.call_stack.push_task(&task);
     function.call1(args)
 }

@@ -40,12 +40,13 @@ pub(crate) fn defer_drop<T>(reference: Option<Py<T>>) {
     }
     DEPTH.set(depth + 1);
     drop(reference);
-    if depth == 0 {
+    // Counted, not compared with `depth`: a destructor may switch to another greenlet.
+    if DEPTH.get() == 1 {
         // The borrow ends before the drop, which may defer more.
         let next = || DEFERRED.try_with(|deferred| deferred.borrow_mut().pop()).ok().flatten();
         while let Some(reference) = next() {
             drop(reference);
         }
     }
-    DEPTH.set(depth);
+    DEPTH.set(DEPTH.get().saturating_sub(1));
 }

@@ -1,4 +1,4 @@
-//! Check for the main interpreter of the process.
+//! Checks of the interpreter.
 
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
@@ -21,4 +21,11 @@ pub(crate) fn require_main(_py: Python<'_>) -> PyResult<()> {
         "asynq cannot be imported in a sub-interpreter: import it in the main interpreter, or run \
          this code in a process of its own",
     ))
+}
+
+/// Returns whether there is an interpreter: not after the end of the program.
+#[allow(unsafe_code)]
+pub(crate) fn is_running() -> bool {
+    // SAFETY: reads a flag of the process; needs no GIL.
+    unsafe { ffi::Py_IsInitialized() != 0 }
 }

@@ -9,7 +9,7 @@
 //! handling of a flight, which then stays in the inbox.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use asynq_engine::Dependency;
@@ -26,7 +26,11 @@ const MAX_SLEEP: f64 = 0.5;
 
 /// Everything that other threads have for one scheduler, and the flights that it waits for.
 #[derive(Default)]
-pub(crate) struct Inbox(GilCell<Contents>);
+pub(crate) struct Inbox {
+    contents: GilCell<Contents>,
+    /// Number of calls that sleep now: more than one if a signal handler calls the scheduler.
+    sleepers: AtomicUsize,
+}
 
 #[derive(Default)]
 struct Contents {
@@ -40,8 +44,6 @@ struct Contents {
     deadlines: BTreeSet<(Deadline, u64)>,
     /// The `queue.SimpleQueue` at which the scheduler sleeps, since its first sleep.
     doorbell: Option<Py<PyAny>>,
-    /// Number of calls that sleep now: more than one if a signal handler calls the scheduler.
-    sleepers: usize,
 }
 
 /// A time of `time.monotonic()`.
@@ -93,22 +95,28 @@ impl Inbox {
 
     /// Tells the scheduler that another thread has resolved one of its futures.
     pub(crate) fn post(&self, py: Python<'_>, id: u32, on: Dependency) {
-        self.0.take(py).resolved.push((id, on));
+        self.contents.take(py).resolved.push((id, on));
         self.ring(py);
     }
 
     /// Takes the futures of the scheduler with the number `id` that other threads have resolved.
     #[inline]
     pub(crate) fn take_resolved(&self, py: Python<'_>, id: u32) -> Vec<Dependency> {
-        let resolved = std::mem::take(&mut self.0.take(py).resolved);
+        let resolved = std::mem::take(&mut self.contents.take(py).resolved);
         resolved.into_iter().filter_map(|(to, on)| (to == id).then_some(on)).collect()
+    }
+
+    /// Returns whether the scheduler sleeps.
+    #[inline]
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.sleepers.load(Ordering::Relaxed) > 0
     }
 
     /// Wakes the scheduler, if it sleeps.
     fn ring(&self, py: Python<'_>) {
         let doorbell = {
-            let contents = self.0.take(py);
-            let doorbell = contents.doorbell.as_ref().filter(|_| contents.sleepers > 0);
+            let contents = self.contents.take(py);
+            let doorbell = contents.doorbell.as_ref().filter(|_| self.is_asleep());
             doorbell.map(|doorbell| doorbell.bind(py).clone())
         };
         let Some(doorbell) = doorbell else { return };
@@ -124,7 +132,7 @@ impl Inbox {
         py: Python<'py>,
     ) -> PyResult<Option<(Bound<'py, Flight>, bool)>> {
         loop {
-            let arrived = match self.0.take(py).arrived.front() {
+            let arrived = match self.contents.take(py).arrived.front() {
                 Some(flight) => flight.bind(py).clone(),
                 None => break,
             };
@@ -132,23 +140,24 @@ impl Inbox {
                 return Ok(Some((arrived, false)));
             }
             // It is finished, or another thread waits for it now.
-            let gone = self.0.take(py).arrived.pop_front();
+            let gone = self.contents.take(py).arrived.pop_front();
             drop(gone);
         }
-        let Some((Deadline(deadline), number)) = self.0.take(py).deadlines.first().copied() else {
+        let Some((Deadline(deadline), number)) = self.contents.take(py).deadlines.first().copied()
+        else {
             return Ok(None);
         };
         if now(py)? < deadline {
             return Ok(None);
         }
-        let contents = self.0.take(py);
+        let contents = self.contents.take(py);
         Ok(contents.flights.get(&number).map(|flight| (flight.bind(py).clone(), true)))
     }
 
     /// Returns whether there may be a flight to handle.
     #[inline]
     pub(crate) fn has_flights(&self, py: Python<'_>) -> bool {
-        !self.0.take(py).flights.is_empty()
+        !self.contents.take(py).flights.is_empty()
     }
 
     /// Sleeps until something has arrived or a deadline has passed.
@@ -170,7 +179,7 @@ impl Inbox {
             // calls, so this precedes the look at the contents.
             py.check_signals()?;
             let deadline = {
-                let contents = self.0.take(py);
+                let contents = self.contents.take(py);
                 if !(contents.resolved.is_empty() && contents.arrived.is_empty()) {
                     return Ok(());
                 }
@@ -189,9 +198,9 @@ impl Inbox {
                 return Ok(());
             }
             let seconds = seconds.map_or(MAX_SLEEP, |seconds: f64| seconds.min(MAX_SLEEP));
-            self.0.take(py).sleepers += 1;
+            self.sleepers.fetch_add(1, Ordering::Relaxed);
             let rung = doorbell.call_method1(intern!(py, "get"), (true, seconds));
-            self.0.take(py).sleepers -= 1;
+            self.sleepers.fetch_sub(1, Ordering::Relaxed);
             match rung {
                 Err(error) if !error.matches(py, imports::queue_empty(py)?)? => return Err(error),
                 _ => {}
@@ -200,12 +209,12 @@ impl Inbox {
     }
 
     fn doorbell<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(doorbell) = &self.0.take(py).doorbell {
+        if let Some(doorbell) = &self.contents.take(py).doorbell {
             return Ok(doorbell.bind(py).clone());
         }
         // Looked up each time, because gevent replaces the class.
         let doorbell = py.import(intern!(py, "queue"))?.call_method0(intern!(py, "SimpleQueue"))?;
-        self.0.take(py).doorbell = Some(doorbell.clone().unbind());
+        self.contents.take(py).doorbell = Some(doorbell.clone().unbind());
         Ok(doorbell)
     }
 }
@@ -262,7 +271,7 @@ impl Flight {
         };
         Self::leave_inbox(slf);
         slf.state().inbox = Some(Arc::clone(inbox));
-        let mut contents = inbox.0.take(py);
+        let mut contents = inbox.contents.take(py);
         contents.flights.insert(number, slf.clone().unbind());
         if let Some(deadline) = deadline {
             contents.deadlines.insert((deadline, number));
@@ -279,7 +288,7 @@ impl Flight {
         };
         let Some(inbox) = inbox else { return };
         let removed = {
-            let mut contents = inbox.0.take(slf.py());
+            let mut contents = inbox.contents.take(slf.py());
             if let Some(deadline) = deadline {
                 contents.deadlines.remove(&(deadline, number));
             }
@@ -305,7 +314,7 @@ impl Flight {
             (state.inbox.clone(), state.number)
         };
         if let Some(inbox) = inbox {
-            inbox.0.take(py).deadlines.insert((deadline, number));
+            inbox.contents.take(py).deadlines.insert((deadline, number));
             inbox.ring(py);
         }
         Ok(())
@@ -322,7 +331,7 @@ impl Flight {
             state.inbox.clone()
         };
         if let Some(inbox) = inbox {
-            inbox.0.take(slf.py()).arrived.push_back(slf.clone().unbind());
+            inbox.contents.take(slf.py()).arrived.push_back(slf.clone().unbind());
             inbox.ring(slf.py());
         }
     }
@@ -345,7 +354,7 @@ impl Flight {
     /// Returns all unfinished flights of this process that a scheduler waits for.
     pub(crate) fn all(py: Python<'_>) -> Vec<Py<Self>> {
         let of_inbox = |inbox: &Arc<Inbox>| -> Vec<_> {
-            inbox.0.take(py).flights.values().map(|flight| flight.clone_ref(py)).collect()
+            inbox.contents.take(py).flights.values().map(|flight| flight.clone_ref(py)).collect()
         };
         Inbox::all(py).iter().flat_map(of_inbox).collect()
     }

@@ -1,6 +1,6 @@
-//! The scheduler of one thread: the engine, and what it needs of Python.
+//! The scheduler of a thread or greenlet: the engine, and what it needs of Python.
 
-use std::cell::{Cell, OnceCell, RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use asynq_engine::{BatchId, ContextId, Dependency, Engine, Host, ItemId, TaskId};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyDict, PyTuple, PyWeakrefReference};
 
 use crate::batch::base::BatchBase;
 use crate::batch::item;
@@ -18,6 +19,7 @@ use crate::future::base::FutureBase;
 use crate::imports;
 use crate::loader::round::RoundBase;
 use crate::scheduler::call_stack::CallStack;
+use crate::scheduler::greenlets::{self, PerGreenlet};
 use crate::scheduler::handle::TaskScheduler;
 use crate::scheduler::inbox::Inbox;
 use crate::task::async_task::{AsyncTask, Entered};
@@ -41,7 +43,7 @@ pub(crate) enum Job {
     Future(Py<FutureBase>),
 }
 
-/// The scheduler of one thread.
+/// The scheduler of a thread, or of a greenlet that is not the main one of its thread.
 ///
 /// Between calls it holds nothing: tasks that a failed call leaves behind are taken out of the engine,
 /// and added again when somebody asks for them, in whatever thread.
@@ -60,7 +62,7 @@ pub(crate) struct Scheduler {
 }
 
 thread_local! {
-    static CURRENT: OnceCell<Rc<Scheduler>> = const { OnceCell::new() };
+    static SCHEDULERS: PerGreenlet<Scheduler> = const { PerGreenlet::new() };
 }
 
 fn next_id() -> u32 {
@@ -69,32 +71,86 @@ fn next_id() -> u32 {
 }
 
 impl Scheduler {
-    /// Returns the scheduler of this thread.
+    /// Returns the scheduler of this thread or greenlet.
+    #[inline]
     pub(crate) fn current() -> Rc<Self> {
-        CURRENT.with(|current| {
-            Rc::clone(current.get_or_init(|| {
+        if greenlets::are_loaded()
+            && let Some(scheduler) = Self::of_greenlet()
+        {
+            return scheduler;
+        }
+        SCHEDULERS.with(|schedulers| {
+            Rc::clone(schedulers.of_main().get_or_init(|| {
                 thread_exit::protect();
-                let (id, inbox) = (next_id(), Arc::new(Inbox::default()));
-                pyo3::Python::attach(|py| inbox.open(py, id));
-                Rc::new(Self {
-                    id: Cell::new(id),
-                    engine: RefCell::new(Engine::new()),
-                    call_stack: CallStack::default(),
-                    contexts: RefCell::default(),
-                    handle: RefCell::new(None),
-                    handles: Cell::new(0),
-                    rounds: RefCell::default(),
-                    inbox,
-                })
+                Rc::new(Self::new())
             }))
         })
     }
 
-    /// Returns the scheduler of this thread, if it has this number.
+    fn new() -> Self {
+        let (id, inbox) = (next_id(), Arc::new(Inbox::default()));
+        pyo3::Python::attach(|py| inbox.open(py, id));
+        Self {
+            id: Cell::new(id),
+            engine: RefCell::new(Engine::new()),
+            call_stack: CallStack::default(),
+            contexts: RefCell::default(),
+            handle: RefCell::new(None),
+            handles: Cell::new(0),
+            rounds: RefCell::default(),
+            inbox,
+        }
+    }
+
+    /// Returns the scheduler of this greenlet, unless it is the main one of its thread.
+    #[cold]
+    fn of_greenlet() -> Option<Rc<Self>> {
+        pyo3::Python::attach(|py| {
+            let greenlet = match greenlets::current(py) {
+                Ok(greenlet) => greenlet?,
+                Err(error) => {
+                    error.write_unraisable(py, None);
+                    return None;
+                }
+            };
+            let known = SCHEDULERS.with(|schedulers| schedulers.of(&greenlet));
+            known.or_else(|| match Self::add_for(&greenlet) {
+                Ok(scheduler) => Some(scheduler),
+                Err(error) => {
+                    error.write_unraisable(py, Some(&greenlet));
+                    None
+                }
+            })
+        })
+    }
+
+    /// Makes the scheduler of a greenlet, which goes when the greenlet does.
+    fn add_for(greenlet: &Bound<'_, PyAny>) -> PyResult<Rc<Self>> {
+        thread_exit::protect();
+        let py = greenlet.py();
+        let address = greenlet.as_ptr() as usize;
+        let remove = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
+            let reference = args.get_item(0)?;
+            // The thread may be ending, its locals gone.
+            let _ = SCHEDULERS.try_with(|schedulers| schedulers.remove(&reference, address));
+            PyResult::Ok(())
+        };
+        let remove = PyCFunction::new_closure(py, None, None, remove)?;
+        let reference = PyWeakrefReference::new_with(greenlet, remove)?;
+        let scheduler = Rc::new(Self::new());
+        SCHEDULERS.with(|schedulers| {
+            schedulers.add(&reference, address, scheduler.id(), Rc::clone(&scheduler));
+        });
+        Ok(scheduler)
+    }
+
+    /// Returns the scheduler with this number, if it is one of this thread.
     fn at(scheduler_id: u32) -> Option<Rc<Self>> {
-        CURRENT
-            .try_with(|current| {
-                current.get().filter(|current| current.id() == scheduler_id).cloned()
+        let has_number = |scheduler: &Rc<Self>| scheduler.id() == scheduler_id;
+        SCHEDULERS
+            .try_with(|schedulers| {
+                let of_main = schedulers.of_main().get().filter(|main| has_number(main));
+                of_main.cloned().or_else(|| schedulers.with_id(scheduler_id).filter(has_number))
             })
             .ok()
             .flatten()
@@ -151,7 +207,7 @@ impl Scheduler {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if `object` belongs to the scheduler of another thread.
+    /// `RuntimeError` if `object` belongs to the scheduler of another thread or greenlet.
     pub(crate) fn check_thread(
         &self,
         scheduler_id: u32,
@@ -162,8 +218,8 @@ impl Scheduler {
         }
         let class = imports::type_name(object);
         Err(PyRuntimeError::new_err(format!(
-            "a {class} that another thread is running can't be awaited or called in this one: wait \
-             for its value there, or make one here",
+            "a {class} that another thread or greenlet is running can't be awaited or called in this \
+             one: wait for its value there, or make one here",
         )))
     }
 
@@ -210,9 +266,10 @@ impl Scheduler {
 
     fn post(scheduler_id: u32, on: Dependency) {
         match Self::at(scheduler_id) {
-            Some(scheduler) => scheduler.computed(on),
+            Some(scheduler) if !scheduler.inbox.is_asleep() => scheduler.computed(on),
             None if scheduler_id == 0 => {}
-            None => pyo3::Python::attach(|py| {
+            // It is one of another thread, or sleeps in another greenlet or below a signal handler.
+            _ => pyo3::Python::attach(|py| {
                 if let Some(inbox) = Inbox::of(py, scheduler_id) {
                     inbox.post(py, scheduler_id, on);
                 }
@@ -261,12 +318,12 @@ impl Scheduler {
         Some(id)
     }
 
-    /// Leaves a context. Returns whether it was active.
-    pub(crate) fn leave_context(&self, id: ContextId) -> bool {
-        let was_active = self.engine().leave_context(id);
-        let context = self.contexts.borrow_mut().remove(&id);
+    /// Leaves a context that was entered in this thread.
+    pub(crate) fn leave_context(entered: &Entered) {
+        let Some(scheduler) = Self::at(entered.scheduler_id) else { return };
+        let _ = scheduler.engine().leave_context(entered.id);
+        let context = scheduler.contexts.borrow_mut().remove(&entered.id);
         drop(context);
-        was_active
     }
 
     pub(crate) fn context<'py>(
@@ -279,8 +336,8 @@ impl Scheduler {
 
     /// Forgets the contexts of a task that has ended.
     pub(crate) fn forget_contexts(entered: &[Entered]) {
-        let Some(scheduler) = CURRENT.with(|current| current.get().cloned()) else { return };
         for entered in entered {
+            let Some(scheduler) = Self::at(entered.scheduler_id) else { continue };
             let context = scheduler.contexts.borrow_mut().remove(&entered.id);
             drop(context);
         }
@@ -320,5 +377,10 @@ impl Scheduler {
 
 /// Returns the task whose code runs now, or waits for the synchronous call that runs now.
 pub(crate) fn active_task(py: pyo3::Python<'_>) -> PyResult<Option<Bound<'_, AsyncTask>>> {
-    CURRENT.with(|current| current.get().map_or(Ok(None), |current| current.call_stack.task(py)))
+    if greenlets::are_loaded() {
+        return Scheduler::current().call_stack.task(py);
+    }
+    SCHEDULERS.with(|schedulers| {
+        schedulers.of_main().get().map_or(Ok(None), |scheduler| scheduler.call_stack.task(py))
+    })
 }

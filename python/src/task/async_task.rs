@@ -105,6 +105,8 @@ pub(crate) struct Rare {
 
 /// A context that a task has entered.
 pub(crate) struct Entered {
+    /// Number of the scheduler in which it was entered.
+    pub(crate) scheduler_id: u32,
     /// Id of the context in the engine.
     pub(crate) id: ContextId,
     pub(crate) context: Py<PyAny>,

@@ -118,7 +118,8 @@ fn reenter_contexts(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRes
     for Entered { context, .. } in entered {
         let context = context.into_bound(py);
         let Some(id) = scheduler.enter_context(&context) else { continue };
-        let again = Entered { id, context: context.clone().unbind() };
+        let context_again = context.clone().unbind();
+        let again = Entered { scheduler_id: scheduler.id(), id, context: context_again };
         task.state().rare().contexts.push(again);
         context.call_method0(intern!(py, "resume"))?;
     }
