@@ -403,7 +403,8 @@ def test_an_interrupt_while_values_are_delivered_leaves_the_rest_for_later(calls
 # An async function of ours.
 
 
-def test_a_part_of_an_async_function_that_is_late_changes_nothing_when_it_ends(calls, clock):
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_part_of_an_async_function_that_is_late_changes_nothing_when_it_ends(calls, clock, fails):
     told, ended = [], []
 
     def begin(keys):
@@ -425,6 +426,8 @@ def test_a_part_of_an_async_function_that_is_late_changes_nothing_when_it_ends(c
     @asynq.asynq()
     def outer(keys):
         ended.append((yield [inner.asynq(key) for key in keys]))
+        if fails and keys == [1]:
+            raise KeyError
         return ended[-1]
 
     loads = [outer.asynq(1), outer.asynq(2)]

@@ -374,3 +374,31 @@ def test_a_program_can_end_with_a_batch_in_flight_on_a_closed_loop():
     assert done.returncode == 0
     assert "Exception ignored" not in done.stderr
     assert "panic" not in done.stderr
+
+
+FREED = """
+    import asyncio, gc, asynq
+
+    def leave_alone():
+        @asynq.loader
+        async def stuck(keys):
+            loop.stop()
+            await asyncio.Event().wait()
+
+        loop = asyncio.new_event_loop()
+        left_alone = loop.create_task(stuck.asyncio(1))
+        loop.run_forever()
+        loop.close()
+
+    leave_alone()
+    gc.collect()
+"""
+
+
+def test_a_batch_in_flight_on_a_closed_loop_is_freed_without_errors_of_asynq():
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FREED)], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0
+    assert "Task was destroyed but it is pending" in done.stderr  # By asyncio.
+    assert "Event loop is closed" not in done.stderr

@@ -461,6 +461,25 @@ def test_a_key_that_is_cleared_in_another_thread_is_not_kept():
     assert slow.stats.batches == 2
 
 
+def test_keys_that_are_in_flight_when_all_are_cleared_are_not_kept():
+    sent, goes_on = threading.Event(), threading.Event()
+
+    @asynq.loader(blocking=True, cache=True)
+    def slow(keys):
+        sent.set()
+        assert goes_on.wait(30)
+        return keys
+
+    thread = threading.Thread(target=slow.load_many, args=([1, 2],))
+    thread.start()
+    assert sent.wait(30)
+    slow.clear_all()
+    goes_on.set()
+    thread.join(30)
+    assert slow.load_many([1, 2]) == [1, 2]
+    assert slow.stats.batches == 2
+
+
 def test_a_key_that_is_primed_while_it_is_in_flight_keeps_that_value():
     sent, goes_on = threading.Event(), threading.Event()
 

@@ -585,3 +585,18 @@ def test_an_interrupt_in_a_cache_ends_the_call():
     loader = asynq.Loader(list, cache=Cache())
     with pytest.raises(KeyboardInterrupt):
         loader(1)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_batch_of_a_plain_function_is_flushed_when_the_function_has_ended(fails):
+    @asynq.loader
+    def plain(keys):
+        if fails:
+            raise KeyError
+        return keys
+
+    load = plain.asynq(1)
+    batch = load.batch
+    load.error()
+    assert batch.is_flushed()
+    assert not plain._in_flight()

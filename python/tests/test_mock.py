@@ -8,7 +8,7 @@ import unittest.mock
 import pytest
 
 import asynq as asynq_package
-from asynq import async_call, asynq, mock, mock_
+from asynq import AsyncTask, async_call, asynq, mock, mock_
 
 HERE = sys.modules[__name__]
 
@@ -304,6 +304,18 @@ class TestDecoratedClass:
     def test_only_methods_with_the_prefix_are_patched(self, mock_fetch):
         assert self.helper() is mock_fetch
         assert type(self).helper.__name__ == "helper"
+
+
+@asynq()
+def other_fetch(key="default"):
+    return "other", key
+
+
+@mock.patch(f"{__name__}.fetch", other_fetch)
+class TestClassDecoratedWithAnAsynchronousFunction:
+    def test_the_function_is_used_as_it_is(self):
+        assert fetch is other_fetch
+        assert isinstance(fetch.asynq(), AsyncTask)
 
 
 def test_a_patch_can_be_started_and_stopped():

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from asynq import AsyncContext, async_proxy, asynq, get_scheduler
+from asynq import AsyncContext, async_proxy, asynq, get_scheduler, loader
 from asynq.batching import BatchBase, BatchItemBase, DebugBatchItem
 from asynq.tools import (
     AsyncEventHook,
@@ -425,6 +425,22 @@ def test_others_go_on_while_it_sleeps(sleeps):
 
     both()
     assert log == [("try", []), (0, []), (1, []), (2, []), ("try", [0.05])]
+
+
+def test_batches_of_any_priority_are_flushed_before_it_sleeps(sleeps):
+    slept = []
+
+    @loader(priority=-1)
+    def least(keys):
+        slept.extend(sleeps)
+        return keys
+
+    @asynq()
+    def both():
+        yield Flaky(KeyError()).retried(KeyError, sleep=0.3).asynq(), least.asynq(1)
+
+    both()
+    assert (slept, sleeps) == ([], [0.3])
 
 
 def test_all_that_wait_to_retry_share_one_sleep(sleeps):
