@@ -41,6 +41,7 @@ class Program:
         self.main_threads = {threading.get_ident()}
         self.random = random.Random(f"cast {seed}")
         self.objects = []
+        self.unchanging = []  # Ids of containers that keys must not change now.
         self._begins = False
         self._focus = []
         for name, member in Cast(self.act, self.odd).members():
@@ -153,6 +154,10 @@ class Program:
         self.use(name, object, attribute)
 
     def use(self, name, object, attribute):
+        with values.changing(self, object):
+            self._use(name, object, attribute)
+
+    def _use(self, name, object, attribute):
         action = self.random.random()
         path = f"{name}.{attribute}"
         if action < 0.15:

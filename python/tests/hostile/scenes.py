@@ -12,7 +12,7 @@ import asynq
 from asynq import _asynq
 
 from . import surface
-from .values import change, new_generator, new_hook, odd_key
+from .values import change, changing, new_generator, new_hook, odd_key
 
 
 def use_any(program):
@@ -156,7 +156,8 @@ def wait_for_a_dict(program):
     """Waits for a dict that changes when its keys are hashed or compared."""
     container = {}
     for _ in range(program.random.randrange(1, 4)):
-        container[odd_key(program, container)] = program.pick(asynq.FutureBase)[1]
+        with changing(program, container):
+            container[odd_key(program, container)] = program.pick(asynq.FutureBase)[1]
     program.say("wait for a dict that changes")
     program.keep("a dict that changes", container)
 

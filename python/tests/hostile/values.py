@@ -1,12 +1,34 @@
 """Values of all kinds, which a `Program` uses as arguments and attributes."""
 
+import contextlib
+
 import asynq
 
 from . import surface
 
 
+@contextlib.contextmanager
+def changing(program, container):
+    """Keeps keys from changing a container in the block, in which the program changes it.
+
+    CPython itself crashes if the `__eq__` of a key changes a dict that it is inserted into.
+    """
+    program.unchanging.append(id(container))
+    try:
+        yield
+    finally:
+        program.unchanging.remove(id(container))
+
+
 def change(program, container):
     """Adds something to a list or dict, or removes something."""
+    if id(container) in program.unchanging:
+        return
+    with changing(program, container):
+        _change(program, container)
+
+
+def _change(program, container):
     method = program.random.choice(["clear", "pop", "insert", "insert"])
     if method == "clear":
         container.clear()
