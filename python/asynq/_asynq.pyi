@@ -1,8 +1,8 @@
 from collections.abc import Callable
-from contextvars import Token
+from contextvars import ContextVar, Token
 from typing import Any, TypeVar, final
 
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
 from ._debug import DebugOptions as DebugOptions
 from ._debug import options as options
@@ -33,6 +33,7 @@ __all__ = [
     "AsyncDecorator",
     "AsyncDecoratorBinder",
     "AsyncTask",
+    "AttributeOverrideBase",
     "BatchBase",
     "BatchItemBase",
     "ConstFuture",
@@ -50,6 +51,7 @@ __all__ = [
     "PureAsyncDecoratorBinder",
     "RoundBase",
     "Rounds",
+    "ScopedOverrideBase",
     "TaskScheduler",
     "call_for",
     "complete_flight",
@@ -65,6 +67,7 @@ __all__ = [
     "options",
     "reset_scheduler",
     "resolve_load",
+    "scoped_overrides",
     "set_greenlets_loaded",
     "start_flight",
     "unwrap",
@@ -75,6 +78,24 @@ def leave_asyncio_mode(token: Token[bool]) -> None: ...
 def reset_scheduler() -> None: ...
 
 _T = TypeVar("_T")
+
+# Overrides
+
+@disjoint_base
+class ScopedOverrideBase(AsyncContext):
+    @property
+    def _is_active(self) -> bool: ...
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    def set_up(self, target: object, value: object) -> None: ...
+
+@disjoint_base
+class AttributeOverrideBase(AsyncContext):
+    @property
+    def _is_active(self) -> bool: ...
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    def set_up(self, target: object, name: str, value: object) -> None: ...
+
+def scoped_overrides() -> ContextVar[dict[int, Any]]: ...
 
 # Loaders
 

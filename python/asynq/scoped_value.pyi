@@ -1,7 +1,7 @@
 from types import GenericAlias
 from typing import Any, Generic, TypeVar
 
-from .contexts import AsyncContext
+from ._asynq import AttributeOverrideBase, ScopedOverrideBase
 
 __all__ = ["AsyncScopedValue", "async_override"]
 
@@ -15,10 +15,10 @@ class AsyncScopedValue(Generic[_T]):
     def set(self, value: _T) -> None: ...
     def override(self, value: _T) -> _AsyncScopedValueOverrideContext[_T]: ...
 
-class _AsyncScopedValueOverrideContext(AsyncContext, Generic[_T]):
+class _AsyncScopedValueOverrideContext(ScopedOverrideBase, Generic[_T]):
     def __init__(self, target: AsyncScopedValue[_T], value: _T) -> None: ...
 
-class _AsyncPropertyOverrideContext(AsyncContext):
+class _AsyncPropertyOverrideContext(AttributeOverrideBase):
     def __init__(self, target: object, property_name: str, value: Any) -> None: ...
 
 async_override = _AsyncPropertyOverrideContext

@@ -7,7 +7,7 @@ use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::asyncio_mode::is_asyncio_mode;
 use crate::call::sync;
-use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::ffi::gil_cell::{GilCell, HasState, TakeState, has_state};
 use crate::ffi::thread_exit;
 use crate::imports;
 use crate::options::Switches;
@@ -51,6 +51,23 @@ fn leave(context: &Bound<'_, PyAny>, task: &Bound<'_, AsyncTask>) {
     }
 }
 
+/// Leaves a context in the task that runs.
+fn leave_running<T>(context: &Bound<'_, PyAny>, entered_by: &Bound<'_, T>) -> PyResult<()>
+where
+    T: HasState<State = EnteredBy>,
+{
+    let py = context.py();
+    if is_asyncio_mode(py)? {
+        return Ok(());
+    }
+    let running = active_task(py)?;
+    let task = leaving(running.as_ref(), &mut entered_by.state());
+    if let Some(task) = task {
+        leave(context, task.bind(py));
+    }
+    Ok(())
+}
+
 /// Base of contexts that follow the task that enters them: `resume()` is called whenever the task,
 /// or what it waits for, goes on, and `pause()` whenever something else runs.
 ///
@@ -77,7 +94,11 @@ impl AsyncContext {
             let task = enter(slf.as_any())?;
             slf.state().push(task);
         }
-        slf.call_method0(intern!(py, "resume"))?;
+        if let Err(error) = slf.call_method0(intern!(py, "resume")) {
+            // It is not entered, so nobody will leave it.
+            leave_running(slf.as_any(), slf)?;
+            return Err(error);
+        }
         Ok(slf.clone())
     }
 
@@ -90,13 +111,7 @@ impl AsyncContext {
     ) -> PyResult<()> {
         let _ = (ty, value, tb);
         let py = slf.py();
-        if !is_asyncio_mode(py)? {
-            let running = active_task(py)?;
-            let task = leaving(running.as_ref(), &mut slf.state());
-            if let Some(task) = task {
-                leave(slf.as_any(), task.bind(py));
-            }
-        }
+        leave_running(slf.as_any(), slf)?;
         slf.call_method0(intern!(py, "pause")).map(|_| ())
     }
 
@@ -167,15 +182,7 @@ impl NonAsyncContext {
         tb: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let _ = (typ, val, tb);
-        let py = slf.py();
-        if !is_asyncio_mode(py)? {
-            let running = active_task(py)?;
-            let task = leaving(running.as_ref(), &mut slf.state());
-            if let Some(task) = task {
-                leave(slf.as_any(), task.bind(py));
-            }
-        }
-        Ok(())
+        leave_running(slf.as_any(), slf)
     }
 
     /// Called when the task would wait: fails.

@@ -13,7 +13,7 @@
 //! | `loader` | loaders: the part that every key passes through |
 //! | `scheduler` | the scheduler of a thread: its state, call stack, loop, reports and Python object |
 //! | `call` | decorators, bound methods, arguments and synchronous calls |
-//! | `context` | contexts that are paused while other tasks run |
+//! | `context`, `scoped_value` | contexts that are paused while other tasks run; overrides |
 //! | `asyncio_mode`, `options`, `imports`, `overrides` | the mode of `.asyncio(...)`, debug options, names from Python modules, methods that a user's class overrides |
 
 mod asyncio_mode;
@@ -28,6 +28,7 @@ mod options;
 mod overrides;
 mod recursion;
 mod scheduler;
+mod scoped_value;
 mod task;
 
 use pyo3::prelude::*;
@@ -61,6 +62,8 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<scheduler::inbox::Flight>()?;
     module.add_class::<context::AsyncContext>()?;
     module.add_class::<context::NonAsyncContext>()?;
+    module.add_class::<scoped_value::ScopedOverrideBase>()?;
+    module.add_class::<scoped_value::AttributeOverrideBase>()?;
     module.add_class::<call::decorator_base::DecoratorBase>()?;
     module.add_class::<call::decorator::PureAsyncDecorator>()?;
     module.add_class::<call::decorator::AsyncDecorator>()?;
@@ -87,6 +90,7 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::get_active_task, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::get_scheduler, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::reset_scheduler, module)?)?;
+    module.add_function(wrap_pyfunction!(scoped_value::scoped_overrides, module)?)?;
     module.add_function(wrap_pyfunction!(task::yielded::extract_futures, module)?)?;
     module.add_function(wrap_pyfunction!(task::yielded::py_unwrap, module)?)
 }

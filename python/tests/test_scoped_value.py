@@ -1,9 +1,17 @@
 """`AsyncScopedValue` and `async_override`."""
 
-import pytest
+import asyncio
+import gc
+import threading
+import weakref
 
-from asynq import AsyncScopedValue, async_override, asynq
+import pytest
+from threads import in_thread
+
+from asynq import AsyncContext, AsyncScopedValue, Loader, async_override, asynq
 from asynq.batching import DebugBatchItem
+
+SECONDS = 30
 
 
 class Attribute:
@@ -181,3 +189,176 @@ def test_the_text_of_an_override_of_an_attribute():
         "_AsyncPropertyOverrideContext(target=AsyncScopedValue('a'), property_name='_value',"
         " value='b')"
     )
+
+
+# Threads and coroutines.
+
+
+@pytest.fixture
+def value():
+    return AsyncScopedValue("a")
+
+
+def test_an_override_in_a_thread_is_not_visible_in_others(value):
+    def overrides():
+        with value.override("b"):
+            seen.append(in_thread(value.get))
+            is_inside.set()
+            assert goes_on.wait(SECONDS)
+            seen.append(value.get())
+
+    seen, is_inside, goes_on = [], threading.Event(), threading.Event()
+    thread = threading.Thread(target=overrides)
+    thread.start()
+    assert is_inside.wait(SECONDS)
+    seen.append(value.get())
+    with value.override("c"):
+        goes_on.set()
+        thread.join()
+        seen.append(value.get())
+    assert seen == ["a", "a", "b", "c"]
+    assert value.get() == "a"
+
+
+def test_an_override_in_a_blocking_function_is_visible_only_there(value):
+    is_inside, goes_on = threading.Event(), threading.Event()
+
+    def load(keys):
+        with value.override("worker"):
+            is_inside.set()
+            assert goes_on.wait(SECONDS)
+            return {key: value.get() for key in keys}
+
+    loader, plain = Loader(load, blocking=True, priority=1), Loader(list)
+
+    @asynq()
+    def other():
+        yield plain.asynq(1)
+        assert is_inside.wait(SECONDS)
+        before = value.get()
+        with value.override("task"):
+            goes_on.set()
+            yield plain.asynq(2)
+            return before, value.get()
+
+    @asynq()
+    def main():
+        return (yield loader.asynq(1), other.asynq())
+
+    assert main() == ("worker", ("a", "task"))
+    assert value.get() == "a"
+
+
+@pytest.mark.parametrize("is_blocking", [True, False], ids=["blocking", "async def"])
+def test_a_function_of_a_loader_sees_the_overrides_around_the_call(value, is_blocking):
+    async def coroutine(keys):
+        await asyncio.sleep(0)
+        return {key: value.get() for key in keys}
+
+    def function(keys):
+        return {key: value.get() for key in keys}
+
+    loader = Loader(function if is_blocking else coroutine, blocking=is_blocking)
+    with value.override("b"):
+        assert loader(1) == "b"
+    assert loader(1) == "a"
+
+
+def test_a_coroutine_does_not_see_the_overrides_of_others(value):
+    is_inside, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def overrides():
+        with value.override("b"):
+            is_inside.set()
+            await goes_on.wait()
+            return value.get()
+
+    async def looks():
+        await is_inside.wait()
+        try:
+            with value.override("c"):
+                return value.get()
+        finally:
+            goes_on.set()
+
+    async def main():
+        return await asyncio.gather(overrides(), looks())
+
+    assert asyncio.run(main()) == ["b", "c"]
+    assert value.get() == "a"
+
+
+def test_a_value_that_is_set_is_visible_in_all_threads(value):
+    in_thread(value.set, "b")
+    assert value.get() == "b"
+
+
+def test_a_value_set_in_an_override_of_a_thread_is_not_visible_in_others(value):
+    def overrides():
+        with value.override("b"):
+            value.set("c")
+            return value.get(), in_thread(value.get)
+
+    assert in_thread(overrides) == ("c", "a")
+    assert value.get() == "a"
+
+
+def test_many_values_can_be_made_while_others_load():
+    ends = threading.Event()
+
+    def makes():
+        while not ends.is_set():
+            [AsyncScopedValue(1) for _ in range(50)]
+
+    thread = threading.Thread(target=makes)
+    thread.start()
+    try:
+        loader = Loader(list, blocking=True)
+        assert [loader(key) for key in range(200)] == list(range(200))
+    finally:
+        ends.set()
+        thread.join()
+
+
+def test_a_value_that_is_not_hashable_can_be_overridden():
+    class Equal(AsyncScopedValue):
+        def __eq__(self, other):
+            return self.get() == other
+
+    value = Equal("a")
+    with value.override("b"):
+        assert value == "b"
+        assert Loader(lambda keys: [value.get() for _ in keys], blocking=True)(1) == "b"
+    assert value == "a"
+
+
+def test_a_value_and_its_overrides_are_garbage_after_the_block():
+    value = AsyncScopedValue("a")
+    with value.override("b") as override:
+        pass
+    references = weakref.ref(value), weakref.ref(override)
+    del value, override
+    gc.collect()
+    assert [reference() for reference in references] == [None, None]
+
+
+def test_a_context_whose_resume_fails_is_not_entered(log):
+    class Failing(AsyncContext):
+        def resume(self):
+            log.append("resume")
+            raise KeyError
+
+        def pause(self):
+            log.append("pause")
+
+    @asynq()
+    def main():
+        try:
+            with Failing():
+                raise AssertionError("it was entered")
+        except KeyError:
+            pass
+        yield DebugBatchItem()
+
+    main()
+    assert log == ["resume"]

@@ -5,13 +5,12 @@ import contextvars
 import types
 
 from .._asynq import call_for, get_active_task
-from ..scoped_value import snapshot_values, with_values
 
 __traceback_hide__ = True
 
 
 class CallerContext:
-    """The asynq stack, context variables and scoped values of the code that creates it.
+    """The asynq stack and context variables, with scoped values, of the code that creates it.
 
     User functions run in it on a worker thread or on an event loop, so they see the same values
     there as their caller.
@@ -20,11 +19,10 @@ class CallerContext:
     def __init__(self):
         self.task = get_active_task()
         self.context = contextvars.copy_context()
-        self.values = snapshot_values()
 
     def run(self, function, *args):
         """Calls a function in this context, and returns its result."""
-        return self.context.run(with_values, self.values, call_for, self.task, function, *args)
+        return self.context.run(call_for, self.task, function, *args)
 
     @types.coroutine
     def drive(self, coroutine):
@@ -45,6 +43,4 @@ class CallerContext:
 
     def start(self, coroutine):
         """Starts a coroutine in this context on the running event loop. Returns its task."""
-        return self.context.run(
-            with_values, self.values, asyncio.ensure_future, self.drive(coroutine)
-        )
+        return self.context.run(asyncio.ensure_future, self.drive(coroutine))

@@ -4,7 +4,6 @@ from contextvars import Context
 from typing import Any, TypeVar
 
 from ..async_task import AsyncTask
-from ..scoped_value import AsyncScopedValue
 
 __traceback_hide__: bool
 
@@ -13,7 +12,6 @@ _T = TypeVar("_T")
 class CallerContext:
     task: AsyncTask[Any] | None
     context: Context
-    values: dict[int, tuple[AsyncScopedValue[Any], Any]]
     def __init__(self) -> None: ...
     def run(self, function: Callable[..., _T], *args: Any) -> _T: ...
     def drive(self, coroutine: Coroutine[Any, Any, _T]) -> Coroutine[Any, Any, _T]: ...

@@ -1,0 +1,261 @@
+//! Overrides of scoped values and attributes. Their `resume()` and `pause()` are here, because a
+//! signal handler can't raise in the middle of them.
+//!
+//! Overrides of scoped values are in a context variable, so they are visible only in the context of
+//! `contextvars` that enters them: not in other threads, and not in other coroutines.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
+
+use crate::context::AsyncContext;
+use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+
+/// The context variable. Its value is a dict, which is never changed, from the `id()` of each scoped
+/// value to a tuple of its overrides, the innermost last. An entry is (override, value, scoped value).
+#[pyfunction]
+pub(crate) fn scoped_overrides(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static VARIABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    VARIABLE
+        .get_or_try_init(py, || {
+            let class = py.import("contextvars")?.getattr("ContextVar")?;
+            let default = PyDict::new(py);
+            default.set_item("default", PyDict::new(py))?;
+            Ok(class.call(("asynq.scoped_values",), Some(&default))?.unbind())
+        })
+        .map(|variable| variable.bind(py))
+}
+
+/// Replaces the overrides of a scoped value in this context.
+fn set_overrides<'py>(
+    target: &Bound<'py, PyAny>,
+    change: impl FnOnce(&mut Vec<Bound<'py, PyAny>>) -> PyResult<()>,
+) -> PyResult<()> {
+    let py = target.py();
+    let variable = scoped_overrides(py)?;
+    let all = variable.call_method0(intern!(py, "get"))?.cast_into::<PyDict>()?.copy()?;
+    let id = target.as_ptr() as usize;
+    let mut overrides = match all.get_item(id)? {
+        Some(overrides) => overrides.cast_into::<PyTuple>()?.iter().collect(),
+        None => Vec::new(),
+    };
+    change(&mut overrides)?;
+    if overrides.is_empty() {
+        if all.contains(id)? {
+            all.del_item(id)?;
+        }
+    } else {
+        all.set_item(id, PyTuple::new(py, overrides)?)?;
+    }
+    variable.call_method1(intern!(py, "set"), (all,)).map(|_| ())
+}
+
+fn is_entry_of(entry: &Bound<'_, PyAny>, context: &Bound<'_, PyAny>) -> bool {
+    entry.cast::<PyTuple>().is_ok_and(|entry| entry.get_item(0).is_ok_and(|own| own.is(context)))
+}
+
+fn not_active(context: &Bound<'_, PyAny>) -> PyErr {
+    match context.repr() {
+        Ok(repr) => PyRuntimeError::new_err(format!(
+            "{repr} is not active: enter it before it is left or paused"
+        )),
+        Err(error) => error,
+    }
+}
+
+/// Base of `AsyncScopedValue.override(value)`.
+#[pyclass(frozen, extends = AsyncContext, subclass, module = "asynq.scoped_value")]
+pub(crate) struct ScopedOverrideBase(GilCell<ScopedOverride>);
+
+has_state!(ScopedOverrideBase: ScopedOverride);
+
+/// State of a [`ScopedOverrideBase`].
+#[derive(Default)]
+pub(crate) struct ScopedOverride {
+    target: Option<Py<PyAny>>,
+    value: Option<Py<PyAny>>,
+    /// Number of contexts and blocks in which it is active.
+    active: usize,
+}
+
+#[pymethods]
+impl ScopedOverrideBase {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(AsyncContext::default()).add_subclass(Self(GilCell::default()))
+    }
+
+    /// Sets the scoped value, and the value that it has inside of the override.
+    fn set_up(slf: &Bound<'_, Self>, target: Py<PyAny>, value: Py<PyAny>) {
+        let before = {
+            let mut state = slf.state();
+            (state.target.replace(target), state.value.replace(value))
+        };
+        drop(before);
+    }
+
+    /// Whether it is active in any thread.
+    #[getter(_is_active)]
+    fn is_active(slf: &Bound<'_, Self>) -> bool {
+        slf.state().active > 0
+    }
+
+    /// Sets the value in this context.
+    fn resume(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let (target, value) = {
+            let state = slf.state();
+            let get =
+                |object: &Option<Py<PyAny>>| object.as_ref().map(|object| object.bind(py).clone());
+            (get(&state.target), get(&state.value))
+        };
+        let (Some(target), Some(value)) = (target, value) else {
+            return Err(PyRuntimeError::new_err("this override was not initialized"));
+        };
+        let entry = PyTuple::new(py, [slf.as_any(), &value, &target])?;
+        set_overrides(&target, |overrides| {
+            overrides.push(entry.into_any());
+            Ok(())
+        })?;
+        slf.state().active += 1;
+        Ok(())
+    }
+
+    /// Ends that. A context in which it is not active, such as one in which the garbage collector
+    /// closes a coroutine, stays as it is.
+    fn pause(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let target = {
+            let mut state = slf.state();
+            let Some(active) = state.active.checked_sub(1) else {
+                drop(state);
+                return Err(not_active(slf.as_any()));
+            };
+            state.active = active;
+            state.target.as_ref().map(|target| target.bind(slf.py()).clone())
+        };
+        let Some(target) = target else { return Ok(()) };
+        set_overrides(&target, |overrides| {
+            if let Some(index) = overrides.iter().rposition(|entry| is_entry_of(entry, slf)) {
+                overrides.remove(index);
+            }
+            Ok(())
+        })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
+        visit.call(&state.target)?;
+        visit.call(&state.value)
+    }
+
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = {
+            let mut state = slf.state();
+            (state.target.take(), state.value.take())
+        };
+        drop(before);
+    }
+}
+
+/// Base of `async_override(target, property_name, value)`.
+#[pyclass(frozen, extends = AsyncContext, subclass, module = "asynq.scoped_value")]
+pub(crate) struct AttributeOverrideBase(GilCell<AttributeOverride>);
+
+has_state!(AttributeOverrideBase: AttributeOverride);
+
+/// State of an [`AttributeOverrideBase`].
+#[derive(Default)]
+pub(crate) struct AttributeOverride {
+    target: Option<Py<PyAny>>,
+    name: Option<Py<PyAny>>,
+    value: Option<Py<PyAny>>,
+    /// Values of the attribute before. More than one if the override is entered inside its block.
+    old_values: Vec<Py<PyAny>>,
+}
+
+impl AttributeOverride {
+    fn attribute<'py>(&self, py: Python<'py>) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        Some((self.target.as_ref()?.bind(py).clone(), self.name.as_ref()?.bind(py).clone()))
+    }
+}
+
+fn set_attribute(
+    target: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    target.setattr(name.cast::<pyo3::types::PyString>()?, value)
+}
+
+#[pymethods]
+impl AttributeOverrideBase {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(AsyncContext::default()).add_subclass(Self(GilCell::default()))
+    }
+
+    /// Sets the attribute, and the value that it has inside of the override.
+    fn set_up(slf: &Bound<'_, Self>, target: Py<PyAny>, name: Py<PyAny>, value: Py<PyAny>) {
+        let before = {
+            let mut state = slf.state();
+            (state.target.replace(target), state.name.replace(name), state.value.replace(value))
+        };
+        drop(before);
+    }
+
+    /// Whether it is active.
+    #[getter(_is_active)]
+    fn is_active(slf: &Bound<'_, Self>) -> bool {
+        !slf.state().old_values.is_empty()
+    }
+
+    /// Sets the attribute.
+    fn resume(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let (attribute, value) = {
+            let state = slf.state();
+            (state.attribute(py), state.value.as_ref().map(|value| value.bind(py).clone()))
+        };
+        let (Some((target, name)), Some(value)) = (attribute, value) else {
+            return Err(PyRuntimeError::new_err("this override was not initialized"));
+        };
+        let old_value = target.getattr(name.cast::<pyo3::types::PyString>()?)?;
+        set_attribute(&target, &name, &value)?;
+        slf.state().old_values.push(old_value.unbind());
+        Ok(())
+    }
+
+    /// Sets the attribute to its value of before.
+    fn pause(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (attribute, old_value) = {
+            let mut state = slf.state();
+            (state.attribute(slf.py()), state.old_values.pop())
+        };
+        let Some(old_value) = old_value else { return Err(not_active(slf.as_any())) };
+        let Some((target, name)) = attribute else { return Ok(()) };
+        set_attribute(&target, &name, old_value.bind(slf.py()))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
+        visit.call(&state.target)?;
+        visit.call(&state.name)?;
+        visit.call(&state.value)?;
+        state.old_values.iter().try_for_each(|value| visit.call(value))
+    }
+
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = std::mem::take(&mut *slf.state());
+        drop(before);
+    }
+}
