@@ -14,7 +14,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from servers import STARTS_WITHIN, free_port
+from servers import STARTS_WITHIN
+from servers.port import Port
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -27,7 +28,8 @@ EVERYTHING = """
 
 class GraphQLServer:
     def __init__(self) -> None:
-        self.port = free_port()
+        self._port = Port()
+        self.port = self._port.number
         self.process = subprocess.Popen(
             [sys.executable, "-m", "graphql_server", f"127.0.0.1:{self.port}"],
             env={**os.environ, "PYTHONPATH": str(EXAMPLES)},
@@ -59,15 +61,19 @@ class GraphQLServer:
         out, _ = self.process.communicate(timeout=30)
         return out.splitlines()
 
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self._port.release()
+
 
 @pytest.fixture
 def server():
     server = GraphQLServer()
     yield server
-    if server.process.poll() is None:
-        server.process.kill()
-    server.process.wait()
-    server.process.stdout.close()
+    server.close()
 
 
 def test_one_query_makes_one_statement_for_each_level(server):

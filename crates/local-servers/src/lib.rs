@@ -6,6 +6,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a test has no use for an error")]
 
 pub mod memcached;
+mod port;
 pub mod postgres;
 pub mod redis;
 
@@ -14,7 +15,6 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use self::port::Port;
+
 /// Longest time that a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The user `nobody` and its group: most servers refuse to run as root.
@@ -32,7 +34,7 @@ const NOBODY: u32 = 65534;
 
 /// A server, or a port on which one was and can be again.
 pub struct Server {
-    port: u16,
+    port: Port,
     program: PathBuf,
     arguments: Vec<OsString>,
     is_ready: fn(port: u16) -> bool,
@@ -45,7 +47,7 @@ impl Server {
     pub(crate) fn start(
         program: PathBuf,
         arguments: impl IntoIterator<Item = OsString>,
-        port: u16,
+        port: Port,
         folder: Folder,
         is_ready: fn(port: u16) -> bool,
     ) -> Self {
@@ -57,14 +59,14 @@ impl Server {
 
     /// Port on which the server listens.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Starts the server again on the same port, after `kill`.
     pub fn restart(&mut self) {
         assert!(self.process.is_none(), "it runs");
         let deadline = Instant::now() + PATIENCE;
-        while !(self.process.is_some() && (self.is_ready)(self.port)) {
+        while !(self.process.is_some() && (self.is_ready)(self.port())) {
             assert!(Instant::now() < deadline, "no answer: {}", self.folder.read_log());
             // It may not start until what is left of its predecessor is gone.
             let ended = |process: &mut Child| process.try_wait().expect("our child").is_some();
@@ -207,12 +209,6 @@ impl Folder {
 
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
-
-/// A port on which nobody listens.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("the loopback interface");
-    listener.local_addr().expect("it is bound").port()
 }
 
 /// Finds a program that can be called by its name alone.

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::net::TcpStream;
 use std::ops::{Deref, DerefMut};
 
-use super::{Folder, NotInstalled, Server, free_port, on_path};
+use super::port::Port;
+use super::{Folder, NotInstalled, Server, on_path};
 
 /// An empty server, whose log has every command.
 pub struct MemcachedServer(Server);
@@ -17,8 +18,8 @@ impl MemcachedServer {
     /// [`NotInstalled`] if the program is not on this machine.
     pub fn start() -> Result<Self, NotInstalled> {
         let program = on_path("memcached")?;
-        let (folder, port) = (Folder::new(), free_port());
-        let port_option = port.to_string();
+        let (folder, port) = (Folder::new(), Port::reserve());
+        let port_option = port.number().to_string();
         let arguments = ["-l", "127.0.0.1", "-p", &port_option, "-U", "0", "-m", "256", "-vv"];
         let arguments = arguments.map(OsString::from);
         Ok(Self(Server::start(program, arguments, port, folder, is_ready)))

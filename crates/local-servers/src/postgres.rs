@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::{Folder, NotInstalled, Server, free_port, on_path};
+use super::port::Port;
+use super::{Folder, NotInstalled, Server, on_path};
 
 /// A server with an empty database.
 pub struct PostgresServer(Server);
@@ -20,13 +21,13 @@ impl PostgresServer {
     /// [`NotInstalled`] if the program is not on this machine.
     pub fn start() -> Result<Self, NotInstalled> {
         let postgres = program("postgres")?;
-        let (folder, port) = (Folder::new(), free_port());
+        let (folder, port) = (Folder::new(), Port::reserve());
         let data = folder.path().join("data");
         let mut initdb = folder.command(&program("initdb").expect("it comes with postgres"));
         initdb.args(["--no-sync", "--no-locale", "-A", "trust", "-E", "UTF8", "-U", "asynq", "-D"]);
         let status = initdb.arg(&data).status().expect("initdb runs");
         assert!(status.success(), "{}", folder.read_log());
-        let port_option = port.to_string();
+        let port_option = port.number().to_string();
         let mut arguments =
             vec!["-D".into(), data.into_os_string(), "-p".into(), port_option.into()];
         let settings = [

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use super::{Folder, NotInstalled, Server, free_port, on_path};
+use super::port::Port;
+use super::{Folder, NotInstalled, Server, on_path};
 
 /// An empty server, that writes nothing to disk.
 pub struct RedisServer(Server);
@@ -24,8 +25,8 @@ impl RedisServer {
 
     fn start_with(options: &[&str]) -> Result<Self, NotInstalled> {
         let program = on_path("redis-server")?;
-        let (folder, port) = (Folder::new(), free_port());
-        let port_option = port.to_string();
+        let (folder, port) = (Folder::new(), Port::reserve());
+        let port_option = port.number().to_string();
         let arguments =
             ["--bind", "127.0.0.1", "--port", &port_option, "--save", "", "--appendonly", "no"];
         let arguments = arguments.iter().chain(options).map(OsString::from);
@@ -61,7 +62,11 @@ impl RedisServer {
 }
 
 /// A cluster of so many primaries, each of which has as many slots as the others.
-pub struct RedisCluster<const N: usize>([RedisServer; N]);
+pub struct RedisCluster<const N: usize> {
+    nodes: [RedisServer; N],
+    /// Ports by which the nodes talk to each other.
+    _buses: Vec<Port>,
+}
 
 impl<const N: usize> RedisCluster<N> {
     /// Starts one.
@@ -73,12 +78,12 @@ impl<const N: usize> RedisCluster<N> {
         let mut nodes = Vec::new();
         let mut buses = Vec::new();
         for _ in 0..N {
-            let bus = free_port().to_string();
+            let bus = Port::reserve();
             nodes.push(RedisServer::start_with(&[
                 "--cluster-enabled",
                 "yes",
                 "--cluster-port",
-                &bus,
+                &bus.number().to_string(),
                 "--cluster-node-timeout",
                 "1000",
                 "--cluster-require-full-coverage",
@@ -90,35 +95,37 @@ impl<const N: usize> RedisCluster<N> {
             let slots = [place, place + 1].map(|place| place * SLOTS / N);
             let [first, last] = [slots[0], slots[1] - 1].map(|slot| slot.to_string());
             node.run(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
-            nodes[0].run(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), bus]);
+            let [port, bus] = [node.port(), bus.number()].map(|port| port.to_string());
+            nodes[0].run(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
         }
         for node in &nodes {
             node.wait_until(&["CLUSTER", "INFO"], &format!("cluster_slots_ok:{SLOTS}"));
             node.wait_until(&["CLUSTER", "INFO"], "cluster_state:ok");
         }
         let nodes = nodes.try_into().unwrap_or_else(|_| unreachable!("there are N"));
-        Ok(Self(nodes))
+        Ok(Self { nodes, _buses: buses })
     }
 
     /// URLs of the nodes, for clients.
     pub fn urls(&self) -> [String; N] {
-        self.0.each_ref().map(RedisServer::url)
+        self.nodes.each_ref().map(RedisServer::url)
     }
 
     /// The primaries, in the order of their slots.
     pub fn nodes(&mut self) -> &mut [RedisServer; N] {
-        &mut self.0
+        &mut self.nodes
     }
 
     /// The node that has the slot of a key, by its place.
     pub fn node_of(&self, key: &str) -> usize {
-        let slot: usize = self.0[0].run(&["CLUSTER", "KEYSLOT", key]).parse().expect("a number");
+        let slot: usize =
+            self.nodes[0].run(&["CLUSTER", "KEYSLOT", key]).parse().expect("a number");
         (slot * N + N - 1) / SLOTS
     }
 
     /// Number of calls of a command on all nodes.
     pub fn calls(&self, command: &str) -> usize {
-        self.0.iter().map(|node| node.calls(command)).sum()
+        self.nodes.iter().map(|node| node.calls(command)).sum()
     }
 }
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .port import Port
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -36,8 +38,12 @@ class Server:
             raise NotInstalled(f"{self.program} is not installed: make services")
         self.path = path
         self.folder = Path(tempfile.mkdtemp(prefix="asynq-server-"))
-        self.port = free_port()
+        self._port = Port()
         self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        return self._port.number
 
     def find(self) -> str | None:
         return shutil.which(self.program)
@@ -131,6 +137,7 @@ class Server:
                 self.process.wait(STARTS_WITHIN)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self._port.release()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -140,11 +147,3 @@ def environment() -> dict[str, str]:
     `make sanitize` preloads the runtime of a sanitizer, with which PostgreSQL does not start.
     """
     return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-
-
-def free_port() -> int:
-    """Returns a port on which no program listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
-from . import Server, environment, free_port
+from . import Server, environment
+from .port import Port
 
 
 class RedisServer(Server):
@@ -28,16 +29,24 @@ class RedisCluster(RedisServer):
     As in any cluster, the keys of one command must have the same slot.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._bus = Port()
+
     def command(self) -> list[str]:
         # The default port of the cluster bus is 10,000 higher, which may exceed 65,535.
-        return [*super().command(), "--cluster-enabled", "yes", "--cluster-port", str(self.bus)]
+        bus = ("--cluster-port", str(self._bus.number))
+        return [*super().command(), "--cluster-enabled", "yes", *bus]
 
     def start(self) -> None:
-        self.bus = free_port()
         super().start()
         self.cli("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
         while "cluster_state:ok" not in self.cli("CLUSTER", "INFO"):
             pass
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        self._bus.release()
 
     def cli(self, *command: str) -> str:
         done = subprocess.run(
