@@ -37,6 +37,19 @@ fn a_task_in_a_call_of_its_own_runs() {
 }
 
 #[test]
+fn the_flush_task_of_a_batch_that_nobody_needs_does_not_start() {
+    let mut engine = Engine::<Sim>::new();
+    let [caller, flush_task] = [(); 2].map(|()| engine.add_task(0));
+    let batch = engine.add_batch(0, PriorityRule::BySize);
+    engine.add_item(batch).unwrap();
+    engine.enter(caller);
+    assert_eq!(engine.next(), Step::Run(caller));
+    assert!(engine.begin_flush(batch));
+    engine.defer(batch, Some(flush_task));
+    assert_eq!(engine.status(flush_task), Some(Status::New));
+}
+
+#[test]
 fn a_promise_is_not_for_the_engine_to_run() {
     let mut engine = Engine::<Sim>::new();
     let promise = engine.add_promise(0);
