@@ -6,6 +6,7 @@ from typing_extensions import Self, disjoint_base
 
 from ._debug import DebugOptions as DebugOptions
 from ._debug import options as options
+from ._function_attributes import call_form as call_form
 from .async_task import AsyncTask as AsyncTask
 from .async_task import extract_futures as extract_futures
 from .async_task import unwrap as unwrap
@@ -54,6 +55,7 @@ __all__ = [
     "ScopedOverrideBase",
     "TaskScheduler",
     "call_for",
+    "call_form",
     "complete_flight",
     "current_greenlet",
     "deliver",

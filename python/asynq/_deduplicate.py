@@ -4,6 +4,7 @@ import functools
 
 from ._argument_key import argument_key
 from ._asynq import AsyncDecorator, AsyncDecoratorBinder, FutureBase
+from ._function_attributes import call_form
 from ._inspection import is_async_fn
 from ._scheduler_local import SchedulerLocal
 from ._validation import check_async_fn, check_callable, check_no_function
@@ -88,6 +89,9 @@ class DeduplicateDecorator(AsyncDecorator):
         """Runs the function on the asyncio event loop. Such calls never share a task."""
         return self.fn.asyncio(*args, **kwargs)
 
+    asyncio = call_form(asyncio, is_async=True)
+
+    @call_form
     def asynq(self, /, *args, **kwargs):
         """Returns the pending task of an equal call, or a new task if there is none."""
         if is_asyncio_mode():

@@ -21,6 +21,7 @@ from ._asynq import (
     PureAsyncDecorator,
     PureAsyncDecoratorBinder,
 )
+from ._function_attributes import call_form
 from ._inspection import (
     MAX_LAYERS,
     get_async_fn,
@@ -275,9 +276,11 @@ class AsyncProxyDecorator(AsyncDecorator):
             self.asyncio_fn = call_and_await
         return self.asyncio_fn(*args, **kwargs)
 
+    asyncio = call_form(asyncio, is_async=True)
+
     def _call_pure(self, args, kwargs):
         if is_asyncio_mode():
-            return self.asyncio(*args, **kwargs)
+            return type(self).asyncio(self, *args, **kwargs)
         return self.fn(*args, **kwargs)
 
 
@@ -319,6 +322,7 @@ class AsyncWrapper(DecoratorBase):
             raise TypeError(f"the wrapper of {self.name()} must return a future, got {future!r}")
         return future.value()
 
+    @call_form
     def asynq(self, /, *args, **kwargs):
         """Calls `wrapper_fn`, and returns its future."""
         return self._call_async(args, kwargs)
@@ -327,6 +331,8 @@ class AsyncWrapper(DecoratorBase):
         """Runs `wrapper_fn` on the asyncio event loop."""
         with AsyncioMode():
             return await resolve_awaitables(self._call_async(args, kwargs))
+
+    asyncio = call_form(asyncio, is_async=True)
 
     def is_pure_async_fn(self):
         return False

@@ -36,9 +36,13 @@ names! {
     queue_empty: PyAny = "queue"."Empty";
     generic_alias: PyAny = "types"."GenericAlias";
     incr_counter: PyAny = "asynq.profiler"."incr_counter";
+    bound_method: PyType = "types"."MethodType";
     staticmethod: PyType = "builtins"."staticmethod";
     classmethod: PyType = "builtins"."classmethod";
     is_generator_function: PyAny = "inspect"."isgeneratorfunction";
+    annotations: PyAny = "asynq._function_attributes"."annotations";
+    bind_call_form: PyAny = "asynq._function_attributes"."bind_call_form";
+    bind_decorated: PyAny = "asynq._pickling"."bind_decorated";
     find_decorated: PyAny = "asynq._pickling"."find_decorated";
 }
 

@@ -81,6 +81,7 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(batch::flights::call_for, module)?)?;
     module.add_function(wrap_pyfunction!(batch::flights::complete_flight, module)?)?;
     module.add_function(wrap_pyfunction!(batch::flights::start_flight, module)?)?;
+    module.add_function(wrap_pyfunction!(ffi::call_form::call_form, module)?)?;
     module.add_function(wrap_pyfunction!(loader::delivery::deliver, module)?)?;
     module.add_function(wrap_pyfunction!(loader::delivery::resolve_load, module)?)?;
     module

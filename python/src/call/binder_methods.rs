@@ -7,7 +7,7 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 use crate::call::binder::{
     AsyncDecoratorBinder, Bindings, DecoratorBinder, PureAsyncDecoratorBinder,
 };
-use crate::call::decorator::AsyncDecorator;
+use crate::call::decorator::{AsyncDecorator, call_asyncio};
 use crate::ffi::gil_cell::TakeState;
 use crate::imports;
 use crate::recursion::guarded;
@@ -101,6 +101,40 @@ impl DecoratorBinder {
         guarded(|| Ok(decorator_or_none(slf).hash()? ^ instance.hash()?))
     }
 
+    /// Name of the function.
+    #[getter(__name__)]
+    fn function_name<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::decorator(slf)?.getattr(intern!(slf.py(), "__name__"))
+    }
+
+    /// Qualified name of the function.
+    #[getter(__qualname__)]
+    fn qualname<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::decorator(slf)?.getattr(intern!(slf.py(), "__qualname__"))
+    }
+
+    /// Annotations of the function.
+    #[getter(__annotations__)]
+    fn annotations<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        imports::annotations(slf.py())?.call1((slf,))
+    }
+
+    /// Pickled like a method: as its decorator and its instance.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        let parts = (Self::decorator(slf)?, Self::instance(slf));
+        (imports::bind_decorated(py)?, parts).into_pyobject(py)
+    }
+
+    /// A binder in the body of a class stays what it is.
+    fn __get__<'py>(
+        slf: &Bound<'py, Self>,
+        _owner: Option<&Bound<'py, PyAny>>,
+        _class: Option<&Bound<'py, PyAny>>,
+    ) -> Bound<'py, Self> {
+        slf.clone()
+    }
+
     /// `Class[T]` is for type checkers.
     #[classmethod]
     fn __class_getitem__<'py>(
@@ -182,6 +216,6 @@ impl AsyncDecoratorBinder {
         let binder = slf.as_super();
         let args = DecoratorBinder::with_instance(binder, args)?;
         let decorator = DecoratorBinder::decorator(binder)?;
-        decorator.call_method(intern!(slf.py(), "asyncio"), args, kwargs)
+        call_asyncio(&decorator, args, kwargs)
     }
 }

@@ -138,10 +138,30 @@ impl PureAsyncDecorator {
             return slf.call_method1(name, (args.to_tuple(py)?, kwargs));
         }
         if is_asyncio_mode(py)? {
-            return slf.call_method(intern!(py, "asyncio"), args.to_tuple(py)?, kwargs.as_ref());
+            return call_asyncio(slf, args.to_tuple(py)?, kwargs.as_ref());
         }
         Self::make_task(slf, args, kwargs)
     }
+}
+
+/// Calls `decorator.asyncio(...)`, without the coroutine that a bound method would put around it.
+pub(crate) fn call_asyncio<'py>(
+    decorator: &Bound<'py, PyAny>,
+    args: Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = decorator.py();
+    let name = intern!(py, "asyncio");
+    let replaced = match decorator.getattr(intern!(py, "__dict__")) {
+        Ok(attributes) => attributes.contains(name)?,
+        Err(_) => true,
+    };
+    if replaced {
+        return decorator.call_method(name, args, kwargs);
+    }
+    let mut all = vec![decorator.clone()];
+    all.extend(args.iter());
+    decorator.get_type().getattr(name)?.call(PyTuple::new(py, all)?, kwargs)
 }
 
 #[pymethods]
@@ -272,7 +292,7 @@ impl PureAsyncDecorator {
             Err(_) => PyTuple::new(py, args.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
         };
         if is_asyncio_mode(py)? {
-            return slf.call_method(intern!(py, "asyncio"), args, kwargs.as_ref());
+            return call_asyncio(slf, args, kwargs.as_ref());
         }
         Self::make_task(slf, args.into(), kwargs)
     }

@@ -27,12 +27,15 @@ pub(crate) struct Decorated {
     method_type: Option<Py<PyAny>>,
     /// Whether another decorator has ever decorated this one.
     is_inner: bool,
+    /// Functions behind the bound call forms, once one was looked up.
+    call_forms: Option<Py<PyDict>>,
 }
 
 impl Drop for Decorated {
     fn drop(&mut self) {
         defer_drop(self.function.take());
         defer_drop(self.method_type.take());
+        defer_drop(self.call_forms.take());
     }
 }
 
@@ -68,13 +71,17 @@ impl DecoratorBase {
         if let Ok(inner) = function.cast::<Self>() {
             inner.state().is_inner = true;
         }
+        let call_forms = slf.state().call_forms.take();
+        defer_drop(call_forms);
         Ok(slf.state().function.replace(function.clone().unbind()))
     }
 
     pub(crate) fn init(slf: &Bound<'_, Self>, decorated: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
-        let (function, method_type) = if let Ok(inner) = decorated.getattr(intern!(py, "__func__"))
-        {
+        // A bound method has the attribute, too, but its function alone would lose the object.
+        let is_method = decorated.is_exact_instance(imports::bound_method(py)?);
+        let inner = decorated.getattr_opt(intern!(py, "__func__"))?.filter(|_| !is_method);
+        let (function, method_type) = if let Some(inner) = inner {
             (inner, Some(decorated.get_type().into_any()))
         } else if decorated.hasattr(intern!(py, "is_decorator"))? {
             (decorated.clone(), Some(decorated.getattr(intern!(py, "type"))?))
@@ -209,6 +216,40 @@ impl DecoratorBase {
         (imports::find_decorated(py)?, (module, qualname)).into_pyobject(py)
     }
 
+    /// Copied as functions are: not at all.
+    fn __copy__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        slf.clone()
+    }
+
+    fn __deepcopy__<'py>(slf: &Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
+        slf.clone()
+    }
+
+    /// Annotations of the function, unless others were set.
+    #[getter(__annotations__)]
+    fn annotations<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let attributes = slf.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
+        match attributes.get_item(intern!(py, "__annotations__"))? {
+            Some(annotations) => Ok(annotations),
+            None => imports::annotations(py)?.call1((slf,)),
+        }
+    }
+
+    #[setter(__annotations__)]
+    fn set_annotations(slf: &Bound<'_, Self>, annotations: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        let attributes = slf.getattr(intern!(py, "__dict__"))?;
+        attributes.set_item(intern!(py, "__annotations__"), annotations)
+    }
+
+    /// Functions behind the bound call forms, by call form and by kind of owner.
+    #[getter(_call_forms)]
+    fn call_forms(slf: &Bound<'_, Self>) -> Py<PyDict> {
+        let empty = PyDict::new(slf.py()).unbind();
+        slf.state().call_forms.get_or_insert(empty).clone_ref(slf.py())
+    }
+
     /// `Class[T]` is for type checkers.
     #[classmethod]
     fn __class_getitem__<'py>(
@@ -221,7 +262,8 @@ impl DecoratorBase {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(decorated) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         visit.call(&decorated.function)?;
-        visit.call(&decorated.method_type)
+        visit.call(&decorated.method_type)?;
+        visit.call(&decorated.call_forms)
     }
 
     fn __clear__(slf: &Bound<'_, Self>) {

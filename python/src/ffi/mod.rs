@@ -1,5 +1,6 @@
 //! All unsafe code of the crate.
 
+pub(crate) mod call_form;
 pub(crate) mod deferred_drop;
 pub(crate) mod fast_method;
 pub(crate) mod gc_tracking;

@@ -1,0 +1,9 @@
+from collections.abc import Callable
+from types import MethodType
+from typing import Any, TypeVar
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+def call_form(function: _F, is_async: bool = False) -> _F: ...
+def bind_call_form(function: Callable[..., Any], is_async: bool, owner: object) -> MethodType: ...
+def annotations(owner: object) -> dict[str, Any]: ...
