@@ -1,5 +1,5 @@
-//! Whether the code that runs now was called by `.asyncio(...)`: then async functions give
-//! coroutines.
+//! The asyncio mode: code called by `.asyncio(...)` is in it, and gets coroutines from async
+//! functions.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-/// Whether the mode was ever set: most programs never do, and pay for this flag alone.
+/// Set once the mode was ever entered. Programs that never enter it only check this flag.
 static EVER: AtomicBool = AtomicBool::new(false);
 
 /// A context variable: true in the contexts (threads, asyncio tasks) that are in asyncio mode.
@@ -39,7 +39,7 @@ pub(crate) fn leave_asyncio_mode(py: Python<'_>, token: &Bound<'_, PyAny>) -> Py
     }
 }
 
-/// Whether async functions are being run by asyncio, in this context.
+/// Returns whether the current context is in asyncio mode.
 #[pyfunction]
 pub(crate) fn is_asyncio_mode(py: Python<'_>) -> PyResult<bool> {
     if !EVER.load(Ordering::Relaxed) {

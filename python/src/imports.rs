@@ -1,5 +1,5 @@
-//! What the Python modules of the package define and this crate needs: imported when first used,
-//! since those modules import this one.
+//! Names that this crate imports from the Python modules of the package, when they are first used:
+//! those modules import this crate.
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;

@@ -19,12 +19,12 @@ const QUIET: u32 = Switches::DUMP_PRE_ERROR_STATE.0 | Switches::ENABLE_COMPLEX_A
 pub(crate) struct Switches(u32);
 
 impl Switches {
-    /// Those that are on now.
+    /// Returns the switches that are on.
     pub(crate) fn on() -> Self {
         Self(SWITCHES.load(Ordering::Relaxed))
     }
 
-    /// Whether no step has anything to report: the usual case.
+    /// Returns whether no step has anything to report: the usual case.
     pub(crate) fn none(self) -> bool {
         self.0 & !QUIET == 0
     }
@@ -34,7 +34,7 @@ impl Switches {
     }
 }
 
-/// How many tasks may be alive in a thread; beyond that their recursion is thought endless.
+/// Returns the maximum number of tasks alive in a thread: more must come from an endless recursion.
 pub(crate) fn max_tasks() -> usize {
     MAX_TASKS.load(Ordering::Relaxed)
 }
@@ -81,8 +81,8 @@ macro_rules! switches {
                 })
             }
 
-            /// How many tasks may be alive in one thread at a time. Beyond it, the task that asks
-            /// for one more gets a `RuntimeError`.
+            /// Maximum number of tasks that are alive in one thread. A task that requests one more gets
+            /// a `RuntimeError`.
             #[getter(MAX_TASK_STACK_SIZE)]
             fn max_task_stack_size(&self) -> usize {
                 max_tasks()
@@ -93,7 +93,7 @@ macro_rules! switches {
                 MAX_TASKS.store(value, Ordering::Relaxed);
             }
 
-            /// Sets all `DUMP_*` switches to `value`; without it, says whether all of them are on.
+            /// Sets all `DUMP_*` switches to `value`. Without it, returns whether all of them are on.
             #[pyo3(name = "DUMP_ALL", signature = (value=None))]
             fn dump_all(&self, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<bool>> {
                 let all = [$((stringify!($name), Switches::$name)),*];

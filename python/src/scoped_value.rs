@@ -100,7 +100,7 @@ impl ScopedOverrideBase {
         drop(before);
     }
 
-    /// Whether it is active in any thread.
+    /// True if the override is active in any thread.
     #[getter(_is_active)]
     fn is_active(slf: &Bound<'_, Self>) -> bool {
         slf.state().active > 0
@@ -213,7 +213,7 @@ impl AttributeOverrideBase {
         drop(before);
     }
 
-    /// Whether it is active.
+    /// True if the override is active.
     #[getter(_is_active)]
     fn is_active(slf: &Bound<'_, Self>) -> bool {
         !slf.state().old_values.is_empty()

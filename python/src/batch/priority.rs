@@ -1,4 +1,4 @@
-//! How urgent a batch is: what `get_priority()` returned, in a form that compares without Python.
+//! Priorities of batches: values of `get_priority()` in a form that compares without Python.
 
 use std::cmp::Ordering;
 

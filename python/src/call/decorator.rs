@@ -37,7 +37,7 @@ pub(crate) struct Options {
     asyncio_fn: Option<Py<PyAny>>,
     needs_wrapper: bool,
     allow_sync_call: bool,
-    /// Whether the function lives as long as its module, and so is no part of what is collected.
+    /// True if the function lives as long as its module: the garbage collector need not visit it.
     is_global: bool,
 }
 
@@ -50,7 +50,7 @@ impl Drop for Options {
 }
 
 impl Options {
-    /// Whether a call makes an `AsyncTask` itself, with nothing special.
+    /// Returns whether a call creates a plain `AsyncTask`, without further arguments.
     fn makes_plain_tasks(&self, py: Python<'_>) -> bool {
         self.task_cls.as_ref().is_none_or(|class| class.is(AsyncTask::type_object(py)))
             && self.kwargs.as_ref().is_none_or(|kwargs| kwargs.bind(py).is_empty())
@@ -204,7 +204,7 @@ impl PureAsyncDecorator {
         defer_drop(before);
     }
 
-    /// What `asyncio` calls.
+    /// The function that `asyncio` calls.
     #[getter]
     fn asyncio_fn(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
         slf.state().asyncio_fn.as_ref().map(|function| function.clone_ref(slf.py()))
@@ -216,7 +216,7 @@ impl PureAsyncDecorator {
         defer_drop(before);
     }
 
-    /// Whether a call of the function makes a generator.
+    /// True if a call of the function returns a generator.
     #[getter]
     fn needs_wrapper(slf: &Bound<'_, Self>) -> bool {
         slf.state().needs_wrapper
@@ -227,7 +227,7 @@ impl PureAsyncDecorator {
         slf.state().needs_wrapper = value;
     }
 
-    /// Whether a synchronous call in asyncio mode, which blocks the event loop, is made.
+    /// True if synchronous calls in asyncio mode are allowed, which block the event loop.
     #[getter]
     fn allow_sync_call(slf: &Bound<'_, Self>) -> bool {
         slf.state().allow_sync_call
@@ -238,7 +238,7 @@ impl PureAsyncDecorator {
         slf.state().allow_sync_call = value;
     }
 
-    /// What else the class of the tasks is called with.
+    /// Further keyword arguments for the class of the tasks.
     #[getter]
     fn kwargs<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyDict> {
         let empty = PyDict::new(slf.py()).unbind();
@@ -432,7 +432,7 @@ fn no_future(proxy: &Bound<'_, AsyncDecorator>, returned: &Bound<'_, PyAny>) -> 
     )))
 }
 
-/// Whether a function was defined in a module or in a class there, not in another function.
+/// Returns whether a function was defined in a module, or in a class of one, and not in a function.
 fn is_global(function: &Bound<'_, PyAny>) -> bool {
     let py = function.py();
     let closure = function.getattr(intern!(py, "__closure__"));

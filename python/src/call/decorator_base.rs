@@ -25,7 +25,7 @@ pub(crate) struct Decorated {
     function: Option<Py<PyAny>>,
     /// `classmethod` or `staticmethod`, if the decorated function was one.
     method_type: Option<Py<PyAny>>,
-    /// Whether another decorator has ever decorated this one.
+    /// True once another decorator has decorated this one.
     is_inner: bool,
     /// Functions behind the bound call forms, once one was looked up.
     call_forms: Option<Py<PyDict>>,

@@ -1,4 +1,4 @@
-//! What a future has come to.
+//! A future's state: pending, a value or an error.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;

@@ -29,7 +29,7 @@ has_state!(LoaderBase: Loader);
 /// State of a [`LoaderBase`].
 #[derive(Default)]
 pub(crate) struct Loader {
-    /// Of which scheduler the `rounds` are, 0 for none.
+    /// Id of the scheduler of the `rounds`, 0 for none.
     scheduler_id: u32,
     rounds: Option<Py<Rounds>>,
     cache: Option<Py<PyAny>>,
@@ -124,7 +124,7 @@ impl LoaderBase {
             RoundBase::set_held(&open, is_held);
             open
         };
-        // What is kept here is not for those who ask elsewhere.
+        // A value from the cache of this scope must not be shared with other scopes.
         let is_shared = cached_value.is_none();
         let load = make_load(key, cached_value, cache, open.as_super())?;
         if is_shared {
@@ -188,7 +188,7 @@ impl LoaderBase {
         Self::load(slf, rounds, key)
     }
 
-    /// Where it keeps what it loads outside of any scope.
+    /// The cache outside of all scopes: a mapping, or `None`.
     #[getter(_cache)]
     fn cache(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
         slf.state().cache.as_ref().map(|cache| cache.clone_ref(slf.py()))
@@ -212,13 +212,13 @@ impl LoaderBase {
         defer_drop(before);
     }
 
-    /// The mapping in which it keeps what it loads here, if it does.
+    /// The cache of the current scope, or the one outside of all scopes: a mapping, or `None`.
     #[getter(_current_cache)]
     fn py_current_cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         Self::current_cache(slf)
     }
 
-    /// How often a key was asked for that was kept, or on its way.
+    /// Number of loads whose key was cached or pending.
     #[getter(_hits)]
     fn hits(slf: &Bound<'_, Self>) -> u64 {
         slf.state().hits

@@ -31,7 +31,7 @@ impl Flight {
         Self::arrive(slf, Answer::Error(error));
     }
 
-    /// Whether its answer has arrived, and no scheduler has handled it.
+    /// True from the arrival of the answer until a scheduler handles it.
     #[getter]
     fn has_arrived(slf: &Bound<'_, Self>) -> bool {
         !matches!(slf.state().answer, Answer::Pending)
@@ -43,7 +43,7 @@ impl Flight {
         Self::finish(slf);
     }
 
-    /// Whether no scheduler waits for it any more.
+    /// True if no scheduler waits for the flight any more.
     #[getter(is_finished)]
     fn py_is_finished(slf: &Bound<'_, Self>) -> bool {
         Self::is_finished(slf)

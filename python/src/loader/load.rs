@@ -22,9 +22,9 @@ has_state!(Load: LoadState);
 /// State of a [`Load`].
 pub(crate) struct LoadState {
     pub(crate) key: Py<PyAny>,
-    /// What it has already: then it only goes with the others.
+    /// The value of a cached key, which resolves at the same time as the keys that are sent.
     pub(crate) cached_value: Option<Py<PyAny>>,
-    /// The mappings in which its value is to be kept.
+    /// The mappings that will cache the value.
     pub(crate) caches: Vec<Py<PyAny>>,
 }
 
@@ -44,7 +44,7 @@ impl Load {
         FutureBase::is_pending(slf.as_super().as_super())
     }
 
-    /// Has the value kept in one more cache.
+    /// Adds a mapping that will cache the value.
     pub(crate) fn keep_in(slf: &Bound<'_, Self>, cache: &Bound<'_, PyAny>) {
         let mut state = slf.state();
         if state.cached_value.is_none() && !state.caches.iter().any(|other| other.is(cache)) {
@@ -52,7 +52,7 @@ impl Load {
         }
     }
 
-    /// Its value is not to be kept in `cache`.
+    /// Removes a mapping from those that will cache the value.
     pub(crate) fn forget(slf: &Bound<'_, Self>, cache: &Bound<'_, PyAny>) {
         let before = {
             let mut state = slf.state();
@@ -62,18 +62,18 @@ impl Load {
         drop(before);
     }
 
-    /// What it has already, if it was kept.
+    /// Takes the value of a cached key.
     pub(crate) fn take_cached_value<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
         slf.state().cached_value.take().map(|cached_value| cached_value.into_bound(slf.py()))
     }
 
-    /// Where its value is to be kept, which is done now.
+    /// Takes the mappings that will cache the value.
     pub(crate) fn take_caches<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, PyAny>> {
         let caches = std::mem::take(&mut slf.state().caches);
         caches.into_iter().map(|cache| cache.into_bound(slf.py())).collect()
     }
 
-    /// Whether nothing that it has come to can refer back to it; see [`gc_tracking`].
+    /// Returns whether neither its key nor its value can refer back to it; see [`gc_tracking`].
     pub(crate) fn is_leaf(slf: &Bound<'_, Self>) -> bool {
         let py = slf.py();
         let has_leaves = {
@@ -83,7 +83,7 @@ impl Load {
         has_leaves && FutureBase::has_leaf_value(slf.as_super().as_super())
     }
 
-    /// Computes it by a call of its own, since its flush may take until later.
+    /// Computes the load by a synchronous call, since its flush may complete later.
     pub(crate) fn compute(slf: &Bound<'_, Self>) -> PyResult<()> {
         match imports::wait_for_load(slf.py())?.call1((slf,)) {
             Ok(_) => Ok(()),

@@ -20,7 +20,7 @@ has_state!(RoundBase: Round);
 /// State of a [`RoundBase`].
 pub(crate) struct Round {
     pub(crate) loads: Option<Py<PyDict>>,
-    /// Whether the scheduler holds the round.
+    /// True while the scheduler holds the round.
     pub(crate) held: bool,
     /// Flights of its requests.
     pub(crate) flights: Vec<Py<Flight>>,

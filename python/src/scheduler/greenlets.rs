@@ -22,7 +22,7 @@ use pyo3::types::{PyDict, PyWeakrefReference};
 
 use crate::ffi::interpreter;
 
-/// Whether the package `greenlet` is loaded, or being loaded.
+/// Set when the package `greenlet` is loaded, or is about to be.
 static LOADED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -30,7 +30,7 @@ thread_local! {
     static MAIN: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Says that the package `greenlet` is loaded, or is going to be.
+/// Records that the package `greenlet` is loaded, or is about to be.
 #[pyfunction]
 pub(crate) fn set_greenlets_loaded() {
     LOADED.store(true, Ordering::Relaxed);

@@ -242,7 +242,7 @@ pub(crate) struct FlightState {
     is_finished: bool,
 }
 
-/// What a request has come back with.
+/// Answer to a request: a value, an error, or neither yet.
 #[derive(Default)]
 pub(crate) enum Answer {
     #[default]

@@ -67,12 +67,12 @@ impl AsyncTask {
         if Switches::on().none() { Ok(()) } else { Self::announce(slf) }
     }
 
-    /// Whether there is more to run: `False` once its generator has ended.
+    /// Returns whether there is more to run: `False` once the generator has ended.
     fn can_continue(slf: &Bound<'_, Self>) -> bool {
         matches!(slf.state().body, Body::Generator(_) | Body::Call)
     }
 
-    /// Whether it waits for something that has no value yet.
+    /// Returns whether the task waits for a future that is pending.
     fn is_blocked(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let waiting = slf.state().waiting.as_ref().map(|waiting| waiting.clone_ref(slf.py()));
         let Some(waiting) = waiting else { return Ok(false) };
@@ -183,13 +183,13 @@ impl AsyncTask {
         Ok(())
     }
 
-    /// Whether its own code is running right now, or waits for a synchronous call.
+    /// True while the code of the task runs, or waits for a synchronous call.
     #[getter]
     fn running(slf: &Bound<'_, Self>) -> bool {
         slf.state().running
     }
 
-    /// How often it was set going.
+    /// Number of times the task was started or continued.
     #[getter]
     fn iteration_index(slf: &Bound<'_, Self>) -> u32 {
         slf.state().steps
@@ -309,7 +309,7 @@ impl AsyncTask {
         slf.state().rare().id = id;
     }
 
-    /// How long it has run, in microseconds, if that is measured (`COLLECT_PERF_STATS`).
+    /// Time that the task has run, in microseconds, if `COLLECT_PERF_STATS` is on.
     #[getter]
     fn _total_time(slf: &Bound<'_, Self>) -> i64 {
         slf.state().rare.as_ref().map_or(0, |rare| rare.total_time)
