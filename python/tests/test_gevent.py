@@ -212,3 +212,80 @@ with tempfile.TemporaryDirectory() as folder:
 print("well")
 """
     )
+
+
+GLOBAL = """
+class Batch(asynq.BatchBase):
+    flushes = 0
+
+    def _flush(self):
+        Batch.flushes += 1
+        time.sleep(0.001)
+        for item in self.items:
+            item.set_value(10 * item.key)
+
+    def _try_switch_active_batch(self):
+        if Batch.open is self:
+            Batch.open = Batch()
+
+Batch.open = Batch()
+
+class Item(asynq.BatchItemBase):
+    def __init__(self, key):
+        super().__init__(Batch.open)
+        self.key = key
+
+class load:
+    asynq = Item
+"""
+
+
+@pytest.mark.parametrize("count", [6, 40])
+def test_greenlets_share_a_global_batch(count):
+    assert_ends_well(HEAD + GLOBAL + f"check(load, {count})\nprint('well')")
+
+
+def test_a_greenlet_waits_for_the_flush_of_another_one():
+    assert_ends_well(
+        HEAD
+        + GLOBAL
+        + """
+@asynq.asynq()
+def main(item):
+    return (yield item)
+
+item = Item(1)
+awaiting = [gevent.spawn(main, item) for _ in range(3)] + [gevent.spawn(item.value)]
+assert [greenlet.get() for greenlet in awaiting] == [10] * 4
+assert Batch.flushes == 1
+print("well")
+"""
+    )
+
+
+def test_a_value_that_another_greenlet_sets_wakes_one_that_waits_for_a_flight():
+    assert_ends_well(
+        HEAD
+        + """
+future, event = asynq.FutureBase(), threading.Event()
+
+@asynq.loader(blocking=True)
+def slow(keys):
+    return [event.wait(30) for key in keys]
+
+@asynq.asynq()
+def sets_event():
+    yield future
+    event.set()
+
+@asynq.asynq()
+def main():
+    return (yield slow.asynq(1), sets_event.asynq())
+
+waits = gevent.spawn(main)
+gevent.sleep(0.01)
+future.set_value(None)
+assert waits.get() == (True, None)
+print("well")
+"""
+    )

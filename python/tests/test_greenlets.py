@@ -491,3 +491,114 @@ def test_destructors_may_switch():
 
     values = greenlets.run(*[lambda n=n: main(n) for n in range(4)])
     assert values == [[n, n + 1, n + 2] for n in range(4)]
+
+
+@loaded
+def test_a_batch_that_greenlets_share_is_flushed_once():
+    greenlets = Pausing()
+    source = Source()
+
+    @asynq.asynq()
+    def pauses():
+        greenlets.pause()
+        yield None
+
+    @asynq.asynq()
+    def main(key):
+        return (yield source.item(key), pauses.asynq())
+
+    assert greenlets.run(lambda: main(1), lambda: main(2), lambda: main(3)) == [
+        (2, None),
+        (4, None),
+        (6, None),
+    ]
+    assert source.flushed == [[1, 2, 3]]
+
+
+@loaded
+def test_a_greenlet_gets_values_that_another_one_has_flushed_meanwhile():
+    greenlets = Pausing()
+    source = Source()
+
+    @asynq.asynq()
+    def pauses(times):
+        for _ in range(times):
+            greenlets.pause()
+        yield None
+
+    @asynq.asynq()
+    def main(key, times):
+        value, _ = yield source.item(key), pauses.asynq(times)
+        return value, (yield source.item(key + 10))
+
+    assert greenlets.run(lambda: main(1, 3), lambda: main(2, 0)) == [(2, 22), (4, 24)]
+    assert source.flushed[0] == [1, 2]
+
+
+@loaded
+def test_a_call_that_fails_leaves_a_shared_batch_to_the_other_greenlet():
+    greenlets = Pausing()
+    source = Source()
+
+    @asynq.asynq()
+    def fails():
+        greenlets.pause()
+        raise KeyError
+        yield
+
+    @asynq.asynq()
+    def pauses():
+        greenlets.pause()
+        greenlets.pause()
+        yield None
+
+    @asynq.asynq()
+    def main(key, other):
+        return (yield source.item(key), other.asynq())
+
+    def failing():
+        with pytest.raises(KeyError):
+            main(1, fails)
+
+    assert greenlets.run(failing, lambda: main(2, pauses)) == [None, (4, None)]
+
+
+@loaded
+def test_waiting_for_a_flush_of_another_greenlet_fails_if_that_cannot_go_on():
+    greenlets = Pausing()
+    source = pausing_source(greenlets)
+    item = source.item(1)
+
+    @asynq.asynq()
+    def awaits():
+        return (yield item)
+
+    def fails():
+        with pytest.raises(RuntimeError, match="another greenlet of this thread is flushing"):
+            awaits()
+        with pytest.raises(RuntimeError, match="another greenlet of this thread is flushing"):
+            item.value()
+        return look_up(Source(), 5)
+
+    assert greenlets.run(awaits, fails) == [2, 10]
+
+
+@loaded
+def test_an_item_awaited_in_its_own_flush_fails_among_greenlets_too():
+    seen = []
+
+    def answer(item):
+        with pytest.raises(asynq.AsyncTaskError, match="deadlock"):
+            awaits(item)
+        seen.append(item.key)
+        item.set_value(1)
+
+    @asynq.asynq()
+    def awaits(item):
+        return (yield item)
+
+    def work():
+        return look_up(Source(answer=answer), 1)
+
+    assert Pausing().run(work, work) == [1, 1]
+    assert seen == [1, 1]

@@ -1,9 +1,9 @@
 //! `BatchBase`: the base class of batches, and its state.
 
-use asynq_engine::BatchId;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use crate::batch::registration::Registrations;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::base::FutureBase;
@@ -27,14 +27,11 @@ pub(crate) struct Batch {
     pub(crate) items: Option<Py<PyList>>,
     /// Number of items that were ever added.
     pub(crate) count: u32,
-    /// Number of these that the engine knows.
-    pub(crate) known: u32,
     pub(crate) flushing: bool,
+    /// Number of the scheduler that flushes it, 0 if there are no greenlets.
+    pub(crate) flushed_by: u32,
     pub(crate) flight: Arrival,
-    /// Number of the scheduler that knows this batch, 0 for none.
-    pub(crate) scheduler_id: u32,
-    /// Id of this batch in the engine of that scheduler.
-    pub(crate) engine_id: Option<BatchId>,
+    pub(crate) registrations: Registrations,
     pub(crate) total_time: i64,
 }
 
@@ -63,11 +60,10 @@ impl BatchBase {
         Self(GilCell::new(Batch {
             items: Some(PyList::empty(py).unbind()),
             count: 0,
-            known: 0,
             flushing: false,
+            flushed_by: 0,
             flight: Arrival::None,
-            scheduler_id: 0,
-            engine_id: None,
+            registrations: Registrations::default(),
             total_time: 0,
         }))
     }

@@ -17,12 +17,14 @@ use crate::scheduler::state::Scheduler;
 pub(crate) fn flush(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let py = batch.py();
     check_open(batch)?;
-    let (scheduler_id, engine_id) = {
+    let flushed_by = Scheduler::id_among_greenlets();
+    let registrations = {
         let mut state = batch.state();
         state.flushing = true;
-        (state.scheduler_id, state.engine_id)
+        state.flushed_by = flushed_by;
+        state.registrations.all()
     };
-    if let Some(engine_id) = engine_id {
+    for (scheduler_id, engine_id) in registrations {
         Scheduler::begin_flush(scheduler_id, engine_id);
     }
     let flushed = batch

@@ -86,15 +86,17 @@ impl BatchItemBase {
     }
 }
 
-/// Forgets the scheduler that knew a batch, because the call in which an item of it was awaited is
-/// over and it was not flushed.
-pub(crate) fn leave_behind(batch: &Bound<'_, BatchBase>) {
-    {
+/// Forgets a scheduler that knew a batch, because the call in which an item of it was awaited is over
+/// and it was not flushed.
+pub(crate) fn leave_behind(batch: &Bound<'_, BatchBase>, scheduler_id: u32) {
+    let is_known = {
         let mut state = batch.state();
-        state.scheduler_id = 0;
-        state.engine_id = None;
+        state.registrations.remove(scheduler_id);
+        !state.registrations.is_empty()
+    };
+    if !is_known {
+        resume_tracking_of_items(batch);
     }
-    resume_tracking_of_items(batch);
 }
 
 /// Puts the items of a batch back on the collector's lists.

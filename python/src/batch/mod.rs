@@ -8,3 +8,4 @@ mod item_methods;
 pub(crate) mod join;
 mod methods;
 pub(crate) mod priority;
+pub(crate) mod registration;

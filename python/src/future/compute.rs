@@ -1,6 +1,6 @@
 //! Computing a future: the ways in which each kind comes to its value.
 
-use pyo3::exceptions::PyNotImplementedError;
+use pyo3::exceptions::{PyException, PyNotImplementedError};
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -15,6 +15,7 @@ use crate::imports;
 use crate::loader::load::Load;
 use crate::overrides::overrides;
 use crate::scheduler::drive;
+use crate::scheduler::state::Scheduler;
 use crate::task::async_task::AsyncTask;
 
 /// Returns the value of a future, or its error; computes it if necessary.
@@ -58,15 +59,37 @@ pub(crate) fn compute_natively(future: &Bound<'_, FutureBase>) -> PyResult<()> {
         Kind::Task => drive::run(future.cast::<AsyncTask>()?),
         Kind::Batch => flush::flush(future.cast::<BatchBase>()?),
         Kind::Item => {
-            if let Ok(load) = future.cast_exact::<Load>() {
-                return Load::compute(load);
+            if future.is_exact_instance_of::<Load>() {
+                // Its flush may end before it has a value.
+                return wait_for(future);
             }
             let (batch, _) = BatchItemBase::place(future.cast::<BatchItemBase>()?)?;
+            let (flushing, flushed_by) = {
+                let state = batch.state();
+                (state.flushing, state.flushed_by)
+            };
+            if flushing && flushed_by != Scheduler::id_among_greenlets() {
+                // Another greenlet flushes it.
+                return wait_for(future);
+            }
             if !BatchBase::is_flushed(&batch) {
                 batch.call_method0(intern!(py, "flush"))?;
             }
             Ok(())
         }
+    }
+}
+
+/// Waits for an item in a synchronous call of its own.
+fn wait_for(item: &Bound<'_, FutureBase>) -> PyResult<()> {
+    let py = item.py();
+    match imports::wait_for_load(py)?.call1((item,)) {
+        Ok(_) => Ok(()),
+        // The error is that of the item, unless the call was interrupted.
+        Err(error) if !FutureBase::is_pending(item) && error.is_instance_of::<PyException>(py) => {
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -110,11 +110,8 @@ fn item_resolved(item: &Bound<'_, BatchItemBase>) {
         (batch, state.ordinal)
     };
     let Some((batch, index)) = batch.zip(index) else { return };
-    let (scheduler_id, engine_id) = {
-        let state = batch.bind(py).state();
-        (state.scheduler_id, state.engine_id.filter(|_| index < state.known))
-    };
-    if let Some(batch) = engine_id {
+    let registrations = batch.bind(py).state().registrations.with_item(index);
+    for (scheduler_id, batch) in registrations {
         Scheduler::complete_item(scheduler_id, ItemId { batch, index });
     }
 }
@@ -144,11 +141,8 @@ pub(crate) fn resolve_items(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
             result = result.and(resolve(item, outcome));
         }
     }
-    let (scheduler_id, engine_id) = {
-        let mut inner = batch.state();
-        (inner.scheduler_id, inner.engine_id.take())
-    };
-    if let Some(engine_id) = engine_id {
+    let registrations = std::mem::take(&mut batch.state().registrations);
+    for (scheduler_id, engine_id) in registrations.all() {
         Scheduler::close(scheduler_id, engine_id);
     }
     result

@@ -1,6 +1,5 @@
 //! `Load`: one key that a loader was asked for.
 
-use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
@@ -9,7 +8,6 @@ use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::base::FutureBase;
-use crate::imports;
 
 /// The value of one key, on its way: what `loader.asynq(key)` returns.
 ///
@@ -81,20 +79,6 @@ impl Load {
             state.caches.is_empty() && gc_tracking::is_leaf(state.key.bind(py))
         };
         has_leaves && FutureBase::has_leaf_value(slf.as_super().as_super())
-    }
-
-    /// Computes the load by a synchronous call, since its flush may complete later.
-    pub(crate) fn compute(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match imports::wait_for_load(slf.py())?.call1((slf,)) {
-            Ok(_) => Ok(()),
-            // The error is that of the load, unless the call was interrupted.
-            Err(error)
-                if !Self::is_pending(slf) && error.is_instance_of::<PyException>(slf.py()) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
     }
 }
 

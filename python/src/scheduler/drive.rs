@@ -81,7 +81,7 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
                 ask_priority(scheduler, py, id);
                 Ok(())
             }
-            Step::Wait => scheduler.inbox.wait(py),
+            Step::Wait => scheduler.inbox.wait(py, other_flushes(scheduler, py)),
             Step::Deadlock(report) => stuck(scheduler, py, task, &report),
         };
         if let Err(error) = done {
@@ -103,6 +103,15 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
         scheduler.release_rounds(py);
     }
     result
+}
+
+/// Returns whether another greenlet is flushing a batch of this scheduler.
+fn other_flushes(scheduler: &Scheduler, py: Python<'_>) -> bool {
+    let batches = scheduler.batches(py);
+    batches.iter().any(|batch| {
+        let state = batch.bind(py).state();
+        state.flushing && scheduler.is_of_other_greenlet(state.flushed_by)
+    })
 }
 
 /// Replaces the scheduler if it panics, so that its thread stays usable.

@@ -44,6 +44,8 @@ struct Contents {
     deadlines: BTreeSet<(Deadline, u64)>,
     /// The `queue.SimpleQueue` at which the scheduler sleeps, since its first sleep.
     doorbell: Option<Py<PyAny>>,
+    /// Number of calls of [`Inbox::nudge`].
+    nudges: u64,
 }
 
 /// A time of `time.monotonic()`.
@@ -112,6 +114,15 @@ impl Inbox {
         self.sleepers.load(Ordering::Relaxed) > 0
     }
 
+    /// Wakes the scheduler because a call in its thread has changed its state.
+    pub(crate) fn nudge(&self, py: Python<'_>) {
+        {
+            let mut contents = self.contents.take(py);
+            contents.nudges = contents.nudges.wrapping_add(1);
+        }
+        self.ring(py);
+    }
+
     /// Wakes the scheduler, if it sleeps.
     fn ring(&self, py: Python<'_>) {
         let doorbell = {
@@ -164,32 +175,36 @@ impl Inbox {
     ///
     /// # Errors
     ///
-    /// That of a signal handler, or `RuntimeError` if no flight is awaited.
-    pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<()> {
-        let waited = self.sleep(py);
+    /// That of a signal handler; `RuntimeError` if no flight is awaited, unless another greenlet
+    /// flushes a batch (`other_flushes`) and can go on meanwhile.
+    pub(crate) fn wait(&self, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        let waited = self.sleep(py, other_flushes);
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
         // A call of a signal handler may have taken what the interrupted call sleeps for.
         self.ring(py);
         waited
     }
 
-    fn sleep(&self, py: Python<'_>) -> PyResult<()> {
+    fn sleep(&self, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
         let doorbell = self.doorbell(py)?;
+        let nudges = self.contents.take(py).nudges;
         loop {
             // A signal that has come before the sleep does not interrupt it. The handler may run
             // calls, so this precedes the look at the contents.
             py.check_signals()?;
-            let deadline = {
+            let (deadline, has_flights) = {
                 let contents = self.contents.take(py);
-                if !(contents.resolved.is_empty() && contents.arrived.is_empty()) {
+                let is_empty = contents.resolved.is_empty() && contents.arrived.is_empty();
+                if !is_empty || contents.nudges != nudges {
                     return Ok(());
                 }
-                if contents.flights.is_empty() {
-                    return Err(PyRuntimeError::new_err(
-                        "the scheduler cannot wait: no request of this thread is in flight",
-                    ));
-                }
-                contents.deadlines.first().map(|&(Deadline(deadline), _)| deadline)
+                let first = contents.deadlines.first().map(|&(Deadline(deadline), _)| deadline);
+                (first, !contents.flights.is_empty())
             };
+            if !has_flights {
+                check_others_can_run(&doorbell, other_flushes)?;
+            }
             let seconds = match deadline {
                 Some(deadline) => Some(deadline - now(py)?),
                 None => None,
@@ -198,9 +213,7 @@ impl Inbox {
                 return Ok(());
             }
             let seconds = seconds.map_or(MAX_SLEEP, |seconds: f64| seconds.min(MAX_SLEEP));
-            self.sleepers.fetch_add(1, Ordering::Relaxed);
             let rung = doorbell.call_method1(intern!(py, "get"), (true, seconds));
-            self.sleepers.fetch_sub(1, Ordering::Relaxed);
             match rung {
                 Err(error) if !error.matches(py, imports::queue_empty(py)?)? => return Err(error),
                 _ => {}
@@ -217,6 +230,27 @@ impl Inbox {
         self.contents.take(py).doorbell = Some(doorbell.clone().unbind());
         Ok(doorbell)
     }
+}
+
+/// Checks that a scheduler without flights need not wait for ever.
+///
+/// # Errors
+///
+/// `RuntimeError`, unless another greenlet flushes a batch and goes on while this one waits at the
+/// doorbell: gevent and its like replace the class of the doorbell.
+fn check_others_can_run(doorbell: &Bound<'_, PyAny>, other_flushes: bool) -> PyResult<()> {
+    if !other_flushes {
+        return Err(PyRuntimeError::new_err(
+            "the scheduler cannot wait: no request of this thread is in flight",
+        ));
+    }
+    if doorbell.get_type().module()? == "_queue" {
+        return Err(PyRuntimeError::new_err(
+            "another greenlet of this thread is flushing the batch, and cannot go on while this one \
+             waits: give each greenlet batches of its own",
+        ));
+    }
+    Ok(())
 }
 
 /// One request in flight, as seen by the scheduler that waits for its answer.

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::batch::base::{Arrival, BatchBase};
 use crate::batch::item::BatchItemBase;
+use crate::batch::registration::Registration;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::{FutureBase, Kind};
 use crate::imports;
@@ -113,20 +114,29 @@ fn register_item(scheduler: &Scheduler, item: &Bound<'_, BatchItemBase>) -> PyRe
     Ok(ItemId { batch, index })
 }
 
-/// Adds a batch to the engine of this thread, because one of its items is awaited.
+/// Adds a batch to the engine of this scheduler, because one of its items is awaited.
 fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResult<BatchId> {
-    let (scheduler_id, engine_id, flushing) = {
+    let (engine_id, registrations, flushing, flushed_by) = {
         let state = batch.state();
-        (state.scheduler_id, state.engine_id, state.flushing)
+        let registrations = &state.registrations;
+        let engine_id = registrations.of(scheduler.id());
+        (engine_id, registrations.all(), state.flushing, state.flushed_by)
     };
     if let Some(engine_id) = engine_id {
-        scheduler.check_thread(scheduler_id, batch.as_any())?;
         // Another thread may have added some.
         add_items(batch);
         return Ok(engine_id);
     }
+    let mut is_shared = false;
+    for (scheduler_id, _) in registrations {
+        is_shared = true;
+        if !scheduler.is_of_other_greenlet(scheduler_id) {
+            scheduler.check_thread(scheduler_id, batch.as_any())?;
+        }
+    }
     let in_flight = BatchBase::is_in_flight(batch);
-    if (flushing && !in_flight) || BatchBase::is_flushed(batch) {
+    let other_flushes = flushing && scheduler.is_of_other_greenlet(flushed_by);
+    if (flushing && !in_flight && !other_flushes) || BatchBase::is_flushed(batch) {
         return Err(imports::new_error(
             imports::batching_error,
             batch.py(),
@@ -144,12 +154,15 @@ fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResu
     let engine_id = scheduler.engine().add_batch(batch.clone().unbind(), rule);
     {
         let mut state = batch.state();
-        state.scheduler_id = scheduler.id();
-        state.engine_id = Some(engine_id);
-        state.known = 0;
+        let scheduler_id = scheduler.id();
+        state.registrations.add(Registration { scheduler_id, engine_id, known: 0 });
     }
     add_items(batch);
-    if in_flight {
+    if other_flushes && (is_shared || !in_flight) {
+        // That greenlet goes on to wait for the values.
+        scheduler.engine().begin_flush(engine_id);
+        scheduler.engine().defer(engine_id, None);
+    } else if in_flight {
         // The call in which its flight started is over.
         scheduler.engine().begin_flush(engine_id);
         if let Ok(round) = batch.cast::<RoundBase>() {
@@ -164,25 +177,28 @@ fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResu
 /// thread of the batch can; items that another thread adds are told when they are awaited.
 pub(crate) fn add_items(batch: &Bound<'_, BatchBase>) {
     let mut state = batch.state();
-    let Some(engine_id) = state.engine_id else { return };
-    let new = state.count - state.known;
-    if new > 0 && Scheduler::add_items(state.scheduler_id, engine_id, new) {
-        state.known = state.count;
+    let count = state.count;
+    for registration in state.registrations.iter_mut() {
+        let Registration { scheduler_id, engine_id, known } = registration;
+        let new = count - *known;
+        if new > 0 && Scheduler::add_items(*scheduler_id, *engine_id, new) {
+            *known = count;
+        }
     }
 }
 
 /// Tells the engine that a batch that it knows is in flight.
 pub(crate) fn defer(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+    let scheduler = Scheduler::current();
     let (engine_id, flush_task) = {
         let state = batch.state();
         let flush_task = match &state.flight {
             Arrival::Task(task) => Some(task.bind(batch.py()).clone()),
             Arrival::External | Arrival::None => None,
         };
-        (state.engine_id, flush_task)
+        (state.registrations.of(scheduler.id()), flush_task)
     };
     let Some(engine_id) = engine_id else { return Ok(()) };
-    let scheduler = Scheduler::current();
     let flush_task = match &flush_task {
         Some(flush_task) => register(&scheduler, flush_task.as_super())?,
         None => None,

@@ -266,14 +266,25 @@ impl Scheduler {
 
     fn post(scheduler_id: u32, on: Dependency) {
         match Self::at(scheduler_id) {
-            Some(scheduler) if !scheduler.inbox.is_asleep() => scheduler.computed(on),
+            Some(scheduler) => {
+                scheduler.computed(on);
+                scheduler.nudge();
+            }
             None if scheduler_id == 0 => {}
-            // It is one of another thread, or sleeps in another greenlet or below a signal handler.
-            _ => pyo3::Python::attach(|py| {
+            None => pyo3::Python::attach(|py| {
                 if let Some(inbox) = Inbox::of(py, scheduler_id) {
                     inbox.post(py, scheduler_id, on);
                 }
             }),
+        }
+    }
+
+    /// Wakes this scheduler, which is one of this thread, if it waits: in another greenlet, or below a
+    /// signal handler.
+    #[inline]
+    fn nudge(&self) {
+        if self.inbox.is_asleep() {
+            pyo3::Python::attach(|py| self.inbox.nudge(py));
         }
     }
 
@@ -298,9 +309,22 @@ impl Scheduler {
 
     /// Tells the engine that a batch is flushed out of turn.
     pub(crate) fn begin_flush(scheduler_id: u32, batch: BatchId) {
-        if let Some(scheduler) = Self::at(scheduler_id) {
-            scheduler.engine().begin_flush(batch);
+        let Some(scheduler) = Self::at(scheduler_id) else { return };
+        scheduler.engine().begin_flush(batch);
+        if greenlets::are_loaded() && Self::current().id() != scheduler_id {
+            // The values come from another greenlet.
+            scheduler.engine().defer(batch, None);
         }
+    }
+
+    /// Returns the number of the scheduler of this greenlet, 0 if there are no greenlets.
+    pub(crate) fn id_among_greenlets() -> u32 {
+        if greenlets::are_loaded() { Self::current().id() } else { 0 }
+    }
+
+    /// Returns whether this is a number of another greenlet of this thread.
+    pub(crate) fn is_of_other_greenlet(&self, scheduler_id: u32) -> bool {
+        scheduler_id != 0 && scheduler_id != self.id() && Self::at(scheduler_id).is_some()
     }
 
     /// Tells the engine that all items of a batch are resolved.
@@ -308,6 +332,7 @@ impl Scheduler {
         if let Some(scheduler) = Self::at(scheduler_id) {
             let batch = scheduler.engine().close(batch);
             drop(batch);
+            scheduler.nudge();
         }
     }
 
@@ -368,7 +393,7 @@ impl Scheduler {
             }
         }
         for batch in batches {
-            item::leave_behind(batch.bind(py));
+            item::leave_behind(batch.bind(py), self.id());
         }
         let contexts = self.contexts.take();
         drop(contexts);
