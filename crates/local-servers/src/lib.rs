@@ -134,7 +134,7 @@ impl Server {
     /// The folders of `/proc` that are about the threads of its processes.
     fn threads(&self) -> Vec<PathBuf> {
         let tasks = |process: Pid| fs::read_dir(format!("/proc/{process}/task"));
-        // Of one that has ended meanwhile there is none.
+        // A process that has ended meanwhile has no folder.
         let tasks = self.processes().into_iter().flat_map(tasks).flatten().flatten();
         tasks.map(|task| task.path()).collect()
     }

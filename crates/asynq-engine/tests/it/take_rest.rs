@@ -15,7 +15,7 @@ impl Host for Names {
     type Priority = (i64, usize);
 }
 
-/// What a call has left behind that was given up.
+/// Remains of a call that was abandoned.
 struct Left {
     engine: Engine<Names>,
     root: TaskId,

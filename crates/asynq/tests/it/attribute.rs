@@ -1,5 +1,5 @@
-//! What `#[asynq]` makes of functions and methods. Correct code gets no warning for what the
-//! attribute adds to it.
+//! Functions and methods with `#[asynq]`. Correct code gets no warning for the code that the attribute
+//! adds.
 #![deny(warnings, clippy::pedantic)]
 
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! What the arguments of the attribute make of a function, and `#[async_proxy]`.
+//! Arguments of `#[asynq]`, and `#[async_proxy]`.
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! What the tests share: a log, and sources and contexts that write into it.
+//! Items that the tests share: a log, and sources and contexts that write into it.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use asynq::{AsyncContext, AsyncTask, Batch, FutureBase, Items, Source};
 
-/// What happened, a line each.
+/// Record of what happened, one line for each event.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Rc<RefCell<String>>);
 
@@ -181,7 +181,7 @@ pub(crate) fn poll_outside<F: Future + Unpin>(future: &mut F) -> Poll<F::Output>
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// What `f` panics with.
+/// Returns the payload of the panic of `f`.
 pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> Box<dyn Any + Send> {
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(_) => panic!("it did not panic"),
@@ -189,7 +189,7 @@ pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> Box<dyn Any + Send> {
     }
 }
 
-/// The message of the panic of `f`.
+/// Returns the message of the panic of `f`.
 pub(crate) fn message_of<R>(f: impl FnOnce() -> R) -> String {
     match panic_of(f).downcast::<String>() {
         Ok(message) => *message,

@@ -1,4 +1,4 @@
-//! What the scheduler tells those who listen, and what it prints.
+//! Events of the scheduler: listeners, and printing.
 
 use asynq::debug::{self, Dump, Event};
 use asynq::{

@@ -1,4 +1,4 @@
-//! What goes wrong, or comes at an awkward time, inside a flush.
+//! Flushes that fail, and flushes in which other things happen at an awkward time.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;

@@ -17,7 +17,7 @@ impl Drop for Tell {
     }
 }
 
-/// What a thread leaves behind, in the order of the fields.
+/// Values that a thread leaves behind, dropped in the order of the fields.
 #[derive(Default)]
 struct Left {
     tasks: Vec<AsyncTask<()>>,

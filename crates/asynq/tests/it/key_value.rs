@@ -1,4 +1,4 @@
-//! What the tests of all key-value stores share.
+//! Items that the tests of all key-value stores share.
 #![cfg(target_os = "linux")]
 
 use std::ops::DerefMut;
@@ -12,7 +12,7 @@ use local_servers::redis::RedisServer;
 /// A server of one kind, of which there is a store.
 pub(crate) trait Kind: DerefMut<Target = Server> + Send + Sync + 'static {
     type Store: KeyValue + Clone + 'static;
-    /// What the store calls itself.
+    /// Name of the store in errors.
     const NAME: &str;
 
     /// Starts one, if it is installed.

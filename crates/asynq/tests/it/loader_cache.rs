@@ -1,4 +1,4 @@
-//! What a loader keeps, where, and for how long.
+//! Caches of loaders: their contents, their scopes and their lifetimes.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};

@@ -1,4 +1,4 @@
-//! What goes wrong with a batch function, of each kind: each load ends, by name, and the next batch works.
+//! Faults of a batch function, one of each kind: every load fails by name, and the next batch works.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -33,7 +33,7 @@ fn assert_fails_by_name(loader: &Loader<u32, u32>, words: &str) {
     assert!(error.contains("key 13") && error.contains(words), "{error}");
 }
 
-/// What comes after the fault goes well.
+/// Shows that the next batch works.
 #[track_caller]
 fn assert_works(loader: &Loader<u32, u32>) {
     assert_eq!(loader.load(1).value().unwrap(), 1);

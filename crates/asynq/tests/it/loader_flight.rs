@@ -1,4 +1,4 @@
-//! Batches of loaders that are in flight: what overlaps, what is shared, limits and deadlines.
+//! Batches of loaders in flight: overlaps, shared keys, limits and deadlines.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -377,7 +377,7 @@ mod blocking {
     #[test]
     fn a_function_that_blocks_is_a_part_of_the_stack_of_its_round() {
         let depth = Loader::blocking(|keys: Vec<u32>| {
-            // What fails in a task there has this stack, too.
+            // A task on that thread has the same stack beneath its own call.
             let inner = AsyncTask::new(async { format_asynq_stack().unwrap().calls().len() });
             let own = format_asynq_stack().map_or(0, |stack| stack.calls().len());
             vec![(own, inner.value()); keys.len()]

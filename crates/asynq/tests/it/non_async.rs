@@ -1,4 +1,4 @@
-//! What forbids a task to wait.
+//! Contexts in which a task must not wait.
 
 use asynq::{AsyncTask, FutureBase, NonAsyncContext, all, debug};
 use expect_test::expect;

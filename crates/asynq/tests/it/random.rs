@@ -48,7 +48,7 @@ enum How {
     Catch,
 }
 
-/// What a node ends with.
+/// Outcome of a node.
 type Outcome = Result<u64, Failure>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ fn before(index: usize, on: &[usize]) -> impl Iterator<Item = usize> {
     on.iter().filter_map(move |on| on.checked_rem(index))
 }
 
-/// What the nodes end with, worked out one after the other.
+/// Returns the outcomes of the nodes, evaluated one after the other.
 fn evaluate(program: &Program) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     for node in program {
@@ -128,14 +128,14 @@ fn pass(sum: &mut u64, how: How, outcome: Outcome) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the tasks of a run share.
+/// State that the tasks of a run share.
 #[derive(Clone)]
 struct World {
     sources: Rc<Vec<Source<By<()>>>>,
     level: ScopedValue<u32>,
-    /// How many synchronous calls are under way.
+    /// Number of synchronous calls that are in progress.
     calls: Rc<Cell<usize>>,
-    /// What should never happen, and did.
+    /// Violations that the tasks have found.
     wrong: Rc<RefCell<Vec<String>>>,
     batches: Rc<RefCell<Vec<Vec<u32>>>>,
 }
@@ -318,13 +318,13 @@ fn program() -> impl Strategy<Value = Program> {
     vec(node, 1..16)
 }
 
-/// Of each node: which nodes before it awaits, before it asks the source for one key.
+/// Generates nodes, each as the earlier nodes that it awaits before it requests one key.
 fn layers() -> impl Strategy<Value = Vec<Vec<usize>>> {
     vec(vec(any::<usize>(), 0..4), 1..40)
 }
 
 proptest! {
-    // What a run finds becomes a named test, which tells more than a seed.
+    // A failure becomes a named test, which says more than a stored seed.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]

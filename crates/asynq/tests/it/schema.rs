@@ -25,7 +25,7 @@ impl Schema {
         Some(schema)
     }
 
-    /// How to connect to it. Its connections have its name.
+    /// Returns the options of a connection. Its connections have its name.
     pub(crate) fn config(&self) -> String {
         let (config, name) = (self.server.config(), &self.name);
         format!("{config} application_name={name} options='-c search_path={name}'")

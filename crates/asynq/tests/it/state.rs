@@ -1,4 +1,4 @@
-//! What the scheduler says of where it stands.
+//! Text of the state of the scheduler.
 
 use std::rc::Rc;
 

@@ -39,7 +39,7 @@ fn square(store: &impl KeyValue, log: &Log) -> Cached<u64, u64> {
     })
 }
 
-/// What went wrong with the cache.
+/// Logs the errors of the cache.
 fn errors<A: serde::Serialize + 'static, T: Clone + 'static>(
     cached: Cached<A, T>,
 ) -> (Cached<A, T>, Log) {

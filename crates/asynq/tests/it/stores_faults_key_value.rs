@@ -1,5 +1,5 @@
-//! What goes wrong with a store of values by keys: each operation ends, by name, and the next batch
-//! works once the server does.
+//! Faults of a key-value store: every operation fails by name, and the next batch works once the server
+//! does.
 #![cfg(target_os = "linux")]
 #![allow(clippy::needless_pass_by_value, reason = "a test owns its server")]
 

@@ -1,5 +1,5 @@
-//! What goes wrong with a PostgreSQL database: each load ends, by name, and the next batch works once
-//! the server does.
+//! Faults of a PostgreSQL database: every load fails by name, and the next batch works once the server
+//! does.
 #![cfg(target_os = "linux")]
 
 use std::thread;
@@ -21,7 +21,7 @@ const TABLES: &str = "
     CREATE TABLE t (k integer PRIMARY KEY, v integer); INSERT INTO t VALUES (1, 10), (2, 20);
     CREATE VIEW slow AS SELECT k, v, pg_sleep(1000)::text FROM t;";
 
-/// How many queries of `slow` are under way.
+/// Counts the queries of `slow` that are in progress.
 const SLOW: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
 
 fn server() -> Option<PostgresServer> {
@@ -34,7 +34,7 @@ fn postgres(config: &str) -> Postgres {
     Postgres::open(config).unwrap()
 }
 
-/// Of a pool with one connection.
+/// Creates a store with a pool of one connection.
 fn postgres_of_one(config: &str) -> Postgres {
     let manager = Manager::new(config.parse().unwrap(), NoTls);
     Postgres::from(Pool::builder(manager).max_size(1).build().unwrap())
@@ -52,7 +52,7 @@ fn slow(postgres: &Postgres) -> Loader<i32, i32> {
         .name("t by k")
 }
 
-/// Why the loads of keys 1 and 2 failed, both for the same reason.
+/// Returns the reason for which the loads of keys 1 and 2 failed, the same for both.
 fn failure(values: &Loader<i32, i32>) -> String {
     let [one, two] = all([values.load(1), values.load(2)]).value().map(Result::unwrap_err);
     assert_usable();

@@ -1,5 +1,5 @@
-//! What goes wrong with a node of a cluster of Redis: each operation ends, by name, those of other nodes have
-//! their values, and the next batch works once the node does.
+//! Faults of a node of a Redis cluster: every operation on its keys fails by name, operations on other nodes
+//! succeed, and the next batch works once the node does.
 #![cfg(target_os = "linux")]
 
 use std::cell::{Cell, RefCell};
@@ -47,7 +47,7 @@ impl Cluster {
         assert_usable();
     }
 
-    /// What is asked of its node fails by name, the rest does not.
+    /// Shows that a key of the node fails by name, and a key of another node does not.
     fn assert_only_the_node_fails(&self) {
         let (a, b) = all((self.redis.get("a"), self.redis.get("b"))).value();
         let error = a.unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! What goes wrong with an SQLite database: each load ends, by name, and the next batch works.
+//! Faults of an SQLite database: every load fails by name, and the next batch works.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What all stores of values by keys do alike, with real servers.
+//! Behaviour that all key-value stores share, with real servers.
 #![cfg(target_os = "linux")]
 #![allow(clippy::needless_pass_by_value, reason = "a test owns its server")]
 
@@ -256,7 +256,7 @@ fn programs() -> impl Strategy<Value = Program> {
     vec(vec(vec(step, 1..4), 0..5), 1..5)
 }
 
-/// What a step reads: a value; of a delete, whether there was one.
+/// Result of a step: the value, or after a delete whether there was one.
 type Seen = Option<u8>;
 
 fn run<K: KeyValue + Clone + 'static>(store: &K, program: &Program) -> Vec<Vec<Vec<Seen>>> {
@@ -274,7 +274,7 @@ fn run<K: KeyValue + Clone + 'static>(store: &K, program: &Program) -> Vec<Vec<V
     all(tasks).value()
 }
 
-/// A task has asked before it is awaited, as a future of the store.
+/// Starts a step. The key is requested before the task is awaited, as with a future of the store.
 fn ask<K: KeyValue>(store: &K, step: Step) -> AsyncTask<Seen> {
     match step {
         Step::Get(key) => {
@@ -292,7 +292,7 @@ fn ask<K: KeyValue>(store: &K, step: Step) -> AsyncTask<Seen> {
     }
 }
 
-/// What there is to see, by a plain evaluation: round after round, all tasks at once.
+/// Returns the results of a plain evaluation: round after round, all tasks at once.
 fn model(program: &Program) -> Vec<Vec<Vec<Seen>>> {
     let mut map = BTreeMap::new();
     let mut seen = vec![Vec::new(); program.len()];

@@ -1,4 +1,4 @@
-//! What a store in memcached does besides, with real servers. What all stores of values by keys do is in
+//! The store in memcached, with real servers. Behaviour that all key-value stores share is in
 //! `stores_key_value.rs`.
 #![cfg(target_os = "linux")]
 
@@ -122,7 +122,7 @@ fn a_connection_is_kept() {
         memcached.get("a").value().unwrap();
     }
     let log = server.read_log();
-    // That of the store, and that which has seen whether the server is ready.
+    // One connection of the store, and one that showed that the server is ready.
     assert_eq!(log.matches("new auto-negotiating client connection").count(), 2, "{log}");
 }
 

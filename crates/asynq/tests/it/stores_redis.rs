@@ -1,4 +1,4 @@
-//! What a store in Redis does besides, with a real server. What all stores of values by keys do is in
+//! The store in Redis, with a real server. Behaviour that all key-value stores share is in
 //! `stores_key_value.rs`.
 #![cfg(target_os = "linux")]
 

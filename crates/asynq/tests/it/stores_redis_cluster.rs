@@ -1,5 +1,5 @@
-//! What a store in a cluster of Redis does besides, with real nodes. What all stores of values by keys do is
-//! in `stores_key_value.rs`.
+//! The store in a Redis cluster, with real nodes. Behaviour that all key-value stores share is in
+//! `stores_key_value.rs`.
 #![cfg(target_os = "linux")]
 
 use asynq::stores::{KeyValue, Redis};

@@ -131,7 +131,7 @@ fn op(sizes: Sizes, own: usize) -> impl Strategy<Value = Op> {
         20 => vec(on(sizes, own), 1..5),
     ];
     let awaiting = (on_list, join()).prop_map(|(on, join)| Op::Await(on, join));
-    // What cannot be made (a promise where there is none) becomes an addition.
+    // An operation that is impossible (a promise where there is none) becomes an addition.
     let add = || (1..9_i64).prop_map(Op::Add).boxed();
     let needs = |count: usize, op: BoxedStrategy<Op>| if count == 0 { add() } else { op };
     let depending = vec(on(sizes, own), 1..3).prop_map(Op::Depend);

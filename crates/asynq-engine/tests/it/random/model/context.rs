@@ -10,7 +10,7 @@ impl Model<'_> {
         let chain = self.chain(scope);
         let innermost_active = chain.iter().rev().find(|context| self.active.contains(context));
         let stays = |context: &usize| {
-            // What stands below something that stays, stays.
+            // Everything below a context that stays active stays active.
             callers.contains(context) || Some(context) == innermost_active
         };
         let keep = self.active.iter().rposition(stays).map_or(0, |place| place + 1);

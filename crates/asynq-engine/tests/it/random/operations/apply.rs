@@ -279,7 +279,7 @@ impl World {
         {
             call.running = None;
         }
-        // What it has entered, from its scope outwards, is left; the next switch will pause it.
+        // The contexts that it entered, from its scope outwards, are left. The next switch pauses them.
         while let Some(context) = inner.filter(|&context| self.contexts[context].owner == task) {
             self.contexts[context].left = true;
             inner = self.contexts[context].parent;
