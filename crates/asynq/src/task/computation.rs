@@ -193,9 +193,10 @@ impl<B: Body + ?Sized> Computation<B> {
             (Ok(Poll::Pending), Phase::Alive) => return Poll::Pending,
             (Ok(Poll::Ready(())), Phase::Alive) => {}
             (polled, _) => {
-                // A local that panics in its destructor makes the task fail as well.
-                let cleared = catch_panic(|| PinMut::as_mut(&mut body).clear());
-                if let Err(payload) = polled.map(drop).and(cleared) {
+                // The task has failed or ended already. A local that panics in its destructor now
+                // does not replace that failure.
+                let _cleared = catch_panic(|| PinMut::as_mut(&mut body).clear());
+                if let Err(payload) = polled {
                     self.fail(TaskError::from_panic(payload, || self.stack()));
                 }
             }

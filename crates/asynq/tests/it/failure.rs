@@ -213,6 +213,16 @@ fn a_panic_of_a_local_that_is_dropped_fails_the_task() {
 }
 
 #[test]
+fn a_panic_of_a_local_does_not_replace_the_failure_that_dropped_it() {
+    let task = AsyncTask::new(async {
+        let _bomb = Bomb;
+        std::future::pending::<()>().await;
+    });
+    assert_eq!(task.outcome().unwrap_err().kind(), TaskErrorKind::Deadlock);
+    assert_usable();
+}
+
+#[test]
 fn the_first_panic_of_a_chain_of_dropped_tasks_is_passed_on() {
     struct Named(&'static str);
 
