@@ -203,6 +203,18 @@ def test_an_endless_function_has_no_key(fn):
         alru_cache()(fn)
 
 
+def test_a_synchronous_call_of_an_endless_function_in_asyncio_mode_is_an_error():
+    class EndlessPlain:
+        fn = property(lambda self: self)
+
+        def __call__(self):
+            return 1
+
+    decorated = async_fn()(EndlessPlain())
+    with AsyncioMode(), pytest.raises(RuntimeError, match="does not support synchronous calls"):
+        decorated()
+
+
 # Generators
 
 
