@@ -15,6 +15,8 @@ sends the keys that they asked for, in one request per source instead of one per
 [2, 4, 6]
 """
 
+from . import _installation as _installation  # isort: split
+
 from . import (
     _greenlets,
     async_task,

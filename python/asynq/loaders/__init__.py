@@ -19,6 +19,8 @@ SELECT ... WHERE id IN [7]
 'user 7'
 """
 
+from .. import _installation as _installation  # isort: split
+
 from .._lru import Lru
 from ._loader import Loader, loader
 from .errors import LoadError, LoadTimeoutError, MissingKeyError

@@ -12,3 +12,5 @@ module                     contents                                      `pip in
 Threads may share a store. A store sends the operations of concurrent tasks in one request, on a
 worker thread. Tasks continue meanwhile, and requests to other stores overlap with it.
 """
+
+from .. import _installation as _installation
