@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use slotmap::SlotMap;
 
 use crate::host::Host;
-use crate::id::{BatchId, FrameId, TaskId};
+use crate::id::{BatchId, ContextId, FrameId, TaskId};
 use crate::waiter::Waiters;
 
 /// The rule that gives a batch its priority.
@@ -32,6 +32,11 @@ pub(crate) struct Batch<H: Host> {
     pub(crate) opened: u64,
     /// The innermost frame that needs one of its items; see [`crate::frame`].
     pub(crate) needed_by: FrameId,
+    /// The innermost context that all tasks are under that asked for an item or await one, and from
+    /// the beginning of the flush on the one that the flush is under; see [`crate::context`].
+    pub(crate) scope: Option<ContextId>,
+    /// A task has asked for an item or awaits one, so that `scope` means something.
+    pub(crate) has_scope: bool,
 }
 
 #[derive(Debug)]

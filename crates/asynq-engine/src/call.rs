@@ -13,17 +13,22 @@ impl<H: Host> Engine<H> {
     /// Begins a synchronous call of `task`: from now on [`next`](Self::next) drives what it needs,
     /// until it has ended. Calls nest: a task that runs may make one.
     ///
-    /// The contexts that the caller has active stay active until the call returns.
+    /// A task that was not awaited before runs under the contexts of the caller, which are also
+    /// active when the call returns.
     pub fn enter(&mut self, task: TaskId) {
         self.inherit_scope(task);
-        self.frames.push(task, self.contexts.height());
-        self.need(task);
+        let callers = self.contexts.innermost();
+        self.contexts.retain(callers);
+        self.frames.push(task, callers);
+        let frame = self.frame_mut().id;
+        self.claim(task.into(), frame);
         let depth = self.frames.depth();
         self.record(|| Event::Entered { root: task, depth });
     }
 
     /// Makes the innermost call drive `dependency` as well, for a task in it that waits for
-    /// `dependency` in a way the engine was not told of.
+    /// `dependency` in a way the engine was not told of. A task that was not awaited before runs
+    /// under the contexts of the task that runs now, or of the code around it.
     ///
     /// # Panics
     ///
@@ -31,13 +36,16 @@ impl<H: Host> Engine<H> {
     pub fn need(&mut self, dependency: impl Into<Dependency>) {
         let frame = self.frame_mut().id;
         let dependency = dependency.into();
+        if let Dependency::Task(task) = dependency {
+            self.inherit_scope(task);
+        }
         if !self.is_computed(dependency) {
             self.claim(dependency, frame);
         }
     }
 
-    /// Gives up the innermost call: from now on [`next`](Self::next) only pauses what is still
-    /// active, and then says [`Step::Done`](crate::Step::Done). The tasks that the call has
+    /// Gives up the innermost call: from now on [`next`](Self::next) only goes back to the contexts
+    /// of the caller, and then says [`Step::Done`](crate::Step::Done). The tasks that the call has
     /// started rest, or go on in the call around it.
     ///
     /// # Panics
@@ -58,7 +66,13 @@ impl<H: Host> Engine<H> {
         let frame = self.frames.top_mut().expect("`exit` answers `enter`");
         // The priorities were given for a choice of this call.
         frame.flush_queue.forget_answers(&mut self.batches);
-        self.frames.pop();
+        if let Some(callers) = self.frames.pop() {
+            if let Some(caller) = self.running().filter(|&task| !self.tasks.contains_key(task)) {
+                // It was cancelled during the call.
+                self.contexts.leave_all(caller, Some(callers));
+            }
+            self.contexts.release(callers);
+        }
         let depth = self.frames.depth();
         self.record(|| Event::Exited { depth });
     }

@@ -12,20 +12,19 @@ use crate::ready::End;
 use crate::task::{State, Until};
 
 impl<H: Host> Engine<H> {
-    /// Puts a task that nobody claimed before under the scope of the task that runs now. Returns
+    /// Puts a task that nobody claimed before under the scope of the code that runs now. Returns
     /// whether the task has not ended.
     pub(crate) fn inherit_scope(&mut self, task: TaskId) -> bool {
         match self.tasks.get(task) {
             Some(node) if node.is_unclaimed() => {}
             found => return found.is_some(),
         }
-        let Some(frame) = self.frames.top() else { return true };
-        let (running, needed_by) = (frame.running, frame.id);
-        let scope = running.and_then(|running| self.tasks.get(running)).and_then(|task| task.scope);
+        let scope = self.code_scope();
         let node = &mut self.tasks[task];
-        node.needed_by = needed_by;
-        node.scope = scope;
-        self.contexts.retain(scope);
+        if let Some(frame) = self.frames.top() {
+            node.needed_by = frame.id;
+        }
+        self.contexts.replace(&mut node.scope, scope);
         true
     }
 

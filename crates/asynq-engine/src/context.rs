@@ -8,9 +8,19 @@
 //! new scope up to the first active context then finds the contexts that differ between two tasks,
 //! however long the chain of tasks is.
 //!
-//! The active contexts form a stack in which every context stands above its ancestors. A
-//! synchronous call puts a floor under what it activates: the contexts of the caller stay active
-//! until the call returns, as in any function call.
+//! The active contexts form a stack, and this stack is always one chain. A synchronous call begins
+//! under the contexts of its caller and ends under them. In between it makes active whatever the
+//! chain of the task is that it drives, and pauses the contexts of the caller if that task is not
+//! under them: it may belong to somebody else.
+//!
+//! # Note: the scope of a flush
+//!
+//! A batch has a scope as well: the innermost context that is common to the chains of all tasks
+//! that asked for an item of it or waited for one. It narrows with each of them, so that a flush need
+//! not look at its items. A flush sees the contexts of its caller as far as they are common to the
+//! batch, so it sees nothing that belongs to one of several requests. Each context knows its depth
+//! and one ancestor further up, at a distance that depends only on its depth; with both, finding
+//! what two chains have in common takes the logarithm of their length.
 
 use alloc::vec::Vec;
 use core::{iter, mem};
@@ -32,6 +42,10 @@ struct Context<C> {
     left: bool,
     /// Its place in the stack of active contexts.
     active: Option<usize>,
+    /// Number of contexts on the way to the root of the forest, this one included.
+    depth: u32,
+    /// An ancestor further up; see `Note: the scope of a flush`.
+    jump: Option<ContextId>,
 }
 
 pub(crate) struct Contexts<H: Host> {
@@ -72,9 +86,16 @@ impl<H: Host> Contexts<H> {
         self.nodes.get(id).filter(|context| !context.left).map(|context| context.owner)
     }
 
-    /// Number of contexts that are active.
-    pub(crate) fn height(&self) -> usize {
-        self.active.len()
+    /// Returns whether there are no contexts at all, the common case.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The innermost active context.
+    #[inline]
+    pub(crate) fn innermost(&self) -> Option<ContextId> {
+        self.active.last().copied()
     }
 
     /// The active contexts, the outermost first.
@@ -90,6 +111,8 @@ impl<H: Host> Contexts<H> {
         parent: Option<ContextId>,
     ) -> ContextId {
         let active = Some(self.active.len());
+        let (near, far) = (self.jump(parent), self.jump(self.jump(parent)));
+        let is_even = self.depth(parent) - self.depth(near) == self.depth(near) - self.depth(far);
         // One reference each for: the scope of the owner, not being left, being active.
         let id = self.nodes.insert(Context {
             payload,
@@ -98,15 +121,25 @@ impl<H: Host> Contexts<H> {
             references: 3,
             left: false,
             active,
+            depth: self.depth(parent) + 1,
+            jump: if is_even { far } else { parent },
         });
         self.active.push(id);
         id
     }
 
-    /// Leaves a context: it is neither paused nor resumed any more. Returns its place among the
-    /// active ones, if it was one: those above it move down.
-    pub(crate) fn leave(&mut self, id: ContextId) -> Option<usize> {
-        let context = self.nodes.get_mut(id)?;
+    /// Enters a context for code of no task, inside what is active. Nothing leads to it but tasks.
+    pub(crate) fn enter_code(&mut self, payload: H::Context) -> ContextId {
+        let parent = self.innermost();
+        self.retain(parent);
+        let id = self.enter(payload, TaskId::default(), parent);
+        self.release(id);
+        id
+    }
+
+    /// Leaves a context: it is neither paused nor resumed any more. Returns whether it was active.
+    pub(crate) fn leave(&mut self, id: ContextId) -> bool {
+        let Some(context) = self.nodes.get_mut(id) else { return false };
         let was_left = mem::replace(&mut context.left, true);
         let place = context.active.take();
         if let Some(place) = place {
@@ -119,7 +152,7 @@ impl<H: Host> Contexts<H> {
         if !was_left {
             self.release(id);
         }
-        place
+        place.is_some()
     }
 
     /// The context around `id`.
@@ -150,6 +183,54 @@ impl<H: Host> Contexts<H> {
         }
     }
 
+    /// Returns the innermost context that is on both chains.
+    pub(crate) fn common(
+        &self,
+        one: Option<ContextId>,
+        other: Option<ContextId>,
+    ) -> Option<ContextId> {
+        if one == other {
+            return one;
+        }
+        let is_deeper = self.depth(one) > self.depth(other);
+        let (mut deep, mut flat) = if is_deeper { (one, other) } else { (other, one) };
+        let depth = self.depth(flat);
+        while self.depth(deep) > depth {
+            let jump = self.jump(deep);
+            deep = if self.depth(jump) >= depth { jump } else { self.parent_of(deep) };
+        }
+        // Contexts of the same depth jump equally far.
+        while deep != flat {
+            let (jump, other) = (self.jump(deep), self.jump(flat));
+            let differ = jump != other;
+            deep = if differ { jump } else { self.parent_of(deep) };
+            flat = if differ { other } else { self.parent_of(flat) };
+        }
+        deep
+    }
+
+    fn depth(&self, id: Option<ContextId>) -> u32 {
+        id.map_or(0, |id| self.nodes[id].depth)
+    }
+
+    fn jump(&self, id: Option<ContextId>) -> Option<ContextId> {
+        self.nodes[id?].jump
+    }
+
+    fn parent_of(&self, id: Option<ContextId>) -> Option<ContextId> {
+        self.nodes[id?].parent
+    }
+
+    /// Makes `scope` lead to another context.
+    pub(crate) fn replace(&mut self, scope: &mut Option<ContextId>, other: Option<ContextId>) {
+        if *scope != other {
+            self.retain(other);
+            if let Some(before) = mem::replace(scope, other) {
+                self.release(before);
+            }
+        }
+    }
+
     /// Counts a scope more that leads to `scope`.
     pub(crate) fn retain(&mut self, scope: Option<ContextId>) {
         if let Some(id) = scope {
@@ -170,18 +251,18 @@ impl<H: Host> Contexts<H> {
         }
     }
 
-    /// Returns whether `target` has no contexts, none above `floor` is active, and nothing is left
-    /// of the switch before.
+    /// Returns whether `target` has no contexts, none is active, and nothing is left of the switch
+    /// before.
     #[inline]
-    pub(crate) fn is_switched(&self, target: Option<ContextId>, floor: usize) -> bool {
+    pub(crate) fn is_switched(&self, target: Option<ContextId>) -> bool {
         target.is_none()
-            && self.active.len() <= floor
+            && self.active.is_empty()
             && self.pausing.is_none()
             && self.pending.is_empty()
     }
 
-    /// Returns the next pause or resume on the way to the chain of `target`, above `floor`.
-    pub(crate) fn switch(&mut self, target: Option<ContextId>, floor: usize) -> Option<Step> {
+    /// Returns the next pause or resume on the way to `target`.
+    pub(crate) fn switch(&mut self, target: Option<ContextId>) -> Option<Step> {
         if let Some(id) = self.pausing.take() {
             self.release(id);
         }
@@ -192,13 +273,13 @@ impl<H: Host> Contexts<H> {
         }
         self.pending.clear();
         self.target = target;
-        let mut keep = floor;
+        let mut keep = 0;
         let mut cursor = target;
         while let Some(id) = cursor {
-            let context = &self.nodes[id];
+            let Some(context) = self.nodes.get(id) else { break };
             if !context.left {
                 if let Some(place) = context.active {
-                    keep = keep.max(place + 1);
+                    keep = place + 1;
                     break;
                 }
                 self.pending.push(id);
@@ -213,7 +294,7 @@ impl<H: Host> Contexts<H> {
     }
 
     fn pause_innermost(&mut self) -> Step {
-        let id = self.active.pop().expect("something above the floor");
+        let id = self.active.pop().expect("more than are kept");
         self.nodes[id].active = None;
         self.pausing = Some(id);
         Step::Pause(id)

@@ -6,9 +6,25 @@ use crate::batch::{Batch, BatchState, Item, PriorityRule, QueuePlace};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::host::Host;
-use crate::id::{BatchId, FrameId, ItemId, TaskId};
+use crate::id::{BatchId, ContextId, FrameId, ItemId, TaskId};
 use crate::spare::SPARE_CAPACITY;
 use crate::waiter::Waiters;
+
+/// The place of code that flushes a batch out of turn: see [`Engine::enter_flush`].
+#[derive(Debug)]
+#[must_use = "the code goes back to it: `Engine::leave_flush`"]
+pub struct Place {
+    task: Option<TaskId>,
+    scope: Option<ContextId>,
+}
+
+impl Place {
+    /// Returns the innermost context that the code was in.
+    #[must_use]
+    pub fn scope(&self) -> Option<ContextId> {
+        self.scope
+    }
+}
 
 /// # 1. Add: batches
 impl<H: Host> Engine<H> {
@@ -22,6 +38,8 @@ impl<H: Host> Engine<H> {
             state: BatchState::Open(QueuePlace::Unlisted),
             opened: self.batches_opened,
             needed_by: FrameId::NONE,
+            scope: None,
+            has_scope: false,
         })
     }
 
@@ -43,6 +61,10 @@ impl<H: Host> Engine<H> {
         if is_sorted && let Some(owner) = self.frames.owner_mut(needed_by) {
             owner.flush_queue.grew(&mut self.batches, id);
         }
+        let scope = self.code_scope();
+        if scope.is_some() || self.running().is_some() {
+            self.narrow_scope(id, scope);
+        }
         Some(ItemId { batch: id, index })
     }
 }
@@ -63,6 +85,9 @@ impl<H: Host> Engine<H> {
 
     /// Begins the flush of a batch out of turn: from now on it takes no more items. Returns
     /// whether it was open. [`Step::Flush`](crate::Step::Flush) has this done already.
+    ///
+    /// The front end then moves the code that runs now to the contexts of the flush
+    /// ([`enter_flush`](Self::enter_flush)).
     pub fn begin_flush(&mut self, id: BatchId) -> bool {
         let Some(batch) = self.batches.get(id) else {
             return false;
@@ -76,8 +101,44 @@ impl<H: Host> Engine<H> {
             owner.flush_queue.forget_answers(&mut self.batches);
         }
         self.batches[id].state = BatchState::Flushing;
+        self.narrow_scope(id, self.contexts.innermost());
         self.record(|| Event::FlushBegan { batch: id, items });
         true
+    }
+
+    /// Moves the code that runs now, of a task or of none, to the [scope](Self::flush_scope) of a
+    /// flush that has begun out of turn. Returns the place to which
+    /// [`leave_flush`](Self::leave_flush) moves it back.
+    ///
+    /// The front end [switches](Self::switch_to) to the scope of the flush after this, and to that
+    /// of the place before it leaves the flush.
+    pub fn enter_flush(&mut self, batch: BatchId) -> Place {
+        let place = Place { task: self.running(), scope: self.code_scope() };
+        self.contexts.retain(place.scope);
+        self.move_task(place.task, self.flush_scope(batch));
+        place
+    }
+
+    /// Ends the flush that [`enter_flush`](Self::enter_flush) began.
+    pub fn leave_flush(&mut self, place: Place) {
+        self.move_task(place.task, place.scope);
+        if let Some(scope) = place.scope {
+            self.contexts.release(scope);
+        }
+    }
+
+    fn move_task(&mut self, task: Option<TaskId>, scope: Option<ContextId>) {
+        if let Some(node) = task.and_then(|task| self.tasks.get_mut(task)) {
+            self.contexts.replace(&mut node.scope, scope);
+        }
+    }
+
+    /// Returns the innermost context that a batch which is being flushed, or in flight, is under:
+    /// those that were active around the call or code which began the flush, as far as every task
+    /// is under them that asked for an item of the batch or waited for one.
+    #[must_use]
+    pub fn flush_scope(&self, batch: BatchId) -> Option<ContextId> {
+        self.batches.get(batch)?.scope
     }
 
     /// Gives an item its value or error: the tasks that wait for it are woken.
@@ -101,7 +162,13 @@ impl<H: Host> Engine<H> {
             return;
         };
         batch.state = BatchState::InFlight(flush_task);
-        let needed_by = batch.needed_by;
+        let (needed_by, scope) = (batch.needed_by, batch.scope);
+        if let Some(task) = flush_task
+            && let Some(node) = self.tasks.get_mut(task)
+            && node.is_unclaimed()
+        {
+            self.contexts.replace(&mut node.scope, scope);
+        }
         match flush_task {
             // The frame that drives the batch drives the task; if there is none yet, the task
             // starts when an item is awaited.
@@ -128,6 +195,9 @@ impl<H: Host> Engine<H> {
             BatchState::InFlight(Some(_)) | BatchState::Flushing => {}
         }
         let mut batch = self.batches.remove(id)?;
+        if let Some(scope) = batch.scope {
+            self.contexts.release(scope);
+        }
         self.record(|| Event::FlushEnded(id));
         for item in batch.items.drain(..) {
             if let Item::Awaited(waiters) = item {

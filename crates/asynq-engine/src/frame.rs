@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use crate::dependency::Dependency;
 use crate::flush_queue::FlushQueue;
 use crate::host::{Host, Priority};
-use crate::id::{FrameId, Generation, TaskId};
+use crate::id::{ContextId, FrameId, Generation, TaskId};
 use crate::ready::{End, Ready};
 use crate::spare::SPARE_CAPACITY;
 use crate::task::{State, Task};
@@ -38,8 +38,8 @@ pub(crate) struct Frame<P> {
     /// Number of tasks of this frame, and of its flushes in flight, that something outside the
     /// engine can set going.
     pub(crate) external_waits: usize,
-    /// Number of contexts that were active when the call was made. They stay so until it returns.
-    pub(crate) floor: usize,
+    /// The innermost context that was active when the call was made, and is again when it returns.
+    pub(crate) callers: Option<ContextId>,
     /// The driver gives up: the frame pauses what is active, then ends.
     pub(crate) abandoned: bool,
 }
@@ -77,7 +77,7 @@ impl<P> Default for Frames<P> {
 }
 
 impl<P> Frames<P> {
-    pub(crate) fn push(&mut self, root: TaskId, floor: usize) {
+    pub(crate) fn push(&mut self, root: TaskId, callers: Option<ContextId>) {
         self.last_id = self.last_id.next();
         let lists = self.spare.take().unwrap_or_default();
         self.stack.push(Frame {
@@ -88,7 +88,7 @@ impl<P> Frames<P> {
             ready: lists.ready,
             flush_queue: lists.flush_queue,
             external_waits: 0,
-            floor,
+            callers,
             abandoned: false,
         });
     }
@@ -102,6 +102,11 @@ impl<P> Frames<P> {
         self.stack.iter().map(|frame| frame.root)
     }
 
+    /// Returns whether a task runs, or is suspended in a call of its own.
+    pub(crate) fn is_running(&self, task: TaskId) -> bool {
+        self.stack.iter().any(|frame| frame.running == Some(task))
+    }
+
     pub(crate) fn top(&self) -> Option<&Frame<P>> {
         self.stack.last()
     }
@@ -110,13 +115,9 @@ impl<P> Frames<P> {
         self.stack.last_mut()
     }
 
-    /// Lowers the floors above `place`: the active context there was left, and those above it
-    /// moved down.
-    pub(crate) fn lower_floors(&mut self, place: usize) {
-        // Floors grow from frame to frame.
-        for frame in self.stack.iter_mut().rev().take_while(|frame| frame.floor > place) {
-            frame.floor -= 1;
-        }
+    /// Returns whether the innermost frame drives a node with this `needed_by`.
+    pub(crate) fn is_innermost(&self, needed_by: FrameId) -> bool {
+        self.owner(needed_by).is_some_and(|index| index + 1 == self.stack.len())
     }
 
     /// The frame that drives a node with this `needed_by`.
@@ -163,8 +164,9 @@ impl<P> Frames<P> {
         }
     }
 
-    /// Ends the innermost frame, and gives what it leaves behind to the one around it.
-    pub(crate) fn pop(&mut self)
+    /// Ends the innermost frame, and gives what it leaves behind to the one around it. Returns the
+    /// context of its caller.
+    pub(crate) fn pop(&mut self) -> Option<ContextId>
     where
         P: Priority,
     {
@@ -178,7 +180,8 @@ impl<P> Frames<P> {
         ended.dependencies.shrink_to(SPARE_CAPACITY);
         ended.ready.clear();
         ended.flush_queue.clear();
-        let Frame { dependencies, ready, flush_queue, .. } = ended;
+        let Frame { dependencies, ready, flush_queue, callers, .. } = ended;
         self.spare = Some(Lists { dependencies, ready, flush_queue });
+        callers
     }
 }

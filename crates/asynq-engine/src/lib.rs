@@ -25,7 +25,7 @@
 //!    end, or by [`defer`](Engine::defer) if the values come later.
 //! 6. **From outside**, at any time: [`complete`](Engine::complete) a promise or cancel a task,
 //!    [`close`](Engine::close) a batch in flight, [`begin_flush`](Engine::begin_flush) of one out
-//!    of turn, [`wake`](Engine::wake) a task that waits for something the engine does not know,
+//!    of turn ([`enter_flush`](Engine::enter_flush), [`leave_flush`](Engine::leave_flush)), [`wake`](Engine::wake) a task that waits for something the engine does not know,
 //!    [`need`](Engine::need) the things such a task waits for, [`interrupt`](Engine::interrupt) a
 //!    task that must fail, [`abandon`](Engine::abandon) a call.
 //! 7. **Look**: payloads, states, active contexts, and the [`Event`]s.
@@ -135,9 +135,16 @@
 //! are at that moment; together with the contexts it enters itself, they are its *chain*. Two
 //! tasks that run one after the other pause and resume only the contexts in which their chains
 //! differ: the innermost is paused first and the outermost resumed first. Each pause is paired with
-//! one resume, unless the context is left. While a batch is flushed, and while the driver waits,
-//! only the contexts of the caller are active: they stay so until the call returns, as in any
-//! function call. A context that cannot be paused or resumed fails its own task and nothing else.
+//! one resume, unless the context is left.
+//!
+//! A call begins and ends under the contexts of its caller. What it drives runs under its own
+//! chain, never under those of a caller whose task it is not: a call pauses them for a task that
+//! somebody else has asked for. While the driver waits, exactly the contexts of the caller are
+//! active. While it flushes a batch, those of them are active that all tasks are under which have
+//! asked for an item of the batch or waited for one: the values may be for several requests, so a
+//! flush sees what is common to them and nothing of any in particular. A task that goes on with the
+//! flush inherits these. A context that cannot be paused or resumed fails its own task and nothing
+//! else.
 //!
 //! ## Deadlocks
 //!
@@ -197,6 +204,7 @@ pub use deadlock::Deadlock;
 pub use dependency::Dependency;
 pub use engine::Engine;
 pub use event::Event;
+pub use flush::Place;
 pub use host::{Host, Priority};
 pub use id::{BatchId, ContextId, ItemId, TaskId};
 pub use status::Status;

@@ -26,21 +26,24 @@ impl<H: Host> Engine<H> {
         self.queue_woken();
         let frame = self.frames.top_mut().expect("only between `enter` and `exit`");
         assert!(frame.running.is_none(), "answer Step::Run by `block` or `complete` first");
-        let (root, floor) = (frame.root, frame.floor);
+        let (root, callers) = (frame.root, frame.callers);
         if frame.abandoned || !self.tasks.contains_key(root) {
-            return self.switch_to(None, floor).unwrap_or(Step::Done);
+            return self.switch_to(callers).unwrap_or(Step::Done);
         }
         if let Some((task, scope)) = frame.ready.front(&self.tasks) {
-            return self.switch_to(scope, floor).unwrap_or_else(|| self.run(task));
+            return self.switch_to(scope).unwrap_or_else(|| self.run(task));
         }
         match frame.flush_queue.choose(&mut self.batches) {
             Choice::AskPriority(batch) => Step::Priority(batch),
-            Choice::Flush(batch) => self.switch_to(None, floor).unwrap_or_else(|| {
-                self.begin_flush(batch);
-                Step::Flush(batch)
-            }),
+            Choice::Flush(batch) => {
+                let scope = self.common_scope(batch, callers);
+                self.switch_to(scope).unwrap_or_else(|| {
+                    self.begin_flush(batch);
+                    Step::Flush(batch)
+                })
+            }
             Choice::Nothing if frame.external_waits > 0 => {
-                self.switch_to(None, floor).unwrap_or_else(|| {
+                self.switch_to(callers).unwrap_or_else(|| {
                     self.record(|| Event::Waited);
                     Step::Wait
                 })
@@ -64,30 +67,22 @@ impl<H: Host> Engine<H> {
 
     /// Returns the next [`Step::Pause`] or [`Step::Resume`] that the task which runs now needs,
     /// after [`set_scope`](Self::set_scope) moved it; `None` when its contexts are active and no
-    /// others above those of the call.
-    ///
-    /// # Panics
-    ///
-    /// If there is no call.
+    /// others. Does nothing if no task runs.
     pub fn switch(&mut self) -> Option<Step> {
-        let frame = self.frame_mut();
-        let (running, floor) = (frame.running, frame.floor);
-        let scope = running.and_then(|task| self.tasks.get(task)).and_then(|task| task.scope);
-        self.switch_to(scope, floor)
+        let scope = self.tasks.get(self.running()?)?.scope;
+        self.switch_to(scope)
     }
 
+    /// Returns the next [`Step::Pause`] or [`Step::Resume`] on the way to the contexts from `scope`
+    /// outwards, before and after a flush out of turn ([`enter_flush`](Self::enter_flush)).
     #[inline]
-    fn switch_to(&mut self, scope: Option<ContextId>, floor: usize) -> Option<Step> {
+    pub fn switch_to(&mut self, target: Option<ContextId>) -> Option<Step> {
         // Nearly always, there are no contexts.
-        if self.contexts.is_switched(scope, floor) {
-            None
-        } else {
-            self.continue_switch(scope, floor)
-        }
+        if self.contexts.is_switched(target) { None } else { self.continue_switch(target) }
     }
 
-    fn continue_switch(&mut self, scope: Option<ContextId>, floor: usize) -> Option<Step> {
-        let step = self.contexts.switch(scope, floor);
+    fn continue_switch(&mut self, target: Option<ContextId>) -> Option<Step> {
+        let step = self.contexts.switch(target);
         match step {
             Some(Step::Pause(context)) => self.record(|| Event::Paused(context)),
             Some(Step::Resume(context)) => self.record(|| Event::Resumed(context)),

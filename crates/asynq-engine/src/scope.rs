@@ -1,10 +1,8 @@
 //! Entering and leaving contexts.
 
-use core::mem;
-
 use crate::engine::Engine;
 use crate::host::Host;
-use crate::id::{ContextId, TaskId};
+use crate::id::{BatchId, ContextId, TaskId};
 
 /// # 4. Answer `Step::Run`: contexts
 impl<H: Host> Engine<H> {
@@ -19,6 +17,16 @@ impl<H: Host> Engine<H> {
         Some(context)
     }
 
+    /// Enters a context for code of no task, in a flush or outside of calls, inside those that are
+    /// active. The front end resumes it. It is also on the chain of each task that this code calls
+    /// and that was not awaited before.
+    ///
+    /// If it cannot be paused or resumed, [`fail_context`](Self::fail_context) leaves it, and the
+    /// front end reports the error to that code.
+    pub fn enter_code_context(&mut self, payload: H::Context) -> ContextId {
+        self.contexts.enter_code(payload)
+    }
+
     /// Leaves a context, for its task or from elsewhere, in any order. Returns whether it was
     /// active, so that the front end has to pause it. May still be called after the task has ended,
     /// which leaves its contexts as well but cannot tell which were active.
@@ -31,16 +39,12 @@ impl<H: Host> Engine<H> {
             self.contexts.retain(node.scope);
             self.contexts.release(context);
         }
-        let place = self.contexts.leave(context);
-        if let Some(place) = place {
-            self.frames.lower_floors(place);
-        }
-        place.is_some()
+        self.contexts.leave(context)
     }
 
     /// Leaves a context that could not be paused or resumed, and
     /// [interrupts](Self::interrupt) the task that entered it. Returns that task: it fails when it
-    /// runs next.
+    /// runs next. (The id of a context of code of no task finds no task.)
     pub fn fail_context(&mut self, context: ContextId) -> Option<TaskId> {
         let owner = self.contexts.owner(context)?;
         self.leave_context(context);
@@ -72,12 +76,39 @@ impl<H: Host> Engine<H> {
         let Some(node) = self.running().and_then(|task| self.tasks.get_mut(task)) else {
             return;
         };
-        if node.scope == scope {
-            return;
+        self.contexts.replace(&mut node.scope, scope);
+    }
+}
+
+impl<H: Host> Engine<H> {
+    /// The innermost context of the code that runs now: that of the running task, or else the one
+    /// that is active while a flush or other code of no task runs.
+    pub(crate) fn code_scope(&self) -> Option<ContextId> {
+        if self.contexts.is_empty() {
+            return None;
         }
-        self.contexts.retain(scope);
-        if let Some(before) = mem::replace(&mut node.scope, scope) {
-            self.contexts.release(before);
+        match self.running().and_then(|task| self.tasks.get(task)) {
+            Some(task) => task.scope,
+            None => self.contexts.innermost(),
         }
+    }
+
+    /// Narrows the scope of a batch to what it has in common with `scope`: see
+    /// `Note: the scope of a flush` in [`crate::context`].
+    pub(crate) fn narrow_scope(&mut self, batch: BatchId, scope: Option<ContextId>) {
+        let common = self.common_scope(batch, scope);
+        let Some(batch) = self.batches.get_mut(batch) else { return };
+        batch.has_scope = true;
+        self.contexts.replace(&mut batch.scope, common);
+    }
+
+    /// What the scope of a batch has in common with `scope`.
+    pub(crate) fn common_scope(
+        &self,
+        batch: BatchId,
+        scope: Option<ContextId>,
+    ) -> Option<ContextId> {
+        let batch = self.batches.get(batch).filter(|batch| batch.has_scope);
+        batch.map_or(scope, |batch| self.contexts.common(batch.scope, scope))
     }
 }

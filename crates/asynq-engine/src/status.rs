@@ -121,6 +121,24 @@ impl<H: Host> Engine<H> {
         self.batches.keys()
     }
 
+    /// Returns whether the innermost call drives a task, or the batch of an item.
+    ///
+    /// A front end whose tasks wait for something that another task has asked for finds out by this
+    /// which of the requests it has to repeat.
+    #[must_use]
+    pub fn is_driven(&self, dependency: Dependency) -> bool {
+        let needed_by = match dependency {
+            // One that is new was named by a task which has not waited for it.
+            Dependency::Task(task) => self
+                .tasks
+                .get(task)
+                .filter(|task| !matches!(task.state, State::New))
+                .map(|task| task.needed_by),
+            Dependency::Item(item) => self.batches.get(item.batch).map(|batch| batch.needed_by),
+        };
+        needed_by.is_some_and(|frame| self.frames.is_innermost(frame))
+    }
+
     /// Returns the number of batches that are not closed.
     #[must_use]
     pub fn batch_count(&self) -> usize {
@@ -152,6 +170,14 @@ impl<H: Host> Engine<H> {
     #[must_use]
     pub fn context(&self, context: ContextId) -> Option<&H::Context> {
         self.contexts.payload(context)
+    }
+
+    /// Returns whether the task that entered a context is suspended in a synchronous call of its
+    /// own: then it does not wait, although the call may pause the context.
+    #[must_use]
+    pub fn is_in_call(&self, context: ContextId) -> bool {
+        let owner = self.contexts.owner(context);
+        owner.is_some_and(|owner| self.frames.is_running(owner) && self.running() != Some(owner))
     }
 
     /// Returns the contexts that are active, the outermost first.

@@ -7,7 +7,7 @@ use crate::dependency::{Dependencies, Dependency};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::host::Host;
-use crate::id::{FrameId, TaskId};
+use crate::id::{BatchId, FrameId, TaskId};
 use crate::ready::End;
 use crate::task::{State, Task, Until, Wait, is_stale};
 use crate::waiter::{Waiter, Waiters};
@@ -132,7 +132,8 @@ impl<H: Host> Engine<H> {
     /// Ends a task (its work is done, or it is cancelled), or gives a promise its value: the tasks
     /// that wait for it are woken. Returns the payload, `None` if it had ended before.
     ///
-    /// The contexts that the task has entered and is in are left. One that it has entered and gone
+    /// The contexts that the task has entered and is in are left, if it is suspended in a call then
+    /// when that returns. One that it has entered and gone
     /// out of ([`set_scope`](Self::set_scope)) is the front end's to leave.
     pub fn complete(&mut self, task: TaskId) -> Option<H::Task> {
         if let Some(frame) = self.frames.top_mut()
@@ -145,7 +146,11 @@ impl<H: Host> Engine<H> {
             self.frames.remove_external_wait(node.needed_by);
         }
         if let Some(scope) = node.scope {
-            self.contexts.leave_all(task, node.scope);
+            // Code that is suspended in a call is still inside: see `exit`.
+            let may_be_suspended = matches!(node.state, State::Running { .. });
+            if !(may_be_suspended && self.frames.is_running(task)) {
+                self.contexts.leave_all(task, node.scope);
+            }
             self.contexts.release(scope);
         }
         self.record(|| Event::Finished(task));
@@ -185,12 +190,26 @@ impl<H: Host> Engine<H> {
                         waiters.push(waiter, |waiter| is_stale(&self.tasks, waiter));
                     }
                 }
-                if batch.needed_by >= frame {
+                let is_claimed = batch.needed_by >= frame;
+                if self.contexts.is_empty() {
+                    batch.has_scope = true;
+                } else {
+                    self.narrow_to_waiter(item.batch, waiter.task);
+                }
+                if is_claimed {
                     return true;
                 }
             }
         }
         self.claim(dependency, frame);
         true
+    }
+
+    /// Narrows the scope of an open batch to that of a task that waits for one of its items.
+    fn narrow_to_waiter(&mut self, batch: BatchId, task: TaskId) {
+        if !self.is_flushed(batch) {
+            let scope = self.tasks[task].scope;
+            self.narrow_scope(batch, scope);
+        }
     }
 }

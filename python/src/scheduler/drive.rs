@@ -9,6 +9,7 @@ use pyo3::types::PyString;
 use crate::batch::base::BatchBase;
 use crate::batch::flights;
 use crate::batch::priority::BatchPriority;
+use crate::context::NonAsyncContext;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
@@ -178,6 +179,10 @@ fn switch(
     method: &Bound<'_, PyString>,
 ) -> PyResult<()> {
     let Some(context) = scheduler.context(py, id) else { return Ok(()) };
+    if context.is_instance_of::<NonAsyncContext>() && scheduler.engine().is_in_call(id) {
+        // The call pauses it for a task of somebody else. Its own task does not wait.
+        return Ok(());
+    }
     let Err(error) = context.call_method0(method) else { return Ok(()) };
     let owner = scheduler.engine().fail_context(id);
     let Some(owner) = owner else { return Err(error) };

@@ -59,15 +59,17 @@ fn a_call_made_while_a_context_is_resumed_pauses_its_own_before_it_resumes_the_o
 }
 
 #[test]
-fn contexts_of_the_caller_are_paused_after_a_call_given_up_while_it_resumed_others() {
+fn the_contexts_of_the_caller_are_back_after_a_call_given_up_while_it_resumed_others() {
     let (mut engine, root, [outer, middle, inner]) = three_paused();
     let calling = engine.add_task(());
     begin_call(&mut engine, calling);
     let callers = engine.enter_context(()).unwrap();
     engine.enter(root);
+    assert_eq!(engine.next(), Step::Pause(callers));
     assert_eq!(engine.next(), Step::Resume(outer));
     assert!(engine.leave_context(outer));
     engine.abandon();
+    assert_eq!(engine.next(), Step::Resume(callers));
     assert_eq!(engine.next(), Step::Done);
     engine.exit();
     await_all(&mut engine, [root]);

@@ -1,10 +1,14 @@
 //! Contexts: active exactly while the task that entered it, or what that awaits, runs.
 //!
-//! That each pause is paired with one resume, and that no context is active in a flush but those
-//! of a caller, the simulated driver asserts in every run.
+//! That each pause is paired with one resume, that no context is active in a flush but those of a
+//! caller, and that those are active again when its call returns, the simulated driver asserts in
+//! every run.
 
-use crate::sim::{Flush, On, Op, Program, all, any, one};
+use asynq_engine::{Engine, PriorityRule, Step};
 use expect_test::expect;
+
+use crate::plain::{Plain, await_all, begin_call};
+use crate::sim::{Flush, On, Op, Program, TaskRef, all, any, one};
 
 #[test]
 fn a_context_is_active_while_its_task_or_what_that_awaits_runs() {
@@ -249,7 +253,7 @@ fn the_contexts_of_a_caller_stay_active_until_the_call_returns() {
 }
 
 #[test]
-fn an_unrelated_task_driven_in_a_call_runs_under_the_contexts_of_the_caller_too() {
+fn a_task_of_somebody_else_that_a_call_drives_runs_under_its_own_contexts() {
     let mut p = Program::new();
     let db = p.source("db");
     let [callers, own] = ["callers", "own"].map(|name| p.context(name));
@@ -270,11 +274,13 @@ fn an_unrelated_task_driven_in_a_call_runs_under_the_contexts_of_the_caller_too(
         call called
           called starts under callers
           called awaits [blocked]
+          callers pauses
           flush db#1(1)
           own resumes
-          blocked gets [1] under callers, own
+          blocked gets [1] under own
           own pauses
           blocked returns 1
+          callers resumes
           called gets [1] under callers
           called returns 1
         callers pauses
@@ -343,4 +349,210 @@ fn a_context_is_not_active_while_the_driver_waits() {
         root returns 3
     "#]]
     .assert_eq(&p.log(root));
+}
+
+/// A call under `callers` asks the source that another task waits for, which is not under them.
+fn flush_for_two(flush: impl Fn(TaskRef) -> Flush) -> String {
+    let mut p = Program::new();
+    let [db, config] = ["db", "config"].map(|name| p.source(name));
+    let helper = p.task("helper", [one(config.item(9))]);
+    p.flush(db, flush(helper));
+    let [both, callers] = ["both", "callers"].map(|name| p.context(name));
+    let called = p.task("called", [one(db.item(2))]);
+    let other = p.task("other", [one(db.item(1))]);
+    let calling = p.task("calling", [Op::Enter(callers), Op::Call(called), Op::Leave(callers)]);
+    let joins = p.task("joins", [Op::Enter(both), all([other, calling]), Op::Leave(both)]);
+    let root = p.task("root", [Op::Call(joins)]);
+    p.log(root)
+}
+
+#[test]
+fn a_flush_in_a_call_sees_what_is_common_to_all_who_wait() {
+    expect![[r#"
+        call root
+        root starts
+        call joins
+          joins starts
+          both resumes
+          joins awaits [other, calling]
+          other starts under both
+          other awaits [db#1(1)]
+          calling starts under both
+          callers resumes
+          call called
+            called starts under both, callers
+            called awaits [db#1(2)]
+            callers pauses
+            flush db#1(1, 2)
+            callers resumes
+            called gets [2] under both, callers
+            called returns 2
+          callers pauses
+          calling returns 2
+          other gets [1] under both
+          other returns 1
+          joins gets [1, 2] under both
+          both pauses
+          joins returns 3
+        root returns 3
+    "#]]
+    .assert_eq(&flush_for_two(|_| Flush::Now));
+}
+
+#[test]
+fn the_flush_task_of_a_flush_in_a_call_sees_what_is_common_to_all_who_wait() {
+    expect![[r#"
+        call root
+        root starts
+        call joins
+          joins starts
+          both resumes
+          joins awaits [other, calling]
+          other starts under both
+          other awaits [db#1(1)]
+          calling starts under both
+          callers resumes
+          call called
+            called starts under both, callers
+            called awaits [db#1(2)]
+            callers pauses
+            flush db#1(1, 2)
+            helper[db#1] starts under both
+            helper[db#1] awaits [config#1(9)]
+            flush config#1(9)
+            helper[db#1] gets [9] under both
+            helper[db#1] returns 9
+            db#1 lands
+            callers resumes
+            called gets [2] under both, callers
+            called returns 2
+          callers pauses
+          calling returns 2
+          other gets [1] under both
+          other returns 1
+          joins gets [1, 2] under both
+          both pauses
+          joins returns 3
+        root returns 3
+    "#]]
+    .assert_eq(&flush_for_two(Flush::Carried));
+}
+
+#[test]
+fn a_call_in_a_flush_sees_what_is_common_to_all_who_wait() {
+    expect![[r#"
+        call root
+        root starts
+        call joins
+          joins starts
+          both resumes
+          joins awaits [other, calling]
+          other starts under both
+          other awaits [db#1(1)]
+          calling starts under both
+          callers resumes
+          call called
+            called starts under both, callers
+            called awaits [db#1(2)]
+            callers pauses
+            flush db#1(1, 2)
+            call helper[db#1]
+              helper[db#1] starts under both
+              helper[db#1] awaits [config#1(9)]
+              flush config#1(9)
+              helper[db#1] gets [9] under both
+              helper[db#1] returns 9
+            callers resumes
+            called gets [2] under both, callers
+            called returns 2
+          callers pauses
+          calling returns 2
+          other gets [1] under both
+          other returns 1
+          joins gets [1, 2] under both
+          both pauses
+          joins returns 3
+        root returns 3
+    "#]]
+    .assert_eq(&flush_for_two(Flush::Calls));
+}
+
+#[test]
+fn a_task_that_flushes_out_of_turn_leaves_its_own_contexts_meanwhile() {
+    let mut p = Program::new();
+    let db = p.source("db");
+    let context = p.context("context");
+    let other = p.task("other", [one(db.item(1))]);
+    let flushes = p.task(
+        "flushes",
+        [Op::Enter(context), Op::Depend(vec![db.item(2)]), Op::Flush(db), Op::Leave(context)],
+    );
+    let root = p.task("root", [all([other, flushes])]);
+    expect![[r#"
+        call root
+        root starts
+        root awaits [other, flushes]
+        other starts
+        other awaits [db#1(1)]
+        flushes starts
+        context resumes
+        context pauses
+        flush db#1(1, 2)
+        context resumes
+        context pauses
+        flushes returns 0
+        other gets [1]
+        other returns 1
+        root gets [1, 0]
+        root returns 1
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+#[test]
+fn what_two_long_chains_have_in_common_is_found() {
+    let mut engine = Engine::<Plain>::new();
+    let root = engine.add_task(());
+    begin_call(&mut engine, root);
+    let chain: Vec<_> = (0..100).map(|_| engine.enter_context(()).unwrap()).collect();
+    for common in [0, 1, 7, 50, 99] {
+        engine.set_scope(chain.last().copied());
+        let batch = engine.add_batch((), PriorityRule::BySize);
+        engine.add_item(batch).unwrap();
+        engine.set_scope(chain[..common].last().copied());
+        while engine.switch().is_some() {}
+        let side: Vec<_> = (0..30).map(|_| engine.enter_context(()).unwrap()).collect();
+        engine.add_item(batch).unwrap();
+        assert!(engine.begin_flush(batch));
+        assert_eq!(engine.flush_scope(batch), chain[..common].last().copied());
+        side.into_iter().rev().for_each(|context| assert!(engine.leave_context(context)));
+    }
+}
+
+#[test]
+fn a_task_that_is_called_in_a_context_of_no_task_runs_under_it() {
+    let mut engine = Engine::<Plain>::new();
+    let [shared, first, second] = [(); 3].map(|()| engine.add_task(()));
+    begin_call(&mut engine, first);
+    await_all(&mut engine, [shared]);
+    assert_eq!(engine.next(), Step::Run(shared));
+    engine.abandon();
+    assert_eq!(engine.next(), Step::Done);
+    engine.exit();
+    let context = engine.enter_code_context(());
+    begin_call(&mut engine, second);
+    assert_eq!(engine.active_contexts(), [context]);
+    engine.complete(second);
+    assert_eq!(engine.next(), Step::Done);
+    engine.exit();
+    engine.enter(first);
+    engine.complete(shared);
+    assert_eq!(engine.next(), Step::Pause(context), "another call has started it");
+    assert_eq!(engine.next(), Step::Run(first));
+    engine.complete(first);
+    assert_eq!(engine.next(), Step::Resume(context));
+    assert_eq!(engine.next(), Step::Done);
+    engine.exit();
+    assert!(engine.leave_context(context));
+    assert_eq!(engine.context(context), None);
 }

@@ -84,7 +84,7 @@ impl<B: Batch> Request for BatchItem<B> {
         scheduler.engine().depend(item);
         if let Some(waker) = waker {
             self.cell.add_callback(self.index, |callbacks| callbacks.add_waker(waker));
-            scheduler.register_for_combinator(item.into());
+            scheduler.register_for_combinator(item.into(), waker);
         }
         true
     }

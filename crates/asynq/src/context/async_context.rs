@@ -9,8 +9,13 @@ use crate::type_name::short_name;
 ///
 /// Entering a context resumes it and leaving it pauses it. In between, the scheduler pauses it when
 /// it turns to other tasks, and resumes it when it comes back. Every pause is paired with one
-/// resume. During a flush, the only active contexts are those under which the synchronous call was
-/// made that flushes.
+/// resume.
+///
+/// A synchronous call starts its task under the contexts of the caller. It pauses them while it
+/// drives a task that somebody else has started. During a flush those contexts are active under
+/// which the synchronous call was made that flushes, if all tasks are under them that requested an
+/// item of the batch: the flush may be for several users, and sees the settings of none of them in
+/// particular.
 ///
 /// A panic in `resume` or `pause` fails the task that entered the context, and no other.
 pub trait AsyncContext {

@@ -1,5 +1,6 @@
 //! The context of code that must not wait.
 
+use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
 use asynq_engine::ContextId;
@@ -8,7 +9,7 @@ use super::async_context::AsyncContext;
 use crate::scheduler;
 
 /// Guard that forbids its task to wait: if the task waits while the guard lives, and anything else
-/// has to run meanwhile, the task panics.
+/// has to run meanwhile, the task panics. Synchronous calls are allowed.
 ///
 /// Use it for what must not stay open across an `await`: a lock, a transaction, a borrowed buffer.
 ///
@@ -30,17 +31,24 @@ pub struct NonAsyncContext {
 }
 
 #[derive(Debug)]
-struct Forbidden(&'static str);
+struct Forbidden {
+    what: &'static str,
+    id: Cell<Option<ContextId>>,
+}
 
 impl AsyncContext for Forbidden {
     fn resume(&self) {}
 
     fn pause(&self) {
-        panic!("a task cannot await while it holds {}; release it first", self.0);
+        // A synchronous call pauses it for a task of somebody else. Its own task does not wait.
+        let is_in_call = |id| scheduler::with(|scheduler| scheduler.engine().is_in_call(id));
+        if !self.id.get().is_some_and(is_in_call) {
+            panic!("a task cannot await while it holds {}; release it first", self.what);
+        }
     }
 
     fn name(&self) -> String {
-        self.0.to_owned()
+        self.what.to_owned()
     }
 }
 
@@ -48,7 +56,7 @@ impl NonAsyncContext {
     /// Forbids the running task to wait. `what` names the thing that it holds, for the message of
     /// the panic. Outside of tasks, this does nothing.
     pub fn enter(what: &'static str) -> Self {
-        let context = Rc::new(Forbidden(what));
+        let context = Rc::new(Forbidden { what, id: Cell::new(None) });
         let payload = Rc::downgrade(&context) as Weak<dyn AsyncContext>;
         let id = scheduler::with(|scheduler| {
             if scheduler.engine().running().is_some() {
@@ -57,6 +65,7 @@ impl NonAsyncContext {
             let id = scheduler.engine().enter_context(payload);
             id.inspect(|&id| scheduler.report_entered(id))
         });
+        context.id.set(id);
         Self { id, _context: context }
     }
 }

@@ -6,6 +6,7 @@ use std::mem;
 use std::rc::Rc;
 
 use super::async_context::AsyncContext;
+use crate::scheduler::{self, Scheduler};
 
 /// A setting that a task can override for itself and for the tasks that it awaits, as long as the
 /// override lasts.
@@ -50,13 +51,20 @@ impl<T> ScopedValue<T> {
     where
         T: Clone,
     {
+        self.switch();
         self.value.borrow().clone()
     }
 
     /// Changes the value: of the innermost active override, or else the default.
     pub fn set(&self, value: T) {
+        self.switch();
         // The old value is dropped after the borrow has ended.
         let _before = self.value.replace(value);
+    }
+
+    /// Goes to the contexts of the branch of the task that runs now, if another has run before it.
+    fn switch(&self) {
+        scheduler::try_with(Scheduler::switch_to_branch);
     }
 
     /// Creates a context in which the value is `value`, for [`with_context`](crate::with_context)

@@ -1,10 +1,12 @@
 //! Entering contexts, for a future or for a call.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 use std::thread;
 
@@ -20,8 +22,9 @@ use crate::scheduler::{self, Scheduler};
 /// never see it. Pass an `Rc` of the context to read it afterwards.
 ///
 /// The other branches of an enclosing `futures::join!` are part of the same task. When they are
-/// polled after `future` began to wait, they see the context until they call this crate. The
-/// branches of [`all`](crate::all) are tasks of their own, and never see each other's contexts.
+/// polled after `future` began to wait, the context is active until they call this crate; reading a
+/// [`ScopedValue`](crate::ScopedValue) is such a call. The branches of [`all`](crate::all) are tasks
+/// of their own, during which no context of another branch is active.
 ///
 /// ```
 /// use asynq::{AsyncContext, AsyncTask, FutureBase, ScopedValue, with_context};
@@ -45,6 +48,9 @@ pub fn with_context<F: IntoFuture>(
 
 /// Calls a plain function in `context`.
 ///
+/// The context is active while `f` runs, and during its synchronous calls while tasks run that these
+/// start. It is paused while a call drives a task that others have started.
+///
 /// # Panics
 ///
 /// If `f` panics, or the context when it is resumed or paused.
@@ -56,17 +62,83 @@ pub fn with_context<F: IntoFuture>(
 /// assert_eq!(call_with_context(depth.override_with(1), || depth.get()), 1);
 /// assert_eq!(depth.get(), 0);
 /// ```
-#[allow(clippy::needless_pass_by_value, reason = "as `with_context` takes it")]
-pub fn call_with_context<R>(context: impl AsyncContext, f: impl FnOnce() -> R) -> R {
-    // The scheduler need not know: it does not run between the beginning and the end of `f` other
-    // than inside calls, and those leave the contexts of their caller active.
-    context.resume();
+pub fn call_with_context<R>(context: impl AsyncContext + 'static, f: impl FnOnce() -> R) -> R {
+    let called = Called::enter(context);
     let result = catch_unwind(AssertUnwindSafe(f));
-    let paused = catch_unwind(AssertUnwindSafe(|| context.pause()));
+    let left = catch_unwind(AssertUnwindSafe(|| called.leave()));
     // The first of two panics tells more.
-    match (result, paused) {
+    match (result, left) {
         (Ok(value), Ok(())) => value,
         (Err(payload), _) | (_, Err(payload)) => resume_unwind(payload),
+    }
+}
+
+/// A context that is entered for the time of a call.
+struct Called {
+    context: Rc<CodeContext>,
+    /// None while the thread ends.
+    id: Option<ContextId>,
+}
+
+/// The context of a call, which may have been made by code of no task. Such code gets the panic of
+/// a pause or resume when the call returns, since there is no task to fail.
+struct CodeContext {
+    context: Box<dyn AsyncContext>,
+    panic: RefCell<Option<Box<dyn Any + Send>>>,
+}
+
+impl AsyncContext for CodeContext {
+    fn resume(&self) {
+        self.switch(|context| context.resume());
+    }
+
+    fn pause(&self) {
+        self.switch(|context| context.pause());
+    }
+
+    fn name(&self) -> String {
+        self.context.name()
+    }
+}
+
+impl CodeContext {
+    fn switch(&self, switch: impl FnOnce(&dyn AsyncContext)) {
+        if self.panic.borrow().is_none()
+            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| switch(&*self.context)))
+        {
+            self.panic.replace(Some(payload));
+        }
+    }
+}
+
+impl Called {
+    fn enter(context: impl AsyncContext + 'static) -> Self {
+        let context =
+            Rc::new(CodeContext { context: Box::new(context), panic: RefCell::default() });
+        let payload: Weak<CodeContext> = Rc::downgrade(&context);
+        let id = scheduler::try_with(|scheduler| {
+            scheduler.switch_to_branch();
+            let id = scheduler.enter_code_context(payload);
+            scheduler.report_entered(id);
+            id
+        });
+        // Left again after a panic, since it was never active.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| context.context.resume())) {
+            id.and_then(|id| scheduler::try_with(|scheduler| scheduler.leave(id)));
+            resume_unwind(payload);
+        }
+        Self { context, id }
+    }
+
+    fn leave(self) {
+        let leave = |id| scheduler::try_with(|scheduler| scheduler.leave(id));
+        let was_active = self.id.and_then(leave).unwrap_or(true);
+        if let Some(payload) = self.context.panic.take() {
+            resume_unwind(payload);
+        }
+        if was_active {
+            self.context.context.pause();
+        }
     }
 }
 

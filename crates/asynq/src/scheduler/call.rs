@@ -44,13 +44,13 @@ impl Scheduler {
             self.report_events();
             match step {
                 // The wait may be for something that another task has requested.
-                Step::Wait if !waited => self.need_combinators(),
+                Step::Wait if !waited => self.wake_combinators(),
                 Step::Wait => self.wake_queue.park(),
                 Step::Deadlock(report) => {
                     let error = self.fail_deadlocked(root, &report, caller.as_ref());
                     if report.victims.is_empty() {
                         self.engine().abandon();
-                        self.pause_abandoned();
+                        self.switch_to_caller();
                         return Err(error);
                     }
                 }
@@ -72,7 +72,7 @@ impl Drop for FrameGuard<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.scheduler.engine().abandon();
-            self.scheduler.pause_abandoned();
+            self.scheduler.switch_to_caller();
         }
         self.scheduler.polling.resume(&self.outer);
         self.scheduler.creator.take();

@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Weak;
 
-use asynq_engine::{ContextId, Step};
+use asynq_engine::{ContextId, Engine, Step};
 
+use super::payload::Payloads;
 use super::state::Scheduler;
 use crate::context::AsyncContext;
 use crate::error::TaskError;
@@ -37,8 +38,34 @@ impl Scheduler {
 
     /// Makes exactly those contexts active that the running task is in.
     pub(crate) fn switch_to_running(&self) {
+        self.polling.set_astray(false);
+        self.perform_switch(Engine::switch);
+    }
+
+    /// Makes exactly those contexts active that the running task is in, if it has gone on in another
+    /// branch since.
+    #[inline]
+    pub(crate) fn switch_to_branch(&self) {
+        if self.polling.is_astray() {
+            self.switch_to_running();
+        }
+    }
+
+    /// Makes exactly those contexts active that are around `scope`.
+    pub(super) fn switch_to(&self, scope: Option<ContextId>) {
+        self.perform_switch(|engine| engine.switch_to(scope));
+    }
+
+    /// Goes from an abandoned call back to the contexts of its caller.
+    pub(super) fn switch_to_caller(&self) {
+        self.perform_switch(|engine| {
+            Some(engine.next()).filter(|step| matches!(step, Step::Pause(_) | Step::Resume(_)))
+        });
+    }
+
+    fn perform_switch(&self, next: impl Fn(&mut Engine<Payloads>) -> Option<Step>) {
         loop {
-            let step = self.engine().switch();
+            let step = next(&mut self.engine());
             self.report_events();
             match step {
                 Some(Step::Pause(context)) => self.pause(context),
@@ -48,13 +75,19 @@ impl Scheduler {
         }
     }
 
-    /// Pauses the contexts that an abandoned call has left active.
-    pub(super) fn pause_abandoned(&self) {
-        loop {
-            let step = self.engine().next();
-            let Step::Pause(context) = step else { break };
-            self.pause(context);
+    /// Returns the innermost active context.
+    pub(super) fn innermost_context(&self) -> Option<ContextId> {
+        self.engine().active_contexts().last().copied()
+    }
+
+    /// Enters a context for a call by the running task, or by code of no task.
+    pub(crate) fn enter_code_context(&self, context: Weak<dyn AsyncContext>) -> ContextId {
+        let mut engine = self.engine();
+        match engine.running() {
+            Some(_) => engine.enter_context(context.clone()),
+            None => None,
         }
+        .unwrap_or_else(|| engine.enter_code_context(context))
     }
 
     /// Leaves a context. Returns whether it was active.

@@ -140,11 +140,18 @@ impl Scheduler {
     }
 
     fn flush_now(&self, id: BatchId) {
-        let open = self.engine().begin_flush(id);
-        if open {
-            self.report_events();
-            self.flush(id);
+        let is_open = self.engine().begin_flush(id);
+        if !is_open {
+            return;
         }
+        self.report_events();
+        self.switch_to_branch();
+        let place = self.engine().enter_flush(id);
+        let scope = self.engine().flush_scope(id);
+        self.switch_to(scope);
+        self.flush(id);
+        self.switch_to(place.scope());
+        self.engine().leave_flush(place);
     }
 
     /// Reports the held items of the flush around a call that begins.

@@ -127,6 +127,12 @@ impl Scheduler {
 
     /// Drives the innermost frame until it waits for something outside, which will wake `waker`.
     fn drive(&self, waker: &Waker, roots: impl Fn() -> Vec<Dependency>) {
+        let before = self.innermost_context();
+        self.drive_until_it_waits(waker, roots);
+        self.switch_to(before);
+    }
+
+    fn drive_until_it_waits(&self, waker: &Waker, roots: impl Fn() -> Vec<Dependency>) {
         self.wake_queue.add_executor(waker);
         self.foreign.reset_deliveries();
         let mut waited = false;
@@ -139,7 +145,7 @@ impl Scheduler {
             self.report_events();
             let waits = matches!(step, Step::Wait);
             match step {
-                Step::Wait if !waited => self.need_combinators(),
+                Step::Wait if !waited => self.wake_combinators(),
                 Step::Deadlock(_) if self.undo_deadlocks(&roots()) => {}
                 Step::Wait | Step::Deadlock(_) | Step::Done => {
                     if self.wake_queue.sleep() {
@@ -175,7 +181,7 @@ impl Drop for ForeignDrive<'_> {
         foreign.driving.set(false);
         if thread::panicking() {
             scheduler.engine().abandon();
-            scheduler.pause_abandoned();
+            scheduler.switch_to_caller();
             scheduler.leave_foreign_frame();
             foreign.refresh();
             scheduler.wake_queue.wake_all_executors();
@@ -192,7 +198,7 @@ impl Drop for InnerFrame<'_> {
         let Self(scheduler, root) = *self;
         if thread::panicking() {
             scheduler.engine().abandon();
-            scheduler.pause_abandoned();
+            scheduler.switch_to_caller();
         }
         scheduler.exit_root(root);
     }

@@ -14,6 +14,8 @@ pub(super) struct Polling {
     /// Context of the first pending await, if its branch was left with nothing pending outside; and
     /// the number of awaits that were pending then.
     inside: Cell<Option<(ContextId, usize)>>,
+    /// A branch has begun to wait inside a context that is still active, and others may run.
+    astray: Cell<bool>,
     /// Address of the task's own waker. A poll with another waker comes from a combinator, which
     /// has to be told which of its futures is ready.
     waker: Cell<Option<NonNull<()>>>,
@@ -25,11 +27,13 @@ impl Polling {
     pub(super) fn begin(&self, waker: &Waker) {
         self.awaits.set(0);
         self.inside.set(None);
+        self.astray.set(false);
         self.waker.set(NonNull::new(waker.data().cast_mut()));
     }
 
     #[inline]
     pub(super) fn end(&self) {
+        self.astray.set(false);
         self.waker.set(None);
     }
 
@@ -38,6 +42,7 @@ impl Polling {
         Self {
             awaits: self.awaits.take().into(),
             inside: self.inside.take().into(),
+            astray: self.astray.take().into(),
             waker: self.waker.take().into(),
         }
     }
@@ -45,6 +50,7 @@ impl Polling {
     pub(super) fn resume(&self, suspended: &Self) {
         self.awaits.set(suspended.awaits.get());
         self.inside.set(suspended.inside.get());
+        self.astray.set(suspended.astray.get());
         self.waker.set(suspended.waker.get());
     }
 
@@ -60,6 +66,16 @@ impl Polling {
         self.waker.get().map(|own| own.as_ptr().cast_const() == waker.data())
     }
 
+    /// Returns whether the active contexts are those of a branch that has begun to wait.
+    #[inline]
+    pub(super) fn is_astray(&self) -> bool {
+        self.astray.get()
+    }
+
+    pub(super) fn set_astray(&self, astray: bool) {
+        self.astray.set(astray);
+    }
+
     #[inline]
     pub(super) fn awaits(&self) -> usize {
         self.awaits.get()
@@ -72,6 +88,7 @@ impl Polling {
 
     /// Notes that a branch which began with `awaits_before` pending awaits waits inside `context`.
     pub(super) fn leave_pending(&self, context: ContextId, awaits_before: usize) {
+        self.astray.set(true);
         let awaits = self.awaits.get();
         if awaits_before == 0 && self.inside.get().is_none() && awaits > 0 {
             self.inside.set(Some((context, awaits)));

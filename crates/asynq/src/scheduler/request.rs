@@ -28,28 +28,35 @@ pub struct Requester<'a> {
 }
 
 impl Scheduler {
-    /// Registers a dependency of a combinator with wakers of its own. Another task may poll that
-    /// combinator later, without a request for `on`.
+    /// Registers a request of a combinator with a `waker` of its own. Later polls of the
+    /// combinator, by this task or another, do not repeat the request.
     #[cold]
-    pub(crate) fn register_for_combinator(&self, on: Dependency) {
+    pub(crate) fn register_for_combinator(&self, on: Dependency, waker: &Waker) {
         if !self.is_polling() {
             return self.foreign.push(on);
         }
         let mut combinators = self.combinators.borrow_mut();
         if combinators.len() == combinators.capacity() {
             let engine = self.engine();
-            combinators.retain(|&on| !engine.is_computed(on));
+            combinators.retain(|(on, _)| !engine.is_computed(*on));
         }
-        combinators.push(on);
+        combinators.push((on, waker.clone()));
     }
 
-    /// Makes the current frame drive the dependencies of all combinators, before the thread sleeps.
-    pub(super) fn need_combinators(&self) {
-        let mut combinators = self.combinators.borrow_mut();
-        let mut engine = self.engine();
-        combinators.retain(|&on| !engine.is_computed(on));
-        for &on in &*combinators {
-            engine.need(on);
+    /// Wakes the combinators whose requests the innermost call does not drive, before it sleeps.
+    ///
+    /// The call may wait for such a combinator, which a task outside of it has polled first. The
+    /// scheduler does not know who has the combinator now, and must not drive what the call does
+    /// not need. So it makes the combinator request again: a task of this call will do so under
+    /// this call, any other task when its turn comes.
+    pub(super) fn wake_combinators(&self) {
+        let undriven: Vec<_> = {
+            let (engine, mut combinators) = (self.engine(), self.combinators.borrow_mut());
+            combinators.retain(|(on, _)| !engine.is_computed(*on));
+            combinators.extract_if(.., |(on, _)| !engine.is_driven(*on)).collect()
+        };
+        for (_, waker) in undriven {
+            waker.wake();
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Waker;
 
 use asynq_engine::{BatchId, Dependency, Engine, TaskId};
 
@@ -24,8 +25,8 @@ pub(crate) struct Scheduler {
     pub(super) held: Cell<Option<BatchId>>,
     pub(super) wake_queue: Arc<WakeQueue>,
     pub(super) wakers: Wakers,
-    /// Requests of combinators that poll with wakers of their own.
-    pub(super) combinators: RefCell<Vec<Dependency>>,
+    /// Requests of combinators that poll with wakers of their own, with those wakers.
+    pub(super) combinators: RefCell<Vec<(Dependency, Waker)>>,
     pub(super) foreign: ForeignRequests,
 }
 

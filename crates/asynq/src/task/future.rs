@@ -36,7 +36,7 @@ impl<T: 'static> Request for AsyncTask<T> {
         scheduler.engine().depend(id);
         if let Some(waker) = waker {
             self.cell.callbacks.add_waker(waker);
-            scheduler.register_for_combinator(id.into());
+            scheduler.register_for_combinator(id.into(), waker);
         }
         true
     }

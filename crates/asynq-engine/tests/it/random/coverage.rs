@@ -77,6 +77,23 @@ fn flush_under_context(told: &Told) -> bool {
     })
 }
 
+/// Returns whether a call pauses a context of its caller, and goes on with that paused.
+fn call_pauses_a_context_of_its_caller(told: &Told) -> bool {
+    let (mut active, mut depth) = (Vec::new(), 0);
+    lines(told).any(|line| {
+        let is_nested = line.depth > 0;
+        if line.depth != depth && is_nested {
+            active.clear();
+        }
+        depth = line.depth;
+        if let Some(context) = line.text.strip_suffix(" resumes") {
+            active.push(context);
+        }
+        let paused = line.text.strip_suffix(" pauses");
+        is_nested && paused.is_some_and(|context| !active.contains(&context))
+    })
+}
+
 type Kind = (&'static str, fn(&Told) -> bool);
 
 const KINDS: &[Kind] = &[
@@ -112,6 +129,7 @@ const KINDS: &[Kind] = &[
         times("c0 pauses") > 1 && times("c0 resumes") > 1
     }),
     ("a flush under a context", flush_under_context),
+    ("a call pauses a context of its caller", call_pauses_a_context_of_its_caller),
     ("a pause fails", |told| says(told, " fails to pause")),
     ("a resume fails", |told| says(told, " fails to resume")),
     ("a deadlock", |told| {

@@ -4,7 +4,7 @@ use asynq_engine::{Engine, PriorityRule, Step, Until};
 
 use super::model;
 use super::programs::Case;
-use crate::sim::{Driver, Flush, Join, On, Op, Program, Sim, one};
+use crate::sim::{Driver, Flush, Join, On, Op, Program, Sim, any, one};
 
 /// A task waits for itself, then for an item whose flush task waits for it, then for itself again.
 #[test]
@@ -51,4 +51,25 @@ fn a_flush_task_that_an_inner_call_needs_runs_there() {
     engine.defer(batch, Some(flush_task));
     engine.complete(flushing);
     assert_eq!(engine.next(), Step::Run(flush_task));
+}
+
+/// A task is driven by a call of somebody else, which it gives up.
+#[test]
+fn a_task_that_gives_up_a_call_of_somebody_else_leaves_its_contexts() {
+    let mut p = Program::new();
+    let [sent, db] = ["sent", "db"].map(|name| p.source(name));
+    p.flush(sent, Flush::Later(0));
+    let context = p.context("context");
+    let root = p.declare("root");
+    let calling = p.task("calling", [Op::Call(root)]);
+    let middle = p.task("middle", [Op::Depend(vec![db.item(1)]), Op::Flush(db), any([calling])]);
+    let item = sent.item(0);
+    p.script(
+        root,
+        [Op::Enter(context), Op::Depend(vec![item]), Op::Flush(sent), one(middle), Op::GiveUp],
+    );
+    let case = Case { program: p, roots: vec![root] };
+    let mut driver = Driver::new(case.program.clone());
+    driver.call(root);
+    assert_eq!(driver.into_record().log(), model::run(&case.program, &case.roots).log);
 }

@@ -32,6 +32,8 @@ pub(crate) struct Driver {
     /// Things that will happen when the driver has to wait, by number, then by age.
     pub(super) outside: BTreeMap<(u32, usize), Outside>,
     pub(super) outsiders: usize,
+    /// The tasks that made the calls under way.
+    pub(super) callers: Vec<Option<TaskId>>,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +101,7 @@ impl Driver {
             contexts: Vec::new(),
             outside: BTreeMap::new(),
             outsiders: 0,
+            callers: Vec::new(),
         }
     }
 
@@ -117,6 +120,8 @@ impl Driver {
 
     pub(super) fn drive(&mut self, root: usize) -> Outcome {
         let before = self.engine.active_contexts().to_vec();
+        let caller = self.engine.running();
+        self.callers.push(caller);
         self.record.say(format!("call {}", self.nodes[root].name));
         self.engine.enter(self.nodes[root].id);
         self.record.depth = self.engine.depth();
@@ -145,7 +150,16 @@ impl Driver {
             }
         }
         self.assert_only(&before);
+        let is_active = |context| self.engine.active_contexts().contains(context);
+        for context in &before {
+            let instance = self.engine.context(*context).map(|&instance| &self.contexts[instance]);
+            assert!(is_active(context) || instance.is_none_or(|instance| instance.left));
+        }
         self.engine.exit();
+        self.callers.pop();
+        if let Some(caller) = caller.filter(|&caller| self.engine.task(caller).is_none()) {
+            self.leave_contexts_of(caller);
+        }
         self.record.depth = self.engine.depth();
         let called = &self.nodes[root];
         called.result.clone().unwrap_or_else(|| Err(unfinished.into()))
@@ -220,8 +234,27 @@ impl Driver {
 
     fn fail_context(&mut self, instance: usize, error: String) {
         self.contexts[instance].left = true;
-        if let Some(owner) = self.engine.fail_context(self.contexts[instance].id) {
+        let owner = self.engine.fail_context(self.contexts[instance].id);
+        // Not one that was cancelled while it was suspended in a call.
+        if let Some(owner) = owner.filter(|&owner| self.engine.task(owner).is_some()) {
             self.interrupt(owner, error);
+        }
+    }
+
+    /// Pauses and resumes what it takes to be in `scope`.
+    pub(super) fn switch_to(&mut self, scope: Option<ContextId>) {
+        while let Some(step) = self.engine.switch_to(scope) {
+            match step {
+                Step::Pause(context) => self.pause(context),
+                Step::Resume(context) => self.resume(context),
+                _ => unreachable!("a switch pauses and resumes"),
+            }
+        }
+    }
+
+    pub(super) fn leave_contexts_of(&mut self, owner: TaskId) {
+        for context in &mut self.contexts {
+            context.left |= self.nodes[context.owner].id == owner;
         }
     }
 

@@ -120,11 +120,13 @@ impl Driver {
         });
         self.record.results.insert(name, outcome.clone());
         state.result = Some(outcome.clone());
-        for context in &mut self.contexts {
-            context.left |= context.owner == node;
+        let id = self.nodes[node].id;
+        // Otherwise its code is suspended in a call, and leaves them when that returns.
+        if !self.callers.contains(&Some(id)) {
+            self.leave_contexts_of(id);
         }
         self.outside.retain(|_, event| *event != Outside::Wakes(node));
-        self.engine.complete(self.nodes[node].id);
+        self.engine.complete(id);
         if let Some(batch) = self.nodes[node].carries {
             self.land(batch, outcome.err());
         }

@@ -76,7 +76,11 @@ impl Driver {
         if let Some(batch) = self.sources[source.0].current {
             let id = self.batches[batch].id;
             if self.engine.begin_flush(id) {
+                let place = self.engine.enter_flush(id);
+                self.switch_to(self.engine.flush_scope(id));
                 self.flush(id);
+                self.switch_to(place.scope());
+                self.engine.leave_flush(place);
             }
         }
     }

@@ -7,13 +7,14 @@ impl Model<'_> {
     pub(super) fn call(&mut self, root: usize) -> Outcome {
         self.say(&format!("call {}", self.tasks[root].name));
         self.line_up();
-        let scope = self.running_scope();
+        let scope = self.code_scope();
         self.adopt(root, scope);
         self.calls.push(Call {
             running: None,
             ready: Vec::new(),
             needs: Vec::new(),
-            callers: self.active.clone(),
+            callers: self.active.last().copied(),
+            flush_scope: None,
             given_up: false,
         });
         self.told.max_depth = self.told.max_depth.max(self.calls.len());
@@ -22,8 +23,9 @@ impl Model<'_> {
         loop {
             self.line_up();
             let call = self.calls.last().expect("pushed above");
+            let callers = call.callers;
             if call.given_up || self.has_ended(root) {
-                while self.switch(None) {}
+                while self.switch(callers) {}
                 break;
             } else if let Some(&task) = call.ready.first() {
                 // One at a time: a failing switch may change who comes first.
@@ -31,12 +33,13 @@ impl Model<'_> {
                     self.run(task);
                 }
             } else if let Some(batch) = self.choose_batch() {
-                while self.is_idle() && self.switch(None) {}
+                let scope = self.flush_scope(batch, callers);
+                while self.is_idle() && self.switch(scope) {}
                 if self.is_idle() {
-                    self.flush(batch);
+                    self.flush(batch, scope);
                 }
             } else if self.can_wait() {
-                if !self.switch(None) {
+                if !self.switch(callers) {
                     self.wait();
                 }
             } else {
@@ -66,10 +69,20 @@ impl Model<'_> {
             None => &mut self.idle,
         };
         row.splice(0..0, ended.ready);
+        let caller = self.calls.last().and_then(|outer| outer.running);
+        if let Some(caller) = caller.filter(|&caller| self.has_ended(caller)) {
+            self.leave_all(caller);
+        }
     }
 
-    fn running_scope(&self) -> Option<usize> {
-        self.tasks[self.calls.last()?.running?].scope
+    /// The scope of the code that runs: of a flush, of a task, or else what is active.
+    pub(super) fn code_scope(&self) -> Option<usize> {
+        let Some(call) = self.calls.last() else { return None };
+        match (call.flush_scope, call.running) {
+            (Some(scope), _) => scope,
+            (None, Some(task)) if !self.has_ended(task) => self.tasks[task].scope,
+            _ => self.active.last().copied(),
+        }
     }
 
     /// A task that nobody has asked for before will run in `scope`.

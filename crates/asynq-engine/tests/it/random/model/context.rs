@@ -6,13 +6,10 @@ use crate::sim::ContextRef;
 impl Model<'_> {
     /// One pause or resume on the way to what is active in `scope`; false if nothing differs.
     pub(super) fn switch(&mut self, scope: Option<usize>) -> bool {
-        let callers = &self.calls.last().expect("somebody calls").callers;
         let chain = self.chain(scope);
         let innermost_active = chain.iter().rev().find(|context| self.active.contains(context));
-        let stays = |context: &usize| {
-            // Everything below a context that stays active stays active.
-            callers.contains(context) || Some(context) == innermost_active
-        };
+        // Everything below a context that stays active stays active.
+        let stays = |context: &usize| Some(context) == innermost_active;
         let keep = self.active.iter().rposition(stays).map_or(0, |place| place + 1);
         if self.active.len() > keep {
             let context = self.active.pop().expect("more than none");
@@ -39,6 +36,29 @@ impl Model<'_> {
             chain.push(context);
         }
         chain
+    }
+
+    /// Every context around `scope`, the outermost first.
+    fn path(&self, scope: Option<usize>) -> Vec<usize> {
+        let Some(context) = scope else { return Vec::new() };
+        let mut path = self.path(self.contexts[context].parent);
+        path.push(context);
+        path
+    }
+
+    /// The innermost context of a flush of `batch` by code in `callers`: what everybody is under.
+    pub(super) fn flush_scope(&self, batch: usize, callers: Option<usize>) -> Option<usize> {
+        let paths: Vec<_> =
+            self.batches[batch].scopes.iter().map(|&scope| self.path(scope)).collect();
+        let is_common = |context: &usize| paths.iter().all(|path| path.contains(context));
+        self.path(callers).into_iter().rfind(is_common)
+    }
+
+    /// A task has ended: it leaves what it has entered.
+    pub(super) fn leave_all(&mut self, owner: usize) {
+        for context in self.contexts.iter_mut().filter(|context| context.owner == owner) {
+            context.left = true;
+        }
     }
 
     /// The running task enters a context. Fails if its first resume does.

@@ -125,6 +125,10 @@ struct Batch {
     keys: Vec<i64>,
     values: Vec<Option<Outcome>>,
     state: Stage,
+    /// The scopes of all who asked for an item, or waited for one, before the flush.
+    scopes: Vec<Option<usize>>,
+    /// The scope of the flush.
+    flush_scope: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -149,8 +153,10 @@ struct Call {
     running: Option<usize>,
     ready: Vec<usize>,
     needs: Vec<Need>,
-    /// The contexts that were active when the call was made.
-    callers: Vec<usize>,
+    /// The innermost context that was active when the call was made.
+    callers: Option<usize>,
+    /// The batch that is being flushed in it, out of turn if a task runs, and the scope of that.
+    flush_scope: Option<Option<usize>>,
     given_up: bool,
 }
 

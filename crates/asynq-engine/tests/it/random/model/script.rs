@@ -142,7 +142,7 @@ impl<'a> Model<'a> {
             }
             Op::Flush(source) => {
                 if let Some(batch) = self.open_batch(*source) {
-                    self.flush(batch);
+                    self.flush_out_of_turn(batch);
                 }
             }
             Op::GiveUp => {
@@ -215,8 +215,10 @@ impl<'a> Model<'a> {
         });
         self.told.results.insert(name, outcome.clone());
         self.forget(task);
-        for context in self.contexts.iter_mut().filter(|context| context.owner == task) {
-            context.left = true;
+        let outer = self.calls.split_last().map_or(&[][..], |(_, outer)| outer);
+        // Otherwise its code is suspended in a call, and leaves them when that returns.
+        if outer.iter().all(|call| call.running != Some(task)) {
+            self.leave_all(task);
         }
         self.tasks[task].state = State::Ended(outcome.clone());
         self.look_who_can_go_on();

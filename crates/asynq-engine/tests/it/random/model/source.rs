@@ -21,9 +21,13 @@ impl Model<'_> {
                 keys: Vec::new(),
                 values: Vec::new(),
                 state: Stage::Open,
+                scopes: Vec::new(),
+                flush_scope: None,
             });
             self.batches.len() - 1
         });
+        let scope = self.code_scope();
+        self.batches[batch].scopes.push(scope);
         self.batches[batch].keys.push(key);
         self.batches[batch].values.push(None);
         On::Item(batch, self.batches[batch].keys.len() - 1)
@@ -50,7 +54,24 @@ impl Model<'_> {
         candidates.into_iter().max().map(|(_, _, Reverse(batch))| batch)
     }
 
-    pub(super) fn flush(&mut self, batch: usize) {
+    /// The running task flushes a batch itself, under what it has in common with those who wait.
+    pub(super) fn flush_out_of_turn(&mut self, batch: usize) {
+        let before = self.code_scope();
+        let scope = self.flush_scope(batch, before);
+        while self.switch(scope) {}
+        self.flush(batch, scope);
+        while self.switch(before) {}
+    }
+
+    pub(super) fn flush(&mut self, batch: usize, scope: Option<usize>) {
+        self.batches[batch].flush_scope = scope;
+        let call = self.calls.len() - 1;
+        let before = self.calls[call].flush_scope.replace(scope);
+        self.begin_flush(batch);
+        self.calls[call].flush_scope = before;
+    }
+
+    fn begin_flush(&mut self, batch: usize) {
         let Batch { name, source, keys, .. } = &self.batches[batch];
         let (name, source) = (name.clone(), *source);
         self.told.flushes.push((name.clone(), keys.clone()));
@@ -89,7 +110,7 @@ impl Model<'_> {
     }
 
     fn set_values(&mut self, batch: usize, mut error: Option<String>) {
-        let Batch { name, source, keys, values, state } = &mut self.batches[batch];
+        let Batch { name, source, keys, values, state, .. } = &mut self.batches[batch];
         let fates = &self.program.sources[source.0].fates;
         for (value, key) in values.iter_mut().zip(keys.iter()) {
             let fate = fates.get(key);

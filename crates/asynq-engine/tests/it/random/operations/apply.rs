@@ -94,13 +94,17 @@ impl World {
 
     fn add_batch(&mut self, rule: PriorityRule) {
         let id = self.engine.add_batch(self.batches.len(), rule);
-        self.batches.push(Batch { id, stage: Stage::Open });
+        self.batches.push(Batch { id, stage: Stage::Open, scopes: Vec::new() });
     }
 
     fn add_item(&mut self, batch: usize) {
         let added = self.engine.add_item(self.batches[batch].id);
         assert_eq!(added.is_some(), self.batches[batch].stage == Stage::Open);
         if let Some(id) = added {
+            let scope = self.code_scope();
+            if scope.is_some() || self.running().is_some() {
+                self.batches[batch].scopes.push(scope);
+            }
             self.places.insert(id.into(), self.items.len());
             self.items.push(Item { id, batch, computed: false });
         } else {
@@ -114,14 +118,14 @@ impl World {
         if self.calls.len() == DEPTH || !self.calls.is_empty() && !self.can_drive() {
             return;
         }
-        self.adopt(root, self.running().and_then(|task| self.tasks[task].scope));
+        self.adopt(root, self.code_scope());
         self.engine.enter(self.tasks[root].id);
         self.calls.push(Call {
             root,
             running: None,
             flushing: None,
             needs: BTreeSet::from([Need::Task(root)]),
-            callers: self.active.clone(),
+            callers: self.active.last().copied(),
             abandoned: false,
             done: false,
         });
@@ -131,8 +135,19 @@ impl World {
     pub(super) fn exit(&mut self) {
         self.engine.exit();
         let ended = self.calls.pop().expect("there is a call");
-        if let Some(outer) = self.calls.last_mut() {
-            outer.needs.extend(ended.needs);
+        let Some(outer) = self.calls.last_mut() else { return };
+        outer.needs.extend(ended.needs);
+        let caller = outer.running;
+        if let Some(caller) = caller.filter(|&caller| self.tasks[caller].state == State::Ended) {
+            self.leave_all(caller, ended.callers);
+        }
+    }
+
+    /// What `owner` has entered, from `scope` outwards, is left; the next switch will pause it.
+    fn leave_all(&mut self, owner: usize, mut scope: Option<usize>) {
+        while let Some(context) = scope.filter(|&context| self.contexts[context].owner == owner) {
+            self.contexts[context].left = true;
+            scope = self.contexts[context].parent;
         }
     }
 
@@ -154,15 +169,15 @@ impl World {
 
     fn need_task(&mut self, task: usize) {
         if self.can_drive() {
-            self.adopt(task, None);
+            self.adopt(task, self.code_scope());
             self.engine.need(self.tasks[task].id);
             self.need(self.tasks[task].id.into());
         }
     }
 
     fn depend_on_task(&mut self, task: usize) {
-        if let Some(running) = self.running() {
-            self.adopt(task, self.tasks[running].scope);
+        if self.running().is_some() {
+            self.adopt(task, self.code_scope());
             self.depend(self.tasks[task].id.into());
         }
     }
@@ -184,6 +199,19 @@ impl World {
         self.engine.block(until);
         if self.tasks[task].state == State::Running {
             self.tasks[task].state = State::Blocked(until);
+            for on in self.tasks[task].asked.clone() {
+                self.note_wait(task, on);
+            }
+        }
+    }
+
+    fn note_wait(&mut self, task: usize, on: Dependency) {
+        if let Dependency::Item(_) = on {
+            let Item { batch, computed, .. } = self.items[self.places[&on]];
+            if !computed && self.batches[batch].stage == Stage::Open {
+                let scope = self.tasks[task].scope;
+                self.batches[batch].scopes.push(scope);
+            }
         }
     }
 
@@ -273,16 +301,15 @@ impl World {
         let Task { state, scope, .. } = &mut self.tasks[task];
         let has_ended = std::mem::replace(state, State::Ended) == State::Ended;
         assert_eq!(payload, (!has_ended).then_some(task));
-        let mut inner = scope.take();
+        let scope = scope.take();
         if let Some(call) = self.calls.last_mut()
             && call.running == Some(task)
         {
             call.running = None;
         }
-        // The contexts that it entered, from its scope outwards, are left. The next switch pauses them.
-        while let Some(context) = inner.filter(|&context| self.contexts[context].owner == task) {
-            self.contexts[context].left = true;
-            inner = self.contexts[context].parent;
+        // Otherwise its code is suspended in a call, and leaves them when that returns.
+        if self.calls.iter().all(|call| call.running != Some(task)) {
+            self.leave_all(task, scope);
         }
     }
 

@@ -49,23 +49,26 @@ impl World {
 
 /// At a step.
 impl World {
-    /// `task` runs: its contexts are active, and no others above those of the caller. One that was
-    /// left by the end of its task may remain until something below it is paused.
+    /// `task` runs: its contexts are active, and no others.
     pub(super) fn check_active(&self, task: usize) {
-        let callers = self.calls.last().map_or(&[][..], |call| &call.callers);
-        let above = |contexts: &[usize]| -> Vec<usize> {
-            let is_above =
-                |context: &usize| !callers.contains(context) && !self.contexts[*context].left;
-            contexts.iter().copied().filter(is_above).collect()
-        };
-        let chain = self.chain(self.tasks[task].scope);
-        assert!(chain.iter().all(|context| self.active.contains(context)));
-        assert_eq!(above(&self.active), above(&chain));
+        assert_eq!(self.active_chain(), self.chain(self.tasks[task].scope));
     }
 
     pub(super) fn check_that_callers_are_active(&self) {
-        let callers = &self.calls.last().expect("there is a call").callers;
-        assert!(self.active.iter().all(|context| callers.contains(context)));
+        let callers = self.calls.last().expect("there is a call").callers;
+        assert_eq!(self.active_chain(), self.chain(callers));
+    }
+
+    /// A flush sees what is common to the caller and to everybody who waits.
+    pub(super) fn check_flush(&self, batch: usize) {
+        assert_eq!(self.active_chain(), self.flush_chain(batch));
+    }
+
+    /// The active contexts. One that was left by the end of its task may remain among them until
+    /// something below it is paused.
+    fn active_chain(&self) -> Vec<usize> {
+        let is_entered = |context: &usize| !self.contexts[*context].left;
+        self.active.iter().copied().filter(is_entered).collect()
     }
 
     /// Everything runnable runs first.

@@ -59,6 +59,8 @@ pub(super) enum State {
 pub(super) struct Batch {
     pub(super) id: BatchId,
     pub(super) stage: Stage,
+    /// The scopes of all who asked for an item, or waited for one, before the flush.
+    pub(super) scopes: Vec<Option<usize>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +91,8 @@ pub(super) struct Call {
     pub(super) flushing: Option<usize>,
     /// Everything it has needed up to now.
     pub(super) needs: BTreeSet<Need>,
-    /// The contexts that were active when the call was made.
-    pub(super) callers: Vec<usize>,
+    /// The innermost context that was active when the call was made.
+    pub(super) callers: Option<usize>,
     pub(super) abandoned: bool,
     pub(super) done: bool,
 }
@@ -116,6 +118,14 @@ impl World {
         self.calls.last()?.running
     }
 
+    /// The scope of the code that runs: of a task, or else what is active.
+    pub(super) fn code_scope(&self) -> Option<usize> {
+        match self.running() {
+            Some(task) if self.tasks[task].state != State::Ended => self.tasks[task].scope,
+            _ => self.active.last().copied(),
+        }
+    }
+
     pub(super) fn is_computed(&self, on: Dependency) -> bool {
         let place = self.places[&on];
         match on {
@@ -136,15 +146,29 @@ impl World {
         }
     }
 
-    /// The contexts around `scope` that were not left, the outermost first.
-    pub(super) fn chain(&self, mut scope: Option<usize>) -> Vec<usize> {
-        let mut chain = Vec::new();
+    /// The contexts around `scope`, the outermost first.
+    pub(super) fn path(&self, mut scope: Option<usize>) -> Vec<usize> {
+        let mut path = Vec::new();
         while let Some(context) = scope {
-            if !self.contexts[context].left {
-                chain.insert(0, context);
-            }
+            path.insert(0, context);
             scope = self.contexts[context].parent;
         }
+        path
+    }
+
+    /// The contexts around `scope` that were not left, the outermost first.
+    pub(super) fn chain(&self, scope: Option<usize>) -> Vec<usize> {
+        let mut chain = self.path(scope);
+        chain.retain(|&context| !self.contexts[context].left);
+        chain
+    }
+
+    /// The contexts of a flush of `batch` in the innermost call.
+    pub(super) fn flush_chain(&self, batch: usize) -> Vec<usize> {
+        let scopes = &self.batches[batch].scopes;
+        let paths: Vec<_> = scopes.iter().map(|&scope| self.path(scope)).collect();
+        let mut chain = self.chain(self.calls.last().expect("there is a call").callers);
+        chain.retain(|context| paths.iter().all(|path| path.contains(context)));
         chain
     }
 }
