@@ -120,9 +120,9 @@ impl<H: Host> Engine<H> {
     }
 
     /// Ends the flush that [`enter_flush`](Self::enter_flush) began.
-    pub fn leave_flush(&mut self, place: Place) {
-        self.move_task(place.task, place.scope);
-        if let Some(scope) = place.scope {
+    pub fn leave_flush(&mut self, Place { task, scope }: Place) {
+        self.move_task(task, scope);
+        if let Some(scope) = scope {
             self.contexts.release(scope);
         }
     }

@@ -42,9 +42,11 @@ impl AsyncContext for Forbidden {
     fn pause(&self) {
         // A synchronous call pauses it for a task of somebody else. Its own task does not wait.
         let is_in_call = |id| scheduler::with(|scheduler| scheduler.engine().is_in_call(id));
-        if !self.id.get().is_some_and(is_in_call) {
-            panic!("a task cannot await while it holds {}; release it first", self.what);
-        }
+        assert!(
+            self.id.get().is_some_and(is_in_call),
+            "a task cannot await while it holds {}; release it first",
+            self.what
+        );
     }
 
     fn name(&self) -> String {

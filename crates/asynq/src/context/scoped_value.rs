@@ -51,20 +51,17 @@ impl<T> ScopedValue<T> {
     where
         T: Clone,
     {
-        self.switch();
+        // Another branch of the task may have been left inside a context of its own.
+        scheduler::try_with(Scheduler::switch_to_branch);
         self.value.borrow().clone()
     }
 
     /// Changes the value: of the innermost active override, or else the default.
     pub fn set(&self, value: T) {
-        self.switch();
+        // Another branch of the task may have been left inside a context of its own.
+        scheduler::try_with(Scheduler::switch_to_branch);
         // The old value is dropped after the borrow has ended.
         let _before = self.value.replace(value);
-    }
-
-    /// Goes to the contexts of the branch of the task that runs now, if another has run before it.
-    fn switch(&self) {
-        scheduler::try_with(Scheduler::switch_to_branch);
     }
 
     /// Creates a context in which the value is `value`, for [`with_context`](crate::with_context)

@@ -161,8 +161,7 @@ impl Driver {
             self.leave_contexts_of(caller);
         }
         self.record.depth = self.engine.depth();
-        let called = &self.nodes[root];
-        called.result.clone().unwrap_or_else(|| Err(unfinished.into()))
+        self.nodes[root].result.clone().unwrap_or_else(|| Err(unfinished.into()))
     }
 
     /// The contexts of the caller may be active, and no others.

@@ -14,7 +14,7 @@ impl Model<'_> {
             ready: Vec::new(),
             needs: Vec::new(),
             callers: self.active.last().copied(),
-            flush_scope: None,
+            flush: None,
             given_up: false,
         });
         self.told.max_depth = self.told.max_depth.max(self.calls.len());
@@ -77,9 +77,9 @@ impl Model<'_> {
 
     /// The scope of the code that runs: of a flush, of a task, or else what is active.
     pub(super) fn code_scope(&self) -> Option<usize> {
-        let Some(call) = self.calls.last() else { return None };
-        match (call.flush_scope, call.running) {
-            (Some(scope), _) => scope,
+        let call = self.calls.last()?;
+        match (&call.flush, call.running) {
+            (Some(flush), _) => flush.scope,
             (None, Some(task)) if !self.has_ended(task) => self.tasks[task].scope,
             _ => self.active.last().copied(),
         }

@@ -155,9 +155,14 @@ struct Call {
     needs: Vec<Need>,
     /// The innermost context that was active when the call was made.
     callers: Option<usize>,
-    /// The batch that is being flushed in it, out of turn if a task runs, and the scope of that.
-    flush_scope: Option<Option<usize>>,
+    /// The flush in it, which is out of turn if a task runs.
+    flush: Option<Flush>,
     given_up: bool,
+}
+
+/// A flush that holds the thread.
+struct Flush {
+    scope: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

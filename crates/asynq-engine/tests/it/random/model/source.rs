@@ -66,9 +66,9 @@ impl Model<'_> {
     pub(super) fn flush(&mut self, batch: usize, scope: Option<usize>) {
         self.batches[batch].flush_scope = scope;
         let call = self.calls.len() - 1;
-        let before = self.calls[call].flush_scope.replace(scope);
+        let before = self.calls[call].flush.replace(super::Flush { scope });
         self.begin_flush(batch);
-        self.calls[call].flush_scope = before;
+        self.calls[call].flush = before;
     }
 
     fn begin_flush(&mut self, batch: usize) {
