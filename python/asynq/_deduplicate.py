@@ -1,20 +1,23 @@
 """`deduplicate`, which lets equal concurrent calls share one task."""
 
+import contextlib
 import functools
 
 from ._argument_key import argument_key
-from ._asynq import AsyncDecorator, AsyncDecoratorBinder, FutureBase
+from ._asynq import AsyncDecorator, AsyncDecoratorBinder, AsyncTask, FutureBase
 from ._function_attributes import call_form
 from ._inspection import is_async_fn
 from ._scheduler_local import SchedulerLocal
 from ._validation import check_async_fn, check_callable, check_no_function
+from ._vary_on import VaryOn
 from .asynq_to_async import is_asyncio_mode
+from .decorators import asynq
 
 
-def deduplicate(keygetter=None):
+def deduplicate(keygetter=None, *, vary_on=()):
     """Makes a decorator that lets equal calls which are pending at the same time share one task.
 
-    >>> from asynq import asynq
+    >>> from asynq import AsyncScopedValue, asynq
     >>> @deduplicate()
     ... @asynq()
     ... def profile(user):
@@ -34,6 +37,16 @@ def deduplicate(keygetter=None):
     all arguments are part of the key, and it makes no difference if they are given by position, by
     name or by default.
 
+    The shared task runs under the contexts of the task that awaits it first, for all of them. If
+    the function depends on who asks, name the scoped values or context variables that say so in
+    `vary_on`: their values are part of the key, and the shared task sees the values of its callers.
+
+    >>> user = AsyncScopedValue("nobody")
+    >>> @deduplicate(vary_on=user)
+    ... @asynq()
+    ... def document(id):
+    ...     return f"document {id} for {user.get()}"
+
     `function.dirty(*args, **kwargs)` makes the next call with these arguments start a new task. Use
     it in a function that calls itself with its own arguments, and would otherwise wait for itself.
     A call that is made while the body of the shared task runs always gets a new task. Synchronous
@@ -44,11 +57,12 @@ def deduplicate(keygetter=None):
         if is_async_fn(keygetter):
             check_no_function("deduplicate", keygetter)
         check_callable("keygetter", keygetter)
+    vary_on = VaryOn(vary_on)
 
     def decorator(fn):
         check_async_fn("the argument of @deduplicate()", fn)
         key = argument_key(fn) if keygetter is None else keygetter
-        return DeduplicateDecorator(fn, getattr(fn, "task_cls", None), key)
+        return DeduplicateDecorator(fn, getattr(fn, "task_cls", None), key, vary_on=vary_on)
 
     return decorator
 
@@ -68,9 +82,10 @@ class DeduplicateDecorator(AsyncDecorator):
 
     binder_cls = DeduplicateDecoratorBinder
 
-    def __init__(self, fn, task_cls, keygetter):
+    def __init__(self, fn, task_cls, keygetter, *, vary_on=()):
         super().__init__(fn, task_cls)
         self.keygetter = keygetter
+        self._vary_on = vary_on if isinstance(vary_on, VaryOn) else VaryOn(vary_on)
         self._pending = SchedulerLocal(dict)
 
     @property
@@ -80,7 +95,7 @@ class DeduplicateDecorator(AsyncDecorator):
 
     def cache_key(self, args, kwargs):
         """Returns the key of a call; calls with equal keys share a task."""
-        return self.keygetter(args, kwargs)
+        return self._vary_on.key(self.keygetter(args, kwargs))
 
     def __call__(self, /, *args, **kwargs):
         return self.fn(*args, **kwargs)
@@ -103,10 +118,12 @@ class DeduplicateDecorator(AsyncDecorator):
             task = self.fn.asynq(*args, **kwargs)
             if not isinstance(task, FutureBase):
                 raise TypeError(f"{self.fn} must return a future, got {task!r}")
+            if self._vary_on and not task.is_computed():
+                task = _pin(self._vary_on, task)
             if not task.is_computed():
                 tasks[key] = task
                 task.on_computed.subscribe(functools.partial(_forget, tasks, key))
-        elif getattr(task, "running", False):
+        elif getattr(task.body if isinstance(task, _PinnedTask) else task, "running", False):
             # The task itself makes this call, and cannot wait for itself.
             return self.fn.asynq(*args, **kwargs)
         return task
@@ -114,6 +131,28 @@ class DeduplicateDecorator(AsyncDecorator):
     def dirty(self, /, *args, **kwargs):
         """Makes the next call with these arguments start a task of its own."""
         self.tasks.pop(self.cache_key(args, kwargs), None)
+
+
+class _PinnedTask(AsyncTask):
+    """A shared task whose `body`, another task, sees the values that its callers saw."""
+
+    body = None
+
+
+def _pin(vary_on, body):
+    # Whoever awaits the task first may see other values: a task may be created outside of a `with`
+    # block and awaited inside.
+    task = _run_pinned.asynq(vary_on.overrides(vary_on.values()), body)
+    task.body = body
+    return task
+
+
+@asynq(cls=_PinnedTask)
+def _run_pinned(overrides, body):
+    with contextlib.ExitStack() as stack:
+        for override in overrides:
+            stack.enter_context(override)
+        return (yield body)
 
 
 def _forget(tasks, key, task):

@@ -4,6 +4,7 @@ from typing import Any, Protocol, TypeVar, overload
 from typing_extensions import Concatenate, ParamSpec, TypeAlias
 
 from ._inspection import _AsyncFunction
+from ._vary_on import _Sources
 from .async_task import AsyncTask
 from .decorators import AsyncDecorator, AsyncDecoratorBinder
 from .futures import FutureBase
@@ -28,6 +29,8 @@ class DeduplicateDecorator(AsyncDecorator[_T_co, _P]):
         fn: _AsyncFunction[_P, _T_co],
         task_cls: type[AsyncTask[Any]] | None,
         keygetter: _KeyGetter,
+        *,
+        vary_on: _Sources = (),
     ) -> None: ...
     @overload  # type: ignore[override]
     def __get__(  # type: ignore[misc]
@@ -49,4 +52,4 @@ class DeduplicateDecorator(AsyncDecorator[_T_co, _P]):
 class _Deduplicate(Protocol):
     def __call__(self, fn: _AsyncFunction[_P, _T]) -> DeduplicateDecorator[_T, _P]: ...
 
-def deduplicate(keygetter: _KeyGetter | None = None) -> _Deduplicate: ...
+def deduplicate(keygetter: _KeyGetter | None = None, *, vary_on: _Sources = ()) -> _Deduplicate: ...

@@ -1,1 +1,3 @@
+__traceback_hide__: bool
+
 def check_folder(folder: str) -> None: ...

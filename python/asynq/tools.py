@@ -22,6 +22,7 @@ from ._validation import (
     check_duration,
     check_no_function,
 )
+from ._vary_on import VaryOn
 from .asynq_to_async import is_asyncio_mode
 from .contexts import AsyncContext
 from .decorators import asynq, is_async_fn
@@ -151,12 +152,16 @@ def call_with_context(context, fn, *args, **kwargs):
         return (yield fn.asynq(*args, **kwargs))
 
 
-def acached_per_instance():
+def acached_per_instance(*, vary_on=()):
     """Makes a decorator that caches the results of an asynchronous method per object and arguments.
 
     The cached values live as long as the object. The object must allow weak references; it need not
     be hashable or have a `__dict__`. The values are not pickled with the object. Errors are not
     cached.
+
+    A value is computed under the contexts of the first caller, for all of them. If the method
+    depends on who asks, name the scoped values or context variables that say so in `vary_on`: their
+    values are part of the key.
 
     >>> class Account:
     ...     @acached_per_instance()
@@ -169,6 +174,8 @@ def acached_per_instance():
     asked for EUR
     (100, 100, 100)
     """
+
+    vary_on = VaryOn(vary_on)
 
     def decorator(fn):
         check_async_fn("the argument of @acached_per_instance()", fn)
@@ -183,7 +190,7 @@ def acached_per_instance():
             if instance not in cache:
                 cache[instance] = weakref.ref(self, lambda _: cache.pop(instance)), {}
             values = cache[instance][1]
-            key = cache_key(args, kwargs)
+            key = vary_on.key(cache_key(args, kwargs))
             if key not in values:
                 values[key] = yield async_fn(self, *args, **kwargs)
             return values[key]
@@ -194,12 +201,28 @@ def acached_per_instance():
     return decorator
 
 
-def alru_cache(maxsize=128, key_fn=None):
+def alru_cache(maxsize=128, key_fn=None, *, vary_on=()):
     """Makes a decorator that caches the results of an asynchronous function.
 
     The cache keeps the results of the `maxsize` keys that were used last. `key_fn(args, kwargs)`
     returns the key of a call. By default all arguments are part of the key, and it makes no
     difference if they are given by position, by name or by default. Errors are not cached.
+
+    A value is computed under the contexts of the first caller, for all of them. If the function
+    depends on who asks, name the scoped values or context variables that say so in `vary_on`: their
+    values are part of the key.
+
+    >>> from asynq import AsyncScopedValue
+    >>> user = AsyncScopedValue("nobody")
+    >>> @alru_cache(vary_on=user)
+    ... @asynq()
+    ... def document(id):
+    ...     return f"document {id} for {user.get()}"
+    >>> with user.override("ann"):
+    ...     document(1)
+    'document 1 for ann'
+    >>> document(1)
+    'document 1 for nobody'
 
     Raises `TypeError` if `maxsize` is not an int, and `ValueError` if it is less than 1.
     """
@@ -208,6 +231,7 @@ def alru_cache(maxsize=128, key_fn=None):
     check_count("maxsize", maxsize)
     if key_fn is not None:
         check_callable("key_fn", key_fn)
+    vary_on = VaryOn(vary_on)
 
     def decorator(fn):
         check_async_fn("the argument of @alru_cache()", fn)
@@ -218,7 +242,7 @@ def alru_cache(maxsize=128, key_fn=None):
         @asynq()
         @functools.wraps(fn)
         def cached(*args, **kwargs):
-            key = cache_key(args, kwargs)
+            key = vary_on.key(cache_key(args, kwargs))
             try:
                 return cache[key]
             except KeyError:
@@ -237,6 +261,9 @@ def alazy_constant(ttl=0):
 
     The result is kept for `ttl` microseconds, or without a limit if `ttl` is 0. `dirty()` of the
     decorated function removes it. Errors are not cached.
+
+    The result is computed under the contexts of the first caller, for all of them. For one that
+    depends on who asks, use `alru_cache(vary_on=...)`.
 
     >>> @alazy_constant()
     ... @asynq()

@@ -9,6 +9,7 @@ from ._deduplicate import DeduplicateDecorator as DeduplicateDecorator
 from ._deduplicate import DeduplicateDecoratorBinder as DeduplicateDecoratorBinder
 from ._deduplicate import deduplicate as deduplicate
 from ._inspection import _AsyncFunction
+from ._vary_on import _Sources
 from .async_task import AsyncTask
 from .contexts import AsyncContext
 from .decorators import AsyncDecorator
@@ -192,10 +193,12 @@ class _MakeLazyConstant(Protocol):
 class _Retry(Protocol):
     def __call__(self, fn: _AsyncFunction[_P, _T]) -> _Retried[_T, _P]: ...
 
-def acached_per_instance() -> _CachePerInstance: ...
+def acached_per_instance(*, vary_on: _Sources = ()) -> _CachePerInstance: ...
 def alru_cache(
     maxsize: int = 128,
     key_fn: Callable[[tuple[Any, ...], dict[str, Any]], Hashable] | None = None,
+    *,
+    vary_on: _Sources = (),
 ) -> _Cache: ...
 def alazy_constant(ttl: int = 0) -> _MakeLazyConstant: ...
 def utime() -> int: ...

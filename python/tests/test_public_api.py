@@ -80,7 +80,7 @@ def parameters(function, of_class=False):
 
 
 def split(line):
-    path, _, expected = line.rstrip(")").partition("(")
+    path, _, expected = line.removesuffix(")").partition("(")
     return path, expected.replace("+", "")
 
 

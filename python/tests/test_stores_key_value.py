@@ -302,6 +302,24 @@ def test_a_keyword_named_like_a_positional_only_parameter_has_a_key_of_its_own(s
     assert find() == ["me", {}]
 
 
+def test_values_that_it_varies_on_are_part_of_the_key(store):
+    user = asynq.AsyncScopedValue("nobody")
+
+    @store.cached("document", vary_on=user)
+    @asynq.asynq()
+    def document(id):
+        return f"{id} for {user.get()}"
+
+    @asynq.asynq()
+    def read_as(name):
+        with user.override(name):
+            return (yield document.asynq(1))
+
+    for _ in range(2):
+        documents = all_of(read_as.asynq("ann"), document.asynq(1), read_as.asynq("bob"))
+        assert documents == ["1 for ann", "1 for nobody", "1 for bob"]
+
+
 def test_an_argument_that_is_no_json_is_refused_where_the_function_is_called(store):
     squares = Squares(store)
     with pytest.raises(TypeError, match="arguments that JSON can represent"):

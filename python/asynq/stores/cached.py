@@ -7,6 +7,7 @@ import logging
 from urllib.parse import quote
 
 from .._argument_key import argument_key
+from .._vary_on import VaryOn
 from ..decorators import asynq, is_async_fn
 from ..tools import deduplicate
 
@@ -30,7 +31,7 @@ class JSON:
         return json.loads(value)
 
 
-def cached(store, prefix, ttl, codec):
+def cached(store, prefix, ttl, codec, vary_on=()):
     """A decorator; see `KeyValueStore.cached`."""
     if not isinstance(prefix, str):
         raise TypeError(f"the prefix of a cache must be a str, got {prefix!r}")
@@ -42,6 +43,8 @@ def cached(store, prefix, ttl, codec):
             f"the prefix of a cache must have at most {MAX_KEY // 2} bytes, got {prefix!r}"
         )
 
+    vary_on = VaryOn(vary_on)
+
     def decorate(function):
         if not is_async_fn(function):
             raise TypeError(
@@ -50,9 +53,10 @@ def cached(store, prefix, ttl, codec):
         arguments = argument_key(function)
 
         def key(args, kwargs):
-            return _key(prefix, arguments(args, kwargs))
+            return _key(prefix, vary_on.key(arguments(args, kwargs)))
 
-        @deduplicate(key)
+        # The key is made again when the task runs, where `vary_on` keeps the values of the call.
+        @deduplicate(key, vary_on=vary_on.sources)
         @asynq()
         @functools.wraps(getattr(function, "fn", function))
         def read_through(*args, **kwargs):

@@ -3,6 +3,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import ParamSpec
 
+from .._vary_on import _Sources
 from ..decorators import AsyncDecorator
 from .key_value import KeyValueStore, _Codec
 
@@ -20,5 +21,5 @@ class JSON:
     def loads(value: str | bytes) -> Any: ...
 
 def cached(
-    store: KeyValueStore, prefix: str, ttl: float | None, codec: _Codec
+    store: KeyValueStore, prefix: str, ttl: float | None, codec: _Codec, vary_on: _Sources = ()
 ) -> Callable[[AsyncDecorator[_T, _P]], AsyncDecorator[_T, _P]]: ...

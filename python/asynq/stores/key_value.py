@@ -87,7 +87,7 @@ class KeyValueStore:
         """Removes the value of the key. Returns whether there was one."""
         return self.operations.asynq(Delete(self._key(key)))
 
-    def cached(self, prefix, ttl=None, codec=JSON):
+    def cached(self, prefix, ttl=None, codec=JSON, *, vary_on=()):
         """Makes a decorator that caches the results of an async function in this store.
 
         - `prefix`: first part of the cache keys. It must be different for each function of a store.
@@ -95,11 +95,13 @@ class KeyValueStore:
         - `ttl`: seconds after which a value expires, or None.
         - `codec`: object with the functions `dumps(value)`, which returns bytes or a str, and
           `loads(bytes)`. The default is JSON, which turns tuples into lists.
+        - `vary_on`: scoped values or context variables whose values are part of the key, such as
+          the user who asks. Without it, everybody gets what was computed for the first caller.
 
         If the store cannot be reached or a value cannot be decoded, the decorated function logs a
         warning and calls the original function.
         """
-        return cached(self, prefix, _check_ttl(ttl), codec)
+        return cached(self, prefix, _check_ttl(ttl), codec, vary_on)
 
     def close(self):
         """Closes the connections. Later operations open new ones."""

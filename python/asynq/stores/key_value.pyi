@@ -3,6 +3,7 @@ from typing import Any, Protocol, TypeVar
 
 from typing_extensions import ParamSpec, Unpack
 
+from .._vary_on import _Sources
 from ..decorators import AsyncDecorator, async_proxy
 from ..futures import FutureBase
 from ..loaders import Loader
@@ -48,6 +49,11 @@ class KeyValueStore:
     @async_proxy()
     def delete(self, key: str | bytes) -> FutureBase[bool]: ...
     def cached(
-        self, prefix: str, ttl: float | None = None, codec: _Codec = ...
+        self,
+        prefix: str,
+        ttl: float | None = None,
+        codec: _Codec = ...,
+        *,
+        vary_on: _Sources = (),
     ) -> Callable[[AsyncDecorator[_T, _P]], AsyncDecorator[_T, _P]]: ...
     def close(self) -> None: ...
