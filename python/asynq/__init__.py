@@ -18,6 +18,7 @@ sends the keys that they asked for, in one request per source instead of one per
 from . import _installation as _installation  # isort: split
 
 from . import (
+    _asynq,
     _greenlets,
     async_task,
     asynq_to_async,
@@ -128,6 +129,7 @@ __all__ = [
 debug.sync = batching.sync
 debug.attach_exception_hook()
 _greenlets.watch()
+_asynq.look_up_names()
 
 
 def __getattr__(name):

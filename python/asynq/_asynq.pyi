@@ -38,6 +38,7 @@ __all__ = [
     "BatchBase",
     "BatchItemBase",
     "ConstFuture",
+    "Counter",
     "DebugOptions",
     "DecoratorBase",
     "DecoratorBinder",
@@ -66,6 +67,7 @@ __all__ = [
     "get_scheduler",
     "is_asyncio_mode",
     "leave_asyncio_mode",
+    "look_up_names",
     "options",
     "reset_scheduler",
     "resolve_load",
@@ -77,6 +79,7 @@ __all__ = [
 
 def enter_asyncio_mode(on: bool = True) -> Token[bool]: ...
 def leave_asyncio_mode(token: Token[bool]) -> None: ...
+def look_up_names() -> None: ...
 def reset_scheduler() -> None: ...
 
 _T = TypeVar("_T")
@@ -105,6 +108,13 @@ def scoped_overrides() -> ContextVar[dict[int, Any]]: ...
 class Load(BatchItemBase[_T]):
     @property
     def key(self) -> Any: ...
+
+@final
+class Counter:
+    def __new__(cls) -> Self: ...
+    def add(self, keys: int, seconds: float) -> None: ...
+    @property
+    def totals(self) -> tuple[int, int, int, float]: ...
 
 @disjoint_base
 class RoundBase(BatchBase[Load[Any]]):

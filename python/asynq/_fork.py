@@ -5,6 +5,7 @@ object that owns threads, locks or connections must therefore be reset in the ch
 """
 
 import os
+import sys
 import weakref
 
 from ._asynq import fail_flights_after_fork
@@ -19,7 +20,11 @@ def reset_after_fork(object):
 
 def _reset_all():
     for object in list(_registered):
-        object._reset()
+        try:
+            object._reset()
+        except Exception:
+            # The others must be reset all the same.
+            sys.excepthook(*sys.exc_info())
     fail_flights_after_fork()
 
 

@@ -1,4 +1,4 @@
-//! Names that this crate imports from the Python modules of the package, when they are first used:
+//! Names that this crate imports from the Python modules of the package, once these are imported:
 //! those modules import this crate.
 
 use pyo3::exceptions::PyRuntimeError;
@@ -9,7 +9,15 @@ use pyo3::types::PyType;
 use crate::ffi::thread_exit;
 
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident: $kind:ty = $module:literal . $attribute:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $kind:ty = $module:literal . $attribute:literal;)*) => {
+        /// Looks up all names. The package calls it when it has been imported, because a look-up
+        /// holds a lock while modules are imported, and a fork at that time would leave it locked.
+        #[pyfunction]
+        pub(crate) fn look_up_names(py: Python<'_>) -> PyResult<()> {
+            $($name(py)?;)*
+            Ok(())
+        }
+    $(
         $(#[$doc])*
         pub(crate) fn $name(py: Python<'_>) -> PyResult<&Bound<'_, $kind>> {
             static CELL: PyOnceLock<Py<$kind>> = PyOnceLock::new();

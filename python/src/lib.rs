@@ -56,6 +56,7 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<batch::base::BatchBase>()?;
     module.add_class::<batch::item::BatchItemBase>()?;
     module.add_class::<loader::base::LoaderBase>()?;
+    module.add_class::<loader::counter::Counter>()?;
     module.add_class::<loader::load::Load>()?;
     module.add_class::<loader::round::RoundBase>()?;
     module.add_class::<loader::rounds::Rounds>()?;
@@ -82,6 +83,7 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(batch::flights::complete_flight, module)?)?;
     module.add_function(wrap_pyfunction!(batch::flights::start_flight, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::call_form::call_form, module)?)?;
+    module.add_function(wrap_pyfunction!(imports::look_up_names, module)?)?;
     module.add_function(wrap_pyfunction!(loader::delivery::deliver, module)?)?;
     module.add_function(wrap_pyfunction!(loader::delivery::resolve_load, module)?)?;
     module

@@ -2,11 +2,10 @@
 
 import contextvars
 import functools
-import threading
 import types
 import weakref
 
-from .._asynq import LoaderBase, Rounds
+from .._asynq import Counter, LoaderBase, Rounds
 from .._scheduler_local import SchedulerLocal
 from ..contexts import AsyncContext
 from ..decorators import asynq
@@ -14,7 +13,7 @@ from .asyncio_batch import AsyncioBatch, BatchesByLoop, wait_for_load
 from .batch import LoaderBatch, PrioritizedBatch
 from .limit import Limit
 from .settings import Settings
-from .stats import Counter
+from .stats import Stats
 
 __traceback_hide__ = True
 
@@ -84,8 +83,9 @@ class Loader(LoaderBase):
         )
         self._schedulers = SchedulerLocal(self._new_batches)
         self._loops = BatchesByLoop()
-        self._all_batches = weakref.WeakSet()
-        self._lock = threading.Lock()
+        # Weak references as keys. It needs no lock, which a fork could leave locked, because each
+        # operation on a dict is atomic.
+        self._all_batches = {}
 
     def __getattr__(self, name):
         if "settings" not in self.__dict__ and not name.startswith("__"):
@@ -120,10 +120,11 @@ class Loader(LoaderBase):
         Use it to cache values for the duration of one request: `with user.scope(): ...`. The cache
         is also used by the async functions and coroutines that are called in the block.
         """
-        with self._lock:
-            if self._scope is None:
-                self._scope = contextvars.ContextVar(f"scope of {self.name}")
-                self._scopes = contextvars.ContextVar(f"scopes of {self.name}", default=())
+        if self._scope is None:
+            # Two threads may make both variables, and then use those that `setdefault` has kept.
+            scope = contextvars.ContextVar(f"scope of {self.name}")
+            scopes = contextvars.ContextVar(f"scopes of {self.name}", default=())
+            self._scope, self._scopes = self.__dict__.setdefault("_variables", (scope, scopes))
         return _Scope(self)
 
     def prime(self, key, value):
@@ -159,7 +160,8 @@ class Loader(LoaderBase):
     @property
     def stats(self):
         """Totals of the loader so far; see `Stats`."""
-        return self.counter.stats._replace(hits=self._hits)
+        batches, keys, largest, seconds = self.counter.totals
+        return Stats(batches, keys, self._hits, largest, seconds)
 
     def __set_name__(self, owner, name):
         self.__name__ = name
@@ -191,15 +193,13 @@ class Loader(LoaderBase):
         return self._schedulers.get()
 
     def _new_batches(self):
-        batches = Rounds()
-        with self._lock:
-            self._all_batches.add(batches)
+        batches, pop = Rounds(), self._all_batches.pop
+        self._all_batches[weakref.ref(batches, lambda reference: pop(reference, None))] = None
         return batches
 
     def _in_flight(self):
-        with self._lock:
-            all_batches = list(self._all_batches)
-        return [batch for batches in all_batches for batch in batches.in_flight]
+        all_batches = [reference() for reference in list(self._all_batches)]
+        return [batch for batches in all_batches if batches for batch in batches.in_flight]
 
     def _forget_in_flight(self, key, cache):
         for batch in self._in_flight():

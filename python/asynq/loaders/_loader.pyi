@@ -11,13 +11,13 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 
 from typing_extensions import Never, TypeAlias, Unpack
 
-from .._asynq import Load, LoaderBase
+from .._asynq import Counter, Load, LoaderBase
 from ..async_task import AsyncTask
 from ..contexts import AsyncContext
 from ..futures import FutureBase
 from .limit import Limit
 from .settings import Settings, _OfLoaders
-from .stats import Counter, Stats
+from .stats import Stats
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")

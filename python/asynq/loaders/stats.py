@@ -1,6 +1,5 @@
 """Statistics of loaders."""
 
-import threading
 from typing import NamedTuple, Optional
 
 
@@ -32,18 +31,3 @@ class Flushed(NamedTuple):
     keys: list
     time: float
     error: Optional[BaseException]
-
-
-class Counter:
-    """Adds up the statistics of a loader, in any thread."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self.stats = Stats()
-
-    def add(self, keys, seconds):
-        """Adds a call with so many keys that took so many seconds."""
-        with self._lock:
-            batches, all_keys, hits, largest, time = self.stats
-            largest = max(largest, keys)
-            self.stats = Stats(batches + 1, all_keys + keys, hits, largest, time + seconds)

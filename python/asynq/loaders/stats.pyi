@@ -11,8 +11,3 @@ class Flushed(NamedTuple):
     keys: list[Any]
     time: float
     error: BaseException | None
-
-class Counter:
-    stats: Stats
-    def __init__(self) -> None: ...
-    def add(self, keys: int, seconds: float) -> None: ...

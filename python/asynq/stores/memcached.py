@@ -51,7 +51,7 @@ class Memcached(KeyValueStore):
 
     def _reset(self):
         self._make_lock()
-        self.client.close()  # Its connections belong to the parent process.
+        _close_after_fork(self.client)  # Its connections belong to the parent process.
 
     def _make_lock(self):
         # Two threads cannot use one connection at once.
@@ -130,6 +130,14 @@ def _client(server, timeout):
     if isinstance(server, list):
         return HashClient([_address(one) for one in server], use_pooling=True, **settings)
     return PooledClient(_address(server), **settings)
+
+
+def _close_after_fork(client):
+    """Closes the connections of a client, of which other threads have used some at the fork."""
+    for one in client.clients.values() if isinstance(client, HashClient) else [client]:
+        if isinstance(one, PooledClient):
+            one.client_pool._lock = threading.Lock()  # One of those threads may have held it.
+        one.close()
 
 
 def _address(server):

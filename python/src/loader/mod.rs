@@ -1,6 +1,7 @@
 //! Loaders: the part that every key passes through.
 
 pub(crate) mod base;
+pub(crate) mod counter;
 pub(crate) mod delivery;
 pub(crate) mod flight_methods;
 pub(crate) mod load;
