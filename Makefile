@@ -191,14 +191,18 @@ sanitize-rust: nightly
 
 # rustc does not put the sanitizer's runtime into a library, so it comes with the C compiler and is
 # loaded first. Leaks are not looked for: CPython frees little when it ends. With a sanitizer a call takes
-# some times the stack, and a recursion that Python ends has to end before it does.
+# some times the stack, and a recursion that Python ends has to end before it does. The stack itself is
+# not checked, because greenlet copies parts of it. The runtime looks for libstdc++, which greenlet
+# throws with, when the process starts.
 asan-runtime = $(shell $${CC:-cc} -print-file-name=libasan.so)
+asan-preload = $(asan-runtime) $(shell $${CC:-cc} -print-file-name=libstdc++.so.6)
+asan-python = $(asan) RUSTFLAGS='-Zsanitizer=address -Cllvm-args=-asan-stack=0'
 asan-venv = target/python/asan-$(soabi)
 sanitize-python: nightly install-python
 	$(call need,test -e $(asan-runtime),the runtime of AddressSanitizer is missing (apt install gcc))
 	PYTHONMALLOC=debug $(venv)/bin/python -X dev $(pytest)
-	$(call install,$(asan-venv),'./python[test]',$(asan) MATURIN_PEP517_ARGS='--target $(host)')
-	ulimit -s 32768; LD_PRELOAD=$(asan-runtime) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	$(call install,$(asan-venv),'./python[test]',$(asan-python) MATURIN_PEP517_ARGS='--target $(host)')
+	ulimit -s 32768; LD_PRELOAD='$(asan-preload)' ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 	    $(asan-venv)/bin/python $(pytest)
 
 nightly:

@@ -293,7 +293,8 @@ def test_a_greenlet_that_was_freed_in_another_thread_leaves_no_scheduler():
         each.switch()
     del each
     in_thread(ended.clear)
-    greenlets.run(*[work] * 30)
+    for _ in range(30):
+        greenlets.run(work)
     gc.collect()
     assert [hook for hook in hooks if hook() is not None] == []
 
