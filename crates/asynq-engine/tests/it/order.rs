@@ -1,7 +1,9 @@
 //! Order: what is awaited together starts in the order given, depth first; what was woken goes on
 //! in the order in which it began to wait.
 
+use crate::plain::{Plain, await_all, begin_call};
 use crate::sim::{Fate, Join, Op, Program, all, one};
+use asynq_engine::{Engine, Step, Until};
 use expect_test::expect;
 
 #[test]
@@ -210,4 +212,18 @@ fn a_ready_task_has_one_place_however_often_it_moves() {
         root returns 0
     "#]]
     .assert_eq(&p.log(root));
+}
+
+#[test]
+fn a_task_that_was_woken_while_it_ran_lets_the_ready_ones_go_first() {
+    let mut engine = Engine::<Plain>::new();
+    let [root, woken, ready] = [(); 3].map(|()| engine.add_task(()));
+    begin_call(&mut engine, root);
+    await_all(&mut engine, [woken, ready]);
+    assert_eq!(engine.next(), Step::Run(woken));
+    engine.wake(woken);
+    engine.block(Until::All);
+    assert_eq!(engine.next(), Step::Run(ready));
+    engine.complete(ready);
+    assert_eq!(engine.next(), Step::Run(woken));
 }
