@@ -111,6 +111,8 @@ pub mod stores;
 mod task;
 pub mod tools;
 mod type_name;
+#[cfg(feature = "blocking")]
+mod worker;
 
 pub use asynq_batch_macros::{async_proxy, asynq};
 

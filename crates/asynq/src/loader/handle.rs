@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
+#[cfg(feature = "blocking")]
+use std::pin::Pin;
 use std::rc::Rc;
 
 use super::answer::{Answer, Returned};
@@ -18,6 +20,8 @@ use crate::context::ScopedOverride;
 #[cfg(feature = "blocking")]
 use crate::debug::format_asynq_stack;
 use crate::futures::{TryAll, try_all};
+#[cfg(feature = "blocking")]
+use crate::worker::unblock;
 
 /// Context of [`Loader::scope`].
 #[must_use = "a scope does nothing unless it is entered: `with_context(scope, future)`"]
@@ -109,6 +113,10 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
 
     /// Creates a loader by a `function` that blocks its thread. It runs on a worker thread, so its
     /// batches overlap with those of other sources.
+    ///
+    /// There are at most 500 worker threads in a process, or as many as the environment variable
+    /// `BLOCKING_MAX_THREADS` says; further batches wait for one. If the function calls such a loader
+    /// itself, the batch runs on the same thread. 32 nested ones count as an endless recursion and panic.
     ///
     /// On the worker thread, the asynq stack is the one of the flush, and so is the `tracing` span
     /// (with that feature). Contexts and thread-locals are not available there, nor is a
@@ -241,7 +249,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
 #[cfg(feature = "blocking")]
 fn on_worker_thread<K, A>(
     function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
-) -> impl Fn(Vec<K>) -> blocking::Task<A>
+) -> impl Fn(Vec<K>) -> Pin<Box<dyn Future<Output = A>>>
 where
     K: Send + 'static,
     A: Send + 'static,
@@ -252,11 +260,11 @@ where
         let stack = format_asynq_stack().unwrap_or_default();
         #[cfg(feature = "tracing")]
         let span = tracing::Span::current();
-        blocking::unblock(move || {
+        Box::pin(unblock(move || {
             #[cfg(feature = "tracing")]
             let _inside = span.enter();
             stack.beneath(|| function(keys))
-        })
+        }))
     }
 }
 

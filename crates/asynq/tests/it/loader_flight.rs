@@ -389,6 +389,35 @@ mod blocking {
     }
 
     #[test]
+    fn a_function_that_a_worker_thread_calls_runs_on_that_thread() {
+        let outer = Loader::blocking(|keys: Vec<u32>| {
+            let inner = Loader::blocking(|keys: Vec<u32>| vec![thread::current().id(); keys.len()]);
+            let inside = all((inner.load(1), inner.load(2))).value();
+            assert_eq!(inside.0.unwrap(), inside.1.unwrap());
+            let here = thread::current().id();
+            vec![here == inner.load(3).value().unwrap(); keys.len()]
+        });
+        assert!(outer.load(1).value().unwrap());
+    }
+
+    #[test]
+    fn a_loader_that_calls_itself_for_ever_panics() {
+        fn next(keys: Vec<u32>) -> Vec<u32> {
+            keys.into_iter()
+                .map(|key| LOADER.with(|loader| loader.load(key + 1)).value().unwrap())
+                .collect()
+        }
+
+        thread_local! {
+            static LOADER: Loader<u32, u32> = Loader::blocking(next);
+        }
+
+        let error = AsyncTask::new(LOADER.with(|loader| loader.load(0))).outcome().unwrap_err();
+        assert!(error.message().contains("a loader seems to call itself"), "{}", error.message());
+        assert_usable();
+    }
+
+    #[test]
     fn a_panic_on_another_thread_reaches_those_who_wait() {
         let broken = Loader::blocking(|_: Vec<u32>| -> Vec<u32> { panic!("broken") });
         let error = AsyncTask::new(broken.load(1)).outcome().unwrap_err();

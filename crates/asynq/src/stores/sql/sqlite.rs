@@ -5,7 +5,6 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use blocking::unblock;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolBuilder, PoolError, RecycleResult};
 use rusqlite::types::{FromSql, ToSqlOutput, Value};
 use rusqlite::vtab::array;
@@ -15,6 +14,7 @@ use super::rows_by::RowsBy;
 use super::rows_by_key::{Collect, RowsByKey};
 use crate::batch::BoxError;
 use crate::loader::{Key, Loader};
+use crate::worker::unblock;
 
 /// SQLite database.
 ///
