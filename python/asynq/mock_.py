@@ -1,7 +1,7 @@
 """`unittest.mock.patch` for asynchronous functions.
 
-`patch` and `patch.object` replace an `@asynq()` function for synchronous and asynchronous calls, so
-a test configures and checks only one mock:
+`patch` and `patch.object` replace an `@asynq()` function for synchronous and asynchronous calls,
+and for calls from asyncio, so a test configures and checks only one mock:
 
 >>> from asynq import asynq, mock
 >>> class Store:
@@ -26,7 +26,7 @@ import inspect
 from unittest import mock
 
 from ._asynq import ConstFuture, DecoratorBase
-from .decorators import asynq, is_pure_async_fn
+from .decorators import AsyncAndSyncPairDecorator, asynq, is_pure_async_fn
 
 __all__ = ["patch"]
 
@@ -46,8 +46,9 @@ def patch(
 ):
     """Replaces the object with the dotted name `target`, as `unittest.mock.patch` does.
 
-    The replacement has an attribute `asynq`, which calls the replacement and returns its result as
-    a future. Attributes of `asynq` itself can neither be set nor read: use the replacement.
+    The replacement has the attribute `asynq`, which calls the replacement and returns its result as
+    a future, and `asyncio`, a coroutine function that does the same. Attributes of `asynq` itself
+    can neither be set nor read: use the replacement.
 
     The parameters are the same as for `unittest.mock.patch`, except that `mocksignature` is
     ignored.
@@ -104,9 +105,14 @@ class _PatchAsync(mock._patch):
             return replacement
         if isinstance(replacement, DecoratorBase) and isinstance(self.target, type):
             return replacement  # A method, which binds for both kinds of calls.
-        async_fn = _AsyncWrapper(replacement)
+        # In asyncio mode, the decorator itself would refuse a synchronous call.
+        is_function = isinstance(replacement, AsyncAndSyncPairDecorator)
+        mock_fn = replacement.sync_fn if is_function else replacement
+        async_fn = _AsyncWrapper(mock_fn)
         replacement.asynq = async_fn
         setattr(replacement, "async", async_fn)
+        with contextlib.suppress(AttributeError):  # Its spec may have `asynq` alone.
+            replacement.asyncio = _coroutine_function(mock_fn)
         if isinstance(replacement, mock.NonCallableMock):
             self._set_pure(replacement)
         return replacement
@@ -122,6 +128,15 @@ class _PatchAsync(mock._patch):
         patcher.__class__ = _PatchAsync
         patcher.is_asynchronous_already = self.is_asynchronous_already
         return patcher
+
+
+def _coroutine_function(mock_fn):
+    """Returns the attribute `asyncio` of a replacement."""
+
+    async def asyncio(*args, **kwargs):
+        return mock_fn(*args, **kwargs)
+
+    return asyncio
 
 
 class _AsyncWrapper:

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import inspect
 import sys
 import unittest.mock
 
@@ -159,6 +160,55 @@ def test_a_mock_answers_in_asyncio_mode():
 
     with mock.patch(f"{__name__}.fetch", return_value=42):
         assert asyncio.run(caller.asyncio()) == 42
+
+
+@pytest.mark.parametrize("name", ["fetch", "pure_fetch", "plain_fetch"])
+def test_a_mock_answers_from_asyncio(name):
+    with mock.patch(f"{__name__}.{name}") as replacement:
+        replacement.return_value = 42
+        replaced = getattr(HERE, name)
+        assert inspect.iscoroutinefunction(replaced.asyncio)
+        assert asyncio.run(replaced.asyncio("k")) == 42
+        replacement.assert_called_once_with("k")
+
+
+def test_an_error_is_raised_from_asyncio():
+    with mock.patch(f"{__name__}.fetch", side_effect=KeyError("k")), pytest.raises(KeyError):
+        asyncio.run(fetch.asyncio())
+
+
+@pytest.mark.parametrize("form", ["asynq", "asyncio"])
+def test_a_function_answers_in_asyncio_mode(form):
+    @asynq()
+    def caller():
+        return (yield getattr(fetch, form)("k"))
+
+    with mock.patch(f"{__name__}.fetch", lambda key: ("new", key)):
+        assert asyncio.run(caller.asyncio()) == ("new", "k")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_mock_of_a_method_answers_from_asyncio(name):
+    with mock.patch.object(Store, name, return_value=42):
+        assert asyncio.run(getattr(Store(), name).asyncio("k")) == 42
+
+
+def test_a_function_replaces_a_method_from_asyncio():
+    with mock.patch.object(Store, "method", lambda self, key: (type(self), key)):
+        assert asyncio.run(Store().method.asyncio("k")) == (Store, "k")
+
+
+def test_an_object_whose_spec_has_asynq_alone_can_be_replaced():
+    class HasAsynq:
+        asynq = None
+
+        def __call__(self):
+            raise NotImplementedError
+
+    with mock.patch.dict(HERE.__dict__, {"fetch": HasAsynq()}):
+        patcher = mock.patch(f"{__name__}.fetch", spec=HasAsynq(), return_value=42)
+        with patcher:
+            assert fetch.asynq().value() == 42
 
 
 @pytest.mark.parametrize("name", ["fetch", "plain_fetch"])
