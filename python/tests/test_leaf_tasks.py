@@ -63,9 +63,26 @@ def dies(no_garbage_yet):
     return dies
 
 
+class InsideACall:
+    """Makes tasks of a function while another task runs: outside of any call none is a leaf."""
+
+    def __init__(self, function):
+        self._function = function
+
+    def asynq(self, *args, **kwargs):
+        made = []
+
+        @asynq()
+        def make():
+            made.append(self._function.asynq(*args, **kwargs))
+
+        make()
+        return made.pop()
+
+
 @pytest.fixture(params=[give, give_later], ids=["plain", "generator"])
 def function(request):
-    return request.param
+    return InsideACall(request.param)
 
 
 def test_it_is_passed_over(function):
@@ -80,20 +97,20 @@ def test_one_of_a_local_function_is_not(no_garbage_yet):
     def local(key):
         return key
 
-    assert gc.is_tracked(local.asynq(1))
+    assert gc.is_tracked(InsideACall(local).asynq(1))
 
 
 def test_one_with_an_argument_that_refers_to_others_is_not():
-    assert gc.is_tracked(give.asynq([]))
+    assert gc.is_tracked(InsideACall(give).asynq([]))
 
 
 def test_one_with_keyword_arguments_is_not():
-    assert gc.is_tracked(give.asynq(key=1))
+    assert gc.is_tracked(InsideACall(give).asynq(key=1))
 
 
 def test_a_cycle_through_its_value_is_found(dies):
     HELD[1] = node = Node()
-    node.task = give_object.asynq(1)
+    node.task = InsideACall(give_object).asynq(1)
     node.task.value()
     reference = weakref.ref(node)
     del node
@@ -102,7 +119,7 @@ def test_a_cycle_through_its_value_is_found(dies):
 
 def test_a_cycle_through_its_error_is_found(dies):
     HELD[2] = error = Failure()
-    error.task = fail.asynq(2)
+    error.task = InsideACall(fail).asynq(2)
     error.task.error()
     reference = weakref.ref(error.task)
     del error
@@ -110,7 +127,7 @@ def test_a_cycle_through_its_error_is_found(dies):
 
 
 def test_a_cycle_through_a_value_that_it_made_itself_is_found(dies):
-    task = give_itself.asynq(3)
+    task = InsideACall(give_itself).asynq(3)
     task.value()
     reference = weakref.ref(task)
     del task
@@ -195,4 +212,49 @@ def test_a_value_given_from_outside_counts_as_well(dies, function):
     task.set_value(node)
     reference = weakref.ref(node)
     del task, node
+    assert dies(reference)
+
+
+def test_one_made_outside_of_any_call_is_not():
+    assert gc.is_tracked(give.asynq(13))
+
+
+def test_one_that_has_ended_knows_its_function(function):
+    task = function.asynq(14)
+    task.value()
+    assert task.fn is function._function.fn
+    assert "give" in str(task)
+
+
+def test_one_that_has_ended_forgets_a_function_that_nobody_else_has():
+    namespace = {"__name__": "module"}
+    exec(MODULE, namespace)
+    task = namespace["inside"]()
+    task.value()
+    del namespace["f"], namespace["inside"]
+    assert task.fn is None
+    assert task.value() == 1
+
+
+MODULE = """
+from asynq import asynq
+class Marker: pass
+marker = Marker()
+@asynq()
+def f(n): return n
+@asynq()
+def inside(): return f.asynq(1)
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["task = f.asynq(1)", "task = f.asynq(1); task.value()", "task = inside(); task.value()"],
+    ids=["not run", "run", "made in a call"],
+)
+def test_a_module_that_keeps_one_can_be_collected(dies, code):
+    namespace = {"__name__": "module"}
+    exec(MODULE + code, namespace)
+    reference = weakref.ref(namespace["marker"])
+    del namespace
     assert dies(reference)

@@ -102,8 +102,9 @@ impl PureAsyncDecorator {
             } else {
                 Body::Call
             };
-            let is_leaf = is_global && kwargs.is_none() && args.are_leaves(py);
             let creator = active_task(py)?;
+            // Outside of any call, a module may keep the task in a global for ever.
+            let is_leaf = is_global && creator.is_some() && kwargs.is_none() && args.are_leaves(py);
             return AsyncTask::create(py, body, function, args, kwargs, creator.as_ref(), is_leaf)
                 .map(Bound::into_any);
         }

@@ -12,6 +12,9 @@
 //! value refer to nothing (numbers, texts). A task refers to its creator weakly, and to nothing else.
 //! Such a task is off the lists from the beginning. It is put back when it gets a reference to
 //! anything that could lead back to it: its value or error, a subscriber, whatever is set on it.
+//!
+//! The function leads to its module, which may keep the task in a global. So a task that is made outside
+//! of any call is no leaf, and a leaf that has ended holds its function weakly.
 
 use std::mem::ManuallyDrop;
 

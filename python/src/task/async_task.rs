@@ -29,6 +29,8 @@ has_state!(AsyncTask: Task);
 pub(crate) struct Task {
     pub(crate) body: Body,
     pub(crate) function: Option<Py<PyAny>>,
+    /// `function` is a weak reference.
+    pub(crate) function_is_weak: bool,
     pub(crate) args: Args,
     pub(crate) kwargs: Option<Py<PyDict>>,
     pub(crate) creator: Option<Py<PyWeakrefReference>>,
@@ -47,6 +49,7 @@ impl Task {
         Self {
             body: Body::Missing,
             function: None,
+            function_is_weak: false,
             args: Args::None,
             kwargs: None,
             creator: None,
@@ -68,8 +71,15 @@ impl Task {
         &self,
         py: Python<'py>,
     ) -> (Bound<'py, PyAny>, Args, Option<Bound<'py, PyDict>>) {
+        let function = bound_or_none(py, self.function.as_ref());
+        let function = match function.cast::<PyWeakrefReference>() {
+            Ok(weak) if self.function_is_weak => {
+                weak.upgrade().unwrap_or_else(|| py.None().into_bound(py))
+            }
+            _ => function,
+        };
         (
-            bound_or_none(py, self.function.as_ref()),
+            function,
             self.args.clone_ref(py),
             self.kwargs.as_ref().map(|kwargs| kwargs.bind(py).clone()),
         )
@@ -242,9 +252,25 @@ impl AsyncTask {
             let task = slf.state();
             task.tracking == Tracking::Leaf && task.rare.is_none()
         };
-        if !(is_leaf && FutureBase::has_leaf_value(slf.as_super())) {
+        let stays_leaf = is_leaf && FutureBase::has_leaf_value(slf.as_super());
+        if !(stays_leaf && Self::hold_function_weakly(slf)) {
             Self::resume_tracking(slf);
         }
+    }
+
+    /// Gives up the function of a leaf that has ended. It leads to its module, which may keep the task,
+    /// and the collector would not find that cycle. Returns whether that is possible.
+    fn hold_function_weakly(slf: &Bound<'_, Self>) -> bool {
+        let function = slf.state().function.as_ref().map(|function| function.clone_ref(slf.py()));
+        let Some(function) = function else { return true };
+        let Ok(weak) = PyWeakrefReference::new(function.bind(slf.py())) else { return false };
+        let before = {
+            let mut task = slf.state();
+            task.function_is_weak = true;
+            task.function.replace(weak.into_any().unbind())
+        };
+        defer_drop(before);
+        true
     }
 }
 

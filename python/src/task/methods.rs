@@ -59,6 +59,7 @@ impl AsyncTask {
             }
             task.body = body;
             let function = task.function.replace(r#fn.unbind());
+            task.function_is_weak = false;
             let args = std::mem::replace(&mut task.args, args.into());
             let kwargs = std::mem::replace(&mut task.kwargs, kwargs.map(Bound::unbind));
             (function, args, kwargs, std::mem::replace(&mut task.creator, creator))
@@ -121,7 +122,11 @@ impl AsyncTask {
     #[setter(r#fn)]
     fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
         Self::no_leaf(slf);
-        let before = slf.state().function.replace(function);
+        let before = {
+            let mut task = slf.state();
+            task.function_is_weak = false;
+            task.function.replace(function)
+        };
         defer_drop(before);
     }
 
