@@ -28,7 +28,7 @@ _TEST_ATTRIBUTES = (
 )
 
 
-class _InstanceAttribute:
+class InstanceAttribute:
     """An attribute that objects of a class have, and the class has not.
 
     `compute` returns its value, or raises `AttributeError`.
@@ -222,7 +222,7 @@ def _signature_of_method(binder):
 
 
 def _of_decorator(name):
-    return _InstanceAttribute(lambda binder: getattr(binder.decorator, name))
+    return InstanceAttribute(lambda binder: getattr(binder.decorator, name))
 
 
 def _document_binders(cls):
@@ -230,9 +230,9 @@ def _document_binders(cls):
     cls.__doc__ = _Documentation(cls.__doc__)
 
 
-DecoratorBase.__signature__ = _InstanceAttribute(_signature)
-DecoratorBase.__wrapped__ = _InstanceAttribute(_wrapped)
-DecoratorBinder.__signature__ = _InstanceAttribute(_signature_of_method)
+DecoratorBase.__signature__ = InstanceAttribute(_signature)
+DecoratorBase.__wrapped__ = InstanceAttribute(_wrapped)
+DecoratorBinder.__signature__ = InstanceAttribute(_signature_of_method)
 DecoratorBinder.__init_subclass__ = classmethod(_document_binders)
 for _name in ("__wrapped__", *_TEST_ATTRIBUTES):
     setattr(DecoratorBinder, _name, _of_decorator(_name))

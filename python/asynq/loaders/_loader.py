@@ -2,10 +2,13 @@
 
 import contextvars
 import functools
+import inspect
 import types
+import typing
 import weakref
 
 from .._asynq import Counter, LoaderBase, Rounds
+from .._function_attributes import InstanceAttribute
 from .._scheduler_local import SchedulerLocal
 from ..contexts import AsyncContext
 from ..decorators import asynq
@@ -165,25 +168,44 @@ class Loader(LoaderBase):
 
     def __set_name__(self, owner, name):
         self.__name__ = name
+        self.__qualname__ = f"{owner.__qualname__}.{name}"
 
-    def __get__(self, instance, owner=None):
-        # A loader in a class body is a method: each instance gets its own loader.
-        if instance is None:
-            return self
+    def _bind(self, instance):
+        """Returns the loader of an object whose class has this loader as a method."""
         if not isinstance(self.settings.cache, bool):
             raise TypeError(
                 f"the loader {self.name} is a method, so all instances would share its cache: use"
                 " cache=True, which gives each instance a cache of its own"
             )
-        bound = type(self).__new__(type(self))
-        bound._set_up(self.fn.__get__(instance, owner), self.settings)
         try:
-            return instance.__dict__.setdefault(self.__name__, bound)
+            attributes = instance.__dict__
         except AttributeError:
             raise TypeError(
                 f"the loader {self.name} is a method, and needs a __dict__ in its instance, which"
                 f" {type(instance).__name__} objects do not have"
             ) from None
+        key = self.__name__
+        found = attributes.get(key)
+        if isinstance(found, Loader) and found._owner is instance:
+            # That of a base class or subclass, which `super()` has found.
+            key = f"{key} of {id(self)}"
+            found = attributes.get(key)
+            if found is not None and found._owner is instance:
+                return found
+        bound = type(self).__new__(type(self))
+        bound._set_up(self.fn.__get__(instance, type(instance)), self.settings)
+        bound._belong_to(instance, self)
+        if found is None:
+            return attributes.setdefault(key, bound)
+        attributes[key] = bound  # Instead of that of an object of which this one is a copy.
+        return bound
+
+    def __reduce__(self):
+        if self._template is not None:
+            return _bind_loader, (self._template, self._owner)
+        if hasattr(self.fn, "__self__"):
+            raise TypeError(f"{self!r} cannot be copied or pickled: its function is a bound method")
+        return self.__qualname__  # By name, as functions.
 
     def __repr__(self):
         return f"<loader {self.name}>"
@@ -245,6 +267,25 @@ class _Scope(AsyncContext):
         self._loader._scopes.set(scopes)
         # The extension reads only the cache of the innermost scope.
         self._loader._scope.set(scopes[-1]._cache if scopes else self._loader._cache)
+
+
+def _bind_loader(template, owner):
+    return template.__get__(owner, type(owner))
+
+
+def _signature(loader):
+    """The signature of a loader, for tools that convert arguments to the type of the keys."""
+    annotation = inspect.Parameter.empty
+    try:
+        keys = next(iter(inspect.signature(loader.fn).parameters))
+        (annotation,) = typing.get_args(typing.get_type_hints(loader.fn)[keys])
+    except Exception:
+        pass  # The function is a builtin, or its annotations do not tell the type.
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([inspect.Parameter("key", kind, annotation=annotation)])
+
+
+Loader.__signature__ = InstanceAttribute(_signature)
 
 
 @asynq()

@@ -1,6 +1,6 @@
 //! `LoaderBase`: the path of every load of a loader.
 
-use pyo3::exceptions::{PyBaseException, PyKeyError};
+use pyo3::exceptions::{PyAttributeError, PyBaseException, PyKeyError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
@@ -36,6 +36,9 @@ pub(crate) struct Loader {
     /// A context variable with the mapping of the innermost scope.
     scope: Option<Py<PyAny>>,
     hits: u64,
+    /// Object whose loader this is, and the loader in its class, if it is a method.
+    owner: Option<Py<PyAny>>,
+    template: Option<Py<PyAny>>,
 }
 
 impl Drop for Loader {
@@ -43,6 +46,8 @@ impl Drop for Loader {
         defer_drop(self.rounds.take());
         defer_drop(self.cache.take());
         defer_drop(self.scope.take());
+        defer_drop(self.owner.take());
+        defer_drop(self.template.take());
     }
 }
 
@@ -188,6 +193,72 @@ impl LoaderBase {
         Self::load(slf, rounds, key)
     }
 
+    /// Returns the loader of an object, or what was set in its place.
+    ///
+    /// It is looked up in the dictionary of the object. There may be that of another object, of which
+    /// this one is a copy.
+    fn __get__<'py>(
+        slf: &Bound<'py, Self>,
+        instance: Option<Bound<'py, PyAny>>,
+        _class: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        thread_exit::protect();
+        let Some(instance) = instance else { return Ok(slf.clone().into_any()) };
+        if let Some(found) = attribute(slf, &instance)? {
+            let Ok(loader) = found.cast::<Self>() else { return Ok(found) };
+            let is_bound = {
+                let state = loader.state();
+                let is_ours = state.template.as_ref().is_none_or(|template| template.is(slf));
+                is_ours && state.owner.as_ref().is_none_or(|owner| owner.is(&instance))
+            };
+            if is_bound {
+                return Ok(found);
+            }
+        }
+        slf.call_method1(intern!(py, "_bind"), (instance,))
+    }
+
+    fn __set__<'py>(
+        slf: &Bound<'py, Self>,
+        instance: &Bound<'py, PyAny>,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let name = slf.getattr(intern!(py, "__name__"))?;
+        instance.getattr(intern!(py, "__dict__"))?.set_item(name, value)
+    }
+
+    fn __delete__<'py>(slf: &Bound<'py, Self>, instance: &Bound<'py, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        let name = slf.getattr(intern!(py, "__name__"))?;
+        if attribute(slf, instance)?.is_none() {
+            return Err(PyAttributeError::new_err(name.unbind()));
+        }
+        instance.getattr(intern!(py, "__dict__"))?.del_item(name)
+    }
+
+    /// Object whose loader this is, if it is a method.
+    #[getter(_owner)]
+    fn owner(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        slf.state().owner.as_ref().map(|owner| owner.clone_ref(slf.py()))
+    }
+
+    /// Loader in the class of the owner.
+    #[getter(_template)]
+    fn template(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        slf.state().template.as_ref().map(|template| template.clone_ref(slf.py()))
+    }
+
+    /// Makes this the loader of an object.
+    fn _belong_to(slf: &Bound<'_, Self>, owner: Py<PyAny>, template: Py<PyAny>) {
+        let before = {
+            let mut state = slf.state();
+            (state.owner.replace(owner), state.template.replace(template))
+        };
+        drop(before);
+    }
+
     /// The cache outside of all scopes: a mapping, or `None`.
     #[getter(_cache)]
     fn cache(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
@@ -233,12 +304,28 @@ impl LoaderBase {
         let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         visit.call(&state.rounds)?;
         visit.call(&state.cache)?;
-        visit.call(&state.scope)
+        visit.call(&state.scope)?;
+        visit.call(&state.owner)?;
+        visit.call(&state.template)
     }
 
     fn __clear__(slf: &Bound<'_, Self>) {
         let before = std::mem::take(&mut *slf.state());
         drop(before);
+    }
+}
+
+/// Looks up the name of a loader in the dictionary of an object.
+fn attribute<'py>(
+    loader: &Bound<'py, LoaderBase>,
+    instance: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = loader.py();
+    let Some(attributes) = instance.getattr_opt(intern!(py, "__dict__"))? else { return Ok(None) };
+    let name = loader.getattr(intern!(py, "__name__"))?;
+    match attributes.cast::<PyDict>() {
+        Ok(attributes) => attributes.get_item(name),
+        Err(_) => Ok(None),
     }
 }
 
