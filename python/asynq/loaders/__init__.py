@@ -26,6 +26,7 @@ from ._loader import Loader, loader
 from .errors import LoadError, LoadTimeoutError, MissingKeyError
 from .limit import set_max_in_flight
 from .stats import Flushed, Stats
+from .thread_pool import set_max_threads
 
 __all__ = [
     "Flushed",
@@ -37,4 +38,5 @@ __all__ = [
     "Stats",
     "loader",
     "set_max_in_flight",
+    "set_max_threads",
 ]

@@ -7,6 +7,7 @@ from .errors import MissingKeyError as MissingKeyError
 from .limit import set_max_in_flight as set_max_in_flight
 from .stats import Flushed as Flushed
 from .stats import Stats as Stats
+from .thread_pool import set_max_threads as set_max_threads
 
 __all__ = [
     "Flushed",
@@ -18,4 +19,5 @@ __all__ = [
     "Stats",
     "loader",
     "set_max_in_flight",
+    "set_max_threads",
 ]
