@@ -6,11 +6,11 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::asyncio_mode::is_asyncio_mode;
-use crate::call::sync;
 use crate::ffi::gil_cell::{GilCell, HasState, TakeState, has_state};
 use crate::ffi::thread_exit;
 use crate::imports;
 use crate::options::Switches;
+use crate::scheduler::frame;
 use crate::scheduler::state::{Scheduler, active_task};
 use crate::task::async_task::{AsyncTask, Entered};
 
@@ -26,7 +26,7 @@ fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
     }
     let scheduler = Scheduler::current();
     if scheduler.call_stack.is_unframed() {
-        sync::open_frame(&scheduler, &task)?;
+        frame::open(&scheduler, &task)?;
     }
     let Some(id) = scheduler.enter_context(context) else { return Ok(None) };
     let scheduler_id = scheduler.id();

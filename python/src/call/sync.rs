@@ -3,7 +3,6 @@
 //! Its code starts at once, as it would if the engine had been asked: a new call has nothing else
 //! that could run first. So a call that never has to wait costs neither a task nor a frame.
 
-use asynq_engine::Step;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -11,9 +10,8 @@ use crate::call::args::Args;
 use crate::future::base::FutureBase;
 use crate::imports::internal_error;
 use crate::scheduler::call_stack::Running;
-use crate::scheduler::drive;
-use crate::scheduler::register::add_running;
 use crate::scheduler::state::Scheduler;
+use crate::scheduler::{drive, frame};
 use crate::task::async_task::AsyncTask;
 use crate::task::body::{self, Advance};
 use crate::task::step;
@@ -60,7 +58,7 @@ fn finish<'py>(
     let task = scheduler.call_stack.task(py)?;
     let task = task.ok_or_else(internal_error)?;
     if !framed && matches!(started, Ok(Advance::Yield(_))) {
-        open_frame(scheduler, &task)?;
+        frame::open(scheduler, &task)?;
         framed = true;
     }
     let outcome = step::go_on(scheduler, &task, started);
@@ -75,19 +73,4 @@ fn finish<'py>(
         ended?;
     }
     FutureBase::outcome(task.as_super()).unwrap_or_else(|| task.call_method0("value"))
-}
-
-/// Opens a frame in the engine for a call that is running already.
-pub(crate) fn open_frame(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
-    let root = add_running(scheduler, task);
-    let mut engine = scheduler.engine();
-    engine.enter(root);
-    if engine.next() == Step::Run(root) {
-        drop(engine);
-        scheduler.call_stack.set_framed();
-        Ok(())
-    } else {
-        engine.exit();
-        Err(internal_error())
-    }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod call_stack;
 pub(crate) mod deadlock;
 pub(crate) mod drive;
+pub(crate) mod frame;
 pub(crate) mod greenlets;
 pub(crate) mod handle;
 pub(crate) mod handle_methods;
