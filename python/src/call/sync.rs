@@ -12,7 +12,6 @@ use crate::imports::internal_error;
 use crate::scheduler::call_stack::Running;
 use crate::scheduler::state::Scheduler;
 use crate::scheduler::{drive, frame};
-use crate::task::async_task::AsyncTask;
 use crate::task::body::{self, Advance};
 use crate::task::step;
 
