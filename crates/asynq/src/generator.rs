@@ -37,6 +37,8 @@ struct Inner<T> {
     exchange: Rc<Exchange<T>>,
     /// Set while a value is requested.
     requested: Cell<bool>,
+    /// Set when the end of the body, or its panic, has reached the consumer.
+    ended: Cell<bool>,
 }
 
 /// Place between the body and the consumer. The body owns it, so it does not own the body.
@@ -82,7 +84,8 @@ where
     });
     let yielder = Yielder { exchange: Rc::clone(&exchange) };
     let body = AsyncTask::with_site(&BODY, async move { body(yielder).await });
-    let inner = Rc::new(Inner { body, exchange, requested: Cell::new(false) });
+    let (requested, ended) = (Cell::new(false), Cell::new(false));
+    let inner = Rc::new(Inner { body, exchange, requested, ended });
     AsyncGenerator { inner, polled: None }
 }
 
@@ -166,8 +169,14 @@ impl<T: 'static> Inner<T> {
         );
         let _request = Request(&self.requested);
         let value = self.exchange.value.take();
-        if value.is_some() || self.body.is_computed() {
+        if value.is_some() || self.ended.get() {
             return value;
+        }
+        if self.body.is_computed() {
+            // It has sent its last value and ended in one step, perhaps by a panic.
+            self.ended.set(true);
+            self.body.clone().await;
+            return None;
         }
         let (sent, mut until_sent) = promise_at(&VALUE, self.exchange.at);
         self.exchange.sent.replace(Some(sent));
@@ -179,7 +188,11 @@ impl<T: 'static> Inner<T> {
         // them wakes this task.
         poll_fn(|cx| {
             let sent = Pin::new(&mut until_sent).poll(cx);
-            if sent.is_ready() { sent } else { Pin::new(&mut body).poll(cx) }
+            if sent.is_ready() {
+                return sent;
+            }
+            self.ended.set(body.is_computed());
+            Pin::new(&mut body).poll(cx)
         })
         .await;
         self.exchange.value.take()

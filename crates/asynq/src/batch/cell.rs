@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 
@@ -16,7 +16,7 @@ use crate::call_stack::{AsynqStack, Site};
 use crate::callbacks::Callbacks;
 use crate::error::TaskError;
 use crate::futures::FutureBase;
-use crate::scheduler::{BatchEntry, Flushable};
+use crate::scheduler::{self, BatchEntry, Flushable};
 use crate::task::AsyncTask;
 
 /// A source as its batches know it.
@@ -35,6 +35,8 @@ pub enum FlushStep {
 /// A batch, from its first item until all items are resolved.
 pub(super) struct BatchCell<K, V> {
     source: Rc<dyn AnySource<K, V>>,
+    /// Place where the source was created.
+    at: &'static Location<'static>,
     /// The engine's half of the batch: see `Note: held items`.
     entry: BatchEntry,
     base_priority: i64,
@@ -81,11 +83,13 @@ impl<K: 'static, V: 'static> BatchCell<K, V> {
     /// Opens a batch without items, with room for `capacity` of them.
     pub(super) fn open(
         source: Rc<dyn AnySource<K, V>>,
+        at: &'static Location<'static>,
         base_priority: i64,
         capacity: usize,
     ) -> Rc<Self> {
         let cell = Rc::new(Self {
             source,
+            at,
             entry: BatchEntry::new(),
             base_priority,
             state: Cell::new(BatchState::Open),
@@ -247,13 +251,19 @@ impl<K, V> BatchCell<K, V> {
         u32::try_from(self.len()).expect("the engine counts items in a u32")
     }
 
-    /// Ends the flush: items without a value or error fail.
+    /// Ends the flush: items without a value or error fail. A panic that no item is left for goes to
+    /// the call that drives the flush.
     fn finish(&self, outcome: Result<Result<(), BoxError>, TaskError>) {
         self.state.set(BatchState::Flushed);
         let failure = match outcome {
             Ok(Ok(())) => Failure::Error(BatchErrorKind::NotSet),
             Ok(Err(error)) => Failure::error(error),
-            Err(panic) => Failure::Panic(panic),
+            Err(panic) => {
+                if self.pending.get() == 0 {
+                    scheduler::try_with(|scheduler| scheduler.keep_panic(panic.clone()));
+                }
+                Failure::Panic(panic)
+            }
         };
         self.fail_pending(&failure);
         // If no item has taken the error, this drops it. Nobody could handle a panic of that.
@@ -270,7 +280,7 @@ impl<K, V> Drop for BatchCell<K, V> {
 
 impl<K: 'static, V: 'static> Flushable for BatchCell<K, V> {
     fn flush(self: Rc<Self>) -> Option<TaskId> {
-        static FLUSH: Site = Site::new("flush");
+        static FLUSH: Site = Site::made("flush of a source");
         self.state.set(BatchState::Flushing);
         self.entry.hold();
         let keys = self.keys.take();
@@ -278,7 +288,7 @@ impl<K: 'static, V: 'static> Flushable for BatchCell<K, V> {
         let batch = Rc::downgrade(&self);
         let outcome = match catch_unwind(AssertUnwindSafe(|| source.flush(keys, batch))) {
             Ok(FlushStep::Later(rest)) => {
-                let task = AsyncTask::with_site(&FLUSH, rest);
+                let task = AsyncTask::made_at(&FLUSH, self.at, rest);
                 let id = task.register();
                 let cell = Rc::downgrade(&self);
                 task.on_computed(move || {

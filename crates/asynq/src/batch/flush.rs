@@ -50,7 +50,8 @@ pub trait Batch: Sized + 'static {
     /// keys come as often as they were requested.
     ///
     /// An item that is left without either gets an error that names this batch. A panic reaches
-    /// every task that waits for an item without a value.
+    /// every task that waits for an item without a value. If there is none, it reaches the
+    /// synchronous call that flushes, or the poll by another executor, once everything else has run.
     fn flush(self: Rc<Self>, items: Items<Self>) -> Self::Flush;
 
     /// Returns the name of this source in errors and reports: by default the name of the type.

@@ -38,6 +38,10 @@ impl<B: Batch> BatchHandle<B> {
 
     /// Flushes the batch now, even if tasks could run. Does nothing to a batch whose flush has begun.
     /// A flush that awaits something is begun, and goes on when an item is awaited.
+    ///
+    /// # Panics
+    ///
+    /// If the flush panics when all items have a value or error already.
     pub fn flush(&self) {
         self.cell.flush_now();
     }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 
 use super::cell::{AnySource, BatchCell};
@@ -21,13 +22,17 @@ type Cell<B> = BatchCell<<B as Batch>::Key, <B as Batch>::Value>;
 
 struct Inner<B: Batch> {
     batch: Rc<B>,
+    /// Place where the source was created.
+    at: &'static Location<'static>,
     open: RefCell<Option<Rc<Cell<B>>>>,
 }
 
 impl<B: Batch> Source<B> {
     /// Creates a source that `batch` describes.
+    #[track_caller]
     pub fn new(batch: B) -> Self {
-        Self { inner: Rc::new(Inner { batch: Rc::new(batch), open: RefCell::new(None) }) }
+        let (batch, at) = (Rc::new(batch), Location::caller());
+        Self { inner: Rc::new(Inner { batch, at, open: RefCell::new(None) }) }
     }
 
     /// Requests one key. The item joins the open batch; the first item after a flush opens a new one.
@@ -61,7 +66,7 @@ impl<B: Batch> Source<B> {
         // `priority` is code of users, so nothing is borrowed.
         let priority = self.inner.batch.priority();
         let source = Rc::clone(&self.inner.batch) as Rc<dyn AnySource<B::Key, B::Value>>;
-        let batch = BatchCell::open(source, priority, capacity);
+        let batch = BatchCell::open(source, self.inner.at, priority, capacity);
         let ended = self.inner.open.replace(Some(Rc::clone(&batch)));
         (batch, ended)
     }

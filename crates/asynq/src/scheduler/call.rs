@@ -14,7 +14,8 @@ impl Scheduler {
     ///
     /// # Errors
     ///
-    /// If `root` waits for a task that is suspended in the caller.
+    /// If `root` waits for a task that is suspended in the caller, or a flush panicked after all of
+    /// its items had their values.
     pub(crate) fn call(&self, root: TaskId) -> Result<(), TaskError> {
         let caller = self.running();
         if caller.is_some() {
@@ -54,7 +55,7 @@ impl Scheduler {
                         return Err(error);
                     }
                 }
-                Step::Done => return Ok(()),
+                Step::Done => return self.take_panic().map_or(Ok(()), Err),
                 step => self.perform(&step),
             }
             waited = waits;

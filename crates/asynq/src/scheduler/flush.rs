@@ -25,6 +25,7 @@ use std::rc::{Rc, Weak};
 
 use asynq_engine::{BatchId, ItemId, PriorityRule};
 
+use super::call::throw;
 use super::payload::Flushable;
 use super::state::{self, Scheduler};
 
@@ -152,6 +153,9 @@ impl Scheduler {
         self.flush(id);
         self.switch_to(place.scope());
         self.engine().leave_flush(place);
+        if let Some(panic) = self.take_panic() {
+            throw(panic);
+        }
     }
 
     /// Reports the held items of the flush around a call that begins.

@@ -15,6 +15,7 @@ use std::thread;
 
 use asynq_engine::{Dependency, Step, TaskId};
 
+use super::call::throw;
 use super::request::{Request, Requester};
 use super::state::Scheduler;
 use crate::call_stack::{Origin, Site};
@@ -56,6 +57,9 @@ impl Scheduler {
             return true;
         } else {
             self.drive_foreign(waker);
+        }
+        if let Some(panic) = self.take_panic() {
+            throw(panic);
         }
         let pending = future.request(&requester);
         self.foreign.take_polled();

@@ -13,6 +13,7 @@ use super::polling::Polling;
 use super::waker::{WakeQueue, Wakers};
 use crate::call_stack::{AsynqStack, Creator};
 use crate::debug::EventListeners;
+use crate::error::TaskError;
 use crate::task::computation::AnyComputation;
 
 pub(crate) struct Scheduler {
@@ -28,6 +29,8 @@ pub(crate) struct Scheduler {
     /// Requests of combinators that poll with wakers of their own, with those wakers.
     pub(super) combinators: RefCell<Vec<(Dependency, Waker)>>,
     pub(super) foreign: ForeignRequests,
+    /// Panic of a flush whose items all had their values, for the call that drives it.
+    panic: Cell<Option<TaskError>>,
 }
 
 thread_local! {
@@ -61,6 +64,7 @@ impl Scheduler {
             wakers: Wakers::default(),
             combinators: RefCell::default(),
             foreign: ForeignRequests::default(),
+            panic: Cell::default(),
         }
     }
 
@@ -102,6 +106,16 @@ impl Scheduler {
     pub(crate) fn is_driving(&self) -> bool {
         let idle_frames = usize::from(self.foreign.root.get().is_some());
         self.foreign.driving.get() || self.engine().depth() > idle_frames
+    }
+
+    /// Keeps a panic for the call, or the poll by another executor, that is in progress.
+    pub(crate) fn keep_panic(&self, panic: TaskError) {
+        let first = self.panic.take();
+        self.panic.set(first.or(Some(panic)));
+    }
+
+    pub(super) fn take_panic(&self) -> Option<TaskError> {
+        self.panic.take()
     }
 
     /// Returns whether a task of this crate is being polled.

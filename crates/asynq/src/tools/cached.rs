@@ -5,8 +5,10 @@ use std::future::ready;
 use std::hash::Hash;
 use std::rc::Rc;
 
+use super::pin_scope::{PinScope, pin_also, pin_nothing};
 use super::running_calls::RunningCalls;
 use crate::call_stack::Site;
+use crate::context::ScopedValue;
 use crate::task::{AsyncTask, WeakTask};
 
 /// Store of cached values. While it is borrowed, its methods run no code of users but `Hash` and `Eq`
@@ -18,10 +20,11 @@ pub(super) trait Store<K, T> {
 }
 
 /// Cached values and pending calls of a function, by key.
-pub(super) struct Cached<K, T> {
+pub(super) struct Cached<K, T: 'static> {
     pub(super) store: Rc<dyn Store<K, T>>,
     /// Decides whether to cache a value.
     pub(super) keep: Rc<dyn Fn(&T) -> bool>,
+    pub(super) pin: PinScope<T>,
     running: RunningCalls<K, T>,
     /// Number of calls of `dirty`. A call that began before the last of them does not cache its value,
     /// whatever its key: it may be outdated.
@@ -37,9 +40,26 @@ where
         Self {
             store: Rc::new(store),
             keep: Rc::new(|_| true),
+            pin: pin_nothing(),
             running: RunningCalls::new(),
             dirtied: Rc::default(),
         }
+    }
+
+    /// Returns an empty cache like this one, whose calls are pinned to `value` as well.
+    pub(super) fn vary_on<W, V>(
+        &self,
+        store: impl Store<W, T> + 'static,
+        value: &ScopedValue<V>,
+    ) -> Cached<W, T>
+    where
+        W: Clone + Eq + Hash + 'static,
+        V: Clone + 'static,
+    {
+        let mut cached = Cached::new(store);
+        cached.keep = Rc::clone(&self.keep);
+        cached.pin = pin_also(&self.pin, value);
+        cached
     }
 
     /// Returns a task for the cached value of `key`, or for the value of a pending call or of `call`.
@@ -58,6 +78,7 @@ where
         }
         let (this, its_key, call) = (self.clone(), key.clone(), call());
         let inner = WeakTask::of(&call);
+        let call = (self.pin)(call);
         let task = AsyncTask::with_site(site, async move {
             let dirtied = this.dirtied.get();
             let value = call.await;
@@ -78,11 +99,12 @@ where
     }
 }
 
-impl<K, T> Clone for Cached<K, T> {
+impl<K, T: 'static> Clone for Cached<K, T> {
     fn clone(&self) -> Self {
         Self {
             store: Rc::clone(&self.store),
             keep: Rc::clone(&self.keep),
+            pin: Rc::clone(&self.pin),
             running: self.running.clone(),
             dirtied: Rc::clone(&self.dirtied),
         }

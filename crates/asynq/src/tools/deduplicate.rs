@@ -4,7 +4,9 @@ use std::fmt;
 use std::hash::Hash;
 use std::rc::Rc;
 
+use super::pin_scope::{PinScope, pin_also, pin_nothing};
 use super::running_calls::RunningCalls;
+use crate::context::ScopedValue;
 use crate::futures::FutureBase;
 use crate::task::{AsyncTask, WeakTask};
 
@@ -39,6 +41,10 @@ use crate::task::{AsyncTask, WeakTask};
 /// let page = deduplicate(|(user, number)| page::asynq(user, number));
 /// assert_eq!(page.call((7, 2)), 14);
 /// ```
+///
+/// A shared task runs under the contexts of the first task that awaits it. If the function reads a
+/// [`ScopedValue`], such as the current user, add that to the key with
+/// [`vary_on`](Deduplicate::vary_on); otherwise all get what the first may see.
 pub fn deduplicate<A, T>(function: impl Fn(A) -> AsyncTask<T> + 'static) -> Deduplicate<A, T>
 where
     A: Clone + Eq + Hash + 'static,
@@ -82,7 +88,8 @@ where
     T: Clone + 'static,
 {
     let (key, function) = (Box::new(key), Box::new(function));
-    Deduplicate { inner: Rc::new(Inner { key, function, running: RunningCalls::new() }) }
+    let (running, pin) = (RunningCalls::new(), pin_nothing());
+    Deduplicate { inner: Rc::new(Inner { key, function, running, pin }) }
 }
 
 /// Function whose equal calls share a task, made by [`deduplicate`].
@@ -96,6 +103,7 @@ struct Inner<A, T: 'static, K> {
     key: Box<dyn Fn(&A) -> K>,
     function: Box<dyn Fn(A) -> AsyncTask<T>>,
     running: RunningCalls<K, T>,
+    pin: PinScope<T>,
 }
 
 impl<A, T, K> Deduplicate<A, T, K>
@@ -103,22 +111,68 @@ where
     K: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
 {
+    /// Makes the current value of `value` a part of the key, and pins each task to it.
+    ///
+    /// Calls share a task only if the value is the same for both, and the task sees that value,
+    /// wherever it is awaited first. Call this several times for several values.
+    ///
+    /// ```
+    /// use asynq::tools::{Deduplicate, deduplicate};
+    /// use asynq::{AsyncTask, FutureBase, ScopedValue, all, asynq, with_context};
+    ///
+    /// thread_local! {
+    ///     static USER: ScopedValue<&'static str> = ScopedValue::new("nobody");
+    ///     static DOCUMENT: Deduplicate<u32, String, (u32, &'static str)> =
+    ///         USER.with(|user| deduplicate(document::asynq).vary_on(user));
+    /// }
+    ///
+    /// #[asynq]
+    /// async fn document(id: u32) -> String {
+    ///     format!("document {id} as seen by {}", USER.with(ScopedValue::get))
+    /// }
+    ///
+    /// let request = |user| {
+    ///     let override_user = USER.with(|value| value.override_with(user));
+    ///     AsyncTask::new(with_context(override_user, async {
+    ///         DOCUMENT.with(|document| document.asynq(1)).await
+    ///     }))
+    /// };
+    /// let (admin, guest) = all((request("admin"), request("guest"))).value();
+    /// assert_eq!(admin, "document 1 as seen by admin");
+    /// assert_eq!(guest, "document 1 as seen by guest");
+    /// ```
+    #[must_use]
+    pub fn vary_on<V>(self, value: &ScopedValue<V>) -> Deduplicate<A, T, (K, V)>
+    where
+        A: 'static,
+        V: Clone + Eq + Hash + 'static,
+    {
+        let pin = pin_also(&self.inner.pin, value);
+        let (keys, functions, value) = (Rc::clone(&self.inner), self.inner, value.clone());
+        let key = Box::new(move |arguments: &A| ((keys.key)(arguments), value.get()));
+        let function = Box::new(move |arguments| (functions.function)(arguments));
+        Deduplicate { inner: Rc::new(Inner { key, function, running: RunningCalls::new(), pin }) }
+    }
+
     /// Returns the task of a pending equal call, or creates one.
     ///
-    /// The task runs in the contexts of the first task that awaits it. If it panics, all who await it
+    /// The task runs in the contexts of the first task that awaits it, apart from the values that
+    /// it [varies on](Self::vary_on). If it panics, all who await it
     /// get the failure. It is pending as long as it has a handle.
     ///
     /// A call by the body of the shared task, directly or in a synchronous call, gets a task of its own.
     /// If a task that the shared task *awaits* makes an equal call, both wait for each other, which is
     /// reported as a deadlock: see [`dirty`](Self::dirty).
     pub fn asynq(&self, arguments: A) -> AsyncTask<T> {
-        let Inner { key, function, running } = &*self.inner;
+        let Inner { key, function, running, pin } = &*self.inner;
         let key = key(&arguments);
         if let Some(task) = running.find(&key) {
             return task;
         }
-        let task = function(arguments);
-        running.add(key, &task, WeakTask::of(&task));
+        let call = function(arguments);
+        let inner = WeakTask::of(&call);
+        let task = pin(call);
+        running.add(key, &task, inner);
         task
     }
 
@@ -132,7 +186,8 @@ where
         self.asynq(arguments).value()
     }
 
-    /// Makes the next equal call create a new task. A pending task goes on.
+    /// Makes the next equal call create a new task: one with the current values of what the key
+    /// [varies on](Self::vary_on). A pending task goes on.
     ///
     /// Use it when the input of the function has changed, and before a function awaits an equal call of
     /// itself.

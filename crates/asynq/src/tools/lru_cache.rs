@@ -10,6 +10,7 @@ use lru::LruCache;
 
 use super::cached::{Cached, Store};
 use crate::call_stack::Site;
+use crate::context::ScopedValue;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 
@@ -17,6 +18,9 @@ use crate::task::AsyncTask;
 ///
 /// Equal calls share the task of a pending call, as with [`deduplicate`](super::deduplicate()). Panics are
 /// not cached. An `Err` is cached like any other value, unless [`keep_if`](AlruCache::keep_if) excludes it.
+///
+/// A value is computed under the contexts of its first caller. If the function reads a [`ScopedValue`],
+/// such as the current user, add that to the key with [`vary_on`](AlruCache::vary_on).
 ///
 /// # Panics
 ///
@@ -80,6 +84,7 @@ where
     let maxsize =
         NonZeroUsize::new(maxsize).expect("the maxsize of `alru_cache` must be 1 or more, got 0");
     AlruCache {
+        maxsize,
         key: Rc::new(key),
         function: Rc::new(function),
         cached: Cached::new(RefCell::new(LruCache::sparse(maxsize))),
@@ -90,6 +95,7 @@ where
 ///
 /// Clones share the values.
 pub struct AlruCache<A, T: 'static, K = A> {
+    maxsize: NonZeroUsize,
     key: Rc<dyn Fn(&A) -> K>,
     function: Rc<dyn Fn(A) -> AsyncTask<T>>,
     cached: Cached<K, T>,
@@ -105,6 +111,28 @@ where
     pub fn keep_if(mut self, keep: impl Fn(&T) -> bool + 'static) -> Self {
         self.cached.keep = Rc::new(keep);
         self
+    }
+
+    /// Makes the current value of `value` a part of the key, and computes each value under it. Call
+    /// this several times for several values; what was cached before is forgotten.
+    ///
+    /// Use it if the function reads the value, such as the current user: see
+    /// [`Deduplicate::vary_on`](super::Deduplicate::vary_on).
+    #[must_use]
+    pub fn vary_on<V>(self, value: &ScopedValue<V>) -> AlruCache<A, T, (K, V)>
+    where
+        A: 'static,
+        V: Clone + Eq + Hash + 'static,
+    {
+        let store = RefCell::new(LruCache::sparse(self.maxsize));
+        let cached = self.cached.vary_on(store, value);
+        let (key, value) = (self.key, value.clone());
+        AlruCache {
+            maxsize: self.maxsize,
+            key: Rc::new(move |arguments| (key(arguments), value.get())),
+            function: self.function,
+            cached,
+        }
     }
 
     /// Creates a task for the cached value, or for the value of a pending or new call.
@@ -149,6 +177,7 @@ impl<K: Eq + Hash, T> Store<K, T> for RefCell<LruCache<K, Rc<T>>> {
 impl<A, T: 'static, K> Clone for AlruCache<A, T, K> {
     fn clone(&self) -> Self {
         Self {
+            maxsize: self.maxsize,
             key: Rc::clone(&self.key),
             function: Rc::clone(&self.function),
             cached: self.cached.clone(),

@@ -23,6 +23,7 @@ mod lru_cache;
 mod map;
 mod order;
 mod per_instance;
+mod pin_scope;
 mod retry;
 mod running_calls;
 mod timer;

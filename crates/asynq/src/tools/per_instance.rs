@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use super::cached::{Cached, Store};
 use crate::call_stack::Site;
+use crate::context::ScopedValue;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 
@@ -16,7 +17,8 @@ use crate::task::AsyncTask;
 /// Store the result in a field of the object: the values are dropped with it.
 ///
 /// Equal calls share the task of a pending call. Panics are not cached. An `Err` is cached like any other
-/// value, unless [`keep_if`](AcachedPerInstance::keep_if) excludes it.
+/// value, unless [`keep_if`](AcachedPerInstance::keep_if) excludes it. A value is computed under the contexts
+/// of its first caller: see [`vary_on`](AcachedPerInstance::vary_on).
 ///
 /// ```
 /// use asynq::{asynq, tools::{AcachedPerInstance, acached_per_instance}};
@@ -51,23 +53,24 @@ where
     T: Clone + 'static,
 {
     let cached = Cached::new(RefCell::new(HashMap::new()));
-    AcachedPerInstance { method: Rc::new(method), cached }
+    AcachedPerInstance { key: Rc::new(A::clone), method: Rc::new(method), cached }
 }
 
 /// Method that caches its values in a field of the object, made by [`acached_per_instance`].
 ///
 /// Clones share the values, and so do the clones of an object with a derived `Clone`, which tasks work
 /// on.
-pub struct AcachedPerInstance<S, A, T: 'static> {
+pub struct AcachedPerInstance<S, A, T: 'static, K = A> {
+    key: Rc<dyn Fn(&A) -> K>,
     method: Rc<Method<S, A, T>>,
-    cached: Cached<A, T>,
+    cached: Cached<K, T>,
 }
 
 type Method<S, A, T> = dyn Fn(&S, A) -> AsyncTask<T>;
 
-impl<S, A, T> AcachedPerInstance<S, A, T>
+impl<S, A, T, K> AcachedPerInstance<S, A, T, K>
 where
-    A: Clone + Eq + Hash + 'static,
+    K: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
 {
     /// Caches only the values for which `keep` returns `true`.
@@ -77,12 +80,29 @@ where
         self
     }
 
+    /// Makes the current value of `value` a part of the key, and computes each value under it. Call
+    /// this several times for several values; what was cached before is forgotten.
+    ///
+    /// Use it if the function reads the value, such as the current user: see
+    /// [`Deduplicate::vary_on`](super::Deduplicate::vary_on).
+    #[must_use]
+    pub fn vary_on<V>(self, value: &ScopedValue<V>) -> AcachedPerInstance<S, A, T, (K, V)>
+    where
+        A: 'static,
+        V: Clone + Eq + Hash + 'static,
+    {
+        let cached = self.cached.vary_on(RefCell::new(HashMap::new()), value);
+        let (key, value) = (self.key, value.clone());
+        let key = Rc::new(move |arguments: &A| (key(arguments), value.get()));
+        AcachedPerInstance { key, method: self.method, cached }
+    }
+
     /// Creates a task for the cached value, or for the value of a pending or new call. `instance` is the
     /// object with this field.
     #[track_caller]
     pub fn asynq(&self, instance: &S, arguments: A) -> AsyncTask<T> {
         static SITE: Site = Site::new("asynq::tools::acached_per_instance");
-        let key = arguments.clone();
+        let key = (self.key)(&arguments);
         self.cached.asynq(&SITE, key, || (self.method)(instance, arguments))
     }
 
@@ -99,7 +119,7 @@ where
     /// Removes the value for these arguments: the next call runs the method again. A pending call goes on,
     /// but its value is not cached.
     pub fn dirty(&self, arguments: &A) {
-        self.cached.dirty(arguments);
+        self.cached.dirty(&(self.key)(arguments));
     }
 }
 
@@ -118,13 +138,17 @@ impl<K: Eq + Hash, T> Store<K, T> for RefCell<HashMap<K, Rc<T>>> {
     }
 }
 
-impl<S, A, T: 'static> Clone for AcachedPerInstance<S, A, T> {
+impl<S, A, T: 'static, K> Clone for AcachedPerInstance<S, A, T, K> {
     fn clone(&self) -> Self {
-        Self { method: Rc::clone(&self.method), cached: self.cached.clone() }
+        Self {
+            key: Rc::clone(&self.key),
+            method: Rc::clone(&self.method),
+            cached: self.cached.clone(),
+        }
     }
 }
 
-impl<S, A, T: 'static> fmt::Debug for AcachedPerInstance<S, A, T> {
+impl<S, A, T: 'static, K> fmt::Debug for AcachedPerInstance<S, A, T, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AcachedPerInstance").finish_non_exhaustive()
     }

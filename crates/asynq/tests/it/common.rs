@@ -84,6 +84,7 @@ impl<F: asynq::Flush> Batch for By<F> {
     }
 }
 
+#[track_caller]
 pub(crate) fn source<F: asynq::Flush>(
     name: &'static str,
     flush: impl Fn(Items<By<F>>) -> F + 'static,

@@ -317,3 +317,35 @@ fn a_generator_may_be_left_to_the_end_of_its_thread() {
     .join()
     .unwrap();
 }
+
+#[test]
+fn a_value_sent_in_the_step_of_a_panic_comes_before_the_panic() {
+    let mut numbers = generator(|out| async move {
+        out.send(1).await;
+        futures::join!(out.send(2), async { panic!("no more rows") });
+    });
+    assert_eq!(take_first(&mut numbers, 2).value(), [1, 2]);
+    assert_eq!(numbers.next().outcome().unwrap_err().message(), "no more rows");
+    assert_eq!(numbers.next().value(), None, "it has ended");
+}
+
+#[test]
+fn a_stream_gives_the_value_and_then_the_panic_of_one_step() {
+    let mut numbers = generator(|out| async move {
+        futures::join!(out.send(1), async { panic!("no more rows") });
+    });
+    let task = AsyncTask::new(async move {
+        assert_eq!(StreamExt::next(&mut numbers).await, Some(1));
+        StreamExt::next(&mut numbers).await
+    });
+    assert_eq!(task.outcome().unwrap_err().message(), "no more rows");
+}
+
+#[test]
+fn a_list_fails_if_the_last_value_came_with_a_panic() {
+    let numbers = generator(|out| async move {
+        futures::join!(out.send(1), async { panic!("no more rows") });
+    });
+    let error = list_of_generator(numbers).outcome().unwrap_err();
+    assert_eq!(error.message(), "no more rows");
+}

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use asynq::{AsyncTask, Batch, BoxError, FutureBase, Items, Source, TaskErrorKind, all, debug};
 use futures::executor::block_on;
 
-use crate::common::{self, Later, Log, assert_usable, message_of, source, store};
+use crate::common::{self, By, Later, Log, assert_usable, message_of, source, store};
 
 /// A place for what a flush is to use once.
 type Once<T> = Rc<RefCell<Option<T>>>;
@@ -247,8 +247,76 @@ fn a_panic_of_a_key_that_is_dropped_is_that_of_the_flush() {
     let rows = Source::new(Rows(Cell::new(false)));
     let forgotten = AsyncTask::new(rows.item(Key));
     assert_eq!(forgotten.outcome().unwrap_err().message(), "key dropped");
-    assert_eq!(rows.item(Key).value().unwrap(), 1, "set before its key was dropped");
+    let set = AsyncTask::new(rows.item(Key));
+    assert_eq!(set.outcome().unwrap_err().message(), "key dropped", "of the call: the item is set");
     assert_usable();
+}
+
+/// A source that sets all items and then panics.
+fn panicking() -> Source<By<()>> {
+    source("rows", |items| {
+        items.set_values(|&key| Some(key));
+        panic!("after the last row");
+    })
+}
+
+#[test]
+fn a_panic_after_all_items_are_set_reaches_the_call_that_flushes() {
+    let rows = panicking();
+    let seen = Rc::new(Cell::new(0));
+    let task = {
+        let seen = Rc::clone(&seen);
+        AsyncTask::new(async move { seen.set(rows.item(7).await.unwrap()) })
+    };
+    assert_eq!(task.outcome().unwrap_err().message(), "after the last row");
+    assert_eq!(seen.get(), 7, "the values are there all the same");
+    assert_usable();
+}
+
+#[test]
+fn a_panic_after_all_items_are_set_in_flight_reaches_the_call_that_drives() {
+    let rows = source("rows", |items| -> Later {
+        Box::pin(async move {
+            debug::sync().await;
+            items.set_values(|&key| Some(key));
+            panic!("after the last row");
+        })
+    });
+    let error = AsyncTask::new(rows.item(7)).outcome().unwrap_err();
+    assert_eq!(error.message(), "after the last row");
+    assert_usable();
+}
+
+#[test]
+fn a_panic_after_all_items_are_set_reaches_the_task_whose_call_flushes() {
+    let rows = panicking();
+    let other = AsyncTask::new(debug::sync());
+    let calling = AsyncTask::new(async move { rows.item(7).value().unwrap() });
+    let root = AsyncTask::new(async move {
+        all((
+            other,
+            AsyncTask::new(async move { calling.outcome().map_err(|e| e.message().to_owned()) }),
+        ))
+        .await
+        .1
+    });
+    assert_eq!(root.value(), Err("after the last row".to_owned()));
+    assert_usable();
+}
+
+#[test]
+fn a_panic_after_all_items_are_set_reaches_the_executor_that_drives() {
+    let rows = panicking();
+    assert!(message_of(|| block_on(rows.item(7))).contains("after the last row"));
+    assert_usable();
+}
+
+#[test]
+fn a_panic_after_all_items_are_set_reaches_the_code_that_flushes_out_of_turn() {
+    let rows = panicking();
+    let item = rows.item(7);
+    assert!(message_of(|| item.batch().flush()).contains("after the last row"));
+    assert_eq!(item.value().unwrap(), 7);
 }
 
 #[test]

@@ -174,7 +174,14 @@ fn an_error_cannot_replace_a_value() {
         first.set_value(1);
         first.set_error("too late");
     });
-    assert_eq!(numbers.item(1).value().unwrap(), 1);
+    let value = Rc::new(RefCell::new(None));
+    let task = {
+        let value = Rc::clone(&value);
+        AsyncTask::new(async move { *value.borrow_mut() = Some(numbers.item(1).await.unwrap()) })
+    };
+    let error = task.outcome().unwrap_err();
+    assert_eq!(error.message(), "batch numbers: item 0 was given a value or error twice");
+    assert_eq!(value.take(), Some(1));
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod cancel;
 mod combinators;
 mod context_failure;
 mod contexts;
+mod contexts_of_requests;
 mod deadlock;
 mod events;
 mod executor_wakers;

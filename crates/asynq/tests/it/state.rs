@@ -108,7 +108,7 @@ fn the_state_has_a_flush_in_flight() {
         asynq: 1 call, 2 tasks, 1 batch
           async block #1, called at crates/asynq/tests/it/state.rs, waits for
             item 0 of remote #1
-          flush #2, called at crates/asynq/src/batch/cell.rs, runs
+          flush of a source #2, made at crates/asynq/tests/it/state.rs, runs
           batch remote #1: 1 item, is being flushed
     "#]]
     .assert_eq(&without_lines(&log.take()));

@@ -6,7 +6,10 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use asynq::tools::{Deduplicate, amap, deduplicate, deduplicate_by};
-use asynq::{AsyncTask, FutureBase, TaskErrorKind, all, asynq, debug, with_context};
+use asynq::{
+    AsyncTask, FutureBase, ScopedValue, TaskErrorKind, all, asynq, call_with_context, debug,
+    with_context,
+};
 use expect_test::expect;
 
 use crate::common::{Log, assert_usable, message_of, traced};
@@ -334,4 +337,70 @@ fn an_argument_may_make_a_call_when_it_is_dropped() {
     task.value();
     assert_eq!((runs.get(), argument.0.take().is_some()), (2, false));
     assert_usable();
+}
+
+/// A function that takes a round, and returns the values of `user` and `language`.
+fn reading(
+    user: &ScopedValue<u32>,
+    language: &ScopedValue<&'static str>,
+) -> impl Fn(u32) -> AsyncTask<(u32, &'static str)> + 'static {
+    let (user, language) = (user.clone(), language.clone());
+    move |_| {
+        let (user, language) = (user.clone(), language.clone());
+        AsyncTask::new(async move {
+            debug::sync().await;
+            (user.get(), language.get())
+        })
+    }
+}
+
+#[test]
+fn calls_that_vary_on_a_scoped_value_share_a_task_only_with_the_same_value() {
+    let log = Log::new();
+    let user = ScopedValue::new(0);
+    let function = deduplicate(logging(&log)).vary_on(&user);
+    let request = |id| {
+        let function = function.clone();
+        AsyncTask::new(with_context(user.override_with(id), async move { function.asynq(1).await }))
+    };
+    all([request(1), request(2), request(1)]).value();
+    assert_eq!(log.take(), "runs 1\nruns 1\n");
+}
+
+#[test]
+fn a_task_that_varies_on_scoped_values_sees_those_of_its_call() {
+    let (user, language) = (ScopedValue::new(0), ScopedValue::new("en"));
+    let function = deduplicate(reading(&user, &language)).vary_on(&user).vary_on(&language);
+    let called = call_with_context(user.override_with(7), || {
+        call_with_context(language.override_with("fr"), || function.asynq(1))
+    });
+    assert_eq!(called.value(), (7, "fr"), "awaited elsewhere");
+    assert_eq!(function.call(1), (0, "en"));
+}
+
+#[test]
+fn a_call_by_the_body_of_a_task_that_varies_gets_a_task_of_its_own() {
+    type Varying = Deduplicate<u32, u32, (u32, u32)>;
+
+    let user = ScopedValue::new(0);
+    let this: Rc<RefCell<Option<Varying>>> = Rc::default();
+    let function = {
+        let this = Rc::clone(&this);
+        let depth = Rc::new(Cell::new(0));
+        deduplicate(move |n| {
+            let (this, depth) = (Rc::clone(&this), Rc::clone(&depth));
+            AsyncTask::new(async move {
+                depth.set(depth.get() + 1);
+                if depth.get() == 1 {
+                    let function = this.borrow().clone().unwrap();
+                    return function.call(n) + 1;
+                }
+                n
+            })
+        })
+        .vary_on(&user)
+    };
+    *this.borrow_mut() = Some(function.clone());
+    assert_eq!(function.call(1), 2);
+    this.take();
 }

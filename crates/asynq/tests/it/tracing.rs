@@ -159,7 +159,7 @@ fn a_flush_in_flight_is_a_task_inside_the_flush() {
           task function="async block"
             - message=waits count=1 first=item 0 of remote #1
           flush source="remote" items=1
-            task function="flush"
+            task function="flush of a source"
               - message=sends
               - message=waits count=1 first=item 0 of sync("default") #2
           flush source="sync(\"default\")" items=1
