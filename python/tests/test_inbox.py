@@ -7,6 +7,7 @@ import pytest
 
 import asynq
 from asynq import FutureBase
+from asynq.loaders import batch
 
 SECONDS = 30
 
@@ -177,3 +178,31 @@ def test_a_call_of_a_signal_handler_may_take_the_answer_of_the_call_that_it_inte
     load = outer.asynq(1)
     assert load.value() == 1
     assert goes_on.is_set()
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_call_goes_on_after_an_interrupt_while_a_request_was_finished(monkeypatch, where):
+    @asynq.loader(blocking=True)
+    def load(keys):
+        return keys
+
+    class Interrupted:
+        def add(self, keys, seconds):
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+    if where == "before":
+        monkeypatch.setattr(load, "counter", Interrupted())
+    else:
+        complete = batch.complete_flight
+
+        def interrupted(flight):
+            monkeypatch.undo()
+            complete(flight)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(batch, "complete_flight", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        load(1)
+    assert load(2) == 2
+    assert load._in_flight() == []

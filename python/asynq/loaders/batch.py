@@ -19,7 +19,7 @@ class LoaderBatch(RoundBase):
     def __init__(self, loader, batches):
         self.loader = loader
         self.batches = batches
-        self._unfinished = 0
+        self._unfinished = set()
 
     def split(self):
         """Closes the batch for new keys, and returns its requests."""
@@ -29,18 +29,19 @@ class LoaderBatch(RoundBase):
             Request(self, loads[start : start + size], keys[start : start + size])
             for start in range(0, len(loads), size)
         ]
-        self._unfinished = len(requests)
+        self._unfinished = set(requests)
         return requests
 
-    def request_finished(self):
-        """Counts a finished request. The last one completes the batch."""
-        self._unfinished -= 1
+    def request_finished(self, request):
+        """Records that a request is finished, once or more. The last one completes the batch."""
+        self._unfinished.discard(request)
         if not self._unfinished and self in self.batches.in_flight:
             self._complete()
 
     def _complete(self):
-        self.batches.complete(self)
+        # In this order, because a signal handler may interrupt it, and then it happens again.
         complete_flight(self)
+        self.batches.complete(self)
 
     def _try_switch_active_batch(self):
         self.batches.close(self)

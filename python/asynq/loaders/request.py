@@ -95,6 +95,7 @@ class Request:
     def deliver(self, answer):
         """Resolves the loads with the values that the batch function has returned."""
         if self._has_finished:
+            self._end_flight()
             return
         keeps_errors = self.loader.settings.cache_errors
         try:
@@ -119,6 +120,7 @@ class Request:
     def fail(self, error):
         """Fails all loads, because the request has failed. Such errors are never cached."""
         if self._has_finished:
+            self._end_flight()
             return
         for load in self._loads:
             resolve_load(load, errors.failed(self.loader.name, load.key, error), False)
@@ -129,6 +131,7 @@ class Request:
     def time_out(self):
         """Fails all loads, because the answer is late."""
         if self._has_finished:
+            self._end_flight()
             return
         seconds = self.loader.settings.timeout
         for load in self._loads:
@@ -138,10 +141,8 @@ class Request:
     def _finish(self, error):
         self._has_finished = True
         seconds = time.perf_counter() - self._started
-        if self._flight is not None:
-            self._flight.finish()
         self.loader.counter.add(len(self._loads), seconds)
-        self._batch.request_finished()
+        self._end_flight()
         after_flush = self.loader.settings.after_flush
         if after_flush is not None:
             try:
@@ -149,6 +150,12 @@ class Request:
             except Exception:
                 # Logged, because the loads already have their values.
                 _logger.exception("after_flush of the loader %s has failed", self.loader.name)
+
+    def _end_flight(self):
+        """Lets the scheduler go on. It calls this again if a signal handler interrupts it."""
+        self._batch.request_finished(self)
+        if self._flight is not None:
+            self._flight.finish()
 
 
 def _answer(flight, future):
