@@ -216,11 +216,11 @@ impl<T> Yielder<T> {
     /// If the previous value was not taken, since two branches of the body send values concurrently.
     pub async fn send(&self, value: T) {
         static DEMAND: Site = Site::made("demand for a value of the generator");
-        let before = self.exchange.value.replace(Some(value));
         assert!(
-            before.is_none(),
+            self.exchange.value.borrow().is_none(),
             "the previous value of the generator was not taken; await each `send` before the next one"
         );
+        self.exchange.value.replace(Some(value));
         let (demanded, until_demanded) = promise_at(&DEMAND, self.exchange.at);
         self.exchange.demanded.replace(Some(demanded));
         if let Some(sent) = self.exchange.sent.take() {

@@ -126,6 +126,37 @@ fn two_values_at_once_are_refused() {
 }
 
 #[test]
+fn two_values_sent_at_once_are_refused() {
+    let mut generator = generator(|out| async move {
+        futures::join!(out.send(1), out.send(2));
+    });
+    assert_eq!(generator.next().value(), Some(1));
+    let error = generator.next().outcome().unwrap_err();
+    assert!(error.message().contains("await each `send` before the next one"), "{error}");
+    assert_eq!(generator.next().value(), None);
+}
+
+#[test]
+fn a_value_that_was_sent_before_its_task_was_dropped_is_the_next_one() {
+    let unwanted = Rc::new(Cell::new(None));
+    let mut generator = {
+        let unwanted = Rc::clone(&unwanted);
+        generator(|out| async move {
+            futures::join!(out.send(1), async { drop(unwanted.take()) });
+            out.send(2).await;
+        })
+    };
+    let task = AsyncTask::new(async move {
+        let mut next = generator.next();
+        assert!(futures::poll!(&mut next).is_pending());
+        unwanted.set(Some(next));
+        debug::sync().await;
+        list_of_generator(generator).await
+    });
+    assert_eq!(task.value(), [1, 2]);
+}
+
+#[test]
 fn a_dropped_generator_drops_its_body_where_it_stands() {
     struct Dropped(Rc<Cell<bool>>);
     impl Drop for Dropped {
