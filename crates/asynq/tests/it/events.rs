@@ -106,6 +106,15 @@ fn two_may_listen() {
 }
 
 #[test]
+fn the_steps_that_a_listener_causes_are_told_to_nobody() {
+    let log = Log::new();
+    let _causes = debug::listen(|_| AsyncTask::new(async {}).value());
+    let _dumping = dump_into(&log, Dump { calls: true, ..Dump::NOTHING });
+    AsyncTask::new(async {}).value();
+    assert_eq!(log.take(), "call 1: async block #1\nreturn to 0\n");
+}
+
+#[test]
 fn contexts_are_told_as_they_pause_and_resume() {
     let log = Log::new();
     let _dumping = dump_into(&log, Dump { contexts: true, ..Dump::NOTHING });

@@ -5,7 +5,7 @@ use std::rc::{Rc, Weak};
 
 use asynq::{AsyncTask, Batch, BatchItem, FutureBase, Items, Loader, Source, debug};
 
-use crate::common::{By, Later, knowing_itself, poll_once, source};
+use crate::common::{By, Later, knowing_itself, later, poll_once, source};
 
 #[test]
 fn an_ended_task_frees_its_value_with_the_last_handle() {
@@ -120,6 +120,21 @@ fn a_source_is_freed_after_the_task_that_waited_for_it_was_dropped() {
         assert!(poll_once(&mut waits).await.is_pending());
         drop((waits, source));
         debug::sync().await;
+    });
+    root.value();
+    assert!(weak.upgrade().is_none());
+}
+
+#[test]
+fn a_batch_that_a_task_waited_for_is_not_flushed_after_it_was_freed() {
+    let (source, weak) = watched(|_| -> () { panic!("nobody can await its items") });
+    let root = AsyncTask::new(async move {
+        let first = debug::sync(); // Its batch is flushed first.
+        let mut waits = AsyncTask::new(source.item(1));
+        assert!(poll_once(&mut waits).await.is_pending());
+        first.await;
+        drop((waits, source));
+        later(2).await;
     });
     root.value();
     assert!(weak.upgrade().is_none());

@@ -207,6 +207,22 @@ fn a_panic_in_a_callback_of_a_lazy_future_keeps_no_other_from_being_called() {
 }
 
 #[test]
+fn a_callback_of_a_join_comes_though_a_lazy_part_was_computed_before() {
+    let log = Log::new();
+    let mut join = all((LazyFuture::new(|| 1), debug::sync()));
+    let task = {
+        let log = log.clone();
+        AsyncTask::new(async move {
+            assert!(poll_once(&mut join).await.is_pending());
+            join.on_computed(move || log.add("called"));
+            join.await.0
+        })
+    };
+    assert_eq!(task.value(), 1);
+    assert_eq!(log.take(), "called\n");
+}
+
+#[test]
 fn a_join_polled_after_its_end_says_so() {
     let mut join = all(vec![AsyncTask::new(async { 1 })]);
     let twice = AsyncTask::new(async move {

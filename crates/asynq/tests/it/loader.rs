@@ -111,6 +111,14 @@ fn a_key_for_which_nothing_comes_back_may_have_a_default() {
     assert_eq!(none.load(7).value().unwrap(), 8);
 }
 
+#[test]
+fn a_default_does_not_replace_an_error() {
+    let down = Loader::try_new(|keys: Vec<u32>| {
+        keys.into_iter().map(|key| (key, Err::<u32, _>("down"))).collect::<HashMap<_, _>>()
+    });
+    assert!(down.default_with(|key| key + 1).load(7).value().is_err());
+}
+
 /// Not `Clone`.
 #[derive(Debug)]
 struct Unlucky(u32);

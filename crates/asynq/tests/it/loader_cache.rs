@@ -6,12 +6,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use asynq::loader::Lru;
-use asynq::{AsyncTask, FutureBase, Loader, all, with_context};
+use asynq::{AsyncTask, FutureBase, Loader, all};
 
 use crate::common::{Log, later};
 
 /// A loader of tenfold numbers that writes its batches into a log.
-fn tens(log: &Log) -> Loader<u32, u32> {
+pub(crate) fn tens(log: &Log) -> Loader<u32, u32> {
     let log = log.clone();
     Loader::new(move |keys: Vec<u32>| {
         log.add(format_args!("load {keys:?}"));
@@ -20,7 +20,7 @@ fn tens(log: &Log) -> Loader<u32, u32> {
 }
 
 /// A load in a task of its own.
-fn load(loader: &Loader<u32, u32>, key: u32) -> AsyncTask<u32> {
+pub(crate) fn load(loader: &Loader<u32, u32>, key: u32) -> AsyncTask<u32> {
     let loader = loader.clone();
     AsyncTask::new(async move { loader.load(key).await.unwrap() })
 }
@@ -286,6 +286,16 @@ fn a_value_takes_the_place_of_a_kept_error() {
 }
 
 #[test]
+fn an_error_does_not_replace_a_value_that_was_primed_before_the_batch() {
+    let (down, _) = down();
+    let down = down.cache().cache_errors();
+    let load = down.load(1);
+    down.prime(1, 10);
+    assert!(load.value().is_err());
+    assert_eq!(down.load(1).value().unwrap(), 10);
+}
+
+#[test]
 fn a_kept_error_can_be_forgotten() {
     let (down, calls) = down();
     let down = down.cache().cache_errors();
@@ -314,56 +324,6 @@ fn kept_errors_go_as_values_do() {
     assert_eq!([2, 3].map(calls_for), [1, 0], "there is room for two");
     clock.set(Duration::from_secs(10));
     assert_eq!(calls_for(3), 1, "they are kept for ten seconds");
-}
-
-#[test]
-fn each_scope_keeps_its_own() {
-    let log = Log::new();
-    let tens = tens(&log);
-    let request = || {
-        let tens = tens.clone();
-        AsyncTask::new(async move {
-            with_context(tens.scope(), async {
-                load(&tens, 1).await;
-                load(&tens, 1).await;
-                load(&tens, 2).await
-            })
-            .await
-        })
-    };
-    assert_eq!(request().value(), 20);
-    assert_eq!(log.take(), "load [1]\nload [2]\n");
-    assert_eq!(request().value(), 20);
-    assert_eq!(log.take(), "load [1]\nload [2]\n");
-}
-
-#[test]
-fn scopes_share_what_is_in_flight_and_each_keeps_it() {
-    let log = Log::new();
-    let tens = tens(&log);
-    let request = || {
-        let tens = tens.clone();
-        AsyncTask::new(async move {
-            with_context(tens.scope(), async {
-                load(&tens, 1).await;
-                later(1).await;
-                load(&tens, 1).await
-            })
-            .await
-        })
-    };
-    assert_eq!(all([request(), request()]).value(), [10, 10]);
-    assert_eq!(log.take(), "load [1]\n");
-}
-
-#[test]
-fn outside_of_its_scopes_nothing_is_kept_unless_asked() {
-    let log = Log::new();
-    let tens = tens(&log);
-    drop(tens.scope());
-    load(&tens, 1).value();
-    load(&tens, 1).value();
-    assert_eq!(log.take(), "load [1]\nload [1]\n");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Batches of loaders in flight: overlaps, shared keys, limits and deadlines.
+//! Batches of loaders in flight: overlaps, shared keys and deadlines.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -7,16 +7,14 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::time::Duration;
 
-use asynq::loader::set_max_in_flight;
 use asynq::{AsyncTask, FutureBase, Loader, Promise, all, promise, try_all};
 use expect_test::expect;
 use futures::FutureExt;
-use futures::future::{Either, select};
 
 use crate::common::{Log, assert_usable, later};
 
 /// A loader whose batches take a round, and which writes their begins and ends into a log.
-fn slow(log: &Log, name: &'static str) -> Loader<u32, u32> {
+pub(crate) fn slow(log: &Log, name: &'static str) -> Loader<u32, u32> {
     let log = log.clone();
     Loader::new(move |keys: Vec<u32>| {
         let log = log.clone();
@@ -99,10 +97,10 @@ fn a_key_that_is_in_flight_is_not_asked_for_again() {
     assert_eq!(log.take(), "load [1]\nload [2]\n");
 }
 
-type Answers = Rc<RefCell<VecDeque<Promise<()>>>>;
+pub(crate) type Answers = Rc<RefCell<VecDeque<Promise<()>>>>;
 
 /// A loader whose batches come back when their promises are set, in order.
-fn by_hand(log: &Log) -> (Answers, Loader<u32, u32>) {
+pub(crate) fn by_hand(log: &Log) -> (Answers, Loader<u32, u32>) {
     let (answers, log) = (Answers::default(), log.clone());
     let loader = Loader::new({
         let answers = Rc::clone(&answers);
@@ -119,124 +117,8 @@ fn by_hand(log: &Log) -> (Answers, Loader<u32, u32>) {
     (answers, loader)
 }
 
-fn next(answers: &Answers) -> Option<Promise<()>> {
+pub(crate) fn next(answers: &Answers) -> Option<Promise<()>> {
     answers.borrow_mut().pop_front()
-}
-
-#[test]
-fn no_more_batches_of_a_loader_are_in_flight_than_may_be() {
-    let log = Log::new();
-    let slow = slow(&log, "slow").max_batch_size(1).max_in_flight(2);
-    slow.load_many([1, 2, 3]).value().unwrap();
-    expect![[r#"
-        slow begins [1]
-        slow begins [2]
-        slow ends [1]
-        slow begins [3]
-        slow ends [2]
-        slow ends [3]
-    "#]]
-    .assert_eq(&log.take());
-}
-
-#[test]
-fn batches_that_wait_for_a_permit_are_sent_in_their_order() {
-    let log = Log::new();
-    let slow = slow(&log, "slow").max_batch_size(1).max_in_flight(1);
-    slow.load_many([1, 2, 3]).value().unwrap();
-    expect![[r#"
-        slow begins [1]
-        slow ends [1]
-        slow begins [2]
-        slow ends [2]
-        slow begins [3]
-        slow ends [3]
-    "#]]
-    .assert_eq(&log.take());
-}
-
-#[test]
-fn no_more_batches_of_all_loaders_are_in_flight_than_may_be() {
-    let log = Log::new();
-    let (one, two) = (slow(&log, "one"), slow(&log, "two"));
-    set_max_in_flight(1);
-    drop(all((one.load(1), two.load(2))).value());
-    set_max_in_flight(None);
-    expect![[r#"
-        one begins [1]
-        one ends [1]
-        two begins [2]
-        two ends [2]
-    "#]]
-    .assert_eq(&log.take());
-}
-
-#[test]
-fn a_plain_call_does_not_wait_for_what_a_call_around_it_has_in_flight() {
-    let log = Log::new();
-    let slow = slow(&log, "slow").max_in_flight(1);
-    let calls = {
-        let slow = slow.clone();
-        AsyncTask::new(async move {
-            later(1).await;
-            slow.load(2).value().unwrap()
-        })
-    };
-    assert_eq!(all((slow.load(1), calls)).value().1, 2);
-}
-
-#[test]
-fn a_permit_beyond_the_limit_is_not_passed_on() {
-    let log = Log::new();
-    let (answers, loader) = by_hand(&log);
-    let loader = loader.max_batch_size(1).max_in_flight(1);
-    let calls = {
-        let (log, loader) = (log.clone(), loader.clone());
-        AsyncTask::new(async move {
-            later(1).await;
-            let answers_last = {
-                let answers = Rc::clone(&answers);
-                AsyncTask::new(async move {
-                    later(1).await;
-                    answers.borrow_mut().pop_back().unwrap().set_value(());
-                })
-            };
-            // This call holds no permit, so its batch does not wait for the first one.
-            all((loader.load(3), answers_last)).value().0.unwrap();
-            later(1).await;
-            assert_eq!(log.take(), "load [1]\nload [3]\n");
-            while let Some(answer) = next(&answers) {
-                answer.set_value(());
-                later(1).await;
-            }
-        })
-    };
-    all((loader.load_many([1, 2]), calls)).value().0.unwrap();
-    assert_eq!(log.take(), "load [2]\n");
-}
-
-#[test]
-fn a_call_does_not_wait_for_what_another_that_has_ended_has_left_in_flight() {
-    let (answers, loader) = by_hand(&Log::new());
-    let loader = loader.max_in_flight(1);
-    let left = loader.load(1);
-    let fails = {
-        let left = loader.load(1);
-        AsyncTask::new(futures::future::join(left, async {
-            later(1).await;
-            panic!("ended");
-        }))
-    };
-    assert!(fails.outcome().is_err());
-    let second = {
-        let answers = Rc::clone(&answers);
-        AsyncTask::new(async move {
-            later(1).await;
-            answers.borrow_mut().pop_back().unwrap().set_value(());
-        })
-    };
-    assert_eq!(all((loader.load(2), second)).value().0.unwrap(), 2);
-    drop(left);
 }
 
 #[test]
@@ -267,38 +149,8 @@ fn a_batch_that_panics_does_not_wait_for_the_others_of_its_round() {
     assert_eq!(log.take(), "[1] has failed\n[2] ends\n");
 }
 
-#[test]
-fn a_permit_passes_over_any_number_of_batches_that_were_given_up() {
-    let (answers, loader) = by_hand(&Log::new());
-    let loader = loader.max_batch_size(1).max_in_flight(1);
-    let call = AsyncTask::new(async move {
-        let many = loader.load_many(0..20_000);
-        assert!(matches!(select(many, later(2)).await, Either::Right(_)));
-        let last = loader.load(20_000); // Now the batch before it goes: nobody can ask for it.
-        let answers = AsyncTask::new(async move {
-            while let Some(answer) = next(&answers) {
-                answer.set_value(());
-                later(1).await;
-            }
-        });
-        all((last, answers)).await.0.unwrap()
-    });
-    assert_eq!(call.value(), 20_000);
-}
-
-#[test]
-fn functions_that_hold_the_thread_have_no_limit() {
-    set_max_in_flight(1);
-    let inner = Loader::new(|keys: Vec<u32>| keys);
-    let outer = Loader::new(move |keys: Vec<u32>| {
-        keys.into_iter().map(|key| inner.load(key).value().unwrap()).collect::<Vec<_>>()
-    });
-    assert_eq!(outer.load(1).value().unwrap(), 1);
-    set_max_in_flight(None);
-}
-
 /// A loader whose first batch never comes back.
-fn slow_once() -> Loader<u32, u32> {
+pub(crate) fn slow_once() -> Loader<u32, u32> {
     let first = RefCell::new(true);
     Loader::new(move |keys: Vec<u32>| {
         let first = first.replace(false);
@@ -309,22 +161,6 @@ fn slow_once() -> Loader<u32, u32> {
             keys
         }
     })
-}
-
-#[test]
-fn a_batch_that_is_given_up_lets_the_next_one_go() {
-    let loader = slow_once().max_in_flight(1);
-    let load = loader.load(1);
-    let waits = AsyncTask::new(async move { load.await.is_ok() });
-    let cancels = {
-        let waits = waits.clone();
-        AsyncTask::new(async move {
-            later(1).await;
-            waits.cancel();
-        })
-    };
-    assert!(AsyncTask::new(all((waits, cancels))).outcome().is_err());
-    assert_eq!(loader.load(2).value().unwrap(), 2);
 }
 
 #[test]

@@ -40,7 +40,9 @@ mod loader_cache;
 #[cfg(feature = "blocking")]
 mod loader_faults;
 mod loader_flight;
+mod loader_limits;
 mod loader_random;
+mod loader_scope;
 #[cfg(feature = "mock")]
 mod mock;
 mod non_async;

@@ -48,6 +48,21 @@ fn a_long_chain_in_which_each_task_makes_the_next_runs() {
 }
 
 #[test]
+fn a_long_chain_of_creators_is_freed() {
+    #[allow(clippy::async_yields_async, reason = "the task that was created last is kept")]
+    fn dive(depth: u32) -> AsyncTask<AsyncTask<u32>> {
+        AsyncTask::new(async move {
+            if depth == 0 {
+                return AsyncTask::new(async { 0 });
+            }
+            dive(depth - 1).await
+        })
+    }
+
+    on_small_stack(|| drop(dive(CHAIN / 4).value()));
+}
+
+#[test]
 fn a_long_chain_that_was_never_started_is_freed() {
     on_small_stack(|| drop(chain(waits(), CHAIN)));
 }

@@ -163,6 +163,12 @@ fn one_that_fits_is_printed_whole() {
     assert_eq!(dive(50).value().to_string().lines().count(), 1 + 50);
 }
 
+#[test]
+fn one_that_is_a_call_too_long_says_so() {
+    let text = dive(51).value().to_string();
+    assert_eq!(text.lines().nth(26), Some("  … 1 more …"));
+}
+
 #[asynq]
 async fn parses(text: &'static str) -> Result<u32, Traced<ParseIntError>> {
     debug::sync().await;

@@ -190,6 +190,18 @@ fn is_computed_is_true_of_a_task_that_failed() {
 }
 
 #[test]
+fn a_callback_of_a_known_future_comes_at_once() {
+    let calls = Rc::new(Cell::new(0));
+    let count = || {
+        let calls = Rc::clone(&calls);
+        move || calls.set(calls.get() + 1)
+    };
+    ConstFuture::new(1).on_computed(count());
+    ErrorFuture::<(), _>::new("error").on_computed(count());
+    assert_eq!(calls.get(), 2);
+}
+
+#[test]
 fn callbacks_come_in_the_order_of_subscription() {
     let log = Log::new();
     let task = log_and_give(&log, "task runs", 1);

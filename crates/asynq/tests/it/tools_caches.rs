@@ -190,6 +190,16 @@ mod lru_cache {
     }
 
     #[test]
+    fn what_was_under_way_when_it_became_dirty_is_not_shared() {
+        let log = Log::new();
+        let cache = alru_cache(2, logging(&log));
+        let before = cache.asynq(1);
+        cache.dirty(&1);
+        assert_eq!(all([before, cache.asynq(1)]).value(), [10, 10]);
+        assert_eq!(log.take(), "runs 1\nruns 1\n");
+    }
+
+    #[test]
     fn what_was_under_way_when_it_became_dirty_is_not_kept() {
         let log = Log::new();
         let cache = alru_cache(2, logging(&log));

@@ -104,6 +104,31 @@ fn a_key_function_says_which_calls_are_equal() {
 }
 
 #[test]
+fn a_recursive_call_does_not_take_the_place_of_the_outer_one() {
+    thread_local! {
+        static CALLS: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+        static FUNCTION: Deduplicate<u32, u32> = deduplicate(|n| {
+            AsyncTask::new(async move {
+                let depth = CALLS.with_borrow_mut(|calls| {
+                    calls.push(n);
+                    calls.len()
+                });
+                if depth == 1 {
+                    // Equal to the call that runs, so it runs by itself.
+                    FUNCTION.with(|function| function.call(n));
+                    debug::sync().await;
+                }
+                n
+            })
+        });
+    }
+    let first = FUNCTION.with(|function| function.asynq(1));
+    let second = AsyncTask::new(async { FUNCTION.with(|function| function.asynq(1)).await });
+    assert_eq!(all((first, second)).value(), (1, 1));
+    assert_eq!(CALLS.take(), [1, 1]);
+}
+
+#[test]
 fn after_dirty_the_next_call_starts_afresh() {
     let log = Log::new();
     let function = deduplicate(logging(&log));

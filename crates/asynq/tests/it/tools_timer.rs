@@ -57,6 +57,18 @@ fn it_measures_what_its_task_does() {
 }
 
 #[test]
+fn a_timer_that_is_entered_twice_counts_time_once() {
+    let clock = Clock::new();
+    let timer = clock.timer();
+    call_with_context(Rc::clone(&timer), || {
+        clock.work(1);
+        call_with_context(Rc::clone(&timer), || clock.work(2));
+        clock.work(4);
+    });
+    assert_eq!(seconds(&timer), 7);
+}
+
+#[test]
 fn what_its_task_awaits_counts() {
     let clock = Clock::new();
     let timer = clock.timer();
