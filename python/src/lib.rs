@@ -61,6 +61,9 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<loader::round::RoundBase>()?;
     module.add_class::<loader::rounds::Rounds>()?;
     module.add_class::<scheduler::inbox::Flight>()?;
+    module.add_class::<loader::jobs::Jobs>()?;
+    module.add_class::<loader::permits::Limit>()?;
+    module.add_class::<loader::permits::Permits>()?;
     module.add_class::<context::AsyncContext>()?;
     module.add_class::<context::NonAsyncContext>()?;
     module.add_class::<scoped_value::ScopedOverrideBase>()?;
@@ -80,8 +83,6 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(asyncio_mode::is_asyncio_mode, module)?)?;
     module.add_function(wrap_pyfunction!(asyncio_mode::leave_asyncio_mode, module)?)?;
     module.add_function(wrap_pyfunction!(batch::flights::call_for, module)?)?;
-    module.add_function(wrap_pyfunction!(batch::flights::complete_flight, module)?)?;
-    module.add_function(wrap_pyfunction!(batch::flights::start_flight, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::call_form::call_form, module)?)?;
     module.add_function(wrap_pyfunction!(imports::look_up_names, module)?)?;
     module.add_function(wrap_pyfunction!(loader::delivery::deliver, module)?)?;

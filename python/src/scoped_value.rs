@@ -78,6 +78,7 @@ pub(crate) struct ScopedOverride {
     value: Option<Py<PyAny>>,
     /// Number of contexts and blocks in which it is active.
     active: usize,
+    was_active: bool,
 }
 
 #[pymethods]
@@ -123,7 +124,9 @@ impl ScopedOverrideBase {
             overrides.push(entry.into_any());
             Ok(())
         })?;
-        slf.state().active += 1;
+        let mut state = slf.state();
+        state.active += 1;
+        state.was_active = true;
         Ok(())
     }
 
@@ -133,8 +136,10 @@ impl ScopedOverrideBase {
         let target = {
             let mut state = slf.state();
             let Some(active) = state.active.checked_sub(1) else {
+                // A generator that is closed while its task is paused leaves the block once more.
+                let was_active = state.was_active;
                 drop(state);
-                return Err(not_active(slf.as_any()));
+                return if was_active { Ok(()) } else { Err(not_active(slf.as_any())) };
             };
             state.active = active;
             state.target.as_ref().map(|target| target.bind(slf.py()).clone())
@@ -177,6 +182,7 @@ pub(crate) struct AttributeOverride {
     value: Option<Py<PyAny>>,
     /// Values of the attribute before. More than one if the override is entered inside its block.
     old_values: Vec<Py<PyAny>>,
+    was_active: bool,
 }
 
 impl AttributeOverride {
@@ -231,17 +237,22 @@ impl AttributeOverrideBase {
         };
         let old_value = target.getattr(name.cast::<pyo3::types::PyString>()?)?;
         set_attribute(&target, &name, &value)?;
-        slf.state().old_values.push(old_value.unbind());
+        let mut state = slf.state();
+        state.old_values.push(old_value.unbind());
+        state.was_active = true;
         Ok(())
     }
 
     /// Sets the attribute to its value of before.
     fn pause(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let (attribute, old_value) = {
+        let (attribute, old_value, was_active) = {
             let mut state = slf.state();
-            (state.attribute(slf.py()), state.old_values.pop())
+            (state.attribute(slf.py()), state.old_values.pop(), state.was_active)
         };
-        let Some(old_value) = old_value else { return Err(not_active(slf.as_any())) };
+        let Some(old_value) = old_value else {
+            // As above.
+            return if was_active { Ok(()) } else { Err(not_active(slf.as_any())) };
+        };
         let Some((target, name)) = attribute else { return Ok(()) };
         set_attribute(&target, &name, old_value.bind(slf.py()))
     }

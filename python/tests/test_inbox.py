@@ -194,14 +194,14 @@ def test_a_call_goes_on_after_an_interrupt_while_a_request_was_finished(monkeypa
     if where == "before":
         monkeypatch.setattr(load, "counter", Interrupted())
     else:
-        complete = batch.complete_flight
+        complete = batch.LoaderBatch._complete
 
         def interrupted(flight):
             monkeypatch.undo()
             complete(flight)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(batch, "complete_flight", interrupted)
+        monkeypatch.setattr(batch.LoaderBatch, "_complete", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load(1)
     assert load(2) == 2

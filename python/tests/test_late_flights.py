@@ -7,15 +7,14 @@ import gc
 import threading
 import time
 import weakref
-from concurrent.futures import Future
 
 import pytest
 from threads import in_thread
 
 import asynq
 from asynq import LoadTimeoutError
+from asynq._asynq import Limit, Permits
 from asynq.loaders import Loader, request, set_max_in_flight
-from asynq.loaders.limit import Limit, Permits
 
 
 class Calls:
@@ -23,32 +22,28 @@ class Calls:
 
     def __init__(self):
         self._calls = []
+        self._done = set()
 
     def __len__(self):
         return len(self._calls)
 
-    def submit(self, function, *args):
-        future = Future()
-        future.set_running_or_notify_cancel()
-        self._calls.append((future, function, args))
-        return future
+    def submit(self, job):
+        self._calls.append(job)
+
+    def run(self, function, *args):
+        return function(*args)
 
     def forget(self):
         self._calls.clear()
 
     def finish_all(self):
-        for number, (future, _, _) in enumerate(self._calls):
-            if not future.done():
+        for number in range(len(self._calls)):
+            if number not in self._done:
                 self.finish(number)
 
     def finish(self, number):
-        future, function, args = self._calls[number]
-        try:
-            value = function(*args)
-        except BaseException as error:
-            future.set_exception(error)
-        else:
-            future.set_result(value)
+        self._done.add(number)
+        self._calls[number]()
 
 
 @pytest.fixture
@@ -532,11 +527,11 @@ def test_permits_that_are_given_back_twice_are_one():
 def test_permits_that_came_too_late_and_are_given_back_again_are_one():
     limit = Limit(1)
     begun = []
-    limit.acquire(lambda: begun.append("first"))
-    given_up = Permits([limit])
+    first, given_up = Permits([limit]), Permits([limit])
+    first.acquire(lambda: begun.append("first"))
     given_up.acquire(lambda: begun.append("given up"))
     given_up.release()
-    limit.release()
+    first.release()
     given_up.release()
     for name in ("second", "third"):
         Permits([limit]).acquire(lambda name=name: begun.append(name))
@@ -548,13 +543,30 @@ def test_what_cannot_begin_does_not_keep_the_others_from_their_permits():
     begun = []
 
     def fails():
-        raise KeyError("it cannot begin")
+        begun.append("fails")
+        raise RuntimeError("it cannot begin")
 
-    with pytest.raises(KeyError):
-        limit.acquire(fails)
-    limit.release()
-    limit.acquire(lambda: begun.append("second"))
-    assert begun == ["second"]
+    Permits([limit]).acquire(fails)
+    Permits([limit]).acquire(lambda: begun.append("second"))
+    assert begun == ["fails", "second"]
+
+
+def test_what_a_signal_handler_has_interrupted_begins_again():
+    limit = Limit(1)
+    begun = []
+
+    def is_interrupted_once():
+        begun.append("begin")
+        if len(begun) == 1:
+            raise KeyboardInterrupt
+
+    permits = Permits([limit])
+    with pytest.raises(KeyboardInterrupt):
+        permits.acquire(is_interrupted_once)
+    Permits([limit]).acquire(lambda: begun.append("second"))
+    assert begun == ["begin", "begin"]
+    permits.release()
+    assert begun == ["begin", "begin", "second"]
 
 
 def test_a_permit_goes_to_the_one_that_has_waited_longest(calls):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextvars
 import gc
@@ -16,9 +17,8 @@ from forks import child, needs_fork
 
 import asynq
 from asynq import AsyncScopedValue, LoadError, LoadTimeoutError, get_active_task
-from asynq.loaders import Loader, request, set_max_in_flight
-from asynq.loaders.event_loop_thread import EventLoopThread
-from asynq.loaders.limit import Limit, Permits
+from asynq._asynq import Limit, Permits
+from asynq.loaders import Loader, event_loop_thread, request, set_max_in_flight
 
 SECONDS = 30  # After which a test that waits in vain fails.
 
@@ -321,21 +321,25 @@ class Failing:
     def submit(self, *args):
         self.calls += 1
         if self.calls in self.fails:
-            for argument in args:
-                getattr(argument, "close", int)()
             raise RuntimeError("can't start new thread")
         return self.real.submit(*args)
 
+    def run(self, *args):
+        return self.real.run(*args)
 
-@pytest.mark.parametrize("where", ["thread_pool", "event_loop_thread"])
-def test_a_batch_that_cannot_begin_fails_and_gives_its_permit_back(monkeypatch, where):
+
+@pytest.mark.parametrize("is_blocking", [True, False], ids=["blocking", "async def"])
+def test_a_batch_that_cannot_begin_fails_and_gives_its_permit_back(monkeypatch, is_blocking):
     async def coroutine(keys):
         return keys
 
-    is_blocking = where == "thread_pool"
     function = list if is_blocking else coroutine
     loader = Loader(function, blocking=is_blocking, max_batch_size=1, max_in_flight=1)
-    monkeypatch.setattr(request, where, Failing(getattr(request, where), {1, 3}))
+    if is_blocking:
+        monkeypatch.setattr(request, "thread_pool", Failing(request.thread_pool, {1, 3}))
+    else:
+        thread = Failing(event_loop_thread.first_event_loop_thread, {1, 3})
+        monkeypatch.setattr(event_loop_thread, "first_event_loop_thread", thread)
     loads = [loader.asynq(key) for key in range(4)]
     errors = [load.error() for load in loads]
     assert [error and error.why for error in errors] == [
@@ -350,13 +354,14 @@ def test_an_event_loop_whose_thread_cannot_start_is_begun_anew(monkeypatch):
     async def coroutine(keys):
         return keys
 
-    def start(thread):
+    def start(function, args):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(request, "event_loop_thread", EventLoopThread())
+    thread = event_loop_thread.EventLoopThread()
+    monkeypatch.setattr(event_loop_thread, "first_event_loop_thread", thread)
     loader = Loader(coroutine)
     with monkeypatch.context() as without_threads:
-        without_threads.setattr(threading.Thread, "start", start)
+        without_threads.setattr(_thread, "start_new_thread", start)
         with pytest.raises(LoadError, match="can't start new thread"):
             loader(1)
     assert loader(1) == 1
@@ -365,17 +370,18 @@ def test_an_event_loop_whose_thread_cannot_start_is_begun_anew(monkeypatch):
 def test_thousands_may_wait_for_a_permit_that_is_given_back_at_once():
     limit = Limit(1)
     begun = []
-
-    def begin():
-        begun.append(None)
-        limit.release()
-
-    held = []
-    limit.acquire(lambda: held.append(None))
+    held = Permits([limit])
+    held.acquire(lambda: None)
     for _ in range(5000):
-        limit.acquire(begin)
-    assert (len(held), len(begun)) == (1, 0)
-    limit.release()
+        permits = Permits([limit])
+
+        def begin(permits=permits):
+            begun.append(None)
+            permits.release()
+
+        permits.acquire(begin)
+    assert begun == []
+    held.release()
     assert len(begun) == 5000
 
 

@@ -12,9 +12,9 @@ from .._function_attributes import InstanceAttribute
 from .._scheduler_local import SchedulerLocal
 from ..contexts import AsyncContext
 from ..decorators import asynq
-from .asyncio_batch import AsyncioBatch, BatchesByLoop, wait_for_load
+from .asyncio_batch import AsyncioBatch, PerLoop, wait_for_load
 from .batch import LoaderBatch, PrioritizedBatch
-from .limit import Limit
+from .limit import new_limit
 from .settings import Settings
 from .stats import Stats
 
@@ -77,15 +77,16 @@ class Loader(LoaderBase):
         functools.update_wrapper(self, fn, updated=())
         del self.__wrapped__  # The loader has other parameters than the function.
         self.fn = fn
+        self.is_coroutine_function = inspect.iscoroutinefunction(fn)
         self.settings = settings
         self.name = settings.name or getattr(fn, "__qualname__", repr(fn))
-        self.limit = Limit(settings.max_in_flight) if settings.max_in_flight else None
+        self.limit = new_limit(settings.max_in_flight)
         self.counter = Counter()
         self._cache = (
             {} if settings.cache is True else None if settings.cache is False else settings.cache
         )
         self._schedulers = SchedulerLocal(self._new_batches)
-        self._loops = BatchesByLoop()
+        self._loops = PerLoop(self._new_batches)
         # Weak references as keys. It needs no lock, which a fork could leave locked, because each
         # operation on a dict is atomic.
         self._all_batches = {}
@@ -105,7 +106,7 @@ class Loader(LoaderBase):
         The loader collects the keys that coroutines of one event loop ask for, and sends them when
         nothing else can run on that loop.
         """
-        batches = self._loops.of_running_loop(self._new_batches)
+        batches = self._loops.of_running_loop()
         return await wait_for_load(self._load(batches, key))
 
     @property

@@ -11,11 +11,10 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 
 from typing_extensions import Never, TypeAlias, Unpack
 
-from .._asynq import Counter, Load, LoaderBase
+from .._asynq import Counter, Limit, Load, LoaderBase
 from ..async_task import AsyncTask
 from ..contexts import AsyncContext
 from ..futures import FutureBase
-from .limit import Limit
 from .settings import Settings, _OfLoaders
 from .stats import Stats
 
@@ -38,6 +37,7 @@ class Loader(LoaderBase, Generic[_K, _V]):
     settings: Settings
     name: str
     limit: Limit | None
+    is_coroutine_function: bool
     counter: Counter
     @overload
     def __init__(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import weakref
 
@@ -20,19 +21,31 @@ __traceback_hide__ = True
 _QUIET_ITERATIONS = 10
 
 
-class BatchesByLoop:
-    """The unfinished batches of a loader, per event loop."""
+class PerLoop:
+    """An object for each event loop, which lives as long as the loop."""
 
-    def __init__(self):
-        self._batches = weakref.WeakKeyDictionary()
+    def __init__(self, new):
+        self._new = new
+        self._others = weakref.WeakKeyDictionary()
 
-    def of_running_loop(self, new):
-        """Returns the batches of the running loop, made by `new()` on first use."""
+    def of_running_loop(self):
+        """Returns the object of the running loop, made by `new()` on first use."""
         loop = asyncio.get_running_loop()
-        batches = self._batches.get(loop)
-        if batches is None:
-            batches = self._batches[loop] = new()
-        return batches
+        # In an attribute, since the object may refer to the loop: an entry of a WeakKeyDictionary
+        # would then keep the loop alive.
+        try:
+            objects = loop._asynq_objects
+        except AttributeError:
+            try:
+                objects = loop._asynq_objects = weakref.WeakKeyDictionary()
+            except AttributeError:
+                return _get_or_make(self._others, loop, self._new)
+        return _get_or_make(objects, self, self._new)
+
+
+def _get_or_make(objects, key, new):
+    found = objects.get(key)
+    return objects.setdefault(key, new()) if found is None else found
 
 
 class SendQueue:
@@ -42,50 +55,52 @@ class SendQueue:
     after different numbers of steps then meet in one batch.
     """
 
-    def __init__(self, loop):
-        self._loop = weakref.ref(
-            loop
-        )  # Weak, because the loop is the key of this queue in `_queues`.
+    def __init__(self):
+        self._loop = weakref.ref(asyncio.get_running_loop())
         self._open = []
         self._keys = 0
-
-    @classmethod
-    def of_running_loop(cls):
-        """Returns the queue of the running loop."""
-        loop = asyncio.get_running_loop()
-        queue = _queues.get(loop)
-        if queue is None:
-            queue = _queues[loop] = cls(loop)
-        return queue
+        self._is_checking = False
 
     def add(self, batch):
         """Adds a batch that is open, to be sent later."""
         self._open.append(batch)
-        if len(self._open) == 1:
-            self._check_later()
+        self._check_later()
 
     def count_key(self):
         """Records that a coroutine has asked for a key: the loop is not quiet."""
         self._keys += 1
 
     def _check_later(self, seen=-1, quiet=0):
-        self._loop().call_soon(self._check, seen, quiet)
+        if not self._is_checking:
+            self._loop().call_soon(self._check, seen, quiet)
+            self._is_checking = True
 
     def _check(self, seen, quiet):
-        ready = ready_callbacks(self._loop())
-        if ready or (ready is None and quiet < _QUIET_ITERATIONS):
-            quiet = 0 if self._keys > seen else quiet + 1
-            if quiet < _QUIET_ITERATIONS:
-                self._check_later(self._keys, quiet)
-                return
-        best = max(self._open, key=lambda batch: batch.loader.settings.priority)
-        self._open.remove(best)
-        best.start()
-        if self._open:
-            self._check_later()
+        self._is_checking = False
+        try:
+            ready = ready_callbacks(self._loop())
+            if ready or (ready is None and quiet < _QUIET_ITERATIONS):
+                quiet = 0 if self._keys > seen else quiet + 1
+                if quiet < _QUIET_ITERATIONS:
+                    self._check_later(self._keys, quiet)
+                    return
+            if self._open:
+                self._send(max(self._open, key=lambda batch: batch.loader.settings.priority))
+        finally:
+            if self._open:
+                self._check_later()  # Also after the exception of a signal handler.
+
+    def _send(self, batch):
+        try:
+            batch.start()
+        except BaseException as error:
+            batch.fail(error)
+            raise
+        finally:
+            self._open.remove(batch)
 
 
-_queues = weakref.WeakKeyDictionary()
+_queues = PerLoop(SendQueue)
 
 
 def ready_callbacks(loop):
@@ -96,71 +111,111 @@ def ready_callbacks(loop):
 class AsyncioBatch(LoaderBatch):
     """The batch of a loader on an event loop."""
 
-    __slots__ = ("_caller", "_loop", "_tasks")
+    __slots__ = ("_caller", "_loop", "_requests", "_tasks")
 
     def __init__(self, loader, batches):
         super().__init__(loader, batches)
         self._caller = CallerContext()
         self._loop = asyncio.get_running_loop()
-        SendQueue.of_running_loop().add(self)
+        self._requests = self._tasks = ()
+        _queues.of_running_loop().add(self)
 
     def start(self):
         """Sends the requests of the batch."""
         self.batches.close(self)
-        self.batches.start(self)
-        requests = self.split()
-        self._tasks = [self._caller.start(self._send(request)) for request in requests]
-        if not requests:
-            self._complete()
+        self._requests = self.split()
+        self.batches.start_flight(self, self._unfinished)
+        self._tasks = [self._start(request) for request in self._requests]
+        if not self._requests:
+            self.batches.complete_flight(self)
+
+    def fail(self, error):
+        """Fails the requests that were not sent, because an error has kept them from that."""
+        for request in self._requests[len(self._tasks) :]:
+            request.fail(error)
+
+    def _start(self, request):
+        task = self._caller.start(self._send(request))
+        task.add_done_callback(functools.partial(_finish, request))
+        return task
 
     async def _send(self, request):
-        try:
-            request.start()
-            async with _permitted(limit.permits(self.loader.limit), self._loop):
-                # Not `asyncio.wait_for`: it waits for calls that ignore their cancellation, and its
-                # TimeoutError looks like one of the batch function.
-                call = self._caller.start(self._call(request.keys))
-                try:
-                    await asyncio.wait([call], timeout=self.loader.settings.timeout)
-                finally:
-                    is_late = call.cancel()
-                if is_late:
-                    request.time_out()
-                    return
-                answer = call.result()
-        except GeneratorExit:
-            raise  # The loop is closed, so no coroutine waits for the request.
-        except BaseException as error:
-            request.fail(error)
-        else:
+        request.start()
+        permits = limit.permits(self.loader.limit, self._loop)
+        async with _permitted(permits, self._loop):
+            # Not `asyncio.wait_for`: it waits for calls that ignore their cancellation, and its
+            # TimeoutError looks like one of the batch function.
+            call = self._caller.start(self._call(request.keys))
+            try:
+                await asyncio.wait([call], timeout=self.loader.settings.timeout)
+            except GeneratorExit:
+                raise  # The loop is closed, and the call cannot be cancelled.
+            except BaseException:
+                call.cancel()
+                raise
+            is_late = call.cancel()
+        if is_late:
+            request.time_out()
+            return
+        answer, error = call.result()
+        if error is None:
             request.deliver(answer)
+        else:
+            request.fail(error)
 
     async def _call(self, keys):
+        """Returns the answer and None, or None and the error.
+
+        A task cannot raise a StopIteration, and its GeneratorExit means that its loop was closed.
+        """
         loader = self.loader
-        if is_async_fn(loader.fn):
-            return await loader.fn.asyncio(keys)
-        if loader.settings.blocking:
-            # A new CallerContext: two threads cannot enter the same context at once.
-            caller = CallerContext()
-            return await asyncio.wrap_future(thread_pool.submit(caller.run, loader.fn, keys))
-        with NoAsyncioMode():
-            answer = loader.fn(keys)
-        return await answer if inspect.isawaitable(answer) else answer
+        try:
+            if is_async_fn(loader.fn):
+                return await loader.fn.asyncio(keys), None
+            if loader.settings.blocking:
+                # A new CallerContext: two threads cannot enter the same context at once.
+                future = self._loop.create_future()
+                job = functools.partial(self._run, future, CallerContext(), keys)
+                thread_pool.submit(job)
+                return await future
+            with NoAsyncioMode():
+                answer = loader.fn(keys)
+            return (await answer if inspect.isawaitable(answer) else answer), None
+        except BaseException as error:
+            return None, error
+
+    def _run(self, future, caller, keys):
+        """Calls the batch function on a worker thread."""
+        if future.cancelled():
+            return
+        try:
+            answer = thread_pool.run(caller.run, self.loader.fn, keys), None
+        except BaseException as error:
+            answer = None, error
+        with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
+            self._loop.call_soon_threadsafe(_set_result, future, answer)
+
+
+def _set_result(future, result):
+    if not future.done():
+        future.set_result(result)
+
+
+def _finish(request, task):
+    """Fails a request whose task has ended without having finished it."""
+    error = asyncio.CancelledError() if task.cancelled() else task.exception()
+    if not request.has_finished:
+        with contextlib.suppress(asyncio.CancelledError):
+            request.fail(error)
 
 
 @contextlib.asynccontextmanager
 async def _permitted(permits, loop):
     """Waits for the permits, and releases them after the block."""
     permitted = loop.create_future()
-
-    def begin():
-        try:
-            loop.call_soon_threadsafe(lambda: permitted.done() or permitted.set_result(None))
-        except RuntimeError:
-            permits.release()  # The loop was closed meanwhile.
-
-    permits.acquire(begin)
+    wake = functools.partial(loop.call_soon_threadsafe, _set_result, permitted, None)
     try:
+        permits.acquire(wake)
         await permitted
         yield
     finally:
@@ -169,7 +224,7 @@ async def _permitted(permits, loop):
 
 async def wait_for_load(load):
     """Waits until a load is resolved. Returns its value, or raises its error."""
-    SendQueue.of_running_loop().count_key()
+    _queues.of_running_loop().count_key()
     if not load.is_computed():
         loop = asyncio.get_running_loop()
         future = loop.create_future()

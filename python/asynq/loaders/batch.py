@@ -1,6 +1,6 @@
 """The batch of a loader: keys that tasks of one thread ask for before the next flush."""
 
-from .._asynq import RoundBase, complete_flight, start_flight
+from .._asynq import RoundBase
 from ..decorators import asynq, is_async_fn
 from .request import Request
 
@@ -33,15 +33,16 @@ class LoaderBatch(RoundBase):
         return requests
 
     def request_finished(self, request):
-        """Records that a request is finished, once or more. The last one completes the batch."""
+        """Notes that a request has finished. The last one completes the batch.
+
+        It may be called again for the same request, if a signal handler has raised in it.
+        """
         self._unfinished.discard(request)
-        if not self._unfinished and self in self.batches.in_flight:
+        if not self._unfinished and self.is_in_flight:
             self._complete()
 
     def _complete(self):
-        # In this order, because a signal handler may interrupt it, and then it happens again.
-        complete_flight(self)
-        self.batches.complete(self)
+        self.batches.complete_flight(self)
 
     def _try_switch_active_batch(self):
         self.batches.close(self)
@@ -54,9 +55,7 @@ class LoaderBatch(RoundBase):
         else:
             for request in requests:
                 request.send()
-        if self._unfinished:
-            self.batches.start(self)
-            start_flight(self, flush_task)
+        self.batches.start_flight(self, self._unfinished, flush_task)
 
     def __str__(self):
         return f"loader {self.loader.name} ({len(self.items)} keys)"

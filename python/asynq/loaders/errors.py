@@ -25,12 +25,20 @@ class LoadTimeoutError(LoadError, TimeoutError):
     """The batch function did not return within the timeout of the loader."""
 
 
+def is_interrupt(error):
+    """Returns whether an error, such as a `KeyboardInterrupt`, ends a synchronous call at once.
+
+    A `GeneratorExit` does not: a generator or coroutine that is closed is not the caller.
+    """
+    return not isinstance(error, (Exception, GeneratorExit))
+
+
 def failed(loader, key, error):
     """Returns the error of a key whose request failed with `error`.
 
     Returns a `KeyboardInterrupt` or `SystemExit` unchanged.
     """
-    if not isinstance(error, Exception):
+    if is_interrupt(error):
         return error
     text = _text(error)
     why = f"{type(error).__name__}: {text}" if text else type(error).__name__

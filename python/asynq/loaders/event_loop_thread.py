@@ -1,7 +1,9 @@
 """The background thread with the event loop on which loaders run `async def` batch functions."""
 
+import _thread
 import asyncio
 import threading
+from concurrent.futures import CancelledError
 
 from .._asynq import current_greenlet
 from .._fork import reset_after_fork
@@ -11,50 +13,89 @@ __traceback_hide__ = True
 
 
 class EventLoopThread:
-    """An asyncio event loop in a daemon thread, which starts on first use."""
+    """An asyncio event loop in a daemon thread, which starts on first use.
 
-    def __init__(self):
+    A function on the loop that makes a synchronous call blocks the loop. If that call needs an
+    event loop, too, it gets the next one: each thread has a chain of them.
+    """
+
+    def __init__(self, depth=1):
+        self._depth = depth
         self._reset()
         reset_after_fork(self)
 
     def _reset(self):
-        self._locks = {}
-        self._loop = None
+        self._threads = {}
+        self._loops = {}
 
-    def submit(self, caller, coroutine):
-        """Runs a coroutine in a `CallerContext`. Returns a `concurrent.futures.Future`.
+    def submit(self, job):
+        """Calls `job()` on the loop. It must not raise.
 
         Raises `RuntimeError` if the interpreter is shutting down or cannot start the thread.
         """
+        check_not_finalizing()
+        loop = self._loop()
+        if not loop.is_running():
+            # There may be several threads until then, of which one runs the loop. The thread of the
+            # loop is started by another one: see `ThreadPool`.
+            _thread.start_new_thread(self._start, (loop,))
+        loop.call_soon_threadsafe(job)
+
+    def next(self):
+        """Returns the event loop thread for calls that block this one.
+
+        Raises `RuntimeError` if too many of them block each other.
+        """
+        if self._depth == _MAX_DEPTH:
+            raise RuntimeError(
+                f"synchronous calls of async def loaders are nested {_MAX_DEPTH} levels deep, and"
+                " each blocks an event loop: use 'await loader.asyncio(key)' in async def functions"
+            )
+        return self._threads.setdefault("next", EventLoopThread(self._depth + 1))
+
+    def _loop(self):
+        loop = self._loops.get("loop")
+        if loop is None:
+            new = asyncio.new_event_loop()
+            loop = self._loops.setdefault("loop", new)  # Atomic.
+            if loop is not new:
+                new.close()
+        return loop
+
+    def _start(self, loop):
         try:
-            check_not_finalizing()
-            # Made on first use: a greenlet that starts a thread lets others run, and gevent may
-            # replace the class of the lock after this module was imported. `setdefault` is atomic.
-            with self._locks.setdefault("lock", threading.Lock()):
-                if self._loop is None:
-                    self._loop = _start_loop()
-        except BaseException:
-            coroutine.close()
-            raise
-        return asyncio.run_coroutine_threadsafe(_run(caller, coroutine), self._loop)
+            threading.Thread(
+                target=self._run, args=(loop,), name="asynq event loop", daemon=True
+            ).start()
+        except RuntimeError:
+            self._run(loop)
+
+    def _run(self, loop):
+        if self._loops.setdefault("thread", _thread.get_ident()) != _thread.get_ident():
+            return  # Another thread runs the loop.
+        _running.thread = self
+        if current_greenlet() is not None:
+            _let_others_run(loop)
+        loop.run_forever()
 
 
-def _start_loop():
-    loop = asyncio.new_event_loop()
-    try:
-        threading.Thread(
-            target=_run_loop, args=(loop,), name="asynq event loop", daemon=True
-        ).start()
-    except BaseException:
-        loop.close()
-        raise
-    return loop
+# Maximum number of event loops that block each other.
+_MAX_DEPTH = 10
 
 
-def _run_loop(loop):
-    if current_greenlet() is not None:
-        _let_others_run(loop)
-    loop.run_forever()
+class _Running(threading.local):
+    """The `EventLoopThread` whose loop the current thread runs."""
+
+    thread = None
+
+
+_running = _Running()
+
+
+def event_loop_thread():
+    """Returns the `EventLoopThread` for coroutines that the current thread asks for."""
+    running = _running.thread
+    return first_event_loop_thread if running is None else running.next()
 
 
 def _let_others_run(loop):
@@ -80,26 +121,64 @@ def _let_others_run(loop):
     selector.select = select_outside
 
 
-async def _run(caller, coroutine):
-    return await caller.start(_catch_interrupts(coroutine))
+class CoroutineCall:
+    """The call `function(keys)` of an `async def` function on an event loop, for a flight.
 
-
-class InterruptError(Exception):
-    """Carries a `KeyboardInterrupt` or `SystemExit` out of the event loop.
-
-    asyncio would stop the loop for the original `error`, and every other coroutine would hang.
+    `coroutine` is what the call has returned, if it was made already.
     """
 
-    def __init__(self, error):
-        super().__init__(error)
-        self.error = error
+    def __init__(self, flight, caller, function, keys, coroutine=None):
+        self._flight = flight
+        self._caller = caller
+        self._function = function
+        self._keys = keys
+        self._coroutine = coroutine
+        self._task = None
+        self._thread = event_loop_thread()
+
+    def begin(self):
+        """Starts the call. It does so only once, even if this is called again."""
+        try:
+            self._thread.submit(self._start)
+        except RuntimeError:
+            self._close()
+            raise
+
+    def cancel(self):
+        """Cancels the coroutine, if it has not ended."""
+        if self._task is not None:
+            self._thread.submit(self._task.cancel)
+
+    def _start(self):
+        if self._task is not None:
+            return
+        if self._flight.is_awaiting_answer:
+            self._task = self._caller.start(self._call())
+            self._task.add_done_callback(self._end)
+        else:
+            self._flight.release()
+            self._close()
+
+    def _close(self):
+        if self._coroutine is not None:
+            self._coroutine.close()
+
+    async def _call(self):
+        # Without raising, because asyncio stops the loop for a KeyboardInterrupt or SystemExit.
+        try:
+            if self._coroutine is None:
+                self._coroutine = self._function(self._keys)
+            return await self._coroutine, None
+        except BaseException as error:
+            return None, error
+
+    def _end(self, task):
+        value, error = (None, CancelledError()) if task.cancelled() else task.result()
+        self._flight.release()
+        if error is None:
+            self._flight.set_answer(value)
+        else:
+            self._flight.set_error(error)
 
 
-async def _catch_interrupts(coroutine):
-    try:
-        return await coroutine
-    except (KeyboardInterrupt, SystemExit) as error:
-        raise InterruptError(error) from None
-
-
-event_loop_thread = EventLoopThread()
+first_event_loop_thread = EventLoopThread()

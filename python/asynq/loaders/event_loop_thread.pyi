@@ -1,19 +1,28 @@
-from collections.abc import Coroutine
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any
 
+from .._asynq import Flight
 from .caller_context import CallerContext
 
 __traceback_hide__: bool
 
-_T = TypeVar("_T")
-
 class EventLoopThread:
-    def __init__(self) -> None: ...
-    def submit(self, caller: CallerContext, coroutine: Coroutine[Any, Any, _T]) -> Future[_T]: ...
+    def __init__(self, depth: int = 1) -> None: ...
+    def submit(self, job: Callable[[], object]) -> None: ...
+    def next(self) -> EventLoopThread: ...
 
-class InterruptError(Exception):
-    error: BaseException
-    def __init__(self, error: BaseException) -> None: ...
+def event_loop_thread() -> EventLoopThread: ...
 
-event_loop_thread: EventLoopThread
+class CoroutineCall:
+    def __init__(
+        self,
+        flight: Flight,
+        caller: CallerContext,
+        function: Callable[[list[Any]], Coroutine[Any, Any, Any]],
+        keys: list[Any],
+        coroutine: Coroutine[Any, Any, Any] | None = None,
+    ) -> None: ...
+    def begin(self) -> None: ...
+    def cancel(self) -> None: ...
+
+first_event_loop_thread: EventLoopThread

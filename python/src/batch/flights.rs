@@ -19,8 +19,7 @@ fn set(batch: &Bound<'_, BatchBase>, flight: Arrival) {
 }
 
 /// Ends the flight of a batch: all its items have their values.
-#[pyfunction]
-pub(crate) fn complete_flight(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+pub(crate) fn complete(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     set(batch, Arrival::None);
     let resolved = if BatchBase::is_flushed(batch) {
         Ok(())
@@ -54,10 +53,18 @@ pub(crate) fn deliver(scheduler: &Scheduler, py: Python<'_>) -> PyResult<()> {
             Flight::finish(&flight);
             continue;
         };
-        match answer {
-            Some((method, answer)) if !is_late => request.call_method1(method, (answer,))?,
-            _ => request.call_method0(intern!(py, "expire"))?,
+        let handled = match answer {
+            Some((method, answer)) if !is_late => request.call_method1(method, (answer,)),
+            _ => request.call_method0(intern!(py, "expire")),
         };
+        if let Err(error) = handled {
+            if Flight::count_failure(&flight) > 1 {
+                // It is not the exception of a signal handler, but fails each time.
+                let _ = request.call_method1(intern!(py, "fail"), (error.value(py),));
+                Flight::finish(&flight);
+            }
+            return Err(error);
+        }
         if !Flight::is_finished(&flight) {
             // A signal handler may have raised where Python has ignored it.
             return Ok(());
@@ -68,10 +75,13 @@ pub(crate) fn deliver(scheduler: &Scheduler, py: Python<'_>) -> PyResult<()> {
 
 /// Starts the flight of a batch that is being flushed: its values arrive when `flush_task` has ended,
 /// or else from outside.
-#[pyfunction]
-#[pyo3(signature = (batch, flush_task=None))]
-pub(crate) fn start_flight(batch: &Bound<'_, BatchBase>, flush_task: Option<Py<AsyncTask>>) {
-    set(batch, flush_task.map_or(Arrival::External, Arrival::Task));
+pub(crate) fn start(batch: &Bound<'_, BatchBase>, flush_task: Option<&Bound<'_, AsyncTask>>) {
+    if let Some(flush_task) = flush_task {
+        let before = flush_task.state().rare().flushes.replace(batch.as_super().clone().unbind());
+        drop(before);
+    }
+    let arrival = flush_task.map(|flush_task| Arrival::Task(flush_task.clone().unbind()));
+    set(batch, arrival.unwrap_or(Arrival::External));
 }
 
 /// Calls `function(*args)` as if `task` had called it, in whatever thread.

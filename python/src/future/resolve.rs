@@ -73,7 +73,10 @@ pub(crate) fn after_resolve(future: &Bound<'_, FutureBase>) -> PyResult<()> {
         (inner.kind, inner.on_computed.as_ref().map(|hook| hook.clone_ref(py)))
     };
     let finished = match kind {
-        Kind::Task => cleanup::release(future.cast::<AsyncTask>()?),
+        Kind::Task => {
+            let task = future.cast::<AsyncTask>()?;
+            cleanup::release(task).and(guarded(|| end_flush(task)))
+        }
         // A batch may be an item of another.
         Kind::Batch => guarded(|| resolve_items(future.cast::<BatchBase>()?)),
         Kind::Item | Kind::Plain | Kind::Lazy | Kind::Constant => Ok(()),
@@ -114,6 +117,21 @@ fn item_resolved(item: &Bound<'_, BatchItemBase>) {
     for (scheduler_id, batch) in registrations {
         Scheduler::complete_item(scheduler_id, ItemId { batch, index });
     }
+}
+
+/// Resolves the items that a flush task leaves without a value or error, if `task` is one.
+fn end_flush(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+    let py = task.py();
+    let batch = task.state().rare.as_mut().and_then(|rare| rare.flushes.take());
+    let Some(batch) = batch.map(|batch| batch.into_bound(py)) else { return Ok(()) };
+    if !FutureBase::is_pending(&batch) {
+        return Ok(());
+    }
+    let outcome = match FutureBase::outcome(task.as_super()) {
+        Some(Err(error)) => Outcome::from_err(py, &error),
+        _ => Outcome::Value(py.None()),
+    };
+    resolve(&batch, outcome)
 }
 
 /// Resolves every pending item of a batch that was flushed or cancelled.

@@ -2,9 +2,12 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::ffi::gil_cell::TakeState;
+use crate::ffi::thread_exit;
+use crate::loader::permits::Permits;
 use crate::scheduler::inbox::{Answer, Flight};
 
 #[pymethods]
@@ -19,6 +22,39 @@ impl Flight {
     #[pyo3(name = "start_timeout")]
     fn py_start_timeout(slf: &Bound<'_, Self>) -> PyResult<()> {
         Self::start_timeout(slf)
+    }
+
+    /// Calls `function(*args)`, and gives the flight its value or error as the answer, and the
+    /// permits back. Does nothing if the flight has its answer already, or needs none any more.
+    #[pyo3(signature = (function, *args))]
+    fn run(
+        slf: &Bound<'_, Self>,
+        function: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+    ) -> PyResult<()> {
+        thread_exit::protect();
+        if !Self::is_awaiting_answer(slf) {
+            return Self::release(slf);
+        }
+        let answer = match function.call1(args) {
+            Ok(value) => Answer::Value(value.unbind()),
+            Err(error) => Answer::of_error(slf.py(), &error),
+        };
+        let released = Self::release(slf);
+        Self::arrive(slf, answer);
+        released
+    }
+
+    /// Gives the permits of the request back.
+    #[pyo3(name = "release")]
+    fn py_release(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::release(slf)
+    }
+
+    /// Whether its answer is still needed.
+    #[getter]
+    fn is_awaiting_answer(slf: &Bound<'_, Self>) -> bool {
+        !Self::is_finished(slf) && !Self::has_arrived(slf)
     }
 
     /// Gives the flight a value as its answer, in any thread.
@@ -52,6 +88,7 @@ impl Flight {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         visit.call(&state.request)?;
+        visit.call(&state.permits)?;
         match &state.answer {
             Answer::Value(answer) | Answer::Error(answer) => visit.call(answer),
             Answer::Pending => Ok(()),
@@ -64,6 +101,13 @@ impl Flight {
             (state.request.take(), std::mem::take(&mut state.answer))
         };
         drop(before);
+    }
+}
+
+impl Flight {
+    fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let permits = slf.state().permits.take();
+        permits.map_or(Ok(()), |permits| Permits::release(permits.bind(slf.py())))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::future::base::{FutureBase, Kind};
 use crate::future::resolve::resolve;
 use crate::loader::delivery::outcome_of;
 use crate::loader::load::Load;
+use crate::loader::permits::Permits;
 use crate::loader::round::{Round, RoundBase};
 use crate::scheduler::inbox::Flight;
 use crate::scheduler::state::Scheduler;
@@ -51,6 +52,12 @@ impl RoundBase {
         Ok((loads, keys))
     }
 
+    /// Whether its flush has ended, and its values come later.
+    #[getter]
+    fn is_in_flight(slf: &Bound<'_, Self>) -> bool {
+        BatchBase::is_in_flight(slf.as_super())
+    }
+
     /// Flights of its requests.
     #[getter(flights)]
     fn py_flights(slf: &Bound<'_, Self>) -> Vec<Py<Flight>> {
@@ -61,6 +68,18 @@ impl RoundBase {
     fn watch(slf: &Bound<'_, Self>, flight: &Bound<'_, Flight>) {
         slf.state().flights.push(flight.clone().unbind());
         Flight::wait_at(flight, &Scheduler::current().inbox);
+    }
+
+    /// Adds a flight of one of its requests, and calls `begin()` when it has its permits.
+    fn launch(
+        slf: &Bound<'_, Self>,
+        flight: &Bound<'_, Flight>,
+        permits: &Bound<'_, Permits>,
+        begin: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        flight.state().permits = Some(permits.clone().unbind());
+        Self::watch(slf, flight);
+        Permits::acquire_for(permits, flight.as_any(), begin)
     }
 
     /// The next one who asks for the key gets another load; this one is not kept in `cache`.

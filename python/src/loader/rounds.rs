@@ -1,13 +1,16 @@
 //! `Rounds`: the rounds of a loader in one thread.
 
 use pyo3::prelude::*;
+use pyo3::types::PySet;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::batch::base::BatchBase;
+use crate::batch::flights;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::loader::load::Load;
 use crate::loader::round::RoundBase;
+use crate::task::async_task::AsyncTask;
 
 /// The rounds of a loader in one thread that have not ended.
 #[pyclass(frozen, weakref, module = "asynq.loaders")]
@@ -29,12 +32,8 @@ impl Rounds {
         slf: &Bound<'py, Self>,
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, Load>>> {
-        let py = slf.py();
-        let (open, others) = {
-            let unended = slf.state();
-            let open = unended.open.as_ref().map(|open| open.bind(py).clone());
-            (open, !unended.in_flight.is_empty())
-        };
+        let open = Self::open(slf);
+        let others = !slf.state().in_flight.is_empty();
         if let Some(open) = open
             && let Some(load) = RoundBase::find(&open, key)?
         {
@@ -56,13 +55,23 @@ impl Rounds {
         defer_drop(before);
     }
 
+    /// Returns the round that takes keys. It is none if it is being flushed: a signal handler may
+    /// call the loader before the round is closed, or prevent that by an exception.
     pub(crate) fn open<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, RoundBase>> {
-        slf.state().open.as_ref().map(|open| open.bind(slf.py()).clone())
+        let open = slf.state().open.as_ref().map(|open| open.bind(slf.py()).clone());
+        open.filter(|open| {
+            !open.as_super().state().flushing && !BatchBase::is_flushed(open.as_super())
+        })
     }
 
     pub(crate) fn in_flight<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, RoundBase>> {
-        let unended = slf.state();
-        unended.in_flight.iter().map(|round| round.bind(slf.py()).clone()).collect()
+        let py = slf.py();
+        let rounds: Vec<_> = {
+            let unended = slf.state();
+            unended.in_flight.iter().map(|round| round.bind(py).clone()).collect()
+        };
+        // A signal handler may have kept one from being removed when it ended.
+        rounds.into_iter().filter(|round| !BatchBase::is_flushed(round.as_super())).collect()
     }
 }
 
@@ -100,6 +109,22 @@ impl Rounds {
         slf.state().in_flight.push(round);
     }
 
+    /// Adds a round to those in flight, unless its `unfinished` requests have finished: its values
+    /// arrive when `flush_task` has ended, or else from outside.
+    #[pyo3(signature = (round, unfinished, flush_task=None))]
+    fn start_flight(
+        slf: &Bound<'_, Self>,
+        round: &Bound<'_, RoundBase>,
+        unfinished: &Bound<'_, PySet>,
+        flush_task: Option<&Bound<'_, AsyncTask>>,
+    ) {
+        if unfinished.is_empty() {
+            return;
+        }
+        Self::start(slf, round.clone().unbind());
+        flights::start(round.as_super(), flush_task);
+    }
+
     /// Removes a round from those in flight.
     fn complete(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) {
         let before = {
@@ -108,6 +133,12 @@ impl Rounds {
             index.map(|index| unended.in_flight.remove(index))
         };
         drop(before);
+    }
+
+    /// Removes a round from those in flight, all of whose requests have finished.
+    fn complete_flight(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) -> PyResult<()> {
+        Self::complete(slf, round);
+        flights::complete(round.as_super())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

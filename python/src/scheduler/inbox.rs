@@ -18,7 +18,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::future::outcome::Outcome;
 use crate::imports;
+use crate::loader::permits::Permits;
 
 /// Seconds after which a sleep begins anew. A signal that comes between the check for signals and the
 /// sleep of the operating system waits until then.
@@ -273,7 +275,11 @@ pub(crate) struct FlightState {
     timeout: Option<f64>,
     deadline: Option<Deadline>,
     pub(crate) answer: Answer,
+    /// The permits of the request, until its function has ended or it is finished.
+    pub(crate) permits: Option<Py<Permits>>,
     is_finished: bool,
+    /// Number of times that its request has failed to handle the answer.
+    failures: u32,
 }
 
 /// Answer to a request: a value, an error, or neither yet.
@@ -283,6 +289,15 @@ pub(crate) enum Answer {
     Pending,
     Value(Py<PyAny>),
     Error(Py<PyAny>),
+}
+
+impl Answer {
+    pub(crate) fn of_error(py: Python<'_>, error: &PyErr) -> Self {
+        match Outcome::from_err(py, error) {
+            Outcome::Error(error, _) => Self::Error(error),
+            Outcome::Value(_) | Outcome::Pending => Self::Pending,
+        }
+    }
 }
 
 impl Flight {
@@ -379,6 +394,13 @@ impl Flight {
             (state.request.take(), std::mem::take(&mut state.answer))
         };
         drop(before);
+    }
+
+    /// Counts a failure of its request to handle the answer. Returns their number.
+    pub(crate) fn count_failure(slf: &Bound<'_, Self>) -> u32 {
+        let mut state = slf.state();
+        state.failures += 1;
+        state.failures
     }
 
     pub(crate) fn is_finished(slf: &Bound<'_, Self>) -> bool {

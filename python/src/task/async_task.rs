@@ -107,6 +107,8 @@ pub(crate) struct Rare {
     pub(crate) creator: Option<Py<AsyncTask>>,
     /// Futures that it has yielded so far, for `KEEP_DEPENDENCIES`.
     pub(crate) kept: Option<Py<PyList>>,
+    /// Batch in flight whose items this task resolves.
+    pub(crate) flushes: Option<Py<FutureBase>>,
     pub(crate) name: Option<Py<PyAny>>,
     pub(crate) perf_stats: Option<Py<PyAny>>,
     pub(crate) id: i64,
@@ -283,6 +285,7 @@ impl Drop for Task {
         if let Some(rare) = &mut self.rare {
             defer_drop(rare.creator.take());
             defer_drop(rare.kept.take());
+            defer_drop(rare.flushes.take());
             defer_drop(rare.name.take());
             defer_drop(rare.perf_stats.take());
             rare.contexts.drain(..).for_each(|entered| defer_drop(Some(entered.context)));

@@ -341,6 +341,7 @@ impl AsyncTask {
         }
         visit.call(&rare.creator)?;
         visit.call(&rare.kept)?;
+        visit.call(&rare.flushes)?;
         visit.call(&rare.name)?;
         visit.call(&rare.perf_stats)
     }

@@ -1,0 +1,326 @@
+//! Permits: limits on the number of requests in flight.
+//!
+//! # Note: no torn permit
+//!
+//! Everything here happens under the GIL and without running Python code, apart from `begin()`. A
+//! permit is free, or held by one `Permits` object, whatever a signal handler raises.
+
+use std::collections::VecDeque;
+use std::thread::ThreadId;
+
+use pyo3::exceptions::{PyException, PyRuntimeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+
+/// A number of permits, which are given out in the order in which they were asked for.
+#[pyclass(frozen, weakref, module = "asynq.loaders")]
+pub(crate) struct Limit(GilCell<LimitState>);
+
+has_state!(Limit: LimitState);
+
+/// State of a [`Limit`].
+pub(crate) struct LimitState {
+    permits: usize,
+    /// Requests that hold a permit. More than there are permits only if a signal handler has asked
+    /// for one while its thread began a request that holds one, which goes on only after it.
+    holders: Vec<Py<Permits>>,
+    waiting: VecDeque<Py<Permits>>,
+    /// Threads that give out permits. None of them begins to do so again inside of that, because
+    /// `begin()` may give its permit back, and thousands may wait.
+    givers: Vec<ThreadId>,
+}
+
+impl LimitState {
+    fn free(&self) -> usize {
+        self.permits.saturating_sub(self.holders.len())
+    }
+}
+
+impl Limit {
+    /// Takes a permit, or else queues for one. Returns whether it was taken.
+    fn take_or_wait(slf: &Bound<'_, Self>, permits: &Bound<'_, Permits>) -> PyResult<bool> {
+        let is_in_begin = Self::is_beginning_here(slf);
+        {
+            let mut state = slf.state();
+            if is_in_begin || (state.free() > 0 && state.waiting.is_empty()) {
+                state.holders.push(permits.clone().unbind());
+                return Ok(true);
+            }
+            state.waiting.push_back(permits.clone().unbind());
+        }
+        Self::take_from_closed_loops(slf)?;
+        Self::give(slf)?;
+        Ok(false)
+    }
+
+    /// Takes the permits back that coroutines of closed event loops hold: these never go on.
+    fn take_from_closed_loops(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let holders: Vec<_> =
+            slf.state().holders.iter().map(|holder| holder.clone_ref(py)).collect();
+        for holder in holders {
+            let holder = holder.bind(py);
+            if Permits::is_of_closed_loop(holder)? {
+                Permits::release(holder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether this thread is in the `begin()` of a request that holds a permit.
+    fn is_beginning_here(slf: &Bound<'_, Self>) -> bool {
+        let this_thread = Some(std::thread::current().id());
+        let is_here =
+            |holder: &Py<Permits>| holder.bind(slf.py()).state().beginning_in == this_thread;
+        slf.state().holders.iter().any(is_here)
+    }
+
+    fn give_back(slf: &Bound<'_, Self>, permits: &Bound<'_, Permits>) {
+        let holder = {
+            let mut state = slf.state();
+            // After a fork, the child has taken all of them back.
+            let index = state.holders.iter().position(|holder| holder.is(permits));
+            index.map(|index| state.holders.swap_remove(index))
+        };
+        drop(holder);
+    }
+
+    /// Gives the free permits to those that wait.
+    fn give(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this_thread = std::thread::current().id();
+        let mut result = Ok(());
+        loop {
+            let permits = {
+                let mut state = slf.state();
+                if state.free() == 0 || state.givers.contains(&this_thread) {
+                    break;
+                }
+                let Some(permits) = state.waiting.pop_front() else { break };
+                state.holders.push(permits.clone_ref(slf.py()));
+                state.givers.push(this_thread);
+                permits.into_bound(slf.py())
+            };
+            let begun = if Permits::is_released(&permits) {
+                Self::give_back(slf, &permits);
+                Ok(())
+            } else {
+                permits.state().held += 1;
+                Permits::go_on(&permits)
+            };
+            slf.state().givers.retain(|&giver| giver != this_thread);
+            result = result.and(begun);
+        }
+        result
+    }
+}
+
+#[pymethods]
+impl Limit {
+    #[new]
+    fn new(permits: usize) -> Self {
+        Self(GilCell::new(LimitState {
+            permits,
+            holders: Vec::new(),
+            waiting: VecDeque::new(),
+            givers: Vec::new(),
+        }))
+    }
+
+    /// Number of permits, free or held.
+    #[getter]
+    fn _permits(slf: &Bound<'_, Self>) -> usize {
+        slf.state().permits
+    }
+
+    /// Number of free permits.
+    #[getter]
+    fn _free(slf: &Bound<'_, Self>) -> usize {
+        slf.state().free()
+    }
+
+    /// Number of requests that wait for a permit.
+    #[getter]
+    fn _waiting(slf: &Bound<'_, Self>) -> usize {
+        slf.state().waiting.len()
+    }
+
+    /// Whether a thread is giving out permits.
+    #[getter]
+    fn _is_giving(slf: &Bound<'_, Self>) -> bool {
+        !slf.state().givers.is_empty()
+    }
+
+    /// Takes all permits back, in a forked process.
+    fn _reset(slf: &Bound<'_, Self>) {
+        let before = {
+            let mut state = slf.state();
+            state.givers.clear();
+            (std::mem::take(&mut state.holders), std::mem::take(&mut state.waiting))
+        };
+        drop(before);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
+        state.holders.iter().try_for_each(|permits| visit.call(permits))?;
+        state.waiting.iter().try_for_each(|permits| visit.call(permits))
+    }
+}
+
+/// The permits of one request: one permit of each of several limits.
+#[pyclass(frozen, module = "asynq.loaders")]
+pub(crate) struct Permits(GilCell<PermitsState>);
+
+has_state!(Permits: PermitsState);
+
+/// State of [`Permits`].
+pub(crate) struct PermitsState {
+    /// Always acquired in the same order, so that two requests cannot deadlock.
+    limits: Vec<Py<Limit>>,
+    /// Number of limits of which a permit is held.
+    held: usize,
+    is_released: bool,
+    begin: Option<Py<PyAny>>,
+    /// The thread that is in `begin()`.
+    beginning_in: Option<ThreadId>,
+    /// The flight that is told when it begins, or why it cannot.
+    flight: Option<Py<PyAny>>,
+    /// A weak reference to the event loop of the coroutine that asks for the permits.
+    event_loop: Option<Py<PyAny>>,
+}
+
+impl Permits {
+    fn is_released(slf: &Bound<'_, Self>) -> bool {
+        slf.state().is_released
+    }
+
+    fn is_of_closed_loop(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let py = slf.py();
+        let event_loop = slf.state().event_loop.as_ref().map(|event_loop| event_loop.clone_ref(py));
+        let Some(event_loop) = event_loop else { return Ok(false) };
+        let event_loop = event_loop.bind(py).call0()?;
+        Ok(event_loop.is_none()
+            || event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()?)
+    }
+
+    /// Acquires the permits that are missing, and begins once all are held.
+    fn go_on(slf: &Bound<'_, Self>) -> PyResult<()> {
+        loop {
+            let limit = {
+                let state = slf.state();
+                if state.is_released {
+                    return Ok(());
+                }
+                state.limits.get(state.held).map(|limit| limit.bind(slf.py()).clone())
+            };
+            let Some(limit) = limit else { return Self::begin(slf) };
+            if !Limit::take_or_wait(&limit, slf)? {
+                return Ok(());
+            }
+            slf.state().held += 1;
+        }
+    }
+
+    fn begin(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let (begin, flight) = {
+            let mut state = slf.state();
+            (state.begin.take(), state.flight.take())
+        };
+        let Some(begin) = begin else { return Ok(()) };
+        let flight = flight.map(|flight| flight.into_bound(py));
+        if let Some(flight) = &flight {
+            flight.call_method0(intern!(py, "start_timeout"))?;
+        }
+        slf.state().beginning_in = Some(std::thread::current().id());
+        let first = begin.call0(py);
+        let is_interrupt =
+            first.as_ref().is_err_and(|error| !error.is_instance_of::<PyRuntimeError>(py));
+        let has_begun = if is_interrupt { begin.call0(py).is_ok() } else { false };
+        slf.state().beginning_in = None;
+        let Err(error) = first else { return Ok(()) };
+        if has_begun {
+            // It was the exception of a signal handler.
+            return Err(error);
+        }
+        if let Some(flight) = &flight {
+            flight.call_method1(intern!(py, "set_error"), (error.value(py),))?;
+        }
+        let released = Self::release(slf);
+        if error.is_instance_of::<PyException>(py) { released } else { Err(error) }
+    }
+
+    /// Acquires the permits for a flight, which begins once all are held.
+    pub(crate) fn acquire_for(
+        slf: &Bound<'_, Self>,
+        flight: &Bound<'_, PyAny>,
+        begin: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        slf.state().flight = Some(flight.clone().unbind());
+        Self::acquire(slf, begin.clone().unbind())
+    }
+}
+
+#[pymethods]
+impl Permits {
+    /// `event_loop` is a weak reference to the event loop that has to go on for the permits to be
+    /// given back.
+    #[new]
+    #[pyo3(signature = (limits, event_loop=None))]
+    fn new(limits: Vec<Py<Limit>>, event_loop: Option<Py<PyAny>>) -> Self {
+        Self(GilCell::new(PermitsState {
+            limits,
+            held: 0,
+            is_released: false,
+            begin: None,
+            beginning_in: None,
+            flight: None,
+            event_loop,
+        }))
+    }
+
+    /// Calls `begin()` once all permits are held, unless `release` is called before: now, or in the
+    /// thread that releases one. If it raises, the permits are given back. It has to allow a second
+    /// call, which follows if a signal handler has raised in the first.
+    pub(crate) fn acquire(slf: &Bound<'_, Self>, begin: Py<PyAny>) -> PyResult<()> {
+        slf.state().begin = Some(begin);
+        Self::go_on(slf)
+    }
+
+    /// Gives all held permits back, and stops acquiring. Further calls have no effect.
+    pub(crate) fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let (limits, before) = {
+            let mut state = slf.state();
+            state.is_released = true;
+            let held = std::mem::take(&mut state.held);
+            let limits: Vec<_> =
+                state.limits.iter().take(held).map(|limit| limit.bind(py).clone()).collect();
+            (limits, (state.begin.take(), state.flight.take()))
+        };
+        drop(before);
+        for limit in &limits {
+            Limit::give_back(limit, slf);
+        }
+        limits.iter().try_for_each(Limit::give)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
+        state.limits.iter().try_for_each(|limit| visit.call(limit))?;
+        visit.call(&state.begin)?;
+        visit.call(&state.flight)?;
+        visit.call(&state.event_loop)
+    }
+
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = {
+            let mut state = slf.state();
+            (state.begin.take(), state.flight.take())
+        };
+        drop(before);
+    }
+}

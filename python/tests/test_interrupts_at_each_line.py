@@ -1,0 +1,285 @@
+"""An exception, as a signal handler raises it, at each line of the package that a call runs.
+
+After each, the loader answers the next call, and no permit, flight or override is left.
+"""
+
+import asyncio
+import contextlib
+import gc
+import pathlib
+import sys
+import threading
+import time
+
+import pytest
+
+import asynq
+from asynq import AsyncScopedValue, Loader
+from asynq.loaders import thread_pool
+from asynq.stores.key_value import KeyValueStore
+
+# Nobody can close a coroutine if the exception comes just after the function that returns it.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:coroutine 'returning_a_coroutine.<locals>.function' was never awaited:RuntimeWarning"
+)
+
+PACKAGE = str(pathlib.Path(asynq.__file__).parent)
+SECONDS = 30
+
+
+class SoftTimeLimitError(Exception):
+    pass
+
+
+class HardTimeLimitError(BaseException):
+    pass
+
+
+class _AtLine:
+    """A trace function that calls `action()` at the n-th line of the package."""
+
+    def __init__(self, number, action):
+        self.left = number
+        self.action = action
+
+    def __call__(self, frame, event, argument):
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                sys.settrace(None)
+                self.action()
+        return self
+
+
+@contextlib.contextmanager
+def at_line(number, action):
+    """Calls `action()` at the n-th line of the package in the block. Yields the trace."""
+    trace = _AtLine(number, action)
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield trace
+    finally:
+        sys.settrace(before)
+
+
+def raises(error):
+    def action():
+        raise error
+
+    return action
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+class Store(KeyValueStore):
+    """A key-value store in memory."""
+
+    def _run(self, operations):
+        return dict.fromkeys(operations)
+
+
+def plain():
+    return Loader(list)
+
+
+def blocking():
+    return Loader(list, blocking=True, max_in_flight=2, max_batch_size=2, timeout=SECONDS)
+
+
+def coroutine():
+    async def function(keys):
+        await asyncio.sleep(0)
+        return keys
+
+    return Loader(function, max_in_flight=2, max_batch_size=2, timeout=SECONDS)
+
+
+def returning_a_coroutine():
+    async def function(keys):
+        return keys
+
+    return Loader(lambda keys: function(keys))
+
+
+def async_function():
+    @asynq.asynq()
+    def function(keys):
+        yield None
+        return keys
+
+    return Loader(function, max_batch_size=2, timeout=SECONDS)
+
+
+def nested():
+    inner = blocking()
+
+    @asynq.asynq()
+    def function(keys):
+        return (yield [inner.asynq(key) for key in keys])
+
+    loader = Loader(function)
+    loader.limit = inner.limit  # Checked below.
+    return loader
+
+
+def defaults():
+    return Loader(lambda keys: {}, blocking=True, default_factory=lambda: None, name="defaults")
+
+
+def failing():
+    def function(keys):
+        raise KeyError
+
+    return Loader(function, blocking=True, max_in_flight=1)
+
+
+def cached():
+    return Loader(list, blocking=True, cache=True, max_in_flight=1)
+
+
+def hooks():
+    return Loader(
+        list, blocking=True, before_flush=lambda keys: None, after_flush=lambda flushed: None
+    )
+
+
+KINDS = [
+    plain,
+    blocking,
+    coroutine,
+    returning_a_coroutine,
+    async_function,
+    nested,
+    defaults,
+    failing,
+    cached,
+    hooks,
+]
+
+
+@asynq.asynq()
+def load_all(loader, keys):
+    return (yield [loader.asynq(key) for key in keys])
+
+
+def answers(loader, keys):
+    """Loads the keys; a failed load is None."""
+    if loader.name.endswith(("defaults", "failing.<locals>.function")):
+        return [] if loader.asynq(keys[0]).error() or True else keys
+    return load_all(loader, keys)
+
+
+def assert_unharmed(loader, keys):
+    expected = answers(loader, keys)
+    assert expected in ([], keys)
+    if loader.limit is not None:
+        wait_until(lambda: loader.limit._free == loader.limit._permits)
+        assert loader.limit._waiting == 0
+        assert not loader.limit._is_giving
+    if not isinstance(loader.fn, asynq.decorators.AsyncDecorator):
+        assert loader._in_flight() == []  # Else its tasks may have been left behind.
+    assert loader._rounds().open is None
+    assert asynq.get_active_task() is None
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitError, HardTimeLimitError])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_loader_answers_after_an_exception_at_each_line(kind, error):
+    loader = kind()
+    answers(loader, [-1, -2, -3])
+    number = 0
+    while True:
+        number += 1
+        with at_line(number, raises(error)) as trace, contextlib.suppress(Exception, error):
+            answers(loader, [10 * number, 10 * number + 1, 10 * number + 2])
+        assert_unharmed(loader, [10 * number, 10 * number + 1, 10 * number + 2])
+        if trace.left > 0:
+            break
+    assert number > 10
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_signal_handler_can_load_at_each_line(kind):
+    loader = kind()
+    answers(loader, [-1, -2, -3])
+    number = 0
+    while True:
+        number += 1
+        keys = [10 * number, 10 * number + 1, 10 * number + 2]
+        others = [key + 3 for key in keys]
+        seen = []
+        with at_line(number, lambda: seen.append(answers(loader, others))) as trace:  # noqa: B023
+            value = answers(loader, keys)
+        assert value in ([], keys)
+        assert seen in ([], [[]], [others])
+        assert_unharmed(loader, keys)
+        if trace.left > 0:
+            break
+    assert number > 10
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitError, HardTimeLimitError])
+def test_a_key_value_store_answers_after_an_exception_at_each_line(error):
+    store = Store(None)
+
+    @asynq.asynq()
+    def script(number):
+        key = str(number)
+        yield store.set.asynq(key, number, ttl=5), store.get.asynq(key)
+        return (yield store.get.asynq(key))
+
+    number = 0
+    while True:
+        number += 1
+        with at_line(number, raises(error)) as trace, contextlib.suppress(Exception, error):
+            script(number)
+        assert script(number) is None
+        assert store.operations._in_flight() == []
+        if trace.left > 0:
+            break
+    assert number > 10
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitError, HardTimeLimitError])
+def test_an_override_ends_after_an_exception_at_each_line(error):
+    value = AsyncScopedValue("a")
+    loader = blocking()
+
+    @asynq.asynq()
+    def main(key):
+        with value.override("b"):
+            value.get()
+            yield loader.asynq(key)
+            value.set("c")
+        return value.get()
+
+    number = 0
+    while True:
+        number += 1
+        with at_line(number, raises(error)) as trace, contextlib.suppress(Exception, error):
+            main(number)
+        assert value.get() == "a"
+        assert main(number) == "a"
+        if trace.left > 0:
+            break
+    assert number > 10
+
+
+def test_the_threads_end_when_they_are_idle(monkeypatch):
+    monkeypatch.setattr(thread_pool, "_IDLE_SECONDS", 0.01)
+    pool = thread_pool.ThreadPool()
+    before = set(threading.enumerate())
+    ended = threading.Event()
+    pool.submit(ended.set)
+    assert ended.wait(SECONDS)
+    del pool
+    gc.collect()
+    wait_until(lambda: set(threading.enumerate()) <= before)
