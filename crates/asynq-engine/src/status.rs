@@ -165,6 +165,14 @@ impl<H: Host> Engine<H> {
         self.frames.top().and_then(|frame| frame.running)
     }
 
+    /// Returns whether the task that runs now was woken meanwhile ([`wake`](Self::wake)), so that it
+    /// will run again instead of waiting.
+    #[must_use]
+    pub fn is_woken(&self) -> bool {
+        let running = self.running().and_then(|task| self.tasks.get(task));
+        running.is_some_and(|task| matches!(task.state, State::Running { woken: true }))
+    }
+
     /// Returns the value given to [`enter_context`](Self::enter_context); `None` after the context
     /// was left and nothing leads to it any more.
     #[must_use]

@@ -59,6 +59,7 @@ impl Scheduler {
         };
         if let Some(context) = self.polling.scope()
             && !waker_is_kept
+            && !engine.is_woken()
         {
             // The task waits inside this context and nowhere else, so it goes on there.
             engine.set_scope(Some(context));

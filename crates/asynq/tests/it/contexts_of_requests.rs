@@ -292,6 +292,25 @@ fn a_branch_of_a_join_reads_no_value_of_another() {
     .assert_eq(&world.log.take());
 }
 
+/// Found by the random programs: the task was thought to wait in the context of the other branch.
+#[test]
+fn a_branch_that_yields_goes_on_outside_of_the_context_of_another() {
+    let world = World::new();
+    let task = {
+        let world = world.clone();
+        AsyncTask::new(async move {
+            let yields = async {
+                yield_now().await;
+                world.say("other");
+            };
+            let admin = with_context(world.user.override_with("admin"), world.rows.item(1));
+            futures::join!(yields, admin).1.unwrap();
+        })
+    };
+    task.value();
+    assert_eq!(world.log.take(), "other as nobody\nflush [1] as nobody\n");
+}
+
 #[test]
 fn a_lock_may_be_held_in_a_call_that_runs_a_task_of_another_request() {
     let world = World::new();

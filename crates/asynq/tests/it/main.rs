@@ -49,6 +49,7 @@ mod non_async;
 #[cfg(feature = "tokio")]
 mod pinned;
 mod random;
+mod random_contexts;
 mod rounds;
 mod scale;
 mod scoped;
