@@ -2,6 +2,7 @@
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from urllib.request import urlopen
 
 import pytest
@@ -48,6 +49,11 @@ def application(environ, start_response):
 """
 
 
+def get(port, size):
+    with urlopen(f"http://127.0.0.1:{port}/{size}", timeout=30) as answer:
+        return answer.read().decode()
+
+
 class Gunicorn(Server):
     program = sys.executable
 
@@ -59,6 +65,14 @@ class Gunicorn(Server):
             *("--bind", f"127.0.0.1:{self.port}", "--chdir", str(self.folder)),
         ]
 
+    def accepts(self):
+        """Returns whether the worker answers. The port is open before the worker has started."""
+        try:
+            get(self.port, 1)
+        except OSError:
+            return False
+        return True
+
 
 @pytest.fixture(scope="module")
 def server():
@@ -67,11 +81,7 @@ def server():
 
 
 def test_forty_requests_at_the_same_time_get_their_pages(server):
-    def get(size):
-        with urlopen(f"http://127.0.0.1:{server.port}/{size}", timeout=30) as answer:
-            return answer.read().decode()
-
     sizes = [index % 7 + 1 for index in range(40)]
     with ThreadPoolExecutor(40) as pool:
-        pages = list(pool.map(get, sizes))
+        pages = list(pool.map(get, repeat(server.port), sizes))
     assert pages == [str([10 * key + 1 for key in range(size)]) for size in sizes]
