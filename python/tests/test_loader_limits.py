@@ -1,0 +1,167 @@
+"""Limits of the requests in flight, of one loader and of all."""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import threading
+
+import pytest
+
+import asynq
+from asynq import LoadError
+from asynq._asynq import Limit, Permits
+from asynq.loaders import Loader, event_loop_thread, request, set_max_in_flight
+
+SECONDS = 30  # After which a test that waits in vain fails.
+
+
+@asynq.asynq()
+def each(loader, keys):
+    return (yield [loader.asynq(key) for key in keys])
+
+
+@asynq.asynq()
+def one_of_each(loaders):
+    return (yield [loader.asynq(1) for loader in loaders])
+
+
+class Counted:
+    """A function that counts its running calls."""
+
+    def __init__(self, expected):
+        self.now = self.most = 0
+        self.lock = threading.Lock()
+        self.meeting = threading.Barrier(expected)
+
+    def __call__(self, keys):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self.meeting.wait(SECONDS)
+        with self.lock:
+            self.now -= 1
+        return keys
+
+
+def test_a_loader_limits_its_batches_in_flight():
+    counted = Counted(2)
+    loader = Loader(counted, blocking=True, max_batch_size=1, max_in_flight=2)
+    assert each(loader, range(6)) == list(range(6))
+    assert counted.most == 2
+
+
+def test_all_loaders_together_have_a_limit():
+    counted = Counted(2)
+    set_max_in_flight(2)
+    try:
+        assert one_of_each([Loader(counted, blocking=True) for _ in range(6)]) == [1] * 6
+    finally:
+        set_max_in_flight(None)
+    assert counted.most == 2
+
+
+def test_a_limit_holds_for_coroutines():
+    under_way = [0, 0]
+    begun = []
+
+    async def function(keys):
+        begun.append(keys)
+        partner = len(begun) + len(begun) % 2
+        under_way[0] += 1
+        under_way[1] = max(under_way)
+        while len(begun) < partner:
+            await asyncio.sleep(0)
+        under_way[0] -= 1
+        return keys
+
+    loader = Loader(function, max_batch_size=1, max_in_flight=2)
+    assert each(loader, range(6)) == list(range(6))
+    assert under_way == [0, 2]
+
+
+class Failing:
+    """Replaces the thread pool or the event loop thread. `fails` are the calls that raise."""
+
+    def __init__(self, real, fails):
+        self.real = real
+        self.calls = 0
+        self.fails = fails
+
+    def submit(self, *args):
+        self.calls += 1
+        if self.calls in self.fails:
+            raise RuntimeError("can't start new thread")
+        return self.real.submit(*args)
+
+    def run(self, *args):
+        return self.real.run(*args)
+
+
+@pytest.mark.parametrize("is_blocking", [True, False], ids=["blocking", "async def"])
+def test_a_batch_that_cannot_begin_fails_and_gives_its_permit_back(monkeypatch, is_blocking):
+    async def coroutine(keys):
+        return keys
+
+    function = list if is_blocking else coroutine
+    loader = Loader(function, blocking=is_blocking, max_batch_size=1, max_in_flight=1)
+    if is_blocking:
+        monkeypatch.setattr(request, "thread_pool", Failing(request.thread_pool, {1, 3}))
+    else:
+        thread = Failing(event_loop_thread.first_event_loop_thread, {1, 3})
+        monkeypatch.setattr(event_loop_thread, "first_event_loop_thread", thread)
+    loads = [loader.asynq(key) for key in range(4)]
+    errors = [load.error() for load in loads]
+    assert [error and error.why for error in errors] == [
+        "RuntimeError: can't start new thread",
+        None,
+        "RuntimeError: can't start new thread",
+        None,
+    ]
+
+
+def test_an_event_loop_whose_thread_cannot_start_is_begun_anew(monkeypatch):
+    async def coroutine(keys):
+        return keys
+
+    def start(function, args):
+        raise RuntimeError("can't start new thread")
+
+    thread = event_loop_thread.EventLoopThread()
+    monkeypatch.setattr(event_loop_thread, "first_event_loop_thread", thread)
+    loader = Loader(coroutine)
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr(_thread, "start_new_thread", start)
+        with pytest.raises(LoadError, match="can't start new thread"):
+            loader(1)
+    assert loader(1) == 1
+
+
+def test_thousands_may_wait_for_a_permit_that_is_given_back_at_once():
+    limit = Limit(1)
+    begun = []
+    held = Permits([limit])
+    held.acquire(lambda: None)
+    for _ in range(5000):
+        permits = Permits([limit])
+
+        def begin(permits=permits):
+            begun.append(None)
+            permits.release()
+
+        permits.acquire(begin)
+    assert begun == []
+    held.release()
+    assert len(begun) == 5000
+
+
+def test_a_permit_for_one_who_has_given_up_goes_to_the_next():
+    limits = [Limit(1), Limit(1)]
+    first, given_up, next_one = Permits(limits), Permits(limits), Permits(limits)
+    begun = []
+    first.acquire(lambda: begun.append("first"))
+    given_up.acquire(lambda: begun.append("given up"))
+    next_one.acquire(lambda: begun.append("next"))
+    given_up.release()
+    first.release()
+    assert begun == ["first", "next"]
