@@ -240,3 +240,11 @@ def test_a_flush_that_waits_for_its_own_key_is_a_deadlock():
     with pytest.raises(LoadError, match="circle, key 1"):
         loader(1)
     assert recording()[0](2) == -2
+
+
+def test_a_batch_is_not_initialized_again():
+    loader, batches = recording()
+    load = loader.asynq(1)
+    with pytest.raises(RuntimeError, match="initialized already"):
+        load.batch.__init__(loader, None)
+    assert (load.value(), batches) == (-1, [[1]])

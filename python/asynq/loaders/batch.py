@@ -17,6 +17,8 @@ class LoaderBatch(RoundBase):
     __slots__ = ("_unfinished", "batches", "loader")
 
     def __init__(self, loader, batches):
+        if hasattr(self, "loader"):
+            raise RuntimeError("this batch is initialized already: make a new one instead")
         self.loader = loader
         self.batches = batches
         self._unfinished = set()
