@@ -45,8 +45,8 @@ class ThreadPool:
         check_not_finalizing()
         is_nested = threading.get_ident() in self._running
         # Not imported by name: gevent may replace it after this module was imported.
-        start = _thread.start_new_thread
-        if not self._jobs.add(job, start, self._start, self.max_threads, is_nested):
+        start, jobs = _thread.start_new_thread, self._jobs
+        if not jobs.add(job, start, lambda: self._start(jobs), self.max_threads, is_nested):
             job()
 
     def run(self, function, *args):
@@ -63,16 +63,18 @@ class ThreadPool:
             if not is_nested:
                 self._running.discard(thread)
 
-    def _start(self):
+    def _start(self, jobs):
         # The thread of the pool is started by another one, because a signal handler that raises in
         # `Thread.start()`, in the main thread, would leave it half started.
         try:
-            threading.Thread(target=self._work, name="asynq worker", daemon=True).start()
+            threading.Thread(
+                target=self._work, args=(jobs,), name="asynq worker", daemon=True
+            ).start()
         except RuntimeError:
-            self._work()
+            self._work(jobs)
 
-    def _work(self):
-        jobs, wake_ups = self._jobs, queue.SimpleQueue()
+    def _work(self, jobs):
+        wake_ups = queue.SimpleQueue()
         while True:
             job = jobs.take(wake_ups)
             if job is None:
