@@ -265,15 +265,13 @@ def test_a_function_of_a_loader_sees_the_overrides_around_the_call(value, is_blo
 
 
 def test_a_coroutine_does_not_see_the_overrides_of_others(value):
-    is_inside, goes_on = asyncio.Event(), asyncio.Event()
-
-    async def overrides():
+    async def overrides(is_inside, goes_on):
         with value.override("b"):
             is_inside.set()
             await goes_on.wait()
             return value.get()
 
-    async def looks():
+    async def looks(is_inside, goes_on):
         await is_inside.wait()
         try:
             with value.override("c"):
@@ -282,7 +280,8 @@ def test_a_coroutine_does_not_see_the_overrides_of_others(value):
             goes_on.set()
 
     async def main():
-        return await asyncio.gather(overrides(), looks())
+        events = asyncio.Event(), asyncio.Event()
+        return await asyncio.gather(overrides(*events), looks(*events))
 
     assert asyncio.run(main()) == ["b", "c"]
     assert value.get() == "a"
