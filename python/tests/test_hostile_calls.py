@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 
 
 def hostile(*options):
-    """What the programs say, line by line."""
+    """Returns the output of the programs, line by line."""
     command = [sys.executable, "-X", "dev", "-W", "ignore", "-m", "hostile", *options]
     folder = Path(__file__).parent
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=3600)
@@ -29,7 +29,7 @@ def hostile(*options):
 
 
 def found(lines):
-    """What was found first, by the seeds of the programs."""
+    """Returns the first finding of each program that failed, by its seed."""
     found = (line.split(" ", 2)[1:] for line in reversed(lines) if line.startswith("found"))
     return {int(seed): text for seed, text in found}
 

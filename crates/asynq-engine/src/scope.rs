@@ -102,7 +102,7 @@ impl<H: Host> Engine<H> {
         self.contexts.replace(&mut batch.scope, common);
     }
 
-    /// What the scope of a batch has in common with `scope`.
+    /// The innermost context that the scope of a batch has in common with `scope`.
     pub(crate) fn common_scope(
         &self,
         batch: BatchId,

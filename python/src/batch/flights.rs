@@ -37,7 +37,7 @@ pub(crate) fn complete(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
 ///
 /// # Errors
 ///
-/// Those of requests. A request that has not finished by then is handled again later.
+/// The errors of requests. A request that has not finished by then is handled again later.
 pub(crate) fn deliver(scheduler: &Scheduler, py: Python<'_>) -> PyResult<()> {
     while let Some((flight, is_late)) = scheduler.inbox.next_flight(py)? {
         let (request, answer) = {

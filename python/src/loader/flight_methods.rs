@@ -51,7 +51,7 @@ impl Flight {
         Self::release(slf)
     }
 
-    /// Whether its answer is still needed.
+    /// Returns whether its answer is still needed.
     #[getter]
     fn is_awaiting_answer(slf: &Bound<'_, Self>) -> bool {
         !Self::is_finished(slf) && !Self::has_arrived(slf)

@@ -147,7 +147,7 @@ impl Limit {
         slf.state().waiting.len()
     }
 
-    /// Whether a thread is giving out permits.
+    /// Set while a thread is giving out permits.
     #[getter]
     fn _is_giving(slf: &Bound<'_, Self>) -> bool {
         !slf.state().givers.is_empty()

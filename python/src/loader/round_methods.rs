@@ -52,7 +52,7 @@ impl RoundBase {
         Ok((loads, keys))
     }
 
-    /// Whether its flush has ended, and its values come later.
+    /// Returns whether its flush has ended, and its values come later.
     #[getter]
     fn is_in_flight(slf: &Bound<'_, Self>) -> bool {
         BatchBase::is_in_flight(slf.as_super())

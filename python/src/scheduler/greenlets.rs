@@ -52,7 +52,7 @@ pub(crate) fn are_loaded() -> bool {
 ///
 /// # Errors
 ///
-/// Those of the package.
+/// The errors of the package.
 #[cold]
 pub(crate) fn current(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let Some(getcurrent) = getcurrent(py)? else { return Ok(None) };

@@ -177,7 +177,7 @@ impl Inbox {
     ///
     /// # Errors
     ///
-    /// That of a signal handler; `RuntimeError` if no flight is awaited, unless another greenlet
+    /// The error of a signal handler; `RuntimeError` if no flight is awaited, unless another greenlet
     /// flushes a batch (`other_flushes`) and can go on meanwhile.
     pub(crate) fn wait(&self, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
         self.sleepers.fetch_add(1, Ordering::Relaxed);

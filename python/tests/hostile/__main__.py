@@ -112,7 +112,7 @@ def _check(program, hook_args):
 
 
 def leftovers():
-    """What is not as in a new thread, where a known program runs and leaves nothing behind."""
+    """Reports what differs from a new thread, in which a known program runs cleanly."""
     flushed = []
 
     @asynq.loader

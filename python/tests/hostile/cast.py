@@ -191,7 +191,7 @@ class Cast:
         yield from [promise, blocked, *left]
 
     def make_foreign(self):
-        """Of a thread that has ended, or that is running a task."""
+        """Objects of a thread that has ended, or that is running a task."""
         generator = self.functions()[0]
         made = []
 

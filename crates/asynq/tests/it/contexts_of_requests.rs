@@ -13,7 +13,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::common::{By, Later, Log, assert_usable, poll_once, source};
 
-/// What two requests share: a source, and the user for whom a request runs.
+/// Things that two requests share: a source, and the user for whom a request runs.
 #[derive(Clone)]
 struct World {
     log: Log,

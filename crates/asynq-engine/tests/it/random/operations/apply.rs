@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// What `owner` has entered, from `scope` outwards, is left; the next switch will pause it.
+    /// Leaves the contexts that `owner` has entered, from `scope` outwards; the next switch will pause them.
     fn leave_all(&mut self, owner: usize, mut scope: Option<usize>) {
         while let Some(context) = scope.filter(|&context| self.contexts[context].owner == owner) {
             self.contexts[context].left = true;
