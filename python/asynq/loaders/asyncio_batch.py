@@ -111,33 +111,39 @@ def ready_callbacks(loop):
 class AsyncioBatch(LoaderBatch):
     """The batch of a loader on an event loop."""
 
-    __slots__ = ("_caller", "_loop", "_requests", "_tasks")
+    __slots__ = ("_caller", "_loop", "_tasks", "_unsent")
 
     def __init__(self, loader, batches):
         super().__init__(loader, batches)
         self._caller = CallerContext()
         self._loop = asyncio.get_running_loop()
-        self._requests = self._tasks = ()
+        self._unsent = []  # The last one is sent first.
+        self._tasks = {}  # The task of each request that was sent and has not finished.
         _queues.of_running_loop().add(self)
 
     def start(self):
         """Sends the requests of the batch."""
         self.batches.close(self)
-        self._requests = self.split()
+        self._unsent = self.split()[::-1]
         self.batches.start_flight(self, self._unfinished)
-        self._tasks = [self._start(request) for request in self._requests]
-        if not self._requests:
+        if not self._unsent:
             self.batches.complete_flight(self)
+        while self._unsent:
+            self._start(self._unsent[-1])
+            self._unsent.pop()
 
     def fail(self, error):
         """Fails the requests that were not sent, because an error has kept them from that."""
-        for request in self._requests[len(self._tasks) :]:
-            request.fail(error)
+        while self._unsent:
+            try:
+                self._unsent.pop().fail(error)
+            except BaseException as raised:
+                if raised is not error:  # Otherwise an interrupt, which the caller raises again.
+                    raise
 
     def _start(self, request):
-        task = self._caller.start(self._send(request))
-        task.add_done_callback(functools.partial(_finish, request))
-        return task
+        task = self._tasks[request] = self._caller.start(self._send(request))
+        task.add_done_callback(functools.partial(self._finish, request))
 
     async def _send(self, request):
         request.start()
@@ -162,6 +168,14 @@ class AsyncioBatch(LoaderBatch):
             request.deliver(answer)
         else:
             request.fail(error)
+
+    def _finish(self, request, task):
+        """Fails a request whose task has ended without having finished it."""
+        self._tasks.pop(request, None)
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if not request.has_finished:
+            with contextlib.suppress(asyncio.CancelledError):
+                request.fail(error)
 
     async def _call(self, keys):
         """Returns the answer and None, or None and the error.
@@ -199,14 +213,6 @@ class AsyncioBatch(LoaderBatch):
 def _set_result(future, result):
     if not future.done():
         future.set_result(result)
-
-
-def _finish(request, task):
-    """Fails a request whose task has ended without having finished it."""
-    error = asyncio.CancelledError() if task.cancelled() else task.exception()
-    if not request.has_finished:
-        with contextlib.suppress(asyncio.CancelledError):
-            request.fail(error)
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::imports;
 use crate::loader::load::Load;
+use crate::loader::round::RoundBase;
 use crate::options::Switches;
 use crate::overrides::overrides;
 use crate::recursion::guarded;
@@ -162,6 +163,9 @@ pub(crate) fn resolve_items(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let registrations = std::mem::take(&mut batch.state().registrations);
     for (scheduler_id, engine_id) in registrations.all() {
         Scheduler::close(scheduler_id, engine_id);
+    }
+    if let Ok(round) = batch.cast::<RoundBase>() {
+        Scheduler::release_round(round);
     }
     result
 }

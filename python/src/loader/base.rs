@@ -125,8 +125,8 @@ impl LoaderBase {
             let open = slf.call_method1(intern!(slf.py(), "_open_round"), (rounds,))?;
             let open = open.cast_into::<RoundBase>()?;
             Rounds::set_open(rounds, &open);
-            let is_held = Scheduler::current().hold_round(&open);
-            RoundBase::set_held(&open, is_held);
+            let holder = Scheduler::current().hold_round(&open);
+            RoundBase::set_holder(&open, holder);
             open
         };
         // A value from the cache of this scope must not be shared with other scopes.

@@ -20,8 +20,8 @@ has_state!(RoundBase: Round);
 /// State of a [`RoundBase`].
 pub(crate) struct Round {
     pub(crate) loads: Option<Py<PyDict>>,
-    /// True while the scheduler holds the round.
-    pub(crate) held: bool,
+    /// Number of the scheduler that holds the round, 0 for none.
+    pub(crate) holder: u32,
     /// Flights of its requests.
     pub(crate) flights: Vec<Py<Flight>>,
 }
@@ -46,16 +46,21 @@ impl RoundBase {
     }
 
     pub(crate) fn is_held(slf: &Bound<'_, Self>) -> bool {
-        slf.state().held
+        slf.state().holder != 0
     }
 
-    pub(crate) fn set_held(slf: &Bound<'_, Self>, held: bool) {
-        slf.state().held = held;
+    pub(crate) fn set_holder(slf: &Bound<'_, Self>, scheduler_id: u32) {
+        slf.state().holder = scheduler_id;
+    }
+
+    /// Returns the number of the scheduler that holds it, and forgets that one.
+    pub(crate) fn take_holder(slf: &Bound<'_, Self>) -> u32 {
+        std::mem::take(&mut slf.state().holder)
     }
 
     /// The scheduler does not hold it any more.
     pub(crate) fn released(slf: &Bound<'_, Self>) {
-        Self::set_held(slf, false);
+        Self::set_holder(slf, 0);
         resume_tracking_of_items(slf.as_super());
     }
 

@@ -28,7 +28,7 @@ impl RoundBase {
             .add_subclass(BatchBase::blank(py))
             .add_subclass(Self(GilCell::new(Round {
                 loads: Some(PyDict::new(py).unbind()),
-                held: false,
+                holder: 0,
                 flights: Vec::new(),
             })))
     }

@@ -56,8 +56,8 @@ pub(crate) struct Scheduler {
     contexts: RefCell<HashMap<ContextId, Py<PyAny>>>,
     handle: RefCell<Option<Py<TaskScheduler>>>,
     handles: Cell<u32>,
-    /// Rounds of loaders that were opened in the outermost call.
-    rounds: RefCell<Vec<Py<RoundBase>>>,
+    /// Unfinished rounds of loaders that were opened in the outermost call, by their addresses.
+    rounds: RefCell<HashMap<usize, Py<RoundBase>>>,
     pub(crate) inbox: Arc<Inbox>,
 }
 
@@ -223,21 +223,28 @@ impl Scheduler {
         )))
     }
 
-    /// Holds an open round until the outermost call is over, so that the garbage collector may pass
-    /// over its loads. Returns whether there is a call.
-    pub(crate) fn hold_round(&self, round: &Bound<'_, RoundBase>) -> bool {
-        let in_call = !self.call_stack.is_empty();
-        if in_call {
-            self.rounds.borrow_mut().push(round.clone().unbind());
+    /// Holds an open round until it has ended or the outermost call is over, so that the garbage
+    /// collector may pass over its loads. Returns the number of this scheduler, 0 if there is no call.
+    pub(crate) fn hold_round(&self, round: &Bound<'_, RoundBase>) -> u32 {
+        if self.call_stack.is_empty() {
+            return 0;
         }
-        in_call
+        self.rounds.borrow_mut().insert(round.as_ptr() as usize, round.clone().unbind());
+        self.id()
+    }
+
+    /// Releases a round that has ended: its loads are resolved, and on the collector's lists again.
+    pub(crate) fn release_round(round: &Bound<'_, RoundBase>) {
+        let Some(scheduler) = Self::at(RoundBase::take_holder(round)) else { return };
+        let before = scheduler.rounds.borrow_mut().remove(&(round.as_ptr() as usize));
+        drop(before);
     }
 
     /// Releases the rounds that were held, since the outermost call is over.
     #[inline]
     pub(crate) fn release_rounds(&self, py: pyo3::Python<'_>) {
         if !self.rounds.borrow().is_empty() {
-            for round in self.rounds.take() {
+            for round in self.rounds.take().into_values() {
                 RoundBase::released(round.bind(py));
             }
         }
