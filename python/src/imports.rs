@@ -41,6 +41,7 @@ names! {
     run_plain_function: PyAny = "asynq.async_task"."_run_plain_function";
     call_in_asyncio_mode: PyAny = "asynq.decorators"."_call_in_asyncio_mode";
     wait_for_load: PyAny = "asynq.loaders._loader"."await_load";
+    copy_error: PyAny = "asynq.loaders.error_copy"."copy_error";
     queue_empty: PyAny = "queue"."Empty";
     generic_alias: PyAny = "types"."GenericAlias";
     incr_counter: PyAny = "asynq.profiler"."incr_counter";

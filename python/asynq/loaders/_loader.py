@@ -49,7 +49,8 @@ class Loader(LoaderBase):
     - `cache`: True to cache values as long as the loader lives, or a mapping that holds the cached
       values, such as an `Lru`. A loader that is a method accepts only True. To cache values for one
       request, see `scope`.
-    - `cache_errors`: if true, errors of single keys are cached, too.
+    - `cache_errors`: True to cache errors of single keys, too, or a function of an error that
+      returns whether to cache it. Each load gets a copy of a cached error.
     - `default`, or `default_factory()`: value of keys that are missing from the answer.
     - `priority`: when nothing can run, the scheduler flushes the batch with the highest priority
       first. Default: 0.

@@ -25,7 +25,7 @@ class Settings:
     max_batch_size: Optional[int] = None
     blocking: bool = False
     cache: Any = False
-    cache_errors: bool = False
+    cache_errors: Any = False
     default: Any = NOTHING
     default_factory: Any = None
     priority: float = 0
@@ -40,9 +40,13 @@ class Settings:
         for name in ("max_batch_size", "max_in_flight"):
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name))
-        for name in ("blocking", "cache_errors"):
-            if not isinstance(getattr(self, name), bool):
-                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        if not isinstance(self.blocking, bool):
+            raise TypeError(f"blocking must be True or False, got {self.blocking!r}")
+        if not isinstance(self.cache_errors, bool) and not _is_predicate(self.cache_errors):
+            raise TypeError(
+                "cache_errors must be True, False or a function that says so of an error, got"
+                f" {self.cache_errors!r}"
+            )
         if self.timeout is not None:
             check_duration("timeout", self.timeout)
         check_number("priority", self.priority)
@@ -87,6 +91,10 @@ class Settings:
                 f"timeout needs an asynchronous function or blocking=True, but {name} blocks the"
                 " thread of the scheduler"
             )
+
+
+def _is_predicate(value):
+    return callable(value) and not isinstance(value, type)
 
 
 def _is_mutable_mapping(cache):

@@ -20,7 +20,7 @@ class _OfStores(TypedDict, total=False):
 class _OfRows(_OfStores, total=False):
     max_batch_size: int | None
     cache: bool | MutableMapping[Any, Any]
-    cache_errors: bool
+    cache_errors: bool | Callable[[Exception], object]
 
 class _OfLoaders(_OfRows, total=False):
     blocking: bool
@@ -31,7 +31,7 @@ class Settings:
     max_batch_size: int | None = None
     blocking: bool = False
     cache: bool | MutableMapping[Any, Any] = False
-    cache_errors: bool = False
+    cache_errors: bool | Callable[[Exception], object] = False
     default: Any = ...
     default_factory: Callable[[], Any] | None = None
     priority: float = 0

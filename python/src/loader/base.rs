@@ -1,6 +1,6 @@
 //! `LoaderBase`: the path of every load of a loader.
 
-use pyo3::exceptions::{PyAttributeError, PyBaseException, PyKeyError};
+use pyo3::exceptions::{PyAttributeError, PyKeyError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
@@ -15,6 +15,7 @@ use crate::ffi::thread_exit;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::compute;
 use crate::imports;
+use crate::loader::delivery::outcome_of_cached;
 use crate::loader::load::{Load, LoadState};
 use crate::loader::round::RoundBase;
 use crate::loader::rounds::Rounds;
@@ -173,11 +174,7 @@ impl LoaderBase {
             && let Some(cached_value) = look_up(&cache, key)?
         {
             Self::count_hit(slf);
-            return if cached_value.is_instance_of::<PyBaseException>() {
-                Err(PyErr::from_value(cached_value))
-            } else {
-                Ok(cached_value)
-            };
+            return outcome_of_cached(&cached_value)?.get(py).unwrap_or(Ok(cached_value));
         }
         let load = Self::load(slf, &Self::rounds(slf)?, key)?;
         compute::value(load.as_super().as_super())

@@ -10,8 +10,8 @@ use crate::future::resolve::resolve;
 use crate::imports;
 use crate::loader::load::Load;
 
-/// Returns the outcome that a cached or returned object stands for: an exception is an error.
-pub(crate) fn outcome_of(object: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+/// Returns the outcome that a returned object stands for: an exception is an error.
+fn outcome_of(object: &Bound<'_, PyAny>) -> PyResult<Outcome> {
     if object.is_instance_of::<PyBaseException>() {
         Outcome::from_exception(object)
     } else {
@@ -19,15 +19,30 @@ pub(crate) fn outcome_of(object: &Bound<'_, PyAny>) -> PyResult<Outcome> {
     }
 }
 
-/// Gives each of the loads what `answer` has for its key, and keeps it where it is to be kept:
-/// errors only if `keeps_errors`. Returns the loads for which it has nothing.
+/// Returns the outcome that a cached object stands for. An error is copied, because whoever raises it
+/// changes it.
+pub(crate) fn outcome_of_cached(object: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+    outcome_of(&without_traceback(object)?)
+}
+
+/// Returns an object, or a copy without a traceback if it is an exception.
+fn without_traceback<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if object.is_instance_of::<PyBaseException>() {
+        imports::copy_error(object.py())?.call1((object,))
+    } else {
+        Ok(object.clone())
+    }
+}
+
+/// Gives each of the loads what `answer` has for its key, and keeps it where it is to be kept; see
+/// [`resolve_load`]. Returns the loads for which it has nothing.
 ///
 /// Raises `TypeError` or `ValueError` if it is no answer to so many keys.
 #[pyfunction]
 pub(crate) fn deliver<'py>(
     loads: &Bound<'py, PyList>,
     answer: &Bound<'py, PyAny>,
-    keeps_errors: bool,
+    keeps_errors: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyList>> {
     thread_exit::protect();
     let missing = PyList::empty(loads.py());
@@ -42,31 +57,61 @@ pub(crate) fn deliver<'py>(
     Ok(missing)
 }
 
-/// Gives one load its value, or its error if that is an exception.
+/// Gives one load its value, or its error if that is an exception. The caches of the load keep a
+/// value; they keep a copy of an error if `keeps_errors` is `True`, or a function that returns so.
 #[pyfunction]
 pub(crate) fn resolve_load(
     load: &Bound<'_, Load>,
     value: &Bound<'_, PyAny>,
-    keeps: bool,
+    keeps_errors: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     if !Load::is_pending(load) {
         return Ok(());
     }
     let outcome = outcome_of(value)?;
-    let is_kept = keeps || matches!(outcome, Outcome::Value(_));
-    let mut interrupt = Ok(());
-    for cache in Load::take_caches(load) {
-        if is_kept && let Err(error) = cache.set_item(Load::key(load), value) {
-            // A cache that fails must not fail the load.
-            if error.is_instance_of::<PyException>(load.py()) {
-                error.write_unraisable(load.py(), Some(&cache));
-            } else {
-                interrupt = Err(error);
-            }
-        }
+    let caches = Load::take_caches(load);
+    let mut kept = Ok(());
+    if !caches.is_empty() {
+        kept = keep(load, value, keeps_errors, &caches);
     }
     resolve(load.as_super().as_super(), outcome)?;
-    interrupt
+    kept
+}
+
+/// Stores a value or error in caches. A cache that fails must not fail the load.
+fn keep(
+    load: &Bound<'_, Load>,
+    value: &Bound<'_, PyAny>,
+    keeps_errors: &Bound<'_, PyAny>,
+    caches: &[Bound<'_, PyAny>],
+) -> PyResult<()> {
+    let kept = if value.is_instance_of::<PyBaseException>() {
+        let is_kept = if keeps_errors.is_callable() {
+            keeps_errors.call1((value,)).and_then(|answer| answer.is_truthy())
+        } else {
+            keeps_errors.is_truthy()
+        };
+        match is_kept {
+            Ok(true) => without_traceback(value)?,
+            Ok(false) => return Ok(()),
+            Err(error) => return report(error, keeps_errors),
+        }
+    } else {
+        value.clone()
+    };
+    caches.iter().try_for_each(|cache| match cache.set_item(Load::key(load), &kept) {
+        Err(error) => report(error, cache),
+        Ok(()) => Ok(()),
+    })
+}
+
+/// Reports the error of an object of the user, unless it is an interrupt, which is returned.
+fn report(error: PyErr, object: &Bound<'_, PyAny>) -> PyResult<()> {
+    if !error.is_instance_of::<PyException>(object.py()) {
+        return Err(error);
+    }
+    error.write_unraisable(object.py(), Some(object));
+    Ok(())
 }
 
 /// Object that a batch function has returned.

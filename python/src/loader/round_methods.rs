@@ -8,7 +8,7 @@ use crate::batch::base::BatchBase;
 use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::base::{FutureBase, Kind};
 use crate::future::resolve::resolve;
-use crate::loader::delivery::outcome_of;
+use crate::loader::delivery::outcome_of_cached;
 use crate::loader::load::Load;
 use crate::loader::permits::Permits;
 use crate::loader::round::{Round, RoundBase};
@@ -43,7 +43,7 @@ impl RoundBase {
                 continue;
             }
             if let Some(cached_value) = Load::take_cached_value(&load) {
-                resolve(load.as_super().as_super(), outcome_of(&cached_value)?)?;
+                resolve(load.as_super().as_super(), outcome_of_cached(&cached_value)?)?;
             } else {
                 keys.append(Load::key(&load))?;
                 loads.append(load)?;
