@@ -63,7 +63,7 @@ def plain(x):
 
 @pytest.mark.parametrize("elements", [[1, 2], []], ids=repr)
 @pytest.mark.parametrize("tool", [amap, afilter, afilterfalse, asift])
-@pytest.mark.parametrize("function", [plain, 7], ids=repr)
+@pytest.mark.parametrize("function", [plain, 7], ids=["plain", "int"])
 def test_a_tool_for_sequences_needs_an_async_function(tool, function, elements):
     with pytest.raises(TypeError, match="must be an async function, got"):
         tool(function, elements)
@@ -81,7 +81,7 @@ def test_a_call_in_a_context_needs_an_async_function():
         call_with_context(AsyncTimer(), plain, 1)
 
 
-@pytest.mark.parametrize("function", [plain, 7], ids=repr)
+@pytest.mark.parametrize("function", [plain, 7], ids=["plain", "int"])
 @pytest.mark.parametrize(
     "decorator",
     [acached_per_instance(), alru_cache(), alazy_constant(), aretry(KeyError), deduplicate()],

@@ -44,7 +44,11 @@ def test_an_answer_is_a_mapping_or_a_sequence(answer):
     assert each(loader, [1, 2]) == [-1, -2]
 
 
-@pytest.mark.parametrize("answer", [None, 7, "ab", b"ab", iter([1, 2]), {1, 2}], ids=repr)
+@pytest.mark.parametrize(
+    "answer",
+    [None, 7, "ab", b"ab", iter([1, 2]), {1, 2}],
+    ids=["None", "int", "str", "bytes", "iterator", "set"],
+)
 def test_anything_else_is_no_answer(answer):
     loader, _ = recording(lambda keys: answer, name="user")
     with pytest.raises(
