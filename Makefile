@@ -45,10 +45,12 @@ endef
 server = $(firstword $(filter memcached postgres redis,$(subst =, ,$(ARGS))))
 
 # Not from within python/, where `import asynq` finds the sources instead of what is installed.
-pytest = -m pytest -c python/pyproject.toml --rootdir python python/tests
+# A file's tests stay in one process, which starts the servers that they talk to once.
+pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto --maxprocesses 4 \
+    --dist loadfile python/tests
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
-.PHONY: help demo test test-all test-rust test-python install-python test-installed bench faults lint \
+.PHONY: help demo test test-all test-others test-rust test-python install-python test-installed bench faults lint \
     check check-msrv check-no-std check-fuzz check-api api docs fuzz miri mutants wheel sanitize \
     sanitize-rust sanitize-python services components nightly
 
@@ -62,9 +64,11 @@ demo: ## the artists of a playlist, one query per key against one per batch, in 
 
 test: test-rust test-python ## all tests, those in Python with PYTHON (python3)
 
-# Tests wait as long as they compute, so the other interpreters are tested at the same time. Their builds skip
-# the slow optimisation across crates.
-test-all: test ## all tests, those in Python with every CPython from 3.9 on that is installed
+test-all: test test-others ## all tests, those in Python with every CPython from 3.9 on that is installed
+
+# Two interpreters at a time, because tests wait as long as they compute. Their builds skip the slow
+# optimisation across crates.
+test-others:
 	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
 	others=; \
 	for python in $$pythons; do \
@@ -73,7 +77,7 @@ test-all: test ## all tests, those in Python with every CPython from 3.9 on that
 	for python in $$others; do \
 	    MATURIN_PEP517_ARGS='--profile demo' $(MAKE) install-python PYTHON="$$python" || exit 1; \
 	done; \
-	test -z "$$others" || printf '%s\n' $$others | xargs -P 4 -I {} sh -c ' \
+	test -z "$$others" || printf '%s\n' $$others | xargs -P 2 -I {} sh -c ' \
 	    echo "testing with {}"; \
 	    output=$$($(MAKE) test-installed PYTHON={} 2>&1); status=$$?; \
 	    printf "%s\n" "$$output"; exit $$status'
@@ -200,7 +204,7 @@ asan-python = $(asan) RUSTFLAGS='-Zsanitizer=address -Cllvm-args=-asan-stack=0'
 asan-venv = target/python/asan-$(soabi)
 sanitize-python: nightly install-python
 	$(call need,test -e $(asan-runtime),the runtime of AddressSanitizer is missing (apt install gcc))
-	PYTHONMALLOC=debug $(venv)/bin/python -X dev $(pytest)
+	PYTHONMALLOC=debug PYTHONDEVMODE=1 $(venv)/bin/python $(pytest)
 	$(call install,$(asan-venv),'./python[test]',$(asan-python) MATURIN_PEP517_ARGS='--target $(host)')
 	ulimit -s 32768; LD_PRELOAD='$(asan-preload)' ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 	    $(asan-venv)/bin/python $(pytest)
