@@ -61,7 +61,8 @@ async def main(url, count):
     assert pages == [[20 * key + 10 for key in range(size)] for size in sizes], pages
     print("well")
 
-asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+# In development mode a debugging loop would print callbacks that were slow.
+asyncio.run(main(sys.argv[1], int(sys.argv[2])), debug=False)
 """
 
 
