@@ -442,10 +442,14 @@ def test_a_key_that_is_cleared_while_it_is_in_flight_is_asked_for_anew():
     assert loader(1) == (1, 2)
 
 
-def test_a_key_that_is_cleared_in_another_thread_is_not_kept():
+in_another_thread = pytest.mark.parametrize("blocking", [False, True], ids=["plain", "blocking"])
+
+
+@in_another_thread
+def test_a_key_that_is_cleared_in_another_thread_is_not_kept(blocking):
     sent, goes_on = threading.Event(), threading.Event()
 
-    @asynq.loader(blocking=True, cache=True)
+    @asynq.loader(blocking=blocking, cache=True)
     def slow(keys):
         sent.set()
         assert goes_on.wait(30)
@@ -461,10 +465,11 @@ def test_a_key_that_is_cleared_in_another_thread_is_not_kept():
     assert slow.stats.batches == 2
 
 
-def test_keys_that_are_in_flight_when_all_are_cleared_are_not_kept():
+@in_another_thread
+def test_keys_that_are_in_flight_when_all_are_cleared_are_not_kept(blocking):
     sent, goes_on = threading.Event(), threading.Event()
 
-    @asynq.loader(blocking=True, cache=True)
+    @asynq.loader(blocking=blocking, cache=True)
     def slow(keys):
         sent.set()
         assert goes_on.wait(30)

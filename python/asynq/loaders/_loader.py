@@ -223,7 +223,7 @@ class Loader(LoaderBase):
 
     def _in_flight(self):
         all_batches = [reference() for reference in list(self._all_batches)]
-        return [batch for batches in all_batches if batches for batch in batches.in_flight]
+        return [batch for batches in all_batches if batches for batch in batches.sent]
 
     def _forget_in_flight(self, key, cache):
         for batch in self._in_flight():

@@ -23,7 +23,8 @@ has_state!(Rounds: Unended);
 #[derive(Default)]
 pub(crate) struct Unended {
     open: Option<Py<RoundBase>>,
-    in_flight: Vec<Py<RoundBase>>,
+    /// Rounds that are being flushed or are in flight.
+    sent: Vec<Py<RoundBase>>,
 }
 
 impl Rounds {
@@ -33,15 +34,17 @@ impl Rounds {
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, Load>>> {
         let open = Self::open(slf);
-        let others = !slf.state().in_flight.is_empty();
+        let others = !slf.state().sent.is_empty();
         if let Some(open) = open
             && let Some(load) = RoundBase::find(&open, key)?
         {
             return Ok(Some(load));
         }
         if others {
-            for round in Self::in_flight(slf) {
-                if let Some(load) = RoundBase::find(&round, key)? {
+            for round in Self::sent(slf) {
+                if BatchBase::is_in_flight(round.as_super())
+                    && let Some(load) = RoundBase::find(&round, key)?
+                {
                     return Ok(Some(load));
                 }
             }
@@ -64,12 +67,11 @@ impl Rounds {
         })
     }
 
-    pub(crate) fn in_flight<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, RoundBase>> {
+    /// Returns the rounds whose values have not arrived.
+    fn sent<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, RoundBase>> {
         let py = slf.py();
-        let rounds: Vec<_> = {
-            let unended = slf.state();
-            unended.in_flight.iter().map(|round| round.bind(py).clone()).collect()
-        };
+        let rounds: Vec<_> =
+            slf.state().sent.iter().map(|round| round.bind(py).clone()).collect();
         // A signal handler may have kept one from being removed when it ended.
         rounds.into_iter().filter(|round| !BatchBase::is_flushed(round.as_super())).collect()
     }
@@ -88,29 +90,29 @@ impl Rounds {
         Self::open(slf)
     }
 
-    /// Rounds in flight.
-    #[getter(in_flight)]
-    fn py_in_flight<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, RoundBase>> {
-        Self::in_flight(slf)
+    /// Rounds that are being flushed or are in flight.
+    #[getter(sent)]
+    fn py_sent<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, RoundBase>> {
+        Self::sent(slf)
     }
 
-    /// Closes a round: it takes no more keys.
-    fn close(slf: &Bound<'_, Self>, round: &Bound<'_, BatchBase>) {
+    /// Closes a round: it takes no more keys. From now on it is being flushed, unless it is resolved.
+    fn close(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) {
+        let sent = Self::sent(slf);
+        let is_new =
+            !BatchBase::is_flushed(round.as_super()) && !sent.iter().any(|other| other.is(round));
+        let sent = sent.into_iter().map(Bound::unbind);
+        let sent = sent.chain(is_new.then(|| round.clone().unbind())).collect();
         let before = {
             let mut unended = slf.state();
             let is_open = unended.open.as_ref().is_some_and(|open| open.is(round));
-            is_open.then(|| unended.open.take())
+            (is_open.then(|| unended.open.take()), std::mem::replace(&mut unended.sent, sent))
         };
         drop(before);
     }
 
-    /// Adds a round to those in flight.
-    fn start(slf: &Bound<'_, Self>, round: Py<RoundBase>) {
-        slf.state().in_flight.push(round);
-    }
-
-    /// Adds a round to those in flight, unless its `unfinished` requests have finished: its values
-    /// arrive when `flush_task` has ended, or else from outside.
+    /// Ends the flush of a round: its values arrive when `flush_task` has ended, or else from
+    /// outside, unless its `unfinished` requests have finished.
     #[pyo3(signature = (round, unfinished, flush_task=None))]
     fn start_flight(
         slf: &Bound<'_, Self>,
@@ -119,23 +121,23 @@ impl Rounds {
         flush_task: Option<&Bound<'_, AsyncTask>>,
     ) {
         if unfinished.is_empty() {
-            return;
+            Self::complete(slf, round);
+        } else {
+            flights::start(round.as_super(), flush_task);
         }
-        Self::start(slf, round.clone().unbind());
-        flights::start(round.as_super(), flush_task);
     }
 
-    /// Removes a round from those in flight.
+    /// Removes a round from those that were sent.
     fn complete(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) {
         let before = {
             let mut unended = slf.state();
-            let index = unended.in_flight.iter().position(|other| other.is(round));
-            index.map(|index| unended.in_flight.remove(index))
+            let index = unended.sent.iter().position(|other| other.is(round));
+            index.map(|index| unended.sent.remove(index))
         };
         drop(before);
     }
 
-    /// Removes a round from those in flight, all of whose requests have finished.
+    /// Removes a round from those that were sent, because all its requests have finished.
     fn complete_flight(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) -> PyResult<()> {
         Self::complete(slf, round);
         flights::complete(round.as_super())
@@ -144,7 +146,7 @@ impl Rounds {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(unended) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         visit.call(&unended.open)?;
-        unended.in_flight.iter().try_for_each(|round| visit.call(round))
+        unended.sent.iter().try_for_each(|round| visit.call(round))
     }
 
     fn __clear__(slf: &Bound<'_, Self>) {
