@@ -603,3 +603,33 @@ def test_an_item_awaited_in_its_own_flush_fails_among_greenlets_too():
 
     assert Pausing().run(work, work) == [1, 1]
     assert seen == [1, 1]
+
+
+@loaded
+def test_nested_calls_are_counted_in_each_greenlet():
+    greenlets = Pausing()
+
+    def work():
+        item = Source().item(1)
+        item.on_computed.subscribe(lambda item: greenlets.pause())
+        item.batch.cancel()  # All greenlets are in here at the same time.
+        return type(item.error())
+
+    assert greenlets.run(*[work] * 600) == [asynq.BatchCancelledError] * 600
+
+
+@loaded
+def test_an_endless_recursion_in_a_greenlet_is_an_error_there():
+    greenlets = Pausing()
+
+    def endless():
+        source = Source(answer=lambda item: item.set_value(look_up(source, 1)))
+        try:
+            look_up(source, 1)
+        except RecursionError:
+            return "endless"
+
+    def work():
+        return look_up_all(Source(), [1, 2])
+
+    assert greenlets.run(endless, work) == ["endless", [2, 4]]

@@ -52,6 +52,8 @@ pub(crate) struct Scheduler {
     id: Cell<u32>,
     engine: RefCell<Engine<Python>>,
     pub(crate) call_stack: CallStack,
+    /// Number of nested calls that are guarded against endless recursion.
+    pub(crate) depth: Cell<u32>,
     /// Contexts that the engine knows.
     contexts: RefCell<HashMap<ContextId, Py<PyAny>>>,
     handle: RefCell<Option<Py<TaskScheduler>>>,
@@ -94,6 +96,7 @@ impl Scheduler {
             id: Cell::new(id),
             engine: RefCell::new(Engine::new()),
             call_stack: CallStack::default(),
+            depth: Cell::new(0),
             contexts: RefCell::default(),
             handle: RefCell::new(None),
             handles: Cell::new(0),
