@@ -1,5 +1,6 @@
 //! The flush of a batch, in whatever way it was asked for.
 
+use asynq_engine::BatchId;
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -10,6 +11,7 @@ use crate::future::base::FutureBase;
 use crate::future::outcome::Outcome;
 use crate::future::resolve::resolve;
 use crate::imports;
+use crate::scheduler::contexts;
 use crate::scheduler::register::defer;
 use crate::scheduler::state::Scheduler;
 
@@ -24,12 +26,14 @@ pub(crate) fn flush(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
         state.flushed_by = flushed_by;
         state.registrations.all()
     };
+    let mut out_of_turn = None;
     for (scheduler_id, engine_id) in registrations {
-        Scheduler::begin_flush(scheduler_id, engine_id);
+        out_of_turn = Scheduler::begin_flush(scheduler_id, engine_id).or(out_of_turn);
     }
-    let flushed = batch
-        .call_method0(intern!(py, "_try_switch_active_batch"))
-        .and_then(|_| batch.call_method0(intern!(py, "_flush")));
+    let flushed = match out_of_turn {
+        None => call_flush(batch),
+        Some(engine_id) => flush_out_of_turn(batch, engine_id),
+    };
     if flushed.is_ok() && BatchBase::is_in_flight(batch) {
         return defer(batch);
     }
@@ -49,6 +53,27 @@ pub(crate) fn flush(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
         Some(error) => Err(error),
         None => resolved,
     }
+}
+
+fn call_flush<'py>(batch: &Bound<'py, BatchBase>) -> PyResult<Bound<'py, PyAny>> {
+    batch.call_method0(intern!(batch.py(), "_try_switch_active_batch"))?;
+    batch.call_method0(intern!(batch.py(), "_flush"))
+}
+
+/// Flushes a batch that the engine did not choose, under those contexts of the caller that are common
+/// to all tasks that wait for the batch.
+fn flush_out_of_turn<'py>(
+    batch: &Bound<'py, BatchBase>,
+    engine_id: BatchId,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (scheduler, py) = (Scheduler::current(), batch.py());
+    let place = scheduler.engine().enter_flush(engine_id);
+    let scope = scheduler.engine().flush_scope(engine_id);
+    let switched = contexts::switch_to(&scheduler, py, scope);
+    let flushed = switched.and_then(|()| call_flush(batch));
+    let switched = contexts::switch_to(&scheduler, py, place.scope());
+    scheduler.engine().leave_flush(place);
+    switched.and(flushed)
 }
 
 /// Checks that a batch can be flushed.

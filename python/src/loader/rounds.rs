@@ -70,8 +70,7 @@ impl Rounds {
     /// Returns the rounds whose values have not arrived.
     fn sent<'py>(slf: &Bound<'py, Self>) -> Vec<Bound<'py, RoundBase>> {
         let py = slf.py();
-        let rounds: Vec<_> =
-            slf.state().sent.iter().map(|round| round.bind(py).clone()).collect();
+        let rounds: Vec<_> = slf.state().sent.iter().map(|round| round.bind(py).clone()).collect();
         // A signal handler may have kept one from being removed when it ended.
         rounds.into_iter().filter(|round| !BatchBase::is_flushed(round.as_super())).collect()
     }

@@ -1,21 +1,20 @@
 //! The loop of a call: it does what the engine says until the called task has ended.
 
-use asynq_engine::{BatchId, ContextId, Deadlock, Step, TaskId};
+use asynq_engine::{BatchId, Deadlock, Step, TaskId};
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
 use crate::batch::base::BatchBase;
 use crate::batch::flights;
 use crate::batch::priority::BatchPriority;
-use crate::context::NonAsyncContext;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::future::resolve::{resolve, resolve_items};
 use crate::imports;
 use crate::options::Switches;
+use crate::scheduler::contexts;
 use crate::scheduler::deadlock;
 use crate::scheduler::handle::TaskScheduler;
 use crate::scheduler::register;
@@ -76,8 +75,8 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
             Step::Run(id) => run_job(scheduler, py, id),
             Step::Flush(id) => flush(scheduler, py, id),
             Step::Done => break,
-            Step::Pause(id) => switch(scheduler, py, id, intern!(py, "pause")),
-            Step::Resume(id) => switch(scheduler, py, id, intern!(py, "resume")),
+            Step::Pause(id) => contexts::switch(scheduler, py, id, intern!(py, "pause")),
+            Step::Resume(id) => contexts::switch(scheduler, py, id, intern!(py, "resume")),
             Step::Priority(id) => {
                 ask_priority(scheduler, py, id);
                 Ok(())
@@ -171,43 +170,6 @@ fn microseconds(since: std::time::Instant) -> i64 {
     i64::try_from(since.elapsed().as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Pauses or resumes a context. If that fails, so does the task that has entered it.
-fn switch(
-    scheduler: &Scheduler,
-    py: Python<'_>,
-    id: ContextId,
-    method: &Bound<'_, PyString>,
-) -> PyResult<()> {
-    let Some(context) = scheduler.context(py, id) else { return Ok(()) };
-    if context.is_instance_of::<NonAsyncContext>() && scheduler.engine().is_in_call(id) {
-        // The call pauses it for a task of somebody else. Its own task does not wait.
-        return Ok(());
-    }
-    let Err(error) = context.call_method0(method) else { return Ok(()) };
-    let owner = scheduler.engine().fail_context(id);
-    let Some(owner) = owner else { return Err(error) };
-    set_pending_error(scheduler, py, owner, PendingError::Fail(error));
-    Ok(())
-}
-
-/// Decides how a task is to fail when it runs next.
-fn set_pending_error(
-    scheduler: &Scheduler,
-    py: Python<'_>,
-    id: TaskId,
-    pending_error: PendingError,
-) {
-    let task = match scheduler.engine().task(id) {
-        Some(Job::Task(task)) => task.bind(py).clone(),
-        _ => return,
-    };
-    let mut task = task.state();
-    let rare = task.rare();
-    if rare.pending_error.is_none() {
-        rare.pending_error = Some(pending_error);
-    }
-}
-
 /// Asks a batch for its priority. A batch that raises fails.
 fn ask_priority(scheduler: &Scheduler, py: Python<'_>, id: BatchId) {
     let batch = match scheduler.engine().batch(id) {
@@ -298,9 +260,11 @@ fn stuck(
             Some(Job::Future(future)) => Some(future.bind(py).clone()),
             _ => None,
         };
-        match future {
-            Some(future) => resolve(&future, Outcome::from_err(py, &error()))?,
-            None => set_pending_error(scheduler, py, victim, PendingError::Throw(error())),
+        if let Some(future) = future {
+            resolve(&future, Outcome::from_err(py, &error()))?;
+        } else {
+            let pending_error = PendingError::Throw(error());
+            contexts::set_pending_error(scheduler, py, victim, pending_error);
         }
     }
     Ok(())

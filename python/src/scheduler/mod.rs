@@ -1,6 +1,7 @@
 //! The scheduler of a thread: its state, its loop, and its object in Python.
 
 pub(crate) mod call_stack;
+pub(crate) mod contexts;
 pub(crate) mod deadlock;
 pub(crate) mod drive;
 pub(crate) mod frame;

@@ -317,14 +317,17 @@ impl Scheduler {
         true
     }
 
-    /// Tells the engine that a batch is flushed out of turn.
-    pub(crate) fn begin_flush(scheduler_id: u32, batch: BatchId) {
-        let Some(scheduler) = Self::at(scheduler_id) else { return };
-        scheduler.engine().begin_flush(batch);
+    /// Tells the engine that a batch is flushed. Returns the batch if that is out of turn, and the
+    /// scheduler is that of this greenlet.
+    pub(crate) fn begin_flush(scheduler_id: u32, batch: BatchId) -> Option<BatchId> {
+        let scheduler = Self::at(scheduler_id)?;
+        let is_out_of_turn = scheduler.engine().begin_flush(batch);
         if greenlets::are_loaded() && Self::current().id() != scheduler_id {
             // The values come from another greenlet.
             scheduler.engine().defer(batch, None);
+            return None;
         }
+        is_out_of_turn.then_some(batch)
     }
 
     /// Returns the number of the scheduler of this greenlet, 0 if there are no greenlets.
