@@ -1,0 +1,120 @@
+//! Answers: values and errors of keys, and the end of a part.
+
+use alloc::vec::Vec;
+
+use crate::id::{PartId, SlotId};
+use crate::loader::Loader;
+use crate::output::Output;
+use crate::part::Part;
+use crate::settings::Time;
+use crate::slot::SlotState;
+
+/// A slot that gets the value or error that was returned for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The slot, which has ended.
+    pub slot: SlotId,
+    /// Whether the value may be cached: the key was not cleared since it was sent.
+    pub is_fresh: bool,
+}
+
+/// The end of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Slots without an answer, which have ended: each gets the error of the part.
+    pub unanswered: Vec<SlotId>,
+    /// Time since the call of the batch function.
+    pub time: Time,
+}
+
+/// # 3. Answer
+impl Loader {
+    /// Gives the slot at `index` of a part its answer. Returns `None`, and the answer is dropped, if
+    /// the part has ended or has no such slot, or if the slot has an answer already or is late.
+    #[inline]
+    pub fn answered(&mut self, part: PartId, index: usize) -> Option<Answered> {
+        let sent = self.parts.get_mut(part)?.sent_mut()?;
+        let slot = *sent.slots.get(index)?;
+        let node = self.slots.remove(slot)?;
+        sent.pending -= 1;
+        sent.awaited -= usize::from(node.waiters > 0);
+        let is_cleared = matches!(node.state, SlotState::Sent { is_cleared: true, .. });
+        Some(Answered { slot, is_fresh: !is_cleared && !sent.is_cleared })
+    }
+
+    /// Ends a part whose function has returned, or has failed. Returns `None` if it has ended before.
+    ///
+    /// The permits are to be released.
+    pub fn ended(&mut self, part: PartId, now: Time) -> Option<Ended> {
+        let sent = self.parts.get_mut(part)?.sent_mut()?;
+        let unanswered = if sent.pending == 0 { Vec::new() } else { core::mem::take(&mut sent.slots) };
+        let time = now.saturating_sub(sent.sent_at);
+        self.stats.time += time;
+        let unanswered: Vec<_> =
+            unanswered.into_iter().filter(|&slot| self.slots.remove(slot).is_some()).collect();
+        self.remove_part(part);
+        Some(Ended { unanswered, time })
+    }
+}
+
+/// # 4. Deadlines
+impl Loader {
+    /// Returns the time at which the first key of a part will be late: call [`late`](Self::late)
+    /// then. While the part waits for permits, that of the first key in the queue.
+    #[must_use]
+    pub fn deadline(&self, part: PartId) -> Option<Time> {
+        match self.parts.get(part)? {
+            Part::Waiting => self.queue.first_deadline().map(|(deadline, _)| deadline),
+            Part::Sent(part) => part.deadlines.first().map(|&(deadline, _)| deadline),
+        }
+    }
+
+    /// Fails the keys of a part whose deadline has passed; while it waits for permits, those in the
+    /// queue. A part without keys that are in time is cancelled.
+    pub fn late(&mut self, part: PartId, now: Time) {
+        match self.parts.get(part) {
+            Some(Part::Waiting) => self.late_unsent(now),
+            Some(Part::Sent(_)) => self.late_sent(part, now),
+            None => {}
+        }
+    }
+
+    fn late_unsent(&mut self, now: Time) {
+        while let Some((deadline, until)) = self.queue.first_deadline()
+            && deadline <= now
+        {
+            while self.queue.front() < until
+                && let Some(slot) = self.queue.pop()
+            {
+                if self.slots.remove(slot).is_some() {
+                    self.queue.wanted -= 1;
+                    self.outputs.push_back(Output::Late(slot));
+                }
+            }
+            self.queue.trim();
+        }
+        self.withdraw_claims();
+        self.resolve_riders(&[]);
+    }
+
+    fn late_sent(&mut self, part: PartId, now: Time) {
+        let Some(sent) = self.parts[part].sent_mut() else { return };
+        while let Some(&(deadline, end)) = sent.deadlines.first()
+            && deadline <= now
+        {
+            sent.deadlines.remove(0);
+            for &slot in &sent.slots[sent.first_in_time..end] {
+                if let Some(node) = self.slots.remove(slot) {
+                    sent.pending -= 1;
+                    sent.awaited -= usize::from(node.waiters > 0);
+                    self.outputs.push_back(Output::Late(slot));
+                }
+            }
+            sent.first_in_time = end;
+        }
+        if sent.awaited == 0 && sent.first_in_time > 0 {
+            self.stats.time += now.saturating_sub(sent.sent_at);
+            self.cancel_part(part);
+        }
+    }
+}
