@@ -125,12 +125,13 @@ check: check-msrv check-no-std check-fuzz check-api ## each feature alone on the
 check-msrv: $(cargo-hack)
 	$(call need,rustup toolchain install $(msrv) --profile minimal,rustup could not install Rust $(msrv))
 	RUSTUP_TOOLCHAIN=$(msrv) RUSTFLAGS='-D warnings' $(cargo-hack) hack check --locked \
-	    -p asynq-engine -p asynq-batch -p asynq-batch-macros -p asynq-python --each-feature --lib --target-dir target/msrv
+	    -p asynq-engine -p asynq-loader -p asynq-batch -p asynq-batch-macros \
+	    -p asynq-python --each-feature --lib --target-dir target/msrv
 
 # A target that has no `std`.
 check-no-std:
 	$(call need,rustup target add thumbv7m-none-eabi,rustup could not install the target thumbv7m-none-eabi)
-	cargo build --locked -p asynq-engine --target thumbv7m-none-eabi
+	cargo build --locked -p asynq-engine -p asynq-loader --target thumbv7m-none-eabi
 
 check-fuzz:
 	$(call need,$${CXX:-c++} --version,libFuzzer needs a C++ compiler (apt install g++))
@@ -139,7 +140,8 @@ check-fuzz:
 # $(call list-api,CRATE,FILE) writes the public API of a crate.
 list-api = RUSTUP_TOOLCHAIN=$(nightly) $(cargo-public-api) --package $(1) --all-features -sss \
     --target-dir target/api >$(2)
-apis := asynq-engine:crates/asynq-engine asynq-batch:crates/asynq asynq-batch-macros:crates/asynq-macros
+apis := asynq-engine:crates/asynq-engine asynq-loader:crates/asynq-loader asynq-batch:crates/asynq \
+    asynq-batch-macros:crates/asynq-macros
 
 check-api: $(cargo-public-api) nightly
 	@mkdir -p target/api; for api in $(apis); do \
@@ -164,11 +166,13 @@ fuzz: $(cargo-fuzz) ## random operations on the engine, for FUZZ_SECONDS (60)
 	$(cargo-fuzz) run --fuzz-dir crates/asynq-engine/fuzz --sanitizer none operations -- \
 	    -max_total_time=$(FUZZ_SECONDS)
 
-# The engine; and of the library the cell of a task, the wakers, and whatever goes wrong half-way. Backtraces of
-# tests that panic on purpose would take minutes.
-miri: nightly ## tests of the engine, the task cell and the wakers under Miri
+# The engine and the loader; and of the library the cell of a task, the wakers, and whatever goes wrong
+# half-way. Backtraces of tests that panic on purpose would take minutes.
+miri: nightly ## tests of the engine, the loader, the task cell and the wakers under Miri
 	RUSTUP_TOOLCHAIN=$(nightly) MIRIFLAGS=-Zmiri-disable-isolation RUST_BACKTRACE=0 CARGO_TARGET_DIR=target/miri \
 	    cargo miri test --locked -p asynq-engine --test it -- --skip scale:: --skip memory:: --skip random::
+	RUSTUP_TOOLCHAIN=$(nightly) MIRIFLAGS=-Zmiri-disable-isolation RUST_BACKTRACE=0 CARGO_TARGET_DIR=target/miri \
+	    cargo miri test --locked -p asynq-loader --test it -- --skip cost:: --skip random:: --skip permits::no_permit
 	RUSTUP_TOOLCHAIN=$(nightly) MIRIFLAGS=-Zmiri-disable-isolation RUST_BACKTRACE=0 CARGO_TARGET_DIR=target/miri \
 	    cargo miri test --locked -p asynq-batch --test it -- cancel:: freed:: foreign:: executors:: \
 	    hazard_thread_exit:: hazard_reentrancy:: hazard_flush::
@@ -188,7 +192,7 @@ sanitize: sanitize-rust sanitize-python ## the tests with AddressSanitizer, and 
 
 # What the library does when something goes wrong half-way; the rest of it forbids `unsafe` too.
 sanitize-rust: nightly
-	$(asan) cargo test --locked --target $(host) -p asynq-engine --tests
+	$(asan) cargo test --locked --target $(host) -p asynq-engine -p asynq-loader --tests
 	$(asan) cargo test --locked --target $(host) -p asynq-batch --features blocking,tokio --test it -- \
 	    cancel:: context_failure:: deadlock:: executors:: failure:: foreign:: freed:: hazard_ \
 	    loader pinned:: random:: scale::

@@ -47,7 +47,8 @@ impl Loader {
     /// The permits are to be released.
     pub fn ended(&mut self, part: PartId, now: Time) -> Option<Ended> {
         let sent = self.parts.get_mut(part)?.sent_mut()?;
-        let unanswered = if sent.pending == 0 { Vec::new() } else { core::mem::take(&mut sent.slots) };
+        let unanswered =
+            if sent.pending == 0 { Vec::new() } else { core::mem::take(&mut sent.slots) };
         let time = now.saturating_sub(sent.sent_at);
         self.stats.time += time;
         let unanswered: Vec<_> =
@@ -93,12 +94,12 @@ impl Loader {
             }
             self.queue.trim();
         }
-        self.withdraw_claims();
-        self.resolve_riders(&[]);
+        self.remove_unwanted();
     }
 
     fn late_sent(&mut self, part: PartId, now: Time) {
         let Some(sent) = self.parts[part].sent_mut() else { return };
+        let pending = sent.pending;
         while let Some(&(deadline, end)) = sent.deadlines.first()
             && deadline <= now
         {
@@ -112,7 +113,7 @@ impl Loader {
             }
             sent.first_in_time = end;
         }
-        if sent.awaited == 0 && sent.first_in_time > 0 {
+        if sent.awaited == 0 && sent.pending < pending {
             self.stats.time += now.saturating_sub(sent.sent_at);
             self.cancel_part(part);
         }

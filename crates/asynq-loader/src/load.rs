@@ -105,7 +105,7 @@ impl Loader {
             SlotState::Unsent => {
                 self.slots.remove(slot);
                 self.queue.wanted -= 1;
-                self.withdraw_claims();
+                self.remove_unwanted();
             }
             SlotState::Sent { part, .. } => {
                 let Some(sent) = self.parts[part].sent_mut() else { return };

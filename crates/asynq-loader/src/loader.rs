@@ -130,15 +130,12 @@ impl Loader {
         });
     }
 
-    /// Withdraws the claims that the keys in the queue do not need.
-    pub(crate) fn withdraw_claims(&mut self) {
-        if self.queue.wanted == 0 {
-            // What is left has ended.
-            self.queue.take_all();
-            self.queue.trim();
-            self.is_held = false;
-            self.resolve_riders(&[]);
-        }
+    /// Follows the end of keys in the queue: withdraws the claims that the others do not need, and
+    /// lets the cached keys go on that have waited for them.
+    pub(crate) fn remove_unwanted(&mut self) {
+        self.queue.remove_ended(|slot| !self.slots.contains_key(slot));
+        self.resolve_riders(&[]);
+        self.is_held &= self.queue.wanted > 0;
         let size = self.settings.part_size();
         let needed = self.queue.wanted.div_ceil(size);
         while self.waiting.len() > needed {

@@ -136,7 +136,9 @@ impl Permits {
 
     /// Returns the claims that wait for a permit, each with the claims that hold the permits of the
     /// limit: for a face that looks for [loans](Self::lend).
-    pub fn waiting(&self) -> impl Iterator<Item = (ClaimId, impl Iterator<Item = ClaimId> + '_)> + '_ {
+    pub fn waiting(
+        &self,
+    ) -> impl Iterator<Item = (ClaimId, impl Iterator<Item = ClaimId> + '_)> + '_ {
         self.limits.values().flat_map(|limit| {
             let holders = || limit.permits.iter().map(|permit| permit.holder);
             limit.waiting.iter().map(move |&claim| (claim, holders()))
@@ -227,9 +229,11 @@ impl Limit {
 impl fmt::Debug for Permits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
-            .entries(self.limits.iter().map(|(id, limit)| {
-                (id, (limit.max, limit.permits.len(), limit.waiting.len()))
-            }))
+            .entries(
+                self.limits
+                    .iter()
+                    .map(|(id, limit)| (id, (limit.max, limit.permits.len(), limit.waiting.len()))),
+            )
             .finish()
     }
 }

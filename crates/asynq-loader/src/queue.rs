@@ -67,10 +67,12 @@ impl Queue {
         Some(slot)
     }
 
-    /// Removes all slots, without looking at them.
-    pub(crate) fn take_all(&mut self) -> VecDeque<SlotId> {
-        self.front = self.end();
-        core::mem::take(&mut self.slots)
+    /// Removes the slots before the first one that has not ended.
+    pub(crate) fn remove_ended(&mut self, has_ended: impl Fn(SlotId) -> bool) {
+        while self.slots.front().is_some_and(|&slot| has_ended(slot)) {
+            self.pop();
+        }
+        self.trim();
     }
 
     /// Forgets the times of keys that have been removed.

@@ -30,10 +30,9 @@ impl AllRiders {
     /// Adds cached keys, which wait for the keys at the positions from `front` to `end`.
     pub(crate) fn add(&mut self, slots: Vec<SlotId>, front: u64, end: u64) {
         if let Some(last) = self.unsent.last().map(|&last| &mut self.all[last])
-            && last.since == front
+            && (last.since, last.until) == (front, end)
         {
             last.slots.extend(slots);
-            last.until = end;
             return;
         }
         let id = self.all.insert(Riders { slots, since: front, until: end, parts: 0 });

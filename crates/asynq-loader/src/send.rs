@@ -85,7 +85,7 @@ impl Loader {
         let sent = self.take_keys(part, now);
         self.stats.count_part(sent.slots.len());
         self.parts[part] = Part::Sent(sent);
-        self.resolve_riders(&[]);
+        self.remove_unwanted();
         true
     }
 

@@ -1,6 +1,14 @@
 //! The tests of the loader, one behaviour each, and the scenarios that its faces run, too.
 
+mod common;
 mod scenario;
 mod sim;
 
+mod answers;
+mod bounds;
+mod cost;
+mod deadlines;
+mod keys;
+mod permits;
+mod random;
 mod scenarios;

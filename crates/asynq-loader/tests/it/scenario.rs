@@ -131,11 +131,10 @@ impl Settings {
 impl Action {
     /// Returns whether everything runs after the action, until nothing can run any more.
     pub(crate) fn lets_run(&self) -> bool {
-        match self {
-            Self::Load(_) | Self::Prime(..) | Self::Clear(_) | Self::ClearAll => false,
-            Self::Cancel(_) | Self::Call(_) | Self::Stats(_) => false,
-            Self::Flush | Self::Answer(..) | Self::Fail(..) | Self::Ask(..) | Self::Pass(_) => true,
-        }
+        matches!(
+            self,
+            Self::Flush | Self::Answer(..) | Self::Fail(..) | Self::Ask(..) | Self::Pass(_)
+        )
     }
 
     fn read(line: &str) -> Self {
@@ -169,12 +168,12 @@ impl Action {
 }
 
 fn read_answer(text: &str) -> Answer {
-    let outcome = |text: &str| match text.split_once('=') {
-        Some((key, value)) => (key.parse().unwrap(), Ok(value.to_owned())),
-        None => {
-            let (key, error) = text.split_once('!').unwrap();
-            (key.parse().unwrap(), Err(error.to_owned()))
+    let outcome = |text: &str| {
+        if let Some((key, value)) = text.split_once('=') {
+            return (key.parse().unwrap(), Ok(value.to_owned()));
         }
+        let (key, error) = text.split_once('!').unwrap();
+        (key.parse().unwrap(), Err(error.to_owned()))
     };
     text.split(' ').map(outcome).collect()
 }
