@@ -39,6 +39,15 @@ pub(crate) struct Batch<H: Host> {
     pub(crate) has_scope: bool,
 }
 
+impl<H: Host> Batch<H> {
+    /// Returns whether one more task can change `scope`. Nearly always, nothing is in common after
+    /// the first task already, since there are no contexts.
+    #[inline]
+    pub(crate) fn can_narrow(&self) -> bool {
+        !self.has_scope || self.scope.is_some()
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum BatchState<P> {
     /// Takes items; its place in the flush queue of its frame.

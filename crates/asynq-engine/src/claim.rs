@@ -15,16 +15,15 @@ impl<H: Host> Engine<H> {
     /// Puts a task that nobody claimed before under the scope of the code that runs now. Returns
     /// whether the task has not ended.
     pub(crate) fn inherit_scope(&mut self, task: TaskId) -> bool {
-        match self.tasks.get(task) {
-            Some(node) if node.is_unclaimed() => {}
-            found => return found.is_some(),
+        let Some(node) = self.tasks.get_mut(task) else { return false };
+        if node.is_unclaimed() {
+            if let Some(frame) = self.frames.top() {
+                node.needed_by = frame.id;
+            }
+            if !self.contexts.is_empty() {
+                self.inherit_code_scope(task);
+            }
         }
-        let scope = self.code_scope();
-        let node = &mut self.tasks[task];
-        if let Some(frame) = self.frames.top() {
-            node.needed_by = frame.id;
-        }
-        self.contexts.replace(&mut node.scope, scope);
         true
     }
 

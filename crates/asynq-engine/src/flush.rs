@@ -58,12 +58,15 @@ impl<H: Host> Engine<H> {
         let index = u32::try_from(batch.items.len()).expect("fewer than 2³² items in a batch");
         batch.items.push(Item::Awaited(Waiters::NONE));
         let needed_by = batch.needed_by;
+        if batch.can_narrow() {
+            if self.contexts.is_empty() {
+                batch.has_scope = self.frames.runs_task();
+            } else {
+                self.narrow_to_code(id);
+            }
+        }
         if is_sorted && let Some(owner) = self.frames.owner_mut(needed_by) {
             owner.flush_queue.grew(&mut self.batches, id);
-        }
-        let scope = self.code_scope();
-        if scope.is_some() || self.running().is_some() {
-            self.narrow_scope(id, scope);
         }
         Some(ItemId { batch: id, index })
     }
@@ -101,22 +104,27 @@ impl<H: Host> Engine<H> {
             owner.flush_queue.forget_answers(&mut self.batches);
         }
         self.batches[id].state = BatchState::Flushing;
-        self.narrow_scope(id, self.contexts.innermost());
+        if !self.contexts.is_empty() {
+            self.narrow_scope(id, self.contexts.innermost());
+        }
         self.record(|| Event::FlushBegan { batch: id, items });
         true
     }
 
     /// Moves the code that runs now, of a task or of none, to the [scope](Self::flush_scope) of a
     /// flush that has begun out of turn. Returns the place to which
-    /// [`leave_flush`](Self::leave_flush) moves it back.
+    /// [`leave_flush`](Self::leave_flush) moves it back; `None` if there are no contexts.
     ///
     /// The front end [switches](Self::switch_to) to the scope of the flush after this, and to that
     /// of the place before it leaves the flush.
-    pub fn enter_flush(&mut self, batch: BatchId) -> Place {
+    pub fn enter_flush(&mut self, batch: BatchId) -> Option<Place> {
+        if self.contexts.is_empty() {
+            return None;
+        }
         let place = Place { task: self.running(), scope: self.code_scope() };
         self.contexts.retain(place.scope);
         self.move_task(place.task, self.flush_scope(batch));
-        place
+        Some(place)
     }
 
     /// Ends the flush that [`enter_flush`](Self::enter_flush) began.

@@ -107,6 +107,11 @@ impl<P> Frames<P> {
         self.stack.iter().any(|frame| frame.running == Some(task))
     }
 
+    /// Returns whether a task runs in the innermost call.
+    pub(crate) fn runs_task(&self) -> bool {
+        self.top().is_some_and(|frame| frame.running.is_some())
+    }
+
     pub(crate) fn top(&self) -> Option<&Frame<P>> {
         self.stack.last()
     }

@@ -36,7 +36,7 @@ impl<H: Host> Engine<H> {
         match frame.flush_queue.choose(&mut self.batches) {
             Choice::AskPriority(batch) => Step::Priority(batch),
             Choice::Flush(batch) => {
-                let scope = self.common_scope(batch, callers);
+                let scope = callers.and_then(|_| self.common_scope(batch, callers));
                 self.switch_to(scope).unwrap_or_else(|| {
                     self.begin_flush(batch);
                     Step::Flush(batch)

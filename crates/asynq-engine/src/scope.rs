@@ -84,12 +84,32 @@ impl<H: Host> Engine<H> {
     /// The innermost context of the code that runs now: that of the running task, or else the one
     /// that is active while a flush or other code of no task runs.
     pub(crate) fn code_scope(&self) -> Option<ContextId> {
-        if self.contexts.is_empty() {
-            return None;
-        }
         match self.running().and_then(|task| self.tasks.get(task)) {
             Some(task) => task.scope,
             None => self.contexts.innermost(),
+        }
+    }
+
+    /// Puts a task under the scope of the code that runs now.
+    #[cold]
+    pub(crate) fn inherit_code_scope(&mut self, task: TaskId) {
+        let scope = self.code_scope();
+        self.contexts.replace(&mut self.tasks[task].scope, scope);
+    }
+
+    /// Narrows the scope of a batch to what it has in common with that of the code that runs now.
+    pub(crate) fn narrow_to_code(&mut self, batch: BatchId) {
+        let scope = self.code_scope();
+        if scope.is_some() || self.running().is_some() {
+            self.narrow_scope(batch, scope);
+        }
+    }
+
+    /// Narrows the scope of an open batch to that of a task that waits for one of its items.
+    pub(crate) fn narrow_to_waiter(&mut self, batch: BatchId, task: TaskId) {
+        if !self.is_flushed(batch) {
+            let scope = self.tasks[task].scope;
+            self.narrow_scope(batch, scope);
         }
     }
 
@@ -97,7 +117,7 @@ impl<H: Host> Engine<H> {
     /// `Note: the scope of a flush` in [`crate::context`].
     pub(crate) fn narrow_scope(&mut self, batch: BatchId, scope: Option<ContextId>) {
         let common = self.common_scope(batch, scope);
-        let Some(batch) = self.batches.get_mut(batch) else { return };
+        let batch = &mut self.batches[batch];
         batch.has_scope = true;
         self.contexts.replace(&mut batch.scope, common);
     }
@@ -108,7 +128,7 @@ impl<H: Host> Engine<H> {
         batch: BatchId,
         scope: Option<ContextId>,
     ) -> Option<ContextId> {
-        let batch = self.batches.get(batch).filter(|batch| batch.has_scope);
-        batch.map_or(scope, |batch| self.contexts.common(batch.scope, scope))
+        let batch = &self.batches[batch];
+        if batch.has_scope { self.contexts.common(batch.scope, scope) } else { scope }
     }
 }

@@ -7,7 +7,7 @@ use crate::dependency::{Dependencies, Dependency};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::host::Host;
-use crate::id::{BatchId, FrameId, TaskId};
+use crate::id::{FrameId, TaskId};
 use crate::ready::End;
 use crate::task::{State, Task, Until, Wait, is_stale};
 use crate::waiter::{Waiter, Waiters};
@@ -191,9 +191,7 @@ impl<H: Host> Engine<H> {
                     }
                 }
                 let is_claimed = batch.needed_by >= frame;
-                if self.contexts.is_empty() {
-                    batch.has_scope = true;
-                } else {
+                if batch.can_narrow() {
                     self.narrow_to_waiter(item.batch, waiter.task);
                 }
                 if is_claimed {
@@ -203,13 +201,5 @@ impl<H: Host> Engine<H> {
         }
         self.claim(dependency, frame);
         true
-    }
-
-    /// Narrows the scope of an open batch to that of a task that waits for one of its items.
-    fn narrow_to_waiter(&mut self, batch: BatchId, task: TaskId) {
-        if !self.is_flushed(batch) {
-            let scope = self.tasks[task].scope;
-            self.narrow_scope(batch, scope);
-        }
     }
 }

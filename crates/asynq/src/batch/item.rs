@@ -4,7 +4,9 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
+
+use asynq_engine::ItemId;
 
 use super::cell::{BatchCell, Slot};
 use super::error::{BatchError, BatchErrorKind, Failure};
@@ -64,6 +66,13 @@ impl<B: Batch> BatchItem<B> {
         BatchError::new(self.cell.name(), self.index, kind, stack)
     }
 
+    /// Registers the waker of a combinator that polls this item.
+    #[cold]
+    fn register_combinator(&self, item: ItemId, scheduler: &Scheduler, waker: &Waker) {
+        self.cell.add_callback(self.index, |callbacks| callbacks.add_waker(waker));
+        scheduler.register_for_combinator(item.into(), waker);
+    }
+
     pub(crate) fn weak_batch(&self) -> WeakBatch<B> {
         WeakBatch { cell: Rc::downgrade(&self.cell) }
     }
@@ -83,8 +92,7 @@ impl<B: Batch> Request for BatchItem<B> {
         };
         scheduler.engine().depend(item);
         if let Some(waker) = waker {
-            self.cell.add_callback(self.index, |callbacks| callbacks.add_waker(waker));
-            scheduler.register_for_combinator(item.into(), waker);
+            self.register_combinator(item, scheduler, waker);
         }
         true
     }

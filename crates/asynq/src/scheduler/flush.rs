@@ -148,11 +148,15 @@ impl Scheduler {
         self.report_events();
         self.switch_to_branch();
         let place = self.engine().enter_flush(id);
-        let scope = self.engine().flush_scope(id);
-        self.switch_to(scope);
+        if place.is_some() {
+            let scope = self.engine().flush_scope(id);
+            self.switch_to(scope);
+        }
         self.flush(id);
-        self.switch_to(place.scope());
-        self.engine().leave_flush(place);
+        if let Some(place) = place {
+            self.switch_to(place.scope());
+            self.engine().leave_flush(place);
+        }
         if let Some(panic) = self.take_panic() {
             throw(panic);
         }

@@ -79,8 +79,10 @@ impl Driver {
                 let place = self.engine.enter_flush(id);
                 self.switch_to(self.engine.flush_scope(id));
                 self.flush(id);
-                self.switch_to(place.scope());
-                self.engine.leave_flush(place);
+                if let Some(place) = place {
+                    self.switch_to(place.scope());
+                    self.engine.leave_flush(place);
+                }
             }
         }
     }
