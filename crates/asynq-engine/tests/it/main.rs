@@ -3,7 +3,9 @@
 mod calls;
 mod cancel;
 mod claims;
+mod context_calls;
 mod context_failure;
+mod context_flush;
 mod context_leaving;
 mod context_switch;
 mod contexts;
