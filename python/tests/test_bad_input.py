@@ -466,7 +466,11 @@ def test_the_error_about_a_future_that_is_pending_has_its_arguments():
         ({"nope": 1}, TypeError, "unknown setting of a loader: nope"),
         ({"name": 7}, TypeError, "name must be a str, got 7"),
         ({"blocking": "no"}, TypeError, "blocking must be True or False, got 'no'"),
-        ({"cache_errors": 1}, TypeError, "cache_errors must be True, False or a function .*, got 1"),
+        (
+            {"cache_errors": 1},
+            TypeError,
+            "cache_errors must be True, False or a function .*, got 1",
+        ),
         ({"timeout": "5"}, TypeError, "timeout must be a number of seconds, got '5'"),
         ({"timeout": True}, TypeError, "timeout must be a number of seconds, got True"),
         ({"priority": float("nan")}, TypeError, "priority must be a number, got nan"),

@@ -1,4 +1,7 @@
-"""Loaders as methods: copies, pickles and base classes of the objects they belong to."""
+"""Loaders as methods: copies, pickles and base classes of the objects they belong to.
+
+See also test_loader_bindings.py.
+"""
 
 import copy
 import dataclasses

@@ -188,18 +188,6 @@ def test_a_method_that_is_an_async_function_can_be_a_loader():
     assert Store().product(4) == 8
 
 
-def test_a_loader_needs_instances_that_can_keep_it():
-    class Store:
-        __slots__ = ()
-
-        @asynq.loader
-        def row(self, keys):
-            return keys
-
-    with pytest.raises(TypeError, match="needs a __dict__ in its instance, which Store"):
-        Store().row  # noqa: B018
-
-
 def test_the_loader_of_an_instance_is_of_the_same_class():
     class Named(Loader):
         def title(self, key):

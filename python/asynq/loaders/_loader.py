@@ -1,5 +1,6 @@
 """`Loader`, and the decorator `loader` that creates one."""
 
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -7,7 +8,7 @@ import types
 import typing
 import weakref
 
-from .._asynq import Counter, LoaderBase, Rounds
+from .._asynq import Counter, LoaderBase, Rounds, call_as_methods
 from .._function_attributes import InstanceAttribute
 from .._scheduler_local import SchedulerLocal
 from ..contexts import AsyncContext
@@ -70,27 +71,34 @@ class Loader(LoaderBase):
         if "settings" in self.__dict__:
             raise RuntimeError(f"the loader {self.name} cannot be initialized again")
         settings = Settings.parse(settings)
+        if isinstance(fn, (classmethod, staticmethod)):
+            self._bind_otherwise(to_class=isinstance(fn, classmethod))
+            fn = fn.__func__
         settings.check_for(fn)
-        self._set_up(fn, settings)
-
-    def _set_up(self, fn, settings):
         # Without the attributes of `fn`, which could hide methods of the loader, like `list.clear`.
         functools.update_wrapper(self, fn, updated=())
         del self.__wrapped__  # The loader has other parameters than the function.
+        if getattr(fn, "__isabstractmethod__", False):
+            self.__isabstractmethod__ = True
         self.fn = fn
         self.is_coroutine_function = inspect.iscoroutinefunction(fn)
         self.settings = settings
         self.name = settings.name or getattr(fn, "__qualname__", repr(fn))
+        self._set_up_state()
+
+    def _set_up_state(self):
+        settings = self.settings
         self.limit = new_limit(settings.max_in_flight)
         self.counter = Counter()
         self._cache = (
             {} if settings.cache is True else None if settings.cache is False else settings.cache
         )
-        self._schedulers = SchedulerLocal(self._new_batches)
-        self._loops = PerLoop(self._new_batches)
         # Weak references as keys. It needs no lock, which a fork could leave locked, because each
         # operation on a dict is atomic.
         self._all_batches = {}
+        new_batches = functools.partial(_new_batches, self._all_batches)
+        self._schedulers = SchedulerLocal(new_batches)
+        self._loops = PerLoop(new_batches)
 
     def __getattr__(self, name):
         if "settings" not in self.__dict__ and not name.startswith("__"):
@@ -125,11 +133,12 @@ class Loader(LoaderBase):
         Use it to cache values for the duration of one request: `with user.scope(): ...`. The cache
         is also used by the async functions and coroutines that are called in the block.
         """
-        if self._scope is None:
+        core = self._core
+        if core._scope is None:
             # Two threads may make both variables, and then use those that `setdefault` has kept.
             scope = contextvars.ContextVar(f"scope of {self.name}")
             scopes = contextvars.ContextVar(f"scopes of {self.name}", default=())
-            self._scope, self._scopes = self.__dict__.setdefault("_variables", (scope, scopes))
+            core._scope, core._scopes = core.__dict__.setdefault("_variables", (scope, scopes))
         return _Scope(self)
 
     def prime(self, key, value):
@@ -172,38 +181,23 @@ class Loader(LoaderBase):
         self.__name__ = name
         self.__qualname__ = f"{owner.__qualname__}.{name}"
 
-    def _bind(self, instance):
-        """Returns the loader of an object whose class has this loader as a method."""
+    def _new_core(self):
+        """Returns a loader with the state of a loader of one instance of the class."""
         if not isinstance(self.settings.cache, bool):
             raise TypeError(
                 f"the loader {self.name} is a method, so all instances would share its cache: use"
                 " cache=True, which gives each instance a cache of its own"
             )
-        try:
-            attributes = instance.__dict__
-        except AttributeError:
-            raise TypeError(
-                f"the loader {self.name} is a method, and needs a __dict__ in its instance, which"
-                f" {type(instance).__name__} objects do not have"
-            ) from None
-        key = self.__name__
-        found = attributes.get(key)
-        if isinstance(found, Loader) and found._owner is instance:
-            # That of a base class or subclass, which `super()` has found.
-            key = f"{key} of {id(self)}"
-            found = attributes.get(key)
-            if found is not None and found._owner is instance:
-                return found
-        bound = type(self).__new__(type(self))
-        bound._set_up(self.fn.__get__(instance, type(instance)), self.settings)
-        bound._belong_to(instance, self)
-        if found is None:
-            return attributes.setdefault(key, bound)
-        attributes[key] = bound  # Instead of that of an object of which this one is a copy.
-        return bound
+        core = type(self).__new__(type(self))
+        core.__dict__.update(self.__dict__)
+        core.__dict__.pop("_variables", None)
+        core._set_up_state()
+        return core
 
     def __reduce__(self):
         if self._template is not None:
+            if isinstance(self._owner, type):
+                return getattr, (self._owner, self._template.__name__)
             return _bind_loader, (self._template, self._owner)
         if hasattr(self.fn, "__self__"):
             raise TypeError(f"{self!r} cannot be copied or pickled: its function is a bound method")
@@ -216,11 +210,6 @@ class Loader(LoaderBase):
         """Returns the unfinished batches of this thread or greenlet."""
         return self._schedulers.get()
 
-    def _new_batches(self):
-        batches, pop = Rounds(), self._all_batches.pop
-        self._all_batches[weakref.ref(batches, lambda reference: pop(reference, None))] = None
-        return batches
-
     def _in_flight(self):
         all_batches = [reference() for reference in list(self._all_batches)]
         return [batch for batches in all_batches if batches for batch in batches.sent]
@@ -231,6 +220,12 @@ class Loader(LoaderBase):
 
     def _open_round(self, batches):
         """Returns a new batch that belongs to `batches`."""
+        if self._owner is None and _needs_instance(self):
+            raise TypeError(
+                f"the loader {self.name} is a method: ask it as an attribute of an instance. Under"
+                " @classmethod, which no longer binds it since Python 3.13, write @loader above"
+                " @classmethod"
+            )
         if batches is not self._rounds():
             return AsyncioBatch(self, batches)
         return (PrioritizedBatch if self.settings.priority else LoaderBatch)(self, batches)
@@ -249,14 +244,15 @@ def loader(fn=None, **settings):
 
 class _Scope(AsyncContext):
     def __init__(self, loader):
-        self._loader = loader
+        self._loader = loader  # Alive, so that its instance has no other one meanwhile.
+        self._core = loader._core
         self._cache = {}
 
     def resume(self):
-        self._set((*self._loader._scopes.get(), self))
+        self._set((*self._core._scopes.get(), self))
 
     def pause(self):
-        scopes = list(self._loader._scopes.get())
+        scopes = list(self._core._scopes.get())
         # Entered again inside itself, it is there more than once. In a thread or coroutine that has
         # not entered it, it is not there, and nothing changes.
         for index in reversed(range(len(scopes))):
@@ -266,9 +262,28 @@ class _Scope(AsyncContext):
         self._set(tuple(scopes))
 
     def _set(self, scopes):
-        self._loader._scopes.set(scopes)
+        self._core._scopes.set(scopes)
         # The extension reads only the cache of the innermost scope.
-        self._loader._scope.set(scopes[-1]._cache if scopes else self._loader._cache)
+        self._core._scope.set(scopes[-1]._cache if scopes else self._core._cache)
+
+
+def _new_batches(all_batches):
+    batches, pop = Rounds(), all_batches.pop
+    all_batches[weakref.ref(batches, lambda reference: pop(reference, None))] = None
+    return batches
+
+
+def _needs_instance(loader):
+    """Returns whether the batch function has a parameter before the keys."""
+    attributes = loader.__dict__
+    if "_needs_instance" not in attributes:
+        needed = []
+        with contextlib.suppress(TypeError, ValueError):  # The function is a builtin.
+            parameters = inspect.signature(loader.fn).parameters.values()
+            kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            needed = [one for one in parameters if one.kind in kinds and one.default is one.empty]
+        attributes["_needs_instance"] = len(needed) > 1
+    return attributes["_needs_instance"]
 
 
 def _bind_loader(template, owner):
@@ -288,6 +303,7 @@ def _signature(loader):
 
 
 Loader.__signature__ = InstanceAttribute(_signature)
+call_as_methods(Loader)
 
 
 @asynq()

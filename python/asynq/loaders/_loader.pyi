@@ -88,6 +88,10 @@ class _LoaderMethod(Protocol[_K, _V]):
 class _Decorator(Protocol[_D_co]):
     @overload
     def __call__(
+        self, fn: classmethod[Any, [list[_K]], _Returned[_K, _V]], /
+    ) -> _LoaderMethod[_K, _V | _D_co]: ...
+    @overload
+    def __call__(
         self, fn: Callable[[list[_K]], _Returned[_K, _V]], /
     ) -> Loader[_K, _V | _D_co]: ...
     @overload
@@ -95,6 +99,10 @@ class _Decorator(Protocol[_D_co]):
         self, fn: Callable[[Any, list[_K]], _Returned[_K, _V]], /
     ) -> _LoaderMethod[_K, _V | _D_co]: ...
 
+@overload
+def loader(
+    fn: classmethod[Any, [list[_K]], _Returned[_K, _V]], **settings: Unpack[_OfLoaders]
+) -> _LoaderMethod[_K, _V]: ...
 @overload
 def loader(
     fn: Callable[[Any, list[_K]], _Returned[_K, _V]], **settings: Unpack[_OfLoaders]

@@ -6,4 +6,5 @@ pub(crate) mod fast_method;
 pub(crate) mod gc_tracking;
 pub(crate) mod gil_cell;
 pub(crate) mod interpreter;
+pub(crate) mod method_descriptor;
 pub(crate) mod thread_exit;

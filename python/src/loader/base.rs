@@ -1,11 +1,10 @@
 //! `LoaderBase`: the path of every load of a loader.
 
-use pyo3::exceptions::{PyAttributeError, PyKeyError};
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
-use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
+use pyo3::types::PyDict;
+use pyo3::{PyClassInitializer, intern};
 
-use crate::asyncio_mode::is_asyncio_mode;
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
 use crate::batch::join::join;
@@ -13,9 +12,7 @@ use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::thread_exit;
 use crate::future::base::{FutureBase, Kind};
-use crate::future::compute;
-use crate::imports;
-use crate::loader::delivery::outcome_of_cached;
+use crate::loader::bindings::{Bindings, Binds};
 use crate::loader::load::{Load, LoadState};
 use crate::loader::round::RoundBase;
 use crate::loader::rounds::Rounds;
@@ -23,23 +20,35 @@ use crate::scheduler::state::Scheduler;
 
 /// Base of `asynq.loaders.Loader`, which says what a round is and how it is flushed.
 #[pyclass(frozen, subclass, dict, weakref, module = "asynq.loaders")]
-pub(crate) struct LoaderBase(GilCell<Loader>);
+pub(crate) struct LoaderBase(pub(crate) GilCell<Loader>);
 
 has_state!(LoaderBase: Loader);
 
 /// State of a [`LoaderBase`].
+///
+/// # Note: loaders on classes
+///
+/// The loader of a class, the *template*, has a loader without an instance for each instance, the
+/// *core*, with the cache, rounds and statistics. What `instance.loader` returns is bound to the
+/// instance and uses the state of the core, which must not refer to the instance: it would keep the
+/// instance alive.
 #[derive(Default)]
 pub(crate) struct Loader {
     /// Id of the scheduler of the `rounds`, 0 for none.
-    scheduler_id: u32,
-    rounds: Option<Py<Rounds>>,
-    cache: Option<Py<PyAny>>,
+    pub(crate) scheduler_id: u32,
+    pub(crate) rounds: Option<Py<Rounds>>,
+    pub(crate) cache: Option<Py<PyAny>>,
     /// A context variable with the mapping of the innermost scope.
-    scope: Option<Py<PyAny>>,
-    hits: u64,
-    /// Object whose loader this is, and the loader in its class, if it is a method.
-    owner: Option<Py<PyAny>>,
-    template: Option<Py<PyAny>>,
+    pub(crate) scope: Option<Py<PyAny>>,
+    pub(crate) hits: u64,
+    /// Object to which the loader binds when it is an attribute of a class.
+    pub(crate) binds: Binds,
+    /// Loaders of the instances, if it is a template.
+    pub(crate) bindings: Bindings,
+    /// Instance, core and template of a bound loader.
+    pub(crate) owner: Option<Py<PyAny>>,
+    pub(crate) core: Option<Py<LoaderBase>>,
+    pub(crate) template: Option<Py<LoaderBase>>,
 }
 
 impl Drop for Loader {
@@ -48,22 +57,30 @@ impl Drop for Loader {
         defer_drop(self.cache.take());
         defer_drop(self.scope.take());
         defer_drop(self.owner.take());
+        defer_drop(self.core.take());
         defer_drop(self.template.take());
     }
 }
 
 impl LoaderBase {
-    fn count_hit(slf: &Bound<'_, Self>) {
-        let mut state = slf.state();
+    /// Returns the core of a bound loader, or else the loader itself.
+    pub(crate) fn core<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        slf.state().core.as_ref().map_or_else(|| slf.clone(), |core| core.bind(slf.py()).clone())
+    }
+
+    pub(crate) fn count_hit(slf: &Bound<'_, Self>) {
+        let core = Self::core(slf);
+        let mut state = core.state();
         state.hits = state.hits.saturating_add(1);
     }
 
     /// Returns the rounds of this thread.
-    fn rounds<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Rounds>> {
+    pub(crate) fn rounds<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Rounds>> {
         let py = slf.py();
         let here = Scheduler::current().id();
+        let core = Self::core(slf);
         {
-            let state = slf.state();
+            let state = core.state();
             if let Some(rounds) = &state.rounds
                 && state.scheduler_id == here
             {
@@ -72,7 +89,7 @@ impl LoaderBase {
         }
         let rounds = slf.call_method0(intern!(py, "_rounds"))?.cast_into::<Rounds>()?;
         let before = {
-            let mut state = slf.state();
+            let mut state = core.state();
             state.scheduler_id = here;
             state.rounds.replace(rounds.clone().unbind())
         };
@@ -81,10 +98,13 @@ impl LoaderBase {
     }
 
     /// The mapping in which it keeps what it loads here.
-    fn current_cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    pub(crate) fn current_cache<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
+        let core = Self::core(slf);
         let (cache, scope) = {
-            let state = slf.state();
+            let state = core.state();
             (
                 state.cache.as_ref().map(|cache| cache.bind(py).clone()),
                 state.scope.as_ref().map(|scope| scope.bind(py).clone()),
@@ -97,7 +117,7 @@ impl LoaderBase {
     }
 
     /// Asks for a key, in one of these rounds.
-    fn load<'py>(
+    pub(crate) fn load<'py>(
         slf: &Bound<'py, Self>,
         rounds: &Bound<'py, Rounds>,
         key: &Bound<'py, PyAny>,
@@ -125,7 +145,8 @@ impl LoaderBase {
         } else {
             let open = slf.call_method1(intern!(slf.py(), "_open_round"), (rounds,))?;
             let open = open.cast_into::<RoundBase>()?;
-            Rounds::set_open(rounds, &open);
+            let is_bound = slf.state().owner.is_some();
+            Rounds::set_open(rounds, &open, is_bound)?;
             let holder = Scheduler::current().hold_round(&open);
             RoundBase::set_holder(&open, holder);
             open
@@ -143,190 +164,8 @@ impl LoaderBase {
     }
 }
 
-#[pymethods]
-impl LoaderBase {
-    #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
-    fn py_new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self(GilCell::default())
-    }
-
-    /// Asks for one key: returns a future, in asyncio mode a coroutine.
-    fn asynq<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        if is_asyncio_mode(py)? {
-            return slf.call_method1(intern!(py, "asyncio"), (key,));
-        }
-        Self::load(slf, &Self::rounds(slf)?, key).map(Bound::into_any)
-    }
-
-    /// The value of one key. What is kept is there at once.
-    fn __call__<'py>(
-        slf: &Bound<'py, Self>,
-        key: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        if is_asyncio_mode(py)? {
-            let args = PyTuple::new(py, [key])?;
-            return imports::call_in_asyncio_mode(py)?.call1((slf, args, PyDict::new(py)));
-        }
-        if let Some(cache) = Self::current_cache(slf)?
-            && let Some(cached_value) = look_up(&cache, key)?
-        {
-            Self::count_hit(slf);
-            return outcome_of_cached(&cached_value)?.get(py).unwrap_or(Ok(cached_value));
-        }
-        let load = Self::load(slf, &Self::rounds(slf)?, key)?;
-        compute::value(load.as_super().as_super())
-    }
-
-    /// Asks for a key in one of these rounds.
-    #[pyo3(name = "_load")]
-    fn py_load<'py>(
-        slf: &Bound<'py, Self>,
-        rounds: &Bound<'py, Rounds>,
-        key: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, Load>> {
-        Self::load(slf, rounds, key)
-    }
-
-    /// Returns the loader of an object, or what was set in its place.
-    ///
-    /// It is looked up in the dictionary of the object. There may be that of another object, of which
-    /// this one is a copy.
-    fn __get__<'py>(
-        slf: &Bound<'py, Self>,
-        instance: Option<Bound<'py, PyAny>>,
-        _class: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        thread_exit::protect();
-        let Some(instance) = instance else { return Ok(slf.clone().into_any()) };
-        if let Some(found) = attribute(slf, &instance)? {
-            let Ok(loader) = found.cast::<Self>() else { return Ok(found) };
-            let is_bound = {
-                let state = loader.state();
-                let is_ours = state.template.as_ref().is_none_or(|template| template.is(slf));
-                is_ours && state.owner.as_ref().is_none_or(|owner| owner.is(&instance))
-            };
-            if is_bound {
-                return Ok(found);
-            }
-        }
-        slf.call_method1(intern!(py, "_bind"), (instance,))
-    }
-
-    fn __set__<'py>(
-        slf: &Bound<'py, Self>,
-        instance: &Bound<'py, PyAny>,
-        value: &Bound<'py, PyAny>,
-    ) -> PyResult<()> {
-        let py = slf.py();
-        let name = slf.getattr(intern!(py, "__name__"))?;
-        instance.getattr(intern!(py, "__dict__"))?.set_item(name, value)
-    }
-
-    fn __delete__<'py>(slf: &Bound<'py, Self>, instance: &Bound<'py, PyAny>) -> PyResult<()> {
-        let py = slf.py();
-        let name = slf.getattr(intern!(py, "__name__"))?;
-        if attribute(slf, instance)?.is_none() {
-            return Err(PyAttributeError::new_err(name.unbind()));
-        }
-        instance.getattr(intern!(py, "__dict__"))?.del_item(name)
-    }
-
-    /// Object whose loader this is, if it is a method.
-    #[getter(_owner)]
-    fn owner(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.state().owner.as_ref().map(|owner| owner.clone_ref(slf.py()))
-    }
-
-    /// Loader in the class of the owner.
-    #[getter(_template)]
-    fn template(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.state().template.as_ref().map(|template| template.clone_ref(slf.py()))
-    }
-
-    /// Makes this the loader of an object.
-    fn _belong_to(slf: &Bound<'_, Self>, owner: Py<PyAny>, template: Py<PyAny>) {
-        let before = {
-            let mut state = slf.state();
-            (state.owner.replace(owner), state.template.replace(template))
-        };
-        drop(before);
-    }
-
-    /// The cache outside of all scopes: a mapping, or `None`.
-    #[getter(_cache)]
-    fn cache(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.state().cache.as_ref().map(|cache| cache.clone_ref(slf.py()))
-    }
-
-    #[setter(_cache)]
-    fn set_cache(slf: &Bound<'_, Self>, cache: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.state().cache, cache);
-        defer_drop(before);
-    }
-
-    /// The context variable of its scopes.
-    #[getter(_scope)]
-    fn scope(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.state().scope.as_ref().map(|scope| scope.clone_ref(slf.py()))
-    }
-
-    #[setter(_scope)]
-    fn set_scope(slf: &Bound<'_, Self>, scope: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.state().scope, scope);
-        defer_drop(before);
-    }
-
-    /// The cache of the current scope, or the one outside of all scopes: a mapping, or `None`.
-    #[getter(_current_cache)]
-    fn py_current_cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        Self::current_cache(slf)
-    }
-
-    /// Number of loads whose key was cached or pending.
-    #[getter(_hits)]
-    fn hits(slf: &Bound<'_, Self>) -> u64 {
-        slf.state().hits
-    }
-
-    #[setter(_hits)]
-    fn set_hits(slf: &Bound<'_, Self>, hits: u64) {
-        slf.state().hits = hits;
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
-        visit.call(&state.rounds)?;
-        visit.call(&state.cache)?;
-        visit.call(&state.scope)?;
-        visit.call(&state.owner)?;
-        visit.call(&state.template)
-    }
-
-    fn __clear__(slf: &Bound<'_, Self>) {
-        let before = std::mem::take(&mut *slf.state());
-        drop(before);
-    }
-}
-
-/// Looks up the name of a loader in the dictionary of an object.
-fn attribute<'py>(
-    loader: &Bound<'py, LoaderBase>,
-    instance: &Bound<'py, PyAny>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = loader.py();
-    let Some(attributes) = instance.getattr_opt(intern!(py, "__dict__"))? else { return Ok(None) };
-    let name = loader.getattr(intern!(py, "__name__"))?;
-    match attributes.cast::<PyDict>() {
-        Ok(attributes) => attributes.get_item(name),
-        Err(_) => Ok(None),
-    }
-}
-
-fn look_up<'py>(
+/// Returns what a cache has for a key.
+pub(crate) fn look_up<'py>(
     cache: &Bound<'py, PyAny>,
     key: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {

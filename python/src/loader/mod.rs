@@ -1,11 +1,15 @@
 //! Loaders: the part that every key passes through.
 
 pub(crate) mod base;
+mod bindings;
+mod bound;
+mod cached_value;
 pub(crate) mod counter;
 pub(crate) mod delivery;
 pub(crate) mod flight_methods;
 pub(crate) mod jobs;
 pub(crate) mod load;
+mod methods;
 pub(crate) mod permits;
 pub(crate) mod round;
 mod round_methods;

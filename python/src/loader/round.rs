@@ -12,7 +12,7 @@ use crate::loader::load::Load;
 use crate::scheduler::inbox::{Flight, Inbox};
 
 /// The batch of a loader: `asynq.loaders` says how it is flushed.
-#[pyclass(frozen, extends = BatchBase, subclass, module = "asynq.loaders")]
+#[pyclass(frozen, extends = BatchBase, subclass, weakref, module = "asynq.loaders")]
 pub(crate) struct RoundBase(pub(crate) GilCell<Round>);
 
 has_state!(RoundBase: Round);

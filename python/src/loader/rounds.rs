@@ -1,7 +1,7 @@
 //! `Rounds`: the rounds of a loader in one thread.
 
 use pyo3::prelude::*;
-use pyo3::types::PySet;
+use pyo3::types::{PySet, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::batch::base::BatchBase;
@@ -22,9 +22,33 @@ has_state!(Rounds: Unended);
 /// State of [`Rounds`].
 #[derive(Default)]
 pub(crate) struct Unended {
-    open: Option<Py<RoundBase>>,
+    open: Option<Open>,
     /// Rounds that are being flushed or are in flight.
     sent: Vec<Py<RoundBase>>,
+}
+
+/// Reference to the round that takes keys.
+enum Open {
+    Strong(Py<RoundBase>),
+    /// That of a bound loader: it refers to the instance, and the instance must die if nobody has a
+    /// load of it.
+    Weak(Py<PyWeakrefReference>),
+}
+
+impl Open {
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Strong(round) => Self::Strong(round.clone_ref(py)),
+            Self::Weak(round) => Self::Weak(round.clone_ref(py)),
+        }
+    }
+
+    fn upgrade(self, py: Python<'_>) -> Option<Bound<'_, RoundBase>> {
+        match self {
+            Self::Strong(round) => Some(round.into_bound(py)),
+            Self::Weak(round) => round.bind(py).upgrade()?.cast_into().ok(),
+        }
+    }
 }
 
 impl Rounds {
@@ -52,19 +76,35 @@ impl Rounds {
         Ok(None)
     }
 
-    /// Makes a round the one that takes keys.
-    pub(crate) fn set_open(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) {
-        let before = slf.state().open.replace(round.clone().unbind());
-        defer_drop(before);
+    /// Makes a round the one that takes keys: of a bound loader, as long as somebody holds a load.
+    pub(crate) fn set_open(
+        slf: &Bound<'_, Self>,
+        round: &Bound<'_, RoundBase>,
+        is_bound: bool,
+    ) -> PyResult<()> {
+        let open = if is_bound {
+            Open::Weak(PyWeakrefReference::new(round)?.unbind())
+        } else {
+            Open::Strong(round.clone().unbind())
+        };
+        let before = slf.state().open.replace(open);
+        if let Some(Open::Strong(before)) = before {
+            defer_drop(Some(before));
+        }
+        Ok(())
     }
 
     /// Returns the round that takes keys. It is none if it is being flushed: a signal handler may
     /// call the loader before the round is closed, or prevent that by an exception.
     pub(crate) fn open<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, RoundBase>> {
-        let open = slf.state().open.as_ref().map(|open| open.bind(slf.py()).clone());
-        open.filter(|open| {
-            !open.as_super().state().flushing && !BatchBase::is_flushed(open.as_super())
-        })
+        let open = Self::last_open(slf)?;
+        let is_open = !open.as_super().state().flushing && !BatchBase::is_flushed(open.as_super());
+        is_open.then_some(open)
+    }
+
+    fn last_open<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, RoundBase>> {
+        let open = slf.state().open.as_ref().map(|open| open.clone_ref(slf.py()))?;
+        open.upgrade(slf.py())
     }
 
     /// Returns the rounds whose values have not arrived.
@@ -97,6 +137,7 @@ impl Rounds {
 
     /// Closes a round: it takes no more keys. From now on it is being flushed, unless it is resolved.
     fn close(slf: &Bound<'_, Self>, round: &Bound<'_, RoundBase>) {
+        let is_open = Self::last_open(slf).is_some_and(|open| open.is(round));
         let sent = Self::sent(slf);
         let is_new =
             !BatchBase::is_flushed(round.as_super()) && !sent.iter().any(|other| other.is(round));
@@ -104,7 +145,6 @@ impl Rounds {
         let sent = sent.chain(is_new.then(|| round.clone().unbind())).collect();
         let before = {
             let mut unended = slf.state();
-            let is_open = unended.open.as_ref().is_some_and(|open| open.is(round));
             (is_open.then(|| unended.open.take()), std::mem::replace(&mut unended.sent, sent))
         };
         drop(before);
@@ -144,7 +184,11 @@ impl Rounds {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(unended) = self.0.take_in_traverse(&visit) else { return Ok(()) };
-        visit.call(&unended.open)?;
+        match &unended.open {
+            Some(Open::Strong(round)) => visit.call(round)?,
+            Some(Open::Weak(round)) => visit.call(round)?,
+            None => {}
+        }
         unended.sent.iter().try_for_each(|round| visit.call(round))
     }
 

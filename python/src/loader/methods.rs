@@ -1,0 +1,191 @@
+//! `LoaderBase` as Python sees it.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyTraverseError, PyVisit, intern};
+
+use crate::asyncio_mode::is_asyncio_mode;
+use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::gil_cell::{GilCell, TakeState};
+use crate::future::compute;
+use crate::imports;
+use crate::loader::base::LoaderBase;
+use crate::loader::bindings::Binds;
+use crate::loader::bound;
+use crate::loader::cached_value::cached_value;
+use crate::loader::load::Load;
+use crate::loader::rounds::Rounds;
+
+#[pymethods]
+impl LoaderBase {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn py_new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self(GilCell::default())
+    }
+
+    /// Asks for one key: returns a future, in asyncio mode a coroutine.
+    fn asynq<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if is_asyncio_mode(py)? {
+            return slf.call_method1(intern!(py, "asyncio"), (key,));
+        }
+        Self::load(slf, &Self::rounds(slf)?, key).map(Bound::into_any)
+    }
+
+    /// The value of one key. A cached value is there at once.
+    ///
+    /// The interpreter passes an instance, too, if the loader is an attribute of its class; see
+    /// [`method_descriptor`](crate::ffi::method_descriptor).
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if kwargs.is_none_or(PyDictMethods::is_empty) {
+            match args.len() {
+                1 => return call(slf, &args.get_item(0)?),
+                2 => return bound::call_on(slf, &args.get_item(0)?, &args.get_item(1)?, call),
+                _ => {}
+            }
+        } else if let Some(kwargs) = kwargs
+            && kwargs.len() == 1
+            && let Some(key) = kwargs.get_item(intern!(slf.py(), "key"))?
+        {
+            match args.len() {
+                0 => return call(slf, &key),
+                1 => return bound::call_on(slf, &args.get_item(0)?, &key, call),
+                _ => {}
+            }
+        }
+        Err(bound::takes_one_key(slf))
+    }
+
+    /// Asks for a key in one of these rounds.
+    #[pyo3(name = "_load")]
+    fn py_load<'py>(
+        slf: &Bound<'py, Self>,
+        rounds: &Bound<'py, Rounds>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, Load>> {
+        Self::load(slf, rounds, key)
+    }
+
+    /// Returns the loader of an instance or class.
+    fn __get__<'py>(
+        slf: &Bound<'py, Self>,
+        instance: Option<Bound<'py, PyAny>>,
+        class: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let binds = slf.state().binds;
+        let owner = match (binds, instance) {
+            (Binds::ToInstance, Some(instance)) => instance,
+            (Binds::ToClass, instance) => match (class, instance) {
+                (Some(class), _) => class,
+                (None, Some(instance)) => instance.get_type().into_any(),
+                (None, None) => return Ok(slf.clone()),
+            },
+            (Binds::ToInstance, None) | (Binds::Never, _) => return Ok(slf.clone()),
+        };
+        bound::loader_of(slf, &owner)
+    }
+
+    /// Makes the loader of a class one of a class method or static method.
+    #[pyo3(signature = (*, to_class))]
+    fn _bind_otherwise(slf: &Bound<'_, Self>, to_class: bool) {
+        slf.state().binds = if to_class { Binds::ToClass } else { Binds::Never };
+    }
+
+    /// Object to which the loader is bound, if it is.
+    #[getter(_owner)]
+    fn owner(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        slf.state().owner.as_ref().map(|owner| owner.clone_ref(slf.py()))
+    }
+
+    /// Loader in the class of the owner.
+    #[getter(_template)]
+    fn template(slf: &Bound<'_, Self>) -> Option<Py<Self>> {
+        slf.state().template.as_ref().map(|template| template.clone_ref(slf.py()))
+    }
+
+    /// Loader that holds the state of this one.
+    #[getter(_core)]
+    fn py_core<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        Self::core(slf)
+    }
+
+    /// The cache outside of all scopes: a mapping, or `None`.
+    #[getter(_cache)]
+    fn cache(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        Self::core(slf).state().cache.as_ref().map(|cache| cache.clone_ref(slf.py()))
+    }
+
+    #[setter(_cache)]
+    fn set_cache(slf: &Bound<'_, Self>, cache: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut Self::core(slf).state().cache, cache);
+        defer_drop(before);
+    }
+
+    /// The context variable of its scopes.
+    #[getter(_scope)]
+    fn scope(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        Self::core(slf).state().scope.as_ref().map(|scope| scope.clone_ref(slf.py()))
+    }
+
+    #[setter(_scope)]
+    fn set_scope(slf: &Bound<'_, Self>, scope: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut Self::core(slf).state().scope, scope);
+        defer_drop(before);
+    }
+
+    /// The cache of the current scope, or the one outside of all scopes: a mapping, or `None`.
+    #[getter(_current_cache)]
+    fn py_current_cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Self::current_cache(slf)
+    }
+
+    /// Number of loads whose key was cached or pending.
+    #[getter(_hits)]
+    fn hits(slf: &Bound<'_, Self>) -> u64 {
+        Self::core(slf).state().hits
+    }
+
+    #[setter(_hits)]
+    fn set_hits(slf: &Bound<'_, Self>, hits: u64) {
+        Self::core(slf).state().hits = hits;
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
+        visit.call(&state.rounds)?;
+        visit.call(&state.cache)?;
+        visit.call(&state.scope)?;
+        state.bindings.traverse(&visit)?;
+        visit.call(&state.owner)?;
+        visit.call(&state.core)?;
+        visit.call(&state.template)
+    }
+
+    fn __clear__(slf: &Bound<'_, Self>) {
+        let before = std::mem::take(&mut *slf.state());
+        drop(before);
+    }
+}
+
+/// Returns the value of one key.
+fn call<'py>(
+    loader: &Bound<'py, LoaderBase>,
+    key: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = loader.py();
+    if is_asyncio_mode(py)? {
+        let args = PyTuple::new(py, [key])?;
+        return imports::call_in_asyncio_mode(py)?.call1((loader, args, PyDict::new(py)));
+    }
+    if let Some(value) = cached_value(loader, key)? {
+        return Ok(value);
+    }
+    let load = LoaderBase::load(loader, &LoaderBase::rounds(loader)?, key)?;
+    compute::value(load.as_super().as_super())
+}
