@@ -68,6 +68,7 @@ fn flush_out_of_turn<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let (scheduler, py) = (Scheduler::current(), batch.py());
     let place = scheduler.engine().enter_flush(engine_id);
+    let Some(place) = place else { return call_flush(batch) };
     let scope = scheduler.engine().flush_scope(engine_id);
     let switched = contexts::switch_to(&scheduler, py, scope);
     let flushed = switched.and_then(|()| call_flush(batch));
