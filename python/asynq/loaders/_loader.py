@@ -7,6 +7,7 @@ import inspect
 import types
 import typing
 import weakref
+from collections.abc import Mapping
 
 from .._asynq import Counter, LoaderBase, Rounds, call_as_methods
 from .._function_attributes import InstanceAttribute
@@ -15,6 +16,7 @@ from ..contexts import AsyncContext
 from ..decorators import asynq
 from .asyncio_batch import AsyncioBatch, PerLoop, wait_for_load
 from .batch import LoaderBatch, PrioritizedBatch
+from .cache_claim import claim_cache
 from .limit import new_limit
 from .settings import Settings
 from .stats import Stats
@@ -52,6 +54,9 @@ class Loader(LoaderBase):
       request, see `scope`.
     - `cache_errors`: True to cache errors of single keys, too, or a function of an error that
       returns whether to cache it. Each load gets a copy of a cached error.
+    - `key`: function that returns a hashable value for each key, for keys that cannot be hashed.
+      Keys with equal values are equal; the values are also the keys of the cache and of the mapping
+      that `fn` returns.
     - `default`, or `default_factory()`: value of keys that are missing from the answer.
     - `priority`: when nothing can run, the scheduler flushes the batch with the highest priority
       first. Default: 0.
@@ -93,6 +98,9 @@ class Loader(LoaderBase):
         self._cache = (
             {} if settings.cache is True else None if settings.cache is False else settings.cache
         )
+        self._key_function = settings.key
+        if not isinstance(settings.cache, bool):
+            claim_cache(self)
         # Weak references as keys. It needs no lock, which a fork could leave locked, because each
         # operation on a dict is atomic.
         self._all_batches = {}
@@ -123,7 +131,8 @@ class Loader(LoaderBase):
         """Async function that loads several keys.
 
         `load_many(keys)` returns a list of values in the order of the keys, or raises the first
-        error. In an async function: `yield loader.load_many.asynq(keys)`.
+        error. With `return_exceptions=True`, each key that failed has its error in the list. In an
+        async function: `yield loader.load_many.asynq(keys)`.
         """
         return _load_many.__get__(self)
 
@@ -146,10 +155,17 @@ class Loader(LoaderBase):
 
         A request for `key` that is in flight does not overwrite it.
         """
+        self.prime_many([(key, value)])
+
+    def prime_many(self, values):
+        """Stores the values of a mapping or of `(key, value)` pairs, as `prime` does one."""
         cache = self._current_cache
-        if cache is not None:
-            self._forget_in_flight(key, cache)
-            cache[key] = value
+        if cache is None:
+            return
+        for key, value in values.items() if isinstance(values, Mapping) else values:
+            cache_key = self._cache_key(key)
+            self._forget_in_flight(cache_key, cache)
+            cache[cache_key] = value
 
     def clear(self, key):
         """Removes `key` from the current cache.
@@ -157,17 +173,17 @@ class Loader(LoaderBase):
         Values that are in flight in any thread are not cached when they arrive, and tasks that ask
         for `key` afterwards cause a new request.
         """
-        cache = self._current_cache
-        self._forget_in_flight(key, cache)
+        cache, cache_key = self._current_cache, self._cache_key(key)
+        self._forget_in_flight(cache_key, cache)
         if cache is not None:
-            cache.pop(key, None)
+            cache.pop(cache_key, None)
 
     def clear_all(self):
         """Removes all keys from the current cache, as `clear` does for one key."""
         cache = self._current_cache
         for batch in self._in_flight():
             for load in batch.items:
-                batch.forget(load.key, cache)
+                batch.forget(load._cache_key, cache)
         if cache is not None:
             cache.clear()
 
@@ -214,9 +230,9 @@ class Loader(LoaderBase):
         all_batches = [reference() for reference in list(self._all_batches)]
         return [batch for batches in all_batches if batches for batch in batches.sent]
 
-    def _forget_in_flight(self, key, cache):
+    def _forget_in_flight(self, cache_key, cache):
         for batch in self._in_flight():
-            batch.forget(key, cache)
+            batch.forget(cache_key, cache)
 
     def _open_round(self, batches):
         """Returns a new batch that belongs to `batches`."""
@@ -307,8 +323,18 @@ call_as_methods(Loader)
 
 
 @asynq()
-def _load_many(self, keys):
+def _load_many(self, keys, *, return_exceptions=False):
+    if return_exceptions:
+        return (yield [_value_or_error.asynq(self, key) for key in keys])
     return (yield [self.asynq(key) for key in keys])
+
+
+@asynq()
+def _value_or_error(loader, key):
+    try:
+        return (yield loader.asynq(key))
+    except Exception as error:
+        return error
 
 
 @asynq()

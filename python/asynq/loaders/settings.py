@@ -26,6 +26,7 @@ class Settings:
     blocking: bool = False
     cache: Any = False
     cache_errors: Any = False
+    key: Any = None
     default: Any = NOTHING
     default_factory: Any = None
     priority: float = 0
@@ -57,7 +58,7 @@ class Settings:
                 "cache must be True, False or a mutable mapping such as a dict or an Lru, got"
                 f" {self.cache!r}"
             )
-        for name in ("default_factory", "before_flush", "after_flush"):
+        for name in ("key", "default_factory", "before_flush", "after_flush"):
             function = getattr(self, name)
             if function is not None and not callable(function):
                 raise TypeError(f"{name} must be a function, got {function!r}")

@@ -1,5 +1,5 @@
 import dataclasses
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Hashable, Mapping, MutableMapping
 from typing import Any, TypedDict
 
 from typing_extensions import Self
@@ -24,6 +24,7 @@ class _OfRows(_OfStores, total=False):
 
 class _OfLoaders(_OfRows, total=False):
     blocking: bool
+    key: Callable[[Any], Hashable] | None
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -32,6 +33,7 @@ class Settings:
     blocking: bool = False
     cache: bool | MutableMapping[Any, Any] = False
     cache_errors: bool | Callable[[Exception], object] = False
+    key: Callable[[Any], Hashable] | None = None
     default: Any = ...
     default_factory: Callable[[], Any] | None = None
     priority: float = 0

@@ -1,20 +1,14 @@
 //! `LoaderBase`: the path of every load of a loader.
 
 use pyo3::exceptions::PyKeyError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use pyo3::{PyClassInitializer, intern};
 
-use crate::batch::base::BatchBase;
-use crate::batch::item::BatchItemBase;
-use crate::batch::join::join;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::thread_exit;
-use crate::future::base::{FutureBase, Kind};
 use crate::loader::bindings::{Bindings, Binds};
-use crate::loader::load::{Load, LoadState};
-use crate::loader::round::RoundBase;
 use crate::loader::rounds::Rounds;
 use crate::scheduler::state::Scheduler;
 
@@ -40,6 +34,8 @@ pub(crate) struct Loader {
     pub(crate) cache: Option<Py<PyAny>>,
     /// A context variable with the mapping of the innermost scope.
     pub(crate) scope: Option<Py<PyAny>>,
+    /// Function that returns the cache key of a key.
+    pub(crate) key_function: Option<Py<PyAny>>,
     pub(crate) hits: u64,
     /// Object to which the loader binds when it is an attribute of a class.
     pub(crate) binds: Binds,
@@ -56,6 +52,7 @@ impl Drop for Loader {
         defer_drop(self.rounds.take());
         defer_drop(self.cache.take());
         defer_drop(self.scope.take());
+        defer_drop(self.key_function.take());
         defer_drop(self.owner.take());
         defer_drop(self.core.take());
         defer_drop(self.template.take());
@@ -115,53 +112,6 @@ impl LoaderBase {
         let cache = scope.call_method1(intern!(py, "get"), (cache,))?;
         Ok((!cache.is_none()).then_some(cache))
     }
-
-    /// Asks for a key, in one of these rounds.
-    pub(crate) fn load<'py>(
-        slf: &Bound<'py, Self>,
-        rounds: &Bound<'py, Rounds>,
-        key: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, Load>> {
-        let cache = Self::current_cache(slf)?;
-        if let Some(load) = Rounds::find(rounds, key)? {
-            if let Some(cache) = &cache {
-                Load::keep_in(&load, cache);
-            }
-            Self::count_hit(slf);
-            return Ok(load);
-        }
-        let cached_value = match &cache {
-            Some(cache) => look_up(cache, key)?,
-            None => None,
-        };
-        if cached_value.is_some() {
-            Self::count_hit(slf);
-        }
-        // Before anything is changed: it may not be possible.
-        key.hash()?;
-        let open = Rounds::open(rounds);
-        let open = if let Some(open) = open {
-            open
-        } else {
-            let open = slf.call_method1(intern!(slf.py(), "_open_round"), (rounds,))?;
-            let open = open.cast_into::<RoundBase>()?;
-            let is_bound = slf.state().owner.is_some();
-            Rounds::set_open(rounds, &open, is_bound)?;
-            let holder = Scheduler::current().hold_round(&open);
-            RoundBase::set_holder(&open, holder);
-            open
-        };
-        // A value from the cache of this scope must not be shared with other scopes.
-        let is_shared = cached_value.is_none();
-        let load = make_load(key, cached_value, cache, open.as_super())?;
-        if is_shared {
-            RoundBase::loads(&open).set_item(key, &load)?;
-        }
-        if RoundBase::is_held(&open) {
-            BatchItemBase::pause_tracking(load.as_super());
-        }
-        Ok(load)
-    }
 }
 
 /// Returns what a cache has for a key.
@@ -176,25 +126,4 @@ pub(crate) fn look_up<'py>(
         Err(error) if error.is_instance_of::<PyKeyError>(cache.py()) => Ok(None),
         value => value.map(Some),
     }
-}
-
-/// Makes a load that joins an open round. `cached_value` is the value that a cache has for the key.
-fn make_load<'py>(
-    key: &Bound<'py, PyAny>,
-    cached_value: Option<Bound<'py, PyAny>>,
-    cache: Option<Bound<'py, PyAny>>,
-    round: &Bound<'py, BatchBase>,
-) -> PyResult<Bound<'py, Load>> {
-    // A cached_value value is in its cache already.
-    let caches = if cached_value.is_some() { None } else { cache.map(Bound::unbind) };
-    let state = LoadState {
-        key: key.clone().unbind(),
-        cached_value: cached_value.map(Bound::unbind),
-        caches: caches.into_iter().collect(),
-    };
-    let base =
-        PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(BatchItemBase::blank());
-    let load = Bound::new(key.py(), base.add_subclass(Load(GilCell::new(state))))?;
-    join(load.as_super(), round)?;
-    Ok(load)
 }

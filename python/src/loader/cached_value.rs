@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 use crate::loader::base::{LoaderBase, look_up};
+use crate::loader::cache_key::cache_key;
 use crate::loader::delivery::outcome_of_cached;
 
 /// Returns the cached value of a key, if there is one, and counts the hit.
@@ -15,7 +16,7 @@ pub(crate) fn cached_value<'py>(
     key: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let Some(cache) = LoaderBase::current_cache(loader)? else { return Ok(None) };
-    let Some(value) = look_up(&cache, key)? else { return Ok(None) };
+    let Some(value) = look_up(&cache, &cache_key(loader, key)?)? else { return Ok(None) };
     LoaderBase::count_hit(loader);
     outcome_of_cached(&value)?.get(loader.py()).transpose()
 }

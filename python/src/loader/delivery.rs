@@ -99,7 +99,7 @@ fn keep(
     } else {
         value.clone()
     };
-    caches.iter().try_for_each(|cache| match cache.set_item(Load::key(load), &kept) {
+    caches.iter().try_for_each(|cache| match cache.set_item(Load::cache_key(load), &kept) {
         Err(error) => report(error, cache),
         Ok(()) => Ok(()),
     })
@@ -151,9 +151,9 @@ impl<'py> Answer<'py> {
 
     fn get(&self, index: usize, load: &Bound<'py, Load>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self {
-            Self::Dict(dict) => dict.get_item(Load::key(load)),
+            Self::Dict(dict) => dict.get_item(Load::cache_key(load)),
             Self::Sequence(sequence) => sequence.get_item(index).map(Some),
-            Self::Mapping(mapping) => match mapping.get_item(Load::key(load)) {
+            Self::Mapping(mapping) => match mapping.get_item(Load::cache_key(load)) {
                 Err(error) if error.is_instance_of::<PyKeyError>(load.py()) => Ok(None),
                 value => value.map(Some),
             },

@@ -20,6 +20,8 @@ has_state!(Load: LoadState);
 /// State of a [`Load`].
 pub(crate) struct LoadState {
     pub(crate) key: Py<PyAny>,
+    /// The hashable value that stands for the key, unless that is the key itself.
+    pub(crate) cache_key: Option<Py<PyAny>>,
     /// The value of a cached key, which resolves at the same time as the keys that are sent.
     pub(crate) cached_value: Option<Py<PyAny>>,
     /// The mappings that will cache the value.
@@ -36,6 +38,12 @@ impl Drop for LoadState {
 impl Load {
     pub(crate) fn key<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
         slf.state().key.bind(slf.py()).clone()
+    }
+
+    /// Returns the value that stands for the key in caches and answers.
+    pub(crate) fn cache_key<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        let state = slf.state();
+        state.cache_key.as_ref().unwrap_or(&state.key).bind(slf.py()).clone()
     }
 
     pub(crate) fn is_pending(slf: &Bound<'_, Self>) -> bool {
@@ -76,7 +84,9 @@ impl Load {
         let py = slf.py();
         let has_leaves = {
             let state = slf.state();
-            state.caches.is_empty() && gc_tracking::is_leaf(state.key.bind(py))
+            state.caches.is_empty()
+                && state.cache_key.is_none()
+                && gc_tracking::is_leaf(state.key.bind(py))
         };
         has_leaves && FutureBase::has_leaf_value(slf.as_super().as_super())
     }
@@ -90,9 +100,16 @@ impl Load {
         Self::key(slf)
     }
 
+    /// Value that stands for the key in caches and answers.
+    #[getter(_cache_key)]
+    fn py_cache_key<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        Self::cache_key(slf)
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         visit.call(&state.key)?;
+        visit.call(&state.cache_key)?;
         visit.call(&state.cached_value)?;
         state.caches.iter().try_for_each(|cache| visit.call(cache))
     }

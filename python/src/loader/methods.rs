@@ -9,9 +9,11 @@ use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::compute;
 use crate::imports;
+use crate::loader::ask::load;
 use crate::loader::base::LoaderBase;
 use crate::loader::bindings::Binds;
 use crate::loader::bound;
+use crate::loader::cache_key::cache_key;
 use crate::loader::cached_value::cached_value;
 use crate::loader::load::Load;
 use crate::loader::rounds::Rounds;
@@ -30,7 +32,7 @@ impl LoaderBase {
         if is_asyncio_mode(py)? {
             return slf.call_method1(intern!(py, "asyncio"), (key,));
         }
-        Self::load(slf, &Self::rounds(slf)?, key).map(Bound::into_any)
+        load(slf, &Self::rounds(slf)?, key).map(Bound::into_any)
     }
 
     /// The value of one key. A cached value is there at once.
@@ -69,7 +71,7 @@ impl LoaderBase {
         rounds: &Bound<'py, Rounds>,
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, Load>> {
-        Self::load(slf, rounds, key)
+        load(slf, rounds, key)
     }
 
     /// Returns the loader of an instance or class.
@@ -139,6 +141,27 @@ impl LoaderBase {
         defer_drop(before);
     }
 
+    /// Function that returns the cache key of a key.
+    #[getter(_key_function)]
+    fn key_function(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        let core = Self::core(slf);
+        core.state().key_function.as_ref().map(|function| function.clone_ref(slf.py()))
+    }
+
+    #[setter(_key_function)]
+    fn set_key_function(slf: &Bound<'_, Self>, function: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut Self::core(slf).state().key_function, function);
+        defer_drop(before);
+    }
+
+    /// Returns the value that stands for a key in caches and answers.
+    fn _cache_key<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        cache_key(slf, key)
+    }
+
     /// The cache of the current scope, or the one outside of all scopes: a mapping, or `None`.
     #[getter(_current_cache)]
     fn py_current_cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -161,6 +184,7 @@ impl LoaderBase {
         visit.call(&state.rounds)?;
         visit.call(&state.cache)?;
         visit.call(&state.scope)?;
+        visit.call(&state.key_function)?;
         state.bindings.traverse(&visit)?;
         visit.call(&state.owner)?;
         visit.call(&state.core)?;
@@ -186,6 +210,6 @@ fn call<'py>(
     if let Some(value) = cached_value(loader, key)? {
         return Ok(value);
     }
-    let load = LoaderBase::load(loader, &LoaderBase::rounds(loader)?, key)?;
+    let load = load(loader, &LoaderBase::rounds(loader)?, key)?;
     compute::value(load.as_super().as_super())
 }

@@ -1,8 +1,10 @@
 //! Loaders: the part that every key passes through.
 
+mod ask;
 pub(crate) mod base;
 mod bindings;
 mod bound;
+mod cache_key;
 mod cached_value;
 pub(crate) mod counter;
 pub(crate) mod delivery;

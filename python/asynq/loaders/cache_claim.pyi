@@ -1,0 +1,3 @@
+from ._loader import Loader
+
+def claim_cache(loader: Loader[object, object]) -> None: ...
