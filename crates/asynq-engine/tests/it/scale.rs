@@ -330,3 +330,35 @@ fn contexts_inside_each_other() {
         assert_eq!(engine.active_contexts(), []);
     });
 }
+
+#[test]
+fn two_long_chains_of_contexts_share_batches() {
+    on_a_small_stack(|| {
+        let mut engine = Engine::new();
+        let root = engine.add_task(());
+        call(&mut engine, root, |engine, task| {
+            let shared = engine.enter_context(());
+            let [left, right] = [(); 2].map(|()| {
+                engine.set_scope(shared);
+                while engine.switch().is_some() {}
+                let chain = (0..MANY).map(|_| engine.enter_context(()).unwrap());
+                chain.last()
+            });
+            for _ in 0..MANY / 10 {
+                let batch = engine.add_batch((), PriorityRule::BySize);
+                for scope in [left, right].into_iter().cycle().take(10) {
+                    // Switched back at once, so nothing is paused or resumed.
+                    engine.set_scope(scope);
+                    engine.add_item(batch).unwrap();
+                }
+                engine.set_scope(shared);
+                while engine.switch().is_some() {}
+                assert!(engine.begin_flush(batch));
+                assert_eq!(engine.flush_scope(batch), shared);
+                engine.close(batch);
+            }
+            engine.complete(task);
+        });
+        assert_eq!(engine.active_contexts(), []);
+    });
+}

@@ -1,7 +1,9 @@
-//! Status: the states of tasks, calls and batches, for debuggers.
+//! Status: the states of tasks, calls, batches and contexts, for front ends and debuggers.
 
-use crate::sim::Sim;
 use asynq_engine::{Engine, PriorityRule, Status, Step, Until};
+
+use crate::plain::{Plain, await_all, begin_call, end_call};
+use crate::sim::Sim;
 
 #[test]
 fn a_status_for_each_state_of_a_task() {
@@ -87,4 +89,78 @@ fn a_batch_counts_its_items_until_it_is_closed() {
     assert_eq!(engine.item_count(batch), 2);
     engine.close(batch);
     assert_eq!(engine.item_count(batch), 0);
+}
+
+#[test]
+fn a_call_drives_what_it_needs_and_nothing_of_the_call_around_it() {
+    let mut engine = Engine::<Plain>::new();
+    let [root, other, calling, called] = [(); 4].map(|()| engine.add_task(()));
+    let items = [(); 2].map(|()| {
+        let batch = engine.add_batch((), PriorityRule::BySize);
+        engine.add_item(batch).unwrap()
+    });
+    begin_call(&mut engine, root);
+    await_all(&mut engine, [other, calling]);
+    assert_eq!(engine.next(), Step::Run(other));
+    await_all(&mut engine, [items[0]]);
+    assert_eq!(engine.next(), Step::Run(calling));
+    let driven = |engine: &Engine<Plain>| items.map(|item| engine.is_driven(item.into()));
+    assert_eq!(driven(&engine), [true, false], "nobody waits for the second");
+    begin_call(&mut engine, called);
+    await_all(&mut engine, [items[1]]);
+    assert_eq!(driven(&engine), [false, true]);
+    assert!(!engine.is_driven(other.into()));
+    assert!(engine.is_driven(called.into()));
+    assert_eq!(engine.next(), Step::Flush(items[1].batch));
+    engine.close(items[1].batch);
+    assert_eq!(engine.next(), Step::Run(called));
+    end_call(&mut engine, called);
+    assert_eq!(driven(&engine), [true, false]);
+    assert!(engine.is_driven(other.into()));
+    assert!(!engine.is_driven(called.into()), "it has ended");
+}
+
+#[test]
+fn a_new_task_is_driven_once_another_waits_for_it() {
+    let mut engine = Engine::<Plain>::new();
+    let [root, child] = [(); 2].map(|()| engine.add_task(()));
+    begin_call(&mut engine, root);
+    engine.depend(child);
+    assert!(!engine.is_driven(child.into()));
+    engine.block(Until::All);
+    assert!(engine.is_driven(child.into()));
+}
+
+#[test]
+fn a_running_task_is_woken_until_it_runs_again() {
+    let mut engine = Engine::<Plain>::new();
+    let root = engine.add_task(());
+    begin_call(&mut engine, root);
+    assert!(!engine.is_woken());
+    engine.wake(root);
+    assert!(engine.is_woken());
+    engine.block(Until::AnyOrWake);
+    assert_eq!(engine.next(), Step::Run(root));
+    assert!(!engine.is_woken());
+}
+
+#[test]
+fn a_context_is_in_a_call_while_its_task_makes_one() {
+    let mut engine = Engine::<Plain>::new();
+    let [root, outer, inner] = [(); 3].map(|()| engine.add_task(()));
+    begin_call(&mut engine, root);
+    let waiting = engine.enter_context(()).unwrap();
+    await_all(&mut engine, [outer]);
+    assert_eq!(engine.next(), Step::Run(outer));
+    let callers = engine.enter_context(()).unwrap();
+    let in_call =
+        |engine: &Engine<Plain>| [waiting, callers].map(|context| engine.is_in_call(context));
+    assert_eq!(in_call(&engine), [false, false]);
+    begin_call(&mut engine, inner);
+    let own = engine.enter_context(()).unwrap();
+    assert_eq!(in_call(&engine), [false, true]);
+    assert!(!engine.is_in_call(own));
+    engine.leave_context(own);
+    end_call(&mut engine, inner);
+    assert_eq!(in_call(&engine), [false, false]);
 }
