@@ -111,6 +111,25 @@ impl<H: Host> Engine<H> {
         true
     }
 
+    /// Opens a batch again that [`Step::Flush`](crate::Step::Flush) has chosen, before anything of it
+    /// was sent: code of the user runs first, which may add items, or flush it in a call. The front
+    /// end then flushes it [out of turn](Self::begin_flush), if it is open still. That flush is
+    /// under no other contexts than the chosen one was. Returns whether it was being flushed.
+    pub fn reopen(&mut self, id: BatchId) -> bool {
+        let Some(batch) = self.batches.get_mut(id) else {
+            return false;
+        };
+        let BatchState::Flushing = batch.state else {
+            return false;
+        };
+        batch.state = BatchState::Open(QueuePlace::Unlisted);
+        let needed_by = batch.needed_by;
+        if let Some(owner) = self.frames.owner_mut(needed_by) {
+            owner.flush_queue.insert(&mut self.batches, id);
+        }
+        true
+    }
+
     /// Moves the code that runs now, of a task or of none, to the [scope](Self::flush_scope) of a
     /// flush that has begun out of turn. Returns the place to which
     /// [`leave_flush`](Self::leave_flush) moves it back; `None` if there are no contexts.

@@ -203,11 +203,15 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
         None => return Ok(()),
     };
     let hooks = scheduler.hooks(py);
-    if let Some(hook) = hooks.as_ref().and_then(TaskScheduler::before_flush)
-        && let Err(error) = hook.call1((&batch,))
-    {
-        fail(scheduler, &batch, id, &error);
-        return Ok(());
+    if let Some(hook) = hooks.as_ref().and_then(TaskScheduler::before_flush) {
+        scheduler.engine().reopen(id);
+        if let Err(error) = hook.call1((&batch,)) {
+            fail(scheduler, &batch, id, &error);
+            return Ok(());
+        }
+        if BatchBase::is_flushed(&batch) || BatchBase::is_in_flight(&batch) {
+            return Ok(()); // A call in the hook has waited for it.
+        }
     }
     let began = std::time::Instant::now();
     let flushed = batch.call_method0(intern!(py, "flush"));

@@ -202,3 +202,43 @@ fn a_flush_out_of_turn_leaves_the_priorities_that_an_inner_call_has_given() {
 
     assert_eq!(engine.next(), Step::Run(root));
 }
+
+#[test]
+fn a_chosen_batch_that_is_opened_again_takes_items_and_is_flushed_by_a_call_inside() {
+    let mut engine = Engine::<Plain>::new();
+    let [root, called] = [(); 2].map(|()| engine.add_task(()));
+    let batch = engine.add_batch((), PriorityRule::BySize);
+    let first = engine.add_item(batch).expect("it is open");
+    engine.enter(root);
+    assert_eq!(engine.next(), Step::Run(root));
+    engine.depend(first);
+    engine.block(Until::All);
+    assert_eq!(engine.next(), Step::Flush(batch));
+
+    assert!(engine.reopen(batch));
+    let second = engine.add_item(batch).expect("it is open again");
+    engine.enter(called);
+    assert_eq!(engine.next(), Step::Run(called));
+    engine.depend(second);
+    engine.block(Until::All);
+    assert_eq!(engine.next(), Step::Flush(batch));
+    engine.close(batch);
+    assert_eq!(engine.next(), Step::Run(called));
+    engine.complete(called);
+    assert_eq!(engine.next(), Step::Done);
+    engine.exit();
+
+    assert_eq!(engine.next(), Step::Run(root));
+}
+
+#[test]
+fn only_a_batch_that_is_being_flushed_is_opened_again() {
+    let mut engine = Engine::<Plain>::new();
+    let batch = engine.add_batch((), PriorityRule::BySize);
+    assert!(!engine.reopen(batch));
+    engine.begin_flush(batch);
+    engine.defer(batch, None);
+    assert!(!engine.reopen(batch));
+    engine.close(batch);
+    assert!(!engine.reopen(batch));
+}
