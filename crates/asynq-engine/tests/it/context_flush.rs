@@ -1,10 +1,10 @@
 //! Flushes and contexts: a flush is under what is common to its caller and to all tasks that asked for
 //! an item of the batch or wait for one.
 
-use asynq_engine::{Engine, PriorityRule};
+use asynq_engine::{Engine, PriorityRule, Step};
 use expect_test::expect;
 
-use crate::plain::{Plain, begin_call};
+use crate::plain::{Plain, await_all, begin_call};
 use crate::sim::{Flush, Op, Program, TaskRef, all, one};
 
 #[test]
@@ -193,6 +193,112 @@ fn a_task_that_flushes_out_of_turn_leaves_its_own_contexts_meanwhile() {
         root returns 1
     "#]]
     .assert_eq(&p.log(root));
+}
+
+#[test]
+fn a_task_that_has_flushed_out_of_turn_is_under_its_own_contexts_again() {
+    let mut p = Program::new();
+    let db = p.source("db");
+    let context = p.context("context");
+    let child = p.task("child", []);
+    let root = p.task(
+        "root",
+        [
+            Op::Depend(vec![db.item(1)]),
+            Op::Enter(context),
+            Op::Flush(db),
+            one(child),
+            Op::Leave(context),
+        ],
+    );
+    expect![[r#"
+        call root
+        root starts
+        context resumes
+        context pauses
+        flush db#1(1)
+        context resumes
+        root awaits [-, child]
+        child starts under context
+        child returns 0
+        root gets [1, 0] under context
+        context pauses
+        root returns 1
+    "#]]
+    .assert_eq(&p.log(root));
+}
+
+#[test]
+fn a_task_that_waits_narrows_the_scope_of_a_batch() {
+    let mut engine = Engine::<Plain>::new();
+    let [root, other, outer, inner] = [(); 4].map(|()| engine.add_task(()));
+    let batch = engine.add_batch((), PriorityRule::BySize);
+    let early = engine.add_item(batch).unwrap();
+    begin_call(&mut engine, root);
+    await_all(&mut engine, [other, outer]);
+    assert_eq!(engine.next(), Step::Run(other));
+    await_all(&mut engine, [early]);
+    assert_eq!(engine.next(), Step::Run(outer));
+    let context = engine.enter_context(()).unwrap();
+    begin_call(&mut engine, inner);
+    let late = engine.add_item(batch).unwrap();
+    await_all(&mut engine, [late]);
+    assert_eq!(engine.next(), Step::Pause(context));
+    assert_eq!(engine.next(), Step::Flush(batch));
+}
+
+#[test]
+fn a_task_that_asks_and_does_not_wait_narrows_the_scope_of_a_batch() {
+    let mut engine = Engine::<Plain>::new();
+    let [outer, inner] = [(); 2].map(|()| engine.add_task(()));
+    let batch = engine.add_batch((), PriorityRule::BySize);
+    begin_call(&mut engine, outer);
+    let context = engine.enter_context(()).unwrap();
+    engine.set_scope(None);
+    engine.add_item(batch).unwrap();
+    engine.set_scope(Some(context));
+    begin_call(&mut engine, inner);
+    let item = engine.add_item(batch).unwrap();
+    await_all(&mut engine, [item]);
+    assert_eq!(engine.next(), Step::Pause(context));
+    assert_eq!(engine.next(), Step::Flush(batch));
+}
+
+#[test]
+fn code_of_no_task_narrows_the_scope_of_a_batch_to_its_context() {
+    let mut engine = Engine::<Plain>::new();
+    let [outer, inner] = [(); 2].map(|()| engine.add_task(()));
+    let batch = engine.add_batch((), PriorityRule::BySize);
+    let shared = engine.enter_code_context(());
+    engine.add_item(batch).unwrap();
+    begin_call(&mut engine, outer);
+    let own = engine.enter_context(()).unwrap();
+    begin_call(&mut engine, inner);
+    let item = engine.add_item(batch).unwrap();
+    await_all(&mut engine, [item]);
+    assert_eq!(engine.next(), Step::Pause(own));
+    assert_eq!(engine.next(), Step::Flush(batch));
+    assert_eq!(engine.active_contexts(), [shared]);
+}
+
+#[test]
+fn a_flush_in_flight_keeps_its_scope() {
+    let mut engine = Engine::<Plain>::new();
+    let [outer, inner] = [(); 2].map(|()| engine.add_task(()));
+    let batch = engine.add_batch((), PriorityRule::BySize);
+    begin_call(&mut engine, outer);
+    let context = engine.enter_context(()).unwrap();
+    begin_call(&mut engine, inner);
+    let items = [(); 2].map(|()| engine.add_item(batch).unwrap());
+    await_all(&mut engine, [items[0]]);
+    assert_eq!(engine.next(), Step::Flush(batch));
+    engine.defer(batch, None);
+    engine.abandon();
+    assert_eq!(engine.next(), Step::Done);
+    engine.exit();
+    engine.set_scope(None);
+    await_all(&mut engine, [items[1]]);
+    assert_eq!(engine.flush_scope(batch), Some(context));
 }
 
 #[test]
