@@ -71,6 +71,104 @@ def test_a_call_of_a_kept_key_flushes_nothing():
     assert waiting.value() == (2, 2)
 
 
+@asynq.asynq()
+def two_levels(first, second, key):
+    yield first.asynq(key)
+    return (yield second.asynq(key))
+
+
+@asynq.asynq()
+def two_levels_of_all(first, second, keys):
+    return (yield [two_levels.asynq(first, second, key) for key in keys])
+
+
+def plain(keys):
+    return list(keys)
+
+
+async def coroutine(keys):
+    return list(keys)
+
+
+@asynq.asynq()
+def task(keys):
+    yield None
+    return list(keys)
+
+
+@pytest.mark.parametrize(
+    ("function", "blocking"),
+    [(plain, False), (plain, True), (coroutine, False), (task, False)],
+)
+@pytest.mark.parametrize("settings", [{}, {"max_batch_size": 1}])
+def test_a_cached_key_resolves_with_the_last_keys_that_are_sent(function, blocking, settings):
+    first = Loader(function, cache=True, blocking=blocking, **settings)
+    first(1)
+    order = []
+
+    @asynq.asynq()
+    def wait(key):
+        yield first.asynq(key)
+        order.append(key)
+
+    @asynq.asynq()
+    def main():
+        yield [wait.asynq(key) for key in (2, 1, 3)]
+
+    main()
+    assert sorted(order) == [1, 2, 3]
+    assert order.index(1) > 0
+
+
+def test_a_cached_key_splits_no_later_batch_of_a_blocking_loader():
+    first = Loader(plain, cache=True, blocking=True)
+    first(1)
+    second, batches = recording()
+    two_levels_of_all(first, second, [1, 2])
+    assert batches == [[1, 2]]
+
+
+def test_a_cached_key_has_its_value_if_the_batch_fails():
+    down = []
+    loader = Loader(lambda keys: 1 / 0 if down else keys, cache=True)
+    loader(1)
+    down.append(True)
+    values = loader.load_many([1, 2], return_exceptions=True)
+    assert (values[0], type(values[1])) == (1, asynq.LoadError)
+
+
+def test_waiting_for_cached_keys_sends_no_other_key():
+    loader, batches = recording(cache=True)
+    loader(1)
+
+    @asynq.asynq()
+    def main():
+        pending = loader.asynq(2)
+        for _ in range(3):
+            yield loader.asynq(1)
+        sent = len(batches)
+        another = loader.asynq(3)
+        yield loader.asynq(1), loader.asynq(1)
+        return sent, len(batches), (yield another, pending)
+
+    assert main() == (1, 1, ((3, 2), (2, 2)))
+    assert batches == [[1], [2, 3]]
+
+
+def test_waiting_for_cached_keys_alone_keeps_no_loads(no_garbage_yet):
+    loader, _ = recording(cache=True)
+    loader(1)
+
+    @asynq.asynq()
+    def main():
+        pending = loader.asynq(2)
+        for _ in range(100):
+            yield loader.asynq(1)
+        return len(pending.batch.items)
+
+    assert main() == 1
+
+
 def test_any_mapping_is_a_cache():
     class Shouting(MutableMapping):
         def __init__(self):

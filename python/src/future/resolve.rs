@@ -13,6 +13,7 @@ use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::imports;
 use crate::loader::load::Load;
+use crate::loader::outcomes::outcome_of_cached;
 use crate::loader::round::RoundBase;
 use crate::options::Switches;
 use crate::overrides::overrides;
@@ -152,7 +153,14 @@ pub(crate) fn resolve_items(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     while let Ok(item) = items.get_item(index) {
         index += 1;
         let Ok(item) = item.cast::<FutureBase>() else { continue };
-        if FutureBase::is_pending(item) {
+        if !FutureBase::is_pending(item) {
+            continue;
+        }
+        let cached = item.cast_exact::<Load>().ok().and_then(Load::take_cached_value);
+        if let Some(cached) = cached {
+            result =
+                result.and(outcome_of_cached(&cached).and_then(|outcome| resolve(item, outcome)));
+        } else {
             let outcome = match &error {
                 Some(error) => Outcome::from_err(py, error),
                 None => Outcome::from_err(py, &left_out()),

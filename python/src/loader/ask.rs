@@ -54,7 +54,7 @@ pub(crate) fn load<'py>(
     let is_shared = cached_value.is_none();
     let load = make_load(key, &cache_key, cached_value, cache, open.as_super())?;
     if is_shared {
-        RoundBase::loads(&open).set_item(&cache_key, &load)?;
+        RoundBase::add_load(&open, &cache_key, &load)?;
     }
     if RoundBase::is_held(&open) {
         BatchItemBase::pause_tracking(load.as_super());

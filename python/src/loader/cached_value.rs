@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 
 use crate::loader::base::{LoaderBase, look_up};
 use crate::loader::cache_key::cache_key;
-use crate::loader::delivery::outcome_of_cached;
+use crate::loader::outcomes::outcome_of_cached;
 
 /// Returns the cached value of a key, if there is one, and counts the hit.
 ///

@@ -5,34 +5,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PySequence, PyString};
 
 use crate::ffi::thread_exit;
-use crate::future::outcome::Outcome;
 use crate::future::resolve::resolve;
 use crate::imports;
 use crate::loader::load::Load;
-
-/// Returns the outcome that a returned object stands for: an exception is an error.
-fn outcome_of(object: &Bound<'_, PyAny>) -> PyResult<Outcome> {
-    if object.is_instance_of::<PyBaseException>() {
-        Outcome::from_exception(object)
-    } else {
-        Ok(Outcome::Value(object.clone().unbind()))
-    }
-}
-
-/// Returns the outcome that a cached object stands for. An error is copied, because whoever raises it
-/// changes it.
-pub(crate) fn outcome_of_cached(object: &Bound<'_, PyAny>) -> PyResult<Outcome> {
-    outcome_of(&without_traceback(object)?)
-}
-
-/// Returns an object, or a copy without a traceback if it is an exception.
-fn without_traceback<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    if object.is_instance_of::<PyBaseException>() {
-        imports::copy_error(object.py())?.call1((object,))
-    } else {
-        Ok(object.clone())
-    }
-}
+use crate::loader::outcomes::{outcome_of, without_traceback};
 
 /// Gives each of the loads what `answer` has for its key, and keeps it where it is to be kept; see
 /// [`resolve_load`]. Returns the loads for which it has nothing.

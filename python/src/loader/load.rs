@@ -68,6 +68,11 @@ impl Load {
         drop(before);
     }
 
+    /// Returns whether it is the load of a cached key that has no value yet.
+    pub(crate) fn is_cached(slf: &Bound<'_, Self>) -> bool {
+        slf.state().cached_value.is_some()
+    }
+
     /// Takes the value of a cached key.
     pub(crate) fn take_cached_value<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
         slf.state().cached_value.take().map(|cached_value| cached_value.into_bound(slf.py()))

@@ -22,6 +22,12 @@ pub(crate) struct Round {
     pub(crate) loads: Option<Py<PyDict>>,
     /// Number of the scheduler that holds the round, 0 for none.
     pub(crate) holder: u32,
+    /// True once a load was made whose value is not cached.
+    pub(crate) has_keys: bool,
+    /// True once somebody waits for such a load.
+    pub(crate) is_wanted: bool,
+    /// Loads of cached keys that somebody waits for.
+    pub(crate) cached: Vec<Py<Load>>,
     /// Flights of its requests.
     pub(crate) flights: Vec<Py<Flight>>,
 }
@@ -45,6 +51,17 @@ impl RoundBase {
         slf.state().flights.iter().map(|flight| flight.clone_ref(slf.py())).collect()
     }
 
+    /// Notes that somebody waits for a load of the round.
+    pub(crate) fn want(slf: &Bound<'_, Self>, load: &Bound<'_, Load>) {
+        let is_cached = Load::is_cached(load);
+        let mut round = slf.state();
+        if is_cached {
+            round.cached.push(load.clone().unbind());
+        } else {
+            round.is_wanted = true;
+        }
+    }
+
     pub(crate) fn is_held(slf: &Bound<'_, Self>) -> bool {
         slf.state().holder != 0
     }
@@ -62,6 +79,16 @@ impl RoundBase {
     pub(crate) fn released(slf: &Bound<'_, Self>) {
         Self::set_holder(slf, 0);
         resume_tracking_of_items(slf.as_super());
+    }
+
+    /// Notes that the round has a load whose value is not cached.
+    pub(crate) fn add_load(
+        slf: &Bound<'_, Self>,
+        cache_key: &Bound<'_, PyAny>,
+        load: &Bound<'_, Load>,
+    ) -> PyResult<()> {
+        slf.state().has_keys = true;
+        Self::loads(slf).set_item(cache_key, load)
     }
 
     /// The load of an equal key that has no value yet.

@@ -7,8 +7,6 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 use crate::batch::base::BatchBase;
 use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::base::{FutureBase, Kind};
-use crate::future::resolve::resolve;
-use crate::loader::delivery::outcome_of_cached;
 use crate::loader::load::Load;
 use crate::loader::permits::Permits;
 use crate::loader::round::{Round, RoundBase};
@@ -29,11 +27,15 @@ impl RoundBase {
             .add_subclass(Self(GilCell::new(Round {
                 loads: Some(PyDict::new(py).unbind()),
                 holder: 0,
+                has_keys: false,
+                is_wanted: false,
+                cached: Vec::new(),
                 flights: Vec::new(),
             })))
     }
 
-    /// Gives those loads their values whose values were kept; returns the others, and their keys.
+    /// Returns the loads whose values are not cached, and their keys. The others are resolved with the
+    /// round, so that no task runs ahead.
     fn begin<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyList>)> {
         let py = slf.py();
         let (loads, keys) = (PyList::empty(py), PyList::empty(py));
@@ -42,9 +44,7 @@ impl RoundBase {
             if !Load::is_pending(&load) {
                 continue;
             }
-            if let Some(cached_value) = Load::take_cached_value(&load) {
-                resolve(load.as_super().as_super(), outcome_of_cached(&cached_value)?)?;
-            } else {
+            if !Load::is_cached(&load) {
                 keys.append(Load::key(&load))?;
                 loads.append(load)?;
             }
@@ -98,6 +98,7 @@ impl RoundBase {
         match self.0.take_in_traverse(&visit) {
             Some(round) => {
                 visit.call(&round.loads)?;
+                round.cached.iter().try_for_each(|load| visit.call(load))?;
                 round.flights.iter().try_for_each(|flight| visit.call(flight))
             }
             None => Ok(()),
@@ -107,7 +108,8 @@ impl RoundBase {
     fn __clear__(slf: &Bound<'_, Self>) {
         let before = {
             let mut round = slf.state();
-            (round.loads.take(), std::mem::take(&mut round.flights))
+            let cached = std::mem::take(&mut round.cached);
+            (round.loads.take(), cached, std::mem::take(&mut round.flights))
         };
         drop(before);
     }

@@ -13,6 +13,8 @@ use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::future::resolve::{resolve, resolve_items};
 use crate::imports;
+use crate::loader::cached_loads;
+use crate::loader::round::RoundBase;
 use crate::options::Switches;
 use crate::scheduler::contexts;
 use crate::scheduler::deadlock;
@@ -202,6 +204,14 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
         Some(batch) => batch.bind(py).clone(),
         None => return Ok(()),
     };
+    if let Ok(round) = batch.cast::<RoundBase>() {
+        let alone = cached_loads::resolve_alone(round);
+        if !matches!(alone, Ok(false)) {
+            batch.state().registrations.remove(scheduler.id());
+            close(scheduler, id);
+            return alone.map(|_| ());
+        }
+    }
     let hooks = scheduler.hooks(py);
     if let Some(hook) = hooks.as_ref().and_then(TaskScheduler::before_flush) {
         scheduler.engine().reopen(id);

@@ -11,6 +11,7 @@ use crate::batch::registration::Registration;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::{FutureBase, Kind};
 use crate::imports;
+use crate::loader::load::Load;
 use crate::loader::round::RoundBase;
 use crate::options::{self, Switches};
 use crate::overrides::overrides;
@@ -108,10 +109,13 @@ fn computes(future: &Bound<'_, FutureBase>) -> bool {
 
 fn register_item(scheduler: &Scheduler, item: &Bound<'_, BatchItemBase>) -> PyResult<ItemId> {
     let (batch, index) = BatchItemBase::place(item)?;
-    let batch = register_batch(scheduler, &batch)?;
+    let engine_id = register_batch(scheduler, &batch)?;
+    if let (Ok(round), Ok(load)) = (batch.cast::<RoundBase>(), item.cast_exact::<Load>()) {
+        RoundBase::want(round, load);
+    }
     // The engine holds the batch, which holds its items.
     BatchItemBase::pause_tracking(item);
-    Ok(ItemId { batch, index })
+    Ok(ItemId { batch: engine_id, index })
 }
 
 /// Adds a batch to the engine of this scheduler, because one of its items is awaited.
