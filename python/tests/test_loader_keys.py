@@ -183,3 +183,36 @@ def test_priming_without_a_cache_does_nothing():
     loader.prime_many({1: "a"})
     assert loader(1) == 1
     assert batches == [[1]]
+
+
+# Keys with one hash
+
+
+def test_ints_that_python_gives_one_hash_are_not_compared_with_each_other():
+    comparisons = []
+
+    class Nosy:
+        def __hash__(self):
+            return hash(2**61 - 1)
+
+        def __eq__(self, other):
+            comparisons.append(other)
+            return self is other
+
+    loader, _ = recording()
+    keys = [number * (2**61 - 1) for number in range(-100, 100) if number]
+    assert {hash(key) for key in keys} == {hash(Nosy())}
+    loads = [loader.asynq(key) for key in keys]
+    loader.asynq(Nosy())
+    assert len(comparisons) < 10
+    assert [load.value() for load in loads] == keys
+
+
+@pytest.mark.parametrize("key", [2**61 - 1, -(2**61), 2**63, 10**100])
+def test_large_ints_are_keys_like_others(key):
+    loader, batches = recording(cache=True)
+    assert loader.asynq(key) is loader.asynq(int(str(key)))
+    assert each(loader, [key, 1]) == [key, 1]
+    loader.clear(key)
+    assert [loader(key), loader(key)] == [key, key]
+    assert batches == [[key, 1], [key]]

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use pyo3::IntoPyObjectExt;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyInt};
 
 use crate::batch::base::BatchBase;
 use crate::batch::item::resume_tracking_of_items;
@@ -33,7 +35,7 @@ pub(crate) struct Round {
 }
 
 impl RoundBase {
-    /// The loads by their keys.
+    /// The loads by their keys, see [`spread`].
     pub(crate) fn loads<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyDict> {
         let py = slf.py();
         let loads = slf.state().loads.as_ref().map(|loads| loads.bind(py).clone());
@@ -88,7 +90,7 @@ impl RoundBase {
         load: &Bound<'_, Load>,
     ) -> PyResult<()> {
         slf.state().has_keys = true;
-        Self::loads(slf).set_item(cache_key, load)
+        Self::loads(slf).set_item(spread(cache_key)?, load)
     }
 
     /// The load of an equal key that has no value yet.
@@ -96,8 +98,23 @@ impl RoundBase {
         slf: &Bound<'py, Self>,
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, Load>>> {
-        let Some(load) = Self::loads(slf).get_item(key)? else { return Ok(None) };
+        let Some(load) = Self::loads(slf).get_item(spread(key)?)? else { return Ok(None) };
         let load = load.cast_into::<Load>()?;
         Ok(Load::is_pending(&load).then_some(load))
     }
+}
+
+/// Returns an object that stands for a key in a dict of ours.
+///
+/// Python hashes an int by its remainder modulo 2⁶¹ - 1, so that a client could send keys with one hash,
+/// and make each look-up compare all of them. Text has a secret hash.
+pub(crate) fn spread<'py>(key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    const MODULUS: i64 = (1 << 61) - 1;
+    let Ok(int) = key.cast_exact::<PyInt>() else { return Ok(key.clone()) };
+    if int.extract::<i64>().is_ok_and(|int| -MODULUS < int && int < MODULUS) {
+        return Ok(key.clone());
+    }
+    let class = key.get_type();
+    // A float of the same value is another key then.
+    (class, int.call_method1(intern!(key.py(), "__format__"), ("x",))?).into_bound_py_any(key.py())
 }

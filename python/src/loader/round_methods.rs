@@ -9,7 +9,7 @@ use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::base::{FutureBase, Kind};
 use crate::loader::load::Load;
 use crate::loader::permits::Permits;
-use crate::loader::round::{Round, RoundBase};
+use crate::loader::round::{Round, RoundBase, spread};
 use crate::scheduler::inbox::Flight;
 use crate::scheduler::state::Scheduler;
 
@@ -88,8 +88,8 @@ impl RoundBase {
         key: &Bound<'_, PyAny>,
         cache: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let loads = Self::loads(slf);
-        let Some(load) = loads.get_item(key)? else { return Ok(()) };
+        let (loads, key) = (Self::loads(slf), spread(key)?);
+        let Some(load) = loads.get_item(&key)? else { return Ok(()) };
         Load::forget(load.cast()?, cache);
         loads.del_item(key)
     }
