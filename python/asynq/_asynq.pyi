@@ -63,6 +63,7 @@ __all__ = [
     "call_as_methods",
     "call_for",
     "call_form",
+    "call_until_done",
     "current_greenlet",
     "deliver",
     "enter_asyncio_mode",
@@ -71,12 +72,14 @@ __all__ = [
     "get_active_task",
     "get_scheduler",
     "is_asyncio_mode",
+    "is_blocked_event_loop",
     "leave_asyncio_mode",
     "look_up_names",
     "options",
     "reset_scheduler",
     "resolve_load",
     "scoped_overrides",
+    "set_asyncio_result",
     "set_greenlets_loaded",
     "unwrap",
 ]
@@ -112,6 +115,7 @@ def scoped_overrides() -> ContextVar[dict[int, Any]]: ...
 class Load(BatchItemBase[_T]):
     @property
     def key(self) -> Any: ...
+    def wake_when_resolved(self, future: Any) -> None: ...
 
 @final
 class Counter:
@@ -165,8 +169,14 @@ class Permits:
     def __new__(
         cls, limits: Sequence[Limit], event_loop: weakref.ref[Any] | None = None
     ) -> Permits: ...
+    @property
+    def is_limited(self) -> bool: ...
+    @property
+    def is_waiting(self) -> bool: ...
     def acquire(self, begin: Callable[[], object]) -> None: ...
     def release(self) -> None: ...
+    def lend(self) -> None: ...
+    def take_back(self, begin: Callable[[], object] | None) -> bool: ...
 
 @final
 class Jobs:
@@ -174,12 +184,27 @@ class Jobs:
     def add(
         self,
         job: Callable[[], object],
+        is_nested: bool,
         start: Callable[[Callable[[], object], tuple[()]], object],
         run: Callable[[], object],
         max_threads: int,
-        is_nested: bool,
+        only_now: bool,
     ) -> bool: ...
-    def take(self, queue: SimpleQueue[None]) -> Callable[[], object] | None: ...
+    def nest(
+        self,
+        job: Callable[[], object],
+        start: Callable[[Callable[[], object], tuple[()]], object],
+        run: Callable[[], object],
+        max_threads: int,
+    ) -> None: ...
+    def lend(
+        self,
+        start: Callable[[Callable[[], object], tuple[()]], object],
+        run: Callable[[], object],
+        max_threads: int,
+    ) -> None: ...
+    def take_back(self) -> None: ...
+    def take(self, queue: SimpleQueue[None], max_threads: int) -> Callable[[], object] | None: ...
     def leave(self, queue: SimpleQueue[None]) -> bool: ...
 
 @final
@@ -218,6 +243,9 @@ class LoaderBase:
     def __call__(self, key: Any) -> Any: ...
     def asynq(self, key: Any) -> Any: ...
 
+def is_blocked_event_loop(event_loop: object) -> bool: ...
+def call_until_done(function: Callable[..., _T], *args: Any) -> _T: ...
+def set_asyncio_result(future: Any, result: object) -> None: ...
 def deliver(loads: list[Load[Any]], answer: object, keeps_errors: object) -> list[Load[Any]]: ...
 def resolve_load(load: Load[Any], value: object, keeps_errors: object) -> None: ...
 def call_as_methods(class_: type) -> None: ...

@@ -43,6 +43,8 @@ names! {
     wait_for_load: PyAny = "asynq.loaders._loader"."await_load";
     copy_error: PyAny = "asynq.loaders.error_copy"."copy_error";
     queue_empty: PyAny = "queue"."Empty";
+    running_function: PyAny = "asynq.loaders.running_function"."running_function";
+    running_event_loop: PyAny = "asyncio"."_get_running_loop";
     generic_alias: PyAny = "types"."GenericAlias";
     incr_counter: PyAny = "asynq.profiler"."incr_counter";
     bound_method: PyType = "types"."MethodType";

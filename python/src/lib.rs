@@ -86,6 +86,10 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(ffi::call_form::call_form, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::method_descriptor::call_as_methods, module)?)?;
     module.add_function(wrap_pyfunction!(imports::look_up_names, module)?)?;
+    module
+        .add_function(wrap_pyfunction!(scheduler::blocked_loops::is_blocked_event_loop, module)?)?;
+    module.add_function(wrap_pyfunction!(loader::asyncio_future::call_until_done, module)?)?;
+    module.add_function(wrap_pyfunction!(loader::asyncio_future::set_result, module)?)?;
     module.add_function(wrap_pyfunction!(loader::delivery::deliver, module)?)?;
     module.add_function(wrap_pyfunction!(loader::delivery::resolve_load, module)?)?;
     module

@@ -52,8 +52,10 @@ def test_no_context_is_active_that_is_not_common_to_all_who_wait(
     def main():
         with context("both"):
             return (
-                yield waits.asynq(context, "a", first),
-                flushes.asynq(context, "b", second, flush),
+                yield (
+                    waits.asynq(context, "a", first),
+                    flushes.asynq(context, "b", second, flush),
+                )
             )
 
     assert main() == (2, 4)
@@ -79,8 +81,10 @@ def test_an_error_in_a_flush_leaves_contexts_paired(flush, context, log, new_sou
     def main():
         first, second = source.item(1), source.item(2)
         return (
-            yield caught.asynq(waits.asynq(context, "a", first)),
-            caught.asynq(flushes.asynq(context, "b", second, flush)),
+            yield (
+                caught.asynq(waits.asynq(context, "a", first)),
+                caught.asynq(flushes.asynq(context, "b", second, flush)),
+            )
         )
 
     assert main() == ("caught", "caught")

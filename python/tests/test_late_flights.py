@@ -14,7 +14,7 @@ from threads import in_thread
 import asynq
 from asynq import LoadTimeoutError
 from asynq._asynq import Limit, Permits
-from asynq.loaders import Loader, request, set_max_in_flight
+from asynq.loaders import Loader, request, running_function, set_max_in_flight
 
 
 class Calls:
@@ -27,7 +27,7 @@ class Calls:
     def __len__(self):
         return len(self._calls)
 
-    def submit(self, job):
+    def submit(self, job, *args):
         self._calls.append(job)
 
     def run(self, function, *args):
@@ -49,7 +49,8 @@ class Calls:
 @pytest.fixture
 def calls(monkeypatch):
     calls = Calls()
-    monkeypatch.setattr(request, "thread_pool", calls)
+    for module in (request, running_function):
+        monkeypatch.setattr(module, "thread_pool", calls)
     yield calls
     calls.finish_all()
     # Takes notice of what has come back.
@@ -183,25 +184,15 @@ def test_a_late_batch_that_interrupts_gives_its_permit_back(calls):
     assert len(calls) == 2
 
 
-def test_the_deadline_of_a_batch_begins_when_it_has_its_permit(calls):
-    loader = Loader(list, blocking=True, timeout=0.01, max_in_flight=1, max_batch_size=1)
-    other = Loader(list, blocking=True, timeout=0.05)
-    first, second = loader.asynq(1), loader.asynq(2)
-
-    @asynq.asynq()
-    def errors():
-        return (yield [caught.asynq(future) for future in (first, second, other.asynq(1))])
-
-    @asynq.asynq()
-    def caught(future):
-        try:
-            yield future
-        except LoadTimeoutError as error:
-            return error.key
-
-    # The second one begins at the deadline of the first.
-    assert errors() == [1, 2, 1]
-    assert len(calls) == 3
+def test_the_deadline_of_a_batch_covers_its_wait_for_a_permit(calls):
+    holder = Loader(list, blocking=True, max_in_flight=1)
+    loader = Loader(list, blocking=True, timeout=0.01)
+    loader.limit = holder.limit
+    flushed(holder.asynq(1))
+    with pytest.raises(LoadTimeoutError, match="it was not sent, because max_in_flight requests"):
+        loader(1)
+    assert holder.limit._waiting == 0
+    assert len(calls) == 1
 
 
 def test_others_of_the_round_are_waited_for_after_a_deadline(calls):

@@ -11,7 +11,13 @@ import pytest
 import asynq
 from asynq import LoadError
 from asynq._asynq import Limit, Permits
-from asynq.loaders import Loader, event_loop_thread, request, set_max_in_flight
+from asynq.loaders import (
+    Loader,
+    event_loop_thread,
+    request,
+    running_function,
+    set_max_in_flight,
+)
 
 SECONDS = 30  # After which a test that waits in vain fails.
 
@@ -94,8 +100,8 @@ class Failing:
             raise RuntimeError("can't start new thread")
         return self.real.submit(*args)
 
-    def run(self, *args):
-        return self.real.run(*args)
+    def __getattr__(self, name):
+        return getattr(self.real, name)
 
 
 @pytest.mark.parametrize("is_blocking", [True, False], ids=["blocking", "async def"])
@@ -106,7 +112,8 @@ def test_a_batch_that_cannot_begin_fails_and_gives_its_permit_back(monkeypatch, 
     function = list if is_blocking else coroutine
     loader = Loader(function, blocking=is_blocking, max_batch_size=1, max_in_flight=1)
     if is_blocking:
-        monkeypatch.setattr(request, "thread_pool", Failing(request.thread_pool, {1, 3}))
+        pool = Failing(request.thread_pool, {1, 3})
+        monkeypatch.setattr(running_function, "thread_pool", pool)
     else:
         thread = Failing(event_loop_thread.first_event_loop_thread, {1, 3})
         monkeypatch.setattr(event_loop_thread, "first_event_loop_thread", thread)

@@ -6,11 +6,12 @@ import functools
 import inspect
 import weakref
 
+from .._asynq import call_until_done, set_asyncio_result
 from ..asynq_to_async import NoAsyncioMode
 from ..decorators import is_async_fn
-from . import limit
 from .batch import LoaderBatch
 from .caller_context import CallerContext
+from .running_function import running_function, wait_until_resolved
 from .thread_pool import thread_pool
 
 __traceback_hide__ = True
@@ -72,23 +73,24 @@ class SendQueue:
 
     def _check_later(self, seen=-1, quiet=0):
         if not self._is_checking:
-            self._loop().call_soon(self._check, seen, quiet)
+            self._loop().call_soon(call_until_done, self._check, seen, quiet)
             self._is_checking = True
 
+    # A signal handler may raise at any line of this, and then it is called again.
     def _check(self, seen, quiet):
         self._is_checking = False
+        ready = ready_callbacks(self._loop())
+        if self._open and (ready or (ready is None and quiet < _QUIET_ITERATIONS)):
+            quiet = 0 if self._keys > seen else quiet + 1
+            if quiet < _QUIET_ITERATIONS:
+                self._check_later(self._keys, quiet)
+                return
         try:
-            ready = ready_callbacks(self._loop())
-            if ready or (ready is None and quiet < _QUIET_ITERATIONS):
-                quiet = 0 if self._keys > seen else quiet + 1
-                if quiet < _QUIET_ITERATIONS:
-                    self._check_later(self._keys, quiet)
-                    return
             if self._open:
                 self._send(max(self._open, key=lambda batch: batch.loader.settings.priority))
         finally:
             if self._open:
-                self._check_later()  # Also after the exception of a signal handler.
+                self._check_later()
 
     def _send(self, batch):
         try:
@@ -96,7 +98,7 @@ class SendQueue:
         except BaseException as error:
             batch.fail(error)
             raise
-        finally:
+        if batch in self._open:
             self._open.remove(batch)
 
 
@@ -111,22 +113,25 @@ def ready_callbacks(loop):
 class AsyncioBatch(LoaderBatch):
     """The batch of a loader on an event loop."""
 
-    __slots__ = ("_caller", "_loop", "_tasks", "_unsent")
+    __slots__ = ("_caller", "_failures", "_is_nested", "_loop", "_tasks", "_unsent")
 
     def __init__(self, loader, batches):
         super().__init__(loader, batches)
         self._caller = CallerContext()
         self._loop = asyncio.get_running_loop()
-        self._unsent = []  # The last one is sent first.
+        self._is_nested = False
+        self._failures = 0
+        self._unsent = None  # The requests, once the batch is split. The last one is sent first.
         self._tasks = {}  # The task of each request that was sent and has not finished.
         _queues.of_running_loop().add(self)
 
     def start(self):
-        """Sends the requests of the batch."""
-        self.batches.close(self)
-        self._unsent = self.split()[::-1]
+        """Sends the requests of the batch. It may be called again after an exception."""
+        if self._unsent is None:
+            self.batches.close(self)
+            self._unsent = self.split()[::-1]
         self.batches.start_flight(self, self._unfinished)
-        if not self._unsent:
+        if not self._unfinished:
             self.batches.complete_flight(self)
         while self._unsent:
             self._start(self._unsent[-1])
@@ -134,6 +139,11 @@ class AsyncioBatch(LoaderBatch):
 
     def fail(self, error):
         """Fails the requests that were not sent, because an error has kept them from that."""
+        if self._unsent is None:
+            self._failures += 1
+            if self._failures > 1:  # It is not the exception of a signal handler.
+                self._unsent = []
+                self.cancel(error)
         while self._unsent:
             try:
                 self._unsent.pop().fail(error)
@@ -141,17 +151,32 @@ class AsyncioBatch(LoaderBatch):
                 if raised is not error:  # Otherwise an interrupt, which the caller raises again.
                     raise
 
+    def nest(self, load):
+        """Notes that a batch function waits for a load of this batch."""
+        self._is_nested = True
+        function = self.function_of(load)
+        if function is not None:
+            function.nest()
+
+    def function_of(self, load):
+        """Returns the `RunningFunction` that loads a key, or None if it was not called yet."""
+        requests = (request for request in self._unfinished if request.holds(load))
+        return next((request.function for request in requests), None)
+
     def _start(self, request):
         task = self._tasks[request] = self._caller.start(self._send(request))
-        task.add_done_callback(functools.partial(self._finish, request))
+        task.add_done_callback(functools.partial(call_until_done, self._finish, request))
 
     async def _send(self, request):
         request.start()
-        permits = limit.permits(self.loader.limit, self._loop)
-        async with _permitted(permits, self._loop):
-            # Not `asyncio.wait_for`: it waits for calls that ignore their cancellation, and its
-            # TimeoutError looks like one of the batch function.
-            call = self._caller.start(self._call(request.keys))
+        # The permits of a blocking function are given back by its thread.
+        event_loop = None if self.loader.settings.blocking else self._loop
+        function = request.new_function(event_loop)
+        function.is_nested = function.is_nested or self._is_nested
+        # Not `asyncio.wait_for`: it waits for calls that ignore their cancellation, and its
+        # TimeoutError looks like one of the batch function.
+        call = self._caller.start(self._call(function, request.keys))
+        try:
             try:
                 await asyncio.wait([call], timeout=self.loader.settings.timeout)
             except GeneratorExit:
@@ -159,10 +184,11 @@ class AsyncioBatch(LoaderBatch):
             except BaseException:
                 call.cancel()
                 raise
-            is_late = call.cancel()
-        if is_late:
-            request.time_out()
-            return
+            if call.cancel():
+                request.time_out()
+                return
+        finally:
+            function.permits.release()
         answer, error = call.result()
         if error is None:
             request.deliver(answer)
@@ -170,75 +196,75 @@ class AsyncioBatch(LoaderBatch):
             request.fail(error)
 
     def _finish(self, request, task):
-        """Fails a request whose task has ended without having finished it."""
+        """Fails a request whose task has ended without having finished it.
+
+        A signal handler may raise at any line of this, and then it is called again.
+        """
         self._tasks.pop(request, None)
+        if request.function is not None:
+            request.function.permits.release()
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if not request.has_finished:
             with contextlib.suppress(asyncio.CancelledError):
                 request.fail(error)
 
-    async def _call(self, keys):
+    async def _call(self, function, keys):
         """Returns the answer and None, or None and the error.
 
         A task cannot raise a StopIteration, and its GeneratorExit means that its loop was closed.
         """
         loader = self.loader
         try:
+            running_function.set(function)  # In the context of this task.
+            if loader.settings.blocking:
+                return await self._call_on_thread(function, keys)
+            await self._acquire(function.permits)
             if is_async_fn(loader.fn):
                 return await loader.fn.asyncio(keys), None
-            if loader.settings.blocking:
-                # A new CallerContext: two threads cannot enter the same context at once.
-                future = self._loop.create_future()
-                job = functools.partial(self._run, future, CallerContext(), keys)
-                thread_pool.submit(job)
-                return await future
             with NoAsyncioMode():
                 answer = loader.fn(keys)
             return (await answer if inspect.isawaitable(answer) else answer), None
         except BaseException as error:
             return None, error
 
-    def _run(self, future, caller, keys):
-        """Calls the batch function on a worker thread."""
-        if future.cancelled():
-            return
+    async def _acquire(self, permits):
+        acquired = self._loop.create_future()
+        permits.acquire(functools.partial(self._set_result, acquired, None))
+        await acquired
+
+    async def _call_on_thread(self, function, keys):
+        future = self._loop.create_future()
+        # A new CallerContext: two threads cannot enter the same context at once.
+        job = functools.partial(self._run, future, CallerContext(), function.permits, keys)
+        function.permits.acquire(functools.partial(self._submit, future, function, job))
+        return await future
+
+    def _submit(self, future, function, job):
         try:
-            answer = thread_pool.run(caller.run, self.loader.fn, keys), None
-        except BaseException as error:
-            answer = None, error
-        with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
-            self._loop.call_soon_threadsafe(_set_result, future, answer)
+            function.submit(job)
+        except RuntimeError as error:
+            self._set_result(future, (None, error))
 
-
-def _set_result(future, result):
-    if not future.done():
-        future.set_result(result)
-
-
-@contextlib.asynccontextmanager
-async def _permitted(permits, loop):
-    """Waits for the permits, and releases them after the block."""
-    permitted = loop.create_future()
-    wake = functools.partial(loop.call_soon_threadsafe, _set_result, permitted, None)
-    try:
-        permits.acquire(wake)
-        await permitted
-        yield
-    finally:
+    def _run(self, future, caller, permits, keys):
+        """Calls the batch function on a worker thread."""
+        answer = None
+        if not (future.done() or self._loop.is_closed()):
+            try:
+                answer = thread_pool.run(caller.run, self.loader.fn, keys), None
+            except BaseException as error:
+                answer = None, error
         permits.release()
+        self._set_result(future, answer)
+
+    def _set_result(self, future, result):
+        """Sets the result of a future, in any thread."""
+        with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
+            self._loop.call_soon_threadsafe(set_asyncio_result, future, result)
 
 
 async def wait_for_load(load):
     """Waits until a load is resolved. Returns its value, or raises its error."""
     _queues.of_running_loop().count_key()
     if not load.is_computed():
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-
-        def wake(_):
-            if not (future.done() or loop.is_closed()):
-                future.set_result(None)
-
-        load.on_computed.subscribe(wake)
-        await future
+        await wait_until_resolved(load, asyncio.get_running_loop())
     return load.value()

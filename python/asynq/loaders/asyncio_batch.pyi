@@ -1,9 +1,10 @@
 import asyncio
 from collections.abc import Callable, Collection
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .._asynq import Load
 from .batch import LoaderBatch
+from .running_function import RunningFunction
 
 __traceback_hide__: bool
 
@@ -23,5 +24,7 @@ def ready_callbacks(loop: asyncio.AbstractEventLoop) -> Collection[object] | Non
 class AsyncioBatch(LoaderBatch):
     def start(self) -> None: ...
     def fail(self, error: BaseException) -> None: ...
+    def nest(self, load: Load[Any]) -> None: ...
+    def function_of(self, load: Load[Any]) -> RunningFunction | None: ...
 
 async def wait_for_load(load: Load[_T]) -> _T: ...

@@ -5,6 +5,7 @@ import contextvars
 import types
 
 from .._asynq import call_for, get_active_task
+from .running_function import running_function
 
 __traceback_hide__ = True
 
@@ -13,12 +14,14 @@ class CallerContext:
     """The asynq stack and context variables, with scoped values, of the code that creates it.
 
     User functions run in it on a worker thread or on an event loop, so they see the same values
-    there as their caller.
+    there as their caller. `function` is the `RunningFunction` that this is for, if any.
     """
 
-    def __init__(self):
+    def __init__(self, function=None):
         self.task = get_active_task()
         self.context = contextvars.copy_context()
+        if function is not None:
+            self.context.run(running_function.set, function)
 
     def run(self, function, *args):
         """Calls a function in this context, and returns its result."""

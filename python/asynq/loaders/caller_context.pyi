@@ -4,6 +4,7 @@ from contextvars import Context
 from typing import Any, TypeVar
 
 from ..async_task import AsyncTask
+from .running_function import RunningFunction
 
 __traceback_hide__: bool
 
@@ -12,7 +13,7 @@ _T = TypeVar("_T")
 class CallerContext:
     task: AsyncTask[Any] | None
     context: Context
-    def __init__(self) -> None: ...
+    def __init__(self, function: RunningFunction | None = None) -> None: ...
     def run(self, function: Callable[..., _T], *args: Any) -> _T: ...
     def drive(self, coroutine: Coroutine[Any, Any, _T]) -> Coroutine[Any, Any, _T]: ...
     def start(self, coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]: ...

@@ -40,8 +40,11 @@ def failed(loader, key, error):
     """
     if is_interrupt(error):
         return error
-    text = _text(error)
-    why = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, LoadError) and (error.loader, _text(error.key)) == (loader, _text(key)):
+        why = error.why  # The function has asked for its own key.
+    else:
+        text = _text(error)
+        why = f"{type(error).__name__}: {text}" if text else type(error).__name__
     load_error = LoadError(loader, key, why)
     load_error.__cause__ = error
     return load_error
@@ -63,9 +66,12 @@ def missing(loader, keys, answer):
         yield MissingKeyError(loader, key, why)
 
 
-def late(loader, key, seconds):
+def late(loader, key, seconds, was_sent):
     """Returns the error of a key whose request has timed out after so many seconds."""
-    return LoadTimeoutError(loader, key, f"no answer within {seconds:g} s")
+    why = f"no answer within {seconds:g} s"
+    if not was_sent:
+        why += ": it was not sent, because max_in_flight requests were in flight"
+    return LoadTimeoutError(loader, key, why)
 
 
 def _text(object, form=str):

@@ -5,7 +5,7 @@ import asyncio
 import threading
 from concurrent.futures import CancelledError
 
-from .._asynq import current_greenlet
+from .._asynq import current_greenlet, is_blocked_event_loop
 from .._fork import reset_after_fork
 from .thread_pool import check_not_finalizing
 
@@ -34,7 +34,7 @@ class EventLoopThread:
         Raises `RuntimeError` if the interpreter is shutting down or cannot start the thread.
         """
         check_not_finalizing()
-        loop = self._loop()
+        loop = self.event_loop()
         if not loop.is_running():
             # There may be several threads until then, of which one runs the loop. The thread of the
             # loop is started by another one: see `ThreadPool`.
@@ -53,7 +53,8 @@ class EventLoopThread:
             )
         return self._threads.setdefault("next", EventLoopThread(self._depth + 1))
 
-    def _loop(self):
+    def event_loop(self):
+        """Returns the event loop, which may not run yet."""
         loop = self._loops.get("loop")
         if loop is None:
             new = asyncio.new_event_loop()
@@ -94,8 +95,11 @@ _running = _Running()
 
 def event_loop_thread():
     """Returns the `EventLoopThread` for coroutines that the current thread asks for."""
-    running = _running.thread
-    return first_event_loop_thread if running is None else running.next()
+    thread = _running.thread
+    thread = first_event_loop_thread if thread is None else thread.next()
+    while is_blocked_event_loop(thread.event_loop()):
+        thread = thread.next()  # Perhaps this call is what the other one waits for.
+    return thread
 
 
 def _let_others_run(loop):
@@ -122,19 +126,19 @@ def _let_others_run(loop):
 
 
 class CoroutineCall:
-    """The call `function(keys)` of an `async def` function on an event loop, for a flight.
+    """The call `function(keys)` of an `async def` function on an `EventLoopThread`, for a flight.
 
     `coroutine` is what the call has returned, if it was made already.
     """
 
-    def __init__(self, flight, caller, function, keys, coroutine=None):
+    def __init__(self, flight, caller, thread, function, keys, coroutine=None):
         self._flight = flight
         self._caller = caller
         self._function = function
         self._keys = keys
         self._coroutine = coroutine
         self._task = None
-        self._thread = event_loop_thread()
+        self._thread = thread
 
     def begin(self):
         """Starts the call. It does so only once, even if this is called again."""

@@ -1,3 +1,4 @@
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -10,6 +11,7 @@ class EventLoopThread:
     def __init__(self, depth: int = 1) -> None: ...
     def submit(self, job: Callable[[], object]) -> None: ...
     def next(self) -> EventLoopThread: ...
+    def event_loop(self) -> AbstractEventLoop: ...
 
 def event_loop_thread() -> EventLoopThread: ...
 
@@ -18,6 +20,7 @@ class CoroutineCall:
         self,
         flight: Flight,
         caller: CallerContext,
+        thread: EventLoopThread,
         function: Callable[[list[Any]], Coroutine[Any, Any, Any]],
         keys: list[Any],
         coroutine: Coroutine[Any, Any, Any] | None = None,

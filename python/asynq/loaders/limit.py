@@ -34,7 +34,7 @@ def set_max_in_flight(count):
 def permits(loader_limit, event_loop=None):
     """Returns the permits for one request of a loader with this limit, or None for no limit.
 
-    `event_loop` is the loop of the coroutine that sends the request, if any.
+    `event_loop` is the loop that has to go on for the request to finish, if any.
     """
     limits = [limit for limit in (loader_limit, _global_limit) if limit is not None]
     return Permits(limits, None if event_loop is None else weakref.ref(event_loop))

@@ -9,7 +9,8 @@ import time
 from .._asynq import Flight, deliver, resolve_load
 from . import errors, limit
 from .caller_context import CallerContext
-from .event_loop_thread import CoroutineCall
+from .event_loop_thread import CoroutineCall, event_loop_thread
+from .running_function import RunningFunction
 from .settings import NOTHING
 from .stats import Flushed
 from .thread_pool import thread_pool
@@ -31,8 +32,10 @@ class Request:
         self._batch = batch
         self._loads = loads
         self._started = time.perf_counter()
-        self._flight = self._call = self._permits = None
+        self._flight = self._call = None
+        self.function = None  # The RunningFunction, once it is sent.
         self.has_finished = False
+        self._was_sent = True
 
     def start(self):
         """Starts the clock, and calls `before_flush`. Must precede the call of the function."""
@@ -47,27 +50,38 @@ class Request:
             self.start()
             if not (loader.settings.blocking or loader.is_coroutine_function):
                 answer = loader.fn(keys)
+            is_coroutine = loader.is_coroutine_function or inspect.iscoroutine(answer)
+            thread = event_loop_thread() if is_coroutine else None
+            if is_coroutine or loader.settings.blocking:
+                function = self.new_function(thread and thread.event_loop())
         except BaseException as error:
             self.fail(error)
             return
-        if loader.settings.blocking:
-            flight, caller = self._new_flight(), CallerContext()
-            job = functools.partial(flight.run, thread_pool.run, caller.run, loader.fn, keys)
-            self._launch(functools.partial(thread_pool.submit, job))
-        elif loader.is_coroutine_function or inspect.iscoroutine(answer):
-            flight, caller = self._new_flight(), CallerContext()
-            self._call = CoroutineCall(flight, caller, loader.fn, keys, answer)
+        if is_coroutine:
+            flight, caller = self._new_flight(), CallerContext(function)
+            self._call = CoroutineCall(flight, caller, thread, loader.fn, keys, answer)
             self._launch(self._call.begin)
+        elif loader.settings.blocking:
+            flight, caller = self._new_flight(), CallerContext(function)
+            job = functools.partial(flight.run, thread_pool.run, caller.run, loader.fn, keys)
+            self._launch(functools.partial(function.submit, job))
         else:
             self.deliver(answer)
+
+    def new_function(self, event_loop=None):
+        """Returns the new `RunningFunction` of this request."""
+        permits = limit.permits(self.loader.limit, event_loop)
+        self.function = RunningFunction(self.loader, self.keys, permits)
+        return self.function
 
     def _new_flight(self):
         self._flight = Flight(self, self.loader.settings.timeout)
         return self._flight
 
     def _launch(self, begin):
-        self._permits = limit.permits(self.loader.limit)
-        self._batch.launch(self._flight, self._permits, begin)
+        self.function.may_run_here = True
+        self._batch.launch(self._flight, self.function.permits, begin)
+        self.function.may_run_here = False
 
     def watch(self):
         """Makes the scheduler of this thread wait for the answer. Returns the new flight."""
@@ -79,8 +93,6 @@ class Request:
         """Cancels the request, whose deadline has passed, and fails all loads."""
         if self._call is not None:
             self._call.cancel()
-        if self._permits is not None:
-            self._permits.release()
         self.time_out()
 
     # The scheduler calls these again if an exception, which may be that of a signal handler, comes
@@ -127,10 +139,18 @@ class Request:
     def time_out(self):
         """Fails all loads, because the answer is late."""
         seconds = self.loader.settings.timeout
+        if self.function is not None:
+            self._was_sent = self._was_sent and not self.function.permits.is_waiting
+            self.function.permits.release()
         if not self.has_finished:
             for load in self._loads:
-                resolve_load(load, errors.late(self.loader.name, load.key, seconds), False)
+                error = errors.late(self.loader.name, load.key, seconds, self._was_sent)
+                resolve_load(load, error, False)
         self._finish(TimeoutError(f"no answer within {seconds:g} s"))
+
+    def holds(self, load):
+        """Returns whether this is the request of a load."""
+        return any(load is other for other in self._loads)
 
     def _finish(self, error):
         if self.has_finished:
@@ -139,6 +159,8 @@ class Request:
         seconds = time.perf_counter() - self._started
         self._batch.request_finished(self)
         self.has_finished = True
+        if self.function is not None:
+            self.function.end()
         self._finish_flight()
         self.loader.counter.add(len(self._loads), seconds)
         after_flush = self.loader.settings.after_flush

@@ -24,8 +24,9 @@ class ThreadPool:
     """A pool that starts a thread whenever no thread is idle, up to `max_threads`.
 
     When all threads are busy, jobs wait for one, in the order in which they were submitted. A job
-    that a function on a thread of the pool submits then runs on that very thread instead: if it
-    waited, all threads could wait for each other.
+    that a function on a thread of the pool submits, and waits for, then runs on that very thread
+    instead: if it waited, all threads could wait for each other. Other nested jobs, for which a
+    function of a loader waits, run in place of a thread whose function waits for a load.
     """
 
     def __init__(self):
@@ -37,17 +38,36 @@ class ThreadPool:
         self._jobs = Jobs()
         self._running = set()  # The ids of the threads that run a function of the pool.
 
-    def submit(self, job):
+    def submit(self, job, is_nested=False, may_run_here=False):
         """Calls `job()` on a thread. It must not raise, and calls the function with `run`.
+
+        `may_run_here` is true if this thread would wait for the job anyway.
 
         Raises `RuntimeError` if the interpreter is shutting down or cannot start a thread.
         """
         check_not_finalizing()
-        is_nested = threading.get_ident() in self._running
+        can_run_here = may_run_here and threading.get_ident() in self._running
+        if not self._jobs.add(job, is_nested, *self._starter(), can_run_here):
+            job()
+
+    def nest(self, job):
+        """Makes a job nested, if it waits for a thread."""
+        self._jobs.nest(job, *self._starter())
+
+    def lend(self):
+        """Notes that this thread waits for a load, if it runs a function of the pool."""
+        if threading.get_ident() in self._running:
+            self._jobs.lend(*self._starter())
+
+    def take_back(self):
+        """Notes that this thread has ended its wait, if it runs a function of the pool."""
+        if threading.get_ident() in self._running:
+            self._jobs.take_back()
+
+    def _starter(self):
         # Not imported by name: gevent may replace it after this module was imported.
         start, jobs = _thread.start_new_thread, self._jobs
-        if not jobs.add(job, start, lambda: self._start(jobs), self.max_threads, is_nested):
-            job()
+        return start, lambda: self._start(jobs), self.max_threads
 
     def run(self, function, *args):
         """Returns `function(*args)`, on a thread of the pool.
@@ -76,7 +96,7 @@ class ThreadPool:
     def _work(self, jobs):
         wake_ups = queue.SimpleQueue()
         while True:
-            job = jobs.take(wake_ups)
+            job = jobs.take(wake_ups, self.max_threads)
             if job is None:
                 try:
                     wake_ups.get(timeout=_IDLE_SECONDS)

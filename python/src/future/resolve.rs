@@ -114,6 +114,9 @@ fn item_resolved(item: &Bound<'_, BatchItemBase>) {
         };
         (batch, state.ordinal)
     };
+    if let Some(load) = load {
+        Load::wake(load);
+    }
     let Some((batch, index)) = batch.zip(index) else { return };
     let registrations = batch.bind(py).state().registrations.with_item(index);
     for (scheduler_id, batch) in registrations {

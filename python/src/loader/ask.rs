@@ -77,6 +77,7 @@ fn make_load<'py>(
         cache_key: (!cache_key.is(key)).then(|| cache_key.clone().unbind()),
         cached_value: cached_value.map(Bound::unbind),
         caches: caches.into_iter().collect(),
+        wakers: Vec::new(),
     };
     let base =
         PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(BatchItemBase::blank());

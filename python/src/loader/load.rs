@@ -8,6 +8,7 @@ use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::base::FutureBase;
+use crate::loader::asyncio_future;
 
 /// The value of one key, on its way: what `loader.asynq(key)` returns.
 ///
@@ -26,12 +27,15 @@ pub(crate) struct LoadState {
     pub(crate) cached_value: Option<Py<PyAny>>,
     /// The mappings that will cache the value.
     pub(crate) caches: Vec<Py<PyAny>>,
+    /// The asyncio futures of coroutines that wait for it.
+    pub(crate) wakers: Vec<Py<PyAny>>,
 }
 
 impl Drop for LoadState {
     fn drop(&mut self) {
         defer_drop(self.cached_value.take());
         self.caches.drain(..).for_each(|cache| defer_drop(Some(cache)));
+        self.wakers.drain(..).for_each(|waker| defer_drop(Some(waker)));
     }
 }
 
@@ -84,6 +88,20 @@ impl Load {
         caches.into_iter().map(|cache| cache.into_bound(slf.py())).collect()
     }
 
+    /// Wakes the coroutines that wait for it. No line of Python runs here in which a signal handler
+    /// could raise before all of them are woken.
+    pub(crate) fn wake(slf: &Bound<'_, Self>) {
+        let py = slf.py();
+        let wakers = std::mem::take(&mut slf.state().wakers);
+        for waker in wakers {
+            if let Err(error) =
+                asyncio_future::set_result(waker.bind(py), &py.None().into_bound(py))
+            {
+                error.write_unraisable(py, Some(waker.bind(py)));
+            }
+        }
+    }
+
     /// Returns whether neither its key nor its value can refer back to it; see [`gc_tracking`].
     pub(crate) fn is_leaf(slf: &Bound<'_, Self>) -> bool {
         let py = slf.py();
@@ -111,18 +129,28 @@ impl Load {
         Self::cache_key(slf)
     }
 
+    /// Sets the result of an asyncio future to None when the load is resolved.
+    fn wake_when_resolved(slf: &Bound<'_, Self>, future: Py<PyAny>) {
+        slf.state().wakers.push(future);
+        if !Self::is_pending(slf) {
+            Self::wake(slf);
+        }
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         visit.call(&state.key)?;
         visit.call(&state.cache_key)?;
         visit.call(&state.cached_value)?;
-        state.caches.iter().try_for_each(|cache| visit.call(cache))
+        state.caches.iter().try_for_each(|cache| visit.call(cache))?;
+        state.wakers.iter().try_for_each(|waker| visit.call(waker))
     }
 
     fn __clear__(slf: &Bound<'_, Self>) {
         let before = {
             let mut state = slf.state();
-            (state.cached_value.take(), std::mem::take(&mut state.caches))
+            let caches = std::mem::take(&mut state.caches);
+            (state.cached_value.take(), caches, std::mem::take(&mut state.wakers))
         };
         drop(before);
     }

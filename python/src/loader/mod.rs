@@ -1,6 +1,7 @@
 //! Loaders: the part that every key passes through.
 
 mod ask;
+pub(crate) mod asyncio_future;
 pub(crate) mod base;
 mod bindings;
 mod bound;

@@ -4,6 +4,14 @@
 //!
 //! Everything here happens under the GIL and without running Python code, apart from `begin()`. A
 //! permit is free, or held by one `Permits` object, whatever a signal handler raises.
+//!
+//! # Note: lent permits
+//!
+//! A function that waits for another load holds no permit meanwhile: it lends its permits, and takes
+//! them back, before all others, when it goes on. So every permit is held by a function that does not
+//! wait for one, and permits alone cannot deadlock. What remains is an event loop whose thread makes a
+//! synchronous call, so that none of its coroutines can give a permit back. If these hold all permits,
+//! a request of that call begins beyond the limit ([`Permits::share`]).
 
 use std::collections::VecDeque;
 use std::thread::ThreadId;
@@ -14,6 +22,7 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::scheduler::blocked_loops;
 
 /// A number of permits, which are given out in the order in which they were asked for.
 #[pyclass(frozen, weakref, module = "asynq.loaders")]
@@ -24,8 +33,9 @@ has_state!(Limit: LimitState);
 /// State of a [`Limit`].
 pub(crate) struct LimitState {
     permits: usize,
-    /// Requests that hold a permit. More than there are permits only if a signal handler has asked
-    /// for one while its thread began a request that holds one, which goes on only after it.
+    /// Requests that hold a permit. More than there are permits only if the others go on only after
+    /// one of them: a signal handler has asked for it while its thread began a request, or a
+    /// synchronous call blocks the event loop of the others.
     holders: Vec<Py<Permits>>,
     waiting: VecDeque<Py<Permits>>,
     /// Threads that give out permits. None of them begins to do so again inside of that, because
@@ -49,7 +59,12 @@ impl Limit {
                 state.holders.push(permits.clone().unbind());
                 return Ok(true);
             }
-            state.waiting.push_back(permits.clone().unbind());
+            let waiting = permits.clone().unbind();
+            if permits.state().was_lent {
+                state.waiting.push_front(waiting);
+            } else {
+                state.waiting.push_back(waiting);
+            }
         }
         Self::take_from_closed_loops(slf)?;
         Self::give(slf)?;
@@ -76,6 +91,16 @@ impl Limit {
         let is_here =
             |holder: &Py<Permits>| holder.bind(slf.py()).state().beginning_in == this_thread;
         slf.state().holders.iter().any(is_here)
+    }
+
+    /// Takes a request out of the queue.
+    fn leave_queue(slf: &Bound<'_, Self>, permits: &Bound<'_, Permits>) {
+        let removed = {
+            let mut state = slf.state();
+            let index = state.waiting.iter().position(|waiting| waiting.is(permits));
+            index.and_then(|index| state.waiting.remove(index))
+        };
+        drop(removed);
     }
 
     fn give_back(slf: &Bound<'_, Self>, permits: &Bound<'_, Permits>) {
@@ -183,6 +208,10 @@ pub(crate) struct PermitsState {
     /// Number of limits of which a permit is held.
     held: usize,
     is_released: bool,
+    /// Number of loads that the function waits for.
+    waits: usize,
+    /// True once the function has waited for a load.
+    was_lent: bool,
     begin: Option<Py<PyAny>>,
     /// The thread that is in `begin()`.
     beginning_in: Option<ThreadId>,
@@ -198,12 +227,77 @@ impl Permits {
     }
 
     fn is_of_closed_loop(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let Some(event_loop) = Self::event_loop(slf)? else { return Ok(false) };
+        Ok(event_loop.is_none()
+            || event_loop.call_method0(intern!(slf.py(), "is_closed"))?.is_truthy()?)
+    }
+
+    /// Returns the event loop that has to go on for the permits to be given back: Python's `None` if
+    /// it is gone.
+    fn event_loop<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let event_loop = slf.state().event_loop.as_ref().map(|event_loop| event_loop.clone_ref(py));
-        let Some(event_loop) = event_loop else { return Ok(false) };
-        let event_loop = event_loop.bind(py).call0()?;
-        Ok(event_loop.is_none()
-            || event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()?)
+        event_loop.map(|event_loop| event_loop.bind(py).call0()).transpose()
+    }
+
+    /// Returns whether it waits for a permit, and all of them are held by coroutines of event loops
+    /// that are blocked: then none is given back.
+    pub(crate) fn is_blocked(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let py = slf.py();
+        let Some(limit) = Self::missing(slf) else { return Ok(false) };
+        let holders: Vec<_> =
+            limit.state().holders.iter().map(|holder| holder.clone_ref(py)).collect();
+        for holder in &holders {
+            let event_loop = Self::event_loop(holder.bind(py))?;
+            if !event_loop.is_some_and(|event_loop| blocked_loops::contains(&event_loop)) {
+                return Ok(false);
+            }
+        }
+        Ok(!holders.is_empty())
+    }
+
+    /// Returns the limit of which it waits for a permit.
+    fn missing<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, Limit>> {
+        let state = slf.state();
+        if state.is_released || state.begin.is_none() {
+            return None;
+        }
+        state.limits.get(state.held).map(|limit| limit.bind(slf.py()).clone())
+    }
+
+    /// Takes the permit that is missing beyond the limit, because its holders go on only when this
+    /// request has ended.
+    pub(crate) fn share(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let Some(limit) = Self::missing(slf) else { return Ok(()) };
+        Limit::leave_queue(&limit, slf);
+        limit.state().holders.push(slf.clone().unbind());
+        slf.state().held += 1;
+        Self::go_on(slf)
+    }
+
+    /// Gives all held permits back, and leaves the queue of the next.
+    fn give_all_back(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let (limits, next) = {
+            let mut state = slf.state();
+            let held = std::mem::take(&mut state.held);
+            let mut limits = state.limits.iter().map(|limit| limit.bind(py).clone());
+            let held: Vec<_> = limits.by_ref().take(held).collect();
+            (held, limits.next())
+        };
+        if let Some(next) = next {
+            Limit::leave_queue(&next, slf);
+        }
+        for limit in &limits {
+            Limit::give_back(limit, slf);
+        }
+        limits.iter().try_for_each(Limit::give)
+    }
+
+    /// Returns whether all permits are held, or none is needed any more.
+    pub(crate) fn can_go_on(slf: &Bound<'_, Self>) -> bool {
+        let state = slf.state();
+        state.is_released || state.waits > 0 || state.held == state.limits.len()
     }
 
     /// Acquires the permits that are missing, and begins once all are held.
@@ -232,9 +326,6 @@ impl Permits {
         };
         let Some(begin) = begin else { return Ok(()) };
         let flight = flight.map(|flight| flight.into_bound(py));
-        if let Some(flight) = &flight {
-            flight.call_method0(intern!(py, "start_timeout"))?;
-        }
         slf.state().beginning_in = Some(std::thread::current().id());
         let first = begin.call0(py);
         let is_interrupt =
@@ -275,6 +366,8 @@ impl Permits {
             limits,
             held: 0,
             is_released: false,
+            waits: 0,
+            was_lent: false,
             begin: None,
             beginning_in: None,
             flight: None,
@@ -292,20 +385,59 @@ impl Permits {
 
     /// Gives all held permits back, and stops acquiring. Further calls have no effect.
     pub(crate) fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let py = slf.py();
-        let (limits, before) = {
+        let before = {
             let mut state = slf.state();
             state.is_released = true;
-            let held = std::mem::take(&mut state.held);
-            let limits: Vec<_> =
-                state.limits.iter().take(held).map(|limit| limit.bind(py).clone()).collect();
-            (limits, (state.begin.take(), state.flight.take()))
+            (state.begin.take(), state.flight.take())
         };
         drop(before);
-        for limit in &limits {
-            Limit::give_back(limit, slf);
+        Self::give_all_back(slf)
+    }
+
+    /// Returns whether the number of requests is limited.
+    #[getter]
+    fn is_limited(slf: &Bound<'_, Self>) -> bool {
+        !slf.state().limits.is_empty()
+    }
+
+    /// Returns whether they were not all acquired yet.
+    #[getter]
+    fn is_waiting(slf: &Bound<'_, Self>) -> bool {
+        slf.state().begin.is_some()
+    }
+
+    /// Gives the permits to others while the function waits for a load: see `Note: lent permits`.
+    pub(crate) fn lend(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let begin = {
+            let mut state = slf.state();
+            state.waits += 1;
+            state.was_lent = true;
+            if state.waits > 1 || state.is_released {
+                return Ok(());
+            }
+            state.begin.take()
+        };
+        let given = Self::give_all_back(slf);
+        if let Some(begin) = begin {
+            // Another coroutine of the function was about to go on, which it may without permits.
+            begin.call0(slf.py())?;
         }
-        limits.iter().try_for_each(Limit::give)
+        given
+    }
+
+    /// Ends a wait of the function for a load, which has lent the permits. Returns whether the
+    /// function can go on: otherwise `begin()` is called as soon as all permits are held again.
+    /// Without `begin`, it goes on without them.
+    pub(crate) fn take_back(slf: &Bound<'_, Self>, begin: Option<Py<PyAny>>) -> PyResult<bool> {
+        let begin = {
+            let mut state = slf.state();
+            state.waits = state.waits.saturating_sub(1);
+            let is_held = state.is_released || state.waits > 0 || state.limits.is_empty();
+            begin.filter(|_| !is_held)
+        };
+        let Some(begin) = begin else { return Ok(true) };
+        Self::acquire(slf, begin)?;
+        Ok(Self::can_go_on(slf))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -70,7 +70,8 @@ impl RoundBase {
         Flight::wait_at(flight, &Scheduler::current().inbox);
     }
 
-    /// Adds a flight of one of its requests, and calls `begin()` when it has its permits.
+    /// Adds a flight of one of its requests, whose timeout starts, and calls `begin()` when it has its
+    /// permits.
     fn launch(
         slf: &Bound<'_, Self>,
         flight: &Bound<'_, Flight>,
@@ -79,6 +80,7 @@ impl RoundBase {
     ) -> PyResult<()> {
         flight.state().permits = Some(permits.clone().unbind());
         Self::watch(slf, flight);
+        Flight::start_timeout(flight)?;
         Permits::acquire_for(permits, flight.as_any(), begin)
     }
 

@@ -16,11 +16,13 @@ use asynq_engine::Dependency;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::outcome::Outcome;
 use crate::imports;
 use crate::loader::permits::Permits;
+use crate::scheduler::blocked_loops::Block;
 
 /// Seconds after which a sleep begins anew. A signal that comes between the check for signals and the
 /// sleep of the operating system waits until then.
@@ -179,22 +181,75 @@ impl Inbox {
     ///
     /// The error of a signal handler; `RuntimeError` if no flight is awaited, unless another greenlet
     /// flushes a batch (`other_flushes`) and can go on meanwhile.
-    pub(crate) fn wait(&self, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
-        self.sleepers.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn wait(self: &Arc<Self>, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
+        let function = running_function(py)?;
+        let Some(function) = function else { return self.sleep(py, other_flushes) };
+        if running_loop(py)?.is_some() {
+            return self.sleep(py, other_flushes);
+        }
+        function.call_method0(intern!(py, "lend"))?;
         let waited = self.sleep(py, other_flushes);
-        self.sleepers.fetch_sub(1, Ordering::Relaxed);
+        let taken_back = self.take_back(py, &function, waited.is_ok());
+        waited.and(taken_back)
+    }
+
+    /// Waits until a function that has waited for a load may go on.
+    fn take_back(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        function: &Bound<'_, PyAny>,
+        waits: bool,
+    ) -> PyResult<()> {
+        let inbox = Arc::downgrade(self);
+        let ring = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
+            if let Some(inbox) = inbox.upgrade() {
+                inbox.ring(args.py());
+            }
+            PyResult::Ok(())
+        };
+        let ring = PyCFunction::new_closure(py, None, None, ring)?;
+        let permits = function.getattr(intern!(py, "permits"))?;
+        let ring = if waits { Some(ring) } else { None };
+        let can_go_on = function.call_method1(intern!(py, "take_back"), (ring,))?.is_truthy()?;
+        let Ok(permits) = permits.cast_into::<Permits>() else { return Ok(()) };
+        if can_go_on {
+            return Ok(());
+        }
+        let _sleeper = self.sleeper();
+        let doorbell = self.doorbell(py)?;
+        while !Permits::can_go_on(&permits) {
+            py.check_signals()?;
+            ring_or_timeout(&doorbell, MAX_SLEEP)?;
+        }
+        Ok(())
+    }
+
+    fn sleeper(&self) -> Sleeper<'_> {
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        Sleeper(self)
+    }
+
+    fn sleep(&self, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
+        let waited = {
+            let _sleeper = self.sleeper();
+            self.sleep_at_doorbell(py, other_flushes)
+        };
         // A call of a signal handler may have taken what the interrupted call sleeps for.
         self.ring(py);
         waited
     }
 
-    fn sleep(&self, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
+    fn sleep_at_doorbell(&self, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
+        let blocked = running_loop(py)?.map(Block::new);
         let doorbell = self.doorbell(py)?;
         let nudges = self.contents.take(py).nudges;
         loop {
             // A signal that has come before the sleep does not interrupt it. The handler may run
             // calls, so this precedes the look at the contents.
             py.check_signals()?;
+            if blocked.is_some() {
+                self.begin_blocked_flights(py)?;
+            }
             let (deadline, has_flights) = {
                 let contents = self.contents.take(py);
                 let is_empty = contents.resolved.is_empty() && contents.arrived.is_empty();
@@ -215,12 +270,26 @@ impl Inbox {
                 return Ok(());
             }
             let seconds = seconds.map_or(MAX_SLEEP, |seconds: f64| seconds.min(MAX_SLEEP));
-            let rung = doorbell.call_method1(intern!(py, "get"), (true, seconds));
-            match rung {
-                Err(error) if !error.matches(py, imports::queue_empty(py)?)? => return Err(error),
-                _ => {}
+            ring_or_timeout(&doorbell, seconds)?;
+        }
+    }
+
+    /// Lets the flights begin that wait for permits of coroutines of blocked event loops: these give
+    /// no permit back before the call that waits here has ended.
+    fn begin_blocked_flights(&self, py: Python<'_>) -> PyResult<()> {
+        let flights: Vec<_> = {
+            let contents = self.contents.take(py);
+            contents.flights.values().map(|flight| flight.clone_ref(py)).collect()
+        };
+        for flight in flights {
+            let flight = flight.bind(py);
+            let permits = flight.state().permits.as_ref().map(|permits| permits.bind(py).clone());
+            let Some(permits) = permits else { continue };
+            if Permits::is_blocked(&permits)? {
+                Permits::share(&permits)?;
             }
         }
+        Ok(())
     }
 
     fn doorbell<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -232,6 +301,36 @@ impl Inbox {
         self.contents.take(py).doorbell = Some(doorbell.clone().unbind());
         Ok(doorbell)
     }
+}
+
+/// Counts a call that sleeps until it is dropped.
+struct Sleeper<'a>(&'a Inbox);
+
+impl Drop for Sleeper<'_> {
+    fn drop(&mut self) {
+        self.0.sleepers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Waits until a doorbell is rung, or for so many seconds.
+fn ring_or_timeout(doorbell: &Bound<'_, PyAny>, seconds: f64) -> PyResult<()> {
+    let py = doorbell.py();
+    match doorbell.call_method1(intern!(py, "get"), (true, seconds)) {
+        Err(error) if !error.matches(py, imports::queue_empty(py)?)? => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the `RunningFunction` of this context: the call of a batch function that runs in it.
+fn running_function(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let function = imports::running_function(py)?.call_method0(intern!(py, "get"))?;
+    Ok((!function.is_none()).then_some(function))
+}
+
+/// Returns the asyncio event loop that runs in this thread.
+fn running_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let event_loop = imports::running_event_loop(py)?.call0()?;
+    Ok((!event_loop.is_none()).then_some(event_loop))
 }
 
 /// Checks that a scheduler without flights need not wait for ever.

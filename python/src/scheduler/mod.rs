@@ -1,5 +1,6 @@
 //! The scheduler of a thread: its state, its loop, and its object in Python.
 
+pub(crate) mod blocked_loops;
 pub(crate) mod call_stack;
 pub(crate) mod contexts;
 pub(crate) mod deadlock;

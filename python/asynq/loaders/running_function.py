@@ -1,0 +1,153 @@
+"""The call of a batch function in which code runs, and the loads that it waits for."""
+
+import contextvars
+
+from .._asynq import set_asyncio_result
+from .errors import LoadError
+from .thread_pool import thread_pool
+
+__traceback_hide__ = True
+
+# Maximum number of batch functions that wait for each other. More are an endless recursion.
+_MAX_DEPTH = 100
+
+running_function = contextvars.ContextVar("asynq.running_function", default=None)
+
+
+class RunningFunction:
+    """A call of a batch function. `running_function` is the innermost one of a context.
+
+    While it waits for a load of another call, it lends its permits and its worker thread, so that
+    the other one cannot wait for these.
+
+    Raises `RecursionError` if too many calls wait for each other.
+    """
+
+    __slots__ = (
+        "_depth",
+        "_job",
+        "_keys",
+        "_loader",
+        "_parent",
+        "is_nested",
+        "may_run_here",
+        "permits",
+        "waits_for",
+    )
+
+    def __init__(self, loader, keys, permits):
+        self.permits = permits
+        self.waits_for = set()
+        self._loader = loader
+        self._keys = keys
+        self._job = None
+        self.may_run_here = False  # True while the thread that waits for it sends it.
+        self._parent = running_function.get()
+        while self._parent is not None and self._parent.has_ended:
+            self._parent = self._parent._parent
+        self.is_nested = self._parent is not None
+        self._depth = self._parent._depth + 1 if self.is_nested else 1
+        if self._depth > _MAX_DEPTH:
+            raise RecursionError(
+                f"batch functions of loaders wait for each other, {_MAX_DEPTH} levels deep"
+            )
+
+    @property
+    def has_ended(self):
+        """Returns whether the call has ended, or nobody waits for it any more."""
+        return self._loader is None
+
+    def end(self):
+        """Ends the call. Code that it has started may still run in its context."""
+        self._loader = self._job = None
+        self._keys = ()
+        self.waits_for.clear()
+
+    def submit(self, job):
+        """Calls `job()` on a worker thread."""
+        self._job = job
+        # A job with a permit may also take the place of a thread that waits: that may wait for it.
+        thread_pool.submit(job, self.is_nested or self.permits.is_limited, self.may_run_here)
+
+    def nest(self):
+        """Notes that another call waits for this one, which may be waiting for a thread."""
+        self.is_nested = True
+        if self._job is not None:
+            thread_pool.nest(self._job)
+
+    # The extension calls these two when a synchronous call in this context waits.
+
+    def lend(self):
+        """Lends the permits and the thread of this call, which begins to wait."""
+        thread_pool.lend()
+        self.permits.lend()
+
+    def take_back(self, begin):
+        """Ends a wait. Returns whether the call can go on: otherwise `begin()` is called then."""
+        thread_pool.take_back()
+        return self.permits.take_back(begin)
+
+    async def wait_for(self, load, loop):
+        """Waits in a coroutine until a load is resolved."""
+        self._check(load)
+        self.waits_for.add(load)
+        self.permits.lend()
+        try:
+            await _resolved(load, loop)
+        except BaseException:
+            self.permits.take_back(None)
+            raise
+        finally:
+            self.waits_for.discard(load)
+        can_go_on = loop.create_future()
+
+        def begin():
+            loop.call_soon_threadsafe(set_asyncio_result, can_go_on, None)
+
+        if not self.permits.take_back(begin):
+            await can_go_on
+
+    def _check(self, load):
+        """Raises a `LoadError` if the load waits for this call."""
+        if self.has_ended:
+            return
+        load.batch.nest(load)
+        unseen, seen = _functions_of([load]), set()
+        while unseen:
+            function = unseen.pop()
+            if function is self:
+                raise self._deadlock(load.batch.loader, load.key)
+            seen.add(function)
+            unseen += [other for other in _functions_of(function.waits_for) if other not in seen]
+
+    def _deadlock(self, loader, key):
+        if self._loader is loader and key in self._keys:
+            why = "the batch function asks for this key, which it is loading (deadlock)"
+        else:
+            why = (
+                f"the batch function of {self._loader.name} waits for this key, which waits for"
+                " that function (deadlock)"
+            )
+        return LoadError(loader.name, key, why)
+
+
+def _functions_of(loads):
+    """Returns the calls that were sent for those of the loads that are not resolved."""
+    batches = [(load, load.batch) for load in loads if not load.is_computed()]
+    functions = [batch.function_of(load) for load, batch in batches if batch is not None]
+    return [function for function in functions if function is not None]
+
+
+async def wait_until_resolved(load, loop):
+    """Waits in a coroutine until a load is resolved."""
+    function = running_function.get()
+    if function is None:
+        await _resolved(load, loop)
+    else:
+        await function.wait_for(load, loop)
+
+
+async def _resolved(load, loop):
+    future = loop.create_future()
+    load.wake_when_resolved(future)
+    await future
