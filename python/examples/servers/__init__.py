@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import socket
@@ -83,9 +84,20 @@ class Server:
         return (self.folder / "log").read_text(errors="replace")
 
     def kill(self) -> None:
-        """Kills the server immediately, even if it is busy or paused."""
-        self.signal(signal.SIGKILL)
-        if self.process is not None:
+        """Kills the server immediately, even if it is busy or paused, and waits for its end.
+
+        All of its processes have ended then: one that still had shared memory would keep the server
+        from starting again.
+        """
+        if self.process is not None and self.process.poll() is None:
+            self.pause()  # A paused server starts no further processes.
+            processes = self.processes()
+            descriptors = [os.pidfd_open(process) for process in processes]
+            for process in processes:
+                os.kill(process, signal.SIGKILL)
+            for descriptor in descriptors:
+                select.select([descriptor], [], [])  # Readable when the process has ended.
+                os.close(descriptor)
             self.process.wait()
 
     def pause(self) -> None:
