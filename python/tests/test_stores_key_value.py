@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 
 import pytest
 from forks import child, needs_fork
@@ -13,6 +14,7 @@ from servers.memcached import MemcachedServer
 from servers.redis import RedisServer
 
 import asynq
+from asynq.stores.key_value import KeyValueStore
 from asynq.stores.memcached import Memcached
 from asynq.stores.redis import Redis
 
@@ -42,6 +44,49 @@ def store(open_store):
 @asynq.asynq()
 def all_of(*futures):
     return (yield list(futures))
+
+
+class Recorded(KeyValueStore):
+    """A store in memory, whose requests last until `goes_on`."""
+
+    def __init__(self):
+        super().__init__(None, name="recorded", priority=1)  # Each write is a request.
+        self.goes_on, self.overlaps = threading.Event(), threading.Event()
+        self.lock = threading.Lock()
+        self.values = []
+
+    def _run(self, operations):
+        if not self.lock.acquire(blocking=False):
+            self.overlaps.set()
+            self.lock.acquire()
+        try:
+            assert self.goes_on.wait(30)
+            self.values += [operation.value for operation in operations]
+            return dict.fromkeys(operations)
+        finally:
+            self.lock.release()
+
+
+def test_the_requests_of_consecutive_rounds_take_turns():
+    store = Recorded()
+    later = asynq.Loader(lambda keys: keys)
+
+    @asynq.asynq()
+    def write(rounds):
+        for round in range(rounds):
+            yield later.asynq((rounds, round))
+        if rounds == 4:
+            store.overlaps.wait(0.1)  # The time in which a second request would begin.
+            store.goes_on.set()
+        yield store.set.asynq("key", rounds)
+
+    @asynq.asynq()
+    def main():
+        yield [write.asynq(rounds) for rounds in range(5)]
+
+    main()
+    assert store.values == [0, 1, 2, 3, 4]
+    assert not store.overlaps.is_set()
 
 
 def test_what_was_set_is_there(store):

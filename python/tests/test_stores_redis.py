@@ -42,7 +42,25 @@ def all_of(*futures):
 def test_the_gets_of_a_round_are_one_mget(store):
     store.client.config_resetstat()
     all_of(*[store.get.asynq(key) for key in "abcab"])
-    assert calls(store.client) == {"mget": 1}
+    assert calls(store.client) == {"mget": 1, "exists": 1}
+
+
+def test_a_read_does_not_return_a_value_that_is_set_after_it(store):
+    store.hset("hash", "field", "value")
+    wrong, read = store.get.asynq("hash"), store.get.asynq("key")
+    all_of(store.set.asynq("key", "text"), read)
+    assert "WRONGTYPE" in str(wrong.error())
+    assert read.value() is None
+    assert store.get("key") == b"text"
+
+
+@pytest.mark.parametrize("responses", [[], [[b"1", b"2"]], [[], 0]], ids=repr)
+def test_a_number_of_responses_that_is_wrong_is_an_error(store, monkeypatch, responses):
+    monkeypatch.setattr(
+        redis.client.Pipeline, "execute", lambda self, raise_on_error: responses, raising=True
+    )
+    with pytest.raises(LoadError, match=r"(responses to 2 commands|returned 0 values for 1 keys)"):
+        store.get("key")
 
 
 def test_hashes_and_other_commands_go_in_the_same_pipeline(store):
@@ -107,6 +125,7 @@ def test_a_cached_value_has_the_ttl_of_its_cache(store):
     with store.client.monitor() as monitor:
         assert square(3) == 9
         assert next_command(monitor) == "MGET square:[3]"
+        assert next_command(monitor) == "EXISTS square:[3]"
         assert next_command(monitor) == "SET square:[3] 9 PX 1"
 
 

@@ -55,8 +55,9 @@ class Delete(Operation):
 class KeyValueStore:
     """A store of values by keys, which sends the operations of concurrent tasks in one request.
 
-    The operations on one key within a request run in the order in which they were asked for, so a
-    `get` after a `set` returns the new value.
+    The operations on one key run in the order in which they were asked for, so a `get` after a
+    `set` returns the new value. The requests of a thread take turns, unless `max_in_flight` allows
+    several at once, in which case a later one may arrive first.
 
     Call the methods like async functions: `store.get(key)` synchronously, `yield
     store.get.asynq(key)` in an async function, and `await store.get.asyncio(key)` in a coroutine.
@@ -70,6 +71,7 @@ class KeyValueStore:
                 f" {', '.join(_SETTINGS)}"
             )
         self.client = client
+        settings = {"max_in_flight": 1, **settings}
         self.operations = Loader(self._run, blocking=True, **settings)
 
     @async_proxy()

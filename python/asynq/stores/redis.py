@@ -97,24 +97,44 @@ class Redis(KeyValueStore):
         return self.operations.asynq(Command(command))
 
     def _run(self, operations):
-        pipeline = self.client.pipeline(transaction=False)
-        placed = []  # The operations of each command, and what becomes of its response.
+        wrong = []  # Reads whose key may have a value of another type.
+        commands = []
         for is_get, group in itertools.groupby(operations, lambda one: isinstance(one, Get)):
             if is_get:
                 for keys, gets in self._together(group):
-                    # Not its method, which the pipeline of a cluster forbids: it knows no slots.
-                    pipeline.execute_command("MGET", *keys)
-                    placed.append((gets, _by_key(keys)))
+                    read = _Reads(keys, gets, wrong)
+                    commands.append((("MGET", *keys), gets, read.values))
+                    commands.append((("EXISTS", *keys), [], read.count))
             else:
-                for operation in group:
-                    placed.append(([operation], _send(pipeline, operation)))
+                commands += map(_command, group)
+        results = self._send(commands)
+        if wrong:
+            # A value that was set meanwhile is not the answer: it would be read too late.
+            gets = [(("GET", get.key), [get], lambda value, get=get: {get: None}) for get in wrong]
+            results.update(self._send(gets))
+        return results
+
+    def _send(self, commands):
+        """Sends `(command, its operations, read)` in a pipeline. Returns a dict of results.
+
+        `read(response)` returns the results of the operations.
+        """
+        pipeline = self.client.pipeline(transaction=False)
+        for command, _, _ in commands:
+            # Not by its methods, some of which the pipeline of a cluster forbids.
+            pipeline.execute_command(*command)
+        responses = pipeline.execute(raise_on_error=False)
+        if len(responses) != len(commands):
+            raise redis.ResponseError(
+                f"the server returned {len(responses)} responses to {len(commands)} commands"
+            )
         results = {}
-        for (those, read), response in zip(placed, pipeline.execute(raise_on_error=False)):
-            for operation in those:
-                if isinstance(response, Exception):
-                    results[operation] = failed(self.operations.name, operation, response)
-                else:
-                    results[operation] = read(operation, response)
+        for (_, operations, read), response in zip(commands, responses):
+            if isinstance(response, Exception):
+                name = self.operations.name
+                results.update((one, failed(name, one, response)) for one in operations)
+            else:
+                results.update(read(response))
         return results
 
     def _together(self, gets):
@@ -126,23 +146,45 @@ class Redis(KeyValueStore):
         return [(list(dict.fromkeys(get.key for get in gets)), gets) for gets in commands.values()]
 
 
-def _by_key(keys):
-    places = {key: place for place, key in enumerate(keys)}
-    return lambda get, values: values[places[get.key]]
+class _Reads:
+    """The reads of one MGET, which returns no value for a key of another type instead of an error.
+
+    The number of keys that exist shows whether there is one. It is sent in the same pipeline, since
+    a GET for each key would take several times as long.
+    """
+
+    def __init__(self, keys, gets, wrong):
+        self._keys = keys
+        self._gets = gets
+        self._wrong = wrong
+        self._values = {}
+
+    def values(self, response):
+        """Returns the value of each read from the response to the MGET."""
+        if len(response) != len(self._keys):
+            raise redis.ResponseError(
+                f"MGET returned {len(response)} values for {len(self._keys)} keys"
+            )
+        self._values = dict(zip(self._keys, response))
+        return {get: self._values[get.key] for get in self._gets}
+
+    def count(self, response):
+        """Adds the reads without a value to `wrong` if more keys exist than have one."""
+        if self._values and response > sum(value is not None for value in self._values.values()):
+            self._wrong += (get for get in self._gets if self._values[get.key] is None)
+        return {}
 
 
 def _milliseconds(ttl):
     return max(1, round(ttl * 1000))
 
 
-def _send(pipeline, operation):
-    """Adds a command to the pipeline. Returns the function that reads its response."""
+def _command(operation):
+    """Returns the command of an operation, and the function that reads its response."""
     if isinstance(operation, Set):
-        ttl = operation.ttl
-        pipeline.set(operation.key, operation.value, px=None if ttl is None else _milliseconds(ttl))
-        return lambda operation, response: None
+        ttl = [] if operation.ttl is None else ["PX", _milliseconds(operation.ttl)]
+        command = ("SET", operation.key, operation.value, *ttl)
+        return command, [operation], lambda response: {operation: None}
     if isinstance(operation, Delete):
-        pipeline.delete(operation.key)
-        return lambda operation, response: bool(response)
-    pipeline.execute_command(*operation.key)
-    return lambda operation, response: response
+        return ("DEL", operation.key), [operation], lambda response: {operation: bool(response)}
+    return operation.key, [operation], lambda response: {operation: response}

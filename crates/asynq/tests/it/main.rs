@@ -67,6 +67,8 @@ mod stores_faults_redis_cluster;
 mod stores_faults_sqlite;
 #[cfg(all(feature = "memcached", feature = "redis"))]
 mod stores_key_value;
+#[cfg(all(feature = "memcached", feature = "redis"))]
+mod stores_key_value_scenarios;
 #[cfg(feature = "memcached")]
 mod stores_memcached;
 #[cfg(feature = "tokio-postgres")]

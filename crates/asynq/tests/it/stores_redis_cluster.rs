@@ -29,13 +29,6 @@ fn keys_of_all_nodes_are_answered_in_one_batch() {
 }
 
 #[test]
-fn the_keys_of_a_slot_are_one_command() {
-    let Some((cluster, redis)) = cluster() else { return };
-    try_all(["{a}1", "{b}1", "{a}2", "{b}2", "{a}3"].map(|key| redis.get(key))).value().unwrap();
-    assert_eq!((cluster.calls("mget"), cluster.calls("get")), (2, 0));
-}
-
-#[test]
 fn operations_with_one_key_keep_their_order() {
     let Some((_cluster, redis)) = cluster() else { return };
     let rounds = ["a", "b", "c"].map(|key| {

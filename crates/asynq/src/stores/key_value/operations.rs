@@ -95,16 +95,20 @@ where
 {
     let accepted: Vec<_> =
         operations.iter().filter(|operation| operation.refusal().is_none()).cloned().collect();
-    let replies = (!accepted.is_empty()).then(|| run(accepted));
+    let (accepted, replies) = (accepted.len(), (!accepted.is_empty()).then(|| run(accepted)));
     async move {
         let replies = match replies {
             Some(replies) => replies.await?,
             None => Vec::new(),
         };
+        if replies.len() != accepted {
+            let replies = replies.len();
+            return Err(format!("the store sent {replies} replies to {accepted} operations").into());
+        }
         let mut replies = replies.into_iter();
         let reply = |operation: &Operation| match operation.refusal() {
             Some(reason) => Err(reason.into()),
-            None => replies.next().expect("a store replies to every operation"),
+            None => replies.next().expect("their number was checked"),
         };
         Ok(operations.iter().map(reply).collect())
     }

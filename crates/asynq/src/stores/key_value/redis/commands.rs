@@ -1,25 +1,18 @@
 //! Commands for operations, and replies from their values.
 
-use redis::{ErrorKind, Pipeline, RedisResult, Value, from_redis_value};
+use redis::{ErrorKind, Pipeline, RedisError, RedisResult, Value, from_redis_value};
 
 use crate::stores::key_value::operation::{Action, Operation, Replies, Reply};
 
-/// Groups the operations by command: successive gets are one command.
-fn commands(operations: &[Operation]) -> impl Iterator<Item = &[Operation]> {
-    let is_get = |operation: &Operation| matches!(operation.action(), Action::Get);
-    operations.chunk_by(move |one, next| is_get(one) && is_get(next))
-}
-
+/// Returns a command for each operation. Gets are not one `MGET`, which returns no value, instead of an
+/// error, for a key whose value is no text.
 pub(super) fn pipeline(operations: &[Operation]) -> Pipeline {
     let mut pipeline = Pipeline::new();
-    for operations in commands(operations) {
-        let key = operations[0].key();
-        match operations[0].action() {
+    for operation in operations {
+        let key = operation.key();
+        match operation.action() {
             Action::Get => {
-                pipeline.cmd("MGET");
-                for get in operations {
-                    pipeline.arg(get.key());
-                }
+                pipeline.cmd("GET").arg(key);
             }
             Action::Set { value, ttl } => {
                 pipeline.cmd("SET").arg(key).arg(value);
@@ -43,30 +36,24 @@ pub(super) fn pipeline(operations: &[Operation]) -> Pipeline {
 }
 
 pub(super) fn replies(operations: &[Operation], values: Vec<Value>) -> Replies {
-    let mut replies = Vec::with_capacity(operations.len());
-    for (operations, value) in commands(operations).zip(values) {
-        match reply(operations, value) {
-            Ok(some) => replies.extend(some.into_iter().map(Ok)),
-            Err(error) => replies.extend(operations.iter().map(|_| Err(error.clone().into()))),
-        }
+    if values.len() != operations.len() {
+        let error = RedisError::from((
+            ErrorKind::UnexpectedReturnType,
+            "the server returned a wrong number of replies",
+            format!("{} for {} commands", values.len(), operations.len()),
+        ));
+        return operations.iter().map(|_| Err(error.clone().into())).collect();
     }
-    replies
+    let values = operations.iter().zip(values);
+    values.map(|(operation, value)| Ok(reply(operation, value)?)).collect()
 }
 
-/// Converts the value of one command to the replies to its operations.
-fn reply(operations: &[Operation], value: Value) -> RedisResult<Vec<Reply>> {
+fn reply(operation: &Operation, value: Value) -> RedisResult<Reply> {
     let value = value.extract_error()?;
-    Ok(match operations[0].action() {
-        Action::Get => {
-            let values: Vec<Option<Vec<u8>>> = from_redis_value(value)?;
-            if values.len() != operations.len() {
-                let what = "MGET returned a wrong number of values";
-                return Err((ErrorKind::UnexpectedReturnType, what).into());
-            }
-            values.into_iter().map(Reply::Value).collect()
-        }
-        Action::Set { .. } => vec![Reply::Stored],
-        Action::Delete => vec![Reply::Deleted(from_redis_value(value)?)],
-        _ => vec![Reply::Redis(value)],
+    Ok(match operation.action() {
+        Action::Get => Reply::Value(from_redis_value(value)?),
+        Action::Set { .. } => Reply::Stored,
+        Action::Delete => Reply::Deleted(from_redis_value(value)?),
+        _ => Reply::Redis(value),
     })
 }

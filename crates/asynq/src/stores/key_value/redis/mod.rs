@@ -28,8 +28,7 @@ use crate::stores::runtime;
 
 /// A server or a cluster of Redis. Its methods are here and in [`KeyValue`](super::KeyValue).
 ///
-/// A batch is one pipeline, in the order of the requests; successive gets become one `MGET`. A command
-/// that fails does not affect the others.
+/// A batch is one pipeline, in the order of the requests. A command that fails does not affect the others.
 ///
 /// Clones are handles to the same store. A store belongs to one thread. Its one connection belongs to a
 /// thread of this crate, so any executor can await its futures, and none is needed. A batch that fails
