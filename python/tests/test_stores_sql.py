@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import decimal
+import enum
 import sqlite3
 import threading
 from typing import NamedTuple
@@ -11,12 +13,14 @@ from typing import NamedTuple
 import psycopg
 import pytest
 from forks import child, needs_fork
+from psycopg.rows import dict_row
 from servers.postgres import PostgresServer
 
 import asynq
 from asynq import LoadError, MissingKeyError
 from asynq.stores.connections import ConnectionPool
-from asynq.stores.postgres import Postgres
+from asynq.stores.postgres import Postgres, statement
+from asynq.stores.selection import Selection
 from asynq.stores.sqlite import Sqlite
 
 TABLES = """
@@ -151,6 +155,87 @@ def test_names_are_quoted_and_keys_are_bound(store):
     assert store.row_by("artist", "artist_id", columns="name", row=str)(1) == "AC/DC"
 
 
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize("bad", ["\ud800", object(), Colour.RED, ("a",)], ids=repr)
+def test_a_key_that_cannot_be_bound_fails_alone(store, bad):
+    artist = store.row_by("artist", "name", columns="artist_id", row=int)
+    futures = [artist.asynq(key) for key in ("AC/DC", bad, "Accept")]
+    error = futures[1].error()
+    assert isinstance(error, LoadError)
+    assert error.key is bad
+    assert [futures[0].value(), futures[2].value()] == [1, 2]
+
+
+def test_a_key_of_several_columns_is_a_tuple_of_their_values(store):
+    album = store.row_by("album", ["artist_id", "title"], columns="album_id", row=int)
+    assert each(album, [(2, "Accept"), (2, "Breaker")]) == [3, 2]
+    assert album.name == "album by artist_id, title"
+
+
+@pytest.mark.parametrize("key", [2, "ab", (2,), (2, "Accept", 3)], ids=repr)
+def test_a_key_of_another_shape_fails_alone(store, key):
+    album = store.row_by("album", ["artist_id", "title"], columns="album_id", row=int)
+    good, bad = album.asynq((2, "Accept")), album.asynq(key)
+    assert good.value() == 3
+    assert "the key must be a tuple (artist_id, title)" in str(bad.error())
+
+
+def test_where_is_a_dict(store):
+    with pytest.raises(TypeError, match="where must be a dict"):
+        store.rows_by("album", "artist_id", columns="title", where="deleted_at IS NULL")
+
+
+def test_a_filter_of_a_wrong_name_is_an_error_that_says_so(store):
+    albums = store.rows_by("album", "artist_id", columns="title", where={"deleted": None})
+    with pytest.raises(LoadError, match="deleted"):
+        albums(1)
+
+
+def test_a_table_may_be_called_like_a_part_of_the_statement(store):
+    for table in ("t", "k", "typed"):
+        store.loader(
+            lambda connection, keys, table=table: [
+                connection.execute(f'CREATE TABLE "{table}" (key1 INTEGER, column2 TEXT)')
+                and connection.execute(f"INSERT INTO \"{table}\" VALUES (1, 'value')")
+                for _ in keys
+            ]
+        )(1)
+        assert store.row_by(table, "key1", columns="column2", row=str)(1) == "value"
+
+
+def test_a_loader_with_sql_of_ones_own_uses_a_connection_of_the_store(store):
+    @store.loader(default=0, max_batch_size=2)
+    def albums(connection, names):
+        return {
+            name: connection.execute(
+                "SELECT count(*) FROM album NATURAL JOIN artist WHERE name = "
+                f"'{name}' GROUP BY name"
+            ).fetchone()[0]
+            for name in names
+            if name != "nobody"
+        }
+
+    assert each(albums, ["AC/DC", "nobody", "Accept"]) == [1, 0, 2]
+    assert albums.stats.batches == 2
+    assert albums.name.endswith("<locals>.albums")
+
+
+def test_the_function_of_a_loader_is_not_async(store):
+    with pytest.raises(TypeError, match="must not be async"):
+
+        @store.loader
+        async def albums(connection, names):
+            return {}
+
+
+def test_blocking_is_a_setting_of_the_store(store):
+    with pytest.raises(TypeError, match="blocking is a setting of the store"):
+        store.loader(lambda connection, keys: keys, blocking=True)
+
+
 def test_a_name_may_have_what_stands_for_a_parameter(store):
     odd = store.rows_by("100%s ?", "%", columns=["%%"], order_by="%")
     assert odd("key") == [{"%%": "value"}]
@@ -234,7 +319,88 @@ def test_a_schema_says_where_the_table_is(store):
     assert artist(1) == "AC/DC"
 
 
+# PostgreSQL
+
+
+@pytest.fixture(scope="module")
+def server():
+    with PostgresServer() as server:
+        with psycopg.connect(server.conninfo, autocommit=True) as connection:
+            connection.execute("CREATE TABLE number (id INTEGER PRIMARY KEY, text TEXT)")
+            connection.execute("INSERT INTO number SELECT i, i FROM generate_series(1, 9999) i")
+            connection.execute("ANALYZE number")
+        yield server
+
+
+def test_a_connection_is_not_left_in_a_transaction(server):
+    store = Postgres(lambda: psycopg.connect(server.conninfo, application_name="idle"))
+    text = store.row_by("number", "id", columns="text", row=str)
+    assert each(text, [1, 2]) == ["1", "2"]
+    assert isinstance(text.asynq("three").error(), LoadError)
+    with psycopg.connect(server.conninfo) as connection:
+        states = connection.execute(
+            "SELECT state FROM pg_stat_activity WHERE application_name = 'idle'"
+        ).fetchall()
+    assert set(states) == {("idle",)}
+    store.close()
+
+
+def test_a_batch_sees_what_was_committed_before_it(server):
+    def connect():
+        connection = psycopg.connect(server.conninfo)
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        return connection
+
+    store = Postgres(connect, connections=1)
+    text = store.row_by("number", "id", columns="text", row=str)
+    assert text(7) == "7"
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute("UPDATE number SET text = 'seven' WHERE id = 7")
+        assert text(7) == "seven"
+        connection.execute("UPDATE number SET text = '7' WHERE id = 7")
+    store.close()
+
+
+def test_postgres_looks_keys_up_in_the_index_of_their_column(server):
+    with psycopg.connect(server.conninfo) as connection:
+        selection = Selection("number", "id", "text")
+        for keys in ([1], ["1"], [decimal.Decimal(1)], [1.0]):
+            parameters = {"keys0": [str(int(key)) for key in keys]}
+            plan = connection.execute("EXPLAIN " + statement(selection), parameters).fetchall()
+            assert any("Index Scan using number_pkey" in line for (line,) in plan), plan
+
+
+def test_the_rows_of_a_connection_may_have_another_form(server):
+    store = Postgres(server.conninfo, row_factory=dict_row, cursor_factory=psycopg.ClientCursor)
+    assert store.row_by("number", "id", columns=["id", "text"])(7) == {"id": 7, "text": "7"}
+    store.close()
+
+
 # SQLite
+
+
+def test_sqlite_looks_keys_up_in_the_index_of_their_column():
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.executescript(
+        "CREATE TABLE name (name TEXT COLLATE NOCASE, value); CREATE INDEX by_name ON name (name);"
+    )
+    statements = []
+    store = Sqlite(connection)
+    connection.set_trace_callback(statements.append)
+    store.rows_by("name", "name", columns="value").load_many(["ann", "ben"])
+    connection.set_trace_callback(None)
+    plan = connection.execute("EXPLAIN QUERY PLAN " + statements[-1]).fetchall()
+    assert any("SEARCH t USING INDEX by_name (name=?)" in step for *_, step in plan), plan
+    store.close()
+
+
+def test_the_rows_of_a_connection_of_sqlite_may_have_another_form():
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.executescript(TABLES)
+    connection.row_factory = lambda cursor, row: dict(enumerate(row))
+    store = Sqlite(connection)
+    assert store.row_by("artist", "artist_id", columns="name", row=str)(1) == "AC/DC"
+    store.close()
 
 
 def test_a_connection_in_memory_is_a_store():
@@ -269,6 +435,9 @@ def test_keys_of_sqlite_have_any_type_that_it_stores():
 
 class Connection:
     closed = False
+
+    def commit(self):
+        pass
 
     def close(self):
         self.closed = True

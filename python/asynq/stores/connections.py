@@ -40,7 +40,7 @@ class ConnectionPool:
         """Returns `work(connection)`.
 
         If the connection was lost while it was idle, calls `work` a second time with a new one.
-        `work` must not change the database.
+        `work` must not change the database. A transaction that it began ends with it.
         """
         with self._permits:
             idle, connection = self._take()
@@ -63,6 +63,8 @@ class ConnectionPool:
     def _run(self, idle, connection, work):
         try:
             result = work(connection)
+            # The next work must see what others have committed meanwhile.
+            connection.commit()
         except BaseException:
             connection.close()
             raise

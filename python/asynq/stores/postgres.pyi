@@ -3,6 +3,7 @@ from typing import Any
 
 import psycopg
 
+from .selection import Selection
 from .sql import SQLStore
 
 __all__ = ["Postgres"]
@@ -18,3 +19,5 @@ class Postgres(SQLStore):
         connections: int | None = None,
         **settings: Any,
     ) -> None: ...
+
+def statement(selection: Selection) -> str: ...

@@ -1,10 +1,13 @@
 """`SQLStore`, the base class of the SQL stores."""
 
-from collections.abc import Iterable
+import functools
+import inspect
 
 from .._validation import check_callable, check_count
+from ..decorators import is_async_fn
 from ..loaders import Loader
 from ..loaders.errors import failed
+from .selection import Selection
 
 __traceback_hide__ = True
 
@@ -16,99 +19,149 @@ class SQLStore:
     parameters:
 
     - `table`, `schema`: name of the table, and of its schema if it is not the default one;
-    - `column`: name of the column that contains the keys;
+    - `column`: name of the column that contains the keys; or several names, in which case a key is
+      a tuple with one value for each of them;
     - `columns`: name of a column to read, or several names;
+    - `where`: dict from names of columns to values, which the rows must have as well. `None` means
+      `IS NULL`;
     - `row`: function that is called with the values of `columns` and returns a row. By default, a
-      row is a dict from names to values.
+      row is a dict from names to values;
     - `settings`: settings of the `Loader`.
 
-    Names are quoted and keys are bound, so both may contain any characters, but names no NUL.
+    The database decides which rows have a key: a key finds what `column = key` finds, in another
+    case or of another type too. Names are quoted and values are bound, so all may contain any
+    characters, but names no NUL. A key that cannot be bound fails alone.
+
     `row_by` and `rows_by` raise `TypeError` or `ValueError` for invalid arguments.
     """
 
-    # Maximum number of keys of a statement, or None.
-    _max_keys = None
-    # Errors of the client library for a key that it cannot bind.
-    _bind_errors = ()
+    # Maximum number of parameters of a statement, or None.
+    _max_parameters = None
 
     def __init__(self, connections, blocking=True):
         self._connections = connections
         self._blocking = blocking
 
-    def row_by(self, table, column, *, columns, schema=None, row=None, **settings):
+    def row_by(self, table, column, *, columns, schema=None, where=None, row=None, **settings):
         """Returns a loader of the row that contains the key in `column`.
 
         A key with no row fails with a `MissingKeyError`, unless there is a `default`. A key with
         several rows fails with a `LoadError`.
         """
-        return self._loader(_one, table, column, columns, schema, None, row, settings)
+        selection = Selection(table, column, columns, schema, where)
+        return self._loader(_one, selection, row, settings)
 
-    def rows_by(self, table, column, *, columns, schema=None, order_by=None, row=None, **settings):
+    def rows_by(
+        self,
+        table,
+        column,
+        *,
+        columns,
+        schema=None,
+        where=None,
+        order_by=None,
+        row=None,
+        **settings,
+    ):
         """Returns a loader of the list of all rows that contain the key in `column`.
 
         `order_by` is the name of the column by which each list is sorted, or several names. A key
         with no row has an empty list.
         """
-        settings = {"default_factory": list, **settings}
-        return self._loader(_all, table, column, columns, schema, order_by, row, settings)
+        selection = Selection(table, column, columns, schema, where, order_by)
+        return self._loader(_all, selection, row, {"default_factory": list, **settings})
+
+    def loader(self, function=None, /, **settings):
+        """A decorator that makes a loader of a function with SQL of your own.
+
+        `function(connection, keys)` gets a connection of the store, which no other thread uses
+        meanwhile, and the list of keys. It returns what the function of a `Loader` returns. It must
+        not change the database, since it is called again if the connection was lost.
+        """
+        if function is None:
+            return functools.partial(self.loader, **settings)
+        check_callable("the function of a loader", function)
+        if is_async_fn(function) or inspect.iscoroutinefunction(function):
+            raise TypeError(
+                f"the function of a store's loader uses the connection directly, so it must not be"
+                f" async, got {function!r}"
+            )
+        name = getattr(function, "__qualname__", repr(function))
+
+        def fetch(keys):
+            return self._connections.run(lambda connection: function(connection, keys))
+
+        return self._load(fetch, {"name": name, **settings})
 
     def close(self):
         """Closes the connections. Later batches open new ones."""
         self._connections.close()
 
-    def _loader(self, choose, table, column, columns, schema, order_by, row, settings):
+    def _loader(self, choose, selection, row, settings):
         if row is not None:
             check_callable("row", row)
-        if "blocking" in settings:
-            raise TypeError("blocking is a setting of the store, not of its loaders")
-        columns = _names("columns", columns)
-        order = [] if order_by is None else _names("order_by", order_by)
-        names = (table,) if schema is None else (schema, table)
-        source = ".".join(map(quoted, names))
-        head = f"SELECT {_listed((column, *columns))} FROM {source} AS t WHERE t.{quoted(column)} "
-        tail = f" ORDER BY {_listed(order)}" if order else ""
-        head, tail = self._escaped(head), self._escaped(tail)
-        settings = {"name": f"{'.'.join(names)} by {column}", **settings}
-        if self._max_keys is not None:
+        settings = {"name": selection.name, **settings}
+        name = settings["name"]
+        if self._max_parameters is not None:
+            limit = (self._max_parameters - len(selection.filters)) // len(selection.keys)
             size = settings.get("max_batch_size")
             if size is not None:
                 check_count("max_batch_size", size)
-            settings["max_batch_size"] = min(size or self._max_keys, self._max_keys)
+            settings["max_batch_size"] = min(size or limit, limit)
+        columns = selection.columns
 
         def make(values):
             return dict(zip(columns, values)) if row is None else row(*values)
 
-        def select(keys):
-            where, parameters = self._has_one_of(keys)
-            return self._connections.run(
-                lambda connection: connection.execute(head + where + tail, parameters).fetchall()
-            )
-
-        name = settings["name"]
-
         def fetch(keys):
-            try:
-                answer = select(keys)
-            except self._bind_errors as error:
-                if len(keys) == 1:
-                    return {keys[0]: failed(name, keys[0], error)}
-                # The error does not name the key, and must not fail the other keys.
-                half = len(keys) // 2
-                return {**fetch(keys[:half]), **fetch(keys[half:])}
-            rows = {}
-            for key, *values in answer:
-                rows.setdefault(key, []).append(values)
-            return {key: choose(name, key, of_key, make) for key, of_key in rows.items()}
+            parts_of = [(key, selection.parts(key)) for key in keys]
+            answer = {
+                key: failed(name, key, parts)
+                for key, parts in parts_of
+                if isinstance(parts, Exception)
+            }
+            # No column is equal to NULL.
+            sent = [
+                (key, parts)
+                for key, parts in parts_of
+                if key not in answer and not any(part is None for part in parts)
+            ]
+            if sent:
+                found = self._connections.run(
+                    lambda connection: self._find(
+                        connection, selection, list(enumerate(parts for _, parts in sent))
+                    )
+                )
+                for position, rows in found.items():
+                    key = sent[position][0]
+                    is_error = isinstance(rows, Exception)
+                    answer[key] = (
+                        failed(name, key, rows) if is_error else choose(name, key, rows, make)
+                    )
+            return answer
 
+        return self._load(fetch, settings)
+
+    def _load(self, fetch, settings):
+        if "blocking" in settings:
+            raise TypeError("blocking is a setting of the store, not of its loaders")
         return Loader(fetch, blocking=self._blocking, **settings)
 
-    def _escaped(self, text):
-        """Returns a part of a statement with the escapes that the client library needs."""
-        return text
+    def _find(self, connection, selection, keys):
+        """Selects the rows of keys, each given as `(position, values of the key columns)`.
 
-    def _has_one_of(self, keys):
-        """Returns the condition that the column contains one of the keys, and its parameters."""
+        Returns a dict from positions to lists of rows, which are sequences of values, or to the
+        error of a key that cannot be bound. Keys without rows may be missing.
+        """
         raise NotImplementedError
+
+
+def by_position(keys, answer):
+    """Groups rows, which begin with the index of a key in `keys`, by the position of that key."""
+    rows = {}
+    for index, *values in answer:
+        rows.setdefault(keys[index][0], []).append(values)
+    return rows
 
 
 def _one(loader, key, rows, make):
@@ -128,31 +181,3 @@ def _made(loader, key, rows, make):
         return [make(values) for values in rows]
     except Exception as error:
         return [failed(loader, key, error)]
-
-
-def _names(parameter, names):
-    if not isinstance(names, (str, Iterable)):
-        raise TypeError(f"{parameter} must be a name or a list of names, got {names!r}")
-    names = (names,) if isinstance(names, str) else tuple(names)
-    if not names:
-        raise ValueError(f"{parameter} must name at least one column")
-    return names
-
-
-def _listed(columns):
-    # Qualified, because SQLite reads "name" alone as a string if there is no such column.
-    return ", ".join(f"t.{quoted(column)}" for column in columns)
-
-
-def quoted(name):
-    """Returns a quoted name for use in a statement.
-
-    Raises `TypeError` if it is not a string, and `ValueError` if it is empty or contains NUL.
-    """
-    if not isinstance(name, str):
-        raise TypeError(f"the name of a table or column must be a str, got {name!r}")
-    if not name or "\0" in name:
-        raise ValueError(
-            f"the name of a table or column must be non-empty and without NUL, got {name!r}"
-        )
-    return '"' + name.replace('"', '""') + '"'

@@ -13,7 +13,7 @@ import os
 import sqlite3
 
 from .connections import ConnectionPool, SingleConnection
-from .sql import SQLStore
+from .sql import SQLStore, by_position
 
 __all__ = ["Sqlite"]
 
@@ -36,13 +36,7 @@ class Sqlite(SQLStore):
     """
 
     # The default of SQLITE_MAX_VARIABLE_NUMBER, see https://www.sqlite.org/limits.html
-    _max_keys = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
-
-    # Before Python 3.11, sqlite3 raises InterfaceError for types that it cannot bind.
-    _bind_errors = (
-        *(OverflowError, UnicodeEncodeError),
-        *(sqlite3.InterfaceError, sqlite3.ProgrammingError),
-    )
+    _max_parameters = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
 
     def __init__(self, database, *, blocking=True, **settings):
         if isinstance(database, sqlite3.Connection):
@@ -67,9 +61,50 @@ class Sqlite(SQLStore):
 
         super().__init__(ConnectionPool(connect, _is_lost), blocking)
 
-    def _has_one_of(self, keys):
-        # Not one JSON array with json_each, which has no bytes and no exact integers beyond 2^53.
-        return f"IN ({', '.join('?' * len(keys))})", keys
+    def _find(self, connection, selection, keys):
+        try:
+            return _select(connection, selection, keys)
+        except Exception:
+            # The error does not name the key, and must not fail the other keys.
+            errors = {position: _bind_error(connection, parts) for position, parts in keys}
+            unbound = {position: error for position, error in errors.items() if error is not None}
+            if not unbound:
+                raise
+        bound = [one for one in keys if one[0] not in unbound]
+        return {**(_select(connection, selection, bound) if bound else {}), **unbound}
+
+
+def _select(connection, selection, keys):
+    """Joins the keys with the table, so that SQLite compares, by the rules of the column."""
+    # Not one JSON array with json_each: it has no bytes, and SQLite does not know its length, by
+    # which it decides whether to make an index for the statement.
+    placeholders = ", ".join("?" * len(selection.keys))
+    values = ", ".join(f"({index}, {placeholders})" for index in range(len(keys)))
+    # A plus removes the affinity of a value, which then gets that of the column. A CROSS JOIN keeps
+    # its order, so the column is looked up in its index.
+    conditions = [
+        *(f"{column} = +k.column{number}" for number, column in enumerate(selection.keys, 2)),
+        *(f"{column} = ?" for column, _ in selection.filters),
+        *(f"{column} IS NULL" for column in selection.nulls),
+    ]
+    statement = (
+        f"SELECT k.column1, {selection.selected} FROM (VALUES {values}) AS k"
+        f" CROSS JOIN {selection.source} ON {' AND '.join(conditions)}{selection.order}"
+    )
+    parameters = [part for _, parts in keys for part in parts]
+    parameters += (value for _, value in selection.filters)
+    cursor = connection.cursor()
+    cursor.row_factory = None  # The connection may have one, for its other users.
+    return by_position(keys, cursor.execute(statement, parameters))
+
+
+def _bind_error(connection, parts):
+    """Returns the error of binding the parts of a key, or None."""
+    try:
+        connection.execute(f"SELECT {', '.join('?' * len(parts))}", parts)
+    except Exception as error:
+        return error
+    return None
 
 
 def _is_lost(connection, error):

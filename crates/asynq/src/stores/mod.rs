@@ -27,9 +27,9 @@ pub use self::key_value::Memcached;
 pub use self::key_value::Redis;
 #[cfg(any(feature = "redis", feature = "memcached"))]
 pub use self::key_value::{Cached, Codec, Json, JsonOk, KeyValue, OperationFuture};
-#[cfg(feature = "tokio-postgres")]
-pub use self::sql::Postgres;
 #[cfg(any(feature = "rusqlite", feature = "tokio-postgres"))]
-pub use self::sql::RowsBy;
+pub use self::sql::{Columns, KeyColumns, OneColumn, RowsBy};
+#[cfg(feature = "tokio-postgres")]
+pub use self::sql::{Postgres, PostgresKey};
 #[cfg(feature = "rusqlite")]
-pub use self::sql::Sqlite;
+pub use self::sql::{Sqlite, SqliteKey};

@@ -78,6 +78,8 @@ mod stores_redis;
 #[cfg(feature = "redis-cluster")]
 mod stores_redis_cluster;
 #[cfg(feature = "rusqlite")]
+mod stores_rows;
+#[cfg(feature = "rusqlite")]
 mod stores_sqlite;
 mod tasks;
 mod tools_caches;

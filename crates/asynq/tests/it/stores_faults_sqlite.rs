@@ -175,19 +175,6 @@ fn value_among_many_that_does_not_decode() {
 }
 
 #[test]
-fn key_that_does_not_decode() {
-    let file = File::new();
-    let writer = file.fill();
-    writer
-        .execute_batch(
-            "DROP TABLE t; CREATE TABLE t (k REAL, v); INSERT INTO t VALUES (1, 10), (2, 20);",
-        )
-        .unwrap();
-    let values = values(&Sqlite::open(&file.path));
-    assert_eq!(failures(&values), ["Invalid column type Real at index: 1, name: k"; 2]);
-}
-
-#[test]
 fn function_of_a_row_that_panics() {
     let broken: Loader<i64, i64> = in_memory().rows_by("t", "k").one(|_| panic!("broken"));
     let error = AsyncTask::new(broken.load(1)).outcome().unwrap_err();

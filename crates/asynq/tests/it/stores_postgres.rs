@@ -153,17 +153,6 @@ fn keys_are_bound_and_not_read_as_sql() {
 }
 
 #[test]
-fn a_key_that_is_equal_for_the_database_alone_is_an_error() {
-    let sql = "CREATE TABLE t (k character(5), v integer); INSERT INTO t VALUES ('Ann', 1);";
-    let Some(database) = Database::new(sql) else { return };
-    let value: Loader<String, i32> =
-        database.rows_by("t", "k").columns(["v"]).one(|row| row.try_get(0));
-    let error = value.load("Ann".to_owned()).value().unwrap_err().to_string();
-    let expected = r#"batch t by k: key "Ann": the database returned a row for "Ann  ", which was not requested"#;
-    assert!(error.starts_with(expected), "{error}");
-}
-
-#[test]
 fn keys_may_be_bytes() {
     let sql = "CREATE TABLE t (k bytea, v integer); INSERT INTO t VALUES ('\\x00ff', 1);";
     let Some(database) = Database::new(sql) else { return };

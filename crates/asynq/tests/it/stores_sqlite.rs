@@ -6,7 +6,7 @@ use std::thread;
 use asynq::stores::Sqlite;
 use asynq::{AsyncTask, FutureBase, Loader, all, with_context};
 use proptest::prelude::*;
-use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ToSql};
 
 const CHINOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/chinook.sqlite");
@@ -175,18 +175,6 @@ fn keys_are_bound_and_not_read_as_sql() {
 }
 
 #[test]
-fn a_key_that_is_equal_for_the_database_alone_is_an_error() {
-    let sqlite = database(
-        "CREATE TABLE t (k TEXT COLLATE NOCASE UNIQUE, v INTEGER); INSERT INTO t VALUES ('Ann', 1);",
-    );
-    let value: Loader<String, i64> = sqlite.rows_by("t", "k").columns(["v"]).one(|row| row.get(0));
-    assert_eq!(value.load("Ann".to_owned()).value().unwrap(), 1);
-    let error = value.load("ann".to_owned()).value().unwrap_err().to_string();
-    let expected = r#"batch t by k: key "ann": the database returned a row for "Ann", which was not requested"#;
-    assert!(error.starts_with(expected), "{error}");
-}
-
-#[test]
 fn keys_may_be_blobs() {
     let sqlite = database("CREATE TABLE t (k BLOB, v INTEGER); INSERT INTO t VALUES (x'00ff', 1);");
     let value = sqlite.rows_by("t", "k").columns(["v"]);
@@ -202,12 +190,6 @@ impl ToSql for Id {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let negative = || rusqlite::Error::ToSqlConversionFailure("negative".into());
         u32::try_from(self.0).map(ToSqlOutput::from).map_err(|_| negative())
-    }
-}
-
-impl FromSql for Id {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_i64().map(Self)
     }
 }
 

@@ -32,6 +32,19 @@ def rows_are_what_they_are_made_into() -> None:
     title = music.row_by("album", "id", columns="title", row=str, default=None)
     assert_type(title, Loader[Any, Optional[str]])
     assert_type(music.rows_by("album", "artist", columns="title")(2), "list[dict[str, Any]]")
+    pair = music.rows_by("album", ("id", "artist"), columns="title", where={"title": "Powerage"})
+    assert_type(pair((1, 2)), "list[dict[str, Any]]")
+
+    @music.loader
+    def lengths(connection: sqlite3.Connection, titles: list[str]) -> dict[str, int]:
+        return {title: len(title) for title in titles}
+
+    @music.loader(default=None, max_batch_size=10)
+    def kept(connection: sqlite3.Connection, ids: list[int]) -> dict[int, str]:
+        return {}
+
+    assert_type(lengths, Loader[str, int])
+    assert_type(kept(1), Optional[str])
     music.close()
 
 

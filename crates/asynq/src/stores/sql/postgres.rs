@@ -5,11 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use deadpool_postgres::{Client, Manager, Pool, PoolError};
-use tokio_postgres::types::{FromSqlOwned, ToSql};
-use tokio_postgres::{Config, Error, NoTls, Row};
+use tokio_postgres::types::{Kind, ToSql, Type};
+use tokio_postgres::{Config, Error, NoTls, Row, Statement};
 
 use super::error_chain::ErrorChain;
-use super::rows_by::RowsBy;
+use super::key_columns::KeyColumns;
+use super::postgres_key::PostgresKey;
+use super::rows_by::{RowsBy, sealed};
 use super::rows_by_key::{Collect, RowsByKey};
 use crate::batch::BoxError;
 use crate::loader::{Key, Loader};
@@ -59,13 +61,13 @@ impl Postgres {
         Ok(Self::from(config.parse::<Config>()?))
     }
 
-    /// Describes the rows of `table` by the value of `column`.
+    /// Describes the rows of `table` by the value of `column`, or by the values of an array of columns.
     ///
     /// # Panics
     ///
-    /// If a name contains a NUL.
+    /// If a name contains a NUL, or the array is empty.
     #[track_caller]
-    pub fn rows_by(&self, table: &str, column: &str) -> RowsBy<Self> {
+    pub fn rows_by<C: KeyColumns>(&self, table: &str, column: C) -> RowsBy<Self, C::Kind> {
         RowsBy::new(self.clone(), table, column)
     }
 }
@@ -92,23 +94,38 @@ impl fmt::Debug for Postgres {
     }
 }
 
+impl sealed::Database for Postgres {
+    type Value = Arc<dyn ToSql + Send + Sync>;
+}
+
 /// # Loaders of PostgreSQL's rows
 ///
 /// `map` converts a row, which has the chosen [`columns`](Self::columns), to a value. It runs on the thread
 /// of the tasks. If it fails, the load of that key fails: use
 /// [`try_get`](tokio_postgres::Row::try_get), since `get` panics.
 ///
-/// Keys must have the type of the column, `i32` for an `integer`, and be equal to the stored values: a row
-/// that is found in a column of type `citext` by a key in another case is an error. A batch may have any
-/// number of keys; use [`max_batch_size`](Loader::max_batch_size) if it would have too many rows.
-impl RowsBy<Postgres> {
+/// Keys must have the type of the column, `i32` for an `integer`. A batch may have any number of keys; use
+/// [`max_batch_size`](Loader::max_batch_size) if it would have too many rows. A key that cannot be
+/// converted, or that PostgreSQL refuses, fails alone.
+impl<C: 'static> RowsBy<Postgres, C> {
+    /// Leaves out rows whose `column` is not equal to `value`: for the rows of one tenant, for example.
+    /// Use [`filter_null`](Self::filter_null) for `NULL`, which is not equal to anything.
+    ///
+    /// # Panics
+    ///
+    /// If the name contains a NUL.
+    #[track_caller]
+    pub fn filter(self, column: &str, value: impl ToSql + Send + Sync + 'static) -> Self {
+        self.filter_value(column, Arc::new(value))
+    }
+
     /// Creates a loader of the one row of a key. A key without a row fails with
     /// [`LoadError::Missing`](crate::loader::LoadError::Missing), unless there is a
     /// [`default`](Loader::default_with). A key with several rows fails.
     #[must_use]
     pub fn one<K, T>(self, map: impl Fn(&Row) -> Result<T, Error> + 'static) -> Loader<K, T>
     where
-        K: Key + Send + Sync + ToSql + FromSqlOwned,
+        K: Key + Send + Sync + PostgresKey<C>,
         T: Clone + 'static,
     {
         self.loader(map, RowsByKey::one)
@@ -118,7 +135,7 @@ impl RowsBy<Postgres> {
     #[must_use]
     pub fn many<K, T>(self, map: impl Fn(&Row) -> Result<T, Error> + 'static) -> Loader<K, Vec<T>>
     where
-        K: Key + Send + Sync + ToSql + FromSqlOwned,
+        K: Key + Send + Sync + PostgresKey<C>,
         T: Clone + 'static,
     {
         self.loader(map, RowsByKey::many).default_with(|_| Vec::new())
@@ -127,44 +144,152 @@ impl RowsBy<Postgres> {
     fn loader<K, T, V>(
         self,
         map: impl Fn(&Row) -> Result<T, Error> + 'static,
-        collect: Collect<K, T, ErrorChain<Error>, V>,
+        collect: Collect<K, T, V>,
     ) -> Loader<K, V>
     where
-        K: Key + Send + Sync + ToSql + FromSqlOwned,
+        K: Key + Send + Sync + PostgresKey<C>,
         T: 'static,
         V: Clone + 'static,
     {
         let name = self.name();
-        let sql: Arc<str> = self.sql("= ANY($1)").into();
+        let select = Arc::new(Select { sql: self.sql(), filters: self.values });
         let (pool, map) = (self.store.pool, Rc::new(map));
         Loader::try_new(move |keys: Vec<K>| {
-            let mut found = RowsByKey::new(&keys);
-            let rows = runtime::run(select(pool.clone(), Arc::clone(&sql), keys));
+            let found = runtime::run(find(pool.clone(), Arc::clone(&select), keys));
             let map = Rc::clone(&map);
             async move {
-                for row in rows.await? {
-                    let key = row.try_get(row.len() - 1).map_err(ErrorChain)?;
-                    found.add(&key, map(&row).map_err(ErrorChain))?;
+                let Found { keys, rows, errors } = found.await?;
+                let mut rows_by_key = RowsByKey::new(keys.len());
+                for (index, row) in rows {
+                    rows_by_key.add(index, map(&row).map_err(ErrorChain));
                 }
-                Ok::<_, BoxError>(collect(found))
+                for (index, error) in errors {
+                    rows_by_key.add(index, Err(error));
+                }
+                Ok::<_, BoxError>(collect(rows_by_key, keys))
             }
         })
         .name(&name)
     }
+
+    /// Returns the statement, which joins the keys with the table: so PostgreSQL compares, by the rules of
+    /// the column, and says which key a row has.
+    ///
+    /// `unnest` does not determine the type of a parameter. `= ANY` does, in a query that PostgreSQL parses
+    /// first and never runs: the keys get the type that the column is compared with.
+    fn sql(&self) -> String {
+        let columns = self.keys.len();
+        let typed = if self.is_hidden_by("typed") { "typed_keys" } else { "typed" };
+        let parameter = |index: usize| format!("${}", index + 1);
+        let filter = |index: usize| parameter(columns + index);
+        let (source, order) = (self.source(), self.order());
+        let typing = self.condition(|column| format!("ANY({})", parameter(column)), filter);
+        let arrays = (0..columns).map(parameter).collect::<Vec<_>>().join(", ");
+        let names =
+            (0..columns).map(|column| format!("key{column}")).collect::<Vec<_>>().join(", ");
+        let condition = self.condition(|column| format!("k.key{column}"), filter);
+        let selected = self.selected("k.index");
+        format!(
+            "WITH {typed} AS (SELECT FROM {source} WHERE {typing}) \
+             SELECT {selected} FROM unnest({arrays}) WITH ORDINALITY AS k({names}, index) \
+             JOIN {source} ON {condition}{order}"
+        )
+    }
 }
 
-async fn select<K>(pool: Pool, sql: Arc<str>, keys: Vec<K>) -> Result<Vec<Row>, BoxError>
+/// Statement, and the parameters after the keys.
+struct Select {
+    sql: String,
+    filters: Vec<<Postgres as sealed::Database>::Value>,
+}
+
+/// Rows and errors of the keys of a batch, by the index of the key.
+struct Found<K> {
+    keys: Vec<K>,
+    rows: Vec<(usize, Row)>,
+    errors: Vec<(usize, BoxError)>,
+}
+
+async fn find<K, C>(pool: Pool, select: Arc<Select>, keys: Vec<K>) -> Result<Found<K>, BoxError>
 where
-    K: Send + Sync + ToSql,
+    K: Send + Sync + PostgresKey<C>,
 {
     let client = pool.get().await.map_err(|error| match error {
         PoolError::Backend(error) => ErrorChain(error).into(),
         error => BoxError::from(error),
     })?;
     let lent = Lent(Some(client));
-    let rows = lent.query(&sql, &keys).await.map_err(ErrorChain)?;
+    let statement = lent.client().prepare_cached(&select.sql).await.map_err(ErrorChain)?;
+    let (mut rows, mut errors) = (Vec::new(), Vec::new());
+    // The parts of the batch that were not sent yet, by the indices of their keys.
+    let mut parts = vec![(0..keys.len()).collect::<Vec<_>>()];
+    while let Some(mut part) = parts.pop() {
+        let of_part: Vec<_> = part.iter().map(|&index| &keys[index]).collect();
+        let error = match query(&lent, &statement, &of_part, &select.filters).await {
+            Ok(found) => {
+                for row in found {
+                    let place: i64 = row.try_get(row.len() - 1).map_err(ErrorChain)?;
+                    rows.push((part[usize::try_from(place)? - 1], row));
+                }
+                continue;
+            }
+            Err(error) => error,
+        };
+        if is_of_a_value(&error) {
+            // It does not say of which, and must not fail the other keys.
+            if let [index] = *part {
+                errors.push((index, ErrorChain(error).into()));
+            } else {
+                let half = part.split_off(part.len() / 2);
+                parts.extend([half, part]);
+            }
+            continue;
+        }
+        let types = element_types(&statement);
+        let refused = part.iter().map(|&index| (index, keys[index].check(&types).err()));
+        let refused: Vec<_> = refused.filter_map(|(index, error)| Some((index, error?))).collect();
+        if refused.is_empty() || refused.len() == keys.len() {
+            return Err(ErrorChain(error).into());
+        }
+        part.retain(|index| !refused.iter().any(|(other, _)| other == index));
+        errors.extend(refused);
+        if !part.is_empty() {
+            parts.push(part);
+        }
+    }
     lent.give_back();
-    Ok(rows)
+    Ok(Found { keys, rows, errors })
+}
+
+async fn query<K: PostgresKey<C>, C>(
+    lent: &Lent,
+    statement: &Statement,
+    keys: &[&K],
+    filters: &[Arc<dyn ToSql + Send + Sync>],
+) -> Result<Vec<Row>, Error> {
+    let arrays = K::arrays(keys);
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::new();
+    for array in &arrays {
+        parameters.push(&**array);
+    }
+    for value in filters {
+        parameters.push(&**value);
+    }
+    lent.client().query(statement, &parameters).await
+}
+
+/// Returns whether an error is of the class "data exception", such as a text with a NUL.
+fn is_of_a_value(error: &Error) -> bool {
+    error.code().is_some_and(|state| state.code().starts_with("22"))
+}
+
+/// Returns the types of the columns of the keys.
+fn element_types(statement: &Statement) -> Vec<Type> {
+    let element = |array: &Type| match array.kind() {
+        Kind::Array(element) => element.clone(),
+        _ => array.clone(),
+    };
+    statement.params().iter().map(element).collect()
 }
 
 /// Connection with a query in progress, which returns to the pool after a success. After a cancellation,
@@ -173,13 +298,8 @@ where
 struct Lent(Option<Client>);
 
 impl Lent {
-    async fn query<K>(&self, sql: &str, keys: &Vec<K>) -> Result<Vec<Row>, Error>
-    where
-        K: Sync + ToSql,
-    {
-        let client = self.0.as_ref().expect("the connection is given back at the end");
-        let statement = client.prepare_cached(sql).await?;
-        client.query(&statement, &[keys]).await
+    fn client(&self) -> &Client {
+        self.0.as_ref().expect("the connection is given back at the end")
     }
 
     fn give_back(mut self) {

@@ -1,35 +1,33 @@
 //! The rows of a statement, grouped by key.
 
 use std::collections::HashMap;
-use std::fmt::Debug;
 
 use crate::batch::BoxError;
 use crate::loader::Key;
 
-/// Mapped rows of each requested key.
-pub(super) struct RowsByKey<K, T, E>(HashMap<K, Vec<Result<T, E>>>);
+/// Mapped rows, or errors, of each key of a batch, by its index.
+pub(super) struct RowsByKey<T>(Vec<Vec<Result<T, BoxError>>>);
 
 /// [`RowsByKey::one`] or [`RowsByKey::many`].
-pub(super) type Collect<K, T, E, V> = fn(RowsByKey<K, T, E>) -> ValuesByKey<K, V>;
+pub(super) type Collect<K, T, V> = fn(RowsByKey<T>, Vec<K>) -> ValuesByKey<K, V>;
 
 /// Values of the keys that have rows.
 type ValuesByKey<K, V> = HashMap<K, Result<V, BoxError>>;
 
-impl<K: Key, T, E: Into<BoxError>> RowsByKey<K, T, E> {
-    pub(super) fn new(keys: &[K]) -> Self {
-        Self(keys.iter().map(|key| (key.clone(), Vec::new())).collect())
+impl<T> RowsByKey<T> {
+    /// Creates the rows of `count` keys, without any.
+    pub(super) fn new(count: usize) -> Self {
+        Self((0..count).map(|_| Vec::new()).collect())
     }
 
-    /// Adds a row. Fails if its key was not requested: the load that the row is meant for would find none.
-    pub(super) fn add(&mut self, key: &K, row: Result<T, E>) -> Result<(), BoxError> {
-        self.0.get_mut(key).ok_or_else(|| unrequested(key))?.push(row);
-        Ok(())
+    pub(super) fn add(&mut self, index: usize, row: Result<T, impl Into<BoxError>>) {
+        self.0[index].push(row.map_err(Into::into));
     }
 
     /// Returns the one row of each key that has rows.
-    pub(super) fn one(self) -> ValuesByKey<K, T> {
-        self.collect(|mut rows| match (rows.pop(), rows.len()) {
-            (Some(row), 0) => row.map_err(Into::into),
+    pub(super) fn one<K: Key>(self, keys: Vec<K>) -> ValuesByKey<K, T> {
+        self.collect(keys, |mut rows| match (rows.pop(), rows.len()) {
+            (Some(row), 0) => row,
             (_, others) => {
                 Err(format!("{} rows have this key; `many` returns all of them", others + 1).into())
             }
@@ -37,24 +35,16 @@ impl<K: Key, T, E: Into<BoxError>> RowsByKey<K, T, E> {
     }
 
     /// Returns all rows of each key that has any.
-    pub(super) fn many(self) -> ValuesByKey<K, Vec<T>> {
-        self.collect(|rows| rows.into_iter().collect::<Result<_, E>>().map_err(Into::into))
+    pub(super) fn many<K: Key>(self, keys: Vec<K>) -> ValuesByKey<K, Vec<T>> {
+        self.collect(keys, |rows| rows.into_iter().collect())
     }
 
-    fn collect<V>(
+    fn collect<K: Key, V>(
         self,
-        collect: impl Fn(Vec<Result<T, E>>) -> Result<V, BoxError>,
+        keys: Vec<K>,
+        collect: impl Fn(Vec<Result<T, BoxError>>) -> Result<V, BoxError>,
     ) -> ValuesByKey<K, V> {
-        let with_rows = self.0.into_iter().filter(|(_, rows)| !rows.is_empty());
+        let with_rows = keys.into_iter().zip(self.0).filter(|(_, rows)| !rows.is_empty());
         with_rows.map(|(key, rows)| (key, collect(rows))).collect()
     }
-}
-
-fn unrequested(key: &impl Debug) -> BoxError {
-    format!(
-        "the database returned a row for {key:?}, which was not requested: it compares values of the \
-         column differently from the key type; request keys as they are stored, or use a key type with \
-         the `Eq` of the database"
-    )
-    .into()
 }

@@ -6,12 +6,13 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolBuilder, PoolError, RecycleResult};
-use rusqlite::types::{FromSql, ToSqlOutput, Value};
 use rusqlite::vtab::array;
 use rusqlite::{Connection, Error, OpenFlags, Row, ToSql};
 
-use super::rows_by::RowsBy;
+use super::key_columns::KeyColumns;
+use super::rows_by::{RowsBy, sealed};
 use super::rows_by_key::{Collect, RowsByKey};
+use super::sqlite_key::SqliteKey;
 use crate::batch::BoxError;
 use crate::loader::{Key, Loader};
 use crate::worker::unblock;
@@ -89,13 +90,13 @@ impl Sqlite {
         self
     }
 
-    /// Describes the rows of `table` by the value of `column`.
+    /// Describes the rows of `table` by the value of `column`, or by the values of an array of columns.
     ///
     /// # Panics
     ///
-    /// If a name contains a NUL.
+    /// If a name contains a NUL, or the array is empty.
     #[track_caller]
-    pub fn rows_by(&self, table: &str, column: &str) -> RowsBy<Self> {
+    pub fn rows_by<C: KeyColumns>(&self, table: &str, column: C) -> RowsBy<Self, C::Kind> {
         RowsBy::new(self.clone(), table, column)
     }
 }
@@ -161,16 +162,30 @@ fn discard(connection: Object<Connections>) {
     }
 }
 
+impl sealed::Database for Sqlite {
+    type Value = Arc<dyn ToSql + Send + Sync>;
+}
+
 /// # Loaders of SQLite's rows
 ///
 /// `map` converts a row, which has the chosen [`columns`](Self::columns), to a value. It runs on a worker
 /// thread, unless the database does not [block](Sqlite::blocking). If it fails, the load of that key
 /// fails.
 ///
-/// Keys must have the type of the column, and be equal to the stored values: a row that SQLite finds in a
-/// column `COLLATE NOCASE` by a key in another case is an error. A batch may have any number of keys; use
-/// [`max_batch_size`](Loader::max_batch_size) if it would have too many rows.
-impl RowsBy<Sqlite> {
+/// A batch may have any number of keys; use [`max_batch_size`](Loader::max_batch_size) if it would have too
+/// many rows. A key that cannot be converted fails alone.
+impl<C> RowsBy<Sqlite, C> {
+    /// Leaves out rows whose `column` is not equal to `value`: for the rows of one tenant, for example.
+    /// Use [`filter_null`](Self::filter_null) for `NULL`, which is not equal to anything.
+    ///
+    /// # Panics
+    ///
+    /// If the name contains a NUL.
+    #[track_caller]
+    pub fn filter(self, column: &str, value: impl ToSql + Send + Sync + 'static) -> Self {
+        self.filter_value(column, Arc::new(value))
+    }
+
     /// Creates a loader of the one row of a key. A key without a row fails with
     /// [`LoadError::Missing`](crate::loader::LoadError::Missing), unless there is a
     /// [`default`](Loader::default_with). A key with several rows fails.
@@ -180,7 +195,7 @@ impl RowsBy<Sqlite> {
         map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
     ) -> Loader<K, T>
     where
-        K: Key + Send + ToSql + FromSql,
+        K: Key + Send + SqliteKey<C>,
         T: Clone + Send + 'static,
     {
         self.loader(map, RowsByKey::one)
@@ -193,7 +208,7 @@ impl RowsBy<Sqlite> {
         map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
     ) -> Loader<K, Vec<T>>
     where
-        K: Key + Send + ToSql + FromSql,
+        K: Key + Send + SqliteKey<C>,
         T: Clone + Send + 'static,
     {
         self.loader(map, RowsByKey::many).default_with(|_| Vec::new())
@@ -202,17 +217,16 @@ impl RowsBy<Sqlite> {
     fn loader<K, T, V>(
         self,
         map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
-        collect: Collect<K, T, Error, V>,
+        collect: Collect<K, T, V>,
     ) -> Loader<K, V>
     where
-        K: Key + Send + ToSql + FromSql,
+        K: Key + Send + SqliteKey<C>,
         T: Send + 'static,
         V: Clone + 'static,
     {
         let name = self.name();
-        // One parameter for all keys: there may be any number of them, and the statement is always the
-        // same, so it is prepared once.
-        let select = Arc::new(Select { sql: self.sql("IN rarray(?1)"), map });
+        let sql = self.sql();
+        let select = Arc::new(Select { sql, columns: self.keys.len(), filters: self.values, map });
         let Sqlite { connections, blocking } = self.store;
         Loader::try_new(move |keys: Vec<K>| {
             let (connections, select) = (connections.clone(), Arc::clone(&select));
@@ -221,55 +235,83 @@ impl RowsBy<Sqlite> {
                     PoolError::Backend(error) => error.into(),
                     error => BoxError::from(error),
                 })?;
-                let run =
-                    move || select.run(&connection, &keys).inspect_err(|_| discard(connection));
-                let rows = if blocking { unblock(run).await } else { run() };
-                rows.map(collect)
+                let run = move || match select.run(&connection, &keys) {
+                    Ok(rows) => Ok((rows, keys)),
+                    Err(error) => {
+                        discard(connection);
+                        Err(error)
+                    }
+                };
+                let (rows, keys) = if blocking { unblock(run).await } else { run() }?;
+                Ok::<_, BoxError>(collect(rows, keys))
             }
         })
         .name(&name)
     }
+
+    /// Returns the statement, which joins the keys with the table: so SQLite compares, by the rules of the
+    /// column, and says which key a row has.
+    ///
+    /// There is one parameter for all keys: there may be any number of them, and the statement is always
+    /// the same, so it is prepared once. A CROSS JOIN keeps its order, so the index of the column is used. A
+    /// plus removes the affinity of a value, which then gets that of the column.
+    fn sql(&self) -> String {
+        let columns = self.keys.len();
+        let mut keys = vec!["rarray(?1) AS k0".to_owned()];
+        for column in 1..columns {
+            // The limit makes it a table of its own, for which SQLite makes an index.
+            let array =
+                format!("SELECT rowid AS place, value FROM rarray(?{}) LIMIT -1", column + 1);
+            keys.push(format!("({array}) AS k{column} ON k{column}.place = k0.rowid"));
+        }
+        let keys = keys.join(" CROSS JOIN ");
+        let condition = self.condition(
+            |column| format!("+k{column}.value"),
+            |filter| format!("?{}", columns + filter + 1),
+        );
+        let (selected, source, order) = (self.selected("k0.rowid"), self.source(), self.order());
+        format!("SELECT {selected} FROM {keys} CROSS JOIN {source} ON {condition}{order}")
+    }
 }
 
-/// Statement and mapping of its rows.
+/// Statement, its parameters and the mapping of its rows.
 struct Select<F> {
     sql: String,
+    /// Number of columns of a key.
+    columns: usize,
+    filters: Vec<<Sqlite as sealed::Database>::Value>,
     map: F,
 }
 
 impl<F> Select<F> {
-    fn run<K, T>(
-        &self,
-        connection: &Connection,
-        keys: &[K],
-    ) -> Result<RowsByKey<K, T, Error>, BoxError>
+    fn run<K, C, T>(&self, connection: &Connection, keys: &[K]) -> Result<RowsByKey<T>, BoxError>
     where
-        K: Key + ToSql + FromSql,
+        K: SqliteKey<C>,
         F: Fn(&Row<'_>) -> rusqlite::Result<T>,
     {
-        let mut rows_by_key = RowsByKey::new(keys);
-        let mut values = Vec::with_capacity(keys.len());
-        for key in keys {
-            match value(key) {
-                Ok(value) => values.push(value),
-                Err(error) => rows_by_key.add(key, Err(error))?,
+        let mut rows_by_key = RowsByKey::new(keys.len());
+        let mut arrays = vec![Vec::with_capacity(keys.len()); self.columns];
+        let mut bound = Vec::with_capacity(keys.len());
+        for (index, key) in keys.iter().enumerate() {
+            match key.add_to(&mut arrays) {
+                Ok(()) => bound.push(index),
+                Err(error) => rows_by_key.add(index, Err(error)),
             }
         }
         let mut statement = connection.prepare_cached(&self.sql)?;
-        let key = statement.column_count() - 1;
-        let mut rows = statement.query([Rc::new(values)])?;
+        for (parameter, array) in (1..).zip(arrays) {
+            statement.raw_bind_parameter(parameter, Rc::new(array))?;
+        }
+        for (parameter, value) in (self.columns + 1..).zip(&self.filters) {
+            statement.raw_bind_parameter(parameter, value)?;
+        }
+        let place = statement.column_count() - 1;
+        let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
-            rows_by_key.add(&row.get(key)?, (self.map)(row))?;
+            // The rows of an array have numbers from one.
+            let place: i64 = row.get(place)?;
+            rows_by_key.add(bound[usize::try_from(place)? - 1], (self.map)(row));
         }
         Ok(rows_by_key)
-    }
-}
-
-/// Converts a key to a value of SQLite.
-fn value(key: &impl ToSql) -> rusqlite::Result<Value> {
-    match key.to_sql()? {
-        ToSqlOutput::Owned(value) => Ok(value),
-        ToSqlOutput::Borrowed(value) => Ok(value.try_into()?),
-        _ => Err(Error::ToSqlConversionFailure("a key must be a number, a text or a blob".into())),
     }
 }
