@@ -7,6 +7,7 @@ import pickle
 import weakref
 
 import pytest
+from programs import assert_ends_well
 
 import asynq
 from asynq import AsyncTask, ErrorFuture, Future, FutureBase, _asynq, decorators, get_scheduler
@@ -51,6 +52,25 @@ def test_an_object_without_init_has_only_ordinary_errors(cls):
         except BaseException as error:
             assert_is_ordinary(error)
     gc.collect()
+
+
+def test_the_collector_may_run_while_an_object_is_made():
+    assert_ends_well(
+        """
+        import contextlib, gc, inspect
+        from asynq import _asynq
+
+        # Python 3.11 makes the `__dict__` of an object when the object is tracked already.
+        gc.set_threshold(1, 1, 1)
+        for _, cls in inspect.getmembers(_asynq, inspect.isclass):
+            with contextlib.suppress(TypeError):
+                cls.__new__(cls)
+            with contextlib.suppress(TypeError):
+                subclass = type("Subclass", (cls,), {})
+                subclass.__new__(subclass)
+        print("well")
+        """
+    )
 
 
 def delete(thing, name, _):

@@ -21,20 +21,22 @@ use pyo3::{PyClass, PyVisit};
 /// replaced value is moved out and dropped after the guard, and new objects are made before it.
 /// [`GilCell::take`] panics if this rule is broken; it is broken nowhere, whatever Python code does.
 pub(crate) struct GilCell<T> {
-    taken: Cell<bool>,
+    /// True while nobody has taken it. It is false in memory of zeros: the object is tracked before
+    /// its state is there, and on Python 3.11 the collector may run in between, for its `__dict__`.
+    is_free: Cell<bool>,
     value: UnsafeCell<T>,
 }
 
 // SAFETY: the flag and the value are only reached through `take` and `take_in_traverse`, which need
 // a proof that the calling thread holds the GIL, and through `get_mut`, which has the only reference.
-// A thread that loses the GIL while it holds a guard leaves the flag set: the next thread then gets
-// no guard. The module declares `gil_used`, so that a free-threaded interpreter enables the GIL.
+// A thread that loses the GIL while it holds a guard leaves the flag as it is: the next thread then
+// gets no guard. The module declares `gil_used`, so that a free-threaded interpreter enables the GIL.
 #[allow(unsafe_code)]
 unsafe impl<T: Send> Sync for GilCell<T> {}
 
 impl<T> GilCell<T> {
     pub(crate) const fn new(value: T) -> Self {
-        Self { taken: Cell::new(false), value: UnsafeCell::new(value) }
+        Self { is_free: Cell::new(true), value: UnsafeCell::new(value) }
     }
 
     /// Takes the value for a moment.
@@ -56,7 +58,7 @@ impl<T> GilCell<T> {
 
     #[inline]
     fn take_unless_taken(&self) -> Option<CellGuard<'_, T>> {
-        (!self.taken.replace(true)).then(|| CellGuard { cell: self, gil: PhantomData })
+        self.is_free.replace(false).then(|| CellGuard { cell: self, gil: PhantomData })
     }
 
     /// Returns the value through the only reference to the cell.
@@ -106,7 +108,7 @@ impl<T> DerefMut for CellGuard<'_, T> {
 impl<T> Drop for CellGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.cell.taken.set(false);
+        self.cell.is_free.set(true);
     }
 }
 
