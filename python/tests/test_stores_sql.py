@@ -159,7 +159,11 @@ class Colour(enum.Enum):
     RED = "red"
 
 
-@pytest.mark.parametrize("bad", ["\ud800", object(), Colour.RED, ("a",)], ids=repr)
+@pytest.mark.parametrize(
+    "bad",
+    ["\ud800", object(), Colour.RED, ("a",)],
+    ids=["lone surrogate", "object", "enum", "tuple"],
+)
 def test_a_key_that_cannot_be_bound_fails_alone(store, bad):
     artist = store.row_by("artist", "name", columns="artist_id", row=int)
     futures = [artist.asynq(key) for key in ("AC/DC", bad, "Accept")]
