@@ -183,6 +183,16 @@ fn function_of_a_row_that_panics() {
 }
 
 #[test]
+fn function_of_a_row_that_panics_names_the_place_of_its_loader() {
+    let rows = in_memory().rows_by("t", "k");
+    let line = line!() + 1;
+    let broken: Loader<i64, i64> = rows.one(|_| panic!("broken"));
+    let error = AsyncTask::new(broken.load(1)).outcome().unwrap_err();
+    let stack = error.stack().to_string();
+    assert!(stack.contains(&format!("made at {}:{line}:", file!())), "{stack}");
+}
+
+#[test]
 fn function_of_a_row_that_panics_keeps_the_connection() {
     let sqlite = in_memory();
     let broken: Loader<i64, i64> = sqlite.rows_by("t", "k").one(|_| panic!("broken"));

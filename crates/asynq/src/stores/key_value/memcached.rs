@@ -50,11 +50,13 @@ impl Memcached {
     /// that server.
     ///
     /// The first batch connects, and looks up the names.
+    #[track_caller]
     pub fn open<A: Into<String>>(addresses: impl IntoIterator<Item = A>) -> Self {
         let addresses = addresses.into_iter().map(Into::into).collect();
         Self::of(Servers { addresses, client: OnceCell::new() })
     }
 
+    #[track_caller]
     fn of(servers: Servers) -> Self {
         let servers = Arc::new(servers);
         let run = move |operations: Vec<Operation>| {
@@ -70,6 +72,7 @@ impl Memcached {
 
 /// Uses a configured client, with its timeouts. Its connections belong to a thread of this crate.
 impl From<AsyncMetaClient> for Memcached {
+    #[track_caller]
     fn from(client: AsyncMetaClient) -> Self {
         Self::of(Servers { addresses: Vec::new(), client: OnceCell::new_with(Some(client)) })
     }

@@ -24,6 +24,7 @@ pub struct Operations {
 
 impl Operations {
     /// Creates the loader of a store that performs operations by `run`.
+    #[track_caller]
     pub(super) fn new<F>(
         name: &str,
         refusal: Refusal,

@@ -123,6 +123,7 @@ impl<C: 'static> RowsBy<Postgres, C> {
     /// [`LoadError::Missing`](crate::loader::LoadError::Missing), unless there is a
     /// [`default`](Loader::default_with). A key with several rows fails.
     #[must_use]
+    #[track_caller]
     pub fn one<K, T>(self, map: impl Fn(&Row) -> Result<T, Error> + 'static) -> Loader<K, T>
     where
         K: Key + Send + Sync + PostgresKey<C>,
@@ -133,6 +134,7 @@ impl<C: 'static> RowsBy<Postgres, C> {
 
     /// Creates a loader of all rows of a key.
     #[must_use]
+    #[track_caller]
     pub fn many<K, T>(self, map: impl Fn(&Row) -> Result<T, Error> + 'static) -> Loader<K, Vec<T>>
     where
         K: Key + Send + Sync + PostgresKey<C>,
@@ -141,6 +143,7 @@ impl<C: 'static> RowsBy<Postgres, C> {
         self.loader(map, RowsByKey::many).default_with(|_| Vec::new())
     }
 
+    #[track_caller]
     fn loader<K, T, V>(
         self,
         map: impl Fn(&Row) -> Result<T, Error> + 'static,

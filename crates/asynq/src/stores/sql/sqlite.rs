@@ -190,6 +190,7 @@ impl<C> RowsBy<Sqlite, C> {
     /// [`LoadError::Missing`](crate::loader::LoadError::Missing), unless there is a
     /// [`default`](Loader::default_with). A key with several rows fails.
     #[must_use]
+    #[track_caller]
     pub fn one<K, T>(
         self,
         map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
@@ -203,6 +204,7 @@ impl<C> RowsBy<Sqlite, C> {
 
     /// Creates a loader of all rows of a key.
     #[must_use]
+    #[track_caller]
     pub fn many<K, T>(
         self,
         map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
@@ -214,6 +216,7 @@ impl<C> RowsBy<Sqlite, C> {
         self.loader(map, RowsByKey::many).default_with(|_| Vec::new())
     }
 
+    #[track_caller]
     fn loader<K, T, V>(
         self,
         map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,

@@ -58,6 +58,7 @@ impl Redis {
     /// # Errors
     ///
     /// If it is not a URL of Redis.
+    #[track_caller]
     pub fn open(url: impl IntoConnectionInfo) -> RedisResult<Self> {
         Ok(Self::from(Client::open(url)?))
     }
@@ -78,6 +79,7 @@ impl Redis {
     ///
     /// If a URL is not one of Redis, or names a database other than 0.
     #[cfg(feature = "redis-cluster")]
+    #[track_caller]
     pub fn cluster<U: IntoConnectionInfo>(nodes: impl IntoIterator<Item = U>) -> RedisResult<Self> {
         // By default, it retries sixteen times, over hours.
         let client =
@@ -135,6 +137,7 @@ impl Redis {
 
 /// Uses a configured client. Its connections belong to a thread of this crate.
 impl From<Client> for Redis {
+    #[track_caller]
     fn from(client: Client) -> Self {
         let server = Arc::new(Server::new(client));
         let run = move |operations: Vec<Operation>| {
@@ -148,6 +151,7 @@ impl From<Client> for Redis {
 /// Uses a configured client of a cluster. Its connections belong to a thread of this crate.
 #[cfg(feature = "redis-cluster")]
 impl From<ClusterClient> for Redis {
+    #[track_caller]
     fn from(client: ClusterClient) -> Self {
         let cluster = Arc::new(Cluster::new(client));
         let run = move |operations: Vec<Operation>| {
