@@ -135,7 +135,7 @@ pub use crate::pinned::{Pinned, PinnedError, Pool, spawn_pinned};
 pub use crate::task::{AsyncTask, Promise, PromiseFuture, promise};
 
 /// Tests of the examples in the guide.
-#[cfg(all(doctest, feature = "mock", feature = "tracing"))]
+#[cfg(all(doctest, feature = "mock", feature = "tokio", feature = "tracing"))]
 #[doc = include_str!("../../../docs/rust.md")]
 struct Guide;
 

@@ -13,10 +13,18 @@
 //!
 //! The first batch connects. A batch is one request. If it fails, each of its loads fails, and the next
 //! batch connects again.
+//!
+//! `run_io` runs I/O of one's own on the tokio runtime of the stores (feature `tokio`, or one of a store that
+//! needs it).
 
 #[cfg(any(feature = "redis", feature = "memcached"))]
 mod key_value;
-#[cfg(any(feature = "tokio-postgres", feature = "redis", feature = "memcached"))]
+#[cfg(any(
+    feature = "tokio",
+    feature = "tokio-postgres",
+    feature = "redis",
+    feature = "memcached"
+))]
 mod runtime;
 #[cfg(any(feature = "rusqlite", feature = "tokio-postgres"))]
 mod sql;
@@ -27,6 +35,13 @@ pub use self::key_value::Memcached;
 pub use self::key_value::Redis;
 #[cfg(any(feature = "redis", feature = "memcached"))]
 pub use self::key_value::{Cached, Codec, Json, JsonOk, KeyValue, OperationFuture};
+#[cfg(any(
+    feature = "tokio",
+    feature = "tokio-postgres",
+    feature = "redis",
+    feature = "memcached"
+))]
+pub use self::runtime::run_io;
 #[cfg(any(feature = "rusqlite", feature = "tokio-postgres"))]
 pub use self::sql::{Columns, KeyColumns, OneColumn, RowsBy};
 #[cfg(feature = "tokio-postgres")]

@@ -20,8 +20,32 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .expect("cannot start the thread `asynq-stores`, which runs the I/O of stores")
 });
 
-/// Runs `io` on the runtime, and returns its output. Dropping the returned future cancels `io`.
-pub(super) async fn run<F>(io: F) -> F::Output
+/// Runs `io` on the tokio runtime of the stores, and returns its output. Dropping the returned future cancels
+/// `io`.
+///
+/// A loader whose function awaits I/O of tokio (reqwest, sqlx, …) needs a runtime that runs while it waits. A
+/// synchronous call inside a tokio runtime blocks a thread of that runtime, and outside there is none. The
+/// runtime of the stores has a thread of its own, so such a loader works anywhere:
+///
+/// ```
+/// use std::time::Duration;
+/// use asynq::{FutureBase, Loader, stores};
+///
+/// let square = Loader::new(|numbers: Vec<u32>| {
+///     stores::run_io(async move {
+///         tokio::time::sleep(Duration::from_millis(1)).await;        // or a request
+///         numbers.into_iter().map(|number| number * number).collect::<Vec<_>>()
+///     })
+/// });
+/// assert_eq!(square.load(3).value().unwrap(), 9);
+/// ```
+///
+/// The runtime has one thread, so `io` must not block it.
+///
+/// # Panics
+///
+/// The returned future panics if `io` does.
+pub async fn run_io<F>(io: F) -> F::Output
 where
     F: Future<Output: Send> + Send + 'static,
 {

@@ -79,6 +79,8 @@ mod stores_redis;
 mod stores_redis_cluster;
 #[cfg(feature = "rusqlite")]
 mod stores_rows;
+#[cfg(feature = "tokio")]
+mod stores_runtime;
 #[cfg(feature = "rusqlite")]
 mod stores_sqlite;
 mod tasks;

@@ -2,6 +2,7 @@
 //! `stores_faults_postgres.rs`.
 #![cfg(target_os = "linux")]
 
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::thread;
@@ -197,6 +198,33 @@ fn a_loader_of_rows_has_the_settings_of_any_other() {
     assert_eq!(names.stats().batches, 1);
     let error = names.load(7).value().unwrap_err();
     assert_eq!(error.to_string(), "batch artist: nothing came back for key 7");
+}
+
+#[test]
+fn a_loader_may_have_sql_of_ones_own() {
+    let Some(music) = Database::music() else { return };
+    let counts: Loader<i32, i64> = music.postgres.loader(|client, artists: Vec<i32>| {
+        Box::pin(async move {
+            let sql = "SELECT artist_id, count(*) FROM album WHERE artist_id = ANY($1) GROUP BY 1";
+            let rows = client.query(&client.prepare_cached(sql).await?, &[&artists]).await?;
+            let counts = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+            counts.collect::<Result<HashMap<_, _>, tokio_postgres::Error>>()
+        })
+    });
+    let counts = counts.default_with(|_| 0);
+    assert_eq!(counts.load_many([2, 1, 7]).value().unwrap(), [3, 1, 0]);
+    assert_eq!(counts.stats().batches, 1);
+}
+
+#[test]
+fn sql_of_ones_own_that_fails_is_the_error_of_each_key() {
+    let Some(music) = Database::music() else { return };
+    let broken: Loader<i32, i32> = music.postgres.loader(|client, keys: Vec<i32>| {
+        Box::pin(async move { client.batch_execute("SELECT nothing").await.map(|()| keys) })
+    });
+    let error = broken.name("broken").load(1).value().unwrap_err().to_string();
+    assert!(error.starts_with("batch broken: key 1: db error"), "{error}");
+    assert!(names(&music).load(1).value().unwrap().is_some());
 }
 
 #[test]

@@ -254,6 +254,26 @@ fn a_loader_of_rows_has_the_settings_of_any_other() {
 }
 
 #[test]
+fn a_loader_may_have_sql_of_ones_own() {
+    let titles: Loader<i64, i64> = music().loader(|connection, artists: Vec<i64>| {
+        let mut count = connection.prepare("SELECT count(*) FROM Album WHERE ArtistId = ?1")?;
+        let counts = artists.iter().map(|artist| count.query_row([artist], |row| row.get(0)));
+        counts.collect::<rusqlite::Result<Vec<_>>>()
+    });
+    assert_eq!(titles.load_many([2, 1, 3]).value().unwrap(), [3, 1, 0]);
+    assert_eq!(titles.stats().batches, 1);
+}
+
+#[test]
+fn sql_of_ones_own_that_fails_is_the_error_of_each_key() {
+    let titles: Loader<i64, i64> = music()
+        .loader(|connection, keys: Vec<i64>| connection.execute_batch("nothing").map(|()| keys))
+        .name("titles");
+    let error = titles.load(1).value().unwrap_err().to_string();
+    assert!(error.starts_with("batch titles: key 1: near \"nothing\": syntax error"), "{error}");
+}
+
+#[test]
 fn batches_of_several_loaders_overlap() {
     // Each waits for the other one, in a thread of its own.
     let barrier = Arc::new(Barrier::new(2));

@@ -12,7 +12,7 @@ use super::operation::{Action, Operation, Reply};
 use super::operations::Operations;
 use super::store::sealed;
 use crate::batch::BoxError;
-use crate::stores::runtime;
+use crate::stores::runtime::run_io;
 
 /// One or several servers of memcached. Its methods are those of [`KeyValue`](super::KeyValue).
 ///
@@ -60,7 +60,7 @@ impl Memcached {
     fn of(servers: Servers) -> Self {
         let servers = Arc::new(servers);
         let run = move |operations: Vec<Operation>| {
-            let results = runtime::run(Arc::clone(&servers).send(requests(&operations)));
+            let results = run_io(Arc::clone(&servers).send(requests(&operations)));
             async move {
                 let results = operations.iter().zip(results.await?);
                 Ok(results.map(|(operation, result)| reply(operation, result?)).collect())

@@ -1,6 +1,7 @@
 //! Loaders of rows of PostgreSQL.
 
 use std::fmt;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use super::postgres_key::PostgresKey;
 use super::rows_by::{RowsBy, sealed};
 use super::rows_by_key::{Collect, RowsByKey};
 use crate::batch::BoxError;
-use crate::loader::{Key, Loader};
-use crate::stores::runtime;
+use crate::loader::{Answer, Key, Loader};
+use crate::stores::runtime::run_io;
 
 /// PostgreSQL database, with a pool of connections.
 ///
@@ -69,6 +70,57 @@ impl Postgres {
     #[track_caller]
     pub fn rows_by<C: KeyColumns>(&self, table: &str, column: C) -> RowsBy<Self, C::Kind> {
         RowsBy::new(self.clone(), table, column)
+    }
+
+    /// Creates a loader by an async `function` with SQL of your own. It gets a connection, which nobody else
+    /// uses meanwhile, and the keys of a batch, and runs on the thread of the connections, which it must not
+    /// block. If it fails, each load of the batch fails.
+    ///
+    /// ```no_run
+    /// use std::collections::HashMap;
+    /// use asynq::stores::Postgres;
+    /// use asynq::{FutureBase, Loader};
+    ///
+    /// let postgres = Postgres::open("host=localhost user=music")?;
+    /// let tracks: Loader<i32, i64> = postgres.loader(|client, albums: Vec<i32>| {
+    ///     Box::pin(async move {
+    ///         let sql = "SELECT album_id, count(*) FROM track WHERE album_id = ANY($1) GROUP BY album_id";
+    ///         let rows = client.query(&client.prepare_cached(sql).await?, &[&albums]).await?;
+    ///         Ok::<_, asynq::BoxError>(rows.iter().map(|row| (row.get(0), row.get(1))).collect::<HashMap<_, _>>())
+    ///     })
+    /// });
+    /// assert_eq!(tracks.load(4).value()?, 8);
+    /// # Ok::<(), asynq::BoxError>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn loader<K, V, A, E>(
+        &self,
+        function: impl for<'a> Fn(
+            &'a Client,
+            Vec<K>,
+        ) -> Pin<Box<dyn Future<Output = Result<A, E>> + Send + 'a>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Loader<K, V>
+    where
+        K: Key + Send,
+        V: Clone + 'static,
+        A: Answer<K, Value = V> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let pool = self.pool.clone();
+        let function = Arc::new(function);
+        Loader::new(move |keys| {
+            let (pool, function) = (pool.clone(), Arc::clone(&function));
+            run_io(async move {
+                let lent = Lent::new(&pool).await?;
+                let answer = function(lent.client(), keys).await.map_err(Into::into)?;
+                lent.give_back();
+                Ok::<A, BoxError>(answer)
+            })
+        })
     }
 }
 
@@ -158,7 +210,7 @@ impl<C: 'static> RowsBy<Postgres, C> {
         let select = Arc::new(Select { sql: self.sql(), filters: self.values });
         let (pool, map) = (self.store.pool, Rc::new(map));
         Loader::try_new(move |keys: Vec<K>| {
-            let found = runtime::run(find(pool.clone(), Arc::clone(&select), keys));
+            let found = run_io(find(pool.clone(), Arc::clone(&select), keys));
             let map = Rc::clone(&map);
             async move {
                 let Found { keys, rows, errors } = found.await?;
@@ -217,11 +269,7 @@ async fn find<K, C>(pool: Pool, select: Arc<Select>, keys: Vec<K>) -> Result<Fou
 where
     K: Send + Sync + PostgresKey<C>,
 {
-    let client = pool.get().await.map_err(|error| match error {
-        PoolError::Backend(error) => ErrorChain(error).into(),
-        error => BoxError::from(error),
-    })?;
-    let lent = Lent(Some(client));
+    let lent = Lent::new(&pool).await?;
     let statement = lent.client().prepare_cached(&select.sql).await.map_err(ErrorChain)?;
     let (mut rows, mut errors) = (Vec::new(), Vec::new());
     // The parts of the batch that were not sent yet, by the indices of their keys.
@@ -301,6 +349,14 @@ fn element_types(statement: &Statement) -> Vec<Type> {
 struct Lent(Option<Client>);
 
 impl Lent {
+    async fn new(pool: &Pool) -> Result<Self, BoxError> {
+        let client = pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => ErrorChain(error).into(),
+            error => BoxError::from(error),
+        })?;
+        Ok(Self(Some(client)))
+    }
+
     fn client(&self) -> &Client {
         self.0.as_ref().expect("the connection is given back at the end")
     }

@@ -14,7 +14,7 @@ use super::rows_by::{RowsBy, sealed};
 use super::rows_by_key::{Collect, RowsByKey};
 use super::sqlite_key::SqliteKey;
 use crate::batch::BoxError;
-use crate::loader::{Key, Loader};
+use crate::loader::{Answer, Key, Loader};
 use crate::worker::unblock;
 
 /// SQLite database.
@@ -99,6 +99,48 @@ impl Sqlite {
     pub fn rows_by<C: KeyColumns>(&self, table: &str, column: C) -> RowsBy<Self, C::Kind> {
         RowsBy::new(self.clone(), table, column)
     }
+
+    /// Creates a loader by a `function` with SQL of your own. It gets a connection, which nobody else uses
+    /// meanwhile, and the keys of a batch, and runs on a worker thread, unless the database does not
+    /// [block](Self::blocking). If it fails, each load of the batch fails.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use asynq::stores::Sqlite;
+    /// use asynq::{FutureBase, Loader};
+    /// use rusqlite::Connection;
+    ///
+    /// let connection = Connection::open_in_memory()?;
+    /// connection.execute_batch("CREATE TABLE Track (Id, AlbumId); INSERT INTO Track VALUES (1, 4), (2, 4);")?;
+    /// let sqlite = Sqlite::from(connection);
+    /// let tracks: Loader<i64, i64> = sqlite.loader(|connection, albums: Vec<i64>| {
+    ///     let mut count = connection.prepare_cached("SELECT count(*) FROM Track WHERE AlbumId = ?1")?;
+    ///     albums.iter().map(|album| count.query_row([album], |row| row.get(0))).collect::<Result<Vec<_>, _>>()
+    /// });
+    /// assert_eq!(tracks.load_many([4, 7]).value().unwrap(), [2, 0]);
+    /// # Ok::<(), rusqlite::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn loader<K, V, A, E>(
+        &self,
+        function: impl Fn(&Connection, Vec<K>) -> Result<A, E> + Send + Sync + 'static,
+    ) -> Loader<K, V>
+    where
+        K: Key + Send,
+        V: Clone + 'static,
+        A: Answer<K, Value = V> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let Self { connections, blocking } = self.clone();
+        let function = Arc::new(function);
+        Loader::new(move |keys| {
+            let function = Arc::clone(&function);
+            run(connections.clone(), blocking, move |connection| {
+                function(connection, keys).map_err(Into::into)
+            })
+        })
+    }
 }
 
 /// Uses one connection, for a database in memory, or with application-defined functions. Its batches run
@@ -146,6 +188,20 @@ impl Manager for Connections {
     async fn recycle(&self, _: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
         Ok(())
     }
+}
+
+/// Runs `work` with a connection.
+async fn run<T: Send + 'static>(
+    connections: Pool<Connections>,
+    blocking: bool,
+    work: impl FnOnce(&Connection) -> Result<T, BoxError> + Send + 'static,
+) -> Result<T, BoxError> {
+    let connection = connections.get().await.map_err(|error| match error {
+        PoolError::Backend(error) => error.into(),
+        error => BoxError::from(error),
+    })?;
+    let run = move || work(&connection).inspect_err(|_| discard(connection));
+    if blocking { unblock(run).await } else { run() }
 }
 
 /// Adds `rarray` to a connection.
@@ -232,20 +288,12 @@ impl<C> RowsBy<Sqlite, C> {
         let select = Arc::new(Select { sql, columns: self.keys.len(), filters: self.values, map });
         let Sqlite { connections, blocking } = self.store;
         Loader::try_new(move |keys: Vec<K>| {
-            let (connections, select) = (connections.clone(), Arc::clone(&select));
+            let select = Arc::clone(&select);
+            let found = run(connections.clone(), blocking, move |connection| {
+                Ok((select.run(connection, &keys)?, keys))
+            });
             async move {
-                let connection = connections.get().await.map_err(|error| match error {
-                    PoolError::Backend(error) => error.into(),
-                    error => BoxError::from(error),
-                })?;
-                let run = move || match select.run(&connection, &keys) {
-                    Ok(rows) => Ok((rows, keys)),
-                    Err(error) => {
-                        discard(connection);
-                        Err(error)
-                    }
-                };
-                let (rows, keys) = if blocking { unblock(run).await } else { run() }?;
+                let (rows, keys) = found.await?;
                 Ok::<_, BoxError>(collect(rows, keys))
             }
         })

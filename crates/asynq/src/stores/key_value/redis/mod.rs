@@ -24,7 +24,7 @@ use super::operation_future::OperationFuture;
 use super::operations::Operations;
 use super::store::sealed;
 use crate::batch::BoxError;
-use crate::stores::runtime;
+use crate::stores::runtime::run_io;
 
 /// A server or a cluster of Redis. Its methods are here and in [`KeyValue`](super::KeyValue).
 ///
@@ -141,7 +141,7 @@ impl From<Client> for Redis {
     fn from(client: Client) -> Self {
         let server = Arc::new(Server::new(client));
         let run = move |operations: Vec<Operation>| {
-            let values = runtime::run(Arc::clone(&server).send(pipeline(&operations)));
+            let values = run_io(Arc::clone(&server).send(pipeline(&operations)));
             async move { Ok(replies(&operations, values.await?)) }
         };
         Self { operations: Operations::new("redis", |_| None, run) }
@@ -156,7 +156,7 @@ impl From<ClusterClient> for Redis {
         let cluster = Arc::new(Cluster::new(client));
         let run = move |operations: Vec<Operation>| {
             let plan = Plan::new(&operations);
-            let answers = runtime::run(Arc::clone(&cluster).send(plan.requests()));
+            let answers = run_io(Arc::clone(&cluster).send(plan.requests()));
             async move { Ok(plan.replies(answers.await?)) }
         };
         Self { operations: Operations::new("redis", |_| None, run) }
