@@ -153,7 +153,8 @@ def test_caller_interrupted_in_flight(stuck):
 def test_coroutine_cancelled_in_flight(stuck):
     async def main():
         sent = asyncio.Event()
-        loader = stuck(before_flush=lambda keys: sent.set())
+        loop = asyncio.get_running_loop()
+        loader = stuck(before_flush=lambda keys: loop.call_soon_threadsafe(sent.set))
         waiting = asyncio.ensure_future(loader.asyncio(BAD))
         await sent.wait()
         waiting.cancel()

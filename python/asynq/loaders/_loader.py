@@ -63,7 +63,10 @@ class Loader(LoaderBase):
     - `max_in_flight`: maximum number of concurrent calls, for `async def` and blocking functions.
     - `timeout`: seconds after which the keys of a call fail with a `LoadTimeoutError`, for all but
       plain functions.
-    - `before_flush(keys)`, `after_flush(flushed)`: called around each call of `fn`; see `Flushed`.
+    - `executor`: executor that runs a blocking function, such as a `ThreadPoolExecutor`, instead of
+      the threads that all loaders share.
+    - `before_flush(keys)`: called immediately before each call of `fn`, in its thread.
+    - `after_flush(flushed)`: called when the keys of a call have their values; see `Flushed`.
 
     Raises `TypeError` or `ValueError` for invalid settings.
     """

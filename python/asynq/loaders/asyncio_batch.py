@@ -12,7 +12,6 @@ from ..decorators import is_async_fn
 from .batch import LoaderBatch
 from .caller_context import CallerContext
 from .running_function import running_function, wait_until_resolved
-from .thread_pool import thread_pool
 
 __traceback_hide__ = True
 
@@ -113,7 +112,7 @@ def ready_callbacks(loop):
 class AsyncioBatch(LoaderBatch):
     """The batch of a loader on an event loop."""
 
-    __slots__ = ("_caller", "_failures", "_is_nested", "_loop", "_tasks", "_unsent")
+    __slots__ = ("_caller", "_failures", "_is_nested", "_loop", "_requests", "_tasks", "_unsent")
 
     def __init__(self, loader, batches):
         super().__init__(loader, batches)
@@ -121,6 +120,7 @@ class AsyncioBatch(LoaderBatch):
         self._loop = asyncio.get_running_loop()
         self._is_nested = False
         self._failures = 0
+        self._requests = None  # By their loads, once a load was abandoned.
         self._unsent = None  # The requests, once the batch is split. The last one is sent first.
         self._tasks = {}  # The task of each request that was sent and has not finished.
         _queues.of_running_loop().add(self)
@@ -129,6 +129,7 @@ class AsyncioBatch(LoaderBatch):
         """Sends the requests of the batch. It may be called again after an exception."""
         if self._unsent is None:
             self.batches.close(self)
+            self.prune()
             self._unsent = self.split()[::-1]
         self.batches.start_flight(self, self._unfinished)
         if not self._unfinished:
@@ -151,6 +152,24 @@ class AsyncioBatch(LoaderBatch):
                 if raised is not error:  # Otherwise an interrupt, which the caller raises again.
                     raise
 
+    def abandon(self, load):
+        """Notes that no coroutine waits for a load any more.
+
+        If that holds for all loads of a request, an async function that loads them is cancelled. A
+        key that was not sent will not be.
+        """
+        if self._unsent is None or self.loader.settings.blocking:
+            return
+        if self._requests is None:
+            requests = list(self._unfinished)
+            self._requests = {one: request for request in requests for one in request.loads}
+        request = self._requests.get(load)
+        task = self._tasks.get(request)
+        if task is not None and request.abandon():
+            for one in request.loads:
+                self.forget(one._cache_key, None)  # Who asks for the key now causes a new request.
+            task.cancel()
+
     def nest(self, load):
         """Notes that a batch function waits for a load of this batch."""
         self._is_nested = True
@@ -168,14 +187,13 @@ class AsyncioBatch(LoaderBatch):
         task.add_done_callback(functools.partial(call_until_done, self._finish, request))
 
     async def _send(self, request):
-        request.start()
         # The permits of a blocking function are given back by its thread.
         event_loop = None if self.loader.settings.blocking else self._loop
         function = request.new_function(event_loop)
         function.is_nested = function.is_nested or self._is_nested
         # Not `asyncio.wait_for`: it waits for calls that ignore their cancellation, and its
         # TimeoutError looks like one of the batch function.
-        call = self._caller.start(self._call(function, request.keys))
+        call = self._caller.start(self._call(function, request))
         try:
             try:
                 await asyncio.wait([call], timeout=self.loader.settings.timeout)
@@ -201,6 +219,8 @@ class AsyncioBatch(LoaderBatch):
         A signal handler may raise at any line of this, and then it is called again.
         """
         self._tasks.pop(request, None)
+        if not self._tasks:
+            self._requests = None
         if request.function is not None:
             request.function.permits.release()
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
@@ -208,7 +228,7 @@ class AsyncioBatch(LoaderBatch):
             with contextlib.suppress(asyncio.CancelledError):
                 request.fail(error)
 
-    async def _call(self, function, keys):
+    async def _call(self, function, request):
         """Returns the answer and None, or None and the error.
 
         A task cannot raise a StopIteration, and its GeneratorExit means that its loop was closed.
@@ -217,13 +237,20 @@ class AsyncioBatch(LoaderBatch):
         try:
             running_function.set(function)  # In the context of this task.
             if loader.settings.blocking:
-                return await self._call_on_thread(function, keys)
+                return await self._call_on_thread(function, request)
             await self._acquire(function.permits)
-            if is_async_fn(loader.fn):
-                return await loader.fn.asyncio(keys), None
-            with NoAsyncioMode():
-                answer = loader.fn(keys)
-            return (await answer if inspect.isawaitable(answer) else answer), None
+            request.start()
+            try:
+                if is_async_fn(loader.fn):
+                    answer = await loader.fn.asyncio(request.keys)
+                else:
+                    with NoAsyncioMode():
+                        answer = loader.fn(request.keys)
+                    if inspect.isawaitable(answer):
+                        answer = await answer
+            finally:
+                request.stop()
+            return answer, None
         except BaseException as error:
             return None, error
 
@@ -232,25 +259,28 @@ class AsyncioBatch(LoaderBatch):
         permits.acquire(functools.partial(self._set_result, acquired, None))
         await acquired
 
-    async def _call_on_thread(self, function, keys):
+    async def _call_on_thread(self, function, request):
         future = self._loop.create_future()
         # A new CallerContext: two threads cannot enter the same context at once.
-        job = functools.partial(self._run, future, CallerContext(), function.permits, keys)
+        job = functools.partial(self._run, future, CallerContext(), function.permits, request)
         function.permits.acquire(functools.partial(self._submit, future, function, job))
         return await future
 
     def _submit(self, future, function, job):
-        try:
-            function.submit(job)
-        except RuntimeError as error:
+        def fail(error):
             self._set_result(future, (None, error))
 
-    def _run(self, future, caller, permits, keys):
+        try:
+            function.submit(job, fail)
+        except RuntimeError as error:
+            fail(error)
+
+    def _run(self, future, caller, permits, request):
         """Calls the batch function on a worker thread."""
         answer = None
         if not (future.done() or self._loop.is_closed()):
             try:
-                answer = thread_pool.run(caller.run, self.loader.fn, keys), None
+                answer = request.call_on_thread(caller), None
             except BaseException as error:
                 answer = None, error
         permits.release()
@@ -266,5 +296,11 @@ async def wait_for_load(load):
     """Waits until a load is resolved. Returns its value, or raises its error."""
     _queues.of_running_loop().count_key()
     if not load.is_computed():
-        await wait_until_resolved(load, asyncio.get_running_loop())
+        try:
+            await wait_until_resolved(load, asyncio.get_running_loop())
+        except asyncio.CancelledError:
+            batch = load.batch
+            if not (load.is_awaited or batch is None):
+                batch.abandon(load)
+            raise
     return load.value()

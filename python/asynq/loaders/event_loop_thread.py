@@ -126,16 +126,15 @@ def _let_others_run(loop):
 
 
 class CoroutineCall:
-    """The call `function(keys)` of an `async def` function on an `EventLoopThread`, for a flight.
+    """The call `call(coroutine)` on an `EventLoopThread`, for a flight.
 
-    `coroutine` is what the call has returned, if it was made already.
+    `coroutine` is what an `async def` function has returned, if it was called already.
     """
 
-    def __init__(self, flight, caller, thread, function, keys, coroutine=None):
+    def __init__(self, flight, caller, thread, call, coroutine=None):
         self._flight = flight
         self._caller = caller
-        self._function = function
-        self._keys = keys
+        self._make_call = call
         self._coroutine = coroutine
         self._task = None
         self._thread = thread
@@ -170,9 +169,7 @@ class CoroutineCall:
     async def _call(self):
         # Without raising, because asyncio stops the loop for a KeyboardInterrupt or SystemExit.
         try:
-            if self._coroutine is None:
-                self._coroutine = self._function(self._keys)
-            return await self._coroutine, None
+            return await self._make_call(self._coroutine), None
         except BaseException as error:
             return None, error
 

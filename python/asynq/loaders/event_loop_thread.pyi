@@ -21,8 +21,7 @@ class CoroutineCall:
         flight: Flight,
         caller: CallerContext,
         thread: EventLoopThread,
-        function: Callable[[list[Any]], Coroutine[Any, Any, Any]],
-        keys: list[Any],
+        call: Callable[[Coroutine[Any, Any, Any] | None], Coroutine[Any, Any, Any]],
         coroutine: Coroutine[Any, Any, Any] | None = None,
     ) -> None: ...
     def begin(self) -> None: ...

@@ -30,12 +30,14 @@ class Request:
         self.loader = batch.loader
         self.keys = keys
         self._batch = batch
-        self._loads = loads
-        self._started = time.perf_counter()
+        self.loads = loads
+        self._started = None  # The time at which the function was called.
+        self._seconds = None  # The duration of the call.
         self._flight = self._call = None
         self.function = None  # The RunningFunction, once it is sent.
         self.has_finished = False
         self._was_sent = True
+        self._abandoned = 0
 
     def start(self):
         """Starts the clock, and calls `before_flush`. Must precede the call of the function."""
@@ -43,13 +45,39 @@ class Request:
         if self.loader.settings.before_flush is not None:
             self.loader.settings.before_flush(self.keys)
 
+    def stop(self):
+        """Stops the clock, where the function has ended."""
+        self._seconds = time.perf_counter() - self._started
+
+    def call(self):
+        """Calls the batch function, in any thread."""
+        self.start()
+        try:
+            return self.loader.fn(self.keys)
+        finally:
+            self.stop()
+
+    def call_on_thread(self, caller):
+        """Calls the batch function on a worker thread, in a `CallerContext`."""
+        if self.loader.settings.executor is not None:
+            return caller.run(self.call)
+        return thread_pool.run(caller.run, self.call)
+
+    async def call_async(self, coroutine=None):
+        """Awaits the batch function, or the coroutine that a call of it has returned."""
+        if coroutine is None:
+            self.start()
+        try:
+            return await (self.loader.fn(self.keys) if coroutine is None else coroutine)
+        finally:
+            self.stop()
+
     def send(self):
         """Calls the batch function, unless it is an `@asynq()` function."""
-        loader, keys, answer = self.loader, self.keys, None
+        loader, answer = self.loader, None
         try:
-            self.start()
             if not (loader.settings.blocking or loader.is_coroutine_function):
-                answer = loader.fn(keys)
+                answer = self.call()
             is_coroutine = loader.is_coroutine_function or inspect.iscoroutine(answer)
             thread = event_loop_thread() if is_coroutine else None
             if is_coroutine or loader.settings.blocking:
@@ -59,12 +87,12 @@ class Request:
             return
         if is_coroutine:
             flight, caller = self._new_flight(), CallerContext(function)
-            self._call = CoroutineCall(flight, caller, thread, loader.fn, keys, answer)
+            self._call = CoroutineCall(flight, caller, thread, self.call_async, answer)
             self._launch(self._call.begin)
         elif loader.settings.blocking:
             flight, caller = self._new_flight(), CallerContext(function)
-            job = functools.partial(flight.run, thread_pool.run, caller.run, loader.fn, keys)
-            self._launch(functools.partial(function.submit, job))
+            job = functools.partial(flight.run, self.call_on_thread, caller)
+            self._launch(functools.partial(function.submit, job, flight.set_error))
         else:
             self.deliver(answer)
 
@@ -113,7 +141,7 @@ class Request:
 
     def _resolve(self, answer):
         keeps_errors = self.loader.settings.cache_errors
-        missing = deliver(self._loads, answer, keeps_errors)
+        missing = deliver(self.loads, answer, keeps_errors)
         if missing:
             for load, value in zip(missing, self._substitutes(missing, answer)):
                 resolve_load(load, value, keeps_errors)
@@ -130,7 +158,7 @@ class Request:
     def fail(self, error):
         """Fails all loads, because the request has failed. Such errors are never cached."""
         if not self.has_finished:
-            for load in self._loads:
+            for load in self.loads:
                 resolve_load(load, errors.failed(self.loader.name, load.key, error), False)
         self._finish(error)
         if errors.is_interrupt(error):
@@ -143,26 +171,38 @@ class Request:
             self._was_sent = self._was_sent and not self.function.permits.is_waiting
             self.function.permits.release()
         if not self.has_finished:
-            for load in self._loads:
+            for load in self.loads:
                 error = errors.late(self.loader.name, load.key, seconds, self._was_sent)
                 resolve_load(load, error, False)
         self._finish(TimeoutError(f"no answer within {seconds:g} s"))
 
     def holds(self, load):
         """Returns whether this is the request of a load."""
-        return any(load is other for other in self._loads)
+        return any(load is other for other in self.loads)
+
+    def abandon(self):
+        """Notes that one more load was abandoned. Returns whether no coroutine waits for any."""
+        self._abandoned += 1
+        return self._abandoned >= len(self.loads) and not any(
+            load.is_awaited for load in self.loads
+        )
 
     def _finish(self, error):
         if self.has_finished:
             self._finish_flight()
             return
-        seconds = time.perf_counter() - self._started
         self._batch.request_finished(self)
         self.has_finished = True
         if self.function is not None:
             self.function.end()
+        self._call = None  # It refers to the request.
         self._finish_flight()
-        self.loader.counter.add(len(self._loads), seconds)
+        seconds = 0.0
+        if self._started is not None:  # Otherwise the function was never called.
+            if self._seconds is None:
+                self.stop()
+            seconds = self._seconds
+            self.loader.counter.add(len(self.loads), seconds)
         after_flush = self.loader.settings.after_flush
         if after_flush is not None:
             try:

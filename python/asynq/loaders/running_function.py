@@ -1,6 +1,8 @@
 """The call of a batch function in which code runs, and the loads that it waits for."""
 
 import contextvars
+import functools
+from concurrent.futures import CancelledError
 
 from .._asynq import set_asyncio_result
 from .errors import LoadError
@@ -63,8 +65,12 @@ class RunningFunction:
         self._keys = ()
         self.waits_for.clear()
 
-    def submit(self, job):
-        """Calls `job()` on a worker thread."""
+    def submit(self, job, fail):
+        """Calls `job()` on a worker thread, or `fail(error)` if an executor drops it."""
+        executor = self._loader.settings.executor
+        if executor is not None:
+            executor.submit(job).add_done_callback(functools.partial(_report_dropped, fail))
+            return
         self._job = job
         # A job with a permit may also take the place of a thread that waits: that may wait for it.
         thread_pool.submit(job, self.is_nested or self.permits.is_limited, self.may_run_here)
@@ -150,4 +156,15 @@ async def wait_until_resolved(load, loop):
 async def _resolved(load, loop):
     future = loop.create_future()
     load.wake_when_resolved(future)
-    await future
+    try:
+        await future
+    except BaseException:
+        load.stop_waking(future)
+        raise
+
+
+def _report_dropped(fail, future):
+    """Reports that an executor has cancelled a job, or could not call it. A job never raises."""
+    error = CancelledError() if future.cancelled() else future.exception()
+    if error is not None:
+        fail(error)

@@ -24,6 +24,7 @@ class Settings:
     name: Optional[str] = None
     max_batch_size: Optional[int] = None
     blocking: bool = False
+    executor: Any = None
     cache: Any = False
     cache_errors: Any = False
     key: Any = None
@@ -47,6 +48,10 @@ class Settings:
             raise TypeError(
                 "cache_errors must be True, False or a function that says so of an error, got"
                 f" {self.cache_errors!r}"
+            )
+        if self.executor is not None and not callable(getattr(self.executor, "submit", None)):
+            raise TypeError(
+                f"executor must be an executor such as a ThreadPoolExecutor, got {self.executor!r}"
             )
         if self.timeout is not None:
             check_duration("timeout", self.timeout)
@@ -81,6 +86,10 @@ class Settings:
             raise ValueError(
                 f"blocking=True is for functions that block their thread, but {name} is"
                 " asynchronous: remove blocking=True"
+            )
+        if self.executor is not None and not self.blocking:
+            raise ValueError(
+                f"executor needs blocking=True, but {name} does not run on a worker thread"
             )
         if self.max_in_flight is not None and not (self.blocking or is_coroutine):
             raise ValueError(

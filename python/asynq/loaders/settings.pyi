@@ -1,5 +1,6 @@
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping, MutableMapping
+from concurrent.futures import Executor
 from typing import Any, TypedDict
 
 from typing_extensions import Self
@@ -24,6 +25,7 @@ class _OfRows(_OfStores, total=False):
 
 class _OfLoaders(_OfRows, total=False):
     blocking: bool
+    executor: Executor | None
     key: Callable[[Any], Hashable] | None
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Settings:
     name: str | None = None
     max_batch_size: int | None = None
     blocking: bool = False
+    executor: Executor | None = None
     cache: bool | MutableMapping[Any, Any] = False
     cache_errors: bool | Callable[[Exception], object] = False
     key: Callable[[Any], Hashable] | None = None

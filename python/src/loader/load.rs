@@ -102,6 +102,11 @@ impl Load {
         }
     }
 
+    /// Returns whether a coroutine waits for it.
+    pub(crate) fn is_awaited(slf: &Bound<'_, Self>) -> bool {
+        !slf.state().wakers.is_empty()
+    }
+
     /// Returns whether neither its key nor its value can refer back to it; see [`gc_tracking`].
     pub(crate) fn is_leaf(slf: &Bound<'_, Self>) -> bool {
         let py = slf.py();
@@ -135,6 +140,22 @@ impl Load {
         if !Self::is_pending(slf) {
             Self::wake(slf);
         }
+    }
+
+    /// Forgets an asyncio future, which was cancelled.
+    fn stop_waking(slf: &Bound<'_, Self>, future: &Bound<'_, PyAny>) {
+        let removed = {
+            let mut state = slf.state();
+            let index = state.wakers.iter().position(|waker| waker.is(future));
+            index.map(|index| state.wakers.remove(index))
+        };
+        drop(removed);
+    }
+
+    /// Returns whether a coroutine waits for it.
+    #[getter(is_awaited)]
+    fn py_is_awaited(slf: &Bound<'_, Self>) -> bool {
+        Self::is_awaited(slf)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

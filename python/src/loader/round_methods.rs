@@ -84,6 +84,28 @@ impl RoundBase {
         Permits::acquire_for(permits, flight.as_any(), begin)
     }
 
+    /// Removes the loads for which no coroutine waits. Their keys are not sent.
+    fn prune(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let (items, loads) = (BatchBase::items(slf.as_super()), Self::loads(slf));
+        let kept = PyList::empty(py);
+        for item in items.iter() {
+            let load = item.cast::<Load>()?;
+            if Load::is_awaited(load) {
+                kept.append(load)?;
+                continue;
+            }
+            let key = spread(&Load::cache_key(load))?;
+            if loads.get_item(&key)?.is_some_and(|other| other.is(load)) {
+                loads.del_item(&key)?;
+            }
+        }
+        if kept.len() < items.len() {
+            items.set_slice(0, items.len(), kept.as_any())?;
+        }
+        Ok(())
+    }
+
     /// The next one who asks for the key gets another load; this one is not kept in `cache`.
     fn forget(
         slf: &Bound<'_, Self>,
