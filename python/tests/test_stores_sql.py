@@ -398,6 +398,21 @@ def test_sqlite_looks_keys_up_in_the_index_of_their_column():
     store.close()
 
 
+def test_sqlite_makes_an_index_for_many_keys_of_a_column_without_one():
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.execute("CREATE TABLE number (number INTEGER, value)")
+    statements = []
+    store = Sqlite(connection)
+    connection.set_trace_callback(statements.append)
+    store.rows_by("number", "number", columns="value").load_many(range(40_000))
+    connection.set_trace_callback(None)
+    assert len(statements) == 3
+    for sent in statements:
+        plan = connection.execute("EXPLAIN QUERY PLAN " + sent).fetchall()
+        assert any("USING AUTOMATIC COVERING INDEX" in step for *_, step in plan), plan
+    store.close()
+
+
 def test_the_rows_of_a_connection_of_sqlite_may_have_another_form():
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     connection.executescript(TABLES)

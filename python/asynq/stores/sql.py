@@ -35,8 +35,9 @@ class SQLStore:
     `row_by` and `rows_by` raise `TypeError` or `ValueError` for invalid arguments.
     """
 
-    # Maximum number of parameters of a statement, or None.
+    # Maximum numbers of parameters and keys of a statement, or None.
     _max_parameters = None
+    _max_keys = None
 
     def __init__(self, connections, blocking=True):
         self._connections = connections
@@ -104,6 +105,7 @@ class SQLStore:
         name = settings["name"]
         if self._max_parameters is not None:
             limit = (self._max_parameters - len(selection.filters)) // len(selection.keys)
+            limit = min(limit, self._max_keys)
             size = settings.get("max_batch_size")
             if size is not None:
                 check_count("max_batch_size", size)

@@ -37,6 +37,8 @@ class Sqlite(SQLStore):
 
     # The default of SQLITE_MAX_VARIABLE_NUMBER, see https://www.sqlite.org/limits.html
     _max_parameters = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
+    # With almost 2^15 rows of VALUES, SQLite scans a column without an index once for each key.
+    _max_keys = 16_384
 
     def __init__(self, database, *, blocking=True, **settings):
         if isinstance(database, sqlite3.Connection):

@@ -1,12 +1,14 @@
 //! Loaders of rows of an SQLite database. What goes wrong with it is in `stores_faults_sqlite.rs`.
 
-use std::sync::{Arc, Barrier};
+use std::rc::Rc;
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
 use asynq::stores::Sqlite;
 use asynq::{AsyncTask, FutureBase, Loader, all, with_context};
 use proptest::prelude::*;
-use rusqlite::types::ToSqlOutput;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, ToSql};
 
 const CHINOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/chinook.sqlite");
@@ -227,6 +229,60 @@ fn a_batch_may_have_more_keys_than_a_statement_parameters() {
     let values = value.load_many(0..100_000).value().unwrap();
     assert!(values.into_iter().eq((0..100_000).map(|key| key * 2)));
     assert_eq!(value.stats().batches, 1);
+}
+
+#[test]
+fn a_batch_of_keys_of_several_columns_may_be_large() {
+    let sqlite = database(
+        "CREATE TABLE t (a INTEGER, b INTEGER, v INTEGER, PRIMARY KEY (a, b));
+         WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
+         INSERT INTO t SELECT i, i % 7, i * 2 FROM n;",
+    );
+    let value: Loader<(i64, i64), i64> =
+        sqlite.rows_by("t", ["a", "b"]).columns(["v"]).one(|row| row.get(0));
+    let values = value.load_many((0..100_000).map(|key| (key, key % 7))).value().unwrap();
+    assert!(values.into_iter().eq((0..100_000).map(|key| key * 2)));
+    assert_eq!(value.stats().batches, 1);
+}
+
+/// Returns the plan of the statement that finds the rows of `key`.
+fn plan(table: &str, key: &str) -> String {
+    let mut connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(table).unwrap();
+    let (tell, statements) = mpsc::channel();
+    let trace = move |event: TraceEvent<'_>| {
+        if let TraceEvent::Stmt(statement, _) = event {
+            tell.send(statement.sql().into_owned()).unwrap();
+        }
+    };
+    connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(trace)).unwrap();
+    let sqlite = Sqlite::from(connection);
+    let rows: Loader<String, Vec<i64>> =
+        sqlite.rows_by("t", "k").columns(["v"]).many(|row| row.get(0));
+    rows.load(key.to_owned()).value().unwrap();
+    let statement = statements.try_iter().last().unwrap();
+    let explain: Loader<String, String> = sqlite.loader(|connection, statements: Vec<String>| {
+        let explain = |sql: &String| {
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+            let steps = explain.query_map([Rc::new(Vec::<Value>::new())], |row| row.get(3))?;
+            Ok(steps.collect::<rusqlite::Result<Vec<String>>>()?.join("; "))
+        };
+        statements.iter().map(explain).collect::<rusqlite::Result<Vec<_>>>()
+    });
+    explain.load(statement).value().unwrap()
+}
+
+#[test]
+fn keys_are_looked_up_in_the_index_of_their_column() {
+    let table = "CREATE TABLE t (k TEXT COLLATE NOCASE, v); CREATE INDEX by_k ON t (k);";
+    let plan = plan(table, "ann");
+    assert!(plan.ends_with("SEARCH t USING INDEX by_k (k=?)"), "{plan}");
+}
+
+#[test]
+fn keys_of_another_type_are_looked_up_in_the_index_of_their_column() {
+    let plan = plan("CREATE TABLE t (k INTEGER PRIMARY KEY, v);", "1");
+    assert!(plan.ends_with("SEARCH t USING INTEGER PRIMARY KEY (rowid=?)"), "{plan}");
 }
 
 #[test]
