@@ -1,5 +1,6 @@
 """A server of gunicorn with its gevent worker, which answers many requests at the same time."""
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
@@ -64,6 +65,9 @@ class Gunicorn(Server):
             *("--worker-class", "gevent", "--workers", "1"),
             *("--bind", f"127.0.0.1:{self.port}", "--chdir", str(self.folder)),
         ]
+
+    def environment(self):
+        return dict(os.environ)  # With a preloaded sanitizer, because it runs this package.
 
     def accepts(self):
         """Returns whether the worker answers. The port is open before the worker has started."""

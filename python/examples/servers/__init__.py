@@ -52,6 +52,9 @@ class Server:
     def command(self) -> list[str]:
         raise NotImplementedError
 
+    def environment(self) -> dict[str, str]:
+        return environment()
+
     def start(self) -> None:
         """Starts the server, always on the same port, and waits until it accepts connections.
 
@@ -61,7 +64,7 @@ class Server:
             self.process = subprocess.Popen(
                 self.command(),
                 cwd=self.folder,
-                env=environment(),
+                env=self.environment(),
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
