@@ -42,10 +42,17 @@ impl Loader {
         Some(Answered { slot, is_fresh: !is_cleared && !sent.is_cleared })
     }
 
-    /// Ends a part whose function has returned, or has failed. Returns `None` if it has ended before.
+    /// Ends a part whose function has returned or has failed, or that the face gives up. Returns
+    /// `None` if it was not sent, or has ended before. The keys for which a part waits that is given
+    /// up before it was sent stay in the queue, until the round is [ready](Self::round_ready) again.
     ///
     /// The permits are to be released.
     pub fn ended(&mut self, part: PartId, now: Time) -> Option<Ended> {
+        if matches!(self.parts.get(part), Some(Part::Waiting)) {
+            self.remove_waiting(part);
+            self.parts.remove(part);
+            return None;
+        }
         let sent = self.parts.get_mut(part)?.sent_mut()?;
         let unanswered =
             if sent.pending == 0 { Vec::new() } else { core::mem::take(&mut sent.slots) };

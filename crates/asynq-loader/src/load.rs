@@ -102,10 +102,8 @@ impl Loader {
         }
         match node.state {
             SlotState::Unsent if self.settings.sends_unawaited => {}
-            SlotState::Unsent => {
-                self.slots.remove(slot);
-                self.queue.wanted -= 1;
-                self.remove_unwanted();
+            SlotState::Unsent | SlotState::Cached => {
+                self.withdraw(slot);
             }
             SlotState::Sent { part, .. } => {
                 let Some(sent) = self.parts[part].sent_mut() else { return };
@@ -114,9 +112,21 @@ impl Loader {
                     self.cancel_part(part);
                 }
             }
-            SlotState::Cached => {
+        }
+    }
+
+    /// Ends a slot whose key was not sent, whoever waits for it. Returns whether there was one: the
+    /// face fails its loads.
+    pub fn withdraw(&mut self, slot: SlotId) -> bool {
+        match self.slots.get(slot).map(|node| node.state) {
+            Some(SlotState::Unsent) => {
                 self.slots.remove(slot);
+                self.queue.wanted -= 1;
+                self.remove_unwanted();
+                true
             }
+            Some(SlotState::Cached) => self.slots.remove(slot).is_some(),
+            Some(SlotState::Sent { .. }) | None => false,
         }
     }
 

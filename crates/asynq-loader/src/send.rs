@@ -74,9 +74,7 @@ impl Loader {
         if !matches!(self.parts.get(part), Some(Part::Waiting)) {
             return false;
         }
-        // Nearly always the first.
-        let index = self.waiting.iter().position(|&other| other == part);
-        index.and_then(|index| self.waiting.remove(index));
+        self.remove_waiting(part);
         if self.queue.wanted == 0 {
             self.parts.remove(part);
             return false;
@@ -121,6 +119,12 @@ impl Loader {
         let part = self.parts.insert(Part::Waiting);
         self.waiting.push_back(part);
         self.outputs.push_back(Output::Claim(part));
+    }
+
+    pub(crate) fn remove_waiting(&mut self, part: PartId) {
+        // Nearly always the first.
+        let index = self.waiting.iter().position(|&other| other == part);
+        index.and_then(|index| self.waiting.remove(index));
     }
 
     fn take_keys(&mut self, part: PartId, now: Time) -> SentPart {

@@ -46,8 +46,19 @@ fn an_answer_before_the_permit_is_dropped() {
     loader.round_ready(0);
     let Some(Output::Claim(part)) = loader.next_output() else { panic!() };
     assert_eq!(loader.answered(part, 0), None);
-    assert_eq!(loader.ended(part, 0), None);
     assert!(loader.permit(part, 0), "it can still be sent");
+}
+
+#[test]
+fn the_keys_of_a_part_that_is_given_up_before_its_permit_wait_for_the_next() {
+    let mut loader = loader(Settings::default());
+    loader.load(0);
+    loader.round_ready(0);
+    let Some(Output::Claim(part)) = loader.next_output() else { panic!() };
+    assert_eq!(loader.ended(part, 0), None);
+    assert!(!loader.permit(part, 0));
+    loader.round_ready(0);
+    assert!(matches!(loader.next_output(), Some(Output::Claim(_))));
 }
 
 #[test]

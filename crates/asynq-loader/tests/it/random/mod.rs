@@ -15,6 +15,7 @@ enum Call {
     LoadCached,
     Join(usize, Option<usize>),
     Cancel(usize),
+    Withdraw(usize),
     Clear(usize),
     ClearAll,
     RoundReady,
@@ -34,6 +35,7 @@ fn calls() -> impl Strategy<Value = Call> {
         2 => Just(Call::LoadCached),
         3 => (number(), proptest::option::of(number())).prop_map(|(key, part)| Call::Join(key, part)),
         4 => number().prop_map(Call::Cancel),
+        1 => number().prop_map(Call::Withdraw),
         1 => number().prop_map(Call::Clear),
         1 => Just(Call::ClearAll),
         4 => Just(Call::RoundReady),
@@ -106,6 +108,10 @@ impl World {
                 let Some((key, slot)) = choose(slots, number) else { return };
                 loader.cancel(slot);
                 model.cancel(key);
+            }
+            Call::Withdraw(number) => {
+                let Some((key, slot)) = choose(slots, number) else { return };
+                assert_eq!(loader.withdraw(slot), model.withdraw_key(key));
             }
             Call::Clear(number) => {
                 let Some((key, slot)) = choose(slots, number) else { return };

@@ -181,6 +181,15 @@ impl Model {
         }
     }
 
+    pub(super) fn withdraw_key(&mut self, key: usize) -> bool {
+        let is_here = matches!(self.keys[key].fate, Fate::Unsent | Fate::Cached);
+        if is_here {
+            self.end(key);
+            self.withdraw();
+        }
+        is_here
+    }
+
     fn pending_of(&self, part: usize) -> Vec<usize> {
         let is_of_part = |&key: &usize| self.keys[key].fate == Fate::Sent(part);
         (0..self.keys.len()).filter(is_of_part).collect()
@@ -300,6 +309,7 @@ impl Model {
 
     pub(super) fn ended(&mut self, part: usize) -> Option<Vec<usize>> {
         if !matches!(self.parts[part], Part::Sent(_)) {
+            self.parts[part] = Part::Ended;
             return None;
         }
         let unanswered = self.pending_of(part);
