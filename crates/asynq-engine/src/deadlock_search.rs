@@ -61,6 +61,31 @@ impl<H: Host> Engine<H> {
     }
 }
 
+/// # 7. Look: waits
+impl<H: Host> Engine<H> {
+    /// Returns the first of the blocked tasks that `task` waits for, at the end of some path of
+    /// tasks and flushes in flight, for which `found` says so.
+    pub fn find_awaited(
+        &self,
+        task: TaskId,
+        mut found: impl FnMut(TaskId) -> bool,
+    ) -> Option<TaskId> {
+        let mut seen = BTreeSet::from([task]);
+        let mut left = self.dependencies(task);
+        while let Some(dependency) = left.pop() {
+            let Some(next) = self.blocked_task(dependency) else { continue };
+            if !seen.insert(next) {
+                continue;
+            }
+            if found(next) {
+                return Some(next);
+            }
+            left.extend(self.dependencies(next));
+        }
+        None
+    }
+}
+
 impl<H: Host> Engine<H> {
     /// Reports the deadlock of the innermost frame, whose root is `root`, and interrupts its
     /// victims.

@@ -103,6 +103,7 @@ impl Loader {
         match node.state {
             SlotState::Unsent if self.settings.sends_unawaited => {}
             SlotState::Unsent | SlotState::Cached => {
+                self.outputs.push_back(Output::Forget(slot));
                 self.withdraw(slot);
             }
             SlotState::Sent { part, .. } => {
@@ -134,7 +135,9 @@ impl Loader {
     pub(crate) fn cancel_part(&mut self, part: PartId) {
         if let Some(sent) = self.parts[part].sent() {
             for &slot in &sent.slots {
-                self.slots.remove(slot);
+                if self.slots.remove(slot).is_some() {
+                    self.outputs.push_back(Output::Forget(slot));
+                }
             }
         }
         self.outputs.push_back(Output::Cancel(part));

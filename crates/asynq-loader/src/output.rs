@@ -14,6 +14,8 @@ pub enum Output {
     Cancel(PartId),
     /// Give this slot its cached value. The slot has ended.
     Resolve(SlotId),
+    /// Forget this slot, which nobody waits for any more. The slot has ended.
+    Forget(SlotId),
     /// Fail this slot, which has no answer in time. The slot has ended.
     Late(SlotId),
 }

@@ -134,18 +134,14 @@ impl Permits {
         self.claims.get(claim).is_some_and(|claim| claim.acquired < claim.limits.len())
     }
 
-    /// Returns the claims that wait for a permit, each with the claims that hold the permits of the
-    /// limit: for a face that looks for [loans](Self::lend).
-    pub fn waiting(
-        &self,
-    ) -> impl Iterator<Item = (ClaimId, impl Iterator<Item = ClaimId> + '_)> + '_ {
-        self.limits.values().flat_map(|limit| {
-            let holders = || limit.permits.iter().map(|permit| permit.holder);
-            limit.waiting.iter().map(move |&claim| (claim, holders()))
-        })
+    /// Returns the claims that hold a permit for which others wait: for a face that looks for
+    /// [loans](Self::lend).
+    pub fn blocking(&self) -> impl Iterator<Item = ClaimId> + '_ {
+        let blocking = self.limits.values().filter(|limit| !limit.waiting.is_empty());
+        blocking.flat_map(|limit| limit.permits.iter().map(|permit| permit.holder))
     }
 
-    /// Returns whether a claim waits for a permit.
+    /// Returns whether any claim waits for a permit.
     #[must_use]
     pub fn has_waiting(&self) -> bool {
         self.limits.values().any(|limit| !limit.waiting.is_empty())

@@ -55,6 +55,18 @@ impl Creator {
     pub(crate) fn call(&self) -> Call {
         self.0.call()
     }
+
+    /// Returns whether this is `ancestor`, or was created by it, or by a task that was, and so on.
+    pub(crate) fn is_within(&self, ancestor: &Self) -> bool {
+        let mut next = Some(self);
+        while let Some(creator) = next {
+            if std::ptr::eq(creator, ancestor) {
+                return true;
+            }
+            next = creator.0.creator.as_deref();
+        }
+        false
+    }
 }
 
 impl Drop for Creator {

@@ -49,7 +49,7 @@ fn claims_of_many_parts_are_withdrawn_one_by_one() {
     for slot in slots {
         loader.cancel(slot);
     }
-    assert_eq!(outputs(&mut loader).len(), MANY);
+    assert_eq!(outputs(&mut loader).len(), 2 * MANY);
     assert!(loader.is_idle());
 }
 
@@ -59,6 +59,7 @@ fn a_loader_of_keys_that_were_given_up_is_idle() {
     for _ in 0..MANY {
         let slot = loader.load(0);
         loader.cancel(slot);
+        assert_eq!(loader.next_output(), Some(Output::Forget(slot)));
     }
     assert!(loader.is_idle());
     let kept = measure(|| {

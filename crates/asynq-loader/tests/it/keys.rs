@@ -35,7 +35,7 @@ fn cached_keys_go_on_when_the_keys_that_they_wait_for_are_given_up() {
     let cached = loader.load_cached();
     loader.cached_ready(true);
     loader.cancel(fresh);
-    assert_eq!(outputs(&mut loader), [Output::Resolve(cached)]);
+    assert_eq!(outputs(&mut loader), [Output::Forget(fresh), Output::Resolve(cached)]);
 }
 
 #[test]
@@ -97,7 +97,9 @@ fn a_key_that_is_loaded_again_after_it_was_given_up_keeps_its_part_going() {
     loader.cancel(slots[1]);
     assert_eq!(outputs(&mut loader), []);
     loader.cancel(slots[0]);
-    assert_eq!(outputs(&mut loader), [Output::Cancel(part)]);
+    let [first, second] = slots[..] else { panic!("two keys") };
+    let forgotten = [Output::Forget(first), Output::Forget(second), Output::Cancel(part)];
+    assert_eq!(outputs(&mut loader), forgotten);
     assert!(loader.is_idle());
 }
 
@@ -117,7 +119,7 @@ fn claims_that_are_not_needed_any_more_are_withdrawn() {
     loader.round_ready(0);
     let [Output::Claim(first), Output::Claim(second)] = outputs(&mut loader)[..] else { panic!() };
     loader.cancel(slots[0]);
-    assert_eq!(outputs(&mut loader), [Output::Cancel(second)]);
+    assert_eq!(outputs(&mut loader), [Output::Forget(slots[0]), Output::Cancel(second)]);
     assert!(!loader.permit(second, 0));
     assert!(loader.permit(first, 0));
     assert_eq!(loader.slots_of(first), Some(&slots[1..]));

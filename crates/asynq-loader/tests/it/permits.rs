@@ -159,12 +159,12 @@ fn a_claim_lends_only_what_it_has_and_another_waits_for() {
 }
 
 #[test]
-fn the_holders_that_a_claim_waits_for_can_be_listed() {
+fn the_claims_that_hold_others_back_can_be_listed() {
     let mut permits = Permits::new();
-    let limits = [permits.add_limit(2)];
-    let [one, two, three] = [0; 3].map(|caller| permits.claim(&limits, caller));
-    let waiting: Vec<_> = permits.waiting().map(|(claim, held)| (claim, held.collect())).collect();
-    assert_eq!(waiting, [(three, vec![one, two])]);
+    let (full, free) = (permits.add_limit(2), permits.add_limit(1));
+    permits.claim(&[free], 0);
+    let [one, two, _] = [0; 3].map(|caller| permits.claim(&[full], caller));
+    assert_eq!(permits.blocking().collect::<Vec<_>>(), [one, two]);
 }
 
 #[derive(Clone, Debug)]

@@ -232,6 +232,9 @@ impl Sim {
                         let cached = self.pending[&slot].cached.clone().unwrap();
                         self.outcomes.insert(slot, cached);
                     }
+                    Output::Forget(slot) => {
+                        self.pending.remove(&slot);
+                    }
                     Output::Late(slot) => {
                         self.outcomes.insert(slot, Err("late".to_owned()));
                     }

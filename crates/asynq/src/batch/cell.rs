@@ -24,6 +24,11 @@ pub(super) trait AnySource<K, V> {
     /// Calls the user's `flush`.
     fn flush(self: Rc<Self>, keys: Vec<K>, batch: Weak<BatchCell<K, V>>) -> FlushStep;
     fn name(&self) -> String;
+    /// Notes that a handle to a pending item was dropped. `keys` are those of the batch, unless the
+    /// flush has taken them.
+    fn on_abandoned(&self, keys: &RefCell<Vec<K>>, index: u32);
+    /// Notes that the batch was cancelled.
+    fn on_cancelled(&self, keys: Vec<K>);
 }
 
 #[doc(hidden)]
@@ -187,6 +192,18 @@ impl<K, V> BatchCell<K, V> {
         extra_handles[index] += 1;
     }
 
+    /// Notes that a handle to an item was dropped.
+    pub(super) fn abandon(&self, index: u32) {
+        if self.pending(index).is_some() {
+            self.source.on_abandoned(&self.keys, index);
+        }
+    }
+
+    /// Keeps keys that the flush has taken, for [`AnySource::on_abandoned`].
+    pub(super) fn keep_keys(&self, keys: Vec<K>) {
+        self.keys.replace(keys);
+    }
+
     /// Adds a callback or waker to a pending item.
     pub(super) fn add_callback(&self, index: u32, add: impl FnOnce(&Callbacks)) {
         add(self.callbacks.borrow_mut().entry(index).or_default());
@@ -197,6 +214,10 @@ impl<K, V> BatchCell<K, V> {
 impl<K, V> BatchCell<K, V> {
     pub(super) fn is_open(&self) -> bool {
         self.state.get() == BatchState::Open
+    }
+
+    pub(super) fn is_driven(&self) -> bool {
+        self.entry.is_driven()
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -220,6 +241,7 @@ impl<K, V> BatchCell<K, V> {
             self.state.set(BatchState::Cancelled);
             self.fail_pending(&Failure::Error(BatchErrorKind::Cancelled));
             self.entry.close();
+            self.source.on_cancelled(self.keys.take());
             self.run_callbacks();
         }
     }

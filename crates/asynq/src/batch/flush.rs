@@ -1,5 +1,6 @@
 //! The flush of a batch: the trait of sources, the items that a flush gets, and what it returns.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::ops::Range;
@@ -8,7 +9,6 @@ use std::rc::{Rc, Weak};
 
 use super::cell::{AnySource, BatchCell, FlushStep, Slot};
 use super::error::{BoxError, Failure};
-use crate::error::TaskError;
 use crate::type_name::short_name;
 
 /// Source of values that can answer many keys in one request.
@@ -59,6 +59,12 @@ pub trait Batch: Sized + 'static {
         short_name(std::any::type_name::<Self>())
     }
 
+    #[doc(hidden)]
+    fn on_abandoned(&self, _keys: &RefCell<Vec<Self::Key>>, _index: u32) {}
+
+    #[doc(hidden)]
+    fn on_cancelled(&self, _keys: Vec<Self::Key>) {}
+
     /// Returns the priority of a batch that is being opened. When nothing can run, the scheduler
     /// flushes a batch of the highest priority; among equals the one with the most items, then the
     /// one that was opened first.
@@ -78,6 +84,14 @@ impl<B: Batch> AnySource<B::Key, B::Value> for B {
 
     fn name(&self) -> String {
         Batch::name(self)
+    }
+
+    fn on_abandoned(&self, keys: &RefCell<Vec<B::Key>>, index: u32) {
+        Batch::on_abandoned(self, keys, index);
+    }
+
+    fn on_cancelled(&self, keys: Vec<B::Key>) {
+        Batch::on_cancelled(self, keys);
     }
 }
 
@@ -114,9 +128,16 @@ impl<B: Batch> Items<B> {
         &self.keys
     }
 
-    /// Returns the item at `index`.
-    pub(crate) fn item(&self, index: usize) -> Item<'_, B> {
-        Item { items: self, index }
+    /// Gives the keys back to the batch. Returns a copy.
+    pub(crate) fn return_keys(self) -> Vec<B::Key>
+    where
+        B::Key: Clone,
+    {
+        let keys = self.keys.clone();
+        if let Some(batch) = self.batch.upgrade() {
+            batch.keep_keys(self.keys);
+        }
+        keys
     }
 
     /// Iterates over the items.
@@ -222,24 +243,6 @@ impl<'a, B: Batch> Item<'a, B> {
     /// If the item already has a value or an error.
     pub fn set_error(&self, error: impl Into<BoxError>) {
         self.set(Slot::Failed(Failure::error(error)));
-    }
-
-    /// Makes every task that awaits this item panic.
-    pub(crate) fn set_panic(&self, panic: TaskError) {
-        self.set(Slot::Failed(Failure::Panic(panic)));
-    }
-
-    /// Returns whether the item has neither value nor error, and can still be awaited.
-    pub(crate) fn is_pending(&self) -> bool {
-        let batch = self.items.batch.upgrade();
-        batch.is_some_and(|batch| batch.pending(self.slot_index()).is_some())
-    }
-
-    pub(crate) fn set_outcome(&self, outcome: Result<B::Value, impl Into<BoxError>>) {
-        self.set(match outcome {
-            Ok(value) => Slot::Value(value),
-            Err(error) => Slot::Failed(Failure::error(error)),
-        });
     }
 
     fn set(&self, slot: Slot<B::Value>) {

@@ -9,9 +9,10 @@ use std::task::{Context, Poll, Waker};
 use asynq_engine::ItemId;
 
 use super::cell::{BatchCell, Slot};
-use super::error::{BatchError, BatchErrorKind, Failure};
+use super::error::{BatchError, BatchErrorKind, BoxError, Failure};
 use super::flush::Batch;
 use super::handle::BatchHandle;
+use crate::error::TaskError;
 use crate::futures::FutureBase;
 use crate::scheduler::{self, Request, Requester, Scheduler};
 
@@ -25,26 +26,49 @@ pub struct BatchItem<B: Batch> {
     index: u32,
 }
 
-/// Weak handle to a batch.
-pub(crate) struct WeakBatch<B: Batch> {
+/// Weak handle to an item.
+pub(crate) struct WeakItem<B: Batch> {
     cell: Weak<BatchCell<B::Key, B::Value>>,
+    index: u32,
 }
 
-impl<B: Batch> WeakBatch<B> {
-    /// Returns whether this is the batch of `item`.
-    pub(crate) fn has(&self, item: &BatchItem<B>) -> bool {
-        std::ptr::eq(self.cell.as_ptr(), Rc::as_ptr(&item.cell))
+impl<B: Batch> Default for WeakItem<B> {
+    fn default() -> Self {
+        Self { cell: Weak::new(), index: 0 }
     }
 }
 
-impl<B: Batch<Value: Clone>> WeakBatch<B> {
-    /// Returns another handle to an item, if it is pending and has a handle. All handles but the last
-    /// take a clone of the value.
-    pub(crate) fn pending_item(&self, index: u32) -> Option<BatchItem<B>> {
+impl<B: Batch> WeakItem<B> {
+    /// Sets the value or error of the item, if somebody can await it.
+    pub(crate) fn set_outcome(&self, outcome: Result<B::Value, impl Into<BoxError>>) {
+        self.set(match outcome {
+            Ok(value) => Slot::Value(value),
+            Err(error) => Slot::Failed(Failure::error(error)),
+        });
+    }
+
+    /// Makes every task that awaits the item panic.
+    pub(crate) fn set_panic(&self, panic: TaskError) {
+        self.set(Slot::Failed(Failure::Panic(panic)));
+    }
+
+    fn set(&self, slot: Slot<B::Value>) {
+        if let Some(cell) = self.cell.upgrade()
+            && cell.pending(self.index).is_some()
+        {
+            cell.set(self.index, slot);
+        }
+    }
+}
+
+impl<B: Batch<Value: Clone>> WeakItem<B> {
+    /// Returns another handle to the item, if it is pending and has a handle. All handles but the
+    /// last take a clone of the value.
+    pub(crate) fn upgrade(&self) -> Option<BatchItem<B>> {
         let cell = self.cell.upgrade()?;
-        cell.pending(index)?;
-        cell.add_handle(index, B::Value::clone);
-        Some(BatchItem { cell, index })
+        cell.pending(self.index)?;
+        cell.add_handle(self.index, B::Value::clone);
+        Some(BatchItem { cell, index: self.index })
     }
 }
 
@@ -73,14 +97,21 @@ impl<B: Batch> BatchItem<B> {
         scheduler.register_for_combinator(item.into(), waker);
     }
 
-    pub(crate) fn weak_batch(&self) -> WeakBatch<B> {
-        WeakBatch { cell: Rc::downgrade(&self.cell) }
+    pub(crate) fn downgrade(&self) -> WeakItem<B> {
+        WeakItem { cell: Rc::downgrade(&self.cell), index: self.index }
     }
 
     /// Returns the index of the item in its batch.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index as usize
+    }
+}
+
+impl<B: Batch> Drop for BatchItem<B> {
+    #[inline]
+    fn drop(&mut self) {
+        self.cell.abandon(self.index);
     }
 }
 

@@ -16,5 +16,5 @@ pub use self::error::{BatchError, BatchErrorKind, BoxError};
 pub use self::flush::{Batch, Flush, Item, Items, ItemsIter};
 pub use self::handle::BatchHandle;
 pub use self::item::BatchItem;
-pub(crate) use self::item::WeakBatch;
+pub(crate) use self::item::WeakItem;
 pub use self::source::Source;

@@ -45,6 +45,12 @@ impl<B: Batch> Source<B> {
         item
     }
 
+    /// Returns whether the innermost call drives the open batch.
+    pub(crate) fn is_driven(&self) -> bool {
+        let open = self.inner.open.borrow();
+        open.as_ref().is_some_and(|open| open.is_open() && open.is_driven())
+    }
+
     /// Returns the batch that the next item will join.
     #[must_use]
     pub fn open_batch(&self) -> BatchHandle<B> {

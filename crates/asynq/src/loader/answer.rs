@@ -22,7 +22,7 @@ pub trait Answer<K> {
     #[doc(hidden)]
     fn give_values(
         self,
-        keys: &[&K],
+        keys: &[K],
         give: &mut dyn FnMut(usize, Option<Self::Value>),
     ) -> Result<(), BoxError>;
 }
@@ -32,7 +32,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> Answer<K> for HashMap<K, V, S> {
 
     fn give_values(
         mut self,
-        keys: &[&K],
+        keys: &[K],
         give: &mut dyn FnMut(usize, Option<V>),
     ) -> Result<(), BoxError> {
         for (index, key) in keys.iter().enumerate() {
@@ -47,7 +47,7 @@ impl<K: Ord, V> Answer<K> for BTreeMap<K, V> {
 
     fn give_values(
         mut self,
-        keys: &[&K],
+        keys: &[K],
         give: &mut dyn FnMut(usize, Option<V>),
     ) -> Result<(), BoxError> {
         for (index, key) in keys.iter().enumerate() {
@@ -62,7 +62,7 @@ impl<K, V> Answer<K> for Vec<V> {
 
     fn give_values(
         self,
-        keys: &[&K],
+        keys: &[K],
         give: &mut dyn FnMut(usize, Option<V>),
     ) -> Result<(), BoxError> {
         if self.len() != keys.len() {
@@ -80,7 +80,7 @@ impl<K, A: Answer<K>, E: Into<BoxError>> Answer<K> for Result<A, E> {
 
     fn give_values(
         self,
-        keys: &[&K],
+        keys: &[K],
         give: &mut dyn FnMut(usize, Option<A::Value>),
     ) -> Result<(), BoxError> {
         self.map_err(Into::into)?.give_values(keys, give)

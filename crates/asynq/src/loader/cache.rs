@@ -1,11 +1,12 @@
 //! Caches of loaders.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::num::NonZero;
 use std::rc::Rc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -131,47 +132,97 @@ impl<K: Eq + Hash, V> fmt::Debug for Lru<K, V> {
     }
 }
 
-/// Cache of one scope, which a loader shares with its pending batches.
-pub(super) type SharedCache<K, V> = Rc<RefCell<ScopeCache<K, V>>>;
+/// Cache of one scope, which a loader shares with its requests.
+pub(super) type SharedCache<K, V> = Rc<ScopeCache<K, V>>;
 
 /// Cached values and errors of one scope.
+///
+/// Caches run code of users, which may call the loader. So they are taken out while they are used: a
+/// call inside finds nothing, and its changes are made afterwards.
 pub(super) struct ScopeCache<K, V> {
+    caches: Cell<Option<Caches<K, V>>>,
+    changes: RefCell<VecDeque<Change<K, V>>>,
+}
+
+struct Caches<K, V> {
     values: Box<dyn Cache<K, V>>,
     errors: Box<dyn Cache<K, LoadError>>,
+}
+
+pub(super) enum Change<K, V> {
+    Insert(K, Result<V, LoadError>),
+    Remove(K),
+    Clear,
+}
+
+/// The caches, taken out of their scope until this is dropped.
+struct Taken<'c, K, V> {
+    scope: &'c ScopeCache<K, V>,
+    caches: Option<Caches<K, V>>,
 }
 
 impl<K: Eq + Hash + 'static, V: Clone + 'static> ScopeCache<K, V> {
     pub(super) fn new(values: impl Cache<K, V> + 'static) -> SharedCache<K, V> {
         let errors = values.for_errors();
-        Rc::new(RefCell::new(Self { errors, values: Box::new(values) }))
+        let caches = Caches { errors, values: Box::new(values) };
+        Rc::new(Self { caches: Cell::new(Some(caches)), changes: RefCell::default() })
     }
 
-    pub(super) fn get(&mut self, key: &K) -> Option<Result<V, LoadError>> {
-        match self.values.get(key) {
+    pub(super) fn get(&self, key: &K) -> Option<Result<V, LoadError>> {
+        let mut taken = self.take()?;
+        let caches = taken.caches.as_mut()?;
+        match caches.values.get(key) {
             Some(value) => Some(Ok(value)),
-            None => self.errors.get(key).map(Err),
+            None => caches.errors.get(key).map(Err),
         }
     }
 
-    pub(super) fn insert(&mut self, key: K, outcome: Result<V, LoadError>) {
-        match outcome {
-            Ok(value) => {
+    pub(super) fn change(&self, change: Change<K, V>) {
+        self.changes.borrow_mut().push_back(change);
+        drop(self.take());
+    }
+
+    fn take(&self) -> Option<Taken<'_, K, V>> {
+        let caches = self.caches.take()?;
+        Some(Taken { scope: self, caches: Some(caches) })
+    }
+}
+
+impl<K, V> ScopeCache<K, V> {
+    fn next_change(&self) -> Option<Change<K, V>> {
+        self.changes.borrow_mut().pop_front()
+    }
+}
+
+impl<K, V> Caches<K, V> {
+    fn change(&mut self, change: Change<K, V>) {
+        match change {
+            Change::Insert(key, Ok(value)) => {
                 self.errors.remove(&key);
                 self.values.insert(key, value);
             }
-            Err(error) => {
-                self.errors.insert(key, error);
+            Change::Insert(key, Err(error)) => self.errors.insert(key, error),
+            Change::Remove(key) => {
+                self.values.remove(&key);
+                self.errors.remove(&key);
+            }
+            Change::Clear => {
+                self.values.clear();
+                self.errors.clear();
             }
         }
     }
+}
 
-    pub(super) fn remove(&mut self, key: &K) {
-        self.values.remove(key);
-        self.errors.remove(key);
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.values.clear();
-        self.errors.clear();
+impl<K, V> Drop for Taken<'_, K, V> {
+    fn drop(&mut self) {
+        if let Some(caches) = &mut self.caches
+            && !thread::panicking()
+        {
+            while let Some(change) = self.scope.next_change() {
+                caches.change(change);
+            }
+        }
+        self.scope.caches.set(self.caches.take());
     }
 }

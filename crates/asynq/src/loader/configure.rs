@@ -7,14 +7,17 @@ use std::time::Duration;
 use super::cache::{Cache, ScopeCache};
 use super::handle::Loader;
 use super::keys::Key;
-use super::limit::Limit;
 use super::settings::Settings;
 use super::stats::Flushed;
+use crate::scheduler::Limit;
 
 /// # Configuration
 impl<K: Key, V: Clone + 'static> Loader<K, V> {
     fn set(self, set: impl FnOnce(&mut Settings<K, V>)) -> Self {
-        set(&mut self.shared.settings.borrow_mut());
+        let mut settings = self.shared.settings.borrow_mut();
+        set(&mut settings);
+        self.shared.machine.borrow_mut().set(settings.for_machine());
+        drop(settings);
         self
     }
 
@@ -38,15 +41,16 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         self.set(|settings| settings.priority = priority)
     }
 
-    /// Sets the maximum number of concurrent batches (at least 1; async functions only). Further
-    /// batches wait.
+    /// Sets the maximum number of concurrent batches (at least 1; async functions only). A batch that
+    /// waits for its turn collects further keys, so the batches of a busy store are larger.
     #[must_use]
     pub fn max_in_flight(self, batches: usize) -> Self {
-        self.set(|settings| settings.limit = Some(Limit::new(batches.max(1))))
+        self.set(|settings| settings.limit = Some(Limit::new(batches)))
     }
 
-    /// Cancels a batch that takes longer than `after` (async functions only). Its loads fail with a
-    /// [`TimeoutError`](super::TimeoutError). The time begins when the function is called.
+    /// Fails loads that take longer than `after` with a [`TimeoutError`](super::TimeoutError), and
+    /// cancels a batch whose loads are all late (async functions only). The time begins when the batch
+    /// would be sent if there were no limit, so it covers the wait for other batches.
     #[must_use]
     pub fn timeout(self, after: Duration) -> Self {
         self.set(|settings| settings.timeout = Some(after))
@@ -70,6 +74,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     #[must_use]
     pub fn cache_in(self, cache: impl Cache<K, V> + 'static) -> Self {
         self.shared.cache.set(Some(ScopeCache::new(cache)));
+        self.shared.caches.set(true);
         self
     }
 
@@ -78,6 +83,13 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     #[must_use]
     pub fn cache_errors(self) -> Self {
         self.set(|settings| settings.cache_errors = true)
+    }
+
+    /// Sends keys although their loads were dropped, together with others: the keys are writes.
+    #[cfg(any(feature = "redis", feature = "memcached"))]
+    #[must_use]
+    pub(crate) fn sends_dropped(self) -> Self {
+        self.set(|settings| settings.sends_dropped = true)
     }
 
     /// Calls `hook` with the keys of each batch before it is sent.

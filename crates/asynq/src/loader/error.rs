@@ -15,6 +15,11 @@ pub enum LoadError {
         /// The key, in its `Debug` form.
         key: String,
     },
+    /// The batch function loaded a key that it was called for: it would wait for itself.
+    SelfWait {
+        /// The key, in its `Debug` form.
+        key: String,
+    },
     /// The batch function returned an error for the key or the batch, or a `Vec` of a wrong length
     /// ([`LengthError`]), or did not return in time ([`TimeoutError`]).
     Failed {
@@ -29,6 +34,11 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { key } => write!(f, "nothing came back for key {key}"),
+            Self::SelfWait { key } => write!(
+                f,
+                "key {key}: the batch function loads a key that it was called for, and would wait for \
+                 itself"
+            ),
             Self::Failed { key, error } => write!(f, "key {key}: {error}"),
         }
     }
@@ -38,7 +48,7 @@ impl Error for LoadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Failed { error, .. } => Some(&**error),
-            Self::Missing { .. } => None,
+            Self::Missing { .. } | Self::SelfWait { .. } => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::batch::BoxError;
 /// Calls a callback with the index of each key of a batch, and the value or error that the function
 /// returned for it.
 pub(super) type GiveValues<K, V> = Box<
-    dyn FnOnce(&[&K], &mut dyn FnMut(usize, Option<Result<V, BoxError>>)) -> Result<(), BoxError>,
+    dyn FnOnce(&[K], &mut dyn FnMut(usize, Option<Result<V, BoxError>>)) -> Result<(), BoxError>,
 >;
 
 type Call<K, V> = Box<dyn Fn(Vec<K>) -> Fetched<GiveValues<K, V>>>;

@@ -7,11 +7,15 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 
+use asynq_loader::{Join, SlotId};
+
 use super::answer::{Answer, Returned};
-use super::cache::{ScopeCache, SharedCache};
+
+use super::cache::{Change, ScopeCache, SharedCache};
+use super::error::LoadError;
 use super::fetch::Fetch;
-use super::keys::{Key, KeyRequest, Keys, Load, Shared};
-use super::pending_keys::PendingKeys;
+use super::keys::{Key, KeyRequest, Keys, Load, Shared, name};
+use super::request::{CachedLoad, Request};
 use super::settings::Settings;
 use super::stats::Stats;
 use crate::batch::{BoxError, Source};
@@ -74,6 +78,8 @@ impl<K, V> fmt::Debug for Scope<K, V> {
 /// ```
 pub struct Loader<K: Key, V: Clone + 'static> {
     source: Source<Keys<K, V>>,
+    /// Source of the keys that are cached.
+    cached: Source<Keys<K, V>>,
     pub(super) shared: Rc<Shared<K, V>>,
 }
 
@@ -150,35 +156,90 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     fn from_fetch(fetch: Fetch<K, V>) -> Self {
         let name = format!("loader at {}", Location::caller());
         let shared = Rc::new(Shared::new(fetch, Settings::new(&name)));
-        Self { source: Source::new(Keys { shared: Rc::clone(&shared) }), shared }
+        let source = Source::new(Keys { shared: Rc::clone(&shared), round: None });
+        let round = Some(source.clone());
+        let cached = Source::new(Keys { shared: Rc::clone(&shared), round });
+        Self { source, cached, shared }
     }
 
     /// Requests one key.
     ///
     /// A cached key resolves at the same time as the keys that are sent, so caching never splits a
-    /// later batch. If all keys of a batch are cached, the function is not called.
+    /// later batch. If only cached keys are awaited, they resolve at once and nothing is sent.
+    ///
+    /// A key whose loads are all dropped before it is sent is not sent.
     pub fn load(&self, key: K) -> Load<K, V> {
         let shared = &self.shared;
-        let cache = shared.cache.get();
-        if let Some(cached) = cache.as_ref().and_then(|cache| cache.borrow_mut().get(&key)) {
-            shared.count(|stats| stats.hits += 1);
-            let cached = Some(Box::new(cached));
-            return self.source.item(KeyRequest { key, cached, cache: None });
+        let cache = shared.current_cache();
+        if let Some(outcome) = cache.as_ref().and_then(|cache| cache.get(&key)) {
+            return self.load_cached(outcome);
         }
-        if let Some(load) = shared.pending_load(&key, cache.as_ref()) {
-            shared.count(|stats| stats.hits += 1);
+        let hash = shared.table.hash(&key);
+        let before = shared.table.find(hash, &key);
+        if let Some(slot) = before
+            && let Some(load) = self.join(slot, &key, cache.as_ref())
+        {
             return load;
         }
-        let load = self.source.item(KeyRequest { key: key.clone(), cached: None, cache });
-        let open = Rc::clone(&shared.open.borrow());
-        if open.has(&load) {
-            open.insert(key, &load);
-        } else {
-            // The batch of the open keys was cancelled.
-            let fresh = PendingKeys::new();
-            fresh.insert(key, &load);
-            shared.open.replace(fresh);
+        let entry = if before.is_none() { Some(key.clone()) } else { None };
+        let slot = shared.machine.borrow_mut().load(0);
+        // Before code of users can run, which may flush.
+        shared.requests.borrow_mut().insert(slot, Request::new(key, cache));
+        let load = self.source.item(KeyRequest { slot });
+        if let Some(request) = shared.requests.borrow_mut().get_mut(slot) {
+            request.item = load.downgrade();
         }
+        match (before, entry) {
+            (None, Some(key)) => shared.table.insert(hash, key, slot),
+            (Some(before), _) => shared.table.replace(hash, before, slot),
+            (None, None) => {}
+        }
+        load
+    }
+
+    /// Shares the slot of an equal key, if it is pending.
+    #[inline(never)]
+    fn join(&self, slot: SlotId, key: &K, cache: Option<&SharedCache<K, V>>) -> Option<Load<K, V>> {
+        let shared = &self.shared;
+        let part = shared.machine.borrow().part_of(slot);
+        let asker = part.and_then(|part| shared.asker(part));
+        let join = shared.machine.borrow_mut().join(slot, asker);
+        match join {
+            Join::Gone => None,
+            Join::SelfWait => {
+                let load = self.cached.item(KeyRequest::ended());
+                load.downgrade().set_outcome(Err::<V, _>(LoadError::SelfWait { key: name(key) }));
+                Some(load)
+            }
+            Join::Shared => {
+                let item = {
+                    let mut requests = shared.requests.borrow_mut();
+                    let request = requests.get_mut(slot).expect("the slot has not ended");
+                    if let Some(cache) = cache {
+                        request.caches.add(Rc::clone(cache));
+                    }
+                    request.item.upgrade()
+                };
+                Some(item.unwrap_or_else(|| self.load_again(slot)))
+            }
+        }
+    }
+
+    /// Creates an item of a key that is in flight although all of its loads were dropped.
+    #[cold]
+    fn load_again(&self, slot: SlotId) -> Load<K, V> {
+        let load = self.source.item(KeyRequest { slot });
+        if let Some(request) = self.shared.requests.borrow_mut().get_mut(slot) {
+            request.item = load.downgrade();
+        }
+        load
+    }
+
+    fn load_cached(&self, outcome: Result<V, LoadError>) -> Load<K, V> {
+        let slot = self.shared.machine.borrow_mut().load_cached();
+        let load = self.cached.item(KeyRequest { slot });
+        let cached = CachedLoad { item: load.downgrade(), outcome, flush: None };
+        self.shared.cached_loads.borrow_mut().insert(slot, cached);
         load
     }
 
@@ -208,33 +269,42 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// assert_eq!(square.stats().batches, 1);
     /// ```
     pub fn scope(&self) -> Scope<K, V> {
+        self.shared.caches.set(true);
         Scope(self.shared.cache.override_with(Some(ScopeCache::new(HashMap::new()))))
     }
 
     /// Adds a value to the current cache, if there is one. A pending value of `key`, which may be older,
     /// is not cached.
     pub fn prime(&self, key: K, value: V) {
-        self.shared.for_each_sent(|keys| keys.clear(&key));
-        if let Some(cache) = self.shared.cache.get() {
-            cache.borrow_mut().insert(key, Ok(value));
+        self.detach(&key);
+        if let Some(cache) = self.shared.current_cache() {
+            cache.change(Change::Insert(key, Ok(value)));
         }
     }
 
     /// Removes `key` from the current cache. A pending value of it is not cached, and later loads
     /// request the key again.
     pub fn clear(&self, key: &K) {
-        self.shared.for_each_sent(|keys| keys.clear(key));
-        if let Some(cache) = self.shared.cache.get() {
-            cache.borrow_mut().remove(key);
+        self.detach(key);
+        if let Some(cache) = self.shared.current_cache() {
+            cache.change(Change::Remove(key.clone()));
+        }
+    }
+
+    /// Detaches a key that is in flight.
+    fn detach(&self, key: &K) {
+        let hash = self.shared.table.hash(key);
+        if let Some(slot) = self.shared.table.find(hash, key) {
+            self.shared.machine.borrow_mut().clear(slot);
         }
     }
 
     /// Removes all keys from the current cache. Pending values are not cached, and later loads request
     /// their keys again.
     pub fn clear_all(&self) {
-        self.shared.for_each_sent(|keys| keys.clear_all());
-        if let Some(cache) = self.shared.cache.get() {
-            cache.borrow_mut().clear();
+        self.shared.machine.borrow_mut().clear_all();
+        if let Some(cache) = self.shared.current_cache() {
+            cache.change(Change::Clear);
         }
     }
 
@@ -270,7 +340,8 @@ where
 
 impl<K: Key, V: Clone + 'static> Clone for Loader<K, V> {
     fn clone(&self) -> Self {
-        Self { source: self.source.clone(), shared: Rc::clone(&self.shared) }
+        let Self { source, cached, shared } = self;
+        Self { source: source.clone(), cached: cached.clone(), shared: Rc::clone(shared) }
     }
 }
 

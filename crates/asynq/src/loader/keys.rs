@@ -1,19 +1,30 @@
 //! The batch type of a loader, and the state that the batches share with it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
-use std::iter;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::cache::SharedCache;
-use super::error::LoadError;
+use asynq_loader::{Loader as Machine, Output, PartId, SlotId};
+use slotmap::{Key as _, SecondaryMap};
+
+use super::cache::{Change, SharedCache};
+use super::error::{LoadError, TimeoutError};
 use super::fetch::Fetch;
-use super::pending_keys::PendingKeys;
+use super::flight::Flight;
+use super::request::{CachedLoad, Request};
 use super::settings::Settings;
+use super::slot_table::SlotTable;
 use super::stats::Stats;
-use crate::batch::BatchItem;
+use crate::batch::{BatchItem, Source};
+use crate::call_stack::Creator;
 use crate::context::ScopedValue;
+use crate::error::TaskError;
+use crate::scheduler::{self, Scheduler};
+use crate::task::{Promise, WeakTask};
 
 /// Key of a loader.
 pub trait Key: Clone + Eq + Hash + fmt::Debug + 'static {}
@@ -23,86 +34,279 @@ impl<K: Clone + Eq + Hash + fmt::Debug + 'static> Key for K {}
 /// The [`Batch`](crate::Batch) of a [`Loader`](super::Loader).
 pub struct Keys<K: Key, V: Clone + 'static> {
     pub(super) shared: Rc<Shared<K, V>>,
+    /// For the loads of cached keys: the source of the others.
+    pub(super) round: Option<Source<Self>>,
 }
 
 /// Future of the value of one key, or of a [`BatchError`](crate::BatchError).
 pub type Load<K, V> = BatchItem<Keys<K, V>>;
 
-/// Key of an item.
-pub struct KeyRequest<K, V> {
-    pub(super) key: K,
-    /// Cached value or error: the key is not sent, and resolves together with the batch.
-    pub(super) cached: Option<Box<Result<V, LoadError>>>,
-    /// Cache for the value.
-    pub(super) cache: Option<SharedCache<K, V>>,
+/// Key of an item: the slot of a key of the loader.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRequest {
+    pub(super) slot: SlotId,
 }
 
-/// Pending keys of one batch.
-type Pending<K, V> = Rc<PendingKeys<K, Keys<K, V>>>;
+/// Number of slots for which a loader without loads keeps room.
+const SPARE_CAPACITY: usize = 1 << 16;
 
-/// State that a loader shares with its batches.
+/// State that a loader shares with its batches. Nothing is borrowed while code of users runs.
 pub(super) struct Shared<K: Key, V: Clone + 'static> {
     pub(super) fetch: Fetch<K, V>,
     pub(super) settings: RefCell<Settings<K, V>>,
     pub(super) cache: ScopedValue<Option<SharedCache<K, V>>>,
-    /// Keys of the open batch.
-    pub(super) open: RefCell<Pending<K, V>>,
-    /// Keys of the batches that were sent and have not completed.
-    pub(super) sent: RefCell<Vec<Pending<K, V>>>,
-    stats: Cell<Stats>,
+    /// Whether there ever was a cache.
+    pub(super) caches: Cell<bool>,
+    pub(super) machine: RefCell<Machine>,
+    pub(super) table: SlotTable<K>,
+    pub(super) requests: RefCell<SecondaryMap<SlotId, Request<K, Keys<K, V>>>>,
+    pub(super) cached_loads: RefCell<HashMap<SlotId, CachedLoad<Keys<K, V>>>>,
+    /// Flushes of cached keys, each with the number of keys that it waits for.
+    pub(super) cached_flushes: RefCell<HashMap<u64, (usize, Promise<()>)>>,
+    pub(super) parts: RefCell<HashMap<PartId, PartEntry<K>>>,
+    /// Part whose function is being called.
+    pub(super) calling: Cell<Option<PartId>>,
+    start: Instant,
+}
+
+/// A part that was claimed and has not ended.
+pub(super) struct PartEntry<K> {
+    pub(super) keys: Rc<Vec<K>>,
+    /// The task of an async function.
+    pub(super) task: Option<PartTask>,
+}
+
+pub(super) struct PartTask {
+    pub(super) task: WeakTask<()>,
+    pub(super) creator: Rc<Creator>,
+    pub(super) flight: Weak<Flight>,
 }
 
 impl<K: Key, V: Clone + 'static> Shared<K, V> {
     pub(super) fn new(fetch: Fetch<K, V>, settings: Settings<K, V>) -> Self {
+        let machine = Machine::new(settings.for_machine());
         Self {
             fetch,
             settings: RefCell::new(settings),
             cache: ScopedValue::new(None),
-            open: RefCell::new(PendingKeys::new()),
-            sent: RefCell::default(),
-            stats: Cell::default(),
+            caches: Cell::new(false),
+            machine: RefCell::new(machine),
+            table: SlotTable::new(),
+            requests: RefCell::default(),
+            cached_loads: RefCell::default(),
+            cached_flushes: RefCell::default(),
+            parts: RefCell::default(),
+            calling: Cell::new(None),
+            start: Instant::now(),
         }
+    }
+
+    /// Returns the time of the state machine, in nanoseconds.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Returns the time until a time of the state machine.
+    pub(super) fn until(&self, time: u64) -> Duration {
+        Duration::from_nanos(time.saturating_sub(self.now()))
     }
 
     pub(super) fn stats(&self) -> Stats {
-        self.stats.get()
+        let stats = self.machine.borrow().stats();
+        let asynq_loader::Stats { batches, keys, largest, hits, time } = stats;
+        Stats { batches, keys, hits, largest, time: Duration::from_nanos(time) }
     }
 
-    pub(super) fn count(&self, count: impl FnOnce(&mut Stats)) {
-        let mut stats = self.stats.get();
-        count(&mut stats);
-        self.stats.set(stats);
+    #[inline]
+    pub(super) fn current_cache(&self) -> Option<SharedCache<K, V>> {
+        if self.caches.get() { self.cache.get() } else { None }
     }
 
-    /// Calls `f` with the keys of each batch that was sent and has not completed.
-    pub(super) fn for_each_sent(&self, f: impl FnMut(&Pending<K, V>)) {
-        self.sent.borrow().iter().for_each(f);
-    }
-
-    /// Returns another handle to the item of a pending key.
-    pub(super) fn pending_load(
-        &self,
-        key: &K,
-        cache: Option<&SharedCache<K, V>>,
-    ) -> Option<Load<K, V>> {
-        let (open, sent) = (self.open.borrow(), self.sent.borrow());
-        let (keys, load) =
-            iter::once(&*open).chain(&*sent).find_map(|keys| Some((keys, keys.item(key)?)))?;
-        if let Some(cache) = cache {
-            keys.add_cache(key, cache);
+    /// Returns `part` if its function is calling this.
+    pub(super) fn asker(&self, part: PartId) -> Option<PartId> {
+        if self.calling.get() == Some(part) {
+            return Some(part);
         }
-        Some(load)
+        let parts = self.parts.borrow();
+        let task = parts.get(&part)?.task.as_ref()?;
+        let caller = scheduler::with(Scheduler::creator)?;
+        caller.is_within(&task.creator).then_some(part)
+    }
+
+    /// Removes the request of a slot that has ended.
+    pub(super) fn take_request(&self, slot: SlotId) -> Option<Request<K, Keys<K, V>>> {
+        self.requests.borrow_mut().remove(slot)
+    }
+
+    /// Gives a slot its value or error, and the caches if it is `fresh`. `key` is the key of the slot.
+    pub(super) fn resolve(
+        &self,
+        slot: SlotId,
+        key: &K,
+        outcome: Result<V, LoadError>,
+        is_fresh: bool,
+    ) {
+        let Some(request) = self.take_request(slot) else { return };
+        if is_fresh && (outcome.is_ok() || self.settings.borrow().cache_errors) {
+            for cache in request.caches.as_slice() {
+                cache.change(Change::Insert(key.clone(), outcome.clone()));
+            }
+        }
+        request.item.set_outcome(outcome);
+    }
+
+    /// Fails a slot of a part with these keys. The error is not cached, since the key has not caused
+    /// it.
+    pub(super) fn fail(&self, slot: SlotId, keys: &[K], failure: &Failure) {
+        let Some(request) = self.take_request(slot) else { return };
+        match failure {
+            Failure::Panic(panic) => request.item.set_panic(panic.clone()),
+            Failure::Error(error) => {
+                let Some(key) = keys.get(request.index as usize) else { return };
+                let error = LoadError::Failed { key: name(key), error: Arc::clone(error) };
+                request.item.set_outcome(Err::<V, _>(error));
+            }
+        }
+    }
+
+    /// Performs the outputs of the state machine. Returns the parts that claim permits.
+    pub(super) fn perform(&self) -> Vec<PartId> {
+        self.perform_late(&[])
+    }
+
+    /// Performs the outputs after keys of a part with these keys were late.
+    fn perform_late(&self, keys: &[K]) -> Vec<PartId> {
+        let mut claims = Vec::new();
+        while let Some(output) = self.next_output() {
+            match output {
+                Output::Claim(part) => claims.push(part),
+                Output::Cancel(part) => self.cancel(part),
+                Output::Resolve(slot) => self.resolve_cached(slot),
+                Output::Forget(slot) => self.forget(slot),
+                Output::Late(slot) => self.fail_late(slot, keys),
+            }
+        }
+        claims
+    }
+
+    /// Fails the keys of a part that are late.
+    pub(super) fn late(&self, part: PartId) {
+        let keys = self.parts.borrow().get(&part).map(|entry| Rc::clone(&entry.keys));
+        self.machine.borrow_mut().late(part, self.now());
+        self.perform_late(keys.as_deref().map_or(&[], Vec::as_slice));
+    }
+
+    #[inline]
+    fn next_output(&self) -> Option<Output> {
+        self.machine.borrow_mut().next_output()
+    }
+
+    /// Ends a part that nobody waits for.
+    fn cancel(&self, part: PartId) {
+        let entry = self.parts.borrow_mut().remove(&part);
+        let task = entry.and_then(|entry| entry.task);
+        if let Some(flight) = task.and_then(|task| task.flight.upgrade()) {
+            flight.cancel();
+        }
+    }
+
+    /// Forgets a slot that nobody waits for.
+    fn forget(&self, slot: SlotId) {
+        drop(self.take_request(slot));
+        self.resolve_cached(slot);
+    }
+
+    fn resolve_cached(&self, slot: SlotId) {
+        let load = self.cached_loads.borrow_mut().remove(&slot);
+        let Some(load) = load else { return };
+        load.item.set_outcome(load.outcome);
+        if let Some(flush) = load.flush {
+            self.count_down(flush);
+        }
+    }
+
+    /// Counts one key less that a flush of cached keys waits for.
+    fn count_down(&self, flush: u64) {
+        let promise = {
+            let mut flushes = self.cached_flushes.borrow_mut();
+            let Some((pending, _)) = flushes.get_mut(&flush) else { return };
+            *pending -= 1;
+            if *pending > 0 {
+                return;
+            }
+            flushes.remove(&flush)
+        };
+        if let Some((_, promise)) = promise {
+            promise.set_value(());
+        }
+    }
+
+    fn fail_late(&self, slot: SlotId, keys: &[K]) {
+        let Some(request) = self.take_request(slot) else { return };
+        let Some(after) = self.settings.borrow().timeout else { return };
+        let Some(key) = request.key.as_ref().or_else(|| keys.get(request.index as usize)) else {
+            return;
+        };
+        let error = LoadError::Failed { key: name(key), error: Arc::new(TimeoutError { after }) };
+        request.item.set_outcome(Err::<V, _>(error));
+    }
+
+    /// Notes that a load was dropped before it had its value.
+    pub(super) fn abandon(&self, slot: SlotId) {
+        self.machine.borrow_mut().cancel(slot);
+        self.perform();
+        self.sweep();
+    }
+
+    /// Ends a slot whose batch was cancelled.
+    pub(super) fn withdraw(&self, slot: SlotId) {
+        self.machine.borrow_mut().withdraw(slot);
+        self.forget(slot);
+        self.perform();
+        self.sweep();
+    }
+
+    /// Gives back the memory of keys that have ended.
+    pub(super) fn sweep(&self) {
+        let pending = self.machine.borrow().pending();
+        self.table.sweep(pending, |slot| self.machine.borrow().is_pending(slot));
+        let unused = {
+            let mut requests = self.requests.borrow_mut();
+            let is_large = pending == 0 && requests.capacity() > SPARE_CAPACITY;
+            is_large.then(|| std::mem::take(&mut *requests))
+        };
+        drop(unused);
+    }
+}
+
+/// Failure of a whole part.
+pub(super) enum Failure {
+    Error(Arc<dyn std::error::Error + Send + Sync>),
+    Panic(TaskError),
+}
+
+impl Failure {
+    pub(super) fn error(&self) -> &(dyn std::error::Error + 'static) {
+        match self {
+            Self::Error(error) => &**error,
+            Self::Panic(panic) => panic,
+        }
+    }
+}
+
+pub(super) fn name(key: &impl fmt::Debug) -> String {
+    format!("{key:?}")
+}
+
+impl KeyRequest {
+    /// Creates the key of an item that has its error already.
+    pub(super) fn ended() -> Self {
+        Self { slot: SlotId::null() }
     }
 }
 
 impl<K: Key, V: Clone + 'static> fmt::Debug for Keys<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keys({})", self.shared.settings.borrow().name)
-    }
-}
-
-impl<K: fmt::Debug, V> fmt::Debug for KeyRequest<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.key)
     }
 }

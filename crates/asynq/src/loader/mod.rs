@@ -5,12 +5,15 @@ mod cache;
 mod configure;
 mod error;
 mod fetch;
+mod flight;
+mod flush;
 mod handle;
 mod keys;
 mod limit;
-mod pending_keys;
-mod sent_batch;
+mod part;
+mod request;
 mod settings;
+mod slot_table;
 mod stats;
 
 pub use self::answer::{Answer, Async, Plain, Returned};

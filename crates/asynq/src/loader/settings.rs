@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::limit::Limit;
 use super::stats::Flushed;
+use crate::scheduler::Limit;
 
 pub(super) type Default<K, V> = Rc<dyn Fn(&K) -> V>;
 pub(super) type Before<K> = Rc<dyn Fn(&[K])>;
@@ -21,6 +21,8 @@ pub(super) struct Settings<K, V> {
     pub(super) default: Option<Default<K, V>>,
     pub(super) before: Vec<Before<K>>,
     pub(super) after: Vec<After<K>>,
+    /// Send keys whose loads were dropped, together with others.
+    pub(super) sends_dropped: bool,
 }
 
 impl<K, V> Settings<K, V> {
@@ -35,6 +37,18 @@ impl<K, V> Settings<K, V> {
             default: None,
             before: Vec::new(),
             after: Vec::new(),
+            sends_dropped: false,
+        }
+    }
+
+    /// Returns the settings of the state machine, whose time is in nanoseconds.
+    pub(super) fn for_machine(&self) -> asynq_loader::Settings {
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        asynq_loader::Settings {
+            max_batch_size: self.max_batch_size,
+            timeout: self.timeout.map(nanoseconds),
+            sends_unawaited: self.sends_dropped,
+            ..asynq_loader::Settings::default()
         }
     }
 }

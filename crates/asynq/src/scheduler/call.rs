@@ -44,6 +44,7 @@ impl Scheduler {
             drop(engine);
             self.report_events();
             match step {
+                Step::Wait | Step::Deadlock(_) if self.lend_permits() => {}
                 // The wait may be for something that another task has requested.
                 Step::Wait if !waited => self.wake_combinators(),
                 Step::Wait => self.wake_queue.park(),

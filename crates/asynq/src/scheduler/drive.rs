@@ -76,6 +76,12 @@ impl Scheduler {
         self.wake_queue.wake_executors();
     }
 
+    /// Polls a blocked task, although nothing that it waits for is resolved.
+    pub(crate) fn interrupt(&self, id: TaskId) {
+        self.engine().interrupt(id);
+        self.wake_queue.wake_executors();
+    }
+
     /// Gives the wake-ups of the queue to the engine.
     #[inline]
     pub(super) fn deliver_wakes(&self) {

@@ -63,6 +63,12 @@ impl BatchEntry {
         Some(ItemId { batch: self.id.get()?, index })
     }
 
+    /// Returns whether the innermost call drives the batch.
+    pub(crate) fn is_driven(&self) -> bool {
+        let Some(item) = self.item(0) else { return false };
+        state::with(|scheduler| scheduler.engine().is_driven(item.into()))
+    }
+
     /// Flushes the batch out of turn, unless its flush has begun.
     pub(crate) fn flush(&self) {
         if let Some(id) = self.id.get() {

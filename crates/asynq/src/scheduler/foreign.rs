@@ -149,6 +149,7 @@ impl Scheduler {
             self.report_events();
             let waits = matches!(step, Step::Wait);
             match step {
+                Step::Wait | Step::Deadlock(_) if self.lend_permits() => {}
                 Step::Wait if !waited => self.wake_combinators(),
                 Step::Deadlock(_) if self.undo_deadlocks(&roots()) => {}
                 Step::Wait | Step::Deadlock(_) | Step::Done => {

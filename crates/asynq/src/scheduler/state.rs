@@ -9,6 +9,7 @@ use asynq_engine::{BatchId, Dependency, Engine, TaskId};
 
 use super::foreign_requests::ForeignRequests;
 use super::payload::Payloads;
+use super::permits::PermitTable;
 use super::polling::Polling;
 use super::waker::{WakeQueue, Wakers};
 use crate::call_stack::{AsynqStack, Creator};
@@ -29,6 +30,7 @@ pub(crate) struct Scheduler {
     /// Requests of combinators that poll with wakers of their own, with those wakers.
     pub(super) combinators: RefCell<Vec<(Dependency, Waker)>>,
     pub(super) foreign: ForeignRequests,
+    pub(super) permits: RefCell<PermitTable>,
     /// Panic of a flush whose items all had their values, for the call that drives it.
     panic: Cell<Option<TaskError>>,
 }
@@ -64,6 +66,7 @@ impl Scheduler {
             wakers: Wakers::default(),
             combinators: RefCell::default(),
             foreign: ForeignRequests::default(),
+            permits: RefCell::default(),
             panic: Cell::default(),
         }
     }

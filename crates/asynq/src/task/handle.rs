@@ -12,7 +12,7 @@ use pin_cell::PinMut;
 
 use super::computation::{AnyComputation, BodyOf, Computation, Run};
 use super::{deferred_drop, end};
-use crate::call_stack::{Origin, Site};
+use crate::call_stack::{Creator, Origin, Site};
 use crate::error::{TaskError, TaskErrorKind};
 use crate::scheduler::{self, Scheduler};
 
@@ -105,6 +105,11 @@ impl<T: 'static> AsyncTask<T> {
         let error = TaskError::new(TaskErrorKind::Cancelled, message, self.cell.stack());
         // A task that its own body cancels goes on to the end of this poll.
         end::resume_panic(end::cancel(self.cell.as_ref(), error));
+    }
+
+    /// Returns the task as the creator of others.
+    pub(crate) fn as_creator(&self) -> Rc<Creator> {
+        self.cell.as_creator()
     }
 
     /// Returns the id in the engine of a task that has not ended.

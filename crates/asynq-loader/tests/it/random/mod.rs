@@ -175,6 +175,7 @@ impl World {
                 Output::Cancel(id) => Action::Cancel(part(id)),
                 Output::Resolve(slot) => Action::Resolve(key(slot)),
                 Output::Late(slot) => Action::Late(key(slot)),
+                Output::Forget(slot) => Action::Forget(key(slot)),
             });
         }
         actions.sort_unstable();

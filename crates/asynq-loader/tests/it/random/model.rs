@@ -40,6 +40,7 @@ pub(super) enum Action {
     Cancel(usize),
     Resolve(usize),
     Late(usize),
+    Forget(usize),
 }
 
 pub(super) struct Model {
@@ -111,6 +112,11 @@ impl Model {
         self.keys[key].fate = Fate::Ended;
     }
 
+    fn forget(&mut self, key: usize) {
+        self.end(key);
+        self.actions.push(Action::Forget(key));
+    }
+
     fn add(&mut self, fate: Fate, now: u64) {
         self.keys.push(Key {
             fate,
@@ -166,10 +172,10 @@ impl Model {
             return;
         }
         match self.keys[key].fate {
-            Fate::Cached => self.end(key),
+            Fate::Cached => self.forget(key),
             Fate::Unsent | Fate::Sent(_) if self.settings.sends_unawaited => {}
             Fate::Unsent => {
-                self.end(key);
+                self.forget(key);
                 self.withdraw();
             }
             Fate::Sent(part) => {
@@ -200,7 +206,7 @@ impl Model {
     }
 
     fn cancel_part(&mut self, part: usize) {
-        self.pending_of(part).into_iter().for_each(|key| self.end(key));
+        self.pending_of(part).into_iter().for_each(|key| self.forget(key));
         self.parts[part] = Part::Ended;
         self.actions.push(Action::Cancel(part));
     }

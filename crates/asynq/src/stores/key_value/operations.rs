@@ -38,6 +38,7 @@ impl Operations {
         let loader = Loader::try_new(move |operations| run_accepted(operations, &run))
             .name(name)
             .max_in_flight(1)
+            .sends_dropped()
             .before_flush({
                 let gets = Rc::clone(&gets);
                 move |_| gets.borrow_mut().clear()

@@ -1,0 +1,205 @@
+//! The flush of a loader: sends its round in parts, and waits for the parts that have its keys.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use asynq_engine::TaskId;
+use asynq_loader::{PartId, SlotId};
+
+use super::flight::Flight;
+use super::keys::{Key, KeyRequest, Keys, PartEntry, PartTask, Shared};
+use super::limit;
+use super::part::Part;
+use crate::batch::{Batch, Flush, FlushStep, Items};
+use crate::futures::all;
+use crate::scheduler::Claim;
+use crate::task::{AsyncTask, WeakTask, promise};
+
+impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
+    type Key = KeyRequest;
+    type Value = V;
+    type Flush = Sending;
+
+    fn flush(self: Rc<Self>, items: Items<Self>) -> Sending {
+        let slots = items.return_keys().into_iter().map(|request| request.slot);
+        match &self.round {
+            None => self.shared.flush_round(slots.collect()),
+            Some(round) => self.shared.flush_cached(slots, round.is_driven()),
+        }
+    }
+
+    fn name(&self) -> String {
+        self.shared.settings.borrow().name.to_string()
+    }
+
+    fn priority(&self) -> i64 {
+        // Cached keys find out first which keys are sent in their step.
+        if self.round.is_some() { i64::MAX } else { self.shared.settings.borrow().priority }
+    }
+
+    fn on_abandoned(&self, keys: &RefCell<Vec<KeyRequest>>, index: u32) {
+        let request = keys.borrow().get(index as usize).copied();
+        if let Some(KeyRequest { slot }) = request {
+            self.shared.abandon(slot);
+        }
+    }
+
+    fn on_cancelled(&self, keys: Vec<KeyRequest>) {
+        for KeyRequest { slot } in keys {
+            self.shared.withdraw(slot);
+        }
+    }
+}
+
+/// Return type of the flush of a loader.
+pub enum Sending {
+    Done,
+    Later(Pin<Box<dyn Future<Output = ()>>>),
+}
+
+impl Flush for Sending {
+    fn into_step(self) -> FlushStep {
+        match self {
+            Self::Done => FlushStep::Done(Ok(())),
+            Self::Later(rest) => FlushStep::Later(Box::pin(async move {
+                rest.await;
+                Ok(())
+            })),
+        }
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Done) { "Done" } else { "Later" })
+    }
+}
+
+impl<K: Key, V: Clone + 'static> Shared<K, V> {
+    fn flush_round(self: &Rc<Self>, slots: Vec<SlotId>) -> Sending {
+        // Owned until they are awaited.
+        let _started = self.send();
+        let tasks = self.tasks_of(&slots);
+        if tasks.is_empty() {
+            return Sending::Done;
+        }
+        let shared = Rc::clone(self);
+        Sending::Later(Box::pin(async move {
+            let mut tasks = tasks;
+            // Keys may have gone with another part than expected, when others were given up.
+            while !tasks.is_empty() {
+                drop(all(tasks).await);
+                tasks = shared.tasks_of(&slots);
+            }
+        }))
+    }
+
+    fn flush_cached(
+        self: &Rc<Self>,
+        slots: impl Iterator<Item = SlotId>,
+        with_round: bool,
+    ) -> Sending {
+        self.machine.borrow_mut().cached_ready(with_round);
+        self.perform();
+        let flush = self.machine.borrow().stats().hits as u64;
+        let pending = {
+            let mut loads = self.cached_loads.borrow_mut();
+            let mut wait = |slot| loads.get_mut(&slot).map(|load| load.flush = Some(flush));
+            slots.filter_map(&mut wait).count()
+        };
+        if pending == 0 {
+            return Sending::Done;
+        }
+        let (promise, resolved) = promise();
+        self.cached_flushes.borrow_mut().insert(flush, (pending, promise));
+        Sending::Later(Box::pin(resolved))
+    }
+
+    /// Sends the round. Returns the tasks of its parts.
+    fn send(self: &Rc<Self>) -> Vec<AsyncTask<()>> {
+        self.machine.borrow_mut().round_ready(self.now());
+        let claims = self.perform();
+        claims.into_iter().filter_map(|part| self.start(part)).collect()
+    }
+
+    /// Starts a part. Returns its task, if the function is async.
+    fn start(self: &Rc<Self>, id: PartId) -> Option<AsyncTask<()>> {
+        let entry = PartEntry { keys: Rc::default(), task: None };
+        self.parts.borrow_mut().insert(id, entry);
+        if !self.fetch.is_async() {
+            // It returns before another part can be sent.
+            Part::new(self, id, None).call();
+            return None;
+        }
+        let own = self.settings.borrow().limit.clone();
+        // Always in this order, so that no two parts wait for each other.
+        let limits: Vec<_> = own.into_iter().chain(limit::of_thread()).collect();
+        if limits.is_empty() {
+            let mut part = Part::new(self, id, None);
+            let answer = part.call()?;
+            return Some(self.start_task(id, |_| Box::pin(part.finish(answer))));
+        }
+        Some(self.start_task(id, |task| {
+            let (promise, permits) = promise();
+            let claim = Claim::new(limits, task, move || promise.set_value(()));
+            Box::pin(Part::new(self, id, Some(claim)).run(permits))
+        }))
+    }
+
+    fn start_task(
+        &self,
+        id: PartId,
+        start: impl FnOnce(TaskId) -> Pin<Box<dyn Future<Output = ()>>>,
+    ) -> AsyncTask<()> {
+        let (flight, task) = Flight::start(start);
+        let part_task = PartTask {
+            task: WeakTask::of(&task),
+            creator: task.as_creator(),
+            flight: Rc::downgrade(&flight),
+        };
+        if let Some(entry) = self.parts.borrow_mut().get_mut(&id) {
+            entry.task = Some(part_task);
+        }
+        task
+    }
+
+    /// Returns the tasks of the parts that have, or will have, one of these slots.
+    fn tasks_of(self: &Rc<Self>, slots: &[SlotId]) -> Vec<AsyncTask<()>> {
+        if !self.fetch.is_async() {
+            return Vec::new();
+        }
+        let tasks = self.find_tasks(slots);
+        if !tasks.is_empty() || !slots.iter().any(|&slot| self.is_unsent(slot)) {
+            return tasks;
+        }
+        // The flush that had claimed permits for them was given up.
+        let _started = self.send();
+        self.find_tasks(slots)
+    }
+
+    fn is_unsent(&self, slot: SlotId) -> bool {
+        let machine = self.machine.borrow();
+        machine.is_pending(slot) && machine.part_of(slot).is_none()
+    }
+
+    fn find_tasks(&self, slots: &[SlotId]) -> Vec<AsyncTask<()>> {
+        let machine = self.machine.borrow();
+        let mut parts: Vec<_> = slots.iter().filter_map(|&slot| machine.part_of(slot)).collect();
+        parts.dedup();
+        let is_unsent = |slot| machine.is_pending(slot) && machine.part_of(slot).is_none();
+        let unsent = slots.iter().filter(|&&slot| is_unsent(slot)).count();
+        if unsent > 0 {
+            // The keys of a flush are the last ones in the queue.
+            let size = machine.settings().max_batch_size;
+            let last = unsent.div_ceil(size).saturating_add(1);
+            let waiting: Vec<_> = machine.waiting_parts().collect();
+            parts.extend(&waiting[waiting.len().saturating_sub(last)..]);
+        }
+        let entries = self.parts.borrow();
+        let task = |part| entries.get(&part)?.task.as_ref()?.task.upgrade();
+        parts.into_iter().filter_map(task).collect()
+    }
+}

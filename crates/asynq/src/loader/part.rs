@@ -1,0 +1,238 @@
+//! A part of a round: the call of the batch function, and its answer.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+
+use asynq_loader::PartId;
+use futures_timer::Delay;
+
+use super::answer::Fetched;
+use super::error::{LoadError, TimeoutError};
+use super::fetch::GiveValues;
+use super::keys::{Failure, Key, Shared, name};
+use super::stats::Flushed;
+use crate::batch::BoxError;
+use crate::error::TaskError;
+use crate::scheduler::{self, Claim, Scheduler};
+use crate::task::PromiseFuture;
+
+/// Future of the answer of a batch function.
+pub(super) type FutureAnswer<K, V> = Pin<Box<dyn Future<Output = GiveValues<K, V>>>>;
+
+/// A part that has not ended. Dropping it ends it without an answer.
+pub(super) struct Part<K: Key, V: Clone + 'static> {
+    shared: Rc<Shared<K, V>>,
+    id: PartId,
+    keys: Rc<Vec<K>>,
+    /// Time of the call.
+    start: u64,
+    /// Released when the part is dropped.
+    _claim: Option<Claim>,
+}
+
+impl<K: Key, V: Clone + 'static> Part<K, V> {
+    pub(super) fn new(shared: &Rc<Shared<K, V>>, id: PartId, claim: Option<Claim>) -> Self {
+        Self { shared: Rc::clone(shared), id, keys: Rc::default(), start: 0, _claim: claim }
+    }
+
+    /// Waits for the permits, calls the function, and waits for its answer.
+    pub(super) async fn run(mut self, permits: PromiseFuture<()>) {
+        if self.in_time(permits).await.is_some()
+            && let Some(answer) = self.call()
+        {
+            self.finish(answer).await;
+        }
+    }
+
+    /// Calls the function with the keys that have been loaded by now, if there are any. Returns the
+    /// future of the answer, unless the part has ended.
+    pub(super) fn call(&mut self) -> Option<FutureAnswer<K, V>> {
+        self.start = self.shared.now();
+        if !self.shared.machine.borrow_mut().permit(self.id, self.start) {
+            return None;
+        }
+        self.shared.perform();
+        self.take_keys();
+        let before = self.shared.settings.borrow().before.clone();
+        let fetched = catch_unwind(AssertUnwindSafe(|| {
+            let keys = (*self.keys).clone();
+            for hook in before {
+                hook(&keys);
+            }
+            self.start = self.shared.now();
+            let _calling = Calling::begin(&self.shared, self.id);
+            self.shared.fetch.call(keys)
+        }));
+        match fetched {
+            Ok(Fetched::Later(answer)) => return Some(answer),
+            Ok(Fetched::Now(give)) => self.end(Ok(give)),
+            Err(payload) => self.end(Err(payload)),
+        }
+        None
+    }
+
+    /// Takes the keys out of their requests.
+    fn take_keys(&mut self) {
+        let machine = self.shared.machine.borrow();
+        let mut requests = self.shared.requests.borrow_mut();
+        let slots = machine.slots_of(self.id).unwrap_or_default();
+        let take = |(index, &slot)| {
+            let request = requests.get_mut(slot)?;
+            request.index = index;
+            request.key.take()
+        };
+        let keys = (0..).zip(slots).map(take).map(|key| key.expect("a slot has a request"));
+        self.keys = Rc::new(keys.collect());
+        if let Some(entry) = self.shared.parts.borrow_mut().get_mut(&self.id) {
+            entry.keys = Rc::clone(&self.keys);
+        }
+    }
+
+    /// Waits for the answer, and gives the loads their values.
+    pub(super) async fn finish(self, answer: FutureAnswer<K, V>) {
+        match self.in_time(catch(answer)).await {
+            Some(outcome) => self.end(outcome),
+            None => self.end_late(),
+        }
+    }
+
+    /// Awaits `future` while there are keys of the part that are in time.
+    async fn in_time<F: Future>(&self, future: F) -> Option<F::Output> {
+        let next_deadline = || self.shared.machine.borrow().deadline(self.id);
+        let Some(mut deadline) = next_deadline() else { return Some(future.await) };
+        let mut delay = Delay::new(self.shared.until(deadline));
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                    return Poll::Ready(Some(output));
+                }
+                if Pin::new(&mut delay).poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                // The clock of the timer may be ahead of ours.
+                if self.shared.now() >= deadline {
+                    self.shared.late(self.id);
+                }
+                let Some(next) = next_deadline() else { return Poll::Ready(None) };
+                deadline = next;
+                delay.reset(self.shared.until(deadline));
+            }
+        })
+        .await
+    }
+
+    /// Gives each load its value or error. `outcome` is the answer of the function, or the payload of
+    /// its panic.
+    fn end(&self, outcome: thread::Result<GiveValues<K, V>>) {
+        let given =
+            outcome.and_then(|give| catch_unwind(AssertUnwindSafe(|| self.set_values(give))));
+        let failure = match given {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(Failure::Error(error.into())),
+            Err(payload) => {
+                let stack = || scheduler::with(Scheduler::stack).unwrap_or_default();
+                Some(Failure::Panic(TaskError::from_panic(payload, stack)))
+            }
+        };
+        self.remove(failure.as_ref());
+        self.call_hooks(failure.as_ref());
+    }
+
+    /// Ends a part whose keys are all late.
+    fn end_late(&self) {
+        let after = self.shared.settings.borrow().timeout.unwrap_or_default();
+        self.shared.sweep();
+        self.call_hooks(Some(&Failure::Error(Arc::new(TimeoutError { after }))));
+    }
+
+    fn set_values(&self, give: GiveValues<K, V>) -> Result<(), BoxError> {
+        let default = self.shared.settings.borrow().default.clone();
+        give(&self.keys, &mut |index, outcome| {
+            let key = &self.keys[index];
+            let outcome = match (outcome, &default) {
+                (Some(Ok(value)), _) => Ok(value),
+                (Some(Err(error)), _) => {
+                    Err(LoadError::Failed { key: name(key), error: error.into() })
+                }
+                (None, Some(default)) => Ok(default(key)),
+                (None, None) => Err(LoadError::Missing { key: name(key) }),
+            };
+            let answered = self.shared.machine.borrow_mut().answered(self.id, index);
+            if let Some(answered) = answered {
+                self.shared.resolve(answered.slot, key, outcome, answered.is_fresh);
+            }
+        })
+    }
+
+    /// Ends the part, and fails the loads without an answer.
+    fn remove(&self, failure: Option<&Failure>) {
+        let entry = self.shared.parts.borrow_mut().remove(&self.id);
+        drop(entry);
+        let now = self.shared.now();
+        let ended = self.shared.machine.borrow_mut().ended(self.id, now);
+        let unanswered = ended.map(|ended| ended.unanswered).unwrap_or_default();
+        if !unanswered.is_empty() {
+            let cancelled = Failure::Error(Arc::from(BoxError::from("the batch was cancelled")));
+            for slot in unanswered {
+                self.shared.fail(slot, &self.keys, failure.unwrap_or(&cancelled));
+            }
+        }
+        self.shared.perform();
+        self.shared.sweep();
+    }
+
+    fn call_hooks(&self, failure: Option<&Failure>) {
+        let after = self.shared.settings.borrow().after.clone();
+        if after.is_empty() {
+            return;
+        }
+        let keys: Vec<&K> = self.keys.iter().collect();
+        let time = Duration::from_nanos(self.shared.now().saturating_sub(self.start));
+        let flushed = Flushed { keys: &keys, time, error: failure.map(Failure::error) };
+        for hook in after {
+            // A panic of a hook does not fail the batch, which has completed.
+            drop(catch_unwind(AssertUnwindSafe(|| hook(&flushed))));
+        }
+    }
+}
+
+impl<K: Key, V: Clone + 'static> Drop for Part<K, V> {
+    fn drop(&mut self) {
+        self.remove(None);
+    }
+}
+
+/// Marks the part whose function is being called.
+struct Calling<'s, K: Key, V: Clone + 'static> {
+    shared: &'s Shared<K, V>,
+    outer: Option<PartId>,
+}
+
+impl<'s, K: Key, V: Clone + 'static> Calling<'s, K, V> {
+    fn begin(shared: &'s Shared<K, V>, part: PartId) -> Self {
+        Self { shared, outer: shared.calling.replace(Some(part)) }
+    }
+}
+
+impl<K: Key, V: Clone + 'static> Drop for Calling<'_, K, V> {
+    fn drop(&mut self) {
+        self.shared.calling.set(self.outer);
+    }
+}
+
+/// Awaits `future`, and returns its output or the payload of its panic.
+async fn catch<F: Future>(future: F) -> thread::Result<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(payload) => Poll::Ready(Err(payload)),
+    })
+    .await
+}
