@@ -87,7 +87,7 @@ impl Loader {
         }
     }
 
-    fn late_unsent(&mut self, now: Time) {
+    pub(crate) fn late_unsent(&mut self, now: Time) {
         while let Some((deadline, until)) = self.queue.first_deadline()
             && deadline <= now
         {

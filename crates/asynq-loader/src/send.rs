@@ -67,10 +67,13 @@ impl Loader {
         }
     }
 
-    /// Gives a part its permits: it takes the keys that wait, as many as it may have. Returns whether
+    /// Gives a part its permits: it takes the keys that wait and are in time, as many as it may have. Returns whether
     /// to call the batch function, with the keys of [`slots_of`](Self::slots_of). If not, there are
     /// none, and the part has ended: release the permits.
     pub fn permit(&mut self, part: PartId, now: Time) -> bool {
+        if matches!(self.parts.get(part), Some(Part::Waiting)) {
+            self.late_unsent(now);
+        }
         if !matches!(self.parts.get(part), Some(Part::Waiting)) {
             return false;
         }

@@ -47,6 +47,19 @@ fn a_key_that_waits_for_a_permit_can_be_late() {
 }
 
 #[test]
+fn a_key_that_is_late_when_the_permit_comes_is_not_sent() {
+    let mut loader = loader(TIMED);
+    let late = loader.load(0);
+    loader.round_ready(0);
+    let [Output::Claim(part)] = outputs(&mut loader)[..] else { panic!() };
+    let in_time = loader.load(5);
+    loader.round_ready(5);
+    assert!(loader.permit(part, 10));
+    assert_eq!(outputs(&mut loader), [Output::Late(late)]);
+    assert_eq!(loader.slots_of(part), Some(&[in_time][..]));
+}
+
+#[test]
 fn each_key_of_a_part_has_its_own_deadline() {
     let mut loader = loader(TIMED);
     let first = loader.load(0);

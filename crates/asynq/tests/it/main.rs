@@ -42,6 +42,7 @@ mod loader_faults;
 mod loader_flight;
 mod loader_limits;
 mod loader_random;
+mod loader_scenarios;
 mod loader_scope;
 #[cfg(feature = "mock")]
 mod mock;

@@ -288,6 +288,9 @@ impl Model {
     }
 
     pub(super) fn permit(&mut self, part: usize, now: u64) -> bool {
+        if self.parts[part] == Part::Waiting {
+            self.late(part, now);
+        }
         if self.parts[part] != Part::Waiting {
             return false;
         }

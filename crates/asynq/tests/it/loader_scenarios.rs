@@ -1,0 +1,263 @@
+//! The scenarios of all implementations of loaders, here on the library.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use asynq::loader::{Load, LoadError, TimeoutError};
+use asynq::{BatchError, FutureBase, Loader};
+use futures::executor::LocalPool;
+use futures::future::{AbortHandle, Abortable};
+use futures::task::LocalSpawnExt;
+
+use self::scenario::{Action, Face, Settings, Stats, event};
+
+#[path = "../../../asynq-loader/tests/it/scenario.rs"]
+mod scenario;
+
+#[test]
+fn every_scenario_holds() {
+    scenario::run_all::<Library>(include_str!("../../../asynq-loader/scenarios/loaders.txt"));
+}
+
+/// Values and errors of keys, as the batch function of the loader returns them.
+type Returned = HashMap<u32, Result<String, String>>;
+
+/// An order to the function of a call.
+enum Order {
+    Return(Result<Returned, String>),
+    Load(u32),
+}
+
+/// A call of the batch function, which does what it is told to.
+#[derive(Default)]
+struct Call {
+    orders: RefCell<Vec<Order>>,
+    waker: Cell<Option<Waker>>,
+}
+
+#[derive(Clone, Default)]
+struct Log(Rc<RefCell<Vec<String>>>);
+
+impl Log {
+    fn add(&self, event: String) {
+        self.0.borrow_mut().push(event);
+    }
+}
+
+/// Logs the cancellation of a call, unless it has returned.
+struct Running {
+    number: usize,
+    log: Log,
+    has_returned: bool,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.has_returned {
+            self.log.add(event::cancelled(self.number));
+        }
+    }
+}
+
+/// A load and its end.
+struct Waiter {
+    key: u32,
+    /// Until it is awaited.
+    load: Option<Load<u32, String>>,
+    abort: Option<AbortHandle>,
+    outcome: Rc<RefCell<Option<Result<String, BatchError>>>>,
+}
+
+struct Library {
+    pool: LocalPool,
+    loader: Loader<u32, String>,
+    calls: Rc<RefCell<Vec<Rc<Call>>>>,
+    waiters: Rc<RefCell<Vec<Waiter>>>,
+    log: Log,
+}
+
+impl Face for Library {
+    fn new(settings: &Settings) -> Self {
+        let (log, calls) = (Log::default(), Rc::<RefCell<Vec<Rc<Call>>>>::default());
+        let waiters = Rc::<RefCell<Vec<Waiter>>>::default();
+        let itself: Rc<RefCell<Option<Loader<u32, String>>>> = Rc::default();
+        let function = {
+            let (log, calls, waiters) = (log.clone(), Rc::clone(&calls), Rc::clone(&waiters));
+            let itself = Rc::clone(&itself);
+            move |keys: Vec<u32>| {
+                let call = Rc::new(Call::default());
+                calls.borrow_mut().push(Rc::clone(&call));
+                let number = calls.borrow().len();
+                log.add(event::call(number, &keys));
+                let running = Running { number, log: log.clone(), has_returned: false };
+                let (waiters, itself) = (Rc::clone(&waiters), Rc::clone(&itself));
+                async move {
+                    let mut running = running;
+                    loop {
+                        match next_order(&call).await {
+                            Order::Return(answer) => {
+                                running.has_returned = true;
+                                return answer;
+                            }
+                            Order::Load(key) => {
+                                let load = itself.borrow().as_ref().unwrap().load(key);
+                                let outcome = Rc::default();
+                                waiters.borrow_mut().push(Waiter {
+                                    key,
+                                    load: None,
+                                    abort: None,
+                                    outcome: Rc::clone(&outcome),
+                                });
+                                let loaded = load.await;
+                                outcome.replace(Some(loaded));
+                            }
+                        }
+                    }
+                }
+            }
+        };
+        let mut loader = Loader::try_new(function);
+        if let Some(keys) = settings.max_batch_size {
+            loader = loader.max_batch_size(keys);
+        }
+        if let Some(batches) = settings.max_in_flight {
+            loader = loader.max_in_flight(batches);
+        }
+        if let Some(timeout) = settings.timeout {
+            loader = loader.timeout(Duration::from_millis(timeout));
+        }
+        if settings.caches {
+            loader = loader.cache();
+        }
+        if settings.caches_errors {
+            loader = loader.cache_errors();
+        }
+        if let Some(default) = settings.default.clone() {
+            loader = loader.default_with(move |_| default.clone());
+        }
+        // The handle is weak enough: the process ends after the tests.
+        *itself.borrow_mut() = Some(loader.clone());
+        Self { pool: LocalPool::new(), loader, calls, waiters, log }
+    }
+
+    fn act(&mut self, action: &Action) -> Vec<String> {
+        match action {
+            Action::Load(keys) => keys.iter().for_each(|&key| self.load(key)),
+            Action::Prime(key, value) => self.loader.prime(*key, value.clone()),
+            Action::Clear(key) => self.loader.clear(key),
+            Action::ClearAll => self.loader.clear_all(),
+            Action::Cancel(key) => self.cancel(*key),
+            Action::Call(key) => {
+                let value = self.loader.load(*key).value().map_err(|error| kind(&error));
+                self.log.add(event::outcome(*key, &value));
+            }
+            Action::Answer(call, answer) => {
+                let answer = answer.clone().into_iter().collect();
+                self.order(*call, Order::Return(Ok(answer)));
+            }
+            Action::Fail(call, error) => self.order(*call, Order::Return(Err(error.clone()))),
+            Action::Ask(call, key) => self.order(*call, Order::Load(*key)),
+            Action::Pass(time) => self.pass(Duration::from_millis(*time)),
+            Action::Flush => {}
+            Action::Stats(_) => unreachable!("the runner compares them"),
+        }
+        if action.lets_run() {
+            self.run();
+        }
+        self.log.0.take()
+    }
+
+    fn stats(&self) -> Stats {
+        let stats = self.loader.stats();
+        let (batches, keys) = (stats.batches, stats.keys);
+        Stats { batches, keys, largest: stats.largest, hits: stats.hits }
+    }
+}
+
+async fn next_order(call: &Call) -> Order {
+    poll_fn(|cx| {
+        if let Some(order) = call.orders.borrow_mut().pop() {
+            return Poll::Ready(order);
+        }
+        call.waker.set(Some(cx.waker().clone()));
+        Poll::Pending
+    })
+    .await
+}
+
+/// The kind of an error, as scenarios name it.
+fn kind(error: &BatchError) -> String {
+    let error = std::error::Error::source(error).expect("an error of a load");
+    match error.downcast_ref() {
+        Some(LoadError::Missing { .. }) => "missing".to_owned(),
+        Some(LoadError::SelfWait { .. }) => "itself".to_owned(),
+        Some(LoadError::Failed { error, .. }) if error.is::<TimeoutError>() => "late".to_owned(),
+        Some(LoadError::Failed { error, .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+impl Library {
+    fn load(&self, key: u32) {
+        let load = Some(self.loader.load(key));
+        let waiter = Waiter { key, load, abort: None, outcome: Rc::default() };
+        self.waiters.borrow_mut().push(waiter);
+    }
+
+    fn cancel(&self, key: u32) {
+        let index = self.waiters.borrow().iter().rposition(|waiter| waiter.key == key);
+        let waiter = self.waiters.borrow_mut().remove(index.expect("a load of the key"));
+        if let Some(abort) = waiter.abort {
+            abort.abort();
+        }
+    }
+
+    fn order(&self, call: usize, order: Order) {
+        let call = Rc::clone(&self.calls.borrow()[call - 1]);
+        call.orders.borrow_mut().push(order);
+        if let Some(waker) = call.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Lets time pass, while timers fire.
+    fn pass(&mut self, time: Duration) {
+        thread::sleep(time);
+        // The thread of the timers may be late.
+        for _ in 0..20 {
+            self.run();
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Lets everything run, until nothing can run any more.
+    fn run(&mut self) {
+        for waiter in &mut *self.waiters.borrow_mut() {
+            let Some(load) = waiter.load.take() else { continue };
+            let outcome = Rc::clone(&waiter.outcome);
+            let (abort, registration) = AbortHandle::new_pair();
+            waiter.abort = Some(abort);
+            let awaited: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move {
+                let loaded = load.await;
+                outcome.replace(Some(loaded));
+            });
+            let task = async { drop(Abortable::new(awaited, registration).await) };
+            self.pool.spawner().spawn_local(task).unwrap();
+        }
+        self.pool.run_until_stalled();
+        self.waiters.borrow_mut().retain(|waiter| {
+            let outcome = waiter.outcome.borrow_mut().take();
+            let ended = outcome.map(|outcome| outcome.map_err(|error| kind(&error)));
+            if let Some(outcome) = &ended {
+                self.log.add(event::outcome(waiter.key, outcome));
+            }
+            ended.is_none()
+        });
+    }
+}
