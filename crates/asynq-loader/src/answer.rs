@@ -48,7 +48,7 @@ impl Loader {
     ///
     /// The permits are to be released.
     pub fn ended(&mut self, part: PartId, now: Time) -> Option<Ended> {
-        if matches!(self.parts.get(part), Some(Part::Waiting)) {
+        if matches!(self.parts.get(part), Some(Part::Waiting { .. })) {
             self.remove_waiting(part);
             self.parts.remove(part);
             return None;
@@ -72,7 +72,7 @@ impl Loader {
     #[must_use]
     pub fn deadline(&self, part: PartId) -> Option<Time> {
         match self.parts.get(part)? {
-            Part::Waiting => self.queue.first_deadline().map(|(deadline, _)| deadline),
+            Part::Waiting { .. } => self.queue.first_deadline().map(|(deadline, _)| deadline),
             Part::Sent(part) => part.deadlines.first().map(|&(deadline, _)| deadline),
         }
     }
@@ -81,7 +81,7 @@ impl Loader {
     /// queue. A part without keys that are in time is cancelled.
     pub fn late(&mut self, part: PartId, now: Time) {
         match self.parts.get(part) {
-            Some(Part::Waiting) => self.late_unsent(now),
+            Some(Part::Waiting { .. }) => self.late_unsent(now),
             Some(Part::Sent(_)) => self.late_sent(part, now),
             None => {}
         }
@@ -94,7 +94,8 @@ impl Loader {
             while self.queue.front() < until
                 && let Some(slot) = self.queue.pop()
             {
-                if self.slots.remove(slot).is_some() {
+                if self.slots.get(slot).is_some_and(|node| node.state == SlotState::Unsent) {
+                    self.slots.remove(slot);
                     self.queue.wanted -= 1;
                     self.outputs.push_back(Output::Late(slot));
                 }

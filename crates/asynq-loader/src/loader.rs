@@ -22,6 +22,8 @@ pub struct Loader {
     pub(crate) slots: Slots,
     /// The open round: the keys that were not sent.
     pub(crate) queue: Queue,
+    /// Position in the queue behind the last key that is ready.
+    pub(crate) ready_until: u64,
     /// The round is ready, and stays open for the time of `Settings::hold`.
     pub(crate) is_held: bool,
     /// Parts that wait for permits, in the order in which they were claimed.
@@ -133,7 +135,9 @@ impl Loader {
     /// Follows the end of keys in the queue: withdraws the claims that the others do not need, and
     /// lets the cached keys go on that have waited for them.
     pub(crate) fn remove_unwanted(&mut self) {
-        self.queue.remove_ended(|slot| !self.slots.contains_key(slot));
+        self.queue.remove_gone(|slot| {
+            self.slots.get(slot).is_none_or(|node| node.state != SlotState::Unsent)
+        });
         self.resolve_riders(&[]);
         self.is_held &= self.queue.wanted > 0;
         let size = self.settings.part_size();

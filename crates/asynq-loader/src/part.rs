@@ -12,7 +12,10 @@ pub(crate) type Parts = SlotMap<PartId, Part>;
 #[derive(Debug)]
 pub(crate) enum Part {
     /// Waits for its permits. Its keys are still in the queue.
-    Waiting,
+    Waiting {
+        /// Position of the first key for which it was claimed.
+        from: u64,
+    },
     Sent(SentPart),
 }
 
@@ -37,14 +40,14 @@ pub(crate) struct SentPart {
 impl Part {
     pub(crate) fn sent(&self) -> Option<&SentPart> {
         match self {
-            Self::Waiting => None,
+            Self::Waiting { .. } => None,
             Self::Sent(part) => Some(part),
         }
     }
 
     pub(crate) fn sent_mut(&mut self) -> Option<&mut SentPart> {
         match self {
-            Self::Waiting => None,
+            Self::Waiting { .. } => None,
             Self::Sent(part) => Some(part),
         }
     }

@@ -1,18 +1,19 @@
 //! The queue of the keys that were not sent: the open round of a loader.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{VecDeque, vec_deque};
+use core::iter::Copied;
 
 use crate::id::SlotId;
 use crate::settings::Time;
 
-/// Keys in the order in which they were requested, at *positions* that count on for ever. The slot of
-/// a key that nobody waits for any more has ended, and its place is passed over.
+/// Keys in the order in which they were requested, at *positions* that count on for ever. A slot that
+/// has ended, or was sent out of turn, is gone, and its place is passed over.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     slots: VecDeque<SlotId>,
     /// Position of the first slot.
     front: u64,
-    /// Number of slots that have not ended.
+    /// Number of slots that are unsent.
     pub(crate) wanted: usize,
     /// Times of arrival, each with the position from which on it holds. Kept only if the time matters.
     arrivals: VecDeque<(Time, u64)>,
@@ -60,16 +61,35 @@ impl Queue {
         self.deadlines.front().copied()
     }
 
-    /// Removes the first slot, which may have ended.
+    /// Removes the first slot, which may have gone.
     pub(crate) fn pop(&mut self) -> Option<SlotId> {
         let slot = self.slots.pop_front()?;
         self.front += 1;
         Some(slot)
     }
 
-    /// Removes the slots before the first one that has not ended.
-    pub(crate) fn remove_ended(&mut self, has_ended: impl Fn(SlotId) -> bool) {
-        while self.slots.front().is_some_and(|&slot| has_ended(slot)) {
+    /// Returns the slots from a position on, which may have gone.
+    pub(crate) fn slots_from(&self, position: u64) -> impl Iterator<Item = &SlotId> {
+        let index = usize::try_from(position - self.front).unwrap_or(usize::MAX);
+        self.slots.range(index.min(self.slots.len())..)
+    }
+
+    /// Returns the deadlines, each with the position behind the last key for which it holds.
+    pub(crate) fn deadlines(&self) -> Copied<vec_deque::Iter<'_, (Time, u64)>> {
+        self.deadlines.iter().copied()
+    }
+
+    /// Removes the slots before a position.
+    pub(crate) fn remove_until(&mut self, position: u64) {
+        let count = usize::try_from(position - self.front).unwrap_or(usize::MAX);
+        self.slots.drain(..count.min(self.slots.len()));
+        self.front = position;
+        self.trim();
+    }
+
+    /// Removes the slots before the first one that is unsent.
+    pub(crate) fn remove_gone(&mut self, is_gone: impl Fn(SlotId) -> bool) {
+        while self.slots.front().is_some_and(|&slot| is_gone(slot)) {
             self.pop();
         }
         self.trim();

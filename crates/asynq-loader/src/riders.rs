@@ -39,12 +39,16 @@ impl AllRiders {
         self.unsent.push(id);
     }
 
-    /// Makes those wait for a part that wait for keys which have just left the queue.
-    pub(crate) fn wait_for_part(&mut self) -> Vec<RidersId> {
-        for &id in &self.unsent {
-            self.all[id].parts += 1;
-        }
-        self.unsent.clone()
+    /// Makes those wait for a part that wait for its keys, of which the first was at a position.
+    pub(crate) fn wait_for_part(&mut self, first: u64) -> Vec<RidersId> {
+        let all = &mut self.all;
+        let wait = |&id: &RidersId| {
+            let riders = &mut all[id];
+            let waits = riders.until > first;
+            riders.parts += usize::from(waits);
+            waits.then_some(id)
+        };
+        self.unsent.iter().filter_map(wait).collect()
     }
 
     /// Ends the wait for a part.

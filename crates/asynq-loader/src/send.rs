@@ -18,14 +18,14 @@ impl Loader {
         if self.queue.wanted == 0 {
             return;
         }
-        self.set_deadline(now);
+        let from = self.make_ready(now);
         let hold = self.settings.hold;
         let first = self.queue.first_arrival();
         self.is_held = hold > 0 && first.is_some_and(|first| now < first.saturating_add(hold));
         if self.is_held {
             self.send_full(now);
         } else {
-            self.claim();
+            self.claim(from);
         }
     }
 
@@ -62,28 +62,36 @@ impl Loader {
     pub fn round_late(&mut self, now: Time) {
         if self.round_deadline().is_some_and(|deadline| deadline <= now) {
             self.is_held = false;
-            self.set_deadline(now);
-            self.claim();
+            let from = self.make_ready(now);
+            self.claim(from);
         }
     }
 
-    /// Gives a part its permits: it takes the keys that wait and are in time, as many as it may have. Returns whether
-    /// to call the batch function, with the keys of [`slots_of`](Self::slots_of). If not, there are
-    /// none, and the part has ended: release the permits.
+    /// Gives a part its permits: it takes the keys that wait and are in time, as many as it may have.
+    /// Returns whether to call the batch function, with the keys of [`slots_of`](Self::slots_of). If
+    /// not, there are none, and the part has ended: release the permits.
+    ///
+    /// The first of the parts that wait takes the first keys. One that gets its permits before earlier
+    /// ones, because it is of an inner call, takes the keys that were loaded for that.
     pub fn permit(&mut self, part: PartId, now: Time) -> bool {
-        if matches!(self.parts.get(part), Some(Part::Waiting)) {
+        if matches!(self.parts.get(part), Some(Part::Waiting { .. })) {
             self.late_unsent(now);
         }
-        if !matches!(self.parts.get(part), Some(Part::Waiting)) {
-            return false;
-        }
+        let Some(&Part::Waiting { from }) = self.parts.get(part) else { return false };
+        let is_first = self.waiting.front() == Some(&part);
         self.remove_waiting(part);
         if self.queue.wanted == 0 {
             self.parts.remove(part);
             return false;
         }
         self.set_deadline(now);
-        let sent = self.take_keys(part, now);
+        let front = self.queue.front();
+        let from = if is_first { front } else { from.max(front) };
+        let mut sent = self.take_keys(part, from, now);
+        if sent.slots.is_empty() {
+            // Earlier parts have taken the keys for which this one was claimed.
+            sent = self.take_keys(part, front, now);
+        }
         self.stats.count_part(sent.slots.len());
         self.parts[part] = Part::Sent(sent);
         self.remove_unwanted();
@@ -94,11 +102,19 @@ impl Loader {
     pub(crate) fn send_full(&mut self, now: Time) {
         let (size, claimed) = (self.settings.part_size(), self.claimed());
         if self.queue.wanted >= claimed.saturating_add(size) {
-            self.set_deadline(now);
+            let from = self.make_ready(now);
             while self.queue.wanted >= self.claimed().saturating_add(size) {
-                self.claim_part();
+                self.claim_part(from);
             }
         }
+    }
+
+    /// Makes the keys in the queue ready. Returns the position of the first that was not.
+    fn make_ready(&mut self, now: Time) -> u64 {
+        self.set_deadline(now);
+        let (front, end) = (self.queue.front(), self.queue.end());
+        let ready = mem::replace(&mut self.ready_until, end);
+        if ready < end { ready } else { front }
     }
 
     fn set_deadline(&mut self, now: Time) {
@@ -112,14 +128,14 @@ impl Loader {
         self.waiting.len().saturating_mul(self.settings.part_size())
     }
 
-    fn claim(&mut self) {
+    fn claim(&mut self, from: u64) {
         while self.queue.wanted > self.claimed() {
-            self.claim_part();
+            self.claim_part(from);
         }
     }
 
-    fn claim_part(&mut self) {
-        let part = self.parts.insert(Part::Waiting);
+    fn claim_part(&mut self, from: u64) {
+        let part = self.parts.insert(Part::Waiting { from });
         self.waiting.push_back(part);
         self.outputs.push_back(Output::Claim(part));
     }
@@ -130,34 +146,39 @@ impl Loader {
         index.and_then(|index| self.waiting.remove(index));
     }
 
-    fn take_keys(&mut self, part: PartId, now: Time) -> SentPart {
+    /// Takes unsent keys from a position on.
+    fn take_keys(&mut self, part: PartId, from: u64, now: Time) -> SentPart {
         let size = self.settings.part_size().min(self.queue.wanted);
-        let riders = self.riders.wait_for_part();
         let mut slots: Vec<SlotId> = Vec::with_capacity(size);
-        let mut deadlines = Vec::new();
-        let mut awaited = 0;
-        while slots.len() < size
-            && let Some(slot) = self.queue.pop()
-        {
-            if let Some(node) = self.slots.get_mut(slot) {
-                node.state = SlotState::Sent { part, is_cleared: false };
-                awaited += usize::from(node.waiters > 0);
-                slots.push(slot);
+        let mut deadlines: Vec<(Time, usize)> = Vec::new();
+        let mut next_deadlines = self.queue.deadlines().peekable();
+        let (mut first, mut end, mut awaited) = (None, from, 0);
+        for &slot in self.queue.slots_from(from) {
+            if slots.len() == size {
+                break;
             }
-            if let Some((deadline, until)) = self.queue.first_deadline()
-                && until == self.queue.front()
-            {
-                deadlines.push((deadline, slots.len()));
-                self.queue.trim();
+            end += 1;
+            let Some(node) = self.slots.get_mut(slot) else { continue };
+            if node.state != SlotState::Unsent {
+                continue;
+            }
+            node.state = SlotState::Sent { part, is_cleared: false };
+            awaited += usize::from(node.waiters > 0);
+            slots.push(slot);
+            first = first.or(Some(end - 1));
+            while next_deadlines.next_if(|&(_, until)| until < end).is_some() {}
+            if let Some(&(deadline, _)) = next_deadlines.peek() {
+                match deadlines.last_mut().filter(|last| last.0 == deadline) {
+                    Some(last) => last.1 = slots.len(),
+                    None => deadlines.push((deadline, slots.len())),
+                }
             }
         }
-        if let Some((deadline, _)) = self.queue.first_deadline()
-            && deadlines.last().is_none_or(|&(_, end)| end < slots.len())
-        {
-            deadlines.push((deadline, slots.len()));
+        let riders = first.map(|first| self.riders.wait_for_part(first)).unwrap_or_default();
+        if from == self.queue.front() {
+            self.queue.remove_until(end);
         }
         self.queue.wanted -= slots.len();
-        self.queue.trim();
         let pending = slots.len();
         SentPart {
             slots,

@@ -126,6 +126,20 @@ fn claims_that_are_not_needed_any_more_are_withdrawn() {
 }
 
 #[test]
+fn a_part_that_gets_its_permit_out_of_turn_takes_its_own_keys() {
+    let mut loader = loader(Settings { max_batch_size: 1, ..Settings::default() });
+    let outer = loader.load(0);
+    loader.round_ready(0);
+    let inner = loader.load(0);
+    loader.round_ready(0);
+    let [Output::Claim(first), Output::Claim(second)] = outputs(&mut loader)[..] else { panic!() };
+    assert!(loader.permit(second, 0));
+    assert_eq!(loader.slots_of(second), Some(&[inner][..]));
+    assert!(loader.permit(first, 0));
+    assert_eq!(loader.slots_of(first), Some(&[outer][..]));
+}
+
+#[test]
 fn writes_are_sent_although_nobody_waits() {
     let mut loader = loader(Settings { sends_unawaited: true, ..Settings::default() });
     let slot = loader.load(0);

@@ -191,7 +191,7 @@ impl World {
             let slots = loader.slots_of(id).map(<[_]>::to_vec);
             let expected = match part {
                 model::Part::Sent(keys) => Some(keys.iter().map(|&key| self.slots[key]).collect()),
-                model::Part::Waiting | model::Part::Ended => None,
+                model::Part::Waiting(_) | model::Part::Ended => None,
             };
             assert_eq!(slots, expected);
         }

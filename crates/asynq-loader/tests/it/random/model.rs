@@ -25,11 +25,14 @@ pub(super) struct Key {
     waits_for: Option<Vec<usize>>,
     /// The part that it was sent with.
     part: Option<usize>,
+    /// Number of the time at which it became ready.
+    ready: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    Waiting,
+    /// Waits for a permit, for keys that became ready at that time or later.
+    Waiting(usize),
     Sent(Vec<usize>),
     Ended,
 }
@@ -48,6 +51,9 @@ pub(super) struct Model {
     pub(super) keys: Vec<Key>,
     pub(super) parts: Vec<Part>,
     is_held: bool,
+    ready_times: usize,
+    /// Keys for which the next part is claimed: those that became ready at that time or later.
+    claimed_for: usize,
     pub(super) hits: usize,
     pub(super) sizes: Vec<usize>,
     actions: Vec<Action>,
@@ -67,6 +73,8 @@ impl Model {
             keys: Vec::new(),
             parts: Vec::new(),
             is_held: false,
+            ready_times: 0,
+            claimed_for: 0,
             hits: 0,
             sizes: Vec::new(),
             actions: Vec::new(),
@@ -105,7 +113,8 @@ impl Model {
     }
 
     pub(super) fn waiting(&self) -> Vec<usize> {
-        (0..self.parts.len()).filter(|&part| self.parts[part] == Part::Waiting).collect()
+        let is_waiting = |&part: &usize| matches!(self.parts[part], Part::Waiting(_));
+        (0..self.parts.len()).filter(is_waiting).collect()
     }
 
     fn end(&mut self, key: usize) {
@@ -126,6 +135,7 @@ impl Model {
             deadline: None,
             waits_for: None,
             part: None,
+            ready: None,
         });
     }
 
@@ -229,13 +239,29 @@ impl Model {
 
     fn claim(&mut self) {
         self.actions.push(Action::Claim(self.parts.len()));
-        self.parts.push(Part::Waiting);
+        self.parts.push(Part::Waiting(self.claimed_for));
     }
 
     fn send_full(&mut self, now: u64) {
+        if self.unsent().len() >= self.claimed().saturating_add(self.size()) {
+            self.make_ready(now);
+        }
         while self.unsent().len() >= self.claimed().saturating_add(self.size()) {
-            self.set_deadlines(now);
             self.claim();
+        }
+    }
+
+    fn make_ready(&mut self, now: u64) {
+        self.set_deadlines(now);
+        let fresh = self.unsent().into_iter().filter(|&key| self.keys[key].ready.is_none());
+        let fresh: Vec<_> = fresh.collect();
+        self.claimed_for = 0;
+        if !fresh.is_empty() {
+            self.ready_times += 1;
+            self.claimed_for = self.ready_times;
+        }
+        for key in fresh {
+            self.keys[key].ready = Some(self.ready_times);
         }
     }
 
@@ -249,7 +275,11 @@ impl Model {
 
     fn send(&mut self, now: u64) {
         self.is_held = false;
-        self.set_deadlines(now);
+        self.make_ready(now);
+        self.claim_all();
+    }
+
+    fn claim_all(&mut self) {
         while self.unsent().len() > self.claimed() {
             self.claim();
         }
@@ -257,9 +287,9 @@ impl Model {
 
     pub(super) fn round_ready(&mut self, now: u64) {
         let Some(&first) = self.unsent().first() else { return };
-        self.set_deadlines(now);
+        self.make_ready(now);
         self.is_held = now < self.keys[first].arrival + self.settings.hold;
-        if self.is_held { self.send_full(now) } else { self.send(now) }
+        if self.is_held { self.send_full(now) } else { self.claim_all() }
     }
 
     pub(super) fn round_deadline(&self) -> Option<u64> {
@@ -288,14 +318,17 @@ impl Model {
     }
 
     pub(super) fn permit(&mut self, part: usize, now: u64) -> bool {
-        if self.parts[part] == Part::Waiting {
+        if matches!(self.parts[part], Part::Waiting(_)) {
             self.late(part, now);
         }
-        if self.parts[part] != Part::Waiting {
-            return false;
-        }
+        let Part::Waiting(claimed_for) = self.parts[part] else { return false };
         self.set_deadlines(now);
-        let keys: Vec<_> = self.unsent().into_iter().take(self.size()).collect();
+        let mut keys = self.unsent();
+        let is_own = |key: &usize| self.keys[*key].ready.is_none_or(|time| time >= claimed_for);
+        if self.waiting()[0] != part && keys.iter().any(is_own) {
+            keys.retain(is_own);
+        }
+        keys.truncate(self.size());
         for &key in &keys {
             self.keys[key].fate = Fate::Sent(part);
             self.keys[key].part = Some(part);
@@ -331,7 +364,7 @@ impl Model {
 
     fn candidates(&self, part: usize) -> Vec<usize> {
         match self.parts[part] {
-            Part::Waiting => self.unsent(),
+            Part::Waiting(_) => self.unsent(),
             Part::Sent(_) => self.pending_of(part),
             Part::Ended => Vec::new(),
         }
@@ -346,7 +379,7 @@ impl Model {
             self.actions.push(Action::Late(key));
         }
         match self.parts[part] {
-            Part::Waiting => self.withdraw(),
+            Part::Waiting(_) => self.withdraw(),
             Part::Sent(_) if !late.is_empty() && self.awaited(part) == 0 => self.cancel_part(part),
             Part::Sent(_) | Part::Ended => {}
         }
