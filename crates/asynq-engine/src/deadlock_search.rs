@@ -63,8 +63,8 @@ impl<H: Host> Engine<H> {
 
 /// # 7. Look: waits
 impl<H: Host> Engine<H> {
-    /// Returns the first of the blocked tasks that `task` waits for, at the end of some path of
-    /// tasks and flushes in flight, for which `found` says so.
+    /// Returns the first of the tasks that `task` waits for, at the end of some path of blocked tasks
+    /// and flushes in flight, for which `found` says so.
     pub fn find_awaited(
         &self,
         task: TaskId,
@@ -73,7 +73,7 @@ impl<H: Host> Engine<H> {
         let mut seen = BTreeSet::from([task]);
         let mut left = self.dependencies(task);
         while let Some(dependency) = left.pop() {
-            let Some(next) = self.blocked_task(dependency) else { continue };
+            let Some(next) = self.task_behind(dependency) else { continue };
             if !seen.insert(next) {
                 continue;
             }
@@ -149,15 +149,20 @@ impl<H: Host> Engine<H> {
         stuck
     }
 
+    /// The task behind `dependency`: the flush task of an item in flight.
+    fn task_behind(&self, dependency: Dependency) -> Option<TaskId> {
+        match dependency {
+            Dependency::Task(task) => Some(task),
+            Dependency::Item(item) => match self.batches.get(item.batch)?.state {
+                BatchState::InFlight(flush_task) => flush_task,
+                BatchState::Open(_) | BatchState::Flushing => None,
+            },
+        }
+    }
+
     /// The blocked task behind `dependency`, if there is one.
     fn blocked_task(&self, dependency: Dependency) -> Option<TaskId> {
-        let task = match dependency {
-            Dependency::Task(task) => task,
-            Dependency::Item(item) => match self.batches.get(item.batch)?.state {
-                BatchState::InFlight(flush_task) => flush_task?,
-                BatchState::Open(_) | BatchState::Flushing => return None,
-            },
-        };
+        let task = self.task_behind(dependency)?;
         matches!(self.tasks.get(task)?.state, State::Blocked(_)).then_some(task)
     }
 }

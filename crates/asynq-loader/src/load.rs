@@ -35,16 +35,16 @@ impl Loader {
         slot
     }
 
-    /// Loads a key that has a slot. `asker` is the part of this loader whose function asks, if any.
+    /// Loads a key that has a slot. `is_asker` says whether the function of a part asks.
     #[inline]
-    pub fn join(&mut self, slot: SlotId, asker: Option<PartId>) -> Join {
+    pub fn join(&mut self, slot: SlotId, is_asker: impl FnOnce(PartId) -> bool) -> Join {
         let Some(node) = self.slots.get_mut(slot) else { return Join::Gone };
         if let SlotState::Sent { part, is_cleared } = node.state {
             let Some(sent) = self.parts[part].sent_mut() else { return Join::Gone };
             if is_cleared || sent.is_cleared {
                 return Join::Gone;
             }
-            if asker == Some(part) {
+            if is_asker(part) {
                 return Join::SelfWait;
             }
             sent.awaited += usize::from(node.waiters == 0);

@@ -42,7 +42,7 @@ fn cached_keys_go_on_when_the_keys_that_they_wait_for_are_given_up() {
 fn a_cached_key_can_have_several_loads() {
     let mut loader = loader(Settings::default());
     let cached = loader.load_cached();
-    assert_eq!(loader.join(cached, None), Join::Shared);
+    assert_eq!(loader.join(cached, |_| false), Join::Shared);
     loader.cancel(cached);
     loader.cached_ready(false);
     assert_eq!(outputs(&mut loader), [Output::Resolve(cached)]);
@@ -53,7 +53,7 @@ fn a_cleared_key_is_shared_as_long_as_it_was_not_sent() {
     let mut loader = loader(Settings::default());
     let slot = loader.load(0);
     assert!(!loader.clear(slot));
-    assert_eq!(loader.join(slot, None), Join::Shared);
+    assert_eq!(loader.join(slot, |_| false), Join::Shared);
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn a_key_that_is_cleared_in_flight_is_not_shared() {
     let mut loader = loader(Settings::default());
     let (part, slots) = sent(&mut loader, 2, 0);
     assert!(loader.clear(slots[0]));
-    assert_eq!(loader.join(slots[0], None), Join::Gone);
-    assert_eq!(loader.join(slots[1], None), Join::Shared);
+    assert_eq!(loader.join(slots[0], |_| false), Join::Gone);
+    assert_eq!(loader.join(slots[1], |_| false), Join::Shared);
     assert!(!loader.answered(part, 0).unwrap().is_fresh);
     assert!(loader.answered(part, 1).unwrap().is_fresh);
 }
@@ -72,7 +72,7 @@ fn keys_that_are_sent_after_a_clear_are_fresh() {
     let mut loader = loader(Settings::default());
     let (part, slots) = sent(&mut loader, 1, 0);
     loader.clear_all();
-    assert_eq!(loader.join(slots[0], None), Join::Gone);
+    assert_eq!(loader.join(slots[0], |_| false), Join::Gone);
     assert!(!loader.answered(part, 0).unwrap().is_fresh);
     let (part, _) = sent(&mut loader, 1, 0);
     assert!(loader.answered(part, 0).unwrap().is_fresh);
@@ -83,8 +83,8 @@ fn a_part_may_not_wait_for_itself_but_for_others() {
     let mut loader = loader(Settings::default());
     let (one, first) = sent(&mut loader, 1, 0);
     let (two, _) = sent(&mut loader, 1, 0);
-    assert_eq!(loader.join(first[0], Some(one)), Join::SelfWait);
-    assert_eq!(loader.join(first[0], Some(two)), Join::Shared);
+    assert_eq!(loader.join(first[0], |part| part == one), Join::SelfWait);
+    assert_eq!(loader.join(first[0], |part| part == two), Join::Shared);
     assert_eq!(loader.stats().hits, 1);
 }
 
@@ -93,7 +93,7 @@ fn a_key_that_is_loaded_again_after_it_was_given_up_keeps_its_part_going() {
     let mut loader = loader(Settings::default());
     let (part, slots) = sent(&mut loader, 2, 0);
     loader.cancel(slots[0]);
-    assert_eq!(loader.join(slots[0], None), Join::Shared);
+    assert_eq!(loader.join(slots[0], |_| false), Join::Shared);
     loader.cancel(slots[1]);
     assert_eq!(outputs(&mut loader), []);
     loader.cancel(slots[0]);

@@ -124,7 +124,8 @@ impl Sim {
             return;
         }
         let slot = self.slots.get(&key).copied();
-        let slot = match slot.map(|slot| (slot, self.loader.join(slot, asker))) {
+        let slot = match slot.map(|slot| (slot, self.loader.join(slot, |part| asker == Some(part))))
+        {
             Some((slot, Join::Shared)) => slot,
             Some((_, Join::SelfWait)) => {
                 self.events.push(event::outcome(key, &Err("itself".to_owned())));

@@ -104,7 +104,8 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
     ) -> Sending {
         self.machine.borrow_mut().cached_ready(with_round);
         self.perform();
-        let flush = self.machine.borrow().stats().hits as u64;
+        let flush = self.last_cached_flush.get() + 1;
+        self.last_cached_flush.set(flush);
         let pending = {
             let mut loads = self.cached_loads.borrow_mut();
             let mut wait = |slot| loads.get_mut(&slot).map(|load| load.flush = Some(flush));

@@ -201,9 +201,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     #[inline(never)]
     fn join(&self, slot: SlotId, key: &K, cache: Option<&SharedCache<K, V>>) -> Option<Load<K, V>> {
         let shared = &self.shared;
-        let part = shared.machine.borrow().part_of(slot);
-        let asker = part.and_then(|part| shared.asker(part));
-        let join = shared.machine.borrow_mut().join(slot, asker);
+        let join = shared.machine.borrow_mut().join(slot, |part| shared.is_asker(part));
         match join {
             Join::Gone => None,
             Join::SelfWait => {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use asynq_loader::{Loader as Machine, Output, PartId, SlotId};
+use foldhash::fast::RandomState;
 use slotmap::{Key as _, SecondaryMap};
 
 use super::cache::{Change, SharedCache};
@@ -50,6 +51,9 @@ pub struct KeyRequest {
 /// Number of slots for which a loader without loads keeps room.
 const SPARE_CAPACITY: usize = 1 << 16;
 
+type Requests<K, V> = SecondaryMap<SlotId, Request<K, Keys<K, V>>>;
+type CachedLoads<K, V> = HashMap<SlotId, CachedLoad<Keys<K, V>>, RandomState>;
+
 /// State that a loader shares with its batches. Nothing is borrowed while code of users runs.
 pub(super) struct Shared<K: Key, V: Clone + 'static> {
     pub(super) fetch: Fetch<K, V>,
@@ -59,11 +63,12 @@ pub(super) struct Shared<K: Key, V: Clone + 'static> {
     pub(super) caches: Cell<bool>,
     pub(super) machine: RefCell<Machine>,
     pub(super) table: SlotTable<K>,
-    pub(super) requests: RefCell<SecondaryMap<SlotId, Request<K, Keys<K, V>>>>,
-    pub(super) cached_loads: RefCell<HashMap<SlotId, CachedLoad<Keys<K, V>>>>,
-    /// Flushes of cached keys, each with the number of keys that it waits for.
-    pub(super) cached_flushes: RefCell<HashMap<u64, (usize, Promise<()>)>>,
-    pub(super) parts: RefCell<HashMap<PartId, PartEntry<K>>>,
+    pub(super) requests: RefCell<Requests<K, V>>,
+    pub(super) cached_loads: RefCell<CachedLoads<K, V>>,
+    /// Flushes of cached keys by their numbers, each with the number of keys that it waits for.
+    pub(super) cached_flushes: RefCell<HashMap<u64, (usize, Promise<()>), RandomState>>,
+    pub(super) last_cached_flush: Cell<u64>,
+    pub(super) parts: RefCell<HashMap<PartId, PartEntry<K>, RandomState>>,
     /// Part whose function is being called.
     pub(super) calling: Cell<Option<PartId>>,
     start: Instant,
@@ -95,6 +100,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             requests: RefCell::default(),
             cached_loads: RefCell::default(),
             cached_flushes: RefCell::default(),
+            last_cached_flush: Cell::new(0),
             parts: RefCell::default(),
             calling: Cell::new(None),
             start: Instant::now(),
@@ -122,15 +128,15 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         if self.caches.get() { self.cache.get() } else { None }
     }
 
-    /// Returns `part` if its function is calling this.
-    pub(super) fn asker(&self, part: PartId) -> Option<PartId> {
+    /// Returns whether the function of a part is calling this.
+    pub(super) fn is_asker(&self, part: PartId) -> bool {
         if self.calling.get() == Some(part) {
-            return Some(part);
+            return true;
         }
         let parts = self.parts.borrow();
-        let task = parts.get(&part)?.task.as_ref()?;
-        let caller = scheduler::with(Scheduler::creator)?;
-        caller.is_within(&task.creator).then_some(part)
+        let Some(task) = parts.get(&part).and_then(|part| part.task.as_ref()) else { return false };
+        let caller = scheduler::with(Scheduler::creator);
+        caller.is_some_and(|caller| caller.is_within(&task.creator))
     }
 
     /// Removes the request of a slot that has ended.

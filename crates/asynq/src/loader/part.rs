@@ -61,12 +61,12 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
         self.take_keys();
         let before = self.shared.settings.borrow().before.clone();
         let fetched = catch_unwind(AssertUnwindSafe(|| {
+            let _calling = Calling::begin(&self.shared, self.id);
             let keys = (*self.keys).clone();
             for hook in before {
                 hook(&keys);
             }
             self.start = self.shared.now();
-            let _calling = Calling::begin(&self.shared, self.id);
             self.shared.fetch.call(keys)
         }));
         match fetched {

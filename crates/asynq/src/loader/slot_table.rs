@@ -59,6 +59,7 @@ impl<K: Eq + Hash> SlotTable<K> {
     pub(super) fn insert(&self, hash: u64, key: K, slot: SlotId) {
         let rehash = |(key, _): &(K, SlotId)| self.hash(key);
         self.take().entries.insert_unique(hash, (key, slot), rehash);
+        self.len.set(self.len.get() + 1);
     }
 
     /// Gives the key of a slot another slot.
@@ -79,7 +80,11 @@ impl<K: Eq + Hash> SlotTable<K> {
         let mut taken = self.take();
         if pending > 0 {
             taken.entries.retain(|&mut (_, slot)| is_pending(slot));
-        } else if taken.entries.capacity() > SPARE_CAPACITY.max(4 * len) {
+            self.len.set(taken.entries.len());
+            return;
+        }
+        self.len.set(0);
+        if taken.entries.capacity() > SPARE_CAPACITY.max(4 * len) {
             drop(mem::take(&mut taken.entries));
         } else {
             taken.entries.clear();
@@ -91,11 +96,12 @@ impl<K: Eq + Hash> Drop for Taken<'_, K> {
     #[inline]
     fn drop(&mut self) {
         let table = self.table;
-        for (key, slot) in table.entries.take() {
-            let hash = table.hash(&key);
-            self.entries.insert_unique(hash, (key, slot), |(key, _)| table.hash(key));
+        let others = table.entries.replace(mem::take(&mut self.entries));
+        if others.is_empty() {
+            return;
         }
-        table.len.set(self.entries.len());
-        table.entries.set(mem::take(&mut self.entries));
+        for (key, slot) in others {
+            table.insert(table.hash(&key), key, slot);
+        }
     }
 }

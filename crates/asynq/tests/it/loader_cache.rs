@@ -167,6 +167,62 @@ fn nothing_goes_out_for_what_is_kept() {
 }
 
 #[test]
+fn a_plain_call_of_what_is_kept_sends_nothing() {
+    let log = Log::new();
+    let tens = tens(&log).cache();
+    tens.prime(1, 10);
+    let two = tens.load(2);
+    assert_eq!(tens.load(1).value().unwrap(), 10);
+    let three = tens.load(3);
+    assert_eq!(all([two, three]).value().map(Result::unwrap), [20, 30]);
+    assert_eq!(log.take(), "load [2, 3]\n");
+}
+
+#[test]
+fn a_call_that_needs_only_what_is_kept_sends_nothing() {
+    let log = Log::new();
+    let tens = tens(&log).cache();
+    tens.prime(1, 10);
+    let calls = {
+        let tens = tens.clone();
+        AsyncTask::new(async move {
+            later(1).await;
+            load(&tens, 1).value()
+        })
+    };
+    let two = AsyncTask::new({
+        let tens = tens.clone();
+        async move {
+            let two = tens.load(2);
+            later(2).await;
+            two.await.unwrap()
+        }
+    });
+    assert_eq!(all((two, calls, load(&tens, 3))).value(), (20, 10, 30));
+    assert_eq!(tens.stats().batches, 1);
+}
+
+#[test]
+fn what_is_kept_of_one_loader_does_not_wait_for_another() {
+    let log = Log::new();
+    let kept = tens(&log).cache();
+    kept.prime(1, 10);
+    let other = Loader::new({
+        let log = log.clone();
+        move |keys: Vec<u32>| {
+            log.add(format_args!("other {keys:?}"));
+            keys
+        }
+    });
+    let first = {
+        let (kept, other) = (kept.clone(), other.clone());
+        AsyncTask::new(async move { other.load(kept.load(1).await.unwrap()).await.unwrap() })
+    };
+    assert_eq!(all((first, other.load(2))).value().0, 10);
+    assert_eq!(log.take(), "other [2, 10]\n");
+}
+
+#[test]
 fn what_is_forgotten_is_loaded_again() {
     let log = Log::new();
     let tens = tens(&log).cache();

@@ -186,6 +186,73 @@ fn a_batch_in_time_is_not_waited_for_any_longer() {
     assert_eq!(quick.load(1).value().unwrap(), 1);
 }
 
+#[test]
+fn a_function_that_loads_its_own_key_gets_an_error() {
+    let own: Rc<RefCell<Option<Loader<u32, u32>>>> = Rc::default();
+    let inner = Rc::clone(&own);
+    let circular = Loader::try_new(move |keys: Vec<u32>| {
+        let loader = inner.borrow().clone().expect("it is set");
+        all(keys.into_iter().map(move |key| loader.load(key)))
+    })
+    .name("circular");
+    *own.borrow_mut() = Some(circular.clone());
+    let error = circular.load(1).value().unwrap_err();
+    let expected = "batch circular: key 1: the batch function loads a key that it was called for, \
+                    and would wait for itself";
+    assert!(error.to_string().contains(expected), "{error}");
+    own.take();
+}
+
+#[test]
+fn a_task_of_a_function_that_loads_its_key_gets_an_error() {
+    let own: Rc<RefCell<Option<Loader<u32, bool>>>> = Rc::default();
+    let inner = Rc::clone(&own);
+    let circular = Loader::new(move |keys: Vec<u32>| {
+        let loader = inner.borrow().clone().expect("it is set");
+        async move {
+            let fails = AsyncTask::new(async move {
+                later(1).await;
+                loader.load(keys[0]).await.is_err()
+            });
+            vec![fails.await]
+        }
+    });
+    *own.borrow_mut() = Some(circular.clone());
+    assert!(circular.load(1).value().unwrap());
+    own.take();
+}
+
+#[test]
+fn a_key_whose_loads_are_dropped_is_not_sent() {
+    let log = Log::new();
+    let slow = slow(&log, "slow");
+    let (one, two) = (slow.load(1), slow.load(2));
+    drop(one);
+    assert_eq!(two.value().unwrap(), 2);
+    assert_eq!(log.take(), "slow begins [2]\nslow ends [2]\n");
+}
+
+#[test]
+fn a_part_whose_loads_are_dropped_is_cancelled() {
+    let log = Log::new();
+    let (answers, loader) = by_hand(&log);
+    let loader = loader.max_batch_size(1);
+    let waits = AsyncTask::new(loader.load(1));
+    let cancels = {
+        let (waits, answers) = (waits.clone(), Rc::clone(&answers));
+        AsyncTask::new(async move {
+            later(1).await;
+            waits.cancel();
+            let (first, second) = (next(&answers).unwrap(), next(&answers).unwrap());
+            second.set_value(());
+            drop(first);
+        })
+    };
+    let waits = AsyncTask::new(async move { drop(AssertUnwindSafe(waits).catch_unwind().await) });
+    assert_eq!(all((loader.load(2), waits, cancels)).value().0.unwrap(), 2);
+    assert_usable();
+}
+
 #[cfg(feature = "blocking")]
 mod blocking {
     use std::sync::{Arc, Barrier};

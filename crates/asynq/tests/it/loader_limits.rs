@@ -1,9 +1,10 @@
 //! Limits of the batches of loaders in flight.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use asynq::loader::set_max_in_flight;
-use asynq::{AsyncTask, FutureBase, Loader, all};
+use asynq::{AsyncTask, BatchError, FutureBase, Loader, all};
 use expect_test::expect;
 use futures::future::{Either, select};
 
@@ -243,4 +244,94 @@ fn a_function_that_holds_the_thread_does_not_wait_for_a_permit() {
     drop(all((slow(&log, "slow").load(1), plain.load(2))).value());
     set_max_in_flight(None);
     assert_eq!(log.take(), "slow begins [1]\nplain [2]\nslow ends [1]\n");
+}
+
+#[test]
+fn a_round_that_waits_for_a_permit_collects_keys() {
+    let log = Log::new();
+    let slow = slow(&log, "slow").max_in_flight(1);
+    let after = |rounds, key| {
+        let slow = slow.clone();
+        AsyncTask::new(async move {
+            later(rounds).await;
+            slow.load(key).await.unwrap()
+        })
+    };
+    // While the first batch is in flight, the others are requested in rounds of their own.
+    let first = Loader::new({
+        let slow = slow.clone();
+        move |keys: Vec<u32>| slow.load_many(keys)
+    });
+    let values = all((first.load(1), after(1, 2), after(1, 3), after(2, 4))).value();
+    assert_eq!((values.0.unwrap(), values.1, values.2, values.3), (1, 2, 3, 4));
+    assert_eq!(slow.stats().keys, 4);
+    assert!(slow.stats().batches <= 3, "{:?}", slow.stats());
+}
+
+#[test]
+fn a_function_that_awaits_another_loader_lends_it_its_permit() {
+    let log = Log::new();
+    let inner = slow(&log, "inner");
+    let outer = Loader::try_new({
+        let inner = inner.clone();
+        move |keys: Vec<u32>| all(keys.into_iter().map(|key| inner.load(10 * key)))
+    });
+    set_max_in_flight(1);
+    let values = all((outer.load(1), outer.load(2))).value();
+    set_max_in_flight(None);
+    assert_eq!((values.0.unwrap(), values.1.unwrap()), (10, 20));
+    assert_eq!(log.take(), "inner begins [10, 20]\ninner ends [10, 20]\n");
+}
+
+#[test]
+fn a_function_that_awaits_its_own_loader_lends_it_its_permit() {
+    let own: Rc<RefCell<Option<Loader<u32, u32>>>> = Rc::default();
+    let inner = Rc::clone(&own);
+    let factorial = Loader::new(move |keys: Vec<u32>| {
+        let loader = inner.borrow().clone().expect("it is set");
+        async move {
+            let mut values = Vec::new();
+            for key in keys {
+                let before = if key == 0 { 1 } else { key * loader.load(key - 1).await.unwrap() };
+                values.push(before.max(1));
+            }
+            values
+        }
+    })
+    .max_in_flight(1);
+    *own.borrow_mut() = Some(factorial.clone());
+    assert_eq!(factorial.load(5).value().unwrap(), 120);
+    own.take();
+}
+
+#[test]
+fn a_function_lends_its_permit_while_others_are_in_flight() {
+    let log = Log::new();
+    let (answers, busy) = by_hand(&log);
+    let inner = slow(&log, "inner").max_in_flight(1);
+    let outer = Loader::try_new({
+        let inner = inner.clone();
+        move |keys: Vec<u32>| {
+            let inner = inner.clone();
+            async move {
+                inner
+                    .load_many(keys)
+                    .await
+                    .map(|keys| keys.into_iter().map(Ok::<_, BatchError>).collect::<Vec<_>>())
+            }
+        }
+    });
+    set_max_in_flight(2);
+    // One permit is held until the end.
+    let answers_last = {
+        let (outer, answers) = (outer.clone(), Rc::clone(&answers));
+        AsyncTask::new(async move {
+            let value = outer.load(7).await.unwrap();
+            next(&answers).expect("it is in flight").set_value(());
+            value
+        })
+    };
+    let values = all((busy.load(1), answers_last)).value();
+    set_max_in_flight(None);
+    assert_eq!((values.0.unwrap(), values.1), (1, 7));
 }

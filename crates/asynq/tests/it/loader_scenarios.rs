@@ -2,8 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::thread;
@@ -11,6 +10,7 @@ use std::time::Duration;
 
 use asynq::loader::{Load, LoadError, TimeoutError};
 use asynq::{BatchError, FutureBase, Loader};
+use futures::FutureExt;
 use futures::executor::LocalPool;
 use futures::future::{AbortHandle, Abortable};
 use futures::task::LocalSpawnExt;
@@ -243,11 +243,8 @@ impl Library {
             let outcome = Rc::clone(&waiter.outcome);
             let (abort, registration) = AbortHandle::new_pair();
             waiter.abort = Some(abort);
-            let awaited: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move {
-                let loaded = load.await;
-                outcome.replace(Some(loaded));
-            });
-            let task = async { drop(Abortable::new(awaited, registration).await) };
+            let awaited = load.map(move |loaded| drop(outcome.replace(Some(loaded))));
+            let task = Abortable::new(awaited, registration).map(|_| ());
             self.pool.spawner().spawn_local(task).unwrap();
         }
         self.pool.run_until_stalled();

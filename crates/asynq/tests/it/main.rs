@@ -31,6 +31,7 @@ mod freed;
 mod generator;
 mod generator_contexts;
 mod hazard_flush;
+mod hazard_loader;
 mod hazard_reentrancy;
 mod hazard_thread_exit;
 mod items;

@@ -97,11 +97,12 @@ impl World {
             Call::Join(number, asker) => {
                 let Some((key, slot)) = choose(slots, number) else { return };
                 let asker = asker.and_then(|asker| choose(parts, asker));
-                let joined = match loader.join(slot, asker.map(|(_, part)| part)) {
-                    Join::Shared => Joined::Shared,
-                    Join::Gone => Joined::Gone,
-                    Join::SelfWait => Joined::SelfWait,
-                };
+                let joined =
+                    match loader.join(slot, |part| asker.is_some_and(|(_, asker)| asker == part)) {
+                        Join::Shared => Joined::Shared,
+                        Join::Gone => Joined::Gone,
+                        Join::SelfWait => Joined::SelfWait,
+                    };
                 assert_eq!(joined, model.join(key, asker.map(|(part, _)| part)));
             }
             Call::Cancel(number) => {
