@@ -45,6 +45,16 @@ impl<B: Batch> Source<B> {
         item
     }
 
+    /// Opens a batch, if none is open: the next item runs no code of users.
+    #[inline]
+    pub(crate) fn open_for_item(&self) {
+        let open = self.inner.open.borrow();
+        if open.as_ref().is_none_or(|open| !open.is_open()) {
+            drop(open);
+            drop(self.open());
+        }
+    }
+
     /// Returns whether the innermost call drives the open batch.
     pub(crate) fn is_driven(&self) -> bool {
         let open = self.inner.open.borrow();

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -24,16 +25,19 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// Creates a task for the future that `start` returns.
-    pub(super) fn start(start: impl FnOnce(TaskId) -> Inner) -> (Rc<Self>, AsyncTask<()>) {
-        static BATCH: Site = Site::new("batch of a loader");
+    /// Creates a task for the future that `start` returns. `at` is the place of its loader.
+    pub(super) fn start(
+        at: &'static Location<'static>,
+        start: impl FnOnce(TaskId) -> Inner,
+    ) -> (Rc<Self>, AsyncTask<()>) {
+        static BATCH: Site = Site::made("batch of a loader");
         let flight = Rc::new(Self {
             task: Cell::new(None),
             future: Cell::new(None),
             is_cancelled: Cell::new(false),
         });
         let polled = Rc::clone(&flight);
-        let task = AsyncTask::with_site(&BATCH, poll_fn(move |cx| polled.poll(cx)));
+        let task = AsyncTask::made_at(&BATCH, at, poll_fn(move |cx| polled.poll(cx)));
         let id = task.register();
         flight.task.set(Some(id));
         flight.future.set(Some(start(id)));

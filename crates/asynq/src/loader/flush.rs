@@ -24,10 +24,10 @@ impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
     type Flush = Sending;
 
     fn flush(self: Rc<Self>, items: Items<Self>) -> Sending {
-        let slots = items.return_keys().into_iter().map(|request| request.slot);
+        let requests = items.return_keys();
         match &self.round {
-            None => self.shared.flush_round(slots.collect()),
-            Some(round) => self.shared.flush_cached(slots, round.is_driven()),
+            None => self.shared.flush_round(requests),
+            Some(round) => self.shared.flush_cached(&requests, round.is_driven()),
         }
     }
 
@@ -79,10 +79,10 @@ impl fmt::Debug for Sending {
 }
 
 impl<K: Key, V: Clone + 'static> Shared<K, V> {
-    fn flush_round(self: &Rc<Self>, slots: Vec<SlotId>) -> Sending {
+    fn flush_round(self: &Rc<Self>, requests: Vec<KeyRequest>) -> Sending {
         // Owned until they are awaited.
         let _started = self.send();
-        let tasks = self.tasks_of(&slots);
+        let tasks = self.tasks_of(&requests);
         if tasks.is_empty() {
             return Sending::Done;
         }
@@ -92,24 +92,22 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             // Keys may have gone with another part than expected, when others were given up.
             while !tasks.is_empty() {
                 drop(all(tasks).await);
-                tasks = shared.tasks_of(&slots);
+                tasks = shared.tasks_of(&requests);
             }
         }))
     }
 
-    fn flush_cached(
-        self: &Rc<Self>,
-        slots: impl Iterator<Item = SlotId>,
-        with_round: bool,
-    ) -> Sending {
+    fn flush_cached(&self, requests: &[KeyRequest], with_round: bool) -> Sending {
         self.machine.borrow_mut().cached_ready(with_round);
         self.perform();
         let flush = self.last_cached_flush.get() + 1;
         self.last_cached_flush.set(flush);
         let pending = {
             let mut loads = self.cached_loads.borrow_mut();
-            let mut wait = |slot| loads.get_mut(&slot).map(|load| load.flush = Some(flush));
-            slots.filter_map(&mut wait).count()
+            let mut wait = |request: &KeyRequest| {
+                loads.get_mut(&request.slot).map(|load| load.flush = Some(flush))
+            };
+            requests.iter().filter_map(&mut wait).count()
         };
         if pending == 0 {
             return Sending::Done;
@@ -155,7 +153,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         id: PartId,
         start: impl FnOnce(TaskId) -> Pin<Box<dyn Future<Output = ()>>>,
     ) -> AsyncTask<()> {
-        let (flight, task) = Flight::start(start);
+        let (flight, task) = Flight::start(self.at, start);
         let part_task = PartTask {
             task: WeakTask::of(&task),
             creator: task.as_creator(),
@@ -168,17 +166,17 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
     }
 
     /// Returns the tasks of the parts that have, or will have, one of these slots.
-    fn tasks_of(self: &Rc<Self>, slots: &[SlotId]) -> Vec<AsyncTask<()>> {
+    fn tasks_of(self: &Rc<Self>, requests: &[KeyRequest]) -> Vec<AsyncTask<()>> {
         if !self.fetch.is_async() {
             return Vec::new();
         }
-        let tasks = self.find_tasks(slots);
-        if !tasks.is_empty() || !slots.iter().any(|&slot| self.is_unsent(slot)) {
+        let tasks = self.find_tasks(requests);
+        if !tasks.is_empty() || !requests.iter().any(|request| self.is_unsent(request.slot)) {
             return tasks;
         }
         // The flush that had claimed permits for them was given up.
         let _started = self.send();
-        self.find_tasks(slots)
+        self.find_tasks(requests)
     }
 
     fn is_unsent(&self, slot: SlotId) -> bool {
@@ -186,12 +184,13 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         machine.is_pending(slot) && machine.part_of(slot).is_none()
     }
 
-    fn find_tasks(&self, slots: &[SlotId]) -> Vec<AsyncTask<()>> {
+    fn find_tasks(&self, requests: &[KeyRequest]) -> Vec<AsyncTask<()>> {
         let machine = self.machine.borrow();
-        let mut parts: Vec<_> = slots.iter().filter_map(|&slot| machine.part_of(slot)).collect();
+        let slots = || requests.iter().map(|request| request.slot);
+        let mut parts: Vec<_> = slots().filter_map(|slot| machine.part_of(slot)).collect();
         parts.dedup();
         let is_unsent = |slot| machine.is_pending(slot) && machine.part_of(slot).is_none();
-        let unsent = slots.iter().filter(|&&slot| is_unsent(slot)).count();
+        let unsent = slots().filter(|&slot| is_unsent(slot)).count();
         if unsent > 0 {
             // The keys of a flush are the last ones in the queue.
             let size = machine.settings().max_batch_size;

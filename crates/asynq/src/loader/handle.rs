@@ -15,8 +15,7 @@ use super::cache::{Change, ScopeCache, SharedCache};
 use super::error::LoadError;
 use super::fetch::Fetch;
 use super::keys::{Key, KeyRequest, Keys, Load, Shared, name};
-use super::request::{CachedLoad, Request};
-use super::settings::Settings;
+use super::request::{CachedLoad, Caches, Request};
 use super::stats::Stats;
 use crate::batch::{BoxError, Source};
 use crate::context::AsyncContext;
@@ -154,8 +153,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
 
     #[track_caller]
     fn from_fetch(fetch: Fetch<K, V>) -> Self {
-        let name = format!("loader at {}", Location::caller());
-        let shared = Rc::new(Shared::new(fetch, Settings::new(&name)));
+        let shared = Rc::new(Shared::new(fetch, Location::caller()));
         let source = Source::new(Keys { shared: Rc::clone(&shared), round: None });
         let round = Some(source.clone());
         let cached = Source::new(Keys { shared: Rc::clone(&shared), round });
@@ -182,12 +180,14 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
             return load;
         }
         let entry = if before.is_none() { Some(key.clone()) } else { None };
+        self.source.open_for_item();
+        // No code of users runs until the request is complete.
         let slot = shared.machine.borrow_mut().load(0);
-        // Before code of users can run, which may flush.
-        shared.requests.borrow_mut().insert(slot, Request::new(key, cache));
         let load = self.source.item(KeyRequest { slot });
-        if let Some(request) = shared.requests.borrow_mut().get_mut(slot) {
-            request.item = load.downgrade();
+        let request = Request { key: Some(key), item: load.downgrade(), index: 0 };
+        shared.requests.borrow_mut().insert(slot, request);
+        if let Some(cache) = cache {
+            shared.caches_of.borrow_mut().insert(slot, Caches::One(cache));
         }
         match (before, entry) {
             (None, Some(key)) => shared.table.insert(hash, key, slot),
@@ -210,14 +210,10 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
                 Some(load)
             }
             Join::Shared => {
-                let item = {
-                    let mut requests = shared.requests.borrow_mut();
-                    let request = requests.get_mut(slot).expect("the slot has not ended");
-                    if let Some(cache) = cache {
-                        request.caches.add(Rc::clone(cache));
-                    }
-                    request.item.upgrade()
-                };
+                if let Some(cache) = cache {
+                    shared.add_cache(slot, cache);
+                }
+                let item = shared.requests.borrow().get(slot).and_then(|one| one.item.upgrade());
                 Some(item.unwrap_or_else(|| self.load_again(slot)))
             }
         }

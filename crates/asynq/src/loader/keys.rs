@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
+use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,9 +17,9 @@ use super::cache::{Change, SharedCache};
 use super::error::{LoadError, TimeoutError};
 use super::fetch::Fetch;
 use super::flight::Flight;
-use super::request::{CachedLoad, Request};
+use super::request::{CachedLoad, Caches, Request};
 use super::settings::Settings;
-use super::slot_table::SlotTable;
+use super::slot_table::{SlotTable, is_too_large};
 use super::stats::Stats;
 use crate::batch::{BatchItem, Source};
 use crate::call_stack::Creator;
@@ -48,15 +49,14 @@ pub struct KeyRequest {
     pub(super) slot: SlotId,
 }
 
-/// Number of slots for which a loader without loads keeps room.
-const SPARE_CAPACITY: usize = 1 << 16;
-
 type Requests<K, V> = SecondaryMap<SlotId, Request<K, Keys<K, V>>>;
 type CachedLoads<K, V> = HashMap<SlotId, CachedLoad<Keys<K, V>>, RandomState>;
 
 /// State that a loader shares with its batches. Nothing is borrowed while code of users runs.
 pub(super) struct Shared<K: Key, V: Clone + 'static> {
     pub(super) fetch: Fetch<K, V>,
+    /// Place where the loader was created.
+    pub(super) at: &'static Location<'static>,
     pub(super) settings: RefCell<Settings<K, V>>,
     pub(super) cache: ScopedValue<Option<SharedCache<K, V>>>,
     /// Whether there ever was a cache.
@@ -64,6 +64,8 @@ pub(super) struct Shared<K: Key, V: Clone + 'static> {
     pub(super) machine: RefCell<Machine>,
     pub(super) table: SlotTable<K>,
     pub(super) requests: RefCell<Requests<K, V>>,
+    /// Caches for the values of slots, if there are any.
+    pub(super) caches_of: RefCell<HashMap<SlotId, Caches<K, V>, RandomState>>,
     pub(super) cached_loads: RefCell<CachedLoads<K, V>>,
     /// Flushes of cached keys by their numbers, each with the number of keys that it waits for.
     pub(super) cached_flushes: RefCell<HashMap<u64, (usize, Promise<()>), RandomState>>,
@@ -88,16 +90,19 @@ pub(super) struct PartTask {
 }
 
 impl<K: Key, V: Clone + 'static> Shared<K, V> {
-    pub(super) fn new(fetch: Fetch<K, V>, settings: Settings<K, V>) -> Self {
+    pub(super) fn new(fetch: Fetch<K, V>, at: &'static Location<'static>) -> Self {
+        let settings = Settings::new(&format!("loader at {at}"));
         let machine = Machine::new(settings.for_machine());
         Self {
             fetch,
+            at,
             settings: RefCell::new(settings),
             cache: ScopedValue::new(None),
             caches: Cell::new(false),
             machine: RefCell::new(machine),
             table: SlotTable::new(),
             requests: RefCell::default(),
+            caches_of: RefCell::default(),
             cached_loads: RefCell::default(),
             cached_flushes: RefCell::default(),
             last_cached_flush: Cell::new(0),
@@ -141,6 +146,10 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
 
     /// Removes the request of a slot that has ended.
     pub(super) fn take_request(&self, slot: SlotId) -> Option<Request<K, Keys<K, V>>> {
+        if self.caches.get() {
+            let caches = self.caches_of.borrow_mut().remove(&slot);
+            drop(caches);
+        }
         self.requests.borrow_mut().remove(slot)
     }
 
@@ -152,13 +161,29 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         outcome: Result<V, LoadError>,
         is_fresh: bool,
     ) {
-        let Some(request) = self.take_request(slot) else { return };
+        let request = self.requests.borrow_mut().remove(slot);
+        let Some(request) = request else { return };
+        if self.caches.get() {
+            self.cache_outcome(slot, key, &outcome, is_fresh);
+        }
+        request.item.set_outcome(outcome);
+    }
+
+    /// Adds a value or error to the caches of the scopes that have loaded its key.
+    fn cache_outcome(&self, slot: SlotId, key: &K, outcome: &Result<V, LoadError>, is_fresh: bool) {
+        let caches = self.caches_of.borrow_mut().remove(&slot);
+        let Some(caches) = caches else { return };
         if is_fresh && (outcome.is_ok() || self.settings.borrow().cache_errors) {
-            for cache in request.caches.as_slice() {
+            for cache in caches.as_slice() {
                 cache.change(Change::Insert(key.clone(), outcome.clone()));
             }
         }
-        request.item.set_outcome(outcome);
+    }
+
+    /// Adds a cache to those for the value of a slot.
+    pub(super) fn add_cache(&self, slot: SlotId, cache: &SharedCache<K, V>) {
+        let mut caches = self.caches_of.borrow_mut();
+        caches.entry(slot).or_insert(Caches::None).add(Rc::clone(cache));
     }
 
     /// Fails a slot of a part with these keys. The error is not cached, since the key has not caused
@@ -272,16 +297,21 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         self.sweep();
     }
 
-    /// Gives back the memory of keys that have ended.
+    /// Gives back the memory of keys that have ended, if these are most of the keys.
     pub(super) fn sweep(&self) {
-        let pending = self.machine.borrow().pending();
-        self.table.sweep(pending, |slot| self.machine.borrow().is_pending(slot));
+        let (pending, keys) = (self.machine.borrow().pending(), self.table.len());
+        if keys == 0 || (pending > 0 && keys < 2 * pending + 16) {
+            return;
+        }
+        if pending > 0 {
+            return self.table.retain(|slot| self.machine.borrow().is_pending(slot));
+        }
         let unused = {
             let mut requests = self.requests.borrow_mut();
-            let is_large = pending == 0 && requests.capacity() > SPARE_CAPACITY;
-            is_large.then(|| std::mem::take(&mut *requests))
+            is_too_large(requests.capacity(), keys).then(|| std::mem::take(&mut *requests))
         };
         drop(unused);
+        self.table.clear();
     }
 }
 

@@ -10,19 +10,10 @@ use crate::batch::{Batch, WeakItem};
 pub(super) struct Request<K, B: Batch> {
     /// Until the key is sent. Then its part has it.
     pub(super) key: Option<K>,
-    /// Index of the key in its part.
-    pub(super) index: u32,
     /// The item that all of its loads await.
     pub(super) item: WeakItem<B>,
-    pub(super) caches: Caches<K, B::Value>,
-}
-
-impl<K, B: Batch> Request<K, B> {
-    /// Creates a request that has no item yet.
-    pub(super) fn new(key: K, cache: Option<SharedCache<K, B::Value>>) -> Self {
-        let caches = cache.map_or(Caches::None, Caches::One);
-        Self { key: Some(key), index: 0, item: WeakItem::default(), caches }
-    }
+    /// Index of the key in its part.
+    pub(super) index: u32,
 }
 
 /// Caches for the value of a key: one of each scope that has loaded it.
@@ -33,6 +24,7 @@ pub(super) enum Caches<K, V> {
 }
 
 impl<K, V> Caches<K, V> {
+    #[inline]
     pub(super) fn as_slice(&self) -> &[SharedCache<K, V>] {
         match self {
             Self::None => &[],

@@ -6,7 +6,7 @@
 //! table is taken out while it is searched. A call inside finds an empty table, and fills that; then
 //! both are joined. At worst, a key is sent twice.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::hash::{BuildHasher, Hash};
 use std::mem;
 
@@ -19,10 +19,8 @@ const SPARE_CAPACITY: usize = 1 << 10;
 
 /// Keys with the slots that they got last. Slots that have ended are removed from time to time.
 pub(super) struct SlotTable<K> {
-    entries: Cell<HashTable<(K, SlotId)>>,
+    entries: RefCell<HashTable<(K, SlotId)>>,
     hasher: RandomState,
-    /// Number of entries.
-    len: Cell<usize>,
 }
 
 /// The entries, taken out of their table until this is dropped.
@@ -33,7 +31,7 @@ struct Taken<'t, K: Eq + Hash> {
 
 impl<K: Eq + Hash> SlotTable<K> {
     pub(super) fn new() -> Self {
-        Self { entries: Cell::default(), hasher: RandomState::default(), len: Cell::new(0) }
+        Self { entries: RefCell::default(), hasher: RandomState::default() }
     }
 
     #[inline]
@@ -48,7 +46,8 @@ impl<K: Eq + Hash> SlotTable<K> {
     /// Returns the slot that a key got last, which may have ended.
     #[inline]
     pub(super) fn find(&self, hash: u64, key: &K) -> Option<SlotId> {
-        if self.len.get() == 0 {
+        // Nearly always, an entry with this hash has this key.
+        if self.entries.borrow().find(hash, |_| true).is_none() {
             return None;
         }
         self.take().entries.find(hash, |(other, _)| other == key).map(|&(_, slot)| slot)
@@ -57,34 +56,37 @@ impl<K: Eq + Hash> SlotTable<K> {
     /// Adds a key that is not in the table.
     #[inline]
     pub(super) fn insert(&self, hash: u64, key: K, slot: SlotId) {
-        let rehash = |(key, _): &(K, SlotId)| self.hash(key);
-        self.take().entries.insert_unique(hash, (key, slot), rehash);
-        self.len.set(self.len.get() + 1);
+        let mut entries = self.entries.borrow_mut();
+        if entries.len() < entries.capacity() {
+            entries.insert_unique(hash, (key, slot), |_| unreachable!("there is room"));
+        } else {
+            drop(entries);
+            self.take().insert(hash, key, slot);
+        }
     }
 
     /// Gives the key of a slot another slot.
     pub(super) fn replace(&self, hash: u64, before: SlotId, slot: SlotId) {
-        let mut taken = self.take();
-        if let Some((_, place)) = taken.entries.find_mut(hash, |&(_, other)| other == before) {
+        let mut entries = self.entries.borrow_mut();
+        if let Some((_, place)) = entries.find_mut(hash, |&(_, other)| other == before) {
             *place = slot;
         }
     }
 
-    /// Removes the keys whose slots have ended, if these are most of them. `pending` is the number of
-    /// slots that have not.
-    pub(super) fn sweep(&self, pending: usize, is_pending: impl Fn(SlotId) -> bool) {
-        let len = self.len.get();
-        if len == 0 || len < 2 * pending + 16 && pending > 0 {
-            return;
-        }
+    /// Returns the number of keys, those included whose slots have ended.
+    pub(super) fn len(&self) -> usize {
+        self.entries.borrow().len()
+    }
+
+    /// Removes the keys whose slots have ended.
+    pub(super) fn retain(&self, is_pending: impl Fn(SlotId) -> bool) {
+        self.take().entries.retain(|&mut (_, slot)| is_pending(slot));
+    }
+
+    /// Removes all keys. Keeps room for about as many.
+    pub(super) fn clear(&self) {
         let mut taken = self.take();
-        if pending > 0 {
-            taken.entries.retain(|&mut (_, slot)| is_pending(slot));
-            self.len.set(taken.entries.len());
-            return;
-        }
-        self.len.set(0);
-        if taken.entries.capacity() > SPARE_CAPACITY.max(4 * len) {
+        if is_too_large(taken.entries.capacity(), taken.entries.len()) {
             drop(mem::take(&mut taken.entries));
         } else {
             taken.entries.clear();
@@ -92,16 +94,27 @@ impl<K: Eq + Hash> SlotTable<K> {
     }
 }
 
+/// Returns whether a table has much more room than it needed for so many keys.
+pub(super) fn is_too_large(capacity: usize, keys: usize) -> bool {
+    capacity > SPARE_CAPACITY.max(4 * keys)
+}
+
+impl<K: Eq + Hash> Taken<'_, K> {
+    fn insert(&mut self, hash: u64, key: K, slot: SlotId) {
+        let rehash = |(key, _): &(K, SlotId)| self.table.hash(key);
+        self.entries.insert_unique(hash, (key, slot), rehash);
+    }
+}
+
 impl<K: Eq + Hash> Drop for Taken<'_, K> {
     #[inline]
     fn drop(&mut self) {
-        let table = self.table;
-        let others = table.entries.replace(mem::take(&mut self.entries));
+        let others = self.table.entries.replace(mem::take(&mut self.entries));
         if others.is_empty() {
             return;
         }
         for (key, slot) in others {
-            table.insert(table.hash(&key), key, slot);
+            self.table.insert(self.table.hash(&key), key, slot);
         }
     }
 }
