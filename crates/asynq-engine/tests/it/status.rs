@@ -164,3 +164,28 @@ fn a_context_is_in_a_call_while_its_task_makes_one() {
     end_call(&mut engine, inner);
     assert_eq!(in_call(&engine), [false, false]);
 }
+
+#[test]
+fn the_tasks_that_a_task_waits_for_are_found_behind_tasks_and_flushes() {
+    let mut engine = Engine::<Plain>::new();
+    let [root, middle, flush, last, other] = [(); 5].map(|()| engine.add_task(()));
+    let batch = engine.add_batch((), PriorityRule::BySize);
+    let item = engine.add_item(batch).unwrap();
+    begin_call(&mut engine, root);
+    await_all(&mut engine, [middle]);
+    assert_eq!(engine.next(), Step::Run(middle));
+    await_all(&mut engine, [item]);
+    assert_eq!(engine.next(), Step::Flush(batch));
+    engine.defer(batch, Some(flush));
+    assert_eq!(engine.next(), Step::Run(flush));
+    await_all(&mut engine, [last]);
+    assert_eq!(engine.next(), Step::Run(last));
+    let mut seen = Vec::new();
+    let found = engine.find_awaited(root, |task| {
+        seen.push(task);
+        task == last
+    });
+    assert_eq!((found, seen), (Some(last), vec![middle, flush, last]));
+    assert_eq!(engine.find_awaited(root, |task| task == other), None);
+    assert_eq!(engine.find_awaited(last, |_| true), None, "it runs");
+}

@@ -47,9 +47,7 @@ impl<K: Eq + Hash> SlotTable<K> {
     #[inline]
     pub(super) fn find(&self, hash: u64, key: &K) -> Option<SlotId> {
         // Nearly always, an entry with this hash has this key.
-        if self.entries.borrow().find(hash, |_| true).is_none() {
-            return None;
-        }
+        self.entries.borrow().find(hash, |_| true)?;
         self.take().entries.find(hash, |(other, _)| other == key).map(|&(_, slot)| slot)
     }
 

@@ -13,6 +13,7 @@ mod flush;
 mod foreign;
 mod foreign_requests;
 mod payload;
+mod permit_table;
 mod permits;
 mod poll;
 mod polling;

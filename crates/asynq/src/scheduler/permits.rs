@@ -1,28 +1,13 @@
-//! Permits of loaders: their limits, and the loans between calls that wait for each other.
+//! Permits of loaders: limits, claims, and loans between tasks that wait for each other.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use asynq_engine::TaskId;
-use asynq_loader::{ClaimId, LimitId, Permits};
+use asynq_loader::{ClaimId, LimitId};
 use slotmap::Key;
 
+use super::permit_table::{Claimer, PermitTable};
 use super::state::{self, Scheduler};
-
-/// The permits of a thread, and the tasks that hold or wait for them.
-#[derive(Default)]
-pub(super) struct PermitTable {
-    permits: Permits,
-    claims: HashMap<ClaimId, Claimer>,
-    tasks: HashMap<TaskId, ClaimId>,
-}
-
-/// A task that claims permits.
-struct Claimer {
-    task: TaskId,
-    /// Called when the permits are granted.
-    granted: Option<Box<dyn FnOnce()>>,
-}
 
 /// A limit, as long as somebody can claim one of its permits.
 pub(crate) struct Limit {

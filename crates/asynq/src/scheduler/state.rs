@@ -9,7 +9,7 @@ use asynq_engine::{BatchId, Dependency, Engine, TaskId};
 
 use super::foreign_requests::ForeignRequests;
 use super::payload::Payloads;
-use super::permits::PermitTable;
+use super::permit_table::PermitTable;
 use super::polling::Polling;
 use super::waker::{WakeQueue, Wakers};
 use crate::call_stack::{AsynqStack, Creator};
