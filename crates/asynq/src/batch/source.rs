@@ -45,13 +45,16 @@ impl<B: Batch> Source<B> {
         item
     }
 
-    /// Opens a batch, if none is open: the next item runs no code of users.
+    /// Requests the key that `key` returns. No code of users runs after that.
     #[inline]
-    pub(crate) fn open_for_item(&self) {
-        let open = self.inner.open.borrow();
-        if open.as_ref().is_none_or(|open| !open.is_open()) {
-            drop(open);
-            drop(self.open());
+    pub(crate) fn item_with(&self, key: impl FnOnce() -> B::Key) -> BatchItem<B> {
+        loop {
+            let (batch, ended) = self.open();
+            // The values of the batch before may be dropped, and flush this one.
+            drop(ended);
+            if batch.is_open() {
+                return BatchItem::new(batch, key());
+            }
         }
     }
 

@@ -180,10 +180,12 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
             return load;
         }
         let entry = if before.is_none() { Some(key.clone()) } else { None };
-        self.source.open_for_item();
-        // No code of users runs until the request is complete.
-        let slot = shared.machine.borrow_mut().load(0);
-        let load = self.source.item(KeyRequest { slot });
+        // No code of users runs before the request is complete.
+        let mut slot = SlotId::default();
+        let load = self.source.item_with(|| {
+            slot = shared.machine.borrow_mut().load(0);
+            KeyRequest { slot }
+        });
         let request = Request { key: Some(key), item: load.downgrade(), index: 0 };
         shared.requests.borrow_mut().insert(slot, request);
         if let Some(cache) = cache {

@@ -2,9 +2,9 @@
 //!
 //! # Note: code of users
 //!
-//! Hashing, comparing, cloning and dropping keys runs code of users, which may call the loader. So the
-//! table is taken out while it is searched. A call inside finds an empty table, and fills that; then
-//! both are joined. At worst, a key is sent twice.
+//! Hashing, comparing and dropping keys runs code of users, which may call the loader. A call that comes
+//! while the table is in use does without it: it finds nothing, and its key is not added. At worst, a key
+//! is sent twice. Keys are dropped when the table is not in use.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hash};
@@ -23,12 +23,6 @@ pub(super) struct SlotTable<K> {
     hasher: RandomState,
 }
 
-/// The entries, taken out of their table until this is dropped.
-struct Taken<'t, K: Eq + Hash> {
-    table: &'t SlotTable<K>,
-    entries: HashTable<(K, SlotId)>,
-}
-
 impl<K: Eq + Hash> SlotTable<K> {
     pub(super) fn new() -> Self {
         Self { entries: RefCell::default(), hasher: RandomState::default() }
@@ -39,55 +33,59 @@ impl<K: Eq + Hash> SlotTable<K> {
         self.hasher.hash_one(key)
     }
 
-    fn take(&self) -> Taken<'_, K> {
-        Taken { table: self, entries: self.entries.take() }
-    }
-
     /// Returns the slot that a key got last, which may have ended.
     #[inline]
     pub(super) fn find(&self, hash: u64, key: &K) -> Option<SlotId> {
-        // Nearly always, an entry with this hash has this key.
-        self.entries.borrow().find(hash, |_| true)?;
-        self.take().entries.find(hash, |(other, _)| other == key).map(|&(_, slot)| slot)
+        let entries = self.entries.try_borrow().ok()?;
+        entries.find(hash, |(other, _)| other == key).map(|&(_, slot)| slot)
     }
 
     /// Adds a key that is not in the table.
     #[inline]
     pub(super) fn insert(&self, hash: u64, key: K, slot: SlotId) {
-        let mut entries = self.entries.borrow_mut();
-        if entries.len() < entries.capacity() {
-            entries.insert_unique(hash, (key, slot), |_| unreachable!("there is room"));
-        } else {
-            drop(entries);
-            self.take().insert(hash, key, slot);
+        if let Ok(mut entries) = self.entries.try_borrow_mut() {
+            entries.insert_unique(hash, (key, slot), |(key, _)| self.hash(key));
         }
     }
 
     /// Gives the key of a slot another slot.
     pub(super) fn replace(&self, hash: u64, before: SlotId, slot: SlotId) {
-        let mut entries = self.entries.borrow_mut();
-        if let Some((_, place)) = entries.find_mut(hash, |&(_, other)| other == before) {
+        if let Ok(mut entries) = self.entries.try_borrow_mut()
+            && let Some((_, place)) = entries.find_mut(hash, |&(_, other)| other == before)
+        {
             *place = slot;
         }
     }
 
-    /// Returns the number of keys, those included whose slots have ended.
+    /// Returns the number of keys, those included whose slots have ended; 0 while the table is in use.
     pub(super) fn len(&self) -> usize {
-        self.entries.borrow().len()
+        self.entries.try_borrow().map_or(0, |entries| entries.len())
     }
 
     /// Removes the keys whose slots have ended.
     pub(super) fn retain(&self, is_pending: impl Fn(SlotId) -> bool) {
-        self.take().entries.retain(|&mut (_, slot)| is_pending(slot));
+        let removed: Vec<_> = match self.entries.try_borrow_mut() {
+            Ok(mut entries) => entries.extract_if(|&mut (_, slot)| !is_pending(slot)).collect(),
+            Err(_) => return,
+        };
+        drop(removed);
     }
 
     /// Removes all keys. Keeps room for about as many.
     pub(super) fn clear(&self) {
-        let mut taken = self.take();
-        if is_too_large(taken.entries.capacity(), taken.entries.len()) {
-            drop(mem::take(&mut taken.entries));
-        } else {
-            taken.entries.clear();
+        let Ok(mut entries) = self.entries.try_borrow_mut() else { return };
+        let is_kept = !is_too_large(entries.capacity(), entries.len());
+        if is_kept && !mem::needs_drop::<K>() {
+            return entries.clear();
+        }
+        let mut removed = mem::take(&mut *entries);
+        drop(entries);
+        removed.clear();
+        if is_kept
+            && let Ok(mut entries) = self.entries.try_borrow_mut()
+            && entries.is_empty()
+        {
+            *entries = removed;
         }
     }
 }
@@ -95,24 +93,4 @@ impl<K: Eq + Hash> SlotTable<K> {
 /// Returns whether a table has much more room than it needed for so many keys.
 pub(super) fn is_too_large(capacity: usize, keys: usize) -> bool {
     capacity > SPARE_CAPACITY.max(4 * keys)
-}
-
-impl<K: Eq + Hash> Taken<'_, K> {
-    fn insert(&mut self, hash: u64, key: K, slot: SlotId) {
-        let rehash = |(key, _): &(K, SlotId)| self.table.hash(key);
-        self.entries.insert_unique(hash, (key, slot), rehash);
-    }
-}
-
-impl<K: Eq + Hash> Drop for Taken<'_, K> {
-    #[inline]
-    fn drop(&mut self) {
-        let others = self.table.entries.replace(mem::take(&mut self.entries));
-        if others.is_empty() {
-            return;
-        }
-        for (key, slot) in others {
-            self.table.insert(self.table.hash(&key), key, slot);
-        }
-    }
 }
