@@ -46,6 +46,11 @@ impl WaitId {
     pub(crate) fn next(self) -> Self {
         Self(self.0 + 1)
     }
+
+    /// Returns the number of waits that began from `first` on until this one began.
+    pub(crate) fn distance(self, first: Self) -> usize {
+        usize::try_from(self.0 - first.0).unwrap_or(usize::MAX)
+    }
 }
 
 /// The number of an entry in a list of ready tasks, unique in its engine.

@@ -16,6 +16,10 @@ pub(crate) struct Waiter {
     pub(crate) wait_id: WaitId,
 }
 
+/// Number of waits for which a list has room from the beginning: a thing that is awaited twice is often
+/// awaited by many.
+const SHARED_CAPACITY: usize = 8;
+
 /// The waits for one thing. Nearly everything is awaited once, which needs no allocation.
 #[derive(Debug)]
 pub(crate) enum Waiters {
@@ -34,7 +38,11 @@ impl Waiters {
         match self {
             Self::Several(None) => *self = Self::One(waiter),
             Self::One(first) if is_stale(*first) => *first = waiter,
-            Self::One(first) => *self = Self::Several(Some(Box::new([*first, waiter].into()))),
+            Self::One(first) => {
+                let mut list = Vec::with_capacity(SHARED_CAPACITY);
+                list.extend([*first, waiter]);
+                *self = Self::Several(Some(Box::new(list)));
+            }
             Self::Several(Some(list)) => {
                 if list.len() == list.capacity() {
                     list.retain(|&waiter| !is_stale(waiter));

@@ -1,11 +1,13 @@
 //! Wake-ups: blocked tasks become ready.
 
+use alloc::vec;
+use alloc::vec::Vec;
 use core::mem;
 
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::host::Host;
-use crate::id::TaskId;
+use crate::id::{TaskId, WaitId};
 use crate::ready::End;
 use crate::spare::SPARE_CAPACITY;
 use crate::task::{State, Until, Wait};
@@ -84,7 +86,9 @@ impl<H: Host> Engine<H> {
     fn sort_and_queue_woken(&mut self) {
         let mut woken = mem::take(&mut self.woken);
         // Mostly they are in order already: the waits for a batch begin in the order of its items.
-        woken.sort_unstable_by_key(|&(wait_id, _)| wait_id);
+        if !woken.is_sorted_by_key(|&(wait_id, _)| wait_id) {
+            sort_by_wait(&mut woken);
+        }
         for &(woken_in, task) in woken.iter().rev() {
             // It may have been cancelled since.
             let Some(node) = self.tasks.get_mut(task) else {
@@ -98,4 +102,21 @@ impl<H: Host> Engine<H> {
         woken.shrink_to(SPARE_CAPACITY);
         self.woken = woken;
     }
+}
+
+/// Sorts the tasks by the beginning of their waits. Where tasks share items, they are woken by items, but
+/// have begun to wait one after the other: then each wait has a place of its own.
+fn sort_by_wait(woken: &mut Vec<(WaitId, TaskId)>) {
+    let ids = || woken.iter().map(|&(wait_id, _)| wait_id);
+    let (Some(first), Some(last)) = (ids().min(), ids().max()) else { return };
+    let places = last.distance(first).saturating_add(1);
+    if places > 2 * woken.len() {
+        return woken.sort_unstable_by_key(|&(wait_id, _)| wait_id);
+    }
+    let mut by_wait = vec![None; places];
+    for &(wait_id, task) in &*woken {
+        by_wait[wait_id.distance(first)] = Some((wait_id, task));
+    }
+    woken.clear();
+    woken.extend(by_wait.into_iter().flatten());
 }

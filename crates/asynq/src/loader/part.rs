@@ -63,10 +63,12 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
         let fetched = catch_unwind(AssertUnwindSafe(|| {
             let _calling = Calling::begin(&self.shared, self.id);
             let keys = (*self.keys).clone();
-            for hook in before {
-                hook(&keys);
+            if !before.is_empty() {
+                for hook in before {
+                    hook(&keys);
+                }
+                self.start = self.shared.now();
             }
-            self.start = self.shared.now();
             self.shared.fetch.call(keys)
         }));
         match fetched {
