@@ -38,16 +38,16 @@ venv = target/python/$(soabi)
 define install
 	$(need-python)
 	$(PYTHON) -m venv $(1)
-	$(3) $(1)/bin/pip install --quiet --disable-pip-version-check $(2)
+	$(3) $(1)/bin/pip install --quiet --disable-pip-version-check --no-compile $(2)
 endef
 
 # The server that the demo is to start, if any; clients for it are installed only then.
 server = $(firstword $(filter memcached postgres redis,$(subst =, ,$(ARGS))))
 
 # Not from within python/, where `import asynq` finds the sources instead of what is installed.
-# A file's tests stay in one process, which starts the servers that they talk to once.
+# A file's tests stay in one process, which starts the servers that they talk to once. PYTEST_ARGS chooses some.
 pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto --maxprocesses 4 \
-    --dist loadfile python/tests
+    --dist loadfile python/tests $(PYTEST_ARGS)
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all test-others test-rust test-python install-python test-installed bench faults lint \
@@ -67,7 +67,8 @@ test: test-rust test-python ## all tests, those in Python with PYTHON (python3)
 test-all: test test-others ## all tests, those in Python with every CPython from 3.9 on that is installed
 
 # Two interpreters at a time, because tests wait as long as they compute. Their builds skip the slow
-# optimisation across crates.
+# optimisation across crates. What is left out does the same with each interpreter.
+test-others: export PYTEST_ARGS = --ignore=python/tests/typing --ignore=python/tests/test_installation.py
 test-others:
 	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
 	others=; \

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import asynq
-from asynq.loaders import Loader
+from asynq.loaders import Loader, set_max_in_flight
 
 SECONDS = 0.05
 
@@ -91,22 +91,35 @@ def test_a_hook_that_fails_fails_its_call(new_loader, load_many):
 def test_a_call_that_was_never_made_is_not_counted():
     release, begun, ended = threading.Event(), [], []
 
-    def function(keys):
+    @asynq.loader(blocking=True)
+    def holds_the_permit(keys):
         release.wait(30)
         return keys
 
-    loader = Loader(
-        function,
+    late = Loader(
+        list,
         blocking=True,
-        max_batch_size=1,
-        max_in_flight=1,
         timeout=0.05,
         before_flush=begun.append,
-        after_flush=lambda flushed: ended.append((flushed.keys, flushed.time > 0)),
+        after_flush=lambda flushed: ended.append((flushed.keys, flushed.time)),
     )
-    values = loader.load_many([1, 2], return_exceptions=True)
-    release.set()
-    assert [type(value) for value in values] == [asynq.LoadTimeoutError] * 2
-    assert begun == [[1]]
-    assert sorted(ended) == [([1], True), ([2], False)]
-    assert (loader.stats.batches, loader.stats.keys) == (1, 1)
+
+    @asynq.asynq()
+    def fails():
+        try:
+            yield late.asynq(2)
+        except asynq.LoadTimeoutError:
+            release.set()
+            return "late"
+
+    @asynq.asynq()
+    def both():
+        return (yield holds_the_permit.asynq(1), fails.asynq())
+
+    set_max_in_flight(1)
+    try:
+        assert both() == (1, "late")
+    finally:
+        set_max_in_flight(None)
+    assert (begun, ended) == ([], [([2], 0)])
+    assert (late.stats.batches, late.stats.keys) == (0, 0)
