@@ -104,13 +104,16 @@ impl<H: Host> Engine<H> {
     }
 }
 
+/// Number of tasks for which it is worth while to give each wait a place.
+const MANY: usize = 32;
+
 /// Sorts the tasks by the beginning of their waits. Where tasks share items, they are woken by items, but
 /// have begun to wait one after the other: then each wait has a place of its own.
 fn sort_by_wait(woken: &mut Vec<(WaitId, TaskId)>) {
     let ids = || woken.iter().map(|&(wait_id, _)| wait_id);
     let (Some(first), Some(last)) = (ids().min(), ids().max()) else { return };
     let places = last.distance(first).saturating_add(1);
-    if places > 2 * woken.len() {
+    if woken.len() < MANY || places > 2 * woken.len() {
         return woken.sort_unstable_by_key(|&(wait_id, _)| wait_id);
     }
     let mut by_wait = vec![None; places];

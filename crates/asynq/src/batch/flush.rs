@@ -128,16 +128,11 @@ impl<B: Batch> Items<B> {
         &self.keys
     }
 
-    /// Gives the keys back to the batch. Returns a copy.
-    pub(crate) fn return_keys(self) -> Vec<B::Key>
-    where
-        B::Key: Clone,
-    {
-        let keys = self.keys.clone();
+    /// Gives the keys back to the batch.
+    pub(crate) fn return_keys(self) {
         if let Some(batch) = self.batch.upgrade() {
             batch.keep_keys(self.keys);
         }
-        keys
     }
 
     /// Iterates over the items.

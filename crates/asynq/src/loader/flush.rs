@@ -10,7 +10,7 @@ use asynq_engine::TaskId;
 use asynq_loader::{PartId, SlotId};
 
 use super::flight::Flight;
-use super::keys::{Key, KeyRequest, Keys, PartEntry, PartTask, Shared};
+use super::keys::{Key, KeyRequest, Keys, PartTask, Shared};
 use super::limit;
 use super::part::Part;
 use crate::batch::{Batch, Flush, FlushStep, Items};
@@ -24,7 +24,10 @@ impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
     type Flush = Sending;
 
     fn flush(self: Rc<Self>, items: Items<Self>) -> Sending {
-        let requests = items.return_keys();
+        // Functions that are not async return before anybody can wait.
+        let waits = self.shared.fetch.is_async() || self.round.is_some();
+        let requests = if waits { items.keys().to_vec() } else { Vec::new() };
+        items.return_keys();
         match &self.round {
             None => self.shared.flush_round(requests),
             Some(round) => self.shared.flush_cached(&requests, round.is_driven()),
@@ -128,8 +131,6 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
 
     /// Starts a part. Returns its task, if the function is async.
     fn start(self: &Rc<Self>, id: PartId) -> Option<AsyncTask<()>> {
-        let entry = PartEntry { keys: Rc::default(), task: None };
-        self.parts.borrow_mut().insert(id, entry);
         if !self.fetch.is_async() {
             // It returns before another part can be sent.
             Part::new(self, id, None).call();
@@ -161,17 +162,12 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             creator: task.as_creator(),
             flight: Rc::downgrade(&flight),
         };
-        if let Some(entry) = self.parts.borrow_mut().get_mut(&id) {
-            entry.task = Some(part_task);
-        }
+        self.tasks.borrow_mut().insert(id, part_task);
         task
     }
 
     /// Returns the tasks of the parts that have, or will have, one of these slots.
     fn tasks_of(self: &Rc<Self>, requests: &[KeyRequest]) -> Vec<AsyncTask<()>> {
-        if !self.fetch.is_async() {
-            return Vec::new();
-        }
         let tasks = self.find_tasks(requests);
         if !tasks.is_empty() || !requests.iter().any(|request| self.is_unsent(request.slot)) {
             return tasks;
@@ -200,8 +196,8 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             let waiting: Vec<_> = machine.waiting_parts().collect();
             parts.extend(&waiting[waiting.len().saturating_sub(last)..]);
         }
-        let entries = self.parts.borrow();
-        let task = |part| entries.get(&part)?.task.as_ref()?.task.upgrade();
+        let tasks = self.tasks.borrow();
+        let task = |part| tasks.get(&part)?.task.upgrade();
         parts.into_iter().filter_map(task).collect()
     }
 }

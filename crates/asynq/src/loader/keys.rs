@@ -70,19 +70,13 @@ pub(super) struct Shared<K: Key, V: Clone + 'static> {
     /// Flushes of cached keys by their numbers, each with the number of keys that it waits for.
     pub(super) cached_flushes: RefCell<HashMap<u64, (usize, Promise<()>), RandomState>>,
     pub(super) last_cached_flush: Cell<u64>,
-    pub(super) parts: RefCell<HashMap<PartId, PartEntry<K>, RandomState>>,
+    pub(super) tasks: RefCell<HashMap<PartId, PartTask, RandomState>>,
     /// Part whose function is being called.
     pub(super) calling: Cell<Option<PartId>>,
     start: Instant,
 }
 
-/// A part that was claimed and has not ended.
-pub(super) struct PartEntry<K> {
-    pub(super) keys: Rc<Vec<K>>,
-    /// The task of an async function.
-    pub(super) task: Option<PartTask>,
-}
-
+/// Task of a part whose function is async.
 pub(super) struct PartTask {
     pub(super) task: WeakTask<()>,
     pub(super) creator: Rc<Creator>,
@@ -106,7 +100,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             cached_loads: RefCell::default(),
             cached_flushes: RefCell::default(),
             last_cached_flush: Cell::new(0),
-            parts: RefCell::default(),
+            tasks: RefCell::default(),
             calling: Cell::new(None),
             start: Instant::now(),
         }
@@ -138,8 +132,8 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         if self.calling.get() == Some(part) {
             return true;
         }
-        let parts = self.parts.borrow();
-        let Some(task) = parts.get(&part).and_then(|part| part.task.as_ref()) else { return false };
+        let tasks = self.tasks.borrow();
+        let Some(task) = tasks.get(&part) else { return false };
         let caller = scheduler::with(Scheduler::creator);
         caller.is_some_and(|caller| caller.is_within(&task.creator))
     }
@@ -220,11 +214,10 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         claims
     }
 
-    /// Fails the keys of a part that are late.
-    pub(super) fn late(&self, part: PartId) {
-        let keys = self.parts.borrow().get(&part).map(|entry| Rc::clone(&entry.keys));
+    /// Fails the keys of a part that are late. `keys` are its keys, if it was sent.
+    pub(super) fn late(&self, part: PartId, keys: &[K]) {
         self.machine.borrow_mut().late(part, self.now());
-        self.perform_late(keys.as_deref().map_or(&[], Vec::as_slice));
+        self.perform_late(keys);
     }
 
     #[inline]
@@ -234,8 +227,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
 
     /// Ends a part that nobody waits for.
     fn cancel(&self, part: PartId) {
-        let entry = self.parts.borrow_mut().remove(&part);
-        let task = entry.and_then(|entry| entry.task);
+        let task = self.tasks.borrow_mut().remove(&part);
         if let Some(flight) = task.and_then(|task| task.flight.upgrade()) {
             flight.cancel();
         }

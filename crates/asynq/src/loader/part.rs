@@ -1,5 +1,6 @@
 //! A part of a round: the call of the batch function, and its answer.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -29,16 +30,24 @@ pub(super) type FutureAnswer<K, V> = Pin<Box<dyn Future<Output = GiveValues<K, V
 pub(super) struct Part<K: Key, V: Clone + 'static> {
     shared: Rc<Shared<K, V>>,
     id: PartId,
-    keys: Rc<Vec<K>>,
+    keys: Vec<K>,
     /// Time of the call.
     start: u64,
+    has_ended: Cell<bool>,
     /// Released when the part is dropped.
     _claim: Option<Claim>,
 }
 
 impl<K: Key, V: Clone + 'static> Part<K, V> {
     pub(super) fn new(shared: &Rc<Shared<K, V>>, id: PartId, claim: Option<Claim>) -> Self {
-        Self { shared: Rc::clone(shared), id, keys: Rc::default(), start: 0, _claim: claim }
+        Self {
+            shared: Rc::clone(shared),
+            id,
+            keys: Vec::new(),
+            start: 0,
+            has_ended: Cell::new(false),
+            _claim: claim,
+        }
     }
 
     /// Waits for the permits, calls the function, and waits for its answer.
@@ -62,7 +71,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
         let before = self.shared.settings.borrow().before.clone();
         let fetched = catch_unwind(AssertUnwindSafe(|| {
             let _calling = Calling::begin(&self.shared, self.id);
-            let keys = (*self.keys).clone();
+            let keys = self.keys.clone();
             if !before.is_empty() {
                 for hook in before {
                     hook(&keys);
@@ -90,10 +99,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
             request.key.take()
         };
         let keys = (0..).zip(slots).map(take).map(|key| key.expect("a slot has a request"));
-        self.keys = Rc::new(keys.collect());
-        if let Some(entry) = self.shared.parts.borrow_mut().get_mut(&self.id) {
-            entry.keys = Rc::clone(&self.keys);
-        }
+        self.keys = keys.collect();
     }
 
     /// Waits for the answer, and gives the loads their values.
@@ -120,7 +126,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
                 }
                 // The clock of the timer may be ahead of ours.
                 if self.shared.now() >= deadline {
-                    self.shared.late(self.id);
+                    self.shared.late(self.id, &self.keys);
                 }
                 let Some(next) = next_deadline() else { return Poll::Ready(None) };
                 deadline = next;
@@ -175,8 +181,11 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
 
     /// Ends the part, and fails the loads without an answer.
     fn remove(&self, failure: Option<&Failure>) {
-        let entry = self.shared.parts.borrow_mut().remove(&self.id);
-        drop(entry);
+        if self.has_ended.replace(true) {
+            return;
+        }
+        let task = self.shared.tasks.borrow_mut().remove(&self.id);
+        drop(task);
         let now = self.shared.now();
         let ended = self.shared.machine.borrow_mut().ended(self.id, now);
         let unanswered = ended.map(|ended| ended.unanswered).unwrap_or_default();
