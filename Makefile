@@ -68,7 +68,8 @@ test-all: test test-others ## all tests, those in Python with every CPython from
 
 # Two interpreters at a time, because tests wait as long as they compute. Their builds skip the slow
 # optimisation across crates. What is left out does the same with each interpreter.
-test-others: export PYTEST_ARGS = --ignore=python/tests/typing --ignore=python/tests/test_installation.py
+not-others := typing test_installation.py differential
+test-others: export PYTEST_ARGS = $(addprefix --ignore=python/tests/,$(not-others))
 test-others:
 	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
 	others=; \

@@ -99,10 +99,11 @@ def test_a_loader_that_calls_itself_some_times_gets_its_value(limit):
 
 def test_a_function_that_has_timed_out_keeps_its_thread(limit):
     limit(1)
-    goes_on = threading.Event()
+    begins, goes_on = threading.Event(), threading.Event()
 
     @asynq.loader(blocking=True, timeout=0.01)
     def slow(keys):
+        begins.set()
         goes_on.wait(SECONDS)
         return keys
 
@@ -113,9 +114,11 @@ def test_a_function_that_has_timed_out_keeps_its_thread(limit):
         called.append(keys)
         return keys
 
-    for loader in (slow, waits):
+    while not begins.is_set():  # The time may be over before the thread has started.
         with pytest.raises(LoadTimeoutError):
-            loader(1)
+            slow(1)
+    with pytest.raises(LoadTimeoutError):
+        waits(1)
     goes_on.set()
 
     @asynq.loader(blocking=True)
