@@ -28,9 +28,9 @@ fn a_query_takes_one_statement_for_each_level() {
     expect_test::expect![[r#"
         [
             "SELECT ArtistId, Name FROM Artist ORDER BY ArtistId LIMIT ?1",
-            "SELECT t.\"AlbumId\", t.\"Title\", t.\"ArtistId\" FROM \"Album\" AS t WHERE t.\"ArtistId\" IN rarray(?1) ORDER BY t.\"AlbumId\"",
-            "SELECT t.\"Name\", t.\"GenreId\", t.\"AlbumId\" FROM \"Track\" AS t WHERE t.\"AlbumId\" IN rarray(?1) ORDER BY t.\"TrackId\"",
-            "SELECT t.\"Name\", t.\"GenreId\" FROM \"Genre\" AS t WHERE t.\"GenreId\" IN rarray(?1)",
+            "SELECT t.\"AlbumId\", t.\"Title\", k0.rowid FROM rarray(?1) AS k0 CROSS JOIN \"Album\" AS t ON t.\"ArtistId\" = +k0.value ORDER BY t.\"AlbumId\"",
+            "SELECT t.\"Name\", t.\"GenreId\", k0.rowid FROM rarray(?1) AS k0 CROSS JOIN \"Track\" AS t ON t.\"AlbumId\" = +k0.value ORDER BY t.\"TrackId\"",
+            "SELECT t.\"Name\", k0.rowid FROM rarray(?1) AS k0 CROSS JOIN \"Genre\" AS t ON t.\"GenreId\" = +k0.value",
             "SELECT ArtistId, Name FROM Artist ORDER BY ArtistId LIMIT ?1",
         ]
     "#]].assert_debug_eq(&statements);
