@@ -66,23 +66,25 @@ test: test-rust test-python ## all tests, those in Python with PYTHON (python3)
 
 test-all: test test-others ## all tests, those in Python with every CPython from 3.9 on that is installed
 
-# Two interpreters at a time, because tests wait as long as they compute. Their builds skip the slow
-# optimisation across crates. What is left out does the same with each interpreter.
+# An interpreter is tested while the next one's package is built, because tests wait as long as they compute.
+# The builds skip the slow optimisation across crates. What is left out does the same with each interpreter.
 not-others := typing test_installation.py differential
 test-others: export PYTEST_ARGS = $(addprefix --ignore=python/tests/,$(not-others))
 test-others:
 	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
-	others=; \
+	others=; tests=; \
 	for python in $$pythons; do \
 	    test "$$($$python -c '$(print-soabi)')" = "$(soabi)" || others="$$others $$python"; \
 	done; \
 	for python in $$others; do \
 	    MATURIN_PEP517_ARGS='--profile demo' $(MAKE) install-python PYTHON="$$python" || exit 1; \
+	    { output=$$($(MAKE) test-installed PYTHON="$$python" 2>&1); status=$$?; \
+	      printf 'tested with %s\n%s\n' "$$python" "$$output"; exit $$status; } & \
+	    tests="$$tests $$!"; \
 	done; \
-	test -z "$$others" || printf '%s\n' $$others | xargs -P 2 -I {} sh -c ' \
-	    echo "testing with {}"; \
-	    output=$$($(MAKE) test-installed PYTHON={} 2>&1); status=$$?; \
-	    printf "%s\n" "$$output"; exit $$status'
+	status=0; \
+	for test in $$tests; do wait "$$test" || status=1; done; \
+	exit "$$status"
 
 test-rust:
 	cargo test --locked --workspace --all-features
