@@ -131,9 +131,7 @@ class AsyncioBatch(LoaderBatch):
             self.batches.close(self)
             self.prune()
             self._unsent = self.split()[::-1]
-        self.batches.start_flight(self, self._unfinished)
-        if not self._unfinished:
-            self.batches.complete_flight(self)
+        self._start_flight()
         while self._unsent:
             self._start(self._unsent[-1])
             self._unsent.pop()
@@ -145,12 +143,21 @@ class AsyncioBatch(LoaderBatch):
             if self._failures > 1:  # It is not the exception of a signal handler.
                 self._unsent = []
                 self.cancel(error)
+            return
         while self._unsent:
             try:
                 self._unsent.pop().fail(error)
             except BaseException as raised:
                 if raised is not error:  # Otherwise an interrupt, which the caller raises again.
                     raise
+        self._start_flight()  # It may have no other chance: the loop may end with this iteration.
+
+    def _start_flight(self):
+        if self.is_computed():
+            return
+        self.batches.start_flight(self, self._unfinished)
+        if not self._unfinished:
+            self.batches.complete_flight(self)
 
     def abandon(self, load):
         """Notes that no coroutine waits for a load any more.
