@@ -14,7 +14,7 @@ use crate::slot::SlotState;
 pub struct Answered {
     /// The slot, which has ended.
     pub slot: SlotId,
-    /// Whether the value may be cached: the key was not cleared since it was sent.
+    /// True if the value may be cached: the key was not cleared since it was sent.
     pub is_fresh: bool,
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Unended {
 /// Reference to the round that takes keys.
 enum Open {
     Strong(Py<RoundBase>),
-    /// That of a bound loader: it refers to the instance, and the instance must die if nobody has a
+    /// Round of a bound loader: it refers to the instance, and the instance must die if nobody has a
     /// load of it.
     Weak(Py<PyWeakrefReference>),
 }

@@ -59,7 +59,7 @@ pub(super) struct Shared<K: Key, V: Clone + 'static> {
     pub(super) at: &'static Location<'static>,
     pub(super) settings: RefCell<Settings<K, V>>,
     pub(super) cache: ScopedValue<Option<SharedCache<K, V>>>,
-    /// Whether there ever was a cache.
+    /// True once there was a cache.
     pub(super) caches: Cell<bool>,
     pub(super) machine: RefCell<Machine>,
     pub(super) table: SlotTable<K>,

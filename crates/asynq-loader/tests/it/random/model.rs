@@ -4,7 +4,7 @@ use std::mem;
 
 use asynq_loader::Settings;
 
-/// What becomes of a requested key.
+/// Fate of a requested key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Unsent,
