@@ -177,3 +177,16 @@ def no_garbage_yet():
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.fixture
+def flushes():
+    """Returns the sizes of the batches that are flushed during the test."""
+    sizes = []
+
+    def count(batch):
+        sizes.append(len(batch.items))
+
+    get_scheduler().on_before_batch_flush.subscribe(count)
+    yield sizes
+    get_scheduler().on_before_batch_flush.unsubscribe(count)

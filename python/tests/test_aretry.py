@@ -6,24 +6,11 @@ import time
 
 import pytest
 
-from asynq import asynq, get_scheduler, loader
+from asynq import asynq, loader
 from asynq.batching import DebugBatchItem
 from asynq.tools import (
     aretry,
 )
-
-
-@pytest.fixture
-def flushes():
-    """Returns the sizes of the batches that are flushed during the test."""
-    sizes = []
-
-    def count(batch):
-        sizes.append(len(batch.items))
-
-    get_scheduler().on_before_batch_flush.subscribe(count)
-    yield sizes
-    get_scheduler().on_before_batch_flush.unsubscribe(count)
 
 
 class Flaky:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asynq import async_proxy, asynq, get_scheduler
+from asynq import async_proxy, asynq
 from asynq.batching import DebugBatchItem
 from asynq.tools import (
     AsyncEventHook,
@@ -18,19 +18,6 @@ def negative(x):
 def fail(x):
     yield None
     raise KeyError(x)
-
-
-@pytest.fixture
-def flushes():
-    """Returns the sizes of the batches that are flushed during the test."""
-    sizes = []
-
-    def count(batch):
-        sizes.append(len(batch.items))
-
-    get_scheduler().on_before_batch_flush.subscribe(count)
-    yield sizes
-    get_scheduler().on_before_batch_flush.unsubscribe(count)
 
 
 def test_asynchronous_and_plain_handlers_are_called():

@@ -6,56 +6,25 @@ import gc
 import threading
 
 import pytest
+from doubles import (
+    double,
+    double_by_batch,
+    double_in_asyncio,
+    double_in_two_steps,
+    proxied_double,
+    pure_double,
+    twice,
+)
 
 from asynq import (
     ConstFuture,
     async_proxy,
     asynq,
     is_asyncio_mode,
-    make_async_decorator,
     result,
 )
 from asynq.asynq_to_async import AsyncioMode
-from asynq.batching import DebugBatchItem
 from asynq.decorators import convert_asynq_to_async
-
-
-@asynq()
-def double(x):
-    return 2 * x
-
-
-@asynq()
-def double_in_two_steps(x):
-    return (yield double.asynq(x))
-
-
-@asynq(pure=True)
-def pure_double(x):
-    return (yield double.asynq(x))
-
-
-@async_proxy()
-def proxied_double(x):
-    return double.asynq(x)
-
-
-def twice(fn):
-    @asynq(pure=True)
-    def wrapper(*args, **kwargs):
-        return 2 * (yield fn.asynq(*args, **kwargs))
-
-    return make_async_decorator(fn, wrapper, "twice")
-
-
-async def double_in_asyncio(x):
-    await asyncio.sleep(0)
-    return 2 * x
-
-
-@asynq(asyncio_fn=double_in_asyncio)
-def double_by_batch(x):
-    return (yield DebugBatchItem(result=2 * x))
 
 
 @asynq()

@@ -5,6 +5,14 @@ import functools
 import logging
 
 import pytest
+from doubles import (
+    double,
+    double_by_batch,
+    double_in_two_steps,
+    proxied_double,
+    pure_double,
+    twice,
+)
 
 from asynq import (
     ConstFuture,
@@ -12,50 +20,10 @@ from asynq import (
     async_proxy,
     asynq,
     is_asyncio_mode,
-    make_async_decorator,
 )
 from asynq.asynq_to_async import AsyncioMode
 from asynq.batching import DebugBatchItem
 from asynq.decorators import asyncio_call, lazy
-
-
-@asynq()
-def double(x):
-    return 2 * x
-
-
-@asynq()
-def double_in_two_steps(x):
-    return (yield double.asynq(x))
-
-
-@asynq(pure=True)
-def pure_double(x):
-    return (yield double.asynq(x))
-
-
-@async_proxy()
-def proxied_double(x):
-    return double.asynq(x)
-
-
-def twice(fn):
-    @asynq(pure=True)
-    def wrapper(*args, **kwargs):
-        return 2 * (yield fn.asynq(*args, **kwargs))
-
-    return make_async_decorator(fn, wrapper, "twice")
-
-
-async def double_in_asyncio(x):
-    await asyncio.sleep(0)
-    return 2 * x
-
-
-@asynq(asyncio_fn=double_in_asyncio)
-def double_by_batch(x):
-    return (yield DebugBatchItem(result=2 * x))
-
 
 # Synchronous calls
 
@@ -83,7 +51,7 @@ def test_the_error_of_a_synchronous_call_says_what_to_do():
         double(1)
     message = str(caught.value)
     assert "Yield double.asynq(...) or await double.asyncio(...) instead" in message
-    assert __file__ in message
+    assert double.fn.__code__.co_filename in message
 
 
 def test_a_synchronous_call_of_a_method_is_a_runtime_error():

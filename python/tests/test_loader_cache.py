@@ -8,6 +8,7 @@ import threading
 from collections.abc import MutableMapping
 
 import pytest
+from negating import each
 
 import asynq
 from asynq.loaders import Loader, Lru
@@ -22,11 +23,6 @@ def recording(**settings):
         return {key: (key, len(batches)) for key in keys}
 
     return Loader(function, **settings), batches
-
-
-@asynq.asynq()
-def each(loader, keys):
-    return (yield [loader.asynq(key) for key in keys])
 
 
 def test_a_cache_keeps_values_as_long_as_the_loader_lives():

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from negating import each
 
 import asynq
 from asynq.loaders import Loader
@@ -20,11 +21,6 @@ def recording(function=list, **settings):
         return function(keys)
 
     return Loader(fetch, name="search", **settings), batches
-
-
-@asynq.asynq()
-def each(loader, keys):
-    return (yield [loader.asynq(key) for key in keys])
 
 
 def test_the_function_gets_the_keys_as_they_were_asked_for():

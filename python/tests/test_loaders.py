@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from negating import each, recording
 
 import asynq
 from asynq import BatchBase, BatchItemBase, ConstFuture, LoadError
 from asynq.loaders import Loader
-
-
-def recording(answer=None, **settings):
-    """Returns a loader that answers `-key` by default, and the list of its batches."""
-    batches = []
-
-    def negated(keys):
-        batches.append(list(keys))
-        return {key: -key for key in keys} if answer is None else answer(keys)
-
-    return Loader(negated, **settings), batches
-
-
-@asynq.asynq()
-def each(loader, keys):
-    return (yield [loader.asynq(key) for key in keys])
 
 
 def test_keys_of_one_round_are_one_batch_in_the_order_first_asked_for():

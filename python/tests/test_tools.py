@@ -2,7 +2,7 @@
 
 import pytest
 
-from asynq import AsyncContext, asynq, get_scheduler
+from asynq import AsyncContext, asynq
 from asynq.batching import DebugBatchItem
 from asynq.tools import (
     afilter,
@@ -35,19 +35,6 @@ def alen(x):
 def fail(x):
     yield None
     raise KeyError(x)
-
-
-@pytest.fixture
-def flushes():
-    """Returns the sizes of the batches that are flushed during the test."""
-    sizes = []
-
-    def count(batch):
-        sizes.append(len(batch.items))
-
-    get_scheduler().on_before_batch_flush.subscribe(count)
-    yield sizes
-    get_scheduler().on_before_batch_flush.unsubscribe(count)
 
 
 def generate(*elements):

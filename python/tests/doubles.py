@@ -1,0 +1,44 @@
+"""Functions of all kinds that double a number, for tests of asyncio mode."""
+
+import asyncio
+
+from asynq import async_proxy, asynq, make_async_decorator
+from asynq.batching import DebugBatchItem
+
+
+@asynq()
+def double(x):
+    return 2 * x
+
+
+@asynq()
+def double_in_two_steps(x):
+    return (yield double.asynq(x))
+
+
+@asynq(pure=True)
+def pure_double(x):
+    return (yield double.asynq(x))
+
+
+@async_proxy()
+def proxied_double(x):
+    return double.asynq(x)
+
+
+def twice(fn):
+    @asynq(pure=True)
+    def wrapper(*args, **kwargs):
+        return 2 * (yield fn.asynq(*args, **kwargs))
+
+    return make_async_decorator(fn, wrapper, "twice")
+
+
+async def double_in_asyncio(x):
+    await asyncio.sleep(0)
+    return 2 * x
+
+
+@asynq(asyncio_fn=double_in_asyncio)
+def double_by_batch(x):
+    return (yield DebugBatchItem(result=2 * x))
