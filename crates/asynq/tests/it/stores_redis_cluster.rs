@@ -81,9 +81,16 @@ fn a_slot_is_found_where_it_has_moved() {
     redis.delete("a").value().unwrap();
     let (from, to) = (cluster.node_of("a"), (cluster.node_of("a") + 1) % 3);
     let slot = cluster.nodes()[from].run(&["CLUSTER", "KEYSLOT", "a"]);
-    let id = cluster.nodes()[to].run(&["CLUSTER", "MYID"]);
-    for node in [to, from] {
-        cluster.nodes()[node].run(&["CLUSTER", "SETSLOT", &slot, "NODE", &id]);
+    let [id_from, id_to] = [from, to].map(|node| cluster.nodes()[node].run(&["CLUSTER", "MYID"]));
+    // A node that imports a slot gets the highest epoch with it. Otherwise a heartbeat of the other
+    // node, which has the slot until it is told, may take it back.
+    for (node, state, id) in [
+        (to, "IMPORTING", &id_from),
+        (from, "MIGRATING", &id_to),
+        (to, "NODE", &id_to),
+        (from, "NODE", &id_to),
+    ] {
+        cluster.nodes()[node].run(&["CLUSTER", "SETSLOT", &slot, state, id]);
     }
     let (set, get) = try_all((redis.set("a", "2"), redis.get("a"))).value().unwrap();
     assert_eq!((set, get), ((), Some(bytes("2"))));
