@@ -8,6 +8,8 @@ ARGS ?=
 FUZZ_SECONDS ?= 60
 # The interpreter for everything in Python.
 PYTHON ?= python3
+# What the tests need besides the package.
+EXTRAS ?= test,typing
 
 tools := target/tools
 cargo-deny := $(tools)/cargo-deny@0.20.2/bin/cargo-deny
@@ -68,8 +70,9 @@ test-all: test test-others ## all tests, those in Python with every CPython from
 
 # An interpreter is tested while the next one's package is built, because tests wait as long as they compute.
 # The builds skip the slow optimisation across crates. What is left out does the same with each interpreter.
-not-others := typing test_installation.py differential
-test-others: export PYTEST_ARGS = $(addprefix --ignore=python/tests/,$(not-others))
+not-others := typing test_installation.py differential test_examples.py test_graphql_example.py \
+    test_stores_faults_*.py
+test-others: export PYTEST_ARGS = $(patsubst %,--ignore-glob='*/%',$(not-others))
 test-others:
 	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
 	others=; tests=; \
@@ -77,7 +80,7 @@ test-others:
 	    test "$$($$python -c '$(print-soabi)')" = "$(soabi)" || others="$$others $$python"; \
 	done; \
 	for python in $$others; do \
-	    MATURIN_PEP517_ARGS='--profile demo' $(MAKE) install-python PYTHON="$$python" || exit 1; \
+	    MATURIN_PEP517_ARGS='--profile demo' $(MAKE) install-python PYTHON="$$python" EXTRAS=test || exit 1; \
 	    { output=$$($(MAKE) test-installed PYTHON="$$python" 2>&1); status=$$?; \
 	      printf 'tested with %s\n%s\n' "$$python" "$$output"; exit $$status; } & \
 	    tests="$$tests $$!"; \
@@ -93,7 +96,7 @@ test-rust:
 test-python: install-python test-installed
 
 install-python:
-	$(call install,$(venv),'./python[test]')
+	$(call install,$(venv),'./python[$(EXTRAS)]')
 
 test-installed:
 	$(venv)/bin/python $(pytest)
@@ -213,7 +216,7 @@ asan-venv = target/python/asan-$(soabi)
 sanitize-python: nightly install-python
 	$(call need,test -e $(asan-runtime),the runtime of AddressSanitizer is missing (apt install gcc))
 	PYTHONMALLOC=debug PYTHONDEVMODE=1 $(venv)/bin/python $(pytest)
-	$(call install,$(asan-venv),'./python[test]',$(asan-python) MATURIN_PEP517_ARGS='--target $(host)')
+	$(call install,$(asan-venv),'./python[$(EXTRAS)]',$(asan-python) MATURIN_PEP517_ARGS='--target $(host)')
 	ulimit -s 32768; LD_PRELOAD='$(asan-preload)' ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 	    $(asan-venv)/bin/python $(pytest)
 

@@ -4,7 +4,6 @@ import gc
 import signal
 
 import pytest
-from hypothesis import HealthCheck, settings
 from servers import NotInstalled
 
 from asynq import (
@@ -22,9 +21,15 @@ from asynq import (
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# No deadlines, because tests share their cores.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+
+def pytest_configure():
+    # Imported here, since tests that run in a new process would wait for it.
+    from hypothesis import HealthCheck, settings
+
+    # No deadlines, because tests share their cores.
+    too_slow = [HealthCheck.too_slow]
+    settings.register_profile("untimed", deadline=None, suppress_health_check=too_slow)
+    settings.load_profile("untimed")
 
 
 class Batch(BatchBase):
