@@ -24,12 +24,14 @@ from .. import _installation as _installation  # isort: split
 from .._lru import Lru
 from ._loader import Loader, loader
 from .errors import LoadError, LoadTimeoutError, MissingKeyError
+from .group import Group
 from .limit import set_max_in_flight
 from .stats import Flushed, Stats
 from .thread_pool import set_max_threads
 
 __all__ = [
     "Flushed",
+    "Group",
     "LoadError",
     "LoadTimeoutError",
     "Loader",

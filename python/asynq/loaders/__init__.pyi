@@ -4,6 +4,7 @@ from ._loader import loader as loader
 from .errors import LoadError as LoadError
 from .errors import LoadTimeoutError as LoadTimeoutError
 from .errors import MissingKeyError as MissingKeyError
+from .group import Group as Group
 from .limit import set_max_in_flight as set_max_in_flight
 from .stats import Flushed as Flushed
 from .stats import Stats as Stats
@@ -11,6 +12,7 @@ from .thread_pool import set_max_threads as set_max_threads
 
 __all__ = [
     "Flushed",
+    "Group",
     "LoadError",
     "LoadTimeoutError",
     "Loader",

@@ -1,7 +1,6 @@
 """`Loader`, and the decorator `loader` that creates one."""
 
 import contextlib
-import contextvars
 import functools
 import inspect
 import types
@@ -12,12 +11,13 @@ from collections.abc import Mapping
 from .._asynq import Counter, LoaderBase, Rounds, call_as_methods
 from .._function_attributes import InstanceAttribute
 from .._scheduler_local import SchedulerLocal
-from ..contexts import AsyncContext
 from ..decorators import asynq
 from .asyncio_batch import AsyncioBatch, PerLoop, wait_for_load
 from .batch import LoaderBatch, PrioritizedBatch
 from .cache_claim import claim_cache
+from .group import Group
 from .limit import new_limit
+from .scope import LoaderScope, Scopes
 from .settings import Settings
 from .stats import Stats
 
@@ -52,6 +52,8 @@ class Loader(LoaderBase):
     - `cache`: True to cache values as long as the loader lives, or a mapping that holds the cached
       values, such as an `Lru`. A loader that is a method accepts only True. To cache values for one
       request, see `scope`.
+    - `group`: a `Group`, whose loaders share a scope and a limit. For methods, also a function of
+      the instance that returns its group, called once for each loader of an instance.
     - `cache_errors`: True to cache errors of single keys, too, or a function of an error that
       returns whether to cache it. Each load gets a copy of a cached error.
     - `key`: function that returns a hashable value for each key, for keys that cannot be hashed.
@@ -91,12 +93,14 @@ class Loader(LoaderBase):
         self.fn = fn
         self.is_coroutine_function = inspect.iscoroutinefunction(fn)
         self.settings = settings
+        self.group = settings.group if isinstance(settings.group, Group) else None
         self.name = settings.name or getattr(fn, "__qualname__", repr(fn))
         self._set_up_state()
 
     def _set_up_state(self):
         settings = self.settings
         self.limit = new_limit(settings.max_in_flight)
+        self.group_limit = None if self.group is None else self.group.limit
         self.counter = Counter()
         self._cache = (
             {} if settings.cache is True else None if settings.cache is False else settings.cache
@@ -104,6 +108,9 @@ class Loader(LoaderBase):
         self._key_function = settings.key
         if not isinstance(settings.cache, bool):
             claim_cache(self)
+        if self.group is not None:
+            self._scope = Scopes(self.group)
+            self.group.add(self)
         # Weak references as keys. It needs no lock, which a fork could leave locked, because each
         # operation on a dict is atomic.
         self._all_batches = {}
@@ -147,11 +154,9 @@ class Loader(LoaderBase):
         """
         core = self._core
         if core._scope is None:
-            # Two threads may make both variables, and then use those that `setdefault` has kept.
-            scope = contextvars.ContextVar(f"scope of {self.name}")
-            scopes = contextvars.ContextVar(f"scopes of {self.name}", default=())
-            core._scope, core._scopes = core.__dict__.setdefault("_variables", (scope, scopes))
-        return _Scope(self)
+            # Two threads may make one, and then use the one that `setdefault` has kept.
+            core._scope = core.__dict__.setdefault("_scopes", Scopes(self.group))
+        return LoaderScope(self)
 
     def prime(self, key, value):
         """Stores a value in the current cache. Does nothing if the loader does not cache.
@@ -200,8 +205,8 @@ class Loader(LoaderBase):
         self.__name__ = name
         self.__qualname__ = f"{owner.__qualname__}.{name}"
 
-    def _new_core(self):
-        """Returns a loader with the state of a loader of one instance of the class."""
+    def _new_core(self, owner):
+        """Returns a loader with the state of the loader of an instance, or of a class."""
         if not isinstance(self.settings.cache, bool):
             raise TypeError(
                 f"the loader {self.name} is a method, so all instances would share its cache: use"
@@ -209,9 +214,21 @@ class Loader(LoaderBase):
             )
         core = type(self).__new__(type(self))
         core.__dict__.update(self.__dict__)
-        core.__dict__.pop("_variables", None)
+        core.__dict__.pop("_scopes", None)
+        core.group = self._group_of(owner)
         core._set_up_state()
+        if core.group is not None and not _is_weakly_referable(owner):
+            core._scope.find_loader = functools.partial(_bind_loader, self, owner)
         return core
+
+    def _group_of(self, owner):
+        group = self.settings.group
+        if group is None or isinstance(group, Group):
+            return group
+        group = group(owner)
+        if group is not None and not isinstance(group, Group):
+            raise TypeError(f"the group of the loader {self.name} must be a Group, got {group!r}")
+        return group
 
     def __reduce__(self):
         if self._template is not None:
@@ -245,6 +262,11 @@ class Loader(LoaderBase):
                 " @classmethod, which no longer binds it since Python 3.13, write @loader above"
                 " @classmethod"
             )
+        if self._owner is None and self.group is None and self.settings.group is not None:
+            raise TypeError(
+                f"the group of the loader {self.name} is a function of an instance, but the loader"
+                " is not a method: give it a Group"
+            )
         if batches is not self._rounds():
             return AsyncioBatch(self, batches)
         return (PrioritizedBatch if self.settings.priority else LoaderBatch)(self, batches)
@@ -259,31 +281,6 @@ def loader(fn=None, **settings):
         Settings.parse(settings)  # Raises errors where the decorator is written.
         return functools.partial(Loader, **settings)
     return Loader(fn, **settings)
-
-
-class _Scope(AsyncContext):
-    def __init__(self, loader):
-        self._loader = loader  # Alive, so that its instance has no other one meanwhile.
-        self._core = loader._core
-        self._cache = {}
-
-    def resume(self):
-        self._set((*self._core._scopes.get(), self))
-
-    def pause(self):
-        scopes = list(self._core._scopes.get())
-        # Entered again inside itself, it is there more than once. In a thread or coroutine that has
-        # not entered it, it is not there, and nothing changes.
-        for index in reversed(range(len(scopes))):
-            if scopes[index] is self:
-                del scopes[index]
-                break
-        self._set(tuple(scopes))
-
-    def _set(self, scopes):
-        self._core._scopes.set(scopes)
-        # The extension reads only the cache of the innermost scope.
-        self._core._scope.set(scopes[-1]._cache if scopes else self._core._cache)
 
 
 def _new_batches(all_batches):
@@ -307,6 +304,14 @@ def _needs_instance(loader):
 
 def _bind_loader(template, owner):
     return template.__get__(owner, type(owner))
+
+
+def _is_weakly_referable(owner):
+    try:
+        weakref.ref(owner)
+    except TypeError:
+        return False
+    return True
 
 
 def _signature(loader):

@@ -15,6 +15,7 @@ from .._asynq import Counter, Limit, Load, LoaderBase
 from ..async_task import AsyncTask
 from ..contexts import AsyncContext
 from ..futures import FutureBase
+from .group import Group
 from .settings import Settings, _OfLoaders
 from .stats import Stats
 
@@ -37,6 +38,8 @@ class Loader(LoaderBase, Generic[_K, _V]):
     settings: Settings
     name: str
     limit: Limit | None
+    group: Group | None
+    group_limit: Limit | None
     is_coroutine_function: bool
     counter: Counter
     @overload

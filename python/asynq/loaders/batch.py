@@ -52,7 +52,8 @@ class LoaderBatch(RoundBase):
     def _flush(self):
         requests = self.split()
         flush_task = None
-        if is_async_fn(self.loader.fn):
+        # With a limit it is called synchronously, so that it lends its permits whenever it waits.
+        if is_async_fn(self.loader.fn) and self.loader.group_limit is None:
             flush_task = _run_all.asynq(requests)
         else:
             for request in requests:

@@ -31,10 +31,12 @@ def set_max_in_flight(count):
     _global_limit = new_limit(count)
 
 
-def permits(loader_limit, event_loop=None):
-    """Returns the permits for one request of a loader with this limit, or None for no limit.
+def permits(loader, event_loop=None):
+    """Returns the permits for one request of a loader.
 
     `event_loop` is the loop that has to go on for the request to finish, if any.
     """
-    limits = [limit for limit in (loader_limit, _global_limit) if limit is not None]
+    # All requests acquire them in this order, so that no two wait for each other.
+    limits = (loader.limit, loader.group_limit, _global_limit)
+    limits = [limit for limit in limits if limit is not None]
     return Permits(limits, None if event_loop is None else weakref.ref(event_loop))

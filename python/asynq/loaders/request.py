@@ -1,5 +1,6 @@
 """One call of a batch function, and the delivery of its answer to the loads."""
 
+import asyncio
 import functools
 import inspect
 import itertools
@@ -10,7 +11,8 @@ from .._asynq import Flight, deliver, resolve_load
 from . import errors, limit
 from .caller_context import CallerContext
 from .event_loop_thread import CoroutineCall, event_loop_thread
-from .running_function import RunningFunction
+from .permit_wait import acquire, take_back
+from .running_function import RunningFunction, running_function
 from .settings import NOTHING
 from .stats import Flushed
 from .thread_pool import thread_pool
@@ -73,11 +75,11 @@ class Request:
             self.stop()
 
     def send(self):
-        """Calls the batch function, unless it is an `@asynq()` function."""
+        """Calls the batch function: one that is an `@asynq()` function synchronously."""
         loader, answer = self.loader, None
         try:
             if not (loader.settings.blocking or loader.is_coroutine_function):
-                answer = self.call()
+                answer = self._call_here()
             is_coroutine = loader.is_coroutine_function or inspect.iscoroutine(answer)
             thread = event_loop_thread() if is_coroutine else None
             if is_coroutine or loader.settings.blocking:
@@ -96,9 +98,45 @@ class Request:
         else:
             self.deliver(answer)
 
+    def _call_here(self):
+        """Calls the batch function on this thread, once its group has room."""
+        if self.loader.group_limit is None:
+            return self.call()
+        event_loop = asyncio._get_running_loop()
+        # Of a caller on an event loop, which this blocks, the permit is shared.
+        caller = running_function.get() if event_loop is None else None
+        function = self.new_function(event_loop)
+        if caller is None:
+            return self._call_with_permits(function)
+        caller.lend()
+        try:
+            answer = self._call_with_permits(function)
+        except BaseException:
+            caller.take_back(None)
+            raise
+        take_back(caller)
+        return answer
+
+    def _call_with_permits(self, function):
+        timeout = self.loader.settings.timeout
+        try:
+            if timeout is not None:
+                self.watch().start_timeout()
+            if not acquire(function.permits, timeout):
+                self.time_out()
+            if self.has_finished:
+                return None  # It is late.
+            before = running_function.set(function)
+            try:
+                return self.call()
+            finally:
+                running_function.reset(before)
+        finally:
+            function.permits.release()
+
     def new_function(self, event_loop=None):
         """Returns the new `RunningFunction` of this request."""
-        permits = limit.permits(self.loader.limit, event_loop)
+        permits = limit.permits(self.loader, event_loop)
         self.function = RunningFunction(self.loader, self.keys, permits)
         return self.function
 

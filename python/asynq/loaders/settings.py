@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 from .._validation import check_count, check_duration, check_number
 from ..decorators import is_async_fn
+from .group import Group
 
 
 class _Nothing:
@@ -32,6 +33,7 @@ class Settings:
     default_factory: Any = None
     priority: float = 0
     max_in_flight: Optional[int] = None
+    group: Any = None
     timeout: Optional[float] = None
     before_flush: Any = None
     after_flush: Any = None
@@ -44,7 +46,7 @@ class Settings:
                 check_count(name, getattr(self, name))
         if not isinstance(self.blocking, bool):
             raise TypeError(f"blocking must be True or False, got {self.blocking!r}")
-        if not isinstance(self.cache_errors, bool) and not _is_predicate(self.cache_errors):
+        if not isinstance(self.cache_errors, bool) and not _is_function(self.cache_errors):
             raise TypeError(
                 "cache_errors must be True, False or a function that says so of an error, got"
                 f" {self.cache_errors!r}"
@@ -55,6 +57,11 @@ class Settings:
             )
         if self.timeout is not None:
             check_duration("timeout", self.timeout)
+        if not (self.group is None or isinstance(self.group, Group) or _is_function(self.group)):
+            raise TypeError(
+                "group must be a Group, or a function of the instance that returns one, got"
+                f" {self.group!r}"
+            )
         check_number("priority", self.priority)
         if self.default is not NOTHING and self.default_factory is not None:
             raise ValueError("default and default_factory exclude each other: give only one")
@@ -103,7 +110,7 @@ class Settings:
             )
 
 
-def _is_predicate(value):
+def _is_function(value):
     return callable(value) and not isinstance(value, type)
 
 

@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 
 from typing_extensions import Self
 
+from .group import Group
 from .stats import Flushed
 
 NOTHING: Any
@@ -22,6 +23,7 @@ class _OfRows(_OfStores, total=False):
     max_batch_size: int | None
     cache: bool | MutableMapping[Any, Any]
     cache_errors: bool | Callable[[Exception], object]
+    group: Group | Callable[[Any], Group | None] | None
 
 class _OfLoaders(_OfRows, total=False):
     blocking: bool
@@ -41,6 +43,7 @@ class Settings:
     default_factory: Callable[[], Any] | None = None
     priority: float = 0
     max_in_flight: int | None = None
+    group: Group | Callable[[Any], Group | None] | None = None
     timeout: float | None = None
     before_flush: Callable[[list[Any]], object] | None = None
     after_flush: Callable[[Flushed], object] | None = None

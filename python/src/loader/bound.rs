@@ -111,7 +111,10 @@ fn bind<'py>(
         Some(Binding { owner: weak_owner, core: Some(core), .. }) => {
             (weak_owner, core.into_bound(py))
         }
-        _ => (weak_reference(template, owner)?, template.call_method0(intern!(py, "_new_core"))?),
+        _ => (
+            weak_reference(template, owner)?,
+            template.call_method1(intern!(py, "_new_core"), (owner,))?,
+        ),
     };
     let core = core.cast_into::<LoaderBase>()?;
     let bound = new_bound(template, owner, &core)?;
