@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 
 import pytest
@@ -9,7 +10,7 @@ from negating import each, recording
 
 import asynq
 from asynq import LoadError
-from asynq.loaders import Loader, Stats
+from asynq.loaders import Loader, Lru, Stats
 
 # Hooks and statistics
 
@@ -92,6 +93,9 @@ def test_a_loader_is_named_after_its_function():
         ({"max_in_flight": 1}, ValueError, "max_in_flight needs an async def function"),
         ({"cache": 7}, TypeError, "cache must be True, False or a mutable mapping"),
         ({"cache": []}, TypeError, "cache must be True, False or a mutable mapping"),
+        ({"cache": Lru}, TypeError, "cache must be True, False or a mutable mapping"),
+        ({"executor": 7, "blocking": True}, TypeError, "executor must be an executor"),
+        ({"executor": ThreadPoolExecutor, "blocking": True}, TypeError, "must be an executor"),
         ({"cache": MappingProxyType({})}, TypeError, "a mutable mapping"),
         ({"default": 1, "default_factory": int}, ValueError, "exclude each other"),
         ({"after_flush": 7}, TypeError, "after_flush must be a function"),

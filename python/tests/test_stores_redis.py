@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from servers.redis import RedisCluster, RedisServer
 
 import asynq
@@ -158,4 +164,42 @@ def test_a_cluster_is_asked_once_for_each_slot():
         assert calls(node).get("mget") == 3
         assert store.operations.stats.batches == 2
         node.close()
+        store.close()
+
+
+class Silent:
+    """A server that ends each connection at the first command after the greetings of a client."""
+
+    def __init__(self, listener):
+        self.commands = []
+        self._listener = listener
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):  # The test has ended.
+            while True:
+                connection, _ = self._listener.accept()
+                with connection:
+                    self._answer(connection)
+
+    def _answer(self, connection):
+        while data := connection.recv(1000):
+            if b"CLIENT" not in data:
+                self.commands.append(data)
+                return
+            connection.sendall(b"+OK\r\n" * data.count(b"CLIENT"))
+
+
+def test_a_write_without_a_response_is_not_sent_again():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Silent(listener)
+        retry = Retry(NoBackoff(), 3)
+        client = redis.Redis(port=listener.getsockname()[1], protocol=2, retry=retry)
+        store = Redis(client)
+        with pytest.raises(LoadError):
+            all_of(store.get.asynq("n"), store.execute.asynq("INCR", "n"))
+        assert len(server.commands) == 1
+        with pytest.raises(LoadError):
+            store.get("n")  # As the client does it.
+        assert len(server.commands) == 5
         store.close()

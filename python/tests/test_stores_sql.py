@@ -165,12 +165,28 @@ class Colour(enum.Enum):
     ids=["lone surrogate", "object", "enum", "tuple"],
 )
 def test_a_key_that_cannot_be_bound_fails_alone(store, bad):
-    artist = store.row_by("artist", "name", columns="artist_id", row=int)
+    artist = store.rows_by("artist", "name", columns="artist_id", row=int)
     futures = [artist.asynq(key) for key in ("AC/DC", bad, "Accept")]
     error = futures[1].error()
     assert isinstance(error, LoadError)
     assert error.key is bad
-    assert [futures[0].value(), futures[2].value()] == [1, 2]
+    assert [futures[0].value(), futures[2].value()] == [[1], [2]]
+
+
+@pytest.mark.parametrize("bad", [Colour.RED, ("a",)], ids=["enum", "tuple"])
+def test_a_filter_that_cannot_be_bound_is_an_error(store, bad):
+    artist = store.rows_by("artist", "name", columns="artist_id", where={"name": bad})
+    with pytest.raises(LoadError):
+        artist("AC/DC")
+
+
+class Rank(enum.IntEnum):
+    FIRST = 1
+
+
+def test_a_member_of_an_enumeration_with_values_of_another_type_is_a_key(store):
+    artist = store.row_by("artist", "artist_id", columns="name", row=str)
+    assert artist(Rank.FIRST) == "AC/DC"
 
 
 def test_a_key_of_several_columns_is_a_tuple_of_their_values(store):

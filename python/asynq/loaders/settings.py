@@ -51,7 +51,7 @@ class Settings:
                 "cache_errors must be True, False or a function that says so of an error, got"
                 f" {self.cache_errors!r}"
             )
-        if self.executor is not None and not callable(getattr(self.executor, "submit", None)):
+        if self.executor is not None and not _is_executor(self.executor):
             raise TypeError(
                 f"executor must be an executor such as a ThreadPoolExecutor, got {self.executor!r}"
             )
@@ -114,8 +114,12 @@ def _is_function(value):
     return callable(value) and not isinstance(value, type)
 
 
+def _is_executor(value):
+    return callable(getattr(value, "submit", None)) and not isinstance(value, type)
+
+
 def _is_mutable_mapping(cache):
-    if isinstance(cache, Sequence):
+    if isinstance(cache, (Sequence, type)):
         return False
     needed = ("__getitem__", "__setitem__", "pop", "clear")
     return all(hasattr(cache, method) for method in needed)

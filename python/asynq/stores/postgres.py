@@ -6,6 +6,7 @@ albums = music.rows_by("album", "artist_id", columns=["album_id", "title"], orde
 """
 
 from decimal import Decimal
+from enum import Enum
 
 from .._validation import check_count
 from .connections import ConnectionPool
@@ -15,6 +16,7 @@ try:
     import psycopg
     from psycopg.adapt import PyFormat, Transformer
     from psycopg.rows import tuple_row
+    from psycopg.types.enum import EnumBinaryDumper, EnumDumper
 except ImportError as error:
     raise ImportError("psycopg is missing: pip install 'asynq-rs[postgres]'") from error
 
@@ -63,6 +65,8 @@ class _Search:
 
     def find(self, keys):
         """Returns a dict from positions to rows or errors."""
+        for _, value in self._selection.filters:
+            self._kind_by_value(value)  # Raises if it cannot be sent.
         refused = []
         for group in self._groups(keys, self._kind_by_column):
             try:
@@ -109,7 +113,17 @@ class _Search:
     def _kind_by_value(self, value):
         if type(value) is int:
             return int, value.bit_length() < 64  # Others are numeric, whose array uses no index.
-        return type(value), self._transformer.get_dumper(value, PyFormat.AUTO).oid
+        if type(value) is tuple:
+            # psycopg would send it as text, such as '(1,2)'.
+            raise TypeError(f"a tuple needs a loader by several columns, got {value!r} for one")
+        dumper = self._transformer.get_dumper(value, PyFormat.AUTO)
+        if isinstance(value, Enum) and isinstance(dumper, (EnumDumper, EnumBinaryDumper)):
+            # A row is found by the value.
+            raise TypeError(
+                f"psycopg sends the name of {value!r}: use its value as the key, or register its"
+                " class by psycopg.types.enum.register_enum"
+            )
+        return type(value), dumper.oid
 
     def _select(self, keys):
         try:

@@ -15,6 +15,8 @@ from .key_value import Delete, Get, KeyValueStore, Operation, Set
 
 try:
     import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 except ImportError as error:
     raise ImportError("redis-py is not installed: pip install 'asynq-rs[redis]'") from error
 
@@ -37,8 +39,10 @@ class Redis(KeyValueStore):
     - `settings`: `name`, `timeout`, `priority`, `max_in_flight`, `before_flush` and `after_flush`
       of a `Loader`.
 
-    Values are bytes, unless the client decodes responses. Raises `TypeError` for other clients, for
-    example those of `redis.asyncio`.
+    A request with a write is sent once, even if the client retries, except that the client of a
+    cluster may send a write again. Values are bytes, unless the client decodes responses.
+
+    Raises `TypeError` for other clients, for example those of `redis.asyncio`.
     """
 
     def __init__(self, client, **settings):
@@ -120,6 +124,8 @@ class Redis(KeyValueStore):
         `read(response)` returns the results of the operations.
         """
         pipeline = self.client.pipeline(transaction=False)
+        if not all(command[0] in _READS for command, _, _ in commands):
+            _send_once(pipeline)
         for command, _, _ in commands:
             # Not by its methods, some of which the pipeline of a cluster forbids.
             pipeline.execute_command(*command)
@@ -173,6 +179,40 @@ class _Reads:
         if self._values and response > sum(value is not None for value in self._values.values()):
             self._wrong += (get for get in self._gets if self._values[get.key] is None)
         return {}
+
+
+_READS = ("MGET", "EXISTS", "GET", "HGET")
+
+
+def _send_once(pipeline):
+    """Makes a pipeline fail instead of sending its commands again.
+
+    redis-py repeats a pipeline if the connection was lost, although the server may have executed
+    it. The pipeline of a cluster has no pool, and repeats only some of its commands.
+    """
+    if hasattr(pipeline, "connection_pool"):
+        pipeline.connection_pool = _PoolWithoutRetries(pipeline.connection_pool)
+
+
+class _PoolWithoutRetries:
+    """A connection pool whose connections do not retry as long as they are in use."""
+
+    def __init__(self, pool):
+        self._pool = pool
+        self._retries = {}
+
+    def get_connection(self, *args, **kwargs):
+        connection = self._pool.get_connection(*args, **kwargs)
+        self._retries[connection] = connection.retry
+        connection.retry = Retry(NoBackoff(), 0)
+        return connection
+
+    def release(self, connection):
+        connection.retry = self._retries.pop(connection)
+        self._pool.release(connection)
+
+    def __getattr__(self, name):
+        return getattr(self._pool, name)
 
 
 def _milliseconds(ttl):
