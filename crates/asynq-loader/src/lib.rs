@@ -14,7 +14,8 @@
 //! 2. **Send**: say when nothing else can run, by [`round_ready`](Loader::round_ready) and
 //!    [`cached_ready`](Loader::cached_ready). Get the permits of each part that the loader asks for
 //!    ([`Output::Claim`]), from [`Permits`]; then [`permit`](Loader::permit) says whether to call the
-//!    batch function, and [`slots_of`](Loader::slots_of) with which keys.
+//!    batch function, and [`slots_of`](Loader::slots_of) with which keys. If that takes time,
+//!    [`called`](Loader::called) says when it was called.
 //! 3. **Answer**: [`answered`](Loader::answered) for each value or error, then
 //!    [`ended`](Loader::ended). Release the permits.
 //! 4. **Deadlines**: [`late`](Loader::late) at the [`deadline`](Loader::deadline) of a part, and
@@ -82,8 +83,9 @@
 //!
 //! ## Deadlines
 //!
-//! The deadline of a key begins when its round is ready, so it covers the wait for permits. Keys that
-//! are late fail, sent or not; a part is cancelled when the last of its keys is late.
+//! The deadline of a key begins when its round is ready, so it covers the wait for permits and the
+//! time for which the round is held. Keys that are late fail, sent or not; a part is cancelled when the
+//! last of its keys is late.
 //!
 //! ## Permits
 //!
@@ -93,7 +95,7 @@
 //! ## Statistics
 //!
 //! A part counts when it is sent, whatever becomes of it. Its time is the time of the call, without the
-//! wait for permits.
+//! wait for permits, hooks and threads.
 //!
 //! ## Cost
 //!

@@ -45,26 +45,38 @@ impl Loader {
         }
     }
 
-    /// Returns the time at which the open round must be sent at the latest, whatever else can run:
-    /// call [`round_late`](Self::round_late) then. `None` if it waits for something else.
+    /// Returns the time at which the open round must be sent at the latest, whatever else can run, or
+    /// at which its first key is late: call [`round_late`](Self::round_late) then. `None` if the round
+    /// waits for something else.
     #[must_use]
     pub fn round_deadline(&self) -> Option<Time> {
         if self.queue.wanted <= self.claimed() {
             return None;
         }
-        let first = self.queue.first_arrival()?;
-        let hold = self.is_held.then_some(self.settings.hold);
-        let wait = [hold, self.settings.max_delay].into_iter().flatten().min()?;
-        Some(first.saturating_add(wait))
+        let late = self.queue.first_deadline().map(|(deadline, _)| deadline);
+        [self.send_time(), late].into_iter().flatten().min()
     }
 
-    /// Sends the open round if its deadline has passed.
+    /// Sends the open round if its deadline has passed. Keys that are late fail instead.
     pub fn round_late(&mut self, now: Time) {
-        if self.round_deadline().is_some_and(|deadline| deadline <= now) {
+        let has_passed = |time: Option<Time>| time.is_some_and(|time| time <= now);
+        if !has_passed(self.round_deadline()) {
+            return;
+        }
+        self.late_unsent(now);
+        if has_passed(self.send_time()) {
             self.is_held = false;
             let from = self.make_ready(now);
             self.claim(from);
         }
+    }
+
+    /// Returns the time at which the first key in the queue has waited long enough.
+    fn send_time(&self) -> Option<Time> {
+        let first = self.queue.first_arrival()?;
+        let hold = self.is_held.then_some(self.settings.hold);
+        let wait = [hold, self.settings.max_delay].into_iter().flatten().min()?;
+        Some(first.saturating_add(wait))
     }
 
     /// Gives a part its permits: it takes the keys that wait and are in time, as many as it may have.
@@ -96,6 +108,13 @@ impl Loader {
         self.parts[part] = Part::Sent(sent);
         self.remove_unwanted();
         true
+    }
+
+    /// Begins the time of a part anew: its function is called now, after hooks or a wait for a thread.
+    pub fn called(&mut self, part: PartId, now: Time) {
+        if let Some(sent) = self.parts.get_mut(part).and_then(Part::sent_mut) {
+            sent.sent_at = now;
+        }
     }
 
     /// Sends what fills parts of the open round, whatever else can run.

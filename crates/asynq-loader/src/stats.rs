@@ -14,7 +14,7 @@ pub struct Stats {
     /// Number of loads of keys that were cached, or pending already.
     pub hits: usize,
     /// Total time from the calls of the batch function until it returned or was late, without waits
-    /// for permits. Parts that overlap are counted in full.
+    /// for permits, hooks and threads. Parts that overlap are counted in full.
     pub time: Time,
 }
 

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::future::Future;
 
+use async_task::FallibleTask;
+
 thread_local! {
     /// Number of functions of [`unblock`] that this thread is running, each called by the one before.
     static RUNNING: Cell<u32> = const { Cell::new(0) };
@@ -32,6 +34,23 @@ pub(crate) fn unblock<T: Send + 'static>(
             Err(function) => nested(function),
         }
     }
+}
+
+/// Call of a function, for an executor of the user.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// Runs a function that blocks its thread in an executor. The future returns `None` if the executor
+/// drops the job, and cancels a job that was not begun when it is dropped.
+pub(crate) fn run_on<T: Send + 'static>(
+    executor: &impl Fn(Job),
+    function: impl FnOnce() -> T + Send + 'static,
+) -> FallibleTask<T> {
+    // Never scheduled again, since it awaits nothing.
+    let (runnable, task) = async_task::spawn(async { nested(function) }, drop);
+    executor(Box::new(move || {
+        runnable.run();
+    }));
+    task.fallible()
 }
 
 fn nested<T>(function: impl FnOnce() -> T) -> T {

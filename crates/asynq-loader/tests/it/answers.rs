@@ -96,3 +96,12 @@ fn an_answer_that_nobody_waits_for_is_fresh() {
     loader.cancel(slots[0]);
     assert_eq!(loader.answered(part, 0), Some(Answered { slot: slots[0], is_fresh: true }));
 }
+
+#[test]
+fn the_time_of_a_part_begins_with_the_call() {
+    let mut loader = loader(Settings::default());
+    let (part, _) = sent(&mut loader, 1, 10);
+    loader.called(part, 14);
+    assert_eq!(loader.ended(part, 17).unwrap().time, 3);
+    assert_eq!(loader.stats().time, 3);
+}

@@ -100,6 +100,21 @@ fn a_round_is_not_held_longer_than_its_first_key_may_wait() {
 }
 
 #[test]
+fn a_key_that_is_held_can_be_late() {
+    let mut loader = loader(Settings { hold: 8, max_delay: None, timeout: Some(4), ..BOUNDED });
+    let late = loader.load(1);
+    loader.round_ready(1);
+    let in_time = loader.load(3);
+    loader.round_ready(3);
+    assert_eq!(loader.round_deadline(), Some(5));
+    loader.round_late(5);
+    assert_eq!(outputs(&mut loader), [Output::Late(late)]);
+    loader.round_late(7);
+    assert_eq!(outputs(&mut loader), [Output::Late(in_time)]);
+    assert_eq!((loader.round_deadline(), loader.is_idle()), (None, true));
+}
+
+#[test]
 fn the_next_round_is_held_anew() {
     let mut loader = loader(Settings { hold: 4, max_delay: None, ..BOUNDED });
     loader.load(1);

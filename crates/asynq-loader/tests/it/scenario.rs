@@ -15,8 +15,10 @@ pub(crate) struct Scenario {
 pub(crate) struct Settings {
     pub(crate) max_batch_size: Option<usize>,
     pub(crate) max_in_flight: Option<usize>,
-    /// In milliseconds.
+    /// In milliseconds, like the others.
     pub(crate) timeout: Option<u64>,
+    pub(crate) max_delay: Option<u64>,
+    pub(crate) hold: Option<u64>,
     pub(crate) caches: bool,
     pub(crate) caches_errors: bool,
     pub(crate) default: Option<String>,
@@ -37,6 +39,7 @@ pub(crate) enum Action {
     Fail(usize, String),
     Ask(usize, u32),
     Pass(u64),
+    Busy(u64),
     Stats(Stats),
 }
 
@@ -120,6 +123,8 @@ impl Settings {
             "max_batch_size" => self.max_batch_size = Some(value.parse().unwrap()),
             "max_in_flight" => self.max_in_flight = Some(value.parse().unwrap()),
             "timeout" => self.timeout = Some(value.parse().unwrap()),
+            "max_delay" => self.max_delay = Some(value.parse().unwrap()),
+            "hold" => self.hold = Some(value.parse().unwrap()),
             "cache" => self.caches = true,
             "cache_errors" => self.caches_errors = true,
             "default" => self.default = Some(value.to_owned()),
@@ -152,6 +157,7 @@ impl Action {
             "call" => Self::Call(key()),
             "flush" => Self::Flush,
             "pass" => Self::Pass(rest.parse().unwrap()),
+            "busy" => Self::Busy(rest.parse().unwrap()),
             "stats" => Self::Stats(read_stats(rest)),
             "answer" | "fail" | "ask" => {
                 let (number, rest) = rest.split_once(": ").unwrap();

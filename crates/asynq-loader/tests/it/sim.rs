@@ -40,6 +40,8 @@ impl Face for Sim {
         let loader = Loader::new(asynq_loader::Settings {
             max_batch_size: settings.max_batch_size.unwrap_or(usize::MAX),
             timeout: settings.timeout,
+            max_delay: settings.max_delay,
+            hold: settings.hold.unwrap_or(0),
             ..asynq_loader::Settings::default()
         });
         Self {
@@ -97,6 +99,10 @@ impl Face for Sim {
             Action::Fail(call, error) => self.fail(*call, error),
             Action::Ask(call, key) => self.load(*key, Some(self.calls[*call - 1])),
             Action::Pass(time) => self.now += time,
+            Action::Busy(time) => {
+                self.now += time;
+                self.run_timers();
+            }
             Action::Stats(_) => unreachable!("the runner compares them"),
         }
         if action.lets_run() {
@@ -184,6 +190,16 @@ impl Sim {
 
     /// Lets everything run, until nothing can run any more.
     fn run(&mut self) {
+        self.run_timers();
+        // All loads belong to one step.
+        self.loader.cached_ready(true);
+        self.loader.round_ready(self.now);
+        self.perform();
+        self.lend();
+    }
+
+    /// Acts on the deadlines that have passed.
+    fn run_timers(&mut self) {
         self.perform();
         let parts: Vec<_> = self.claims.keys().copied().collect();
         for part in parts {
@@ -191,12 +207,8 @@ impl Sim {
                 self.loader.late(part, self.now);
             }
         }
+        self.loader.round_late(self.now);
         self.perform();
-        // All loads belong to one step.
-        self.loader.cached_ready(true);
-        self.loader.round_ready(self.now);
-        self.perform();
-        self.lend();
     }
 
     /// Lends the permits of functions that wait.

@@ -8,6 +8,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use asynq_engine::{ItemId, TaskId};
 
@@ -234,6 +235,10 @@ impl<K, V> BatchCell<K, V> {
 
     pub(super) fn flush_now(&self) {
         self.entry.flush();
+    }
+
+    pub(super) fn flush_after(&self, delay: Duration) {
+        self.entry.flush_after(delay);
     }
 
     pub(super) fn cancel(&self) {

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use asynq_engine::ItemId;
 
@@ -95,6 +96,11 @@ impl<B: Batch> BatchItem<B> {
     fn register_combinator(&self, item: ItemId, scheduler: &Scheduler, waker: &Waker) {
         self.cell.add_callback(self.index, |callbacks| callbacks.add_waker(waker));
         scheduler.register_for_combinator(item.into(), waker);
+    }
+
+    /// Flushes the batch of the item after `delay`, even if tasks can run then.
+    pub(crate) fn flush_after(&self, delay: Duration) {
+        self.cell.flush_after(delay);
     }
 
     pub(crate) fn downgrade(&self) -> WeakItem<B> {

@@ -1,9 +1,13 @@
-//! Return types of batch functions.
+//! Answers of batch functions.
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::Future;
 use std::hash::{BuildHasher, Hash};
-use std::pin::Pin;
+use std::ops::Range;
+#[cfg(feature = "blocking")]
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+#[cfg(feature = "blocking")]
+use std::thread;
+use std::time::Instant;
 
 use super::error::LengthError;
 use crate::batch::BoxError;
@@ -25,6 +29,11 @@ pub trait Answer<K> {
         keys: &[K],
         give: &mut dyn FnMut(usize, Option<Self::Value>),
     ) -> Result<(), BoxError>;
+    /// Returns the time of the call, if another thread has called the function.
+    #[doc(hidden)]
+    fn span(&self) -> Option<Range<Instant>> {
+        None
+    }
 }
 
 impl<K: Eq + Hash, V, S: BuildHasher> Answer<K> for HashMap<K, V, S> {
@@ -85,49 +94,43 @@ impl<K, A: Answer<K>, E: Into<BoxError>> Answer<K> for Result<A, E> {
     ) -> Result<(), BoxError> {
         self.map_err(Into::into)?.give_values(keys, give)
     }
-}
 
-/// Return type of a batch function: an [`Answer`], or a future of one.
-///
-/// `Kind` is inferred. It separates answers from futures.
-pub trait Returned<K, Kind>: 'static {
-    /// The answer, or the output of the future.
-    type Answer: Answer<K> + 'static;
-    /// `true` for futures.
-    #[doc(hidden)]
-    const IS_ASYNC: bool;
-    #[doc(hidden)]
-    fn into_fetched(self) -> Fetched<Self::Answer>;
-}
-
-/// Kind of functions that are not async.
-#[derive(Debug)]
-pub enum Plain {}
-
-/// Kind of async functions.
-#[derive(Debug)]
-pub enum Async {}
-
-#[doc(hidden)]
-pub enum Fetched<A> {
-    Now(A),
-    Later(Pin<Box<dyn Future<Output = A>>>),
-}
-
-impl<K, A: Answer<K> + 'static> Returned<K, Plain> for A {
-    type Answer = A;
-    const IS_ASYNC: bool = false;
-
-    fn into_fetched(self) -> Fetched<A> {
-        Fetched::Now(self)
+    fn span(&self) -> Option<Range<Instant>> {
+        self.as_ref().ok()?.span()
     }
 }
 
-impl<K, F: Future<Output: Answer<K>> + 'static> Returned<K, Async> for F {
-    type Answer = F::Output;
-    const IS_ASYNC: bool = true;
+/// Answer of a function that another thread has called, and the time of the call.
+#[cfg(feature = "blocking")]
+pub(super) struct ThreadAnswer<A> {
+    answer: thread::Result<A>,
+    span: Range<Instant>,
+}
 
-    fn into_fetched(self) -> Fetched<F::Output> {
-        Fetched::Later(Box::pin(self))
+#[cfg(feature = "blocking")]
+impl<A> ThreadAnswer<A> {
+    /// Calls `function` on this thread.
+    pub(super) fn of(function: impl FnOnce() -> A) -> Self {
+        let began = Instant::now();
+        let answer = catch_unwind(AssertUnwindSafe(function));
+        Self { answer, span: began..Instant::now() }
+    }
+}
+
+#[cfg(feature = "blocking")]
+impl<K, A: Answer<K>> Answer<K> for ThreadAnswer<A> {
+    type Value = A::Value;
+
+    fn give_values(
+        self,
+        keys: &[K],
+        give: &mut dyn FnMut(usize, Option<A::Value>),
+    ) -> Result<(), BoxError> {
+        let answer = self.answer.unwrap_or_else(|payload| resume_unwind(payload));
+        answer.give_values(keys, give)
+    }
+
+    fn span(&self) -> Option<Range<Instant>> {
+        Some(self.span.clone())
     }
 }

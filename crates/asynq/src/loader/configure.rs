@@ -1,12 +1,14 @@
 //! Configuration of a loader, by methods that return it.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use super::cache::{Cache, ScopeCache};
+use super::error::LoadError;
+use super::group::Group;
 use super::handle::Loader;
-use super::keys::Key;
+use super::keys::{Key, Shared};
 use super::settings::Settings;
 use super::stats::Flushed;
 use crate::scheduler::Limit;
@@ -16,8 +18,11 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     fn set(self, set: impl FnOnce(&mut Settings<K, V>)) -> Self {
         let mut settings = self.shared.settings.borrow_mut();
         set(&mut settings);
-        self.shared.machine.borrow_mut().set(settings.for_machine());
+        let for_machine = settings.for_machine();
         drop(settings);
+        let is_timed = for_machine.max_delay.is_some() || for_machine.hold > 0;
+        self.shared.is_timed.set(is_timed);
+        self.shared.machine.borrow_mut().set(for_machine);
         self
     }
 
@@ -56,6 +61,58 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         self.set(|settings| settings.timeout = Some(after))
     }
 
+    /// Sends a batch at the latest when its first key has waited for `delay`, or when it has
+    /// [`max_batch_size`](Self::max_batch_size) keys, although tasks can run. By default, a batch is sent
+    /// when no task can run, and not before.
+    ///
+    /// This is for programs in which some task can always run: a consumer of a queue that is never empty,
+    /// for example. Without it, their loads would wait as long as that goes on. It applies wherever tasks
+    /// run, in a synchronous call as well as under another executor. That executor's own tasks, which are
+    /// not tasks of this crate, never hold a batch back for longer than a turn. A task that does not
+    /// return to its executor holds up everything, timers included.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use asynq::Loader;
+    ///
+    /// let square = Loader::new(|ns: Vec<u32>| ns.iter().map(|n| n * n).collect::<Vec<_>>());
+    /// let square = square.max_delay(Duration::from_millis(5));
+    /// ```
+    #[must_use]
+    pub fn max_delay(self, delay: Duration) -> Self {
+        self.set(|settings| settings.max_delay = Some(delay))
+    }
+
+    /// Keeps a batch open for `time` after its first key, although it could be sent, unless it fills up
+    /// before ([`max_batch_size`](Self::max_batch_size)).
+    ///
+    /// This is for servers, where requests come at different times and can share batches: each waits a
+    /// little longer, and the store gets fewer batches. [`max_in_flight`](Self::max_in_flight) does the same
+    /// only while the store is busy, and so makes nobody wait that need not. The
+    /// [`timeout`](Self::timeout) includes this time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use asynq::Loader;
+    ///
+    /// let square = Loader::new(|ns: Vec<u32>| ns.iter().map(|n| n * n).collect::<Vec<_>>());
+    /// let square = square.hold(Duration::from_millis(2)).max_batch_size(500);
+    /// ```
+    #[must_use]
+    pub fn hold(self, time: Duration) -> Self {
+        self.set(|settings| settings.hold = time)
+    }
+
+    /// Makes the loader a member of a [`Group`], and of no other.
+    #[must_use]
+    pub fn group(self, group: &Group) -> Self {
+        let shared: Weak<Shared<K, V>> = Rc::downgrade(&self.shared);
+        let membership = group.join(shared);
+        let before = self.shared.settings.borrow_mut().group.replace(membership);
+        drop(before);
+        self
+    }
+
     /// Sets the value for keys that are missing from the answer.
     #[must_use]
     pub fn default_with(self, default: impl Fn(&K) -> V + 'static) -> Self {
@@ -82,7 +139,28 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// of the same capacity and time to live.
     #[must_use]
     pub fn cache_errors(self) -> Self {
-        self.set(|settings| settings.cache_errors = true)
+        self.cache_errors_if(|_| true)
+    }
+
+    /// Caches those errors of single keys for which `predicate` returns `true`: see
+    /// [`cache_errors`](Self::cache_errors).
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use asynq::loader::LoadError;
+    /// use asynq::{FutureBase, Loader};
+    ///
+    /// // Nobody is asked for twice, but what failed is tried again.
+    /// let name = Loader::new(|_: Vec<u32>| HashMap::from([(1, "Ann")]))
+    ///     .cache()
+    ///     .cache_errors_if(|error| matches!(error, LoadError::Missing { .. }));
+    /// assert!(name.load(2).value().is_err());
+    /// assert!(name.load(2).value().is_err());
+    /// assert_eq!(name.stats().batches, 1);
+    /// ```
+    #[must_use]
+    pub fn cache_errors_if(self, predicate: impl Fn(&LoadError) -> bool + 'static) -> Self {
+        self.set(|settings| settings.caches_error = Some(Rc::new(predicate)))
     }
 
     /// Sends keys although their loads were dropped, together with others: the keys are writes.

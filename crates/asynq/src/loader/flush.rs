@@ -15,7 +15,7 @@ use super::limit;
 use super::part::Part;
 use crate::batch::{Batch, Flush, FlushStep, Items};
 use crate::futures::all;
-use crate::scheduler::Claim;
+use crate::scheduler::{Claim, Limit};
 use crate::task::{AsyncTask, WeakTask, promise};
 
 impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
@@ -24,8 +24,7 @@ impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
     type Flush = Sending;
 
     fn flush(self: Rc<Self>, items: Items<Self>) -> Sending {
-        // Functions that are not async return before anybody can wait.
-        let waits = self.shared.fetch.is_async() || self.round.is_some();
+        let waits = self.round.is_some() || self.shared.may_wait();
         let requests = if waits { items.keys().to_vec() } else { Vec::new() };
         items.return_keys();
         match &self.round {
@@ -82,6 +81,13 @@ impl fmt::Debug for Sending {
 }
 
 impl<K: Key, V: Clone + 'static> Shared<K, V> {
+    /// Returns whether a round may be in flight. Functions that are not async return before anybody can
+    /// wait, unless they wait for permits or others.
+    fn may_wait(&self) -> bool {
+        let settings = self.settings.borrow();
+        self.fetch.is_async() || settings.group_limit().is_some() || !settings.hold.is_zero()
+    }
+
     fn flush_round(self: &Rc<Self>, requests: Vec<KeyRequest>) -> Sending {
         // Owned until they are awaited.
         let _started = self.send();
@@ -120,25 +126,43 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         Sending::Later(Box::pin(resolved))
     }
 
-    /// Sends the round. Returns the tasks of its parts.
+    /// Sends the round, unless it is held. Returns the tasks of its parts.
     fn send(self: &Rc<Self>) -> Vec<AsyncTask<()>> {
         // Without deadlines, the time does not matter.
-        let now = if self.settings.borrow().timeout.is_some() { self.now() } else { 0 };
-        self.machine.borrow_mut().round_ready(now);
-        let claims = self.perform();
-        claims.into_iter().filter_map(|part| self.start(part)).collect()
+        let is_timed = self.is_timed.get() || self.settings.borrow().timeout.is_some();
+        let now = if is_timed { self.now() } else { 0 };
+        {
+            let mut machine = self.machine.borrow_mut();
+            match machine.round_deadline() {
+                Some(deadline) if deadline <= now => machine.round_late(now),
+                _ => machine.round_ready(now),
+            }
+        }
+        self.perform();
+        let started = self.start_claims();
+        self.end_hold();
+        started
     }
 
-    /// Starts a part. Returns its task, if the function is async.
-    fn start(self: &Rc<Self>, id: PartId) -> Option<AsyncTask<()>> {
-        if !self.fetch.is_async() {
-            // It returns before another part can be sent.
-            Part::new(self, id, None).call();
-            return None;
+    /// Starts the parts that claim permits. Returns their tasks.
+    pub(super) fn start_claims(self: &Rc<Self>) -> Vec<AsyncTask<()>> {
+        self.take_claims().into_iter().filter_map(|part| self.start(part)).collect()
+    }
+
+    /// Returns the limits of a part, always in the same order, so that no two parts wait for each other.
+    fn limits(&self) -> Vec<Rc<Limit>> {
+        let settings = self.settings.borrow();
+        let group = settings.group_limit();
+        if self.fetch.is_async() {
+            settings.limit.clone().into_iter().chain(group).chain(limit::of_thread()).collect()
+        } else {
+            group.into_iter().collect()
         }
-        let own = self.settings.borrow().limit.clone();
-        // Always in this order, so that no two parts wait for each other.
-        let limits: Vec<_> = own.into_iter().chain(limit::of_thread()).collect();
+    }
+
+    /// Starts a part. Returns its task, if it waits for something.
+    fn start(self: &Rc<Self>, id: PartId) -> Option<AsyncTask<()>> {
+        let limits = self.limits();
         if limits.is_empty() {
             let mut part = Part::new(self, id, None);
             let answer = part.call()?;
@@ -182,13 +206,14 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         machine.is_pending(slot) && machine.part_of(slot).is_none()
     }
 
-    fn find_tasks(&self, requests: &[KeyRequest]) -> Vec<AsyncTask<()>> {
+    fn find_tasks(self: &Rc<Self>, requests: &[KeyRequest]) -> Vec<AsyncTask<()>> {
         let machine = self.machine.borrow();
         let slots = || requests.iter().map(|request| request.slot);
         let mut parts: Vec<_> = slots().filter_map(|slot| machine.part_of(slot)).collect();
         parts.dedup();
         let is_unsent = |slot| machine.is_pending(slot) && machine.part_of(slot).is_none();
         let unsent = slots().filter(|&slot| is_unsent(slot)).count();
+        let is_held = unsent > 0 && machine.round_deadline().is_some();
         if unsent > 0 {
             // The keys of a flush are the last ones in the queue.
             let size = machine.settings().max_batch_size;
@@ -196,8 +221,10 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             let waiting: Vec<_> = machine.waiting_parts().collect();
             parts.extend(&waiting[waiting.len().saturating_sub(last)..]);
         }
+        drop(machine);
+        let holding = is_held.then(|| self.holding());
         let tasks = self.tasks.borrow();
         let task = |part| tasks.get(&part)?.task.upgrade();
-        parts.into_iter().filter_map(task).collect()
+        parts.into_iter().filter_map(task).chain(holding).collect()
     }
 }

@@ -1,54 +1,22 @@
 //! The handle to a loader.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
-#[cfg(feature = "blocking")]
-use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use asynq_loader::{Join, SlotId};
 
-use super::answer::{Answer, Returned};
-
-use super::cache::{Change, ScopeCache, SharedCache};
+use super::answer::Answer;
+use super::cache::SharedCache;
 use super::error::LoadError;
 use super::fetch::Fetch;
+use super::function::BatchFunction;
 use super::keys::{Key, KeyRequest, Keys, Load, Shared, name};
 use super::request::{CachedLoad, Caches, Request};
 use super::stats::Stats;
 use crate::batch::{BoxError, Source};
-use crate::context::AsyncContext;
-use crate::context::ScopedOverride;
-#[cfg(feature = "blocking")]
-use crate::debug::format_asynq_stack;
-use crate::futures::{TryAll, try_all};
-#[cfg(feature = "blocking")]
-use crate::worker::unblock;
-
-/// Context of [`Loader::scope`].
-#[must_use = "a scope does nothing unless it is entered: `with_context(scope, future)`"]
-pub struct Scope<K, V>(ScopedOverride<Option<SharedCache<K, V>>>);
-
-impl<K, V> AsyncContext for Scope<K, V> {
-    fn resume(&self) {
-        self.0.resume();
-    }
-
-    fn pause(&self) {
-        self.0.pause();
-    }
-
-    fn name(&self) -> String {
-        "scope of a loader".to_owned()
-    }
-}
-
-impl<K, V> fmt::Debug for Scope<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").finish_non_exhaustive()
-    }
-}
+use crate::futures::{All, TryAll, all, try_all};
 
 /// Source of values by a batch function: a function from many keys to their values.
 ///
@@ -83,11 +51,28 @@ pub struct Loader<K: Key, V: Clone + 'static> {
 }
 
 impl<K: Key, V: Clone + 'static> Loader<K, V> {
-    /// Creates a loader by `function`, which returns a value for each key.
+    /// Creates a loader by `function`, which returns a value for each key. It may be async, and then
+    /// borrow what it captures:
+    ///
+    /// ```
+    /// use asynq::{FutureBase, Loader};
+    ///
+    /// struct Pool;
+    ///
+    /// impl Pool {
+    ///     async fn names(&self, ids: &[u32]) -> Vec<String> {
+    ///         ids.iter().map(|id| format!("user {id}")).collect()
+    ///     }
+    /// }
+    ///
+    /// let pool = Pool;
+    /// let name = Loader::new(async move |ids: Vec<u32>| pool.names(&ids).await);
+    /// assert_eq!(name.load(7).value().unwrap(), "user 7");
+    /// ```
     #[track_caller]
-    pub fn new<Kind, R>(function: impl Fn(Vec<K>) -> R + 'static) -> Self
+    pub fn new<Kind, F>(function: F) -> Self
     where
-        R: Returned<K, Kind, Answer: Answer<K, Value = V>>,
+        F: BatchFunction<K, Kind, Answer: Answer<K, Value = V>>,
     {
         Self::from_fetch(Fetch::new(function, Ok))
     }
@@ -108,51 +93,16 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// assert_eq!(error.to_string(), "batch number: key \"seven\": invalid digit found in string");
     /// ```
     #[track_caller]
-    pub fn try_new<Kind, R, E>(function: impl Fn(Vec<K>) -> R + 'static) -> Self
+    pub fn try_new<Kind, F, E>(function: F) -> Self
     where
-        R: Returned<K, Kind, Answer: Answer<K, Value = Result<V, E>>>,
+        F: BatchFunction<K, Kind, Answer: Answer<K, Value = Result<V, E>>>,
         E: Into<BoxError>,
     {
         Self::from_fetch(Fetch::new(function, |value: Result<V, E>| value.map_err(Into::into)))
     }
 
-    /// Creates a loader by a `function` that blocks its thread. It runs on a worker thread, so its
-    /// batches overlap with those of other sources.
-    ///
-    /// There are at most 500 worker threads in a process, or as many as the environment variable
-    /// `BLOCKING_MAX_THREADS` says; further batches wait for one. If the function calls such a loader
-    /// itself, the batch runs on the same thread. 32 nested ones count as an endless recursion and panic.
-    ///
-    /// On the worker thread, the asynq stack is the one of the flush, and so is the `tracing` span
-    /// (with that feature). Contexts and thread-locals are not available there, nor is a
-    /// [`ScopedValue`](crate::ScopedValue). Put their values into the key; or read them in the
-    /// function of a [`new`](Self::new) loader, which runs here and can return a future of the work on
-    /// a thread.
-    #[cfg(feature = "blocking")]
     #[track_caller]
-    pub fn blocking<A>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
-    where
-        K: Send,
-        A: Answer<K, Value = V> + Send + 'static,
-    {
-        Self::new(on_worker_thread(function))
-    }
-
-    /// Creates a loader by a `function` that blocks its thread and returns a `Result` for each key: see
-    /// [`blocking`](Self::blocking) and [`try_new`](Self::try_new).
-    #[cfg(feature = "blocking")]
-    #[track_caller]
-    pub fn try_blocking<A, E>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
-    where
-        K: Send,
-        A: Answer<K, Value = Result<V, E>> + Send + 'static,
-        E: Into<BoxError>,
-    {
-        Self::try_new(on_worker_thread(function))
-    }
-
-    #[track_caller]
-    fn from_fetch(fetch: Fetch<K, V>) -> Self {
+    pub(super) fn from_fetch(fetch: Fetch<K, V>) -> Self {
         let shared = Rc::new(Shared::new(fetch, Location::caller()));
         let source = Source::new(Keys { shared: Rc::clone(&shared), round: None });
         let round = Some(source.clone());
@@ -183,7 +133,8 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         // No code of users runs before the request is complete.
         let mut slot = SlotId::default();
         let load = self.source.item_with(|| {
-            slot = shared.machine.borrow_mut().load(0);
+            let now = if shared.is_timed.get() { shared.now() } else { 0 };
+            slot = shared.machine.borrow_mut().load(now);
             KeyRequest { slot }
         });
         let request = Request { key: Some(key), item: load.downgrade(), index: 0 };
@@ -196,7 +147,24 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
             (Some(before), _) => shared.table.replace(hash, before, slot),
             (None, None) => {}
         }
+        if shared.is_timed.get() {
+            self.bound_wait(&load);
+        }
         load
+    }
+
+    /// Bounds the wait of a load: its batch is flushed in time, whatever else can run.
+    fn bound_wait(&self, load: &Load<K, V>) {
+        self.shared.perform();
+        let max_delay = self.shared.settings.borrow().max_delay;
+        if self.shared.has_claims() {
+            // It has filled a part.
+            load.flush_after(Duration::ZERO);
+        } else if let Some(delay) = max_delay
+            && load.index() == 0
+        {
+            load.flush_after(delay);
+        }
     }
 
     /// Shares the slot of an equal key, if it is pending.
@@ -228,6 +196,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         if let Some(request) = self.shared.requests.borrow_mut().get_mut(slot) {
             request.item = load.downgrade();
         }
+        self.bound_wait(&load);
         load
     }
 
@@ -245,92 +214,26 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         try_all(keys.into_iter().map(|key| self.load(key)).collect::<Vec<_>>())
     }
 
-    /// Creates a context in which the loader has a cache of its own: for one request, by
-    /// [`with_context`](crate::with_context).
+    /// Requests several keys. The future returns a `Result` for each key, in their order.
     ///
     /// ```
-    /// use asynq::{AsyncTask, FutureBase, Loader, with_context};
+    /// use std::collections::HashMap;
+    /// use asynq::{FutureBase, Loader};
     ///
-    /// let square = Loader::new(|ns: Vec<u32>| ns.iter().map(|n| n * n).collect::<Vec<_>>());
-    /// let request = AsyncTask::new({
-    ///     let square = square.clone();
-    ///     async move {
-    ///         with_context(square.scope(), async {
-    ///             (square.load(3).await.unwrap(), square.load(3).await.unwrap())
-    ///         })
-    ///         .await
-    ///     }
-    /// });
-    /// assert_eq!(request.value(), (9, 9));
-    /// assert_eq!(square.stats().batches, 1);
+    /// let name = Loader::new(|_: Vec<u32>| HashMap::from([(1, "Ann")])).name("name");
+    /// let [ann, nobody] = &name.load_each([1, 2]).value()[..] else { panic!() };
+    /// assert_eq!(*ann.as_ref().unwrap(), "Ann");
+    /// let error = nobody.as_ref().unwrap_err();
+    /// assert_eq!(error.to_string(), "batch name: nothing came back for key 2");
     /// ```
-    pub fn scope(&self) -> Scope<K, V> {
-        self.shared.caches.set(true);
-        Scope(self.shared.cache.override_with(Some(ScopeCache::new(HashMap::new()))))
-    }
-
-    /// Adds a value to the current cache, if there is one. A pending value of `key`, which may be older,
-    /// is not cached.
-    pub fn prime(&self, key: K, value: V) {
-        self.detach(&key);
-        if let Some(cache) = self.shared.current_cache() {
-            cache.change(Change::Insert(key, Ok(value)));
-        }
-    }
-
-    /// Removes `key` from the current cache. A pending value of it is not cached, and later loads
-    /// request the key again.
-    pub fn clear(&self, key: &K) {
-        self.detach(key);
-        if let Some(cache) = self.shared.current_cache() {
-            cache.change(Change::Remove(key.clone()));
-        }
-    }
-
-    /// Detaches a key that is in flight.
-    fn detach(&self, key: &K) {
-        let hash = self.shared.table.hash(key);
-        if let Some(slot) = self.shared.table.find(hash, key) {
-            self.shared.machine.borrow_mut().clear(slot);
-        }
-    }
-
-    /// Removes all keys from the current cache. Pending values are not cached, and later loads request
-    /// their keys again.
-    pub fn clear_all(&self) {
-        self.shared.machine.borrow_mut().clear_all();
-        if let Some(cache) = self.shared.current_cache() {
-            cache.change(Change::Clear);
-        }
+    pub fn load_each(&self, keys: impl IntoIterator<Item = K>) -> All<Vec<Load<K, V>>> {
+        all(keys.into_iter().map(|key| self.load(key)).collect::<Vec<_>>())
     }
 
     /// Returns the counts since the loader was created.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.stats()
-    }
-}
-
-/// Wraps a function so that it runs on a worker thread.
-#[cfg(feature = "blocking")]
-fn on_worker_thread<K, A>(
-    function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
-) -> impl Fn(Vec<K>) -> Pin<Box<dyn Future<Output = A>>>
-where
-    K: Send + 'static,
-    A: Send + 'static,
-{
-    let function = std::sync::Arc::new(function);
-    move |keys| {
-        let function = std::sync::Arc::clone(&function);
-        let stack = format_asynq_stack().unwrap_or_default();
-        #[cfg(feature = "tracing")]
-        let span = tracing::Span::current();
-        Box::pin(unblock(move || {
-            #[cfg(feature = "tracing")]
-            let _inside = span.enter();
-            stack.beneath(|| function(keys))
-        }))
     }
 }
 

@@ -4,11 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use asynq_engine::TaskId;
 use asynq_loader::{Loader as Machine, Output, PartId, SlotId};
 use foldhash::fast::RandomState;
 use slotmap::{Key as _, SecondaryMap};
@@ -29,6 +30,48 @@ use crate::scheduler::{self, Scheduler};
 use crate::task::{Promise, WeakTask};
 
 /// Key of a loader.
+///
+/// Equal keys are requested once. For a type that is not `Eq` or `Hash`, or of which a part says which
+/// keys are equal, make a newtype:
+///
+/// ```
+/// use std::hash::{Hash, Hasher};
+/// use asynq::{FutureBase, Loader};
+///
+/// /// A search for rows of a score.
+/// #[derive(Clone, Debug)]
+/// struct Search {
+///     text: String,
+///     min_score: f64,
+/// }
+///
+/// impl Search {
+///     fn key(&self) -> (&str, u64) {
+///         (&self.text, self.min_score.to_bits())
+///     }
+/// }
+///
+/// impl PartialEq for Search {
+///     fn eq(&self, other: &Self) -> bool {
+///         self.key() == other.key()
+///     }
+/// }
+///
+/// impl Eq for Search {}
+///
+/// impl Hash for Search {
+///     fn hash<H: Hasher>(&self, state: &mut H) {
+///         self.key().hash(state);
+///     }
+/// }
+///
+/// let hits = Loader::new(|searches: Vec<Search>| {
+///     searches.iter().map(|search| search.text.len()).collect::<Vec<_>>()
+/// });
+/// let search = Search { text: "ann".to_owned(), min_score: 0.5 };
+/// assert_eq!(hits.load_many([search.clone(), search]).value().unwrap(), [3, 3]);
+/// assert_eq!(hits.stats().keys, 1);
+/// ```
 pub trait Key: Clone + Eq + Hash + fmt::Debug + 'static {}
 
 impl<K: Clone + Eq + Hash + fmt::Debug + 'static> Key for K {}
@@ -62,6 +105,10 @@ pub(super) struct Shared<K: Key, V: Clone + 'static> {
     /// True once there was a cache.
     pub(super) caches: Cell<bool>,
     pub(super) machine: RefCell<Machine>,
+    /// The time at which a key is loaded matters to the machine.
+    pub(super) is_timed: Cell<bool>,
+    /// Parts that claim permits, and were not started yet.
+    claiming: RefCell<Vec<PartId>>,
     pub(super) table: SlotTable<K>,
     pub(super) requests: RefCell<Requests<K, V>>,
     /// Caches for the values of slots, if there are any.
@@ -71,6 +118,8 @@ pub(super) struct Shared<K: Key, V: Clone + 'static> {
     pub(super) cached_flushes: RefCell<HashMap<u64, (usize, Promise<()>), RandomState>>,
     pub(super) last_cached_flush: Cell<u64>,
     pub(super) tasks: RefCell<HashMap<PartId, PartTask, RandomState>>,
+    /// Task that sends the round when it has been held long enough.
+    pub(super) holding: RefCell<Option<Holding>>,
     /// Part whose function is being called.
     pub(super) calling: Cell<Option<PartId>>,
     start: Instant,
@@ -81,6 +130,12 @@ pub(super) struct PartTask {
     pub(super) task: WeakTask<()>,
     pub(super) creator: Rc<Creator>,
     pub(super) flight: Weak<Flight>,
+}
+
+/// Task that waits while a round is held.
+pub(super) struct Holding {
+    pub(super) task: WeakTask<()>,
+    pub(super) id: TaskId,
 }
 
 impl<K: Key, V: Clone + 'static> Shared<K, V> {
@@ -94,6 +149,8 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             cache: ScopedValue::new(None),
             caches: Cell::new(false),
             machine: RefCell::new(machine),
+            is_timed: Cell::new(false),
+            claiming: RefCell::default(),
             table: SlotTable::new(),
             requests: RefCell::default(),
             caches_of: RefCell::default(),
@@ -101,6 +158,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             cached_flushes: RefCell::default(),
             last_cached_flush: Cell::new(0),
             tasks: RefCell::default(),
+            holding: RefCell::default(),
             calling: Cell::new(None),
             start: Instant::now(),
         }
@@ -108,7 +166,12 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
 
     /// Returns the time of the state machine, in nanoseconds.
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        self.time_of(Instant::now())
+    }
+
+    pub(super) fn time_of(&self, instant: Instant) -> u64 {
+        let time = instant.saturating_duration_since(self.start);
+        u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Returns the time until a time of the state machine.
@@ -147,27 +210,43 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         self.requests.borrow_mut().remove(slot)
     }
 
-    /// Gives a slot its value or error, and the caches if it is `fresh`. `key` is the key of the slot.
+    /// Gives a slot its value or error, and the caches if `is_cached`. `key` is the key of the slot.
     pub(super) fn resolve(
         &self,
         slot: SlotId,
         key: &K,
         outcome: Result<V, LoadError>,
-        is_fresh: bool,
+        is_cached: bool,
     ) {
         let request = self.requests.borrow_mut().remove(slot);
         let Some(request) = request else { return };
-        if self.caches.get() {
-            self.cache_outcome(slot, key, &outcome, is_fresh);
+        if !self.caches.get() {
+            return request.item.set_outcome(outcome);
         }
+        // The load gets its value although a clone of it or of the key panics.
+        let add = AssertUnwindSafe(|| self.cache_outcome(slot, key, &outcome, is_cached));
+        let added = catch_unwind(add);
         request.item.set_outcome(outcome);
+        added.unwrap_or_else(|payload| resume_unwind(payload));
+    }
+
+    /// Returns whether the error of a key is cached.
+    pub(super) fn caches_error(&self, error: &LoadError) -> bool {
+        let predicate = self.settings.borrow().caches_error.clone();
+        predicate.is_some_and(|caches_error| self.caches.get() && caches_error(error))
     }
 
     /// Adds a value or error to the caches of the scopes that have loaded its key.
-    fn cache_outcome(&self, slot: SlotId, key: &K, outcome: &Result<V, LoadError>, is_fresh: bool) {
+    fn cache_outcome(
+        &self,
+        slot: SlotId,
+        key: &K,
+        outcome: &Result<V, LoadError>,
+        is_cached: bool,
+    ) {
         let caches = self.caches_of.borrow_mut().remove(&slot);
         let Some(caches) = caches else { return };
-        if is_fresh && (outcome.is_ok() || self.settings.borrow().cache_errors) {
+        if is_cached {
             for cache in caches.as_slice() {
                 cache.change(Change::Insert(key.clone(), outcome.clone()));
             }
@@ -194,24 +273,32 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         }
     }
 
-    /// Performs the outputs of the state machine. Returns the parts that claim permits.
-    pub(super) fn perform(&self) -> Vec<PartId> {
-        self.perform_late(&[])
+    /// Performs the outputs of the state machine, apart from claims.
+    pub(super) fn perform(&self) {
+        self.perform_late(&[]);
     }
 
     /// Performs the outputs after keys of a part with these keys were late.
-    fn perform_late(&self, keys: &[K]) -> Vec<PartId> {
-        let mut claims = Vec::new();
+    fn perform_late(&self, keys: &[K]) {
         while let Some(output) = self.next_output() {
             match output {
-                Output::Claim(part) => claims.push(part),
+                Output::Claim(part) => self.claiming.borrow_mut().push(part),
                 Output::Cancel(part) => self.cancel(part),
                 Output::Resolve(slot) => self.resolve_cached(slot),
                 Output::Forget(slot) => self.forget(slot),
                 Output::Late(slot) => self.fail_late(slot, keys),
             }
         }
-        claims
+    }
+
+    /// Returns whether parts claim permits.
+    pub(super) fn has_claims(&self) -> bool {
+        !self.claiming.borrow().is_empty()
+    }
+
+    /// Returns the parts that claim permits since the last call.
+    pub(super) fn take_claims(&self) -> Vec<PartId> {
+        self.claiming.take()
     }
 
     /// Fails the keys of a part that are late. `keys` are its keys, if it was sent.

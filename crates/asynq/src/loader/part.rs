@@ -13,9 +13,9 @@ use std::time::Duration;
 use asynq_loader::PartId;
 use futures_timer::Delay;
 
-use super::answer::Fetched;
 use super::error::{LoadError, TimeoutError};
-use super::fetch::GiveValues;
+use super::fetch::Fetched;
+use super::function::Called;
 use super::keys::{Failure, Key, Shared, name};
 use super::stats::Flushed;
 use crate::batch::BoxError;
@@ -24,7 +24,7 @@ use crate::scheduler::{self, Claim, Scheduler};
 use crate::task::PromiseFuture;
 
 /// Future of the answer of a batch function.
-pub(super) type FutureAnswer<K, V> = Pin<Box<dyn Future<Output = GiveValues<K, V>>>>;
+pub(super) type FutureAnswer<K, V> = Pin<Box<dyn Future<Output = Fetched<K, V>>>>;
 
 /// A part that has not ended. Dropping it ends it without an answer.
 pub(super) struct Part<K: Key, V: Clone + 'static> {
@@ -32,7 +32,9 @@ pub(super) struct Part<K: Key, V: Clone + 'static> {
     id: PartId,
     keys: Vec<K>,
     /// Time of the call.
-    start: u64,
+    start: Cell<u64>,
+    /// Time of its end, if another thread has called the function.
+    end: Cell<Option<u64>>,
     has_ended: Cell<bool>,
     /// Released when the part is dropped.
     _claim: Option<Claim>,
@@ -44,7 +46,8 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
             shared: Rc::clone(shared),
             id,
             keys: Vec::new(),
-            start: 0,
+            start: Cell::new(0),
+            end: Cell::new(None),
             has_ended: Cell::new(false),
             _claim: claim,
         }
@@ -62,8 +65,9 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
     /// Calls the function with the keys that have been loaded by now, if there are any. Returns the
     /// future of the answer, unless the part has ended.
     pub(super) fn call(&mut self) -> Option<FutureAnswer<K, V>> {
-        self.start = self.shared.now();
-        if !self.shared.machine.borrow_mut().permit(self.id, self.start) {
+        let now = self.shared.now();
+        self.start.set(now);
+        if !self.shared.machine.borrow_mut().permit(self.id, now) {
             return None;
         }
         self.shared.perform();
@@ -76,16 +80,22 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
                 for hook in before {
                     hook(&keys);
                 }
-                self.start = self.shared.now();
+                self.called_at(self.shared.now());
             }
             self.shared.fetch.call(keys)
         }));
         match fetched {
-            Ok(Fetched::Later(answer)) => return Some(answer),
-            Ok(Fetched::Now(give)) => self.end(Ok(give)),
+            Ok(Called::Later(answer)) => return Some(answer),
+            Ok(Called::Now(answer)) => self.end(Ok(answer)),
             Err(payload) => self.end(Err(payload)),
         }
         None
+    }
+
+    /// Begins the time of the call.
+    fn called_at(&self, time: u64) {
+        self.start.set(time);
+        self.shared.machine.borrow_mut().called(self.id, time);
     }
 
     /// Takes the keys out of their requests.
@@ -138,9 +148,13 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
 
     /// Gives each load its value or error. `outcome` is the answer of the function, or the payload of
     /// its panic.
-    fn end(&self, outcome: thread::Result<GiveValues<K, V>>) {
+    fn end(&self, outcome: thread::Result<Fetched<K, V>>) {
+        if let Ok(Fetched { span: Some(span), .. }) = &outcome {
+            self.called_at(self.shared.time_of(span.start));
+            self.end.set(Some(self.shared.time_of(span.end)));
+        }
         let given =
-            outcome.and_then(|give| catch_unwind(AssertUnwindSafe(|| self.set_values(give))));
+            outcome.and_then(|answer| catch_unwind(AssertUnwindSafe(|| self.set_values(answer))));
         let failure = match given {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Failure::Error(error.into())),
@@ -149,20 +163,21 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
                 Some(Failure::Panic(TaskError::from_panic(payload, stack)))
             }
         };
-        self.remove(failure.as_ref());
-        self.call_hooks(failure.as_ref());
+        let time = self.remove(failure.as_ref());
+        self.call_hooks(failure.as_ref(), time);
     }
 
     /// Ends a part whose keys are all late.
     fn end_late(&self) {
         let after = self.shared.settings.borrow().timeout.unwrap_or_default();
         self.shared.sweep();
-        self.call_hooks(Some(&Failure::Error(Arc::new(TimeoutError { after }))));
+        let time = self.shared.now().saturating_sub(self.start.get());
+        self.call_hooks(Some(&Failure::Error(Arc::new(TimeoutError { after }))), time);
     }
 
-    fn set_values(&self, give: GiveValues<K, V>) -> Result<(), BoxError> {
+    fn set_values(&self, answer: Fetched<K, V>) -> Result<(), BoxError> {
         let default = self.shared.settings.borrow().default.clone();
-        give(&self.keys, &mut |index, outcome| {
+        (answer.give)(&self.keys, &mut |index, outcome| {
             let key = &self.keys[index];
             let outcome = match (outcome, &default) {
                 (Some(Ok(value)), _) => Ok(value),
@@ -172,23 +187,29 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
                 (None, Some(default)) => Ok(default(key)),
                 (None, None) => Err(LoadError::Missing { key: name(key) }),
             };
+            let is_cached = match &outcome {
+                Ok(_) => true,
+                Err(error) => self.shared.caches_error(error),
+            };
             let answered = self.shared.machine.borrow_mut().answered(self.id, index);
             if let Some(answered) = answered {
-                self.shared.resolve(answered.slot, key, outcome, answered.is_fresh);
+                let is_cached = is_cached && answered.is_fresh;
+                self.shared.resolve(answered.slot, key, outcome, is_cached);
             }
         })
     }
 
-    /// Ends the part, and fails the loads without an answer.
-    fn remove(&self, failure: Option<&Failure>) {
+    /// Ends the part, and fails the loads without an answer. Returns the time of the call.
+    fn remove(&self, failure: Option<&Failure>) -> u64 {
         if self.has_ended.replace(true) {
-            return;
+            return 0;
         }
         let task = self.shared.tasks.borrow_mut().remove(&self.id);
         drop(task);
-        let now = self.shared.now();
-        let ended = self.shared.machine.borrow_mut().ended(self.id, now);
-        let unanswered = ended.map(|ended| ended.unanswered).unwrap_or_default();
+        let end = self.end.get().unwrap_or_else(|| self.shared.now());
+        let ended = self.shared.machine.borrow_mut().ended(self.id, end);
+        let (unanswered, time) =
+            ended.map(|ended| (ended.unanswered, ended.time)).unwrap_or_default();
         if !unanswered.is_empty() {
             let cancelled = Failure::Error(Arc::from(BoxError::from("the batch was cancelled")));
             for slot in unanswered {
@@ -197,15 +218,16 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
         }
         self.shared.perform();
         self.shared.sweep();
+        time
     }
 
-    fn call_hooks(&self, failure: Option<&Failure>) {
+    fn call_hooks(&self, failure: Option<&Failure>, time: u64) {
         let after = self.shared.settings.borrow().after.clone();
         if after.is_empty() {
             return;
         }
         let keys: Vec<&K> = self.keys.iter().collect();
-        let time = Duration::from_nanos(self.shared.now().saturating_sub(self.start));
+        let time = Duration::from_nanos(time);
         let flushed = Flushed { keys: &keys, time, error: failure.map(Failure::error) };
         for hook in after {
             // A panic of a hook does not fail the batch, which has completed.

@@ -14,7 +14,8 @@ pub struct Stats {
     pub hits: usize,
     /// Number of keys in the largest batch.
     pub largest: usize,
-    /// Total time of the batches; batches that overlap are counted in full.
+    /// Total time of the calls of the batch function, without hooks and waits for permits and threads. Calls that
+    /// overlap are counted in full.
     pub time: Duration,
 }
 
@@ -24,7 +25,7 @@ pub struct Stats {
 pub struct Flushed<'a, K> {
     /// Keys of the batch.
     pub keys: &'a [&'a K],
-    /// Duration of the batch.
+    /// Duration of the call of the batch function, without hooks and waits for permits and threads.
     pub time: Duration,
     /// Error of the whole batch, if it failed.
     pub error: Option<&'a (dyn std::error::Error + 'static)>,

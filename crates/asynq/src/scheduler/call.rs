@@ -30,6 +30,9 @@ impl Scheduler {
         let mut waited = false;
         loop {
             self.deliver_wakes();
+            if self.flush_timer.has_fired() {
+                self.flush_due();
+            }
             let mut engine = self.engine();
             let step = engine.next();
             let waits = matches!(step, Step::Wait);

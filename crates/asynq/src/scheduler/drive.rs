@@ -3,6 +3,7 @@
 use std::task::Context;
 
 use asynq_engine::{Step, TaskId, Until};
+use slotmap::Key;
 
 use super::state::Scheduler;
 use crate::task::computation::AnyComputation;
@@ -94,7 +95,11 @@ impl Scheduler {
     fn drain_wake_queue(&self) {
         self.foreign.count_delivery();
         for task in self.wake_queue.drain() {
-            self.engine().wake(task);
+            if task.is_null() {
+                self.flush_timer.fire();
+            } else {
+                self.engine().wake(task);
+            }
         }
     }
 }

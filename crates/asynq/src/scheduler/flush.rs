@@ -22,12 +22,16 @@
 
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
 
 use asynq_engine::{BatchId, ItemId, PriorityRule};
 
 use super::call::throw;
 use super::payload::Flushable;
 use super::state::{self, Scheduler};
+
+/// Time after which a batch that is due is looked at again, if the innermost call does not drive it.
+const RETRY: Duration = Duration::from_millis(1);
 
 /// The engine's half of a batch and its items.
 pub(crate) struct BatchEntry {
@@ -73,6 +77,16 @@ impl BatchEntry {
     pub(crate) fn flush(&self) {
         if let Some(id) = self.id.get() {
             state::with(|scheduler| scheduler.flush_now(id));
+        }
+    }
+
+    /// Flushes the batch after `delay`, even if tasks can run then, unless its flush has begun.
+    pub(crate) fn flush_after(&self, delay: Duration) {
+        if let Some(id) = self.id.get() {
+            state::with(|scheduler| {
+                scheduler.flush_timer.add(id, delay);
+                scheduler.flush_timer.set(&scheduler.wake_queue);
+            });
         }
     }
 
@@ -147,10 +161,38 @@ impl Scheduler {
     }
 
     fn flush_now(&self, id: BatchId) {
-        let is_open = self.engine().begin_flush(id);
-        if !is_open {
-            return;
+        if self.engine().begin_flush(id) {
+            self.flush_out_of_turn(id);
+            if let Some(panic) = self.take_panic() {
+                throw(panic);
+            }
         }
+    }
+
+    /// Flushes the batches that are due, between two steps: those that the innermost call drives.
+    #[cold]
+    pub(super) fn flush_due(&self) {
+        self.flush_timer.reset();
+        let now = Instant::now();
+        while let Some((id, delay)) = self.flush_timer.pop_due(now) {
+            let is_driven = {
+                let engine = self.engine();
+                if engine.is_flushed(id) {
+                    continue;
+                }
+                engine.is_driven(ItemId { batch: id, index: 0 }.into())
+            };
+            if !is_driven {
+                self.flush_timer.add(id, delay.max(RETRY));
+            } else if self.engine().begin_flush(id) {
+                self.flush_out_of_turn(id);
+            }
+        }
+        self.flush_timer.set(&self.wake_queue);
+    }
+
+    /// Flushes a batch whose flush has begun out of turn: tasks can run, or one does.
+    fn flush_out_of_turn(&self, id: BatchId) {
         self.report_events();
         self.switch_to_branch();
         let place = self.engine().enter_flush(id);
@@ -162,9 +204,6 @@ impl Scheduler {
         if let Some(place) = place {
             self.switch_to(place.scope());
             self.engine().leave_flush(place);
-        }
-        if let Some(panic) = self.take_panic() {
-            throw(panic);
         }
     }
 

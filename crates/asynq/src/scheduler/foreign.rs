@@ -142,6 +142,9 @@ impl Scheduler {
         let mut waited = false;
         loop {
             self.deliver_wakes();
+            if self.flush_timer.has_fired() {
+                self.flush_due();
+            }
             if self.foreign.has_delivered_enough() {
                 return self.wake_queue.wake_all_executors();
             }

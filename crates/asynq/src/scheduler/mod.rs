@@ -10,6 +10,7 @@ mod deadlock;
 mod drive;
 mod events;
 mod flush;
+mod flush_timer;
 mod foreign;
 mod foreign_requests;
 mod payload;

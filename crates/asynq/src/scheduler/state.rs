@@ -7,6 +7,7 @@ use std::task::Waker;
 
 use asynq_engine::{BatchId, Dependency, Engine, TaskId};
 
+use super::flush_timer::FlushTimer;
 use super::foreign_requests::ForeignRequests;
 use super::payload::Payloads;
 use super::permit_table::PermitTable;
@@ -30,6 +31,7 @@ pub(crate) struct Scheduler {
     /// Requests of combinators that poll with wakers of their own, with those wakers.
     pub(super) combinators: RefCell<Vec<(Dependency, Waker)>>,
     pub(super) foreign: ForeignRequests,
+    pub(super) flush_timer: FlushTimer,
     pub(super) permits: RefCell<PermitTable>,
     /// Panic of a flush whose items all had their values, for the call that drives it.
     panic: Cell<Option<TaskError>>,
@@ -66,6 +68,7 @@ impl Scheduler {
             wakers: Wakers::default(),
             combinators: RefCell::default(),
             foreign: ForeignRequests::default(),
+            flush_timer: FlushTimer::default(),
             permits: RefCell::default(),
             panic: Cell::default(),
         }

@@ -6,14 +6,17 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use asynq::loader::{Load, LoadError, TimeoutError};
-use asynq::{BatchError, FutureBase, Loader};
+use asynq::{AsyncTask, BatchError, FutureBase, Loader};
 use futures::FutureExt;
 use futures::executor::LocalPool;
 use futures::future::{AbortHandle, Abortable};
 use futures::task::LocalSpawnExt;
+use futures_timer::Delay;
+
+use crate::common::yield_now;
 
 use self::scenario::{Action, Face, Settings, Stats, event};
 
@@ -132,6 +135,12 @@ impl Face for Library {
         if let Some(timeout) = settings.timeout {
             loader = loader.timeout(Duration::from_millis(timeout));
         }
+        if let Some(delay) = settings.max_delay {
+            loader = loader.max_delay(Duration::from_millis(delay));
+        }
+        if let Some(time) = settings.hold {
+            loader = loader.hold(Duration::from_millis(time));
+        }
         if settings.caches {
             loader = loader.cache();
         }
@@ -164,6 +173,7 @@ impl Face for Library {
             Action::Fail(call, error) => self.order(*call, Order::Return(Err(error.clone()))),
             Action::Ask(call, key) => self.order(*call, Order::Load(*key)),
             Action::Pass(time) => self.pass(Duration::from_millis(*time)),
+            Action::Busy(time) => self.be_busy(Duration::from_millis(*time)),
             Action::Flush => {}
             Action::Stats(_) => unreachable!("the runner compares them"),
         }
@@ -229,24 +239,34 @@ impl Library {
     /// Lets time pass, while timers fire.
     fn pass(&mut self, time: Duration) {
         thread::sleep(time);
-        // The thread of the timers may be late.
-        for _ in 0..20 {
+        // The thread of the timers may be late, but timers fire in the order of their times.
+        for _ in 0..3 {
+            self.pool.run_until(Delay::new(Duration::from_millis(1)));
             self.run();
-            thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Lets time pass, in which a task can always run.
+    fn be_busy(&mut self, time: Duration) {
+        self.spawn_waiters();
+        let end = Instant::now() + time;
+        let mut busy = AsyncTask::new(async {
+            loop {
+                yield_now().await;
+            }
+        });
+        self.pool.run_until(poll_fn(|cx| {
+            if Instant::now() < end {
+                let Poll::<()>::Pending = busy.poll_unpin(cx) else { unreachable!() };
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        }));
     }
 
     /// Lets everything run, until nothing can run any more.
     fn run(&mut self) {
-        for waiter in &mut *self.waiters.borrow_mut() {
-            let Some(load) = waiter.load.take() else { continue };
-            let outcome = Rc::clone(&waiter.outcome);
-            let (abort, registration) = AbortHandle::new_pair();
-            waiter.abort = Some(abort);
-            let awaited = load.map(move |loaded| drop(outcome.replace(Some(loaded))));
-            let task = Abortable::new(awaited, registration).map(|_| ());
-            self.pool.spawner().spawn_local(task).unwrap();
-        }
+        self.spawn_waiters();
         self.pool.run_until_stalled();
         self.waiters.borrow_mut().retain(|waiter| {
             let outcome = waiter.outcome.borrow_mut().take();
@@ -256,5 +276,18 @@ impl Library {
             }
             ended.is_none()
         });
+    }
+
+    /// Lets tasks await the new loads.
+    fn spawn_waiters(&self) {
+        for waiter in &mut *self.waiters.borrow_mut() {
+            let Some(load) = waiter.load.take() else { continue };
+            let outcome = Rc::clone(&waiter.outcome);
+            let (abort, registration) = AbortHandle::new_pair();
+            waiter.abort = Some(abort);
+            let awaited = load.map(move |loaded| drop(outcome.replace(Some(loaded))));
+            let task = Abortable::new(awaited, registration).map(|_| ());
+            self.pool.spawner().spawn_local(task).unwrap();
+        }
     }
 }

@@ -37,10 +37,15 @@ mod hazard_thread_exit;
 mod items;
 mod join;
 mod loader;
+mod loader_bounds;
 mod loader_cache;
+#[cfg(feature = "blocking")]
+mod loader_executor;
 #[cfg(feature = "blocking")]
 mod loader_faults;
 mod loader_flight;
+mod loader_function;
+mod loader_group;
 mod loader_limits;
 mod loader_random;
 mod loader_scenarios;

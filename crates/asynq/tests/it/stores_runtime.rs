@@ -34,7 +34,7 @@ async fn a_runtime_may_await_it() {
 
 #[test]
 fn a_panic_is_one_of_the_batch() {
-    let broken: Loader<u32, u32> = Loader::new(|keys| {
+    let broken: Loader<u32, u32> = Loader::new(|keys: Vec<u32>| {
         run_io(async move { if keys.is_empty() { keys } else { panic!("broken") } })
     });
     let error = AsyncTask::new(broken.load(1)).outcome().unwrap_err();

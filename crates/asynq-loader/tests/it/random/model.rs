@@ -292,18 +292,28 @@ impl Model {
         if self.is_held { self.send_full(now) } else { self.claim_all() }
     }
 
-    pub(super) fn round_deadline(&self) -> Option<u64> {
-        let unsent = self.unsent();
-        let first = self.keys[*unsent.first()?].arrival;
-        if unsent.len() <= self.claimed() {
-            return None;
-        }
+    fn send_time(&self) -> Option<u64> {
+        let first = self.keys[*self.unsent().first()?].arrival;
         let held = self.is_held.then_some(self.settings.hold);
         [held, self.settings.max_delay].into_iter().flatten().min().map(|wait| first + wait)
     }
 
+    pub(super) fn round_deadline(&self) -> Option<u64> {
+        let unsent = self.unsent();
+        if unsent.len() <= self.claimed() {
+            return None;
+        }
+        let late = unsent.iter().filter_map(|&key| self.keys[key].deadline);
+        late.chain(self.send_time()).min()
+    }
+
     pub(super) fn round_late(&mut self, now: u64) {
-        if self.round_deadline().is_some_and(|deadline| deadline <= now) {
+        if self.round_deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        self.fail_late(self.unsent(), now);
+        self.withdraw();
+        if self.send_time().is_some_and(|time| time <= now) {
             self.send(now);
         }
     }
@@ -370,17 +380,21 @@ impl Model {
         }
     }
 
-    pub(super) fn late(&mut self, part: usize, now: u64) {
-        let is_late = |key: &Key| key.deadline.is_some_and(|deadline| deadline <= now);
-        let late: Vec<_> =
-            self.candidates(part).into_iter().filter(|&key| is_late(&self.keys[key])).collect();
-        for &key in &late {
+    /// Fails those of the keys that are late. Returns whether there are any.
+    fn fail_late(&mut self, mut keys: Vec<usize>, now: u64) -> bool {
+        keys.retain(|&key| self.keys[key].deadline.is_some_and(|deadline| deadline <= now));
+        for &key in &keys {
             self.end(key);
             self.actions.push(Action::Late(key));
         }
+        !keys.is_empty()
+    }
+
+    pub(super) fn late(&mut self, part: usize, now: u64) {
+        let any_late = self.fail_late(self.candidates(part), now);
         match self.parts[part] {
             Part::Waiting(_) => self.withdraw(),
-            Part::Sent(_) if !late.is_empty() && self.awaited(part) == 0 => self.cancel_part(part),
+            Part::Sent(_) if any_late && self.awaited(part) == 0 => self.cancel_part(part),
             Part::Sent(_) | Part::Ended => {}
         }
     }

@@ -112,7 +112,7 @@ impl Postgres {
     {
         let pool = self.pool.clone();
         let function = Arc::new(function);
-        Loader::new(move |keys| {
+        Loader::new(move |keys: Vec<K>| {
             let (pool, function) = (pool.clone(), Arc::clone(&function));
             run_io(async move {
                 let lent = Lent::new(&pool).await?;

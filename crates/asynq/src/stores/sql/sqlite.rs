@@ -134,7 +134,7 @@ impl Sqlite {
     {
         let Self { connections, blocking } = self.clone();
         let function = Arc::new(function);
-        Loader::new(move |keys| {
+        Loader::new(move |keys: Vec<K>| {
             let function = Arc::clone(&function);
             run(connections.clone(), blocking, move |connection| {
                 function(connection, keys).map_err(Into::into)
