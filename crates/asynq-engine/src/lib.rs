@@ -14,7 +14,8 @@
 //!    [`add_batch`](Engine::add_batch), [`add_item`](Engine::add_item).
 //! 2. **Call**: [`enter`](Engine::enter), and at the end [`exit`](Engine::exit). Between them the
 //!    engine drives what the called task needs. Calls nest to any depth.
-//! 3. **Loop** over [`next`](Engine::next), which answers with a [`Step`].
+//! 3. **Loop** over [`next`](Engine::next), which answers with a [`Step`]. If some task can always run,
+//!    [`next_flush`](Engine::next_flush) comes in between.
 //! 4. **Answer** [`Step::Run`]: [`depend`](Engine::depend) for each thing the task awaits, then
 //!    [`block`](Engine::block), or [`complete`](Engine::complete) when it has ended. While it runs
 //!    it may enter and leave contexts ([`enter_context`](Engine::enter_context),

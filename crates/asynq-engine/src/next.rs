@@ -33,22 +33,44 @@ impl<H: Host> Engine<H> {
         if let Some((task, scope)) = frame.ready.front(&self.tasks) {
             return self.switch_to(scope).unwrap_or_else(|| self.run(task));
         }
+        let waits = frame.external_waits > 0;
+        if let Some(step) = self.choose_flush(callers) {
+            step
+        } else if waits {
+            self.switch_to(callers).unwrap_or_else(|| {
+                self.record(|| Event::Waited);
+                Step::Wait
+            })
+        } else {
+            Step::Deadlock(Box::new(self.break_deadlock(root)))
+        }
+    }
+
+    /// Returns the next step towards a flush in the innermost call, although tasks can run: for a
+    /// driver whose tasks can always run. `None` if the call has no batch to flush.
+    ///
+    /// # Panics
+    ///
+    /// If there is no call, or [`Step::Run`] was not answered.
+    pub fn next_flush(&mut self) -> Option<Step> {
+        let frame = self.frames.top_mut().expect("only between `enter` and `exit`");
+        assert!(frame.running.is_none(), "answer Step::Run by `block` or `complete` first");
+        let callers = frame.callers;
+        if frame.abandoned { None } else { self.choose_flush(callers) }
+    }
+
+    fn choose_flush(&mut self, callers: Option<ContextId>) -> Option<Step> {
+        let frame = self.frames.top_mut()?;
         match frame.flush_queue.choose(&mut self.batches) {
-            Choice::AskPriority(batch) => Step::Priority(batch),
+            Choice::AskPriority(batch) => Some(Step::Priority(batch)),
             Choice::Flush(batch) => {
                 let scope = callers.and_then(|_| self.common_scope(batch, callers));
-                self.switch_to(scope).unwrap_or_else(|| {
+                Some(self.switch_to(scope).unwrap_or_else(|| {
                     self.begin_flush(batch);
                     Step::Flush(batch)
-                })
+                }))
             }
-            Choice::Nothing if frame.external_waits > 0 => {
-                self.switch_to(callers).unwrap_or_else(|| {
-                    self.record(|| Event::Waited);
-                    Step::Wait
-                })
-            }
-            Choice::Nothing => Step::Deadlock(Box::new(self.break_deadlock(root))),
+            Choice::Nothing => None,
         }
     }
 

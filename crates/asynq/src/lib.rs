@@ -68,6 +68,10 @@
 //! reported as a deadlock that names them. The only thing that a task can wait for without end is a
 //! future from elsewhere that nobody wakes, since another thread might.
 //!
+//! There are two exceptions, for programs in which some task can always run. Under another executor,
+//! all batches are flushed when tasks have been running for 5 ms. A [`Loader`] may have a
+//! [`max_delay`](Loader::max_delay).
+//!
 //! # Threads
 //!
 //! Each thread has a scheduler of its own. Tasks, sources and items belong to the thread that created

@@ -1,6 +1,6 @@
 //! Flushes out of turn: a task may have a batch flushed at once.
 
-use crate::plain::Plain;
+use crate::plain::{Plain, await_all, begin_call};
 use crate::sim::{Flush, Op, Program, all, one};
 use asynq_engine::{Engine, PriorityRule, Step, Until};
 use expect_test::expect;
@@ -241,4 +241,35 @@ fn only_a_batch_that_is_being_flushed_is_opened_again() {
     assert!(!engine.reopen(batch));
     engine.close(batch);
     assert!(!engine.reopen(batch));
+}
+
+#[test]
+fn a_driver_whose_tasks_can_always_run_may_flush_the_first_batch() {
+    let mut engine = Engine::<Plain>::new();
+    let [root, waiting, busy] = [(); 3].map(|()| engine.add_task(()));
+    let batch = engine.add_batch((), PriorityRule::Ask);
+    let item = engine.add_item(batch).unwrap();
+    begin_call(&mut engine, root);
+    await_all(&mut engine, [waiting, busy]);
+    assert_eq!(engine.next(), Step::Run(waiting));
+    await_all(&mut engine, [item]);
+
+    assert_eq!(engine.next_flush(), Some(Step::Priority(batch)));
+    engine.set_priority(batch, (0, 1));
+    assert_eq!(engine.next_flush(), Some(Step::Flush(batch)));
+    engine.close(batch);
+    assert_eq!(engine.next_flush(), None);
+    assert_eq!(engine.next(), Step::Run(waiting), "it was woken");
+}
+
+#[test]
+fn a_call_that_was_abandoned_flushes_nothing() {
+    let mut engine = Engine::<Plain>::new();
+    let root = engine.add_task(());
+    let batch = engine.add_batch((), PriorityRule::BySize);
+    let item = engine.add_item(batch).unwrap();
+    begin_call(&mut engine, root);
+    await_all(&mut engine, [item]);
+    engine.abandon();
+    assert_eq!(engine.next_flush(), None);
 }

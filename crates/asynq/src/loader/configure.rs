@@ -63,13 +63,13 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
 
     /// Sends a batch at the latest when its first key has waited for `delay`, or when it has
     /// [`max_batch_size`](Self::max_batch_size) keys, although tasks can run. By default, a batch is sent
-    /// when no task can run, and not before.
+    /// when no task can run, and not before; under another executor (tokio, for example) also when tasks
+    /// have been running for 5 ms.
     ///
     /// This is for programs in which some task can always run: a consumer of a queue that is never empty,
-    /// for example. Without it, their loads would wait as long as that goes on. It applies wherever tasks
-    /// run, in a synchronous call as well as under another executor. That executor's own tasks, which are
-    /// not tasks of this crate, never hold a batch back for longer than a turn. A task that does not
-    /// return to its executor holds up everything, timers included.
+    /// for example. In a synchronous call, its loads would wait as long as that goes on. The tasks of
+    /// another executor, which are not tasks of this crate, hold a batch back for one turn only. Timers fire
+    /// between two steps of the scheduler, so code that does not return to it holds up everything.
     ///
     /// ```
     /// use std::time::Duration;

@@ -146,6 +146,9 @@ impl Scheduler {
                 self.flush_due();
             }
             if self.foreign.has_delivered_enough() {
+                if self.foreign.is_busy_for_long() {
+                    self.flush_all();
+                }
                 return self.wake_queue.wake_all_executors();
             }
             let step = self.engine().next();
@@ -156,13 +159,32 @@ impl Scheduler {
                 Step::Wait if !waited => self.wake_combinators(),
                 Step::Deadlock(_) if self.undo_deadlocks(&roots()) => {}
                 Step::Wait | Step::Deadlock(_) | Step::Done => {
+                    self.foreign.end_busy();
                     if self.wake_queue.sleep() {
                         return;
                     }
                 }
-                step => self.perform(&step),
+                step => {
+                    if matches!(step, Step::Flush(_)) {
+                        self.foreign.end_busy();
+                    }
+                    self.perform(&step);
+                }
             }
             waited = waits;
+        }
+    }
+
+    /// Flushes the batches of the innermost frame, although tasks can run.
+    fn flush_all(&self) {
+        self.foreign.end_busy();
+        loop {
+            let step = self.engine().next_flush();
+            self.report_events();
+            match step {
+                Some(step) => self.perform(&step),
+                None => return,
+            }
         }
     }
 

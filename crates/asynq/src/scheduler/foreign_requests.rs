@@ -3,12 +3,17 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::mem;
+use std::time::{Duration, Instant};
 
 use asynq_engine::{Dependency, TaskId};
 
 /// Maximum number of deliveries of wake-ups in one poll by another executor: tasks that wake
 /// themselves may wait for something that only that executor can make happen.
 const MAX_DELIVERIES: usize = 64;
+
+/// Time after which a batch is flushed although tasks can run. An executor has tasks of its own, which may
+/// give those of this crate something to do for ever.
+const MAX_DELAY: Duration = Duration::from_millis(5);
 
 /// Requests by futures that another executor polls, outside of any task.
 #[derive(Default)]
@@ -18,6 +23,8 @@ pub(super) struct ForeignRequests {
     pub(super) driving: Cell<bool>,
     /// Number of deliveries of wake-ups since the drive began.
     deliveries: Cell<usize>,
+    /// Time of the first drive that did not run all tasks, since a batch was flushed or all were blocked.
+    busy_since: Cell<Option<Instant>>,
     /// Requests of the poll that is in progress.
     polled: RefCell<Vec<Dependency>>,
     /// Requests that may not be computed.
@@ -48,6 +55,19 @@ impl ForeignRequests {
 
     pub(super) fn has_delivered_enough(&self) -> bool {
         self.deliveries.get() > MAX_DELIVERIES
+    }
+
+    /// Notes that a batch is flushed, or all tasks are blocked.
+    pub(super) fn end_busy(&self) {
+        self.busy_since.set(None);
+    }
+
+    /// Notes that a drive ends although tasks can run. Returns whether batches have waited long enough.
+    pub(super) fn is_busy_for_long(&self) -> bool {
+        let now = Instant::now();
+        let since = self.busy_since.get().unwrap_or(now);
+        self.busy_since.set(Some(since));
+        now - since >= MAX_DELAY
     }
 
     /// Adds requests to the outstanding ones. Returns whether any of them is new.

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use asynq::{FutureBase, Loader, all};
+use asynq::loader::Group;
+use asynq::{FutureBase, Loader, all, call_with_context};
 
 use crate::common::assert_usable;
 
@@ -17,10 +18,44 @@ enum In {
     Drop,
 }
 
+/// A loader, its group, and one of the calls that a method makes.
+#[derive(Clone)]
+struct Target {
+    loader: Loader<Caller, Caller>,
+    group: Group,
+    call: fn(&Target, In),
+}
+
+/// The calls, of which each is tried.
+const CALLS: [fn(&Target, In); 6] = [
+    |Target { loader, .. }, method| {
+        let load = loader.load(Caller(200));
+        // A batch whose keys or values are being cloned may have this key.
+        if method != In::Clone {
+            assert_eq!(load.value().unwrap().0, 200);
+        }
+    },
+    |Target { loader, .. }, _| {
+        loader.prime(Caller(100), Caller(100));
+        loader.clear(&Caller(100));
+    },
+    |Target { loader, .. }, _| {
+        loader.prime_many([100, 101].map(|key| (Caller(key), Caller(key))));
+    },
+    |Target { loader, .. }, _| loader.clear_all(),
+    |Target { group, .. }, _| group.clear_all(),
+    |Target { loader, group, .. }, _| {
+        call_with_context(group.scope(), || {
+            loader.prime(Caller(100), Caller(100));
+            call_with_context(loader.scope(), || loader.prime(Caller(100), Caller(100)));
+        });
+    },
+];
+
 thread_local! {
-    static LOADER: RefCell<Option<Loader<Caller, Caller>>> = const { RefCell::new(None) };
+    static TARGET: RefCell<Option<Target>> = const { RefCell::new(None) };
     static CALLS_IN: Cell<Option<In>> = const { Cell::new(None) };
-    static CALLS: Cell<usize> = const { Cell::new(0) };
+    static COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A key, and a value, that calls its loader.
@@ -33,15 +68,9 @@ impl Caller {
         if self.0 >= 100 || CALLS_IN.get() != Some(method) {
             return;
         }
-        let Some(loader) = LOADER.with_borrow(Clone::clone) else { return };
-        CALLS.set(CALLS.get() + 1);
-        loader.prime(Caller(100), Caller(100));
-        loader.clear(&Caller(100));
-        let load = loader.load(Caller(200));
-        // A batch whose keys or values are being cloned may have this key.
-        if method != In::Clone {
-            assert_eq!(load.value().unwrap().0, 200);
-        }
+        let Some(target) = TARGET.with_borrow(Clone::clone) else { return };
+        COUNT.set(COUNT.get() + 1);
+        (target.call)(&target, method);
     }
 }
 
@@ -75,23 +104,35 @@ impl Drop for Caller {
     }
 }
 
-/// Loads equal and different keys again and again, while one method of theirs calls the loader.
+/// Loads, primes and clears equal and different keys, while one method of theirs calls the loader.
 fn every_load_has_its_value(method: In, caches: bool) {
-    let loader = Loader::new(|keys: Vec<Caller>| keys);
-    let loader = if caches { loader.cache() } else { loader };
-    LOADER.set(Some(loader.clone()));
-    CALLS_IN.set(Some(method));
-    for _ in 0..3 {
-        let loads = [1, 2, 1, 3, 3].map(|key| loader.load(Caller(key)));
-        let values = all(loads).value().map(|value| value.unwrap().0);
-        assert_eq!(values, [1, 2, 1, 3, 3]);
-        loader.clear(&Caller(2));
+    for call in CALLS {
+        let group = Group::new();
+        let loader = Loader::new(|keys: Vec<Caller>| keys).group(&group);
+        let loader = if caches { loader.cache() } else { loader };
+        TARGET.set(Some(Target { loader: loader.clone(), group: group.clone(), call }));
+        CALLS_IN.set(Some(method));
+        for _ in 0..3 {
+            let loads = [1, 2, 1, 3, 3].map(|key| loader.load(Caller(key)));
+            let values = all(loads).value().map(|value| value.unwrap().0);
+            assert_eq!(values, [1, 2, 1, 3, 3]);
+            loader.clear(&Caller(2));
+        }
+        loader.clear_all();
+        loader.prime_many([4, 5, 4].map(|key| (Caller(key), Caller(key))));
+        group.clear_all();
+        call_with_context(group.scope(), || {
+            loader.prime_many([4, 5, 4].map(|key| (Caller(key), Caller(key))));
+            let values = loader.load_each([4, 6, 6].map(Caller)).value();
+            let values: Vec<_> = values.into_iter().map(|value| value.unwrap().0).collect();
+            assert_eq!(values, [4, 6, 6]);
+            group.clear_all();
+        });
+        CALLS_IN.set(None);
+        TARGET.set(None);
+        assert!(COUNT.take() > 0, "{method:?} calls the loader");
+        assert_usable();
     }
-    loader.clear_all();
-    CALLS_IN.set(None);
-    LOADER.set(None);
-    assert!(CALLS.take() > 0, "{method:?} calls the loader");
-    assert_usable();
 }
 
 #[test]

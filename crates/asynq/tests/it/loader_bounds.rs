@@ -84,6 +84,13 @@ fn under_another_executor_a_batch_is_sent_after_the_delay() {
 }
 
 #[test]
+fn under_another_executor_no_batch_waits_without_end() {
+    let log = Log::new();
+    let value = futures::executor::block_on(load_beside_busy_task(&tens(&log), 1));
+    assert_eq!(value, 10);
+}
+
+#[test]
 fn a_batch_that_fills_a_part_is_sent_although_a_task_can_run() {
     let log = Log::new();
     let tens = tens(&log).max_delay(LONG).max_batch_size(2);

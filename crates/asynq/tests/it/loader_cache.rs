@@ -25,17 +25,6 @@ pub(crate) fn load(loader: &Loader<u32, u32>, key: u32) -> AsyncTask<u32> {
     AsyncTask::new(async move { loader.load(key).await.unwrap() })
 }
 
-/// A loader whose every key fails, and how often it was called.
-fn down() -> (Loader<u32, u32>, Rc<Cell<usize>>) {
-    let calls = Rc::new(Cell::new(0));
-    let counted = Rc::clone(&calls);
-    let down = Loader::try_new(move |keys: Vec<u32>| {
-        counted.set(counted.get() + 1);
-        keys.into_iter().map(|_| Err("down")).collect::<Vec<_>>()
-    });
-    (down.name("down"), calls)
-}
-
 #[test]
 fn what_was_loaded_is_kept() {
     let log = Log::new();
@@ -298,88 +287,6 @@ fn when_all_is_forgotten_nothing_in_flight_is_shared() {
         asks.load_many([1, 2]).value().unwrap();
     });
     assert_eq!(log.take(), "load [1, 2]\nload [1, 2]\n");
-}
-
-#[test]
-fn errors_are_not_kept() {
-    let (down, calls) = down();
-    let down = down.cache();
-    assert!(down.load(1).value().is_err() && down.load(1).value().is_err());
-    assert_eq!(calls.get(), 2);
-}
-
-#[test]
-fn errors_are_kept_on_demand() {
-    let (down, calls) = down();
-    let down = down.cache().cache_errors();
-    let message = || down.load(1).value().unwrap_err().to_string();
-    assert_eq!([message(), message()], ["batch down: key 1: down"; 2]);
-    assert_eq!(calls.get(), 1);
-}
-
-#[test]
-fn the_error_of_a_whole_batch_is_not_kept() {
-    let calls = Rc::new(Cell::new(0));
-    let counted = Rc::clone(&calls);
-    let down = Loader::new(move |_: Vec<u32>| {
-        counted.set(counted.get() + 1);
-        Err::<Vec<u32>, _>("down")
-    });
-    let down = down.cache().cache_errors();
-    assert!(down.load(1).value().is_err() && down.load(1).value().is_err());
-    assert_eq!(calls.get(), 2);
-}
-
-#[test]
-fn a_value_takes_the_place_of_a_kept_error() {
-    let (down, calls) = down();
-    let down = down.cache_in(Lru::new(1, None)).cache_errors();
-    assert!(down.load(1).value().is_err());
-    down.prime(1, 10);
-    down.prime(2, 20); // There is room for one value.
-    assert!(down.load(1).value().is_err());
-    assert_eq!(calls.get(), 2, "the error from before the value is not given again");
-}
-
-#[test]
-fn an_error_does_not_replace_a_value_that_was_primed_before_the_batch() {
-    let (down, _) = down();
-    let down = down.cache().cache_errors();
-    let load = down.load(1);
-    down.prime(1, 10);
-    assert!(load.value().is_err());
-    assert_eq!(down.load(1).value().unwrap(), 10);
-}
-
-#[test]
-fn a_kept_error_can_be_forgotten() {
-    let (down, calls) = down();
-    let down = down.cache().cache_errors();
-    let load = || assert!(down.load(1).value().is_err());
-    load();
-    down.clear(&1);
-    load();
-    down.clear_all();
-    load();
-    assert_eq!(calls.get(), 3);
-}
-
-#[test]
-fn kept_errors_go_as_values_do() {
-    let (down, calls) = down();
-    let start = Instant::now();
-    let clock = Rc::new(Cell::new(Duration::ZERO));
-    let time = Rc::clone(&clock);
-    let lru = Lru::new(2, Duration::from_secs(10)).with_clock(move || start + time.get());
-    let down = down.cache_in(lru).cache_errors();
-    let calls_for = |key| {
-        assert!(down.load(key).value().is_err());
-        calls.take()
-    };
-    assert_eq!([1, 2, 1, 3].map(calls_for), [1, 1, 0, 1]);
-    assert_eq!([2, 3].map(calls_for), [1, 0], "there is room for two");
-    clock.set(Duration::from_secs(10));
-    assert_eq!(calls_for(3), 1, "they are kept for ten seconds");
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod join;
 mod loader;
 mod loader_bounds;
 mod loader_cache;
+mod loader_errors;
 #[cfg(feature = "blocking")]
 mod loader_executor;
 #[cfg(feature = "blocking")]
