@@ -27,6 +27,7 @@ from .futures import ConstFuture as ConstFuture
 from .futures import ErrorFuture as ErrorFuture
 from .futures import Future as Future
 from .futures import FutureBase as FutureBase
+from .loaders.running_function import RunningFunction
 from .scheduler import TaskScheduler as TaskScheduler
 from .scheduler import get_active_task as get_active_task
 from .scheduler import get_scheduler as get_scheduler
@@ -64,6 +65,7 @@ __all__ = [
     "call_for",
     "call_form",
     "call_until_done",
+    "call_with_permits",
     "current_greenlet",
     "deliver",
     "enter_asyncio_mode",
@@ -252,6 +254,9 @@ class LoaderBase:
 def is_blocked_event_loop(event_loop: object) -> bool: ...
 def call_until_done(function: Callable[..., _T], *args: Any) -> _T: ...
 def set_asyncio_result(future: Any, result: object) -> None: ...
+def call_with_permits(
+    function: RunningFunction, call: Callable[[], _T], timeout: float | None
+) -> _T | None: ...
 def deliver(loads: list[Load[Any]], answer: object, keeps_errors: object) -> list[Load[Any]]: ...
 def resolve_load(load: Load[Any], value: object, keeps_errors: object) -> None: ...
 def call_as_methods(class_: type) -> None: ...

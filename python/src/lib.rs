@@ -90,6 +90,7 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         .add_function(wrap_pyfunction!(scheduler::blocked_loops::is_blocked_event_loop, module)?)?;
     module.add_function(wrap_pyfunction!(loader::asyncio_future::call_until_done, module)?)?;
     module.add_function(wrap_pyfunction!(loader::asyncio_future::set_result, module)?)?;
+    module.add_function(wrap_pyfunction!(loader::permit_wait::call_with_permits, module)?)?;
     module.add_function(wrap_pyfunction!(loader::delivery::deliver, module)?)?;
     module.add_function(wrap_pyfunction!(loader::delivery::resolve_load, module)?)?;
     module

@@ -16,7 +16,7 @@ import pytest
 import asynq
 from asynq import AsyncScopedValue, Loader
 from asynq.asynq_to_async import NoAsyncioMode
-from asynq.loaders import thread_pool
+from asynq.loaders import Group, thread_pool
 from asynq.stores.key_value import KeyValueStore
 
 # Nobody can close a coroutine if the exception comes just after the function that returns it.
@@ -160,6 +160,21 @@ def hooks():
     )
 
 
+def of_a_group():
+    return Loader(list, group=Group(max_in_flight=1), max_batch_size=2)
+
+
+def nested_in_a_group():
+    group = Group(max_in_flight=1)
+    inner = Loader(list, group=group, max_batch_size=2)
+
+    @asynq.asynq()
+    def function(keys):
+        return (yield [inner.asynq(key) for key in keys])
+
+    return Loader(function, group=group, timeout=SECONDS)
+
+
 KINDS = [
     plain,
     blocking,
@@ -171,6 +186,8 @@ KINDS = [
     failing,
     cached,
     hooks,
+    of_a_group,
+    nested_in_a_group,
 ]
 
 
@@ -204,10 +221,11 @@ both_ways = pytest.mark.parametrize("answers", [answers, answers_on_event_loop])
 def assert_unharmed(loader, keys, answers=answers):
     expected = answers(loader, keys)
     assert expected in ([], keys)
-    if loader.limit is not None:
-        wait_until(lambda: loader.limit._free == loader.limit._permits)
-        assert loader.limit._waiting == 0
-        assert not loader.limit._is_giving
+    for limit in (loader.limit, loader.group_limit):
+        if limit is not None:
+            wait_until(lambda: limit._free == limit._permits)  # noqa: B023
+            assert limit._waiting == 0
+            assert not limit._is_giving
     if not isinstance(loader.fn, asynq.decorators.AsyncDecorator):
         assert loader._in_flight() == []  # Else its tasks may have been left behind.
     assert loader._rounds().open is None

@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import greenlet
 import pytest
 from forks import child, needs_fork
 from programs import assert_ends_well
@@ -492,3 +493,15 @@ print("well")
 
 def test_greenlets_of_gevent_wait_for_each_other():
     assert_ends_well(GEVENT)
+
+
+@pytest.mark.parametrize("kind", [plain, coroutine])
+def test_a_greenlet_that_blocks_the_others_does_not_wait_for_them(running, kind):
+    main = greenlet.getcurrent()
+    group = Group(max_in_flight=1)
+    switching = Loader(lambda keys: main.switch() or keys, group=group)
+    suspended = greenlet.greenlet(lambda: switching(1))
+    suspended.switch()
+    assert greenlet.greenlet(kind(running, group=group)).switch(2) == 20
+    assert suspended.switch() == 1
+    assert group.limit._free == 1

@@ -7,12 +7,11 @@ import itertools
 import logging
 import time
 
-from .._asynq import Flight, deliver, resolve_load
+from .._asynq import Flight, call_with_permits, deliver, resolve_load
 from . import errors, limit
 from .caller_context import CallerContext
 from .event_loop_thread import CoroutineCall, event_loop_thread
-from .permit_wait import acquire, take_back
-from .running_function import RunningFunction, running_function
+from .running_function import RunningFunction
 from .settings import NOTHING
 from .stats import Flushed
 from .thread_pool import thread_pool
@@ -102,37 +101,14 @@ class Request:
         """Calls the batch function on this thread, once its group has room."""
         if self.loader.group_limit is None:
             return self.call()
-        event_loop = asyncio._get_running_loop()
-        # Of a caller on an event loop, which this blocks, the permit is shared.
-        caller = running_function.get() if event_loop is None else None
-        function = self.new_function(event_loop)
-        if caller is None:
-            return self._call_with_permits(function)
-        caller.lend()
-        try:
-            answer = self._call_with_permits(function)
-        except BaseException:
-            caller.take_back(None)
-            raise
-        take_back(caller)
-        return answer
-
-    def _call_with_permits(self, function):
         timeout = self.loader.settings.timeout
-        try:
-            if timeout is not None:
-                self.watch().start_timeout()
-            if not acquire(function.permits, timeout):
-                self.time_out()
-            if self.has_finished:
-                return None  # It is late.
-            before = running_function.set(function)
-            try:
-                return self.call()
-            finally:
-                running_function.reset(before)
-        finally:
-            function.permits.release()
+        function = self.new_function(asyncio._get_running_loop())
+        if timeout is not None:
+            self.watch().start_timeout()
+        answer = call_with_permits(function, self.call, timeout)
+        if self._started is None:
+            self.time_out()
+        return answer
 
     def new_function(self, event_loop=None):
         """Returns the new `RunningFunction` of this request."""

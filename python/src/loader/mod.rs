@@ -15,6 +15,7 @@ pub(crate) mod jobs;
 pub(crate) mod load;
 mod methods;
 pub(crate) mod outcomes;
+pub(crate) mod permit_wait;
 pub(crate) mod permits;
 pub(crate) mod round;
 mod round_methods;

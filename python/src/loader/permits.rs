@@ -9,9 +9,9 @@
 //!
 //! A function that waits for another load holds no permit meanwhile: it lends its permits, and takes
 //! them back, before all others, when it goes on. So every permit is held by a function that does not
-//! wait for one, and permits alone cannot deadlock. What remains is an event loop whose thread makes a
-//! synchronous call, so that none of its coroutines can give a permit back. If these hold all permits,
-//! a request of that call begins beyond the limit ([`Permits::share`]).
+//! wait for one, and permits alone cannot deadlock. What remains is a thread that waits in a synchronous
+//! call, so that no coroutine of its event loop and no other greenlet can give a permit back. If these
+//! hold all permits, a request of that call begins beyond the limit ([`Permits::share`]).
 
 use std::collections::VecDeque;
 use std::thread::ThreadId;
@@ -219,10 +219,12 @@ pub(crate) struct PermitsState {
     flight: Option<Py<PyAny>>,
     /// A weak reference to the event loop of the coroutine that asks for the permits.
     event_loop: Option<Py<PyAny>>,
+    /// Thread and greenlet in which the function runs, if the caller waits there.
+    greenlet: Option<(ThreadId, usize)>,
 }
 
 impl Permits {
-    fn is_released(slf: &Bound<'_, Self>) -> bool {
+    pub(crate) fn is_released(slf: &Bound<'_, Self>) -> bool {
         slf.state().is_released
     }
 
@@ -241,19 +243,35 @@ impl Permits {
     }
 
     /// Returns whether it waits for a permit, and all of them are held by coroutines of event loops
-    /// that are blocked: then none is given back.
-    pub(crate) fn is_blocked(slf: &Bound<'_, Self>) -> PyResult<bool> {
+    /// that are blocked, or by functions in other greenlets of this thread than `greenlet`, which
+    /// blocks these: then none is given back.
+    pub(crate) fn is_blocked(slf: &Bound<'_, Self>, greenlet: Option<usize>) -> PyResult<bool> {
         let py = slf.py();
         let Some(limit) = Self::missing(slf) else { return Ok(false) };
         let holders: Vec<_> =
             limit.state().holders.iter().map(|holder| holder.clone_ref(py)).collect();
         for holder in &holders {
-            let event_loop = Self::event_loop(holder.bind(py))?;
-            if !event_loop.is_some_and(|event_loop| blocked_loops::contains(&event_loop)) {
+            let holder = holder.bind(py);
+            let is_in_greenlet = Self::is_in_other_greenlet(holder, greenlet);
+            let event_loop = Self::event_loop(holder)?;
+            let is_blocked = event_loop.is_some_and(|one| blocked_loops::contains(&one));
+            if !(is_in_greenlet || is_blocked) {
                 return Ok(false);
             }
         }
         Ok(!holders.is_empty())
+    }
+
+    /// Notes that the function runs in `greenlet`, the one that calls this.
+    pub(crate) fn runs_in(slf: &Bound<'_, Self>, greenlet: usize) {
+        slf.state().greenlet = Some((std::thread::current().id(), greenlet));
+    }
+
+    fn is_in_other_greenlet(slf: &Bound<'_, Self>, greenlet: Option<usize>) -> bool {
+        let here = greenlet.zip(slf.state().greenlet);
+        here.is_some_and(|(greenlet, (thread, other))| {
+            thread == std::thread::current().id() && other != greenlet
+        })
     }
 
     /// Returns the limit of which it waits for a permit.
@@ -372,6 +390,7 @@ impl Permits {
             beginning_in: None,
             flight: None,
             event_loop,
+            greenlet: None,
         }))
     }
 

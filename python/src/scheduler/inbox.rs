@@ -23,6 +23,7 @@ use crate::future::outcome::Outcome;
 use crate::imports;
 use crate::loader::permits::Permits;
 use crate::scheduler::blocked_loops::Block;
+use crate::scheduler::greenlets;
 
 /// Seconds after which a sleep begins anew. A signal that comes between the check for signals and the
 /// sleep of the operating system waits until then.
@@ -194,12 +195,45 @@ impl Inbox {
     }
 
     /// Waits until a function that has waited for a load may go on.
-    fn take_back(
+    pub(crate) fn take_back(
         self: &Arc<Self>,
         py: Python<'_>,
         function: &Bound<'_, PyAny>,
         waits: bool,
     ) -> PyResult<()> {
+        let permits = function.getattr(intern!(py, "permits"))?;
+        let ring = if waits { Some(self.ring_later(py)?) } else { None };
+        let can_go_on = function.call_method1(intern!(py, "take_back"), (ring,))?.is_truthy()?;
+        let Ok(permits) = permits.cast_into::<Permits>() else { return Ok(()) };
+        if can_go_on {
+            return Ok(());
+        }
+        self.wait_for(&permits, None)
+    }
+
+    /// Acquires permits. Returns whether they were acquired within `timeout` seconds, and not given up
+    /// meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The error of a signal handler.
+    pub(crate) fn acquire(
+        self: &Arc<Self>,
+        permits: &Bound<'_, Permits>,
+        timeout: Option<f64>,
+    ) -> PyResult<bool> {
+        let py = permits.py();
+        let deadline = match timeout {
+            Some(timeout) => Some(now(py)? + timeout),
+            None => None,
+        };
+        Permits::acquire(permits, self.ring_later(py)?.into_any().unbind())?;
+        self.wait_for(permits, deadline)?;
+        Ok(Permits::can_go_on(permits) && !Permits::is_released(permits))
+    }
+
+    /// Returns a function that wakes the scheduler, if it sleeps.
+    fn ring_later<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyCFunction>> {
         let inbox = Arc::downgrade(self);
         let ring = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
             if let Some(inbox) = inbox.upgrade() {
@@ -207,19 +241,38 @@ impl Inbox {
             }
             PyResult::Ok(())
         };
-        let ring = PyCFunction::new_closure(py, None, None, ring)?;
-        let permits = function.getattr(intern!(py, "permits"))?;
-        let ring = if waits { Some(ring) } else { None };
-        let can_go_on = function.call_method1(intern!(py, "take_back"), (ring,))?.is_truthy()?;
-        let Ok(permits) = permits.cast_into::<Permits>() else { return Ok(()) };
-        if can_go_on {
+        PyCFunction::new_closure(py, None, None, ring)
+    }
+
+    /// Waits until permits are acquired or not needed any more, or the deadline has passed.
+    fn wait_for(
+        self: &Arc<Self>,
+        permits: &Bound<'_, Permits>,
+        deadline: Option<f64>,
+    ) -> PyResult<()> {
+        let py = permits.py();
+        if Permits::can_go_on(permits) {
             return Ok(());
         }
+        let blocked = running_loop(py)?.map(Block::new);
         let _sleeper = self.sleeper();
         let doorbell = self.doorbell(py)?;
-        while !Permits::can_go_on(&permits) {
+        let greenlet = self.blocking_greenlet(&doorbell)?;
+        while !Permits::can_go_on(permits) {
             py.check_signals()?;
-            ring_or_timeout(&doorbell, MAX_SLEEP)?;
+            if (blocked.is_some() || greenlet.is_some()) && Permits::is_blocked(permits, greenlet)?
+            {
+                Permits::share(permits)?;
+                continue;
+            }
+            let seconds = match deadline {
+                Some(deadline) => (deadline - now(py)?).min(MAX_SLEEP),
+                None => MAX_SLEEP,
+            };
+            if seconds <= 0.0 {
+                return Ok(());
+            }
+            ring_or_timeout(&doorbell, seconds)?;
         }
         Ok(())
     }
@@ -229,7 +282,7 @@ impl Inbox {
         Sleeper(self)
     }
 
-    fn sleep(&self, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
+    fn sleep(self: &Arc<Self>, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
         let waited = {
             let _sleeper = self.sleeper();
             self.sleep_at_doorbell(py, other_flushes)
@@ -239,16 +292,17 @@ impl Inbox {
         waited
     }
 
-    fn sleep_at_doorbell(&self, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
+    fn sleep_at_doorbell(self: &Arc<Self>, py: Python<'_>, other_flushes: bool) -> PyResult<()> {
         let blocked = running_loop(py)?.map(Block::new);
         let doorbell = self.doorbell(py)?;
+        let greenlet = self.blocking_greenlet(&doorbell)?;
         let nudges = self.contents.take(py).nudges;
         loop {
             // A signal that has come before the sleep does not interrupt it. The handler may run
             // calls, so this precedes the look at the contents.
             py.check_signals()?;
-            if blocked.is_some() {
-                self.begin_blocked_flights(py)?;
+            if blocked.is_some() || greenlet.is_some() {
+                self.begin_blocked_flights(py, greenlet)?;
             }
             let (deadline, has_flights) = {
                 let contents = self.contents.take(py);
@@ -274,9 +328,9 @@ impl Inbox {
         }
     }
 
-    /// Lets the flights begin that wait for permits of coroutines of blocked event loops: these give
-    /// no permit back before the call that waits here has ended.
-    fn begin_blocked_flights(&self, py: Python<'_>) -> PyResult<()> {
+    /// Lets the flights begin that wait for permits of coroutines of blocked event loops, or of blocked
+    /// greenlets: these give no permit back before the call that waits here has ended.
+    fn begin_blocked_flights(&self, py: Python<'_>, greenlet: Option<usize>) -> PyResult<()> {
         let flights: Vec<_> = {
             let contents = self.contents.take(py);
             contents.flights.values().map(|flight| flight.clone_ref(py)).collect()
@@ -285,11 +339,21 @@ impl Inbox {
             let flight = flight.bind(py);
             let permits = flight.state().permits.as_ref().map(|permits| permits.bind(py).clone());
             let Some(permits) = permits else { continue };
-            if Permits::is_blocked(&permits)? {
+            if Permits::is_blocked(&permits, greenlet)? {
                 Permits::share(&permits)?;
             }
         }
         Ok(())
+    }
+
+    /// Returns what identifies the scheduler of a greenlet.
+    pub(crate) fn address(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self) as usize
+    }
+
+    /// Returns the address if a wait at this doorbell blocks other greenlets of this thread.
+    fn blocking_greenlet(self: &Arc<Self>, doorbell: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+        Ok((greenlets::are_loaded() && blocks_thread(doorbell)?).then(|| self.address()))
     }
 
     fn doorbell<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -322,15 +386,20 @@ fn ring_or_timeout(doorbell: &Bound<'_, PyAny>, seconds: f64) -> PyResult<()> {
 }
 
 /// Returns the `RunningFunction` of this context: the call of a batch function that runs in it.
-fn running_function(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+pub(crate) fn running_function(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let function = imports::running_function(py)?.call_method0(intern!(py, "get"))?;
     Ok((!function.is_none()).then_some(function))
 }
 
 /// Returns the asyncio event loop that runs in this thread.
-fn running_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let event_loop = imports::running_event_loop(py)?.call0()?;
     Ok((!event_loop.is_none()).then_some(event_loop))
+}
+
+/// Returns whether a wait at a doorbell blocks the thread: gevent and its like replace its class.
+fn blocks_thread(doorbell: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(doorbell.get_type().module()? == "_queue")
 }
 
 /// Checks that a scheduler without flights need not wait for ever.
@@ -345,7 +414,7 @@ fn check_others_can_run(doorbell: &Bound<'_, PyAny>, other_flushes: bool) -> PyR
             "the scheduler cannot wait: no request of this thread is in flight",
         ));
     }
-    if doorbell.get_type().module()? == "_queue" {
+    if blocks_thread(doorbell)? {
         return Err(PyRuntimeError::new_err(
             "another greenlet of this thread is flushing the batch, and cannot go on while this one \
              waits: give each greenlet batches of its own",
