@@ -60,6 +60,15 @@ def test_a_read_does_not_return_a_value_that_is_set_after_it(store):
     assert store.get("key") == b"text"
 
 
+@pytest.mark.parametrize("key", ["list", b"list"])
+def test_a_read_before_a_write_finds_a_value_of_another_type(store, key):
+    store.execute("RPUSH", "list", "a")
+    wrong = store.get.asynq(key)
+    _, read = all_of(store.set.asynq("list", "text"), store.get.asynq(key))
+    assert "WRONGTYPE" in str(wrong.error())
+    assert read == b"text"
+
+
 @pytest.mark.parametrize("responses", [[], [[b"1", b"2"]], [[], 0]], ids=repr)
 def test_a_number_of_responses_that_is_wrong_is_an_error(store, monkeypatch, responses):
     monkeypatch.setattr(

@@ -103,17 +103,25 @@ class Redis(KeyValueStore):
     def _run(self, operations):
         wrong = []  # Reads whose key may have a value of another type.
         commands = []
+        written = {self._encoder.encode(word) for one in operations for word in _written(one)}
         for is_get, group in itertools.groupby(operations, lambda one: isinstance(one, Get)):
-            if is_get:
-                for keys, gets in self._together(group):
-                    read = _Reads(keys, gets, wrong)
-                    commands.append((("MGET", *keys), gets, read.values))
-                    commands.append((("EXISTS", *keys), [], read.count))
-            else:
+            if not is_get:
                 commands += map(_command, group)
+                continue
+            shared = []
+            for get in group:
+                if self._encoder.encode(get.key) in written:
+                    # It cannot be read again to find out whether its value had another type.
+                    commands.append(_command(get))
+                else:
+                    shared.append(get)
+            for keys, gets in self._together(shared):
+                read = _Reads(keys, gets, wrong)
+                commands.append((("MGET", *keys), gets, read.values))
+                commands.append((("EXISTS", *keys), [], read.count))
         results = self._send(commands)
         if wrong:
-            # A value that was set meanwhile is not the answer: it would be read too late.
+            # A value that somebody has set meanwhile is not the answer: it would be read too late.
             gets = [(("GET", get.key), [get], lambda value, get=get: {get: None}) for get in wrong]
             results.update(self._send(gets))
         return results
@@ -215,6 +223,13 @@ class _PoolWithoutRetries:
         return getattr(self._pool, name)
 
 
+def _written(operation):
+    """Returns the words of an operation that are the keys of writes, and perhaps others."""
+    if isinstance(operation, Get):
+        return ()
+    return operation.key[1:] if isinstance(operation, Command) else (operation.key,)
+
+
 def _milliseconds(ttl):
     return max(1, round(ttl * 1000))
 
@@ -225,6 +240,8 @@ def _command(operation):
         ttl = [] if operation.ttl is None else ["PX", _milliseconds(operation.ttl)]
         command = ("SET", operation.key, operation.value, *ttl)
         return command, [operation], lambda response: {operation: None}
+    if isinstance(operation, Get):
+        return ("GET", operation.key), [operation], lambda response: {operation: response}
     if isinstance(operation, Delete):
         return ("DEL", operation.key), [operation], lambda response: {operation: bool(response)}
     return operation.key, [operation], lambda response: {operation: response}
