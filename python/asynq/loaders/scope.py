@@ -6,15 +6,15 @@ import weakref
 
 from ..contexts import AsyncContext
 
-# The scopes that were entered here, the innermost one last: a dict from owners to tuples. An owner
-# is a group, or the `Scopes` of a loader without one. Never changed, only replaced.
+# The scopes that were entered here: a dict from owners, which are groups or loaders without one, to
+# tuples, with the innermost scope last. Never changed, only replaced.
 _entered = contextvars.ContextVar("asynq.scopes", default=types.MappingProxyType({}))
 
 
 class Scopes:
     """The scopes of one loader. The extension asks it for the cache of the innermost one.
 
-    It does not refer to the loader: it is a weak key of the caches of a group's scopes.
+    It does not refer to the loader. Its id stands for the loader in the `caches` of a scope.
     """
 
     # Function that returns the loader of an instance, if nothing else keeps that one until a scope
@@ -22,22 +22,26 @@ class Scopes:
     find_loader = None
 
     def __init__(self, group=None):
-        self._group = group
-
-    @property
-    def owner(self):
-        return self._group or self
+        self.owner = object() if group is None else group
 
     def get(self, cache):
         """Returns the cache of the innermost scope, or `cache` if there is none."""
-        for scope in reversed(_entered.get().get(self.owner, ())):
-            found = scope.cache_of(self)
+        entered = _entered.get().get(self.owner)
+        if entered is None:
+            return cache
+        key = id(self)
+        for scope in reversed(entered):
+            found = scope.caches.get(key)
+            if found is None and scope.is_of_group:
+                found = scope.add(self)
             if found is not None:
                 return found
         return cache
 
 
 class _Scope(AsyncContext):
+    is_of_group = False
+
     def __init__(self, owner):
         self._owner = owner
 
@@ -64,28 +68,31 @@ class LoaderScope(_Scope):
 
     def __init__(self, loader):
         self._loader = loader  # Alive, so that its instance has no other one meanwhile.
-        self._scopes = loader._core._scope
-        self._cache = {}
-        super().__init__(self._scopes.owner)
-
-    def cache_of(self, scopes):
-        """Returns the cache of the loader with these scopes, or None if it has none here."""
-        return self._cache if scopes is self._scopes else None
+        scopes = loader._core._scope
+        self.caches = {id(scopes): {}}
+        super().__init__(scopes.owner)
 
 
 class GroupScope(_Scope):
     """The context of `Group.scope()`."""
 
+    is_of_group = True
+
     def __init__(self, group):
-        self._caches = weakref.WeakKeyDictionary()
+        self.caches = {}
+        self._ends = {}
         self._kept_loaders = []
         super().__init__(group)
 
-    def cache_of(self, scopes):
-        """Returns the cache of the loader with these scopes."""
-        cache = self._caches.get(scopes)
-        if cache is None:
-            if scopes.find_loader is not None:
-                self._kept_loaders.append(scopes.find_loader())
-            cache = self._caches.setdefault(scopes, {})
-        return cache
+    def add(self, scopes):
+        """Adds the loader with these scopes, until its end. Returns its cache."""
+        key, caches, ends = id(scopes), self.caches, self._ends
+
+        def end(_):
+            caches.pop(key, None)
+            ends.pop(key, None)
+
+        if scopes.find_loader is not None:
+            self._kept_loaders.append(scopes.find_loader())
+        ends.setdefault(key, weakref.ref(scopes, end))
+        return caches.setdefault(key, {})
