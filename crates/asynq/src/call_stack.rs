@@ -58,14 +58,17 @@ impl Creator {
 
     /// Returns whether this is `ancestor`, or was created by it, or by a task that was, and so on.
     pub(crate) fn is_within(&self, ancestor: &Self) -> bool {
-        let mut next = Some(self);
-        while let Some(creator) = next {
-            if std::ptr::eq(creator, ancestor) {
-                return true;
-            }
-            next = creator.0.creator.as_deref();
-        }
-        false
+        self.ancestors().any(|creator| std::ptr::eq(creator, ancestor))
+    }
+
+    /// Returns whether this, or a task that has created it, and so on, is a call of `site`.
+    pub(crate) fn is_within_call(&self, site: &'static Site) -> bool {
+        self.ancestors().any(|creator| std::ptr::eq(creator.0.site, site))
+    }
+
+    /// Iterates over this, its creator, the creator of that, and so on.
+    fn ancestors(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |creator| creator.0.creator.as_deref())
     }
 }
 

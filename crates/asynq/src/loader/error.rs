@@ -20,8 +20,15 @@ pub enum LoadError {
         /// The key, in its `Debug` form.
         key: String,
     },
+    /// The batch function of another batch loaded the key, and the batch with this key waits for that
+    /// one: they would wait for each other.
+    Circle {
+        /// The key, in its `Debug` form.
+        key: String,
+    },
     /// The batch function returned an error for the key or the batch, or a `Vec` of a wrong length
-    /// ([`LengthError`]), or did not return in time ([`TimeoutError`]).
+    /// ([`LengthError`]), or did not return in time ([`TimeoutError`]), or waited for a task that waits for it
+    /// (a [`TaskError`](crate::TaskError) of the kind `Deadlock`).
     Failed {
         /// The key, in its `Debug` form.
         key: String,
@@ -39,6 +46,11 @@ impl fmt::Display for LoadError {
                 "key {key}: the batch function loads a key that it was called for, and would wait for \
                  itself"
             ),
+            Self::Circle { key } => write!(
+                f,
+                "key {key}: the batch with this key waits for the batch function that loads it, so they \
+                 would wait for each other"
+            ),
             Self::Failed { key, error } => write!(f, "key {key}: {error}"),
         }
     }
@@ -48,7 +60,7 @@ impl Error for LoadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Failed { error, .. } => Some(&**error),
-            Self::Missing { .. } | Self::SelfWait { .. } => None,
+            Self::Missing { .. } | Self::SelfWait { .. } | Self::Circle { .. } => None,
         }
     }
 }

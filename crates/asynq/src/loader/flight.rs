@@ -13,6 +13,9 @@ use crate::call_stack::Site;
 use crate::scheduler;
 use crate::task::AsyncTask;
 
+/// Site of the tasks of parts.
+pub(super) static BATCH: Site = Site::made("batch of a loader");
+
 type Inner = Pin<Box<dyn Future<Output = ()>>>;
 
 /// The future of a part, and its task. The flushes that wait for the part have handles to the task,
@@ -30,7 +33,6 @@ impl Flight {
         at: &'static Location<'static>,
         start: impl FnOnce(TaskId) -> Inner,
     ) -> (Rc<Self>, AsyncTask<()>) {
-        static BATCH: Site = Site::made("batch of a loader");
         let flight = Rc::new(Self {
             task: Cell::new(None),
             future: Cell::new(None),

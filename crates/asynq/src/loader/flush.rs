@@ -183,6 +183,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         let (flight, task) = Flight::start(self.at, start);
         let part_task = PartTask {
             task: WeakTask::of(&task),
+            id: task.register(),
             creator: task.as_creator(),
             flight: Rc::downgrade(&flight),
         };

@@ -12,7 +12,7 @@ use super::cache::SharedCache;
 use super::error::LoadError;
 use super::fetch::Fetch;
 use super::function::BatchFunction;
-use super::keys::{Key, KeyRequest, Keys, Load, Shared, name};
+use super::keys::{EndlessWait, Key, KeyRequest, Keys, Load, Shared, name};
 use super::request::{CachedLoad, Caches, Request};
 use super::stats::Stats;
 use crate::batch::{BoxError, Source};
@@ -171,12 +171,21 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     #[inline(never)]
     fn join(&self, slot: SlotId, key: &K, cache: Option<&SharedCache<K, V>>) -> Option<Load<K, V>> {
         let shared = &self.shared;
-        let join = shared.machine.borrow_mut().join(slot, |part| shared.is_asker(part));
+        let mut wait = None;
+        let join = shared.machine.borrow_mut().join(slot, |part| {
+            wait = shared.endless_wait(part);
+            wait.is_some()
+        });
         match join {
             Join::Gone => None,
             Join::SelfWait => {
+                let key = name(key);
+                let error = match wait {
+                    Some(EndlessWait::Circle) => LoadError::Circle { key },
+                    Some(EndlessWait::ForItself) | None => LoadError::SelfWait { key },
+                };
                 let load = self.cached.item(KeyRequest::ended());
-                load.downgrade().set_outcome(Err::<V, _>(LoadError::SelfWait { key: name(key) }));
+                load.downgrade().set_outcome(Err::<V, _>(error));
                 Some(load)
             }
             Join::Shared => {

@@ -17,7 +17,7 @@ use slotmap::{Key as _, SecondaryMap};
 use super::cache::{Change, SharedCache};
 use super::error::{LoadError, TimeoutError};
 use super::fetch::Fetch;
-use super::flight::Flight;
+use super::flight::{BATCH, Flight};
 use super::request::{CachedLoad, Caches, Request};
 use super::settings::Settings;
 use super::slot_table::{SlotTable, is_too_large};
@@ -128,8 +128,18 @@ pub(super) struct Shared<K: Key, V: Clone + 'static> {
 /// Task of a part whose function is async.
 pub(super) struct PartTask {
     pub(super) task: WeakTask<()>,
+    pub(super) id: TaskId,
     pub(super) creator: Rc<Creator>,
     pub(super) flight: Weak<Flight>,
+}
+
+/// Wait of a batch function that would not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EndlessWait {
+    /// It loads a key that it was called for.
+    ForItself,
+    /// It loads a key of a part that waits for it.
+    Circle,
 }
 
 /// Task that waits while a round is held.
@@ -190,15 +200,26 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         if self.caches.get() { self.cache.get() } else { None }
     }
 
-    /// Returns whether the function of a part is calling this.
-    pub(super) fn is_asker(&self, part: PartId) -> bool {
+    /// Returns the reason why a wait for a part would not end, if a batch function is calling this.
+    pub(super) fn endless_wait(&self, part: PartId) -> Option<EndlessWait> {
         if self.calling.get() == Some(part) {
-            return true;
+            return Some(EndlessWait::ForItself);
         }
         let tasks = self.tasks.borrow();
-        let Some(task) = tasks.get(&part) else { return false };
-        let caller = scheduler::with(Scheduler::creator);
-        caller.is_some_and(|caller| caller.is_within(&task.creator))
+        let task = tasks.get(&part)?;
+        let caller = scheduler::with(Scheduler::creator)?;
+        if caller.is_within(&task.creator) {
+            return Some(EndlessWait::ForItself);
+        }
+        if !caller.is_within_call(&BATCH) {
+            return None;
+        }
+        let waits_for_caller = |scheduler: &Scheduler| {
+            let engine = scheduler.engine();
+            let running = engine.running()?;
+            engine.find_awaited(task.id, |awaited| awaited == running)
+        };
+        scheduler::with(waits_for_caller).map(|_| EndlessWait::Circle)
     }
 
     /// Removes the request of a slot that has ended.

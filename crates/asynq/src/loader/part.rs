@@ -205,15 +205,19 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
             return 0;
         }
         let task = self.shared.tasks.borrow_mut().remove(&self.id);
-        drop(task);
         let end = self.end.get().unwrap_or_else(|| self.shared.now());
         let ended = self.shared.machine.borrow_mut().ended(self.id, end);
         let (unanswered, time) =
             ended.map(|ended| (ended.unanswered, ended.time)).unwrap_or_default();
         if !unanswered.is_empty() {
-            let cancelled = Failure::Error(Arc::from(BoxError::from("the batch was cancelled")));
+            let of_task = task.and_then(|task| task.task.failure());
+            let dropped = match of_task {
+                // It takes part in a deadlock.
+                Some(error) => Failure::Error(Arc::new(error)),
+                None => Failure::Error(Arc::from(BoxError::from("the batch was cancelled"))),
+            };
             for slot in unanswered {
-                self.shared.fail(slot, &self.keys, failure.unwrap_or(&cancelled));
+                self.shared.fail(slot, &self.keys, failure.unwrap_or(&dropped));
             }
         }
         self.shared.perform();

@@ -6,6 +6,7 @@ use pin_weak::rc::PinWeak;
 
 use super::computation::{BodyOf, Computation};
 use super::handle::AsyncTask;
+use crate::error::TaskError;
 
 /// Weak handle to a task: it can be upgraded while the task is pending, and does not keep the task
 /// from being cancelled.
@@ -34,6 +35,11 @@ impl<T: Clone + 'static> WeakTask<T> {
         let cell = self.cell.upgrade()?;
         cell.handles.set(cell.handles.get() + 1);
         Some(AsyncTask { cell, clone_value: Cell::new(Some(T::clone)) })
+    }
+
+    /// Returns the failure of a task that has failed, or is about to.
+    pub(crate) fn failure(&self) -> Option<TaskError> {
+        self.cell.upgrade()?.failure()
     }
 
     /// Returns whether the body of the task is calling this, at any depth.
