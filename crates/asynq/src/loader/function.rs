@@ -15,7 +15,9 @@ use super::answer::Answer;
     message = "`{Self}` is not a batch function of keys `{K}`",
     label = "not a function of `Vec<{K}>` that returns an `Answer`, or a future of one",
     note = "return a `HashMap` or `BTreeMap` from keys to values, a `Vec` with a value for each key, \
-            or a `Result` of one of these; or a future of that"
+            or a `Result` of one of these; or a future of that",
+    note = "the function is called any number of times, so it is an `Fn` or `AsyncFn`: change what it \
+            captures through a `Cell` or `RefCell`"
 )]
 pub trait BatchFunction<K, Kind>: 'static {
     /// The answer, or the output of the future.

@@ -51,6 +51,7 @@ mod loader_limits;
 mod loader_random;
 mod loader_scenarios;
 mod loader_scope;
+mod loader_time;
 mod loader_waits;
 #[cfg(feature = "mock")]
 mod mock;
