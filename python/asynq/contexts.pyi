@@ -9,6 +9,7 @@ __all__ = ["AsyncContext", "NonAsyncContext"]
 
 @disjoint_base
 class AsyncContext:
+    in_flushes: bool
     @property
     def _active_task(self) -> AsyncTask[Any] | None: ...
     def __enter__(self) -> Self: ...
@@ -23,6 +24,7 @@ class AsyncContext:
 
 @disjoint_base
 class NonAsyncContext:
+    in_flushes: bool
     @property
     def _active_task(self) -> AsyncTask[Any] | None: ...
     def __enter__(self) -> None: ...

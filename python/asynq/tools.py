@@ -372,6 +372,8 @@ class AsyncTimer(AsyncContext):
     the tasks that the block awaits, but not that of unrelated tasks that run meanwhile.
     """
 
+    in_flushes = False
+
     # Class attributes, so that a subclass need not call `super().__init__()`.
     total_time = 0
     _depth = 0  # More than 1 if the timer is entered again inside its block.

@@ -87,6 +87,13 @@ impl AsyncContext {
         Self::default()
     }
 
+    /// Whether it may be active during the flush of a loader, if everybody who waits for that is under
+    /// it. A class that measures its own task sets it to False.
+    #[classattr]
+    const fn in_flushes() -> bool {
+        true
+    }
+
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let py = slf.py();
         thread_exit::protect();
@@ -183,6 +190,11 @@ impl NonAsyncContext {
     ) -> PyResult<()> {
         let _ = (typ, val, tb);
         leave_running(slf.as_any(), slf)
+    }
+
+    #[classattr]
+    const fn in_flushes() -> bool {
+        false
     }
 
     /// Called when the task would wait: fails.

@@ -249,21 +249,6 @@ def test_an_override_in_a_blocking_function_is_visible_only_there(value):
     assert value.get() == "a"
 
 
-@pytest.mark.parametrize("is_blocking", [True, False], ids=["blocking", "async def"])
-def test_a_function_of_a_loader_sees_the_overrides_around_the_call(value, is_blocking):
-    async def coroutine(keys):
-        await asyncio.sleep(0)
-        return {key: value.get() for key in keys}
-
-    def function(keys):
-        return {key: value.get() for key in keys}
-
-    loader = Loader(function if is_blocking else coroutine, blocking=is_blocking)
-    with value.override("b"):
-        assert loader(1) == "b"
-    assert loader(1) == "a"
-
-
 def test_a_coroutine_does_not_see_the_overrides_of_others(value):
     async def overrides(is_inside, goes_on):
         with value.override("b"):

@@ -32,16 +32,20 @@ pub(crate) struct Batch<H: Host> {
     pub(crate) opened: u64,
     /// The innermost frame that needs one of its items; see [`crate::frame`].
     pub(crate) needed_by: FrameId,
-    /// The innermost context that all tasks are under that asked for an item or await one, and from
-    /// the beginning of the flush on the one that the flush is under; see [`crate::context`].
+    /// The innermost context that is common to everybody who waits, and from the beginning of the
+    /// flush on the one that the flush is under; see [`crate::flush_scope`].
     pub(crate) scope: Option<ContextId>,
-    /// A task has asked for an item or awaits one, so that `scope` means something.
+    /// Somebody waits, so that `scope` means something.
     pub(crate) has_scope: bool,
+    /// Code of no task has asked for an item, outside of contexts; see [`crate::flush_scope`].
+    pub(crate) asked_outside: bool,
+    /// Its flush is under no contexts but those of the call that drives it.
+    pub(crate) is_limited_to_call: bool,
 }
 
 impl<H: Host> Batch<H> {
-    /// Returns whether one more task can change `scope`. Nearly always, nothing is in common after
-    /// the first task already, since there are no contexts.
+    /// Returns whether one more who waits can change `scope`. Nearly always, nothing is in common
+    /// after the first one already, since there are no contexts.
     #[inline]
     pub(crate) fn can_narrow(&self) -> bool {
         !self.has_scope || self.scope.is_some()

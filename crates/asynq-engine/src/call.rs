@@ -36,10 +36,11 @@ impl<H: Host> Engine<H> {
     pub fn need(&mut self, dependency: impl Into<Dependency>) {
         let frame = self.frame_mut().id;
         let dependency = dependency.into();
-        if let Dependency::Task(task) = dependency {
-            self.inherit_scope(task);
-        }
-        if !self.is_computed(dependency) {
+        let pending = match dependency {
+            Dependency::Task(task) => self.inherit_scope(task),
+            Dependency::Item(item) => self.await_item(item),
+        };
+        if pending {
             self.claim(dependency, frame);
         }
     }

@@ -12,17 +12,16 @@ use crate::ready::End;
 use crate::task::{State, Until};
 
 impl<H: Host> Engine<H> {
-    /// Puts a task that nobody claimed before under the scope of the code that runs now. Returns
-    /// whether the task has not ended.
+    /// Puts a task that nobody claimed before under the scope of the code that runs now, which waits
+    /// for the task. Returns whether the task has not ended.
     pub(crate) fn inherit_scope(&mut self, task: TaskId) -> bool {
         let Some(node) = self.tasks.get_mut(task) else { return false };
-        if node.is_unclaimed() {
-            if let Some(frame) = self.frames.top() {
-                node.needed_by = frame.id;
-            }
-            if !self.contexts.is_empty() {
-                self.inherit_code_scope(task);
-            }
+        let is_unclaimed = node.is_unclaimed();
+        if is_unclaimed && let Some(frame) = self.frames.top() {
+            node.needed_by = frame.id;
+        }
+        if !self.contexts.is_empty() {
+            self.await_under_code_scope(task, is_unclaimed);
         }
         true
     }

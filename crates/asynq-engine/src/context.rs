@@ -13,15 +13,10 @@
 //! chain of the task is that it drives, and pauses the contexts of the caller if that task is not
 //! under them: it may belong to somebody else.
 //!
-//! # Note: the scope of a flush
-//!
-//! A batch has a scope as well: the innermost context that is common to the chains of all tasks
-//! that asked for an item of it or waited for one. It narrows with each of them, so that a flush need
-//! not look at its items. A flush sees the contexts of its caller as far as they are common to the
-//! batch, so it sees nothing that belongs to one of several requests. Each context knows its depth
-//! and one ancestor further up, at a distance that depends only on its depth; with both, finding
-//! what two chains have in common takes the logarithm of their length.
+//! Each context knows its depth and one ancestor further up, at a distance that depends only on its
+//! depth. With both, finding what two chains have in common takes the logarithm of their length.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::{iter, mem};
 
@@ -30,6 +25,9 @@ use slotmap::SlotMap;
 use crate::host::Host;
 use crate::id::{ContextId, TaskId};
 use crate::step::Step;
+
+/// The innermost context of some code; `None` outside of contexts.
+pub(crate) type Scope = Option<ContextId>;
 
 struct Context<C> {
     payload: C,
@@ -44,8 +42,11 @@ struct Context<C> {
     active: Option<usize>,
     /// Number of contexts on the way to the root of the forest, this one included.
     depth: u32,
-    /// An ancestor further up; see `Note: the scope of a flush`.
+    /// An ancestor further up; see `Note: chains`.
     jump: Option<ContextId>,
+    /// The flushes that it is common to are under this one instead, if it, or one around it, is kept
+    /// out of flushes.
+    flushes_under: Option<Scope>,
 }
 
 pub(crate) struct Contexts<H: Host> {
@@ -56,6 +57,11 @@ pub(crate) struct Contexts<H: Host> {
     target: Option<ContextId>,
     /// The context that the front end is pausing, kept until the next switch.
     pausing: Option<ContextId>,
+    /// The limits of tasks; see [`crate::flush_scope`].
+    limits: BTreeMap<TaskId, Scope>,
+    /// Tasks that flush a batch out of turn, with their scopes outside of the flush, the innermost
+    /// last.
+    flushing: Vec<(TaskId, Scope)>,
 }
 
 impl<H: Host> Contexts<H> {
@@ -66,6 +72,8 @@ impl<H: Host> Contexts<H> {
             pending: Vec::new(),
             target: None,
             pausing: None,
+            limits: BTreeMap::new(),
+            flushing: Vec::new(),
         }
     }
 
@@ -123,6 +131,7 @@ impl<H: Host> Contexts<H> {
             active,
             depth: self.depth(parent) + 1,
             jump: if is_even { far } else { parent },
+            flushes_under: parent.and_then(|parent| self.nodes[parent].flushes_under),
         });
         self.active.push(id);
         id
@@ -155,6 +164,38 @@ impl<H: Host> Contexts<H> {
         place.is_some()
     }
 
+    /// Keeps a context out of flushes, and so the contexts that are entered inside it from now on.
+    pub(crate) fn keep_out_of_flushes(&mut self, id: ContextId) {
+        let Some(parent) = self.nodes.get(id).map(|context| context.parent) else { return };
+        self.nodes[id].flushes_under = Some(self.flushes_under(parent));
+    }
+
+    /// The innermost context, from `scope` outwards, that a flush may be under.
+    pub(crate) fn flushes_under(&self, scope: Scope) -> Scope {
+        self.nodes[scope?].flushes_under.unwrap_or(scope)
+    }
+
+    /// The limit of a task that has one.
+    pub(crate) fn limit(&self, task: TaskId) -> Option<Scope> {
+        self.limits.get(&task).copied()
+    }
+
+    pub(crate) fn set_limit(&mut self, task: TaskId, limit: Scope) {
+        self.retain(limit);
+        if let Some(Some(before)) = self.limits.insert(task, limit) {
+            self.release(before);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn remove_limit(&mut self, task: TaskId) {
+        if !self.limits.is_empty()
+            && let Some(Some(limit)) = self.limits.remove(&task)
+        {
+            self.release(limit);
+        }
+    }
+
     /// The context around `id`.
     pub(crate) fn parent(&self, id: ContextId) -> Option<ContextId> {
         self.nodes[id].parent
@@ -168,6 +209,26 @@ impl<H: Host> Contexts<H> {
     ) -> impl Iterator<Item = ContextId> {
         iter::successors(scope, |&id| self.nodes[id].parent)
             .take_while(move |&id| self.nodes[id].owner == owner)
+    }
+
+    /// The context that `owner`, whose scope is `scope`, was in when it began.
+    pub(crate) fn inherited(&self, owner: TaskId, scope: Scope) -> Scope {
+        let mut flushing = self.flushing.iter();
+        let scope = flushing.find(|(task, _)| *task == owner).map_or(scope, |&(_, scope)| scope);
+        match self.entered_by(owner, scope).last() {
+            Some(outermost) => self.nodes[outermost].parent,
+            None => scope,
+        }
+    }
+
+    /// Notes that a task begins to flush a batch out of turn, and leaves `scope` meanwhile.
+    pub(crate) fn begin_flushing(&mut self, task: TaskId, scope: Scope) {
+        self.flushing.push((task, scope));
+    }
+
+    pub(crate) fn end_flushing(&mut self, task: TaskId) {
+        let place = self.flushing.iter().rposition(|&(flushing, _)| flushing == task);
+        place.map(|place| self.flushing.remove(place));
     }
 
     /// Leaves every context that `owner` has entered, from `scope` outwards. Those that are active

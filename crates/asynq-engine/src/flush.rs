@@ -40,7 +40,19 @@ impl<H: Host> Engine<H> {
             needed_by: FrameId::NONE,
             scope: None,
             has_scope: false,
+            asked_outside: false,
+            is_limited_to_call: false,
         })
+    }
+
+    /// Limits the flush of a batch to the contexts of the call that drives it: of those that are
+    /// common to everybody who waits, the contexts that tasks have entered since that call began are
+    /// paused as well. Contexts that are [kept out of flushes](Self::keep_out_of_flushes) are active if
+    /// they are among the caller's.
+    pub fn limit_to_call(&mut self, id: BatchId) {
+        if let Some(batch) = self.batches.get_mut(id) {
+            batch.is_limited_to_call = true;
+        }
     }
 
     /// Adds an item to an open batch; `None` if the batch takes no more
@@ -59,10 +71,12 @@ impl<H: Host> Engine<H> {
         batch.items.push(Item::Awaited(Waiters::NONE));
         let needed_by = batch.needed_by;
         if batch.can_narrow() {
-            if self.contexts.is_empty() {
-                batch.has_scope = self.frames.runs_task();
+            if !self.contexts.is_empty() {
+                self.narrow_to_asking_code(id);
+            } else if self.frames.runs_task() {
+                batch.has_scope = true;
             } else {
-                self.narrow_to_code(id);
+                batch.asked_outside = true;
             }
         }
         if is_sorted && let Some(owner) = self.frames.owner_mut(needed_by) {
@@ -105,7 +119,7 @@ impl<H: Host> Engine<H> {
         }
         self.batches[id].state = BatchState::Flushing;
         if !self.contexts.is_empty() {
-            self.narrow_scope(id, self.contexts.innermost());
+            self.narrow_to_flush(id);
         }
         self.record(|| Event::FlushBegan { batch: id, items });
         true
@@ -142,6 +156,9 @@ impl<H: Host> Engine<H> {
         }
         let place = Place { task: self.running(), scope: self.code_scope() };
         self.contexts.retain(place.scope);
+        if let Some(task) = place.task {
+            self.contexts.begin_flushing(task, place.scope);
+        }
         self.move_task(place.task, self.flush_scope(batch));
         Some(place)
     }
@@ -149,6 +166,9 @@ impl<H: Host> Engine<H> {
     /// Ends the flush that [`enter_flush`](Self::enter_flush) began.
     pub fn leave_flush(&mut self, Place { task, scope }: Place) {
         self.move_task(task, scope);
+        if let Some(task) = task {
+            self.contexts.end_flushing(task);
+        }
         if let Some(scope) = scope {
             self.contexts.release(scope);
         }
@@ -160,9 +180,7 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Returns the innermost context that a batch which is being flushed, or in flight, is under:
-    /// those that were active around the call or code which began the flush, as far as every task
-    /// is under them that asked for an item of the batch or waited for one.
+    /// Returns the innermost context that a batch which is being flushed, or in flight, is under.
     #[must_use]
     pub fn flush_scope(&self, batch: BatchId) -> Option<ContextId> {
         self.batches.get(batch)?.scope
@@ -189,12 +207,9 @@ impl<H: Host> Engine<H> {
             return;
         };
         batch.state = BatchState::InFlight(flush_task);
-        let (needed_by, scope) = (batch.needed_by, batch.scope);
-        if let Some(task) = flush_task
-            && let Some(node) = self.tasks.get_mut(task)
-            && node.is_unclaimed()
-        {
-            self.contexts.replace(&mut node.scope, scope);
+        let needed_by = batch.needed_by;
+        if let Some(task) = flush_task {
+            self.inherit_flush_scope(task, id);
         }
         match flush_task {
             // The frame that drives the batch drives the task; if there is none yet, the task

@@ -72,7 +72,7 @@ pub(crate) struct Frames<P> {
 
 impl<P> Default for Frames<P> {
     fn default() -> Self {
-        Self { stack: Vec::new(), last_id: FrameId::NONE, spare: None }
+        Self { stack: Vec::new(), last_id: FrameId::FLUSH, spare: None }
     }
 }
 
@@ -110,6 +110,15 @@ impl<P> Frames<P> {
     /// Returns whether a task runs in the innermost call.
     pub(crate) fn runs_task(&self) -> bool {
         self.top().is_some_and(|frame| frame.running.is_some())
+    }
+
+    /// The dependencies that a running task has named so far, and the task that it calls.
+    pub(crate) fn awaited_by_running(&self, task: TaskId) -> (&[Dependency], Option<TaskId>) {
+        let Some(place) = self.stack.iter().position(|frame| frame.running == Some(task)) else {
+            return (&[], None);
+        };
+        let called = self.stack.get(place + 1).map(|frame| frame.root);
+        (&self.stack[place].dependencies, called)
     }
 
     pub(crate) fn top(&self) -> Option<&Frame<P>> {

@@ -22,13 +22,16 @@ pub struct ItemId {
     pub index: u32,
 }
 
-/// The number of a frame, from 1; frames are numbered in the order in which they start.
+/// The number of a frame, from 2; frames are numbered in the order in which they start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FrameId(u64);
 
 impl FrameId {
     /// The frame of a task or batch that no frame needs yet.
     pub(crate) const NONE: Self = Self(0);
+    /// The frame of a task that a flush needs, which no frame drives. It starts when an item of the
+    /// batch is awaited.
+    pub(crate) const FLUSH: Self = Self(1);
 
     pub(crate) fn next(self) -> Self {
         Self(self.0 + 1)

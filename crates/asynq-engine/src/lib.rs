@@ -141,11 +141,27 @@
 //! A call begins and ends under the contexts of its caller. What it drives runs under its own
 //! chain, never under those of a caller whose task it is not: a call pauses them for a task that
 //! somebody else has asked for. While the driver waits, exactly the contexts of the caller are
-//! active. While it flushes a batch, those of them are active that all tasks are under which have
-//! asked for an item of the batch or waited for one: the values may be for several requests, so a
-//! flush sees what is common to them and nothing of any in particular. A task that goes on with the
-//! flush inherits these. A context that cannot be paused or resumed fails its own task and nothing
-//! else.
+//! active. A context that cannot be paused or resumed fails its own task and nothing else.
+//!
+//! During a flush, the contexts are those common to everybody who waits for it, and nobody's in
+//! particular, because its values may be for several requests:
+//!
+//! - Somebody *waits* for a batch who has asked for an item of it, or depends on one, or depends on a
+//!   task that does, or calls such a task. So does code that flushes the batch out of turn, and so
+//!   does code of no task, except that code which has only asked for an item, outside of contexts,
+//!   does not unless the root of the outermost call is a promise. Those count as well who have ceased
+//!   to wait.
+//! - A context is *common* if everybody waits under it. If a task is awaited by tasks under other
+//!   contexts than it has inherited, then what it waits for is waited for under those contexts that
+//!   all of them have in common.
+//! - Contexts nest. So the flush is under the longest chain of common contexts: it begins with the
+//!   outermost, and ends before the first that is not common, or that the front end
+//!   [keeps out of flushes](Engine::keep_out_of_flushes).
+//! - A task that goes on with the flush inherits these contexts, and who waits for the batch later
+//!   does not change them.
+//!
+//! A front end may [limit](Engine::limit_to_call) the flush of a batch further, to contexts that were
+//! active around the call which drives it.
 //!
 //! ## Deadlocks
 //!
@@ -194,6 +210,7 @@ mod wake;
 
 mod deadlock_search;
 mod flush;
+mod flush_scope;
 mod scope;
 mod wait;
 

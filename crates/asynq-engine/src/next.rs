@@ -64,7 +64,11 @@ impl<H: Host> Engine<H> {
         match frame.flush_queue.choose(&mut self.batches) {
             Choice::AskPriority(batch) => Some(Step::Priority(batch)),
             Choice::Flush(batch) => {
-                let scope = callers.and_then(|_| self.common_scope(batch, callers));
+                let scope = if self.contexts.is_empty() {
+                    None
+                } else {
+                    self.scope_of_next_flush(batch, callers)
+                };
                 Some(self.switch_to(scope).unwrap_or_else(|| {
                     self.begin_flush(batch);
                     Step::Flush(batch)

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::host::Host;
-use crate::id::{BatchId, ContextId, TaskId};
+use crate::id::{ContextId, TaskId};
 
 /// # 4. Answer `Step::Run`: contexts
 impl<H: Host> Engine<H> {
@@ -25,6 +25,13 @@ impl<H: Host> Engine<H> {
     /// front end reports the error to that code.
     pub fn enter_code_context(&mut self, payload: H::Context) -> ContextId {
         self.contexts.enter_code(payload)
+    }
+
+    /// Keeps a context out of flushes, such as a clock that must stand still meanwhile: before a flush
+    /// it is paused together with the contexts inside it, even if they are common to everybody who
+    /// waits. To be called before a context is entered inside it.
+    pub fn keep_out_of_flushes(&mut self, context: ContextId) {
+        self.contexts.keep_out_of_flushes(context);
     }
 
     /// Leaves a context, for its task or from elsewhere, in any order. Returns whether it was
@@ -77,58 +84,5 @@ impl<H: Host> Engine<H> {
             return;
         };
         self.contexts.replace(&mut node.scope, scope);
-    }
-}
-
-impl<H: Host> Engine<H> {
-    /// The innermost context of the code that runs now: that of the running task, or else the one
-    /// that is active while a flush or other code of no task runs.
-    pub(crate) fn code_scope(&self) -> Option<ContextId> {
-        match self.running().and_then(|task| self.tasks.get(task)) {
-            Some(task) => task.scope,
-            None => self.contexts.innermost(),
-        }
-    }
-
-    /// Puts a task under the scope of the code that runs now.
-    #[cold]
-    pub(crate) fn inherit_code_scope(&mut self, task: TaskId) {
-        let scope = self.code_scope();
-        self.contexts.replace(&mut self.tasks[task].scope, scope);
-    }
-
-    /// Narrows the scope of a batch to what it has in common with that of the code that runs now.
-    pub(crate) fn narrow_to_code(&mut self, batch: BatchId) {
-        let scope = self.code_scope();
-        if scope.is_some() || self.running().is_some() {
-            self.narrow_scope(batch, scope);
-        }
-    }
-
-    /// Narrows the scope of an open batch to that of a task that waits for one of its items.
-    pub(crate) fn narrow_to_waiter(&mut self, batch: BatchId, task: TaskId) {
-        if !self.is_flushed(batch) {
-            let scope = self.tasks[task].scope;
-            self.narrow_scope(batch, scope);
-        }
-    }
-
-    /// Narrows the scope of a batch to what it has in common with `scope`: see
-    /// `Note: the scope of a flush` in [`crate::context`].
-    pub(crate) fn narrow_scope(&mut self, batch: BatchId, scope: Option<ContextId>) {
-        let common = self.common_scope(batch, scope);
-        let batch = &mut self.batches[batch];
-        batch.has_scope = true;
-        self.contexts.replace(&mut batch.scope, common);
-    }
-
-    /// The innermost context that the scope of a batch has in common with `scope`.
-    pub(crate) fn common_scope(
-        &self,
-        batch: BatchId,
-        scope: Option<ContextId>,
-    ) -> Option<ContextId> {
-        let batch = &self.batches[batch];
-        if batch.has_scope { self.contexts.common(batch.scope, scope) } else { scope }
     }
 }

@@ -47,7 +47,7 @@ impl<H: Host> Engine<H> {
         }
         let pending = match dependency {
             Dependency::Task(task) => self.inherit_scope(task),
-            Dependency::Item(_) => !self.is_computed(dependency),
+            Dependency::Item(item) => self.await_item(item),
         };
         if pending {
             self.frame_mut().dependencies.push(dependency);
@@ -153,6 +153,7 @@ impl<H: Host> Engine<H> {
             }
             self.contexts.release(scope);
         }
+        self.contexts.remove_limit(task);
         self.record(|| Event::Finished(task));
         self.wake_waiters(&node.waiters);
         Some(node.payload)
@@ -190,11 +191,7 @@ impl<H: Host> Engine<H> {
                         waiters.push(waiter, |waiter| is_stale(&self.tasks, waiter));
                     }
                 }
-                let is_claimed = batch.needed_by >= frame;
-                if batch.can_narrow() {
-                    self.narrow_to_waiter(item.batch, waiter.task);
-                }
-                if is_claimed {
+                if batch.needed_by >= frame {
                     return true;
                 }
             }

@@ -1,6 +1,7 @@
 """`Loader`, and the decorator `loader` that creates one."""
 
 import contextlib
+import contextvars
 import functools
 import inspect
 import types
@@ -95,6 +96,7 @@ class Loader(LoaderBase):
         self.settings = settings
         self.group = settings.group if isinstance(settings.group, Group) else None
         self.name = settings.name or getattr(fn, "__qualname__", repr(fn))
+        self._context = contextvars.copy_context()
         self._set_up_state()
 
     def _set_up_state(self):

@@ -6,6 +6,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextvars import Context
 from types import GenericAlias
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
@@ -42,6 +43,7 @@ class Loader(LoaderBase, Generic[_K, _V]):
     group_limit: Limit | None
     is_coroutine_function: bool
     counter: Counter
+    _context: Context
     @overload
     def __init__(
         self, fn: Callable[[list[_K]], _Returned[_K, _V]], **settings: Unpack[_OfLoaders]

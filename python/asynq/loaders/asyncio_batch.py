@@ -116,7 +116,7 @@ class AsyncioBatch(LoaderBatch):
 
     def __init__(self, loader, batches):
         super().__init__(loader, batches)
-        self._caller = CallerContext()
+        self._caller = CallerContext(loader)
         self._loop = asyncio.get_running_loop()
         self._is_nested = False
         self._failures = 0
@@ -269,7 +269,8 @@ class AsyncioBatch(LoaderBatch):
     async def _call_on_thread(self, function, request):
         future = self._loop.create_future()
         # A new CallerContext: two threads cannot enter the same context at once.
-        job = functools.partial(self._run, future, CallerContext(), function.permits, request)
+        caller = CallerContext(self.loader)
+        job = functools.partial(self._run, future, caller, function.permits, request)
         function.permits.acquire(functools.partial(self._submit, future, function, job))
         return await future
 

@@ -1,7 +1,6 @@
-"""The context of the code that submits a function to another thread or to an event loop."""
+"""The context of user code that a loader calls, in any thread."""
 
 import asyncio
-import contextvars
 import types
 
 from .._asynq import call_for, get_active_task
@@ -10,18 +9,27 @@ from .running_function import running_function
 __traceback_hide__ = True
 
 
-class CallerContext:
-    """The asynq stack and context variables, with scoped values, of the code that creates it.
+def definition_context(loader, function=None):
+    """Returns the context variables, with scoped values, for one call of a batch function.
 
-    User functions run in it on a worker thread or on an event loop, so they see the same values
-    there as their caller. `function` is the `RunningFunction` that this is for, if any.
+    They are those of the place where the loader was defined. A batch may be for several requests,
+    and its function sees the variables of none of them. `function` is the `RunningFunction` that
+    the call is, or else a part of that in which code runs.
+    """
+    context = loader._context.copy()
+    context.run(running_function.set, function or running_function.get())
+    return context
+
+
+class CallerContext:
+    """The context in which one call of a batch function runs in another thread or coroutine.
+
+    The asynq stack is that of the code that creates it.
     """
 
-    def __init__(self, function=None):
+    def __init__(self, loader, function=None):
         self.task = get_active_task()
-        self.context = contextvars.copy_context()
-        if function is not None:
-            self.context.run(running_function.set, function)
+        self.context = definition_context(loader, function)
 
     def run(self, function, *args):
         """Calls a function in this context, and returns its result."""

@@ -9,7 +9,7 @@ import time
 
 from .._asynq import Flight, call_with_permits, deliver, resolve_load
 from . import errors, limit
-from .caller_context import CallerContext
+from .caller_context import CallerContext, definition_context
 from .event_loop_thread import CoroutineCall, event_loop_thread
 from .running_function import RunningFunction
 from .settings import NOTHING
@@ -87,11 +87,11 @@ class Request:
             self.fail(error)
             return
         if is_coroutine:
-            flight, caller = self._new_flight(), CallerContext(function)
+            flight, caller = self._new_flight(), CallerContext(loader, function)
             self._call = CoroutineCall(flight, caller, thread, self.call_async, answer)
             self._launch(self._call.begin)
         elif loader.settings.blocking:
-            flight, caller = self._new_flight(), CallerContext(function)
+            flight, caller = self._new_flight(), CallerContext(loader, function)
             job = functools.partial(flight.run, self.call_on_thread, caller)
             self._launch(functools.partial(function.submit, job, flight.set_error))
         else:
@@ -100,15 +100,18 @@ class Request:
     def _call_here(self):
         """Calls the batch function on this thread, once its group has room."""
         if self.loader.group_limit is None:
-            return self.call()
+            return self._call_in_definition()
         timeout = self.loader.settings.timeout
         function = self.new_function(asyncio._get_running_loop())
         if timeout is not None:
             self.watch().start_timeout()
-        answer = call_with_permits(function, self.call, timeout)
+        answer = call_with_permits(function, self._call_in_definition, timeout)
         if self._started is None:
             self.time_out()
         return answer
+
+    def _call_in_definition(self):
+        return definition_context(self.loader).run(self.call)
 
     def new_function(self, event_loop=None):
         """Returns the new `RunningFunction` of this request."""

@@ -155,7 +155,14 @@ fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResu
     } else {
         PriorityRule::BySize
     };
-    let engine_id = scheduler.engine().add_batch(batch.clone().unbind(), rule);
+    let engine_id = {
+        let mut engine = scheduler.engine();
+        let engine_id = engine.add_batch(batch.clone().unbind(), rule);
+        if !batch.is_instance_of::<RoundBase>() {
+            engine.limit_to_call(engine_id); // As in the original.
+        }
+        engine_id
+    };
     {
         let mut state = batch.state();
         let scheduler_id = scheduler.id();

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use asynq_engine::{BatchId, ContextId, Dependency, Engine, Host, ItemId, TaskId};
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple, PyWeakrefReference};
 
@@ -351,7 +352,15 @@ impl Scheduler {
 
     /// Enters a context in the running task. Returns `None` if no task runs.
     pub(crate) fn enter_context(&self, context: &Bound<'_, PyAny>) -> Option<ContextId> {
-        let id = self.engine().enter_context(())?;
+        let in_flushes = in_flushes(context);
+        let id = {
+            let mut engine = self.engine();
+            let id = engine.enter_context(())?;
+            if !in_flushes {
+                engine.keep_out_of_flushes(id);
+            }
+            id
+        };
         self.contexts.borrow_mut().insert(id, context.clone().unbind());
         Some(id)
     }
@@ -421,4 +430,11 @@ pub(crate) fn active_task(py: pyo3::Python<'_>) -> PyResult<Option<Bound<'_, Asy
     SCHEDULERS.with(|schedulers| {
         schedulers.of_main().get().map_or(Ok(None), |scheduler| scheduler.call_stack.task(py))
     })
+}
+
+/// Returns whether a context may be active during a flush of a loader.
+fn in_flushes(context: &Bound<'_, PyAny>) -> bool {
+    let in_flushes = context.getattr_opt(intern!(context.py(), "in_flushes"));
+    // None of a class that hides it, an error of one that raises.
+    in_flushes.is_ok_and(|value| value.is_none_or(|value| value.is_truthy().unwrap_or(false)))
 }

@@ -22,9 +22,7 @@ fn the_contexts_of_a_caller_stay_active_until_the_call_returns() {
           called starts under callers
           own resumes
           called awaits [db#1(1)]
-          own pauses
           flush db#1(1)
-          own resumes
           called gets [1] under callers, own
           own pauses
           called returns 1
@@ -57,8 +55,8 @@ fn a_task_of_somebody_else_that_a_call_drives_runs_under_its_own_contexts() {
           called starts under callers
           called awaits [blocked]
           callers pauses
-          flush db#1(1)
           own resumes
+          flush db#1(1)
           blocked gets [1] under own
           own pauses
           blocked returns 1

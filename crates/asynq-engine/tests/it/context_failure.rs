@@ -80,6 +80,7 @@ fn a_failing_pause_fails_the_task_that_owns_the_context_and_nothing_else() {
 fn a_failing_pause_does_not_keep_the_others_from_being_paused() {
     let mut p = Program::new();
     let db = p.source("db");
+    p.limit_to_call(db);
     let [outer, fragile, inner] = ["outer", "fragile", "inner"].map(|name| p.context(name));
     p.fail_pause(fragile, 1);
     let leaf = p.task("leaf", [Op::Enter(inner), one(db.item(1)), Op::Leave(inner)]);
@@ -177,6 +178,7 @@ fn a_failing_context_whose_owner_has_ended_fails_nobody() {
 fn an_owner_that_is_ready_when_its_context_fails_fails_when_it_runs() {
     let mut p = Program::new();
     let db = p.source("db");
+    p.limit_to_call(db);
     let fragile = p.context("fragile");
     p.fail_resume(fragile, 2);
     let owner = p.task("owner", [Op::Enter(fragile), one(db.item(1)), Op::Catch, one(db.item(2))]);

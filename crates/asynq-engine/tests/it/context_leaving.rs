@@ -24,9 +24,7 @@ fn contexts_left_out_of_order_are_gone_each_by_itself() {
         root awaits [leaf]
         leaf starts under inner
         leaf awaits [db#1(1)]
-        inner pauses
         flush db#1(1)
-        inner resumes
         leaf gets [1] under inner
         leaf returns 1
         root gets [1] under inner
@@ -61,11 +59,7 @@ fn a_context_entered_after_its_surroundings_were_left_stands_alone() {
         outer pauses
         later resumes
         root awaits [db#1(1)]
-        later pauses
-        inner pauses
         flush db#1(1)
-        inner resumes
-        later resumes
         root gets [1] under inner, later
         later pauses
         inner pauses
@@ -143,9 +137,7 @@ fn a_context_of_a_caller_that_is_left_in_the_call_leaves_no_gap() {
           callers pauses
           own resumes
           called awaits [db#1(1)]
-          own pauses
           flush db#1(1)
-          own resumes
           called gets [1] under own
           own pauses
           called returns 1

@@ -10,6 +10,7 @@ fn three_paused() -> (Engine<Plain>, TaskId, [ContextId; 3]) {
     let mut engine = Engine::new();
     let root = engine.add_task(());
     let batch = engine.add_batch((), PriorityRule::BySize);
+    engine.limit_to_call(batch);
     let item = engine.add_item(batch).unwrap();
     begin_call(&mut engine, root);
     let contexts = [(); 3].map(|()| engine.enter_context(()).unwrap());

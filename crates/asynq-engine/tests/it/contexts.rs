@@ -29,8 +29,8 @@ fn a_context_is_active_while_its_task_or_what_that_awaits_runs() {
         outer pauses
         outside starts
         outside returns 0
-        flush db#1(1)
         outer resumes
+        flush db#1(1)
         leaf gets [1] under outer
         leaf returns 1
         inside gets [1] under outer
@@ -68,9 +68,7 @@ fn only_what_differs_between_two_tasks_is_switched() {
         right's resumes
         right awaits [db#1(1)]
         right's pauses
-        shared pauses
         flush db#1(1, 1)
-        shared resumes
         left's resumes
         left gets [1] under shared, left's
         left's pauses
@@ -118,6 +116,7 @@ fn tasks_of_the_same_chain_need_no_switch() {
 fn the_innermost_is_paused_first_and_the_outermost_resumed_first() {
     let mut p = Program::new();
     let db = p.source("db");
+    p.limit_to_call(db);
     let [outer, middle, inner] = ["outer", "middle", "inner"].map(|name| p.context(name));
     let leaf = p.task("leaf", [Op::Enter(inner), one(db.item(1)), Op::Leave(inner)]);
     let root = p.task(
@@ -239,8 +238,8 @@ fn a_context_is_not_active_while_the_driver_waits() {
         root awaits [leaf, db#1(2)]
         leaf starts under context
         leaf awaits [db#1(1)]
-        context pauses
         flush db#1(2, 1)
+        context pauses
         wait
         db#1 lands
         context resumes

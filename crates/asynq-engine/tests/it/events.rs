@@ -95,6 +95,7 @@ fn a_nested_call() {
 fn context_switches() {
     let mut p = Program::new();
     let db = p.source("db");
+    p.limit_to_call(db);
     let context = p.context("context");
     let root = p.task("root", [Op::Enter(context), one(db.item(1)), Op::Leave(context)]);
     expect![[r#"

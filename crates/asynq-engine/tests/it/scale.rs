@@ -313,6 +313,7 @@ fn contexts_inside_each_other() {
         let mut engine = Engine::new();
         let root = engine.add_task(());
         let batch = engine.add_batch((), PriorityRule::BySize);
+        engine.limit_to_call(batch);
         let item = engine.add_item(batch).expect("it is open");
         let steps = call(&mut engine, root, |engine, task| {
             if engine.is_flushed(batch) {

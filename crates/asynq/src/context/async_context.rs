@@ -12,10 +12,12 @@ use crate::type_name::short_name;
 /// resume.
 ///
 /// A synchronous call starts its task under the contexts of the caller. It pauses them while it
-/// drives a task that somebody else has started. During a flush those contexts are active under
-/// which the synchronous call was made that flushes, if all tasks are under them that requested an
-/// item of the batch: the flush may be for several users, and sees the settings of none of them in
-/// particular.
+/// drives a task that somebody else has started.
+///
+/// During a flush, the contexts are those common to everybody who waits for it, and nobody's in
+/// particular: the flush may be for several users. A task waits for a batch if it has requested an
+/// item, or awaits a task that has, or calls one. A context is common if everybody waits inside it,
+/// and active if those around it are, too.
 ///
 /// A panic in `resume` or `pause` fails the task that entered the context, and no other.
 pub trait AsyncContext {
@@ -23,6 +25,15 @@ pub trait AsyncContext {
     fn resume(&self);
     /// Deactivates the context: something else runs next.
     fn pause(&self);
+
+    /// Returns whether the context may be active during a flush, if it is common to everybody who
+    /// waits. By default it may. Called once, when the context is entered.
+    ///
+    /// A context that measures its own task, such as [`AsyncTimer`](crate::tools::AsyncTimer), is
+    /// paused during each flush, and so are the contexts inside it.
+    fn in_flushes(&self) -> bool {
+        true
+    }
 
     /// Returns the name of the context in [`debug`](crate::debug) output: by default the name of
     /// the type.
@@ -38,6 +49,10 @@ impl<C: AsyncContext + ?Sized> AsyncContext for Rc<C> {
 
     fn pause(&self) {
         (**self).pause();
+    }
+
+    fn in_flushes(&self) -> bool {
+        (**self).in_flushes()
     }
 
     fn name(&self) -> String {

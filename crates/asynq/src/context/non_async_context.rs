@@ -49,6 +49,10 @@ impl AsyncContext for Forbidden {
         );
     }
 
+    fn in_flushes(&self) -> bool {
+        false // Its task waits for the flush.
+    }
+
     fn name(&self) -> String {
         self.what.to_owned()
     }
@@ -64,7 +68,7 @@ impl NonAsyncContext {
             if scheduler.engine().running().is_some() {
                 scheduler.switch_to_running();
             }
-            let id = scheduler.engine().enter_context(payload);
+            let id = scheduler.enter_context(payload);
             id.inspect(|&id| scheduler.report_entered(id))
         });
         context.id.set(id);

@@ -96,6 +96,10 @@ impl AsyncContext for CodeContext {
         self.switch(|context| context.pause());
     }
 
+    fn in_flushes(&self) -> bool {
+        self.context.in_flushes()
+    }
+
     fn name(&self) -> String {
         self.context.name()
     }
@@ -176,8 +180,8 @@ impl Entered {
                 let (outer, id) = scheduler::with(|scheduler| {
                     // Another branch of the task may have been left inside a context of its own.
                     scheduler.switch_to_running();
-                    let mut engine = scheduler.engine();
-                    (engine.scope(), engine.enter_context(payload))
+                    let outer = scheduler.engine().scope();
+                    (outer, scheduler.enter_context(payload))
                 });
                 let id = id?;
                 scheduler::with(|scheduler| scheduler.report_entered(id));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tracing::span::EnteredSpan;
 use tracing::{Span, debug, debug_span, error};
 
-use super::event::{Event, Task};
+use super::event::{Awaited, Event, Task};
 use super::listen::{Listening, listen};
 
 /// Reports the steps of this thread's scheduler to `tracing`, as long as the guard lives.
@@ -16,7 +16,8 @@ use super::listen::{Listening, listen};
 ///   the span of the task or call that awaited it first. It is entered while the task runs, and has an
 ///   event for each wait, wake-up and failure;
 /// - a span `flush` for each batch, with the fields `source` and `items`, which is entered while the
-///   thread flushes the batch, and closed when all items are resolved;
+///   thread flushes the batch, and closed when all items are resolved. It has no parent, because a
+///   batch may be for several requests: it *follows from* the spans of the tasks that wait for its items;
 /// - a span `call` for each synchronous call, with the fields `function` and `depth`.
 ///
 /// ```
@@ -37,6 +38,8 @@ struct Spans {
     requested: HashMap<u64, Span>,
     tasks: HashMap<u64, Span>,
     flushes: HashMap<u64, Span>,
+    /// Tasks that wait for items of batches which were not flushed.
+    waiting: HashMap<u64, Vec<u64>>,
     /// Spans that are entered, the innermost last.
     entered: Vec<(Entered, EnteredSpan)>,
 }
@@ -59,6 +62,9 @@ impl Spans {
                 self.enter(Entered::Task(task.number), span);
             }
             Event::Blocked { task, on } => {
+                for batch in on.iter().filter_map(batch_of) {
+                    self.waiting.entry(batch).or_default().push(task.number);
+                }
                 if let Some(span) = self.tasks.get(&task.number) {
                     let count = on.len();
                     let first = on.first().map(tracing::field::display);
@@ -80,7 +86,10 @@ impl Spans {
             Event::Finished(task) => self.end(task),
             Event::FlushBegan { batch, items } => {
                 let source = &*batch.name;
-                let span = debug_span!(target: "asynq", "flush", source, items);
+                let span = debug_span!(target: "asynq", parent: None, "flush", source, items);
+                for task in self.waiting.remove(&batch.number).unwrap_or_default() {
+                    span.follows_from(self.tasks.get(&task).and_then(Span::id));
+                }
                 self.flushes.insert(batch.number, span.clone());
                 self.enter(Entered::Flush(batch.number), span);
             }
@@ -88,6 +97,7 @@ impl Spans {
             Event::FlushEnded(batch) => {
                 self.leave(Entered::Flush(batch.number));
                 self.flushes.remove(&batch.number);
+                self.waiting.remove(&batch.number);
             }
             &Event::Called { ref task, depth } => {
                 let function = function(task);
@@ -144,6 +154,14 @@ impl Spans {
         } else {
             drop(self.entered.remove(place));
         }
+    }
+}
+
+/// The number of the batch whose item a task waits for.
+fn batch_of(awaited: &Awaited) -> Option<u64> {
+    match awaited {
+        Awaited::Item { batch, .. } => Some(batch.number),
+        Awaited::Task(_) => None,
     }
 }
 

@@ -80,14 +80,29 @@ impl Scheduler {
         self.engine().active_contexts().last().copied()
     }
 
+    /// Enters a context for the running task; `None` if no task runs.
+    pub(crate) fn enter_context(&self, context: Weak<dyn AsyncContext>) -> Option<ContextId> {
+        let in_flushes = in_flushes(&context);
+        let mut engine = self.engine();
+        let id = engine.enter_context(context)?;
+        if !in_flushes {
+            engine.keep_out_of_flushes(id);
+        }
+        Some(id)
+    }
+
     /// Enters a context for a call by the running task, or by code of no task.
     pub(crate) fn enter_code_context(&self, context: Weak<dyn AsyncContext>) -> ContextId {
-        let mut engine = self.engine();
-        match engine.running() {
-            Some(_) => engine.enter_context(context.clone()),
-            None => None,
+        if let Some(id) = self.enter_context(context.clone()) {
+            return id;
         }
-        .unwrap_or_else(|| engine.enter_code_context(context))
+        let in_flushes = in_flushes(&context);
+        let mut engine = self.engine();
+        let id = engine.enter_code_context(context);
+        if !in_flushes {
+            engine.keep_out_of_flushes(id);
+        }
+        id
     }
 
     /// Leaves a context. Returns whether it was active.
@@ -106,4 +121,9 @@ impl Scheduler {
     pub(crate) fn leave_pending(&self, context: ContextId, awaits_before: usize) {
         self.polling.leave_pending(context, awaits_before);
     }
+}
+
+/// Asks a context that is being entered. Code of the user, so nothing is borrowed.
+fn in_flushes(context: &Weak<dyn AsyncContext>) -> bool {
+    context.upgrade().is_none_or(|context| context.in_flushes())
 }

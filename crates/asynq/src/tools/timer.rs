@@ -72,6 +72,10 @@ impl AsyncContext for AsyncTimer {
             self.since.set(None);
         }
     }
+
+    fn in_flushes(&self) -> bool {
+        false
+    }
 }
 
 impl Default for AsyncTimer {

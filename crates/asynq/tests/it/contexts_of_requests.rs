@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use asynq::tools::AsyncTimer;
 use asynq::{
     AsyncTask, FutureBase, Items, NonAsyncContext, ScopedValue, Source, all, call_with_context,
     debug, try_all, with_context,
@@ -129,6 +130,64 @@ fn a_call_flushes_under_the_contexts_of_its_caller_if_all_who_wait_are_under_the
     });
     assert_eq!(admin.value(), [1, 2]);
     assert_eq!(world.log.take(), "flush [1, 2] as admin\n");
+}
+
+#[test]
+fn a_flush_of_the_outermost_call_sees_what_is_common_to_all_who_wait() {
+    let world = World::new();
+    let tenant = world.admins({
+        let world = world.clone();
+        async move {
+            let own = with_context(world.user.override_with("auditor"), world.rows.item(1));
+            all((AsyncTask::new(own), AsyncTask::new(world.rows.item(2)))).await
+        }
+    });
+    drop(tenant.value());
+    assert_eq!(world.log.take(), "flush [1, 2] as admin\n");
+}
+
+#[test]
+fn a_flush_for_a_task_that_two_requests_share_runs_under_the_contexts_of_neither() {
+    let world = World::new();
+    let shared = AsyncTask::new({
+        let world = world.clone();
+        async move {
+            world.rows.item(1).await.unwrap();
+            world.rows.item(2).await.unwrap();
+        }
+    });
+    let request = |user, shared: AsyncTask<()>| {
+        AsyncTask::new(with_context(world.user.override_with(user), shared))
+    };
+    all([request("admin", shared.clone()), request("guest", shared)]).value();
+    assert_eq!(world.log.take(), "flush [1] as nobody\nflush [2] as nobody\n");
+}
+
+#[test]
+fn a_key_that_an_executor_has_not_polled_yet_counts() {
+    let world = World::new();
+    let others = source("others", |items: Items<By<()>>| items.set_values(|&key| Some(key)));
+    let admin = world.admins({
+        let world = world.clone();
+        async move { world.rows.item(2).await.unwrap() }
+    });
+    let early = world.rows.item(1);
+    futures::executor::block_on(async {
+        drop(futures::join!(others.item(1), admin));
+        early.await.unwrap();
+    });
+    assert_eq!(world.log.take(), "flush [1, 2] as nobody\n");
+}
+
+#[test]
+fn a_timer_is_paused_in_a_flush_and_so_are_the_contexts_inside_it() {
+    let world = World::new();
+    let timed = with_context(
+        AsyncTimer::new(),
+        with_context(world.user.override_with("admin"), world.rows.item(1)),
+    );
+    AsyncTask::new(with_context(world.user.override_with("tenant"), timed)).value().unwrap();
+    assert_eq!(world.log.take(), "flush [1] as tenant\n");
 }
 
 #[test]
@@ -286,7 +345,7 @@ fn a_branch_of_a_join_reads_no_value_of_another() {
     task.value();
     expect![[r#"
         other as nobody
-        flush [1] as nobody
+        flush [1] as admin
         admin goes on as admin
     "#]]
     .assert_eq(&world.log.take());

@@ -112,8 +112,6 @@ fn a_panic_of_the_body_leaves_its_contexts() {
     expect![[r#"
         resume inner
         pause inner
-        resume inner
-        pause inner
     "#]]
     .assert_eq(&log.take());
 }

@@ -133,8 +133,8 @@ fn pass(sum: &mut u64, how: How, outcome: Outcome) -> Result<(), Failure> {
 struct World {
     sources: Rc<Vec<Source<By<()>>>>,
     level: ScopedValue<u32>,
-    /// Number of synchronous calls that are in progress.
-    calls: Rc<Cell<usize>>,
+    /// For each source, the levels of the nodes that have asked for an item of the open batch.
+    levels: Rc<RefCell<[Vec<u32>; SOURCES]>>,
     /// Violations that the tasks have found.
     wrong: Rc<RefCell<Vec<String>>>,
     batches: Rc<RefCell<Vec<Vec<u32>>>>,
@@ -143,13 +143,16 @@ struct World {
 impl World {
     fn new() -> Self {
         let level = ScopedValue::new(0);
-        let (calls, wrong, batches) = (Rc::default(), Rc::default(), Rc::default());
-        let mut world = Self { sources: Rc::default(), level, calls, wrong, batches };
+        let (wrong, batches) = (Rc::default(), Rc::default());
+        let (sources, levels) = (Rc::default(), Rc::default());
+        let mut world = Self { sources, level, levels, wrong, batches };
         let sources = (0..SOURCES).map(|index| {
             let world = world.clone();
             source(["a", "b", "c"][index], move |items| {
-                world
-                    .check(world.calls.get() > 0 || world.level.get() == 0, "a flush in a context");
+                let levels = std::mem::take(&mut world.levels.borrow_mut()[index]);
+                let seen = world.level.get();
+                let is_common = levels.iter().all(|&level| level == seen);
+                world.check(seen == 0 || is_common, "a flush in a context of one of several");
                 world.batches.borrow_mut().push(items.keys().to_vec());
                 for item in &items {
                     match value_of(index, *item.key()) {
@@ -167,13 +170,6 @@ impl World {
         if !holds {
             self.wrong.borrow_mut().push(what.to_owned());
         }
-    }
-
-    fn call<R>(&self, call: impl FnOnce() -> R) -> R {
-        self.calls.set(self.calls.get() + 1);
-        let result = call();
-        self.calls.set(self.calls.get() - 1);
-        result
     }
 }
 
@@ -229,9 +225,10 @@ async fn run(
         match step {
             Step::Item { source, key, how } => {
                 let item = world.sources[source].item(key);
+                world.levels.borrow_mut()[source].extend(level);
                 let value = match how {
                     How::Await => item.await,
-                    How::Call | How::Catch => world.call(|| item.value()),
+                    How::Call | How::Catch => item.value(),
                 };
                 go_on(&mut sum, how, value.map(u64::from).map_err(|error| key_of(&error)))?;
             }
@@ -243,7 +240,7 @@ async fn run(
             }
             Step::Nodes { on, how } => {
                 for on in before(earlier.len(), &on) {
-                    match outcome(&world, &earlier[on]) {
+                    match outcome(&earlier[on]) {
                         Err(Failure::Panic(panic)) if matches!(how, How::Call) => throw(panic),
                         Err(Failure::Error(error)) if matches!(how, How::Call) => {
                             return Err(error);
@@ -282,8 +279,8 @@ fn key_of(error: &BatchError) -> u32 {
 }
 
 /// Calls a node.
-fn outcome(world: &World, task: &NodeTask) -> Outcome {
-    match world.call(|| task.clone().outcome()) {
+fn outcome(task: &NodeTask) -> Outcome {
+    match task.clone().outcome() {
         Ok(value) => value.map_err(Failure::Error),
         Err(error) => {
             assert_eq!(error.kind(), TaskErrorKind::Panicked, "{error}");
@@ -333,7 +330,7 @@ proptest! {
         let tasks = tasks(&program, &world);
         // Everything at once; a panic comes out, and is looked at below.
         let _ = AsyncTask::new(all(tasks.clone())).outcome();
-        let outcomes: Vec<_> = tasks.iter().map(|task| outcome(&world, task)).collect();
+        let outcomes: Vec<_> = tasks.iter().map(outcome).collect();
         drop(tasks);
         prop_assert_eq!(outcomes, evaluate(&program));
         prop_assert_eq!(&*world.wrong.borrow(), &Vec::<String>::new());

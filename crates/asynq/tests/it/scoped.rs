@@ -88,12 +88,16 @@ fn an_override_ends_where_its_future_is_dropped() {
 }
 
 #[test]
-fn an_override_is_not_in_force_during_a_flush() {
+fn an_override_is_in_force_during_a_flush_if_all_who_wait_are_under_it() {
     let level = ScopedValue::new(0);
     let levels = {
         let level = level.clone();
         source("levels", move |items| items.set_values(|_| Some(level.get())))
     };
-    let seen = AsyncTask::new(with_context(level.override_with(1), levels.item(0))).value();
-    assert_eq!(seen.unwrap(), 0);
+    let inside = |level: &ScopedValue<u32>, key| {
+        AsyncTask::new(with_context(level.override_with(1), levels.item(key)))
+    };
+    let seen = all([inside(&level, 0), AsyncTask::new(levels.item(1))]).value();
+    assert_eq!(seen.map(Result::unwrap), [0, 0]);
+    assert_eq!(inside(&level, 2).value().unwrap(), 1);
 }

@@ -51,6 +51,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Writer {
         write_line(depth, &format!("{}{}", span.name(), fields.0));
     }
 
+    fn on_follows_from(&self, span: &Id, follows: &Id, context: Context<'_, S>) {
+        let name = |id| context.span(id).unwrap().name();
+        write_line(0, &format!("({} follows from a {})", name(span), name(follows)));
+    }
+
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
@@ -92,7 +97,9 @@ fn the_spans_nest_as_the_calls_do() {
             task function="it::tracing::name"
               - message=asks
               - message=waits count=1 first=item 1 of sync("default") #1
-          flush source="sync(\"default\")" items=2
+        flush source="sync(\"default\")" items=2
+        (flush follows from a task)
+        (flush follows from a task)
               - message=woken
               - message=woken
             - message=woken
@@ -112,7 +119,8 @@ fn a_call_inside_a_task_is_inside_its_span() {
               task function="it::tracing::name"
                 - message=asks
                 - message=waits count=1 first=item 0 of sync("default") #1
-              flush source="sync(\"default\")" items=1
+        flush source="sync(\"default\")" items=1
+        (flush follows from a task)
                 - message=woken
     "#]]
     .assert_eq(&log);
@@ -135,7 +143,8 @@ fn what_is_asked_for_in_a_span_of_the_task_is_inside_that() {
               task function="it::tracing::name"
                 - message=asks
                 - message=waits count=1 first=item 0 of sync("default") #1
-          flush source="sync(\"default\")" items=1
+        flush source="sync(\"default\")" items=1
+        (flush follows from a task)
                 - message=woken
             - message=woken
     "#]]
@@ -158,12 +167,14 @@ fn a_flush_in_flight_is_a_task_inside_the_flush() {
         call function="async block" depth=1
           task function="async block"
             - message=waits count=1 first=item 0 of remote #1
-          flush source="remote" items=1
-            task function="flush of a source"
-              - message=sends
-              - message=waits count=1 first=item 0 of sync("default") #2
-          flush source="sync(\"default\")" items=1
-              - message=woken
+        flush source="remote" items=1
+        (flush follows from a task)
+          task function="flush of a source"
+            - message=sends
+            - message=waits count=1 first=item 0 of sync("default") #2
+        flush source="sync(\"default\")" items=1
+        (flush follows from a task)
+            - message=woken
             - message=woken
     "#]]
     .assert_eq(&log);
@@ -246,6 +257,7 @@ fn tracing_may_begin_in_the_middle() {
           - message=asks
           - message=waits count=1 first=item 0 of sync("default") #1
         flush source="sync(\"default\")" items=1
+        (flush follows from a task)
           - message=woken
         task function="async block"
           - message=goes on

@@ -200,19 +200,23 @@ fn source(helper: TaskRef) -> impl Strategy<Value = Source> {
         1 => Just(Flush::Calls(helper)),
     ];
     let fate = prop_oneof![Just(Fate::Error), Just(Fate::Forgotten), Just(Fate::Breaks)];
-    (priority, flush, btree_map(0..5_i64, fate, 0..2)).prop_map(|(priority, flush, fates)| Source {
-        name: String::new(),
-        priority,
-        flush,
-        fates,
-    })
+    let limited = prop_oneof![3 => Just(false), 1 => Just(true)];
+    (priority, flush, limited, btree_map(0..5_i64, fate, 0..2)).prop_map(
+        |(priority, flush, is_limited_to_call, fates)| Source {
+            name: String::new(),
+            priority,
+            flush,
+            is_limited_to_call,
+            fates,
+        },
+    )
 }
 
 fn context() -> impl Strategy<Value = Context> {
     let nth = || prop_oneof![4 => Just(None), 1 => (1..4_usize).prop_map(Some)];
-    (nth(), nth()).prop_map(|(failing_pause, failing_resume)| Context {
-        name: String::new(),
-        failing_pause,
-        failing_resume,
+    let kept_out = prop_oneof![4 => Just(false), 1 => Just(true)];
+    (kept_out, nth(), nth()).prop_map(|(is_kept_out_of_flushes, failing_pause, failing_resume)| {
+        let name = String::new();
+        Context { name, is_kept_out_of_flushes, failing_pause, failing_resume }
     })
 }

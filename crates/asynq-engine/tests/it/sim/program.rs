@@ -97,6 +97,8 @@ pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) priority: Priority,
     pub(crate) flush: Flush,
+    /// Its flushes are under no contexts but those of the call that drives them.
+    pub(crate) is_limited_to_call: bool,
     /// The keys that do not simply get their values.
     pub(crate) fates: BTreeMap<i64, Fate>,
 }
@@ -135,6 +137,7 @@ pub(crate) enum Fate {
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) name: String,
+    pub(crate) is_kept_out_of_flushes: bool,
     /// The number of the pause of an instance that fails, from 1.
     pub(crate) failing_pause: Option<usize>,
     /// The number of the resume of an instance that fails, from 1; the first is that of [`Op::Enter`].
@@ -171,6 +174,7 @@ impl Program {
             name: name.into(),
             priority: Priority::BySize,
             flush: Flush::Now,
+            is_limited_to_call: false,
             fates: BTreeMap::new(),
         });
         SourceRef(self.sources.len() - 1)
@@ -184,6 +188,10 @@ impl Program {
         self.sources[source.0].flush = flush;
     }
 
+    pub(crate) fn limit_to_call(&mut self, source: SourceRef) {
+        self.sources[source.0].is_limited_to_call = true;
+    }
+
     pub(crate) fn fate(&mut self, source: SourceRef, key: i64, fate: Fate) {
         self.sources[source.0].fates.insert(key, fate);
     }
@@ -191,10 +199,15 @@ impl Program {
     pub(crate) fn context(&mut self, name: &str) -> ContextRef {
         self.contexts.push(Context {
             name: name.into(),
+            is_kept_out_of_flushes: false,
             failing_pause: None,
             failing_resume: None,
         });
         ContextRef(self.contexts.len() - 1)
+    }
+
+    pub(crate) fn keep_out_of_flushes(&mut self, context: ContextRef) {
+        self.contexts[context.0].is_kept_out_of_flushes = true;
     }
 
     pub(crate) fn fail_pause(&mut self, context: ContextRef, nth: usize) {

@@ -248,11 +248,14 @@ impl Driver {
 
     fn enter_context(&mut self, owner: usize, spec: ContextRef) -> Flow {
         let instance = self.contexts.len();
-        let id = self.engine.enter_context(instance);
+        let id = self.engine.enter_context(instance).expect("a task runs");
+        if self.program.contexts[spec.0].is_kept_out_of_flushes {
+            self.engine.keep_out_of_flushes(id);
+        }
         self.contexts.push(Instance {
             spec,
             owner,
-            id: id.expect("a task runs"),
+            id,
             active: false,
             left: false,
             pauses: 0,

@@ -51,12 +51,16 @@ impl Driver {
         let state = &mut self.sources[source.0];
         state.opened += 1;
         state.current = Some(batch);
+        let id = self.engine.add_batch(batch, rule);
+        if spec.is_limited_to_call {
+            self.engine.limit_to_call(id);
+        }
         self.batches.push(Batch {
             name: format!("{}#{}", spec.name, state.opened),
             keys: Vec::new(),
             values: Vec::new(),
             source,
-            id: self.engine.add_batch(batch, rule),
+            id,
         });
         batch
     }

@@ -9,7 +9,10 @@ impl Model<'_> {
         self.line_up();
         let scope = self.code_scope();
         self.adopt(root, scope);
+        self.note_waiting(On::Task(root), self.code_waiting_scope());
         self.calls.push(Call {
+            root,
+            made_in: scope,
             running: None,
             ready: Vec::new(),
             needs: Vec::new(),
@@ -18,6 +21,7 @@ impl Model<'_> {
             given_up: false,
         });
         self.told.max_depth = self.told.max_depth.max(self.calls.len());
+        self.spread_waiting();
         self.claim(Need::Task(root));
         let mut unfinished = "given up";
         loop {
@@ -91,6 +95,7 @@ impl Model<'_> {
         if let State::New { is_adopted: false } = task.state {
             task.state = State::New { is_adopted: true };
             task.scope = scope;
+            task.inherited = scope;
         }
     }
 

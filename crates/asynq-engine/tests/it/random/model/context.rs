@@ -39,19 +39,11 @@ impl Model<'_> {
     }
 
     /// Every context around `scope`, the outermost first.
-    fn path(&self, scope: Option<usize>) -> Vec<usize> {
+    pub(super) fn path(&self, scope: Option<usize>) -> Vec<usize> {
         let Some(context) = scope else { return Vec::new() };
         let mut path = self.path(self.contexts[context].parent);
         path.push(context);
         path
-    }
-
-    /// The innermost context of a flush of `batch` by code in `callers`: what everybody is under.
-    pub(super) fn flush_scope(&self, batch: usize, callers: Option<usize>) -> Option<usize> {
-        let paths: Vec<_> =
-            self.batches[batch].scopes.iter().map(|&scope| self.path(scope)).collect();
-        let is_common = |context: &usize| paths.iter().all(|path| path.contains(context));
-        self.path(callers).into_iter().rfind(is_common)
     }
 
     /// A task has ended: it leaves what it has entered.

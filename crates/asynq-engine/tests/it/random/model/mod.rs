@@ -22,6 +22,7 @@ mod deadlock;
 mod need;
 mod script;
 mod source;
+mod waiting;
 
 use std::collections::BTreeMap;
 
@@ -78,6 +79,12 @@ struct Task {
     error: Option<String>,
     /// The innermost context it has entered, else the one it was first awaited in.
     scope: Option<usize>,
+    /// The context it was first awaited in.
+    inherited: Option<usize>,
+    /// The scopes of all who have waited for it.
+    waiting_scopes: Vec<Option<usize>>,
+    /// The things it has named since it was run, each with its scope then.
+    named: Vec<(On, Option<usize>)>,
     /// The batch whose values come with its end.
     carries: Option<usize>,
 }
@@ -126,7 +133,7 @@ struct Batch {
     values: Vec<Option<Outcome>>,
     state: Stage,
     /// The scopes of all who asked for an item, or waited for one, before the flush.
-    scopes: Vec<Option<usize>>,
+    waiting_scopes: Vec<Option<usize>>,
     /// The scope of the flush.
     flush_scope: Option<usize>,
 }
@@ -150,6 +157,9 @@ struct Context {
 }
 
 struct Call {
+    root: usize,
+    /// The scope in which the call was made.
+    made_in: Option<usize>,
     running: Option<usize>,
     ready: Vec<usize>,
     needs: Vec<Need>,
@@ -239,6 +249,9 @@ impl Model<'_> {
             has_some: false,
             error: None,
             scope: None,
+            inherited: None,
+            waiting_scopes: Vec::new(),
+            named: Vec::new(),
             carries: None,
         });
         self.tasks.len() - 1

@@ -70,6 +70,7 @@ impl Model<'_> {
     pub(super) fn carry(&mut self, batch: usize, flush_task: usize) {
         self.tasks[flush_task].carries = Some(batch);
         self.tasks[flush_task].scope = self.batches[batch].flush_scope;
+        self.tasks[flush_task].inherited = self.batches[batch].flush_scope;
         self.batches[batch].state = Stage::InFlight(Some(flush_task));
         let drives = |call: &Call| call.needs.contains(&Need::Batch(batch));
         if let Some(caller) = self.calls.iter().rposition(drives) {
@@ -83,14 +84,6 @@ impl Model<'_> {
         self.waits += 1;
         let wait_id = self.waits;
         let on = std::mem::take(&mut self.tasks[task].depends_on);
-        for &on in &on {
-            if let On::Item(batch, _) = on
-                && self.batches[batch].state == Stage::Open
-            {
-                let scope = self.tasks[task].scope;
-                self.batches[batch].scopes.push(scope);
-            }
-        }
         self.tasks[task].state = State::Blocked { on: on.clone(), join, wait_id };
         let caller = self.calls.len() - 1;
         self.calls[caller].needs.push(Need::Task(task));

@@ -29,6 +29,7 @@ impl<'a> Model<'a> {
             None => self.receive(task),
         };
         self.tasks[task].depends_on.clear();
+        self.tasks[task].named.clear();
         self.tell_step(task, &received);
         let mut then = received.map(drop).into();
         // A task can be cancelled while it runs, by itself or in a call that it makes.
@@ -198,10 +199,13 @@ impl<'a> Model<'a> {
             self.tasks[task].has_some = true;
             return;
         }
+        let scope = self.tasks[task].scope;
         if let On::Task(awaited) = on {
-            self.adopt(awaited, self.tasks[task].scope);
+            self.adopt(awaited, scope);
         }
         self.tasks[task].depends_on.push(on);
+        self.tasks[task].named.push((on, scope));
+        self.spread_waiting();
     }
 
     /// A task has ended, or a promise is set.

@@ -21,16 +21,16 @@ impl Model<'_> {
                 keys: Vec::new(),
                 values: Vec::new(),
                 state: Stage::Open,
-                scopes: Vec::new(),
+                waiting_scopes: Vec::new(),
                 flush_scope: None,
             });
             self.batches.len() - 1
         });
-        let scope = self.code_scope();
-        self.batches[batch].scopes.push(scope);
         self.batches[batch].keys.push(key);
         self.batches[batch].values.push(None);
-        On::Item(batch, self.batches[batch].keys.len() - 1)
+        let item = On::Item(batch, self.batches[batch].keys.len() - 1);
+        self.note_waiting(item, self.code_waiting_scope());
+        item
     }
 
     /// The open batch of highest priority that the innermost call needs.
@@ -57,6 +57,8 @@ impl Model<'_> {
     /// The running task flushes a batch itself, under what it has in common with those who wait.
     pub(super) fn flush_out_of_turn(&mut self, batch: usize) {
         let before = self.code_scope();
+        let waiting = self.code_waiting_scope();
+        self.batches[batch].waiting_scopes.push(waiting);
         let scope = self.flush_scope(batch, before);
         while self.switch(scope) {}
         self.flush(batch, scope);

@@ -23,6 +23,7 @@ impl World {
             Operation::NeedTask(n) => self.with(n, self.tasks.len(), Self::need_task),
             Operation::NeedItem(n) => self.with(n, self.items.len(), |world, item| {
                 if world.can_drive() {
+                    world.note_code_waiting(world.items[item].id.into());
                     world.engine.need(world.items[item].id);
                     world.need(world.items[item].id.into());
                 }
@@ -41,7 +42,7 @@ impl World {
                 let is_open = world.batches[batch].stage == Stage::Open;
                 assert_eq!(world.engine.begin_flush(world.batches[batch].id), is_open);
                 if is_open {
-                    world.batches[batch].stage = Stage::Flushing;
+                    world.note_flush(batch, true);
                 }
             }),
             Operation::CompleteItem(n) => self.with(n, self.items.len(), |world, item| {
@@ -85,28 +86,41 @@ impl World {
             id,
             state,
             asked: Vec::new(),
+            asked_in: Vec::new(),
             set_going: false,
             scope: None,
+            inherited: None,
+            waiting_scopes: Vec::new(),
             is_adopted: false,
-            carries: false,
         });
     }
 
     fn add_batch(&mut self, rule: PriorityRule) {
         let id = self.engine.add_batch(self.batches.len(), rule);
-        self.batches.push(Batch { id, stage: Stage::Open, scopes: Vec::new() });
+        let is_limited_to_call = rule == PriorityRule::Ask;
+        if is_limited_to_call {
+            self.engine.limit_to_call(id);
+        }
+        self.batches.push(Batch {
+            id,
+            stage: Stage::Open,
+            waiting_scopes: Vec::new(),
+            is_limited_to_call,
+            asked_outside: false,
+        });
     }
 
     fn add_item(&mut self, batch: usize) {
         let added = self.engine.add_item(self.batches[batch].id);
         assert_eq!(added.is_some(), self.batches[batch].stage == Stage::Open);
         if let Some(id) = added {
-            let scope = self.code_scope();
-            if scope.is_some() || self.running().is_some() {
-                self.batches[batch].scopes.push(scope);
-            }
             self.places.insert(id.into(), self.items.len());
             self.items.push(Item { id, batch, computed: false });
+            if self.code_scope().is_some() || self.running().is_some() {
+                self.note_code_waiting(id.into());
+            } else {
+                self.batches[batch].asked_outside = true;
+            }
         } else {
             // As a source does.
             self.add_batch(PriorityRule::BySize);
@@ -119,9 +133,12 @@ impl World {
             return;
         }
         self.adopt(root, self.code_scope());
+        self.note_code_waiting(self.tasks[root].id.into());
         self.engine.enter(self.tasks[root].id);
+        let made_in = self.code_scope();
         self.calls.push(Call {
             root,
+            made_in,
             running: None,
             flushing: None,
             needs: BTreeSet::from([Need::Task(root)]),
@@ -156,6 +173,7 @@ impl World {
         if task.state == State::New && !task.is_adopted {
             task.is_adopted = true;
             task.scope = scope;
+            task.inherited = scope;
         }
     }
 
@@ -170,6 +188,7 @@ impl World {
     fn need_task(&mut self, task: usize) {
         if self.can_drive() {
             self.adopt(task, self.code_scope());
+            self.note_code_waiting(self.tasks[task].id.into());
             self.engine.need(self.tasks[task].id);
             self.need(self.tasks[task].id.into());
         }
@@ -187,7 +206,10 @@ impl World {
             let has_to_wait = self.engine.depend(on);
             assert_eq!(has_to_wait, !self.is_computed(on));
             if has_to_wait {
+                self.note_code_waiting(on);
+                let scope = self.tasks[running].scope;
                 self.tasks[running].asked.push(on);
+                self.tasks[running].asked_in.push(scope);
             }
         }
     }
@@ -199,20 +221,17 @@ impl World {
         self.engine.block(until);
         if self.tasks[task].state == State::Running {
             self.tasks[task].state = State::Blocked(until);
-            for on in self.tasks[task].asked.clone() {
-                self.note_wait(task, on);
-            }
         }
     }
 
-    fn note_wait(&mut self, task: usize, on: Dependency) {
-        if let Dependency::Item(_) = on {
-            let Item { batch, computed, .. } = self.items[self.places[&on]];
-            if !computed && self.batches[batch].stage == Stage::Open {
-                let scope = self.tasks[task].scope;
-                self.batches[batch].scopes.push(scope);
-            }
-        }
+    /// The flush of a batch begins.
+    pub(super) fn note_flush(&mut self, batch: usize, is_out_of_turn: bool) {
+        let scope = self.code_waiting_scope();
+        self.batches[batch].waiting_scopes.push(scope);
+        // From now on nobody changes it.
+        let scope = self.flush_scope(batch, is_out_of_turn);
+        self.batches[batch].waiting_scopes = vec![scope];
+        self.batches[batch].stage = Stage::Flushing;
     }
 
     fn enter_context(&mut self) {
@@ -225,7 +244,11 @@ impl World {
         assert_eq!(entered.is_some(), self.tasks[owner].state == State::Running);
         if let Some(id) = entered {
             let parent = self.tasks[owner].scope.replace(context);
-            self.contexts.push(Context { id, owner, parent, left: false });
+            let is_kept_out = context % 4 == 3;
+            if is_kept_out {
+                self.engine.keep_out_of_flushes(id);
+            }
+            self.contexts.push(Context { id, owner, parent, left: false, is_kept_out });
             self.active.push(context);
         }
     }
@@ -237,7 +260,10 @@ impl World {
     }
 
     fn leave(&mut self, context: usize) {
-        self.contexts[context].left = true;
+        let Context { owner, parent, left, .. } = &mut self.contexts[context];
+        if !std::mem::replace(left, true) && self.tasks[*owner].scope == Some(context) {
+            self.tasks[*owner].scope = *parent;
+        }
         self.active.retain(|&active| active != context);
     }
 
@@ -260,7 +286,7 @@ impl World {
         let is_own = |context: &Context| context.owner == task && !context.left;
         let scope = match self.contexts.get(number) {
             Some(context) if is_own(context) => Some(number),
-            _ => self.inherited(task),
+            _ => self.tasks[task].inherited,
         };
         self.engine.set_scope(scope.map(|scope| self.contexts[scope].id));
         self.tasks[task].scope = scope;
@@ -270,18 +296,15 @@ impl World {
         self.check_active(task);
     }
 
-    /// The context in which a task was when it began, or what is left around that.
-    fn inherited(&self, task: usize) -> Option<usize> {
-        let chain = self.chain(self.tasks[task].scope);
-        chain.into_iter().rfind(|&context| self.contexts[context].owner != task)
-    }
-
     pub(super) fn defer(&mut self, batch: usize, flush_task: Option<usize>) {
         self.engine.defer(self.batches[batch].id, flush_task.map(|task| self.tasks[task].id));
         if self.batches[batch].stage == Stage::Flushing {
             self.batches[batch].stage = Stage::InFlight(flush_task);
             if let Some(flush_task) = flush_task {
-                self.tasks[flush_task].carries = true;
+                let scope = self.batches[batch].waiting_scopes[0];
+                self.adopt(flush_task, scope);
+                self.tasks[flush_task].waiting_scopes.push(scope);
+                self.spread_waiting();
             }
         }
     }

@@ -59,9 +59,10 @@ impl World {
         assert_eq!(self.active_chain(), self.chain(callers));
     }
 
-    /// A flush sees what is common to the caller and to everybody who waits.
+    /// A flush sees what is common to everybody who waits.
     pub(super) fn check_flush(&self, batch: usize) {
-        assert_eq!(self.active_chain(), self.flush_chain(batch));
+        let scope = self.flush_scope(batch, false);
+        assert_eq!(self.active_chain(), self.chain(scope));
     }
 
     /// The active contexts. One that was left by the end of its task may remain among them until

@@ -12,6 +12,7 @@ mod check;
 mod need;
 mod operation;
 mod step;
+mod waiting;
 mod world;
 
 pub(crate) use operation::Operation;

@@ -78,11 +78,11 @@ impl World {
             Step::Flush(id) => {
                 let batch = *self.engine.batch(id).expect("it is not closed");
                 assert_eq!(self.batches[batch].stage, Stage::Open);
-                self.batches[batch].stage = Stage::Flushing;
+                self.check_flush(batch);
+                self.note_flush(batch, false);
                 self.calls.last_mut().expect("there is a call").flushing = Some(batch);
                 self.check_that_it_is_needed(Need::Batch(batch));
                 self.check_that_nothing_can_run();
-                self.check_flush(batch);
             }
             Step::Wait => {
                 self.check_that_nothing_can_run();
@@ -115,13 +115,10 @@ impl World {
         self.check_that_it_is_needed(Need::Task(task));
         let is_new = self.tasks[task].state == State::New;
         assert!(is_new || self.may_go_on(task), "{task} runs although it waits");
-        if is_new && self.tasks[task].carries {
-            let scope = self.engine.scope();
-            self.tasks[task].scope = scope.map(|id| *self.engine.context(id).expect("in use"));
-        }
         self.tasks[task].state = State::Running;
         self.tasks[task].set_going = false;
         self.tasks[task].asked.clear();
+        self.tasks[task].asked_in.clear();
         self.check_active(task);
     }
 

@@ -37,14 +37,18 @@ pub(super) struct Task {
     pub(super) state: State,
     /// Its dependencies since it was run.
     pub(super) asked: Vec<Dependency>,
+    /// The scopes in which it has named them.
+    pub(super) asked_in: Vec<Option<usize>>,
     /// It may go on although what it waits for is not there.
     pub(super) set_going: bool,
     /// The innermost context it is in.
     pub(super) scope: Option<usize>,
+    /// The context it was in when it began.
+    pub(super) inherited: Option<usize>,
+    /// The scopes of all who have waited for it.
+    pub(super) waiting_scopes: Vec<Option<usize>>,
     /// A task depends on it or a call needs it, which decided under which contexts it runs.
     pub(super) is_adopted: bool,
-    /// A flush waits for it, which may have been the first to ask.
-    pub(super) carries: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +64,10 @@ pub(super) struct Batch {
     pub(super) id: BatchId,
     pub(super) stage: Stage,
     /// The scopes of all who asked for an item, or waited for one, before the flush.
-    pub(super) scopes: Vec<Option<usize>>,
+    pub(super) waiting_scopes: Vec<Option<usize>>,
+    pub(super) is_limited_to_call: bool,
+    /// Code of no task has asked for an item, outside of contexts.
+    pub(super) asked_outside: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,10 +89,13 @@ pub(super) struct Context {
     pub(super) owner: usize,
     pub(super) parent: Option<usize>,
     pub(super) left: bool,
+    pub(super) is_kept_out: bool,
 }
 
 pub(super) struct Call {
     pub(super) root: usize,
+    /// The scope in which the call was made.
+    pub(super) made_in: Option<usize>,
     pub(super) running: Option<usize>,
     /// The batch whose flush is to be answered.
     pub(super) flushing: Option<usize>,
@@ -160,15 +170,6 @@ impl World {
     pub(super) fn chain(&self, scope: Option<usize>) -> Vec<usize> {
         let mut chain = self.path(scope);
         chain.retain(|&context| !self.contexts[context].left);
-        chain
-    }
-
-    /// The contexts of a flush of `batch` in the innermost call.
-    pub(super) fn flush_chain(&self, batch: usize) -> Vec<usize> {
-        let scopes = &self.batches[batch].scopes;
-        let paths: Vec<_> = scopes.iter().map(|&scope| self.path(scope)).collect();
-        let mut chain = self.chain(self.calls.last().expect("there is a call").callers);
-        chain.retain(|context| paths.iter().all(|path| path.contains(context)));
         chain
     }
 }
