@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from typing_extensions import assert_type
 
 import asynq
-from asynq.loaders import Flushed, Loader, Lru, Stats
+from asynq.loaders import Flushed, Group, Loader, Lru, Stats
 
 
 @asynq.loader
@@ -102,3 +103,27 @@ def loaders_keep_and_count() -> None:
         by_key.clear(7)
         by_key.clear_all()
     assert_type(kept.stats, Stats)
+
+
+class Session:
+    def __init__(self) -> None:
+        self.group = Group(max_in_flight=1)
+
+    @asynq.loader(group=lambda self: self.group)
+    async def user(self, ids: list[int]) -> dict[int, str]:
+        return {id: f"user {id}" for id in ids}
+
+    @asynq.loader(group=attrgetter("group"), cache=True)
+    def post(self, ids: list[int]) -> dict[int, str]:
+        return {id: f"post {id}" for id in ids}
+
+
+def loaders_share_a_group() -> None:
+    session = Session()
+    assert_type(session.group.max_in_flight, "int | None")
+    with session.group.scope():
+        assert_type(session.user(7), str)
+        assert_type(session.post(7), str)
+        session.group.clear_all()
+    shared: Loader[int, int] = Loader(lambda ids: [id * id for id in ids], group=session.group)
+    assert_type(shared(7), int)
