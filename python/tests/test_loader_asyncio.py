@@ -402,3 +402,23 @@ def test_a_batch_in_flight_on_a_closed_loop_is_freed_without_errors_of_asynq():
     assert done.returncode == 0
     assert "Task was destroyed but it is pending" in done.stderr  # By asyncio.
     assert "Event loop is closed" not in done.stderr
+
+
+def test_a_batch_function_of_a_task_in_asyncio_mode_may_call_synchronously():
+    inner = Loader(lambda keys: keys)
+    loaders = [
+        Loader(lambda keys: inner.load_many(keys), blocking=True),
+        Loader(lambda keys: inner.load_many(keys)),
+    ]
+
+    async def function(keys):
+        await asyncio.sleep(0)
+        return inner.load_many(keys)
+
+    loaders.append(Loader(function))
+
+    @asynq.asynq()
+    def load_all():
+        return (yield [loader.asynq(1) for loader in loaders])
+
+    assert asyncio.run(load_all.asyncio()) == [1, 1, 1]

@@ -505,3 +505,19 @@ def test_a_greenlet_that_blocks_the_others_does_not_wait_for_them(running, kind)
     assert greenlet.greenlet(kind(running, group=group)).switch(2) == 20
     assert suspended.switch() == 1
     assert group.limit._free == 1
+
+
+def test_a_call_on_an_event_loop_that_waits_for_coroutines_of_that_loop_ends(running):
+    # Which holds the permit that the innermost of the three loaders needs.
+    group = Group(max_in_flight=1)
+    innermost = coroutine(running, group=group)
+    between = asking(coroutine, innermost, running)
+    outer = asking(blocking, between, running)
+
+    async def main():
+        holder = asyncio.ensure_future(innermost.asyncio(1))
+        while group.limit._free:
+            await asyncio.sleep(0)
+        return outer(2), await holder
+
+    assert asyncio.run(asyncio.wait_for(main(), SECONDS)) == (20, 10)

@@ -9,7 +9,14 @@ import typing
 import weakref
 from collections.abc import Mapping
 
-from .._asynq import Counter, LoaderBase, Rounds, call_as_methods
+from .._asynq import (
+    Counter,
+    LoaderBase,
+    Rounds,
+    call_as_methods,
+    enter_asyncio_mode,
+    is_asyncio_mode,
+)
 from .._function_attributes import InstanceAttribute
 from .._scheduler_local import SchedulerLocal
 from ..decorators import asynq
@@ -97,6 +104,8 @@ class Loader(LoaderBase):
         self.group = settings.group if isinstance(settings.group, Group) else None
         self.name = settings.name or getattr(fn, "__qualname__", repr(fn))
         self._context = contextvars.copy_context()
+        if is_asyncio_mode():
+            self._context.run(enter_asyncio_mode, False)  # Batch functions may call synchronously.
         self._set_up_state()
 
     def _set_up_state(self):

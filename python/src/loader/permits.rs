@@ -19,6 +19,7 @@ use std::thread::ThreadId;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyWeakrefReference;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
@@ -29,6 +30,9 @@ use crate::scheduler::blocked_loops;
 pub(crate) struct Limit(GilCell<LimitState>);
 
 has_state!(Limit: LimitState);
+
+/// Weak references to all limits. Those to limits that are gone are removed later.
+static LIMITS: GilCell<Vec<Py<PyWeakrefReference>>> = GilCell::new(Vec::new());
 
 /// State of a [`Limit`].
 pub(crate) struct LimitState {
@@ -140,18 +144,52 @@ impl Limit {
         }
         result
     }
+
+    /// Lets all requests begin that wait for permits of coroutines of blocked event loops: a loop may
+    /// be blocked until they have ended.
+    pub(crate) fn share_blocked(py: Python<'_>) -> PyResult<()> {
+        let limits: Vec<_> = LIMITS.take(py).iter().map(|limit| limit.clone_ref(py)).collect();
+        let limits = limits.iter().filter_map(|limit| limit.bind(py).upgrade()?.cast_into().ok());
+        let mut result = Ok(());
+        for limit in limits {
+            let limit: Bound<'_, Self> = limit;
+            let waiting: Vec<_> =
+                limit.state().waiting.iter().map(|waiting| waiting.clone_ref(py)).collect();
+            for permits in waiting {
+                let permits = permits.bind(py);
+                let shared = match Permits::is_blocked(permits, None) {
+                    Ok(true) => Permits::share(permits),
+                    other => other.map(|_| ()),
+                };
+                result = result.and(shared);
+            }
+        }
+        result
+    }
 }
 
 #[pymethods]
 impl Limit {
     #[new]
-    fn new(permits: usize) -> Self {
-        Self(GilCell::new(LimitState {
-            permits,
-            holders: Vec::new(),
-            waiting: VecDeque::new(),
-            givers: Vec::new(),
-        }))
+    fn py_new(py: Python<'_>, permits: usize) -> PyResult<Bound<'_, Self>> {
+        let limit = Bound::new(
+            py,
+            Self(GilCell::new(LimitState {
+                permits,
+                holders: Vec::new(),
+                waiting: VecDeque::new(),
+                givers: Vec::new(),
+            })),
+        )?;
+        let reference = PyWeakrefReference::new(&limit)?.unbind();
+        let mut limits = LIMITS.take(py);
+        // Looking at all of them whenever their number is a power of two is a constant cost each.
+        if limits.len().is_power_of_two() {
+            limits.retain(|limit| limit.bind(py).upgrade().is_some());
+        }
+        limits.push(reference);
+        drop(limits);
+        Ok(limit)
     }
 
     /// Number of permits, free or held.
@@ -242,9 +280,9 @@ impl Permits {
         event_loop.map(|event_loop| event_loop.bind(py).call0()).transpose()
     }
 
-    /// Returns whether it waits for a permit, and all of them are held by coroutines of event loops
-    /// that are blocked, or by functions in other greenlets of this thread than `greenlet`, which
-    /// blocks these: then none is given back.
+    /// Returns whether it waits for a permit, and none is given back, because all are held by coroutines
+    /// of event loops that are blocked, by functions in other greenlets of this thread than `greenlet`,
+    /// which blocks these, or by requests that wait for a permit of another limit in the same way.
     pub(crate) fn is_blocked(slf: &Bound<'_, Self>, greenlet: Option<usize>) -> PyResult<bool> {
         let py = slf.py();
         let Some(limit) = Self::missing(slf) else { return Ok(false) };
@@ -254,8 +292,9 @@ impl Permits {
             let holder = holder.bind(py);
             let is_in_greenlet = Self::is_in_other_greenlet(holder, greenlet);
             let event_loop = Self::event_loop(holder)?;
-            let is_blocked = event_loop.is_some_and(|one| blocked_loops::contains(&one));
-            if !(is_in_greenlet || is_blocked) {
+            let is_on_loop = event_loop.is_some_and(|one| blocked_loops::contains(&one));
+            // This ends, because all requests wait for the limits in the same order.
+            if !(is_in_greenlet || is_on_loop || Self::is_blocked(holder, greenlet)?) {
                 return Ok(false);
             }
         }

@@ -21,13 +21,17 @@ use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::outcome::Outcome;
 use crate::imports;
-use crate::loader::permits::Permits;
+use crate::loader::permits::{Limit, Permits};
 use crate::scheduler::blocked_loops::Block;
 use crate::scheduler::greenlets;
 
 /// Seconds after which a sleep begins anew. A signal that comes between the check for signals and the
 /// sleep of the operating system waits until then.
 const MAX_SLEEP: f64 = 0.5;
+
+/// Seconds for which a call that blocks an event loop sleeps. Then it lets requests begin that wait for
+/// coroutines of the loop, because one of them may be what it waits for.
+const MAX_BLOCKED_SLEEP: f64 = 0.05;
 
 /// Everything that other threads have for one scheduler, and the flights that it waits for.
 #[derive(Default)]
@@ -265,9 +269,10 @@ impl Inbox {
                 Permits::share(permits)?;
                 continue;
             }
+            let max_sleep = if blocked.is_some() { MAX_BLOCKED_SLEEP } else { MAX_SLEEP };
             let seconds = match deadline {
-                Some(deadline) => (deadline - now(py)?).min(MAX_SLEEP),
-                None => MAX_SLEEP,
+                Some(deadline) => (deadline - now(py)?).min(max_sleep),
+                None => max_sleep,
             };
             if seconds <= 0.0 {
                 return Ok(());
@@ -323,8 +328,12 @@ impl Inbox {
             if seconds.is_some_and(|seconds| seconds <= 0.0) {
                 return Ok(());
             }
-            let seconds = seconds.map_or(MAX_SLEEP, |seconds: f64| seconds.min(MAX_SLEEP));
-            ring_or_timeout(&doorbell, seconds)?;
+            let max_sleep = if blocked.is_some() { MAX_BLOCKED_SLEEP } else { MAX_SLEEP };
+            let seconds = seconds.map_or(max_sleep, |seconds: f64| seconds.min(max_sleep));
+            let has_rung = ring_or_timeout(&doorbell, seconds)?;
+            if blocked.is_some() && !has_rung {
+                Limit::share_blocked(py)?;
+            }
         }
     }
 
@@ -376,12 +385,12 @@ impl Drop for Sleeper<'_> {
     }
 }
 
-/// Waits until a doorbell is rung, or for so many seconds.
-fn ring_or_timeout(doorbell: &Bound<'_, PyAny>, seconds: f64) -> PyResult<()> {
+/// Waits until a doorbell is rung, or for so many seconds. Returns whether it was rung.
+fn ring_or_timeout(doorbell: &Bound<'_, PyAny>, seconds: f64) -> PyResult<bool> {
     let py = doorbell.py();
     match doorbell.call_method1(intern!(py, "get"), (true, seconds)) {
         Err(error) if !error.matches(py, imports::queue_empty(py)?)? => Err(error),
-        _ => Ok(()),
+        answer => Ok(answer.is_ok()),
     }
 }
 
