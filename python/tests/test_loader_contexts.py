@@ -126,8 +126,10 @@ def test_a_flush_of_a_loader_sees_the_contexts_that_are_common_to_all_who_wait(c
     def main():
         with context("both"):
             return (
-                yield load_in.asynq(context("a"), loader, 1),
-                load_in.asynq(context("b"), loader, 2),
+                yield (
+                    load_in.asynq(context("a"), loader, 1),
+                    load_in.asynq(context("b"), loader, 2),
+                )
             )
 
     assert main() == (1, 2)
