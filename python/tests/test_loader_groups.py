@@ -165,6 +165,16 @@ def test_a_scope_follows_coroutines_and_is_seen_by_no_other(group):
     assert function.calls == 3
 
 
+@pytest.mark.parametrize("settings", [{}, {"blocking": True}], ids=["plain", "blocking"])
+def test_a_batch_function_is_in_no_scope_of_those_who_ask(group, settings):
+    function = Counted()
+    inner = Loader(function, group=group)
+    outer = Loader(lambda keys: inner.load_many(keys), group=group, **settings)
+    with group.scope():
+        assert [outer(1), inner(1), inner(1)] == ["value 1"] * 3
+    assert function.calls == 2
+
+
 def test_a_scope_is_not_seen_by_another_thread(group):
     function = Counted()
     loader = Loader(function, group=group)
