@@ -1,12 +1,10 @@
 //! The node of a batch: items that are flushed together.
 
-use alloc::vec::Vec;
-
 use slotmap::SlotMap;
 
 use crate::host::Host;
 use crate::id::{BatchId, ContextId, FrameId, TaskId};
-use crate::waiter::Waiters;
+use crate::items::Items;
 
 /// The rule that gives a batch its priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +23,7 @@ pub(crate) type Batches<H> = SlotMap<BatchId, Batch<H>>;
 /// [`Engine::close`](crate::Engine::close).
 pub(crate) struct Batch<H: Host> {
     pub(crate) payload: H::Batch,
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Items,
     pub(crate) rule: PriorityRule,
     pub(crate) state: BatchState<H::Priority>,
     /// The number of this batch: batches are numbered in the order in which they are opened.
@@ -71,10 +69,4 @@ pub(crate) enum QueuePlace<P> {
     Unsorted,
     /// Listed by this priority.
     Sorted(P),
-}
-
-#[derive(Debug)]
-pub(crate) enum Item {
-    Awaited(Waiters),
-    Computed,
 }

@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 
 use slotmap::SlotMap;
 
-use crate::batch::{Batches, Item};
+use crate::batch::Batches;
 use crate::context::Contexts;
 use crate::event::Event;
 use crate::frame::{Frame, Frames};
 use crate::host::Host;
 use crate::id::{Generation, TaskId, WaitId};
+use crate::items::Items;
 use crate::task::Tasks;
 
 /// The scheduler of one thread. See the [crate documentation](crate) for how to drive it.
@@ -24,7 +25,7 @@ pub struct Engine<H: Host> {
     /// Tasks that were woken since the last step, with the ids of their waits.
     pub(crate) woken: Vec<(WaitId, TaskId)>,
     /// The room of a batch that was closed, for the next one.
-    pub(crate) spare_items: Vec<Item>,
+    pub(crate) spare_items: Items,
     pub(crate) last_wait: WaitId,
     /// Number of batches that were opened.
     pub(crate) batches_opened: u64,
@@ -48,7 +49,7 @@ impl<H: Host> Engine<H> {
             frames: Frames::default(),
             generation: Generation::NONE,
             woken: Vec::new(),
-            spare_items: Vec::new(),
+            spare_items: Items::default(),
             last_wait: WaitId::NONE,
             batches_opened: 0,
             events: None,

@@ -2,13 +2,11 @@
 
 use core::mem;
 
-use crate::batch::{Batch, BatchState, Item, PriorityRule, QueuePlace};
+use crate::batch::{Batch, BatchState, PriorityRule, QueuePlace};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::host::Host;
 use crate::id::{BatchId, ContextId, FrameId, ItemId, TaskId};
-use crate::spare::SPARE_CAPACITY;
-use crate::waiter::Waiters;
 
 /// The place of code that flushes a batch out of turn: see [`Engine::enter_flush`].
 #[derive(Debug)]
@@ -67,8 +65,7 @@ impl<H: Host> Engine<H> {
             return None;
         };
         let is_sorted = matches!(place, QueuePlace::Sorted(_));
-        let index = u32::try_from(batch.items.len()).expect("fewer than 2³² items in a batch");
-        batch.items.push(Item::Awaited(Waiters::NONE));
+        let index = batch.items.push();
         let needed_by = batch.needed_by;
         if batch.can_narrow() {
             if !self.contexts.is_empty() {
@@ -191,9 +188,13 @@ impl<H: Host> Engine<H> {
         let Some(batch) = self.batches.get_mut(item.batch) else {
             return;
         };
-        let item = &mut batch.items[item.index as usize];
-        if let Item::Awaited(waiters) = mem::replace(item, Item::Computed) {
-            self.wake_waiters(&waiters);
+        let mut wait = batch.items.complete(item.index);
+        while let Some(index) = wait
+            && let Some(batch) = self.batches.get_mut(item.batch)
+        {
+            let (waiter, next) = batch.items.take_wait(index);
+            self.wake_waiter(waiter);
+            wait = next;
         }
     }
 
@@ -241,12 +242,10 @@ impl<H: Host> Engine<H> {
             self.contexts.release(scope);
         }
         self.record(|| Event::FlushEnded(id));
-        for item in batch.items.drain(..) {
-            if let Item::Awaited(waiters) = item {
-                self.wake_waiters(&waiters);
-            }
+        for waiter in batch.items.waiters() {
+            self.wake_waiter(waiter);
         }
-        batch.items.shrink_to(SPARE_CAPACITY);
+        batch.items.clear();
         self.spare_items = batch.items;
         Some(batch.payload)
     }

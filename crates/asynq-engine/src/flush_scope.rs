@@ -26,7 +26,7 @@
 
 use alloc::vec::Vec;
 
-use crate::batch::{BatchState, Item};
+use crate::batch::BatchState;
 use crate::context::Scope;
 use crate::dependency::Dependency;
 use crate::engine::Engine;
@@ -70,7 +70,7 @@ impl<H: Host> Engine<H> {
     #[inline]
     pub(crate) fn await_item(&mut self, item: ItemId) -> bool {
         let Some(batch) = self.batches.get(item.batch) else { return false };
-        if let Item::Computed = batch.items[item.index as usize] {
+        if batch.items.is_computed(item.index) {
             return false;
         }
         if batch.can_narrow() {

@@ -197,6 +197,7 @@ mod waiter;
 mod context;
 mod flush_queue;
 mod frame;
+mod items;
 mod ready;
 
 // The engine.

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::batch::{BatchState, Item};
+use crate::batch::BatchState;
 use crate::dependency::Dependency;
 use crate::engine::Engine;
 use crate::host::Host;
@@ -65,10 +65,9 @@ impl<H: Host> Engine<H> {
     pub fn is_computed(&self, dependency: Dependency) -> bool {
         match dependency {
             Dependency::Task(task) => !self.tasks.contains_key(task),
-            Dependency::Item(item) => self
-                .batches
-                .get(item.batch)
-                .is_none_or(|batch| matches!(batch.items[item.index as usize], Item::Computed)),
+            Dependency::Item(item) => {
+                self.batches.get(item.batch).is_none_or(|batch| batch.items.is_computed(item.index))
+            }
         }
     }
 

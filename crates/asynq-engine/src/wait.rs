@@ -2,7 +2,6 @@
 
 use core::mem;
 
-use crate::batch::Item;
 use crate::dependency::{Dependencies, Dependency};
 use crate::engine::Engine;
 use crate::event::Event;
@@ -185,11 +184,8 @@ impl<H: Host> Engine<H> {
                 let Some(batch) = self.batches.get_mut(item.batch) else {
                     return false;
                 };
-                match &mut batch.items[item.index as usize] {
-                    Item::Computed => return false,
-                    Item::Awaited(waiters) => {
-                        waiters.push(waiter, |waiter| is_stale(&self.tasks, waiter));
-                    }
+                if !batch.items.wait(item.index, waiter, &self.tasks) {
+                    return false;
                 }
                 if batch.needed_by >= frame {
                     return true;

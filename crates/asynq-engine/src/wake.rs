@@ -48,30 +48,33 @@ impl<H: Host> Engine<H> {
         self.record(|| Event::Woken(task));
     }
 
-    /// Counts a completion for each of `waiters`, and wakes those that needed no other.
+    /// Counts a completion for each of `waiters`.
     pub(crate) fn wake_waiters(&mut self, waiters: &Waiters) {
-        for &Waiter { task, wait_id } in waiters.as_slice() {
-            let Some(node) = self.tasks.get_mut(task) else {
-                continue;
-            };
-            let State::Blocked(wait) = &mut node.state else {
-                continue;
-            };
-            if wait.id != wait_id {
-                continue;
-            }
-            wait.pending -= 1;
-            if wait.pending == 0 {
-                let until = wait.until;
-                let needed_by = node.needed_by;
-                node.state = State::Woken { wait_id };
-                self.woken.push((wait_id, task));
-                if until == Until::AnyOrWake {
-                    self.frames.remove_external_wait(needed_by);
-                }
-                self.record(|| Event::Woken(task));
-            }
+        for &waiter in waiters.as_slice() {
+            self.wake_waiter(waiter);
         }
+    }
+
+    /// Counts a completion for a waiter, and wakes it if it needs no other.
+    #[inline]
+    pub(crate) fn wake_waiter(&mut self, Waiter { task, wait_id }: Waiter) {
+        let Some(node) = self.tasks.get_mut(task) else { return };
+        let State::Blocked(wait) = &mut node.state else { return };
+        if wait.id != wait_id {
+            return;
+        }
+        wait.pending -= 1;
+        if wait.pending > 0 {
+            return;
+        }
+        let until = wait.until;
+        let needed_by = node.needed_by;
+        node.state = State::Woken { wait_id };
+        self.woken.push((wait_id, task));
+        if until == Until::AnyOrWake {
+            self.frames.remove_external_wait(needed_by);
+        }
+        self.record(|| Event::Woken(task));
     }
 
     /// Puts the tasks that were woken since the last step before all that is ready, in the order

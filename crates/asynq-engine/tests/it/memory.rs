@@ -117,6 +117,30 @@ fn waiting_again_and_again_for_the_same_thing_takes_no_more() {
 }
 
 #[test]
+fn waiting_again_and_again_for_the_same_item_takes_no_more() {
+    let mut engine = Engine::<Plain>::new();
+    let root = engine.add_task(());
+    let batch = engine.add_batch((), PriorityRule::BySize);
+    let items = [(); 2].map(|()| engine.add_item(batch).unwrap());
+    begin_call(&mut engine, root);
+    let info = measure(|| {
+        for index in 0..=LONG / 1_000 {
+            engine.depend(items[index % 2]);
+            engine.block(Until::AnyOrWake);
+            engine.wake(root);
+            assert_eq!(engine.next(), Step::Run(root));
+        }
+    });
+    assert!(info.bytes_current < 1_000, "{info:?}");
+    await_all(&mut engine, items);
+    assert_eq!(engine.next(), Step::Flush(batch));
+    engine.complete_item(items[0]);
+    engine.close(batch);
+    assert_eq!(engine.next(), Step::Run(root));
+    end_call(&mut engine, root);
+}
+
+#[test]
 fn a_long_list_of_ready_tasks_gives_its_room_back() {
     let held = held(|engine| {
         let [root, ready] = [(); 2].map(|()| engine.add_task(()));
