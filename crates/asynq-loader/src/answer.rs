@@ -88,6 +88,7 @@ impl Loader {
     }
 
     pub(crate) fn late_unsent(&mut self, now: Time) {
+        let wanted = self.queue.wanted;
         while let Some((deadline, until)) = self.queue.first_deadline()
             && deadline <= now
         {
@@ -102,7 +103,9 @@ impl Loader {
             }
             self.queue.trim();
         }
-        self.remove_unwanted();
+        if self.queue.wanted < wanted {
+            self.remove_unwanted();
+        }
     }
 
     fn late_sent(&mut self, part: PartId, now: Time) {

@@ -82,7 +82,11 @@ impl Queue {
     /// Removes the slots before a position.
     pub(crate) fn remove_until(&mut self, position: u64) {
         let count = usize::try_from(position - self.front).unwrap_or(usize::MAX);
-        self.slots.drain(..count.min(self.slots.len()));
+        if count >= self.slots.len() {
+            self.slots.clear();
+        } else {
+            self.slots.drain(..count);
+        }
         self.front = position;
         self.trim();
     }

@@ -161,8 +161,11 @@ impl Loader {
 
     pub(crate) fn remove_waiting(&mut self, part: PartId) {
         // Nearly always the first.
-        let index = self.waiting.iter().position(|&other| other == part);
-        index.and_then(|index| self.waiting.remove(index));
+        if self.waiting.front() == Some(&part) {
+            self.waiting.pop_front();
+        } else {
+            self.waiting.retain(|&other| other != part);
+        }
     }
 
     /// Takes unsent keys from a position on.
@@ -171,6 +174,7 @@ impl Loader {
         let mut slots: Vec<SlotId> = Vec::with_capacity(size);
         let mut deadlines: Vec<(Time, usize)> = Vec::new();
         let mut next_deadlines = self.queue.deadlines().peekable();
+        let has_deadlines = next_deadlines.peek().is_some();
         let (mut first, mut end, mut awaited) = (None, from, 0);
         for &slot in self.queue.slots_from(from) {
             if slots.len() == size {
@@ -185,6 +189,9 @@ impl Loader {
             awaited += usize::from(node.waiters > 0);
             slots.push(slot);
             first = first.or(Some(end - 1));
+            if !has_deadlines {
+                continue;
+            }
             while next_deadlines.next_if(|&(_, until)| until < end).is_some() {}
             if let Some(&(deadline, _)) = next_deadlines.peek() {
                 match deadlines.last_mut().filter(|last| last.0 == deadline) {

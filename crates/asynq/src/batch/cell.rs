@@ -123,27 +123,42 @@ impl<K, V> BatchCell<K, V> {
         index
     }
 
+    /// Returns whether the item at `index` of an open batch has a key.
+    pub(super) fn has_key(&self, index: u32, is_key: impl FnOnce(&K) -> bool) -> bool {
+        self.keys.borrow().get(index as usize).is_some_and(is_key)
+    }
+
     /// Returns the item in the engine, if it is pending.
     pub(super) fn pending(&self, index: u32) -> Option<ItemId> {
         let item = self.entry.item(index)?;
-        self.slots.borrow()[index as usize].is_pending().then_some(item)
+        let slots = self.slots.borrow();
+        let is_pending = self.pending.get() == slots.len() || slots[index as usize].is_pending();
+        is_pending.then_some(item)
     }
 
     /// Fills a slot that is pending.
     pub(super) fn set(&self, index: u32, slot: Slot<V>) {
-        let set = match &mut self.slots.borrow_mut()[index as usize] {
-            place @ Slot::Pending => {
-                *place = slot;
-                true
-            }
-            _ => false,
-        };
+        let set = self.try_set(index, slot);
         assert!(set, "batch {}: item {index} was given a value or error twice", self.source.name());
+    }
+
+    /// Fills a slot, if it is pending. Returns whether it was.
+    #[inline]
+    pub(super) fn try_set(&self, index: u32, slot: Slot<V>) -> bool {
+        match &mut self.slots.borrow_mut()[index as usize] {
+            place @ Slot::Pending => *place = slot,
+            _ => return false,
+        }
         self.pending.set(self.pending.get() - 1);
         self.entry.resolve(index);
-        if self.callbacks.borrow().is_empty() {
-            return;
+        if !self.callbacks.borrow().is_empty() {
+            self.run_callbacks_of(index);
         }
+        true
+    }
+
+    #[cold]
+    fn run_callbacks_of(&self, index: u32) {
         let callbacks = self.callbacks.borrow_mut().remove(&index);
         if let Some(callbacks) = callbacks {
             callbacks.run();

@@ -53,12 +53,16 @@ impl<B: Batch> WeakItem<B> {
         self.set(Slot::Failed(Failure::Panic(panic)));
     }
 
+    #[inline]
     fn set(&self, slot: Slot<B::Value>) {
-        if let Some(cell) = self.cell.upgrade()
-            && cell.pending(self.index).is_some()
-        {
-            cell.set(self.index, slot);
+        if let Some(cell) = self.cell.upgrade() {
+            cell.try_set(self.index, slot);
         }
+    }
+
+    /// Returns the index of the item in its batch.
+    pub(crate) fn index(&self) -> u32 {
+        self.index
     }
 }
 
@@ -68,8 +72,15 @@ impl<B: Batch<Value: Clone>> WeakItem<B> {
     pub(crate) fn upgrade(&self) -> Option<BatchItem<B>> {
         let cell = self.cell.upgrade()?;
         cell.pending(self.index)?;
-        cell.add_handle(self.index, B::Value::clone);
-        Some(BatchItem { cell, index: self.index })
+        Some(BatchItem::share(cell, self.index))
+    }
+}
+
+impl<B: Batch<Value: Clone>> BatchItem<B> {
+    /// Creates another handle to a pending item.
+    pub(super) fn share(cell: Rc<BatchCell<B::Key, B::Value>>, index: u32) -> Self {
+        cell.add_handle(index, B::Value::clone);
+        Self { cell, index }
     }
 }
 

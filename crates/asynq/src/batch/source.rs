@@ -58,6 +58,22 @@ impl<B: Batch> Source<B> {
         }
     }
 
+    /// Returns another handle to the item at `index` of the open batch, if it has the key. The item must
+    /// be pending.
+    #[inline]
+    pub(crate) fn share(
+        &self,
+        index: u32,
+        is_key: impl FnOnce(&B::Key) -> bool,
+    ) -> Option<BatchItem<B>>
+    where
+        B::Value: Clone,
+    {
+        let open = self.inner.open.borrow();
+        let cell = open.as_ref().filter(|cell| cell.is_open() && cell.has_key(index, is_key))?;
+        Some(BatchItem::share(Rc::clone(cell), index))
+    }
+
     /// Returns whether the innermost call drives the open batch.
     pub(crate) fn is_driven(&self) -> bool {
         let open = self.inner.open.borrow();

@@ -95,8 +95,8 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// Detaches a key that is in flight.
     fn detach(&self, key: &K) {
         let hash = self.shared.table.hash(key);
-        if let Some(slot) = self.shared.table.find(hash, key) {
-            self.shared.machine.borrow_mut().clear(slot);
+        if let Some(place) = self.shared.table.find(hash, key) {
+            self.shared.machine.borrow_mut().clear(place.slot);
         }
     }
 

@@ -193,6 +193,9 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
 
     /// Returns the tasks of the parts that have, or will have, one of these slots.
     fn tasks_of(self: &Rc<Self>, requests: &[KeyRequest]) -> Vec<AsyncTask<()>> {
+        if requests.is_empty() {
+            return Vec::new();
+        }
         let tasks = self.find_tasks(requests);
         if !tasks.is_empty() || !requests.iter().any(|request| self.is_unsent(request.slot)) {
             return tasks;

@@ -14,6 +14,7 @@ use super::fetch::Fetch;
 use super::function::BatchFunction;
 use super::keys::{EndlessWait, Key, KeyRequest, Keys, Load, Shared, name};
 use super::request::{CachedLoad, Caches, Request};
+use super::slot_table::Place;
 use super::stats::Stats;
 use crate::batch::{BoxError, Source};
 use crate::futures::{All, TryAll, all, try_all};
@@ -124,8 +125,8 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         }
         let hash = shared.table.hash(&key);
         let before = shared.table.find(hash, &key);
-        if let Some(slot) = before
-            && let Some(load) = self.join(slot, &key, cache.as_ref())
+        if let Some(place) = before
+            && let Some(load) = self.join(place, &key, cache.as_ref())
         {
             return load;
         }
@@ -137,14 +138,15 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
             slot = shared.machine.borrow_mut().load(now);
             KeyRequest { slot }
         });
-        let request = Request { key: Some(key), item: load.downgrade(), index: 0 };
-        shared.requests.borrow_mut().insert(slot, request);
+        let item = load.downgrade();
+        let place = Place { slot, item: item.index() };
+        shared.requests.borrow_mut().insert(slot, Request::new(key, item));
         if let Some(cache) = cache {
             shared.caches_of.borrow_mut().insert(slot, Caches::One(cache));
         }
         match (before, entry) {
-            (None, Some(key)) => shared.table.insert(hash, key, slot),
-            (Some(before), _) => shared.table.replace(hash, before, slot),
+            (None, Some(key)) => shared.table.insert(hash, key, place),
+            (Some(before), _) => shared.table.replace(hash, before.slot, place),
             (None, None) => {}
         }
         if shared.is_timed.get() {
@@ -169,8 +171,8 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
 
     /// Shares the slot of an equal key, if it is pending.
     #[inline(never)]
-    fn join(&self, slot: SlotId, key: &K, cache: Option<&SharedCache<K, V>>) -> Option<Load<K, V>> {
-        let shared = &self.shared;
+    fn join(&self, place: Place, key: &K, cache: Option<&SharedCache<K, V>>) -> Option<Load<K, V>> {
+        let (shared, slot) = (&self.shared, place.slot);
         let mut wait = None;
         let join = shared.machine.borrow_mut().join(slot, |part| {
             wait = shared.endless_wait(part);
@@ -192,8 +194,9 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
                 if let Some(cache) = cache {
                     shared.add_cache(slot, cache);
                 }
-                let item = shared.requests.borrow().get(slot).and_then(|one| one.item.upgrade());
-                Some(item.unwrap_or_else(|| self.load_again(slot)))
+                let unsent = || self.source.share(place.item, |request| request.slot == slot);
+                let sent = || shared.requests.borrow().get(slot)?.item.upgrade();
+                Some(unsent().or_else(sent).unwrap_or_else(|| self.load_again(slot)))
             }
         }
     }

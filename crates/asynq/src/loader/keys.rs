@@ -287,7 +287,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         match failure {
             Failure::Panic(panic) => request.item.set_panic(panic.clone()),
             Failure::Error(error) => {
-                let Some(key) = keys.get(request.index as usize) else { return };
+                let Some(key) = request.key(keys) else { return };
                 let error = LoadError::Failed { key: name(key), error: Arc::clone(error) };
                 request.item.set_outcome(Err::<V, _>(error));
             }
@@ -375,9 +375,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
     fn fail_late(&self, slot: SlotId, keys: &[K]) {
         let Some(request) = self.take_request(slot) else { return };
         let Some(after) = self.settings.borrow().timeout else { return };
-        let Some(key) = request.key.as_ref().or_else(|| keys.get(request.index as usize)) else {
-            return;
-        };
+        let Some(key) = request.key(keys) else { return };
         let error = LoadError::Failed { key: name(key), error: Arc::new(TimeoutError { after }) };
         request.item.set_outcome(Err::<V, _>(error));
     }

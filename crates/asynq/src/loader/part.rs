@@ -103,11 +103,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
         let machine = self.shared.machine.borrow();
         let mut requests = self.shared.requests.borrow_mut();
         let slots = machine.slots_of(self.id).unwrap_or_default();
-        let take = |(index, &slot)| {
-            let request = requests.get_mut(slot)?;
-            request.index = index;
-            request.key.take()
-        };
+        let take = |(index, &slot)| requests.get_mut(slot)?.take_key(index);
         let keys = (0..).zip(slots).map(take).map(|key| key.expect("a slot has a request"));
         self.keys = keys.collect();
     }

@@ -1,5 +1,6 @@
 //! Requests: what a loader keeps of each slot.
 
+use std::mem;
 use std::rc::Rc;
 
 use super::cache::SharedCache;
@@ -8,12 +9,40 @@ use crate::batch::{Batch, WeakItem};
 
 /// A key that was requested and has no value yet.
 pub(super) struct Request<K, B: Batch> {
-    /// Until the key is sent. Then its part has it.
-    pub(super) key: Option<K>,
     /// The item that all of its loads await.
     pub(super) item: WeakItem<B>,
-    /// Index of the key in its part.
-    pub(super) index: u32,
+    key: KeyPlace<K>,
+}
+
+/// The place of the key of a request.
+enum KeyPlace<K> {
+    /// In the request, until the key is sent.
+    Request(K),
+    /// In the part, at this index.
+    Part(u32),
+}
+
+impl<K, B: Batch> Request<K, B> {
+    pub(super) fn new(key: K, item: WeakItem<B>) -> Self {
+        Self { item, key: KeyPlace::Request(key) }
+    }
+
+    /// Takes the key, which will be at `index` of its part. Returns `None` if it was taken before.
+    #[inline]
+    pub(super) fn take_key(&mut self, index: u32) -> Option<K> {
+        match mem::replace(&mut self.key, KeyPlace::Part(index)) {
+            KeyPlace::Request(key) => Some(key),
+            KeyPlace::Part(_) => None,
+        }
+    }
+
+    /// Returns the key. `keys` are those of its part, if it was sent.
+    pub(super) fn key<'a>(&'a self, keys: &'a [K]) -> Option<&'a K> {
+        match &self.key {
+            KeyPlace::Request(key) => Some(key),
+            KeyPlace::Part(index) => keys.get(*index as usize),
+        }
+    }
 }
 
 /// Caches for the value of a key: one of each scope that has loaded it.
@@ -37,7 +66,7 @@ impl<K, V> Caches<K, V> {
         if self.as_slice().iter().any(|other| Rc::ptr_eq(other, &cache)) {
             return;
         }
-        *self = match std::mem::replace(self, Self::None) {
+        *self = match mem::replace(self, Self::None) {
             Self::None => Self::One(cache),
             Self::One(first) => Self::Several(vec![first, cache]),
             Self::Several(mut caches) => {

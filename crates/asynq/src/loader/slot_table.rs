@@ -17,15 +17,42 @@ use hashbrown::HashTable;
 /// Number of entries for which an idle table keeps room, however few keys it has had.
 const SPARE_CAPACITY: usize = 1 << 10;
 
+/// Number of keys that are added to the table together. A large table is in no cache, so each addition
+/// has to wait for memory; these wait at the same time.
+const RECENT: usize = 8;
+
 /// Keys with the slots that they got last. Slots that have ended are removed from time to time.
 pub(super) struct SlotTable<K> {
-    entries: RefCell<HashTable<(K, SlotId)>>,
+    entries: RefCell<Entries<K>>,
     hasher: RandomState,
+}
+
+struct Entries<K> {
+    table: HashTable<(K, Place)>,
+    /// Keys that are not in the table yet, with their hashes.
+    recent: Vec<(u64, K, Place)>,
+}
+
+/// The slot of a key, and the index of its item in the batch that was open when it was loaded.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) slot: SlotId,
+    pub(super) item: u32,
+}
+
+impl<K> Entries<K> {
+    fn new() -> Self {
+        Self { table: HashTable::new(), recent: Vec::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.table.len() + self.recent.len()
+    }
 }
 
 impl<K: Eq + Hash> SlotTable<K> {
     pub(super) fn new() -> Self {
-        Self { entries: RefCell::default(), hasher: RandomState::default() }
+        Self { entries: RefCell::new(Entries::new()), hasher: RandomState::default() }
     }
 
     #[inline]
@@ -33,27 +60,45 @@ impl<K: Eq + Hash> SlotTable<K> {
         self.hasher.hash_one(key)
     }
 
-    /// Returns the slot that a key got last, which may have ended.
+    /// Returns the place that a key got last, whose slot may have ended.
     #[inline]
-    pub(super) fn find(&self, hash: u64, key: &K) -> Option<SlotId> {
+    pub(super) fn find(&self, hash: u64, key: &K) -> Option<Place> {
         let entries = self.entries.try_borrow().ok()?;
-        entries.find(hash, |(other, _)| other == key).map(|&(_, slot)| slot)
+        if !entries.table.is_empty()
+            && let Some(&(_, place)) = entries.table.find(hash, |(other, _)| other == key)
+        {
+            return Some(place);
+        }
+        let mut recent = entries.recent.iter();
+        let found = recent.find(|(one, other, _)| *one == hash && other == key);
+        found.map(|&(.., place)| place)
     }
 
     /// Adds a key that is not in the table.
     #[inline]
-    pub(super) fn insert(&self, hash: u64, key: K, slot: SlotId) {
-        if let Ok(mut entries) = self.entries.try_borrow_mut() {
-            entries.insert_unique(hash, (key, slot), |(key, _)| self.hash(key));
+    pub(super) fn insert(&self, hash: u64, key: K, place: Place) {
+        let Ok(mut entries) = self.entries.try_borrow_mut() else { return };
+        entries.recent.push((hash, key, place));
+        if entries.recent.len() < RECENT {
+            return;
+        }
+        let Entries { table, recent } = &mut *entries;
+        for (hash, key, place) in recent.drain(..) {
+            table.insert_unique(hash, (key, place), |(key, _)| self.hash(key));
         }
     }
 
-    /// Gives the key of a slot another slot.
-    pub(super) fn replace(&self, hash: u64, before: SlotId, slot: SlotId) {
-        if let Ok(mut entries) = self.entries.try_borrow_mut()
-            && let Some((_, place)) = entries.find_mut(hash, |&(_, other)| other == before)
-        {
-            *place = slot;
+    /// Gives the key of a slot another place.
+    pub(super) fn replace(&self, hash: u64, before: SlotId, place: Place) {
+        let Ok(mut entries) = self.entries.try_borrow_mut() else { return };
+        let Entries { table, recent } = &mut *entries;
+        let mut recent = recent.iter_mut().map(|(.., place)| place);
+        let found = recent.find(|place| place.slot == before).or_else(|| {
+            let entry = table.find_mut(hash, |(_, place)| place.slot == before);
+            entry.map(|(_, place)| place)
+        });
+        if let Some(found) = found {
+            *found = place;
         }
     }
 
@@ -64,26 +109,31 @@ impl<K: Eq + Hash> SlotTable<K> {
 
     /// Removes the keys whose slots have ended.
     pub(super) fn retain(&self, is_pending: impl Fn(SlotId) -> bool) {
-        let removed: Vec<_> = match self.entries.try_borrow_mut() {
-            Ok(mut entries) => entries.extract_if(|&mut (_, slot)| !is_pending(slot)).collect(),
-            Err(_) => return,
-        };
-        drop(removed);
+        let Ok(mut entries) = self.entries.try_borrow_mut() else { return };
+        let Entries { table, recent } = &mut *entries;
+        let is_ended = |place: &Place| !is_pending(place.slot);
+        let removed: Vec<_> = table.extract_if(|(_, place)| is_ended(place)).collect();
+        let recently: Vec<_> = recent.extract_if(.., |(.., place)| is_ended(place)).collect();
+        drop(entries);
+        drop((removed, recently));
     }
 
     /// Removes all keys. Keeps room for about as many.
     pub(super) fn clear(&self) {
         let Ok(mut entries) = self.entries.try_borrow_mut() else { return };
-        let is_kept = !is_too_large(entries.capacity(), entries.len());
+        let is_kept = !is_too_large(entries.table.capacity(), entries.len());
         if is_kept && !mem::needs_drop::<K>() {
-            return entries.clear();
+            entries.table.clear();
+            entries.recent.clear();
+            return;
         }
-        let mut removed = mem::take(&mut *entries);
+        let mut removed = mem::replace(&mut *entries, Entries::new());
         drop(entries);
-        removed.clear();
+        removed.table.clear();
+        removed.recent.clear();
         if is_kept
             && let Ok(mut entries) = self.entries.try_borrow_mut()
-            && entries.is_empty()
+            && entries.len() == 0
         {
             *entries = removed;
         }
