@@ -54,9 +54,7 @@ impl<H: Host> Engine<H> {
             _ => Vec::new(),
         };
         let deadlock = Deadlock { victims: each_once(victims), waits };
-        if !deadlock.victims.is_empty() {
-            self.interrupt_victims(&deadlock);
-        }
+        self.interrupt_victims(&deadlock);
         deadlock
     }
 }
@@ -102,7 +100,10 @@ impl<H: Host> Engine<H> {
     }
 
     fn interrupt_victims(&mut self, deadlock: &Deadlock) {
-        self.record(|| Event::Deadlocked(deadlock.victims.clone()));
+        // Without any, the call fails; or its root is a promise, and nothing may be stuck.
+        if !deadlock.victims.is_empty() {
+            self.record(|| Event::Deadlocked(deadlock.victims.clone()));
+        }
         for &victim in &deadlock.victims {
             self.interrupt(victim);
         }

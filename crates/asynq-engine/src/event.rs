@@ -54,6 +54,6 @@ pub enum Event {
     },
     /// Nothing could be done before something happens outside.
     Waited,
-    /// These tasks could never have run again.
+    /// These tasks could never have run again. There is at least one.
     Deadlocked(Vec<TaskId>),
 }

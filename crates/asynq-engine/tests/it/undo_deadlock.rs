@@ -159,15 +159,16 @@ fn only_a_deadlock_with_victims_is_an_event() {
     let mut engine = Engine::new();
     let [task, stuck] = [(); 2].map(|()| engine.add_task(()));
     let promise = engine.add_promise(());
+    engine.listen(true);
     drive(&mut engine, task);
     await_all(&mut engine, [promise]);
     engine.need(stuck);
     assert_eq!(engine.next(), Step::Run(stuck));
     engine.block(Until::All);
     assert_stuck(&mut engine);
-    engine.listen(true);
     engine.undo_deadlock(task);
     engine.undo_deadlock(stuck);
-    let events: Vec<_> = iter::from_fn(|| engine.poll_event()).collect();
-    assert_eq!(events, [Event::Deadlocked(vec![stuck]), Event::Woken(stuck)]);
+    let events = iter::from_fn(|| engine.poll_event());
+    let deadlocks: Vec<_> = events.filter(|e| matches!(e, Event::Deadlocked(_))).collect();
+    assert_eq!(deadlocks, [Event::Deadlocked(vec![stuck])]);
 }

@@ -141,6 +141,17 @@ fn a_deadlock_is_told() {
 }
 
 #[test]
+fn a_wait_in_another_executor_is_told_as_no_deadlock() {
+    let log = Log::new();
+    let _dumping = dump_into(&log, Dump { state: true, ..Dump::NOTHING });
+    let (promise, future) = promise::<u32>();
+    let task = AsyncTask::new(future);
+    let sends = async { promise.set_value(1) };
+    assert_eq!(futures::executor::block_on(async { futures::join!(task, sends) }).0, 1);
+    assert!(!log.take().contains("deadlock"));
+}
+
+#[test]
 fn what_a_listener_does_itself_is_not_told() {
     let log = Log::new();
     let its = log.clone();
