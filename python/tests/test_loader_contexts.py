@@ -158,6 +158,26 @@ def test_a_flush_for_a_task_that_two_share_sees_nothing_of_the_first(context, lo
     assert log[: log.index([1])] == ["+a", "-a", "+b", "-b"]
 
 
+def test_a_key_that_nobody_waits_for_yet_counts(context, log):
+    loader, other = (Loader(lambda keys: (log.append(keys), keys)[1]) for _ in range(2))
+    first = Loader(list, priority=1)
+
+    @asynq()
+    def prefetches():
+        load = loader.asynq(1)
+        yield first.asynq(1)
+        yield other.asynq(1)
+        return (yield load)
+
+    @asynq()
+    def main():
+        return (yield prefetches.asynq(), load_in.asynq(context("b"), loader, 2))
+
+    assert main() == (1, 2)
+    flushed = log.index([1, 2])
+    assert log[:flushed] == ["+b", "-b"]
+
+
 def test_a_timer_does_not_count_a_flush_of_a_loader(monkeypatch):
     now = [0]
     monkeypatch.setattr("asynq.tools.utime", lambda: now[0])

@@ -37,6 +37,8 @@ pub(crate) struct Batch<H: Host> {
     pub(crate) has_scope: bool,
     /// Code of no task has asked for an item, outside of contexts; see [`crate::flush_scope`].
     pub(crate) asked_outside: bool,
+    /// The front end does not know who has asked for some items.
+    pub(crate) has_unknown_askers: bool,
     /// Its flush is under no contexts but those of the call that drives it.
     pub(crate) is_limited_to_call: bool,
 }

@@ -39,6 +39,7 @@ impl<H: Host> Engine<H> {
             scope: None,
             has_scope: false,
             asked_outside: false,
+            has_unknown_askers: false,
             is_limited_to_call: false,
         })
     }
@@ -50,6 +51,15 @@ impl<H: Host> Engine<H> {
     pub fn limit_to_call(&mut self, id: BatchId) {
         if let Some(batch) = self.batches.get_mut(id) {
             batch.is_limited_to_call = true;
+        }
+    }
+
+    /// Tells the engine that other code may have asked for the items of a batch than that which adds
+    /// them. Then each item counts for those who wait for it, and while nobody waits for one, nothing
+    /// is common.
+    pub fn add_for_others(&mut self, id: BatchId) {
+        if let Some(batch) = self.batches.get_mut(id) {
+            batch.has_unknown_askers = true;
         }
     }
 
@@ -67,7 +77,7 @@ impl<H: Host> Engine<H> {
         let is_sorted = matches!(place, QueuePlace::Sorted(_));
         let index = batch.items.push();
         let needed_by = batch.needed_by;
-        if batch.can_narrow() {
+        if batch.can_narrow() && !batch.has_unknown_askers {
             if !self.contexts.is_empty() {
                 self.narrow_to_asking_code(id);
             } else if self.frames.runs_task() {

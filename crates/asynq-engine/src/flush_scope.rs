@@ -22,7 +22,8 @@
 //! Code of no task that asks for an item outside of contexts may be the caller of everything that
 //! runs: then it waits through its call, and hands the item to somebody in it. But if the outermost
 //! call is that of a promise, it drives tasks for any number of callers. Then such code counts as soon
-//! as it has asked, so nothing is common.
+//! as it has asked, so nothing is common. The same holds if the front end does not know who has asked:
+//! then nothing is common while nobody waits for an item.
 
 use alloc::vec::Vec;
 
@@ -111,11 +112,14 @@ impl<H: Host> Engine<H> {
         self.narrow_open(batch, scope);
     }
 
-    /// Returns whether code of no task that is not the caller may have asked for an item.
+    /// Returns whether code may have asked for an item that is not the caller, and does not wait.
     fn is_asked_by_others(&self, batch: BatchId) -> bool {
+        let batch = &self.batches[batch];
+        if batch.has_unknown_askers && batch.items.has_unawaited() {
+            return true;
+        }
         let root = self.frames.roots().next().and_then(|root| self.tasks.get(root));
-        self.batches[batch].asked_outside
-            && root.is_some_and(|root| matches!(root.state, State::Promise))
+        batch.asked_outside && root.is_some_and(|root| matches!(root.state, State::Promise))
     }
 
     /// Puts a task that goes on with a flush under the scope of that.

@@ -51,6 +51,11 @@ impl Items {
         index
     }
 
+    /// Returns whether nobody has waited for some item that is not computed.
+    pub(crate) fn has_unawaited(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, Item::Unawaited))
+    }
+
     #[inline]
     pub(crate) fn is_computed(&self, index: u32) -> bool {
         matches!(self.items[index as usize], Item::Computed)

@@ -150,7 +150,8 @@
 //!   task that does, or calls such a task. So does code that flushes the batch out of turn, and so
 //!   does code of no task, except that code which has only asked for an item, outside of contexts,
 //!   does not unless the root of the outermost call is a promise. Those count as well who have ceased
-//!   to wait.
+//!   to wait. If the front end [does not know](Engine::add_for_others) who has asked for an item that
+//!   nobody waits for, nothing is common.
 //! - A context is *common* if everybody waits under it. If a task is awaited by tasks under other
 //!   contexts than it has inherited, then what it waits for is waited for under those contexts that
 //!   all of them have in common.

@@ -158,7 +158,10 @@ fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResu
     let engine_id = {
         let mut engine = scheduler.engine();
         let engine_id = engine.add_batch(batch.clone().unbind(), rule);
-        if !batch.is_instance_of::<RoundBase>() {
+        if batch.is_instance_of::<RoundBase>() {
+            // A task that loads a key does not tell the engine before it waits.
+            engine.add_for_others(engine_id);
+        } else {
             engine.limit_to_call(engine_id); // As in the original.
         }
         engine_id

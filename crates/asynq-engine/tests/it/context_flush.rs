@@ -657,6 +657,24 @@ fn code_of_no_task_narrows_the_scope_of_a_batch_to_its_context() {
 }
 
 #[test]
+fn nothing_is_common_while_nobody_waits_for_an_item_of_an_unknown_asker() {
+    for second_is_awaited in [false, true] {
+        let mut engine = Engine::<Plain>::new();
+        let root = engine.add_task(());
+        let batch = engine.add_batch((), PriorityRule::BySize);
+        engine.add_for_others(batch);
+        begin_call(&mut engine, root);
+        let context = engine.enter_context(()).unwrap();
+        let [first, second] = [(); 2].map(|()| engine.add_item(batch).unwrap());
+        await_all(&mut engine, [first].into_iter().chain(second_is_awaited.then_some(second)));
+        if !second_is_awaited {
+            assert_eq!(engine.next(), Step::Pause(context));
+        }
+        assert_eq!(engine.next(), Step::Flush(batch));
+    }
+}
+
+#[test]
 fn a_flush_in_flight_keeps_its_scope() {
     let mut engine = Engine::<Plain>::new();
     let [outer, inner] = [(); 2].map(|()| engine.add_task(()));
