@@ -35,10 +35,7 @@ pub(crate) struct Batch<H: Host> {
     pub(crate) scope: Option<ContextId>,
     /// Somebody waits, so that `scope` means something.
     pub(crate) has_scope: bool,
-    /// Code of no task has asked for an item, outside of contexts; see [`crate::flush_scope`].
-    pub(crate) asked_outside: bool,
-    /// The front end does not know who has asked for some items.
-    pub(crate) has_unknown_askers: bool,
+    pub(crate) askers: Askers,
     /// Its flush is under no contexts but those of the call that drives it.
     pub(crate) is_limited_to_call: bool,
 }
@@ -50,6 +47,17 @@ impl<H: Host> Batch<H> {
     pub(crate) fn can_narrow(&self) -> bool {
         !self.has_scope || self.scope.is_some()
     }
+}
+
+/// Those who have asked for the items of a batch and may not wait; see [`crate::flush_scope`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Askers {
+    /// The scope of the batch counts them.
+    Counted,
+    /// Among them is code of no task, outside of contexts.
+    Outside,
+    /// The front end does not know them.
+    Unknown,
 }
 
 #[derive(Debug)]

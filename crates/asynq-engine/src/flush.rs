@@ -2,7 +2,7 @@
 
 use core::mem;
 
-use crate::batch::{Batch, BatchState, PriorityRule, QueuePlace};
+use crate::batch::{Askers, Batch, BatchState, PriorityRule, QueuePlace};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::host::Host;
@@ -38,8 +38,7 @@ impl<H: Host> Engine<H> {
             needed_by: FrameId::NONE,
             scope: None,
             has_scope: false,
-            asked_outside: false,
-            has_unknown_askers: false,
+            askers: Askers::Counted,
             is_limited_to_call: false,
         })
     }
@@ -59,7 +58,7 @@ impl<H: Host> Engine<H> {
     /// is common.
     pub fn add_for_others(&mut self, id: BatchId) {
         if let Some(batch) = self.batches.get_mut(id) {
-            batch.has_unknown_askers = true;
+            batch.askers = Askers::Unknown;
         }
     }
 
@@ -77,13 +76,13 @@ impl<H: Host> Engine<H> {
         let is_sorted = matches!(place, QueuePlace::Sorted(_));
         let index = batch.items.push();
         let needed_by = batch.needed_by;
-        if batch.can_narrow() && !batch.has_unknown_askers {
+        if batch.can_narrow() && batch.askers != Askers::Unknown {
             if !self.contexts.is_empty() {
                 self.narrow_to_asking_code(id);
             } else if self.frames.runs_task() {
                 batch.has_scope = true;
             } else {
-                batch.asked_outside = true;
+                batch.askers = Askers::Outside;
             }
         }
         if is_sorted && let Some(owner) = self.frames.owner_mut(needed_by) {

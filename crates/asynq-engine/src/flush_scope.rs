@@ -27,7 +27,7 @@
 
 use alloc::vec::Vec;
 
-use crate::batch::BatchState;
+use crate::batch::{Askers, BatchState};
 use crate::context::Scope;
 use crate::dependency::Dependency;
 use crate::engine::Engine;
@@ -84,7 +84,7 @@ impl<H: Host> Engine<H> {
     #[cold]
     pub(crate) fn narrow_to_asking_code(&mut self, batch: BatchId) {
         if self.code_scope().is_none() && !self.frames.runs_task() {
-            self.batches[batch].asked_outside = true;
+            self.batches[batch].askers = Askers::Outside;
         } else {
             self.narrow_to_code(batch);
         }
@@ -115,11 +115,14 @@ impl<H: Host> Engine<H> {
     /// Returns whether code may have asked for an item that is not the caller, and does not wait.
     fn is_asked_by_others(&self, batch: BatchId) -> bool {
         let batch = &self.batches[batch];
-        if batch.has_unknown_askers && batch.items.has_unawaited() {
-            return true;
+        match batch.askers {
+            Askers::Counted => false,
+            Askers::Outside => {
+                let root = self.frames.roots().next().and_then(|root| self.tasks.get(root));
+                root.is_some_and(|root| matches!(root.state, State::Promise))
+            }
+            Askers::Unknown => batch.items.has_unawaited(),
         }
-        let root = self.frames.roots().next().and_then(|root| self.tasks.get(root));
-        batch.asked_outside && root.is_some_and(|root| matches!(root.state, State::Promise))
     }
 
     /// Puts a task that goes on with a flush under the scope of that.
