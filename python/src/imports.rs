@@ -41,6 +41,7 @@ names! {
     run_plain_function: PyAny = "asynq.async_task"."_run_plain_function";
     call_in_asyncio_mode: PyAny = "asynq.decorators"."_call_in_asyncio_mode";
     wait_for_load: PyAny = "asynq.loaders._loader"."await_load";
+    wait_for_parts: PyAny = "asynq.loaders.batch"."wait_for_parts";
     copy_error: PyAny = "asynq.loaders.error_copy"."copy_error";
     queue_empty: PyAny = "queue"."Empty";
     running_function: PyAny = "asynq.loaders.running_function"."running_function";

@@ -10,7 +10,7 @@
 //! | `future` | futures, and their outcome |
 //! | `task` | tasks: their state, one step of them, and the structures that they yield |
 //! | `batch` | batches, their items and priorities; flushes in flight |
-//! | `loader` | loaders: the part that every key passes through |
+//! | `loader` | loaders: the face of `asynq-loader`, and the part that every key passes through |
 //! | `scheduler` | the scheduler of a thread: its state, call stack, loop, reports and Python object |
 //! | `call` | decorators, bound methods, arguments and synchronous calls |
 //! | `context`, `scoped_value` | contexts that are paused while other tasks run; overrides |
@@ -56,10 +56,9 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<batch::base::BatchBase>()?;
     module.add_class::<batch::item::BatchItemBase>()?;
     module.add_class::<loader::base::LoaderBase>()?;
-    module.add_class::<loader::counter::Counter>()?;
+    module.add_class::<loader::nodes::LoaderBatch>()?;
+    module.add_class::<loader::nodes::LoaderHost>()?;
     module.add_class::<loader::load::Load>()?;
-    module.add_class::<loader::round::RoundBase>()?;
-    module.add_class::<loader::rounds::Rounds>()?;
     module.add_class::<scheduler::inbox::Flight>()?;
     module.add_class::<loader::jobs::Jobs>()?;
     module.add_class::<loader::permits::Limit>()?;
@@ -91,8 +90,6 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(loader::asyncio_future::call_until_done, module)?)?;
     module.add_function(wrap_pyfunction!(loader::asyncio_future::set_result, module)?)?;
     module.add_function(wrap_pyfunction!(loader::permit_wait::call_with_permits, module)?)?;
-    module.add_function(wrap_pyfunction!(loader::delivery::deliver, module)?)?;
-    module.add_function(wrap_pyfunction!(loader::delivery::resolve_load, module)?)?;
     module
         .add_function(wrap_pyfunction!(loader::flight_methods::fail_flights_after_fork, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::greenlets::current_greenlet, module)?)?;

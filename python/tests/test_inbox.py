@@ -7,7 +7,7 @@ import pytest
 
 import asynq
 from asynq import FutureBase
-from asynq.loaders import batch
+from asynq.loaders import request
 
 SECONDS = 30
 
@@ -186,22 +186,15 @@ def test_a_call_goes_on_after_an_interrupt_while_a_request_was_finished(monkeypa
     def load(keys):
         return keys
 
-    class Interrupted:
-        def add(self, keys, seconds):
-            monkeypatch.undo()
-            raise KeyboardInterrupt
+    finish = request.Request._finish
 
-    if where == "before":
-        monkeypatch.setattr(load, "counter", Interrupted())
-    else:
-        complete = batch.LoaderBatch._complete
+    def interrupted(finished, error):
+        monkeypatch.undo()
+        if where == "after":
+            finish(finished, error)
+        raise KeyboardInterrupt
 
-        def interrupted(flight):
-            monkeypatch.undo()
-            complete(flight)
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(batch.LoaderBatch, "_complete", interrupted)
+    monkeypatch.setattr(request.Request, "_finish", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load(1)
     assert load(2) == 2

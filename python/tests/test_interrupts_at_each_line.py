@@ -228,7 +228,7 @@ def assert_unharmed(loader, keys, answers=answers):
             assert not limit._is_giving
     if not isinstance(loader.fn, asynq.decorators.AsyncDecorator):
         assert loader._in_flight() == []  # Else its tasks may have been left behind.
-    assert loader._rounds().open is None
+    assert loader._host().open is None
     assert asynq.get_active_task() is None
 
 

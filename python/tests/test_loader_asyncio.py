@@ -40,7 +40,7 @@ def test_coroutines_share_a_batch():
 
 
 def test_coroutines_of_uneven_depth_share_a_batch():
-    loader, batches = recording()
+    loader, batches = recording(max_delay=None)
 
     async def after(turns):
         for _ in range(turns):
@@ -249,7 +249,7 @@ def test_one_loader_serves_several_loops():
 
 
 def test_a_loop_that_does_not_tell_what_can_run_is_given_some_turns(monkeypatch):
-    monkeypatch.setattr(asynq.loaders.asyncio_batch, "ready_callbacks", lambda loop: None)
+    monkeypatch.setattr(asynq.loaders.send_queue, "ready_callbacks", lambda loop: None)
     loader, batches = recording()
 
     async def after(turns):

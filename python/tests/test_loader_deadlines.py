@@ -299,3 +299,25 @@ def test_a_forked_process_has_threads_of_its_own():
 
     with child(check):
         check()
+
+
+def test_a_key_that_is_late_before_it_can_be_sent_fails(stuck):
+    """Its permit comes after its deadline, and nobody has looked at that."""
+    goes_on = threading.Event()
+
+    @asynq.loader(blocking=True, max_in_flight=1)
+    def holder(keys):
+        assert goes_on.wait(SECONDS)
+        return keys
+
+    loader = Loader(stuck, blocking=True, timeout=0.01)
+    loader.limit = holder.limit
+    loads = [holder.asynq(1), loader.asynq(2)]
+    for load in loads:
+        load.batch.flush()
+    threading.Event().wait(0.05)
+    goes_on.set()
+    while not loads[1].is_computed():
+        pass  # In the thread that has given its permit back.
+    assert loads[0].value() == 1
+    assert isinstance(loads[1].error(), LoadTimeoutError)

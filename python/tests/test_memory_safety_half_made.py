@@ -105,7 +105,7 @@ def instances(source):
         asynq.AsyncContext(),
         asynq.loader(lambda keys: {}),
         _asynq.DecoratorBinder(len),
-        _asynq.Rounds(),
+        _asynq.LoaderHost(asynq.loader(list), None, False, None, None, False, None, 0.0),
     ]
 
 

@@ -1,5 +1,6 @@
 """`Loader`, and the decorator `loader` that creates one."""
 
+import asyncio
 import contextlib
 import contextvars
 import functools
@@ -10,22 +11,26 @@ import weakref
 from collections.abc import Mapping
 
 from .._asynq import (
-    Counter,
     LoaderBase,
-    Rounds,
+    LoaderBatch,
+    LoaderHost,
     call_as_methods,
     enter_asyncio_mode,
     is_asyncio_mode,
 )
 from .._function_attributes import InstanceAttribute
 from .._scheduler_local import SchedulerLocal
-from ..decorators import asynq
-from .asyncio_batch import AsyncioBatch, PerLoop, wait_for_load
-from .batch import LoaderBatch, PrioritizedBatch
+from ..decorators import asynq, is_async_fn
+from . import errors
+from .batch import PrioritizedBatch
 from .cache_claim import claim_cache
+from .caller_context import CallerContext
+from .event_loop_request import EventLoopRequest
 from .group import Group
 from .limit import new_limit
+from .request import Request
 from .scope import LoaderScope, Scopes
+from .send_queue import EventLoopHost, PerLoop, load_on, send_queue
 from .settings import Settings
 from .stats import Stats
 
@@ -75,6 +80,11 @@ class Loader(LoaderBase):
       plain functions.
     - `executor`: executor that runs a blocking function, such as a `ThreadPoolExecutor`, instead of
       the threads that all loaders share.
+    - `max_delay`: on an event loop, seconds after which a key is sent at the latest, whatever else
+      can run; by default 0.01, or `hold` if that is longer. A round with `max_batch_size` keys is
+      then sent at once, too. None: a round is sent when nothing else can run, and not before.
+    - `hold`: on an event loop, seconds for which a round stays open after its first key, although
+      nothing else can run, so that other coroutines can join it. Default: none.
     - `before_flush(keys)`: called immediately before each call of `fn`, in its thread.
     - `after_flush(flushed)`: called when the keys of a call have their values; see `Flushed`.
 
@@ -84,6 +94,9 @@ class Loader(LoaderBase):
     __class_getitem__ = classmethod(types.GenericAlias)
 
     allow_sync_call = False  # In asyncio mode, as for other async functions.
+
+    # Send keys whose coroutines were all cancelled, because they are writes.
+    _sends_unawaited = False
 
     def __init__(self, fn, **settings):
         if "settings" in self.__dict__:
@@ -112,7 +125,6 @@ class Loader(LoaderBase):
         settings = self.settings
         self.limit = new_limit(settings.max_in_flight)
         self.group_limit = None if self.group is None else self.group.limit
-        self.counter = Counter()
         self._cache = (
             {} if settings.cache is True else None if settings.cache is False else settings.cache
         )
@@ -124,10 +136,10 @@ class Loader(LoaderBase):
             self.group.add(self)
         # Weak references as keys. It needs no lock, which a fork could leave locked, because each
         # operation on a dict is atomic.
-        self._all_batches = {}
-        new_batches = functools.partial(_new_batches, self._all_batches)
-        self._schedulers = SchedulerLocal(new_batches)
-        self._loops = PerLoop(new_batches)
+        self._all_hosts = {}
+        core = weakref.ref(self)
+        self._schedulers = SchedulerLocal(functools.partial(_new_host, core))
+        self._loops = PerLoop(functools.partial(_new_event_loop_host, core))
 
     def __getattr__(self, name):
         if "settings" not in self.__dict__ and not name.startswith("__"):
@@ -142,10 +154,10 @@ class Loader(LoaderBase):
         """Returns the value of a key, in a coroutine.
 
         The loader collects the keys that coroutines of one event loop ask for, and sends them when
-        nothing else can run on that loop.
+        nothing else can run on that loop, or the first of them has waited for `max_delay`.
         """
-        batches = self._loops.of_running_loop()
-        return await wait_for_load(self._load(batches, key))
+        host = self._loops.of_running_loop()
+        return await load_on(host, self, key)
 
     @property
     def load_many(self):
@@ -183,7 +195,7 @@ class Loader(LoaderBase):
             return
         for key, value in values.items() if isinstance(values, Mapping) else values:
             cache_key = self._cache_key(key)
-            self._forget_in_flight(cache_key, cache)
+            self._clear_in_flight(cache_key)
             cache[cache_key] = value
 
     def clear(self, key):
@@ -193,24 +205,22 @@ class Loader(LoaderBase):
         for `key` afterwards cause a new request.
         """
         cache, cache_key = self._current_cache, self._cache_key(key)
-        self._forget_in_flight(cache_key, cache)
+        self._clear_in_flight(cache_key)
         if cache is not None:
             cache.pop(cache_key, None)
 
     def clear_all(self):
         """Removes all keys from the current cache, as `clear` does for one key."""
         cache = self._current_cache
-        for batch in self._in_flight():
-            for load in batch.items:
-                batch.forget(load._cache_key, cache)
+        for host in self._hosts():
+            host.clear_all()
         if cache is not None:
             cache.clear()
 
     @property
     def stats(self):
         """Totals of the loader so far; see `Stats`."""
-        batches, keys, largest, seconds = self.counter.totals
-        return Stats(batches, keys, self._hits, largest, seconds)
+        return Stats(*self._stats(self._hosts()))
 
     def __set_name__(self, owner, name):
         self.__name__ = name
@@ -253,20 +263,25 @@ class Loader(LoaderBase):
     def __repr__(self):
         return f"<loader {self.name}>"
 
-    def _rounds(self):
-        """Returns the unfinished batches of this thread or greenlet."""
+    def _host(self):
+        """Returns the loads of this thread or greenlet."""
         return self._schedulers.get()
 
+    def _hosts(self):
+        hosts = [reference() for reference in list(self._all_hosts)]
+        return [host for host in hosts if host is not None]
+
     def _in_flight(self):
-        all_batches = [reference() for reference in list(self._all_batches)]
-        return [batch for batches in all_batches if batches for batch in batches.sent]
+        return [batch for host in self._hosts() for batch in host.in_flight]
 
-    def _forget_in_flight(self, cache_key, cache):
-        for batch in self._in_flight():
-            batch.forget(cache_key, cache)
+    def _clear_in_flight(self, cache_key):
+        for host in self._hosts():
+            host.clear(cache_key)
 
-    def _open_round(self, batches):
-        """Returns a new batch that belongs to `batches`."""
+    # The extension calls these.
+
+    def _open_batch(self, host):
+        """Returns a new batch for the next keys of a host."""
         if self._owner is None and _needs_instance(self):
             raise TypeError(
                 f"the loader {self.name} is a method: ask it as an attribute of an instance. Under"
@@ -278,9 +293,23 @@ class Loader(LoaderBase):
                 f"the group of the loader {self.name} is a function of an instance, but the loader"
                 " is not a method: give it a Group"
             )
-        if batches is not self._rounds():
-            return AsyncioBatch(self, batches)
-        return (PrioritizedBatch if self.settings.priority else LoaderBatch)(self, batches)
+        if host.is_event_loop:
+            if not host.unsent:
+                host.caller = CallerContext(self)
+            send_queue().add(self, host)
+            return LoaderBatch(self, host)
+        return (PrioritizedBatch if self.settings.priority else LoaderBatch)(self, host)
+
+    def _new_request(self, host, part):
+        return (EventLoopRequest if host.is_event_loop else Request)(self, host, part)
+
+    def _late(self, load, was_sent):
+        """Returns the error of a load that has no answer in time."""
+        return errors.late(self.name, load.key, self.settings.timeout, was_sent)
+
+    def _self_wait(self, key):
+        """Returns the error of a load that the batch function makes of its own key."""
+        return errors.self_wait(self.name, key)
 
 
 def loader(fn=None, **settings):
@@ -294,10 +323,28 @@ def loader(fn=None, **settings):
     return Loader(fn, **settings)
 
 
-def _new_batches(all_batches):
-    batches, pop = Rounds(), all_batches.pop
-    all_batches[weakref.ref(batches, lambda reference: pop(reference, None))] = None
-    return batches
+def _new_host(core):
+    core = core()
+    # With a limit it is called synchronously, so that it lends its permits whenever it waits.
+    runs_tasks = is_async_fn(core.fn) and core.group_limit is None
+    return _add_host(core, LoaderHost(core, None, runs_tasks, *_limits(core), None, 0.0))
+
+
+def _new_event_loop_host(core):
+    core = core()
+    event_loop = weakref.ref(asyncio.get_running_loop())
+    settings = *_limits(core), *core.settings.delays()
+    return _add_host(core, EventLoopHost(core, event_loop, False, *settings))
+
+
+def _limits(core):
+    return core.settings.max_batch_size, core.settings.timeout, core._sends_unawaited
+
+
+def _add_host(core, host):
+    pop = core._all_hosts.pop
+    core._all_hosts[weakref.ref(host, lambda reference: pop(reference, None))] = None
+    return host
 
 
 def _needs_instance(loader):

@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
 from typing_extensions import Never, TypeAlias, Unpack
 
-from .._asynq import Counter, Limit, Load, LoaderBase
+from .._asynq import Limit, Load, LoaderBase
 from ..async_task import AsyncTask
 from ..contexts import AsyncContext
 from ..futures import FutureBase
@@ -42,7 +42,6 @@ class Loader(LoaderBase, Generic[_K, _V]):
     group: Group | None
     group_limit: Limit | None
     is_coroutine_function: bool
-    counter: Counter
     _context: Context
     @overload
     def __init__(

@@ -1,16 +1,10 @@
 from typing import Any
 
-from .._asynq import RoundBase, Rounds
-from ._loader import Loader
-from .request import Request
+from .._asynq import LoaderBatch
+from ..async_task import AsyncTask
 
 __traceback_hide__: bool
 
-class LoaderBatch(RoundBase):
-    loader: Loader[Any, Any]
-    batches: Rounds
-    def __init__(self, loader: Loader[Any, Any], batches: Rounds) -> None: ...
-    def split(self) -> list[Request]: ...
-    def request_finished(self, request: Request) -> None: ...
-
 class PrioritizedBatch(LoaderBatch): ...
+
+def wait_for_parts(batch: LoaderBatch) -> AsyncTask[Any]: ...

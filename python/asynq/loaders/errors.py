@@ -66,6 +66,13 @@ def missing(loader, keys, answer):
         yield MissingKeyError(loader, key, why)
 
 
+def self_wait(loader, key):
+    """Returns the error of a key that the batch function asks for while it is loading it."""
+    return LoadError(
+        loader, key, "the batch function asks for this key, which it is loading (deadlock)"
+    )
+
+
 def late(loader, key, seconds, was_sent):
     """Returns the error of a key whose request has timed out after so many seconds."""
     why = f"no answer within {seconds:g} s"

@@ -6,8 +6,10 @@ import inspect
 import itertools
 import logging
 import time
+from concurrent.futures import CancelledError
 
-from .._asynq import Flight, call_with_permits, deliver, resolve_load
+from .._asynq import Flight, call_with_permits, get_active_task
+from ..decorators import asynq, is_async_fn
 from . import errors, limit
 from .caller_context import CallerContext, definition_context
 from .event_loop_thread import CoroutineCall, event_loop_thread
@@ -22,23 +24,45 @@ _logger = logging.getLogger(__name__)
 
 
 class Request:
-    """One call of the batch function, with at most `max_batch_size` keys of a `LoaderBatch`.
+    """One call of the batch function, with at most `max_batch_size` keys.
 
-    `loads` and `keys` correspond by position.
+    The extension makes it for a part of the round of a `LoaderHost`. When it has its permits, it
+    gets its loads and keys, which correspond by position.
     """
 
-    def __init__(self, batch, loads, keys):
-        self.loader = batch.loader
-        self.keys = keys
-        self._batch = batch
-        self.loads = loads
+    def __init__(self, loader, host, part):
+        self.loader = loader
+        self.loads, self.keys = (), ()
+        self.function = None  # The RunningFunction, if it needs permits.
+        self.task = None  # The task of an @asynq() function, or on an event loop that of asyncio.
+        self.is_nested = False  # True once a batch function waits for one of the keys.
+        self._host = host
+        self._part = part
         self._started = None  # The time at which the function was called.
         self._seconds = None  # The duration of the call.
         self._flight = self._call = None
-        self.function = None  # The RunningFunction, once it is sent.
-        self.has_finished = False
-        self._was_sent = True
-        self._abandoned = 0
+        self._has_finished = False
+
+    def permit(self):
+        """Takes the keys, since it has its permits. Returns whether there are any.
+
+        Works in any thread, and can be called again.
+        """
+        if not self.keys:
+            sent = self._host.permit(self._part)
+            if sent is None:
+                self._withdraw()
+                return False
+            self.loads, self.keys = sent
+        return True
+
+    def _withdraw(self):
+        """Ends a request that has no keys."""
+        if self.function is not None:
+            self.function.permits.release()
+            self.function.end()
+        self._host.forget(self._part)
+        self._host.perform(self.loader)  # The keys may be late.
 
     def start(self):
         """Starts the clock, and calls `before_flush`. Must precede the call of the function."""
@@ -74,78 +98,120 @@ class Request:
             self.stop()
 
     def send(self):
-        """Calls the batch function: one that is an `@asynq()` function synchronously."""
-        loader, answer = self.loader, None
+        """Calls the batch function, as soon as it has its permits."""
+        loader = self.loader
         try:
-            if not (loader.settings.blocking or loader.is_coroutine_function):
-                answer = self._call_here()
-            is_coroutine = loader.is_coroutine_function or inspect.iscoroutine(answer)
-            thread = event_loop_thread() if is_coroutine else None
-            if is_coroutine or loader.settings.blocking:
-                function = self.new_function(thread and thread.event_loop())
+            if is_async_fn(loader.fn) and loader.group_limit is None:
+                self._start_task()
+            elif loader.settings.blocking:
+                self._launch(self._begin_on_thread, None)
+            elif loader.is_coroutine_function:
+                self._call_on_event_loop()
+            elif loader.group_limit is None:
+                self._call_here()
+            else:
+                self._call_when_permitted()
         except BaseException as error:
             self.fail(error)
+
+    def _start_task(self):
+        if self.permit():
+            self.task = _run.asynq(self)
+            self._watch()
+
+    def _watch(self):
+        """Makes the scheduler of this thread wait for the deadline, if there is one."""
+        if self.loader.settings.timeout is not None:
+            self._flight = Flight(self)
+            self._host.watch(self._part, self._flight)
+
+    def _call_here(self):
+        if not self.permit():
             return
-        if is_coroutine:
-            flight, caller = self._new_flight(), CallerContext(loader, function)
-            self._call = CoroutineCall(flight, caller, thread, self.call_async, answer)
-            self._launch(self._call.begin)
-        elif loader.settings.blocking:
-            flight, caller = self._new_flight(), CallerContext(loader, function)
-            job = functools.partial(flight.run, self.call_on_thread, caller)
-            self._launch(functools.partial(function.submit, job, flight.set_error))
+        answer = self._host.call(self._part, self._call_in_definition)
+        if inspect.iscoroutine(answer):
+            self._call_on_event_loop(answer)
         else:
             self.deliver(answer)
 
-    def _call_here(self):
+    def _call_when_permitted(self):
         """Calls the batch function on this thread, once its group has room."""
-        if self.loader.group_limit is None:
-            return self._call_in_definition()
         timeout = self.loader.settings.timeout
         function = self.new_function(asyncio._get_running_loop())
-        if timeout is not None:
-            self.watch().start_timeout()
-        answer = call_with_permits(function, self._call_in_definition, timeout)
-        if self._started is None:
-            self.time_out()
-        return answer
+        self._watch()
+        call_with_permits(function, self._call_here, timeout)
+        if not self.keys:
+            self.expire()  # Unless it has no keys any more.
 
     def _call_in_definition(self):
         return definition_context(self.loader).run(self.call)
 
+    def _call_on_event_loop(self, coroutine=None):
+        thread = event_loop_thread()
+        begin = functools.partial(self._begin_on_event_loop, thread, coroutine)
+        self._launch(begin, thread.event_loop())
+
     def new_function(self, event_loop=None):
         """Returns the new `RunningFunction` of this request."""
-        permits = limit.permits(self.loader, event_loop)
-        self.function = RunningFunction(self.loader, self.keys, permits)
+        self.function = RunningFunction(self, limit.permits(self.loader, event_loop))
+        if self.is_nested:
+            self.function.nest()
         return self.function
 
-    def _new_flight(self):
-        self._flight = Flight(self, self.loader.settings.timeout)
-        return self._flight
+    def nest(self):
+        """Notes that a batch function waits for one of the keys."""
+        self.is_nested = True
+        if self.function is not None:
+            self.function.nest()
 
-    def _launch(self, begin):
-        self.function.may_run_here = True
-        self._batch.launch(self._flight, self.function.permits, begin)
-        self.function.may_run_here = False
+    def _launch(self, begin, event_loop):
+        function = self.new_function(event_loop)
+        begin = functools.partial(begin, CallerContext(self.loader, function))
+        self._flight = Flight(self)
+        function.may_run_here = True
+        self._host.launch(self._part, self._flight, function.permits, begin)
+        function.may_run_here = False
 
-    def watch(self):
-        """Makes the scheduler of this thread wait for the answer. Returns the new flight."""
-        flight = self._new_flight()
-        self._batch.watch(flight)
-        return flight
+    def _begin_on_thread(self, caller):
+        if self.permit():
+            job = functools.partial(self._flight.run, self.call_on_thread, caller)
+            self.function.submit(job, self._flight.set_error)
+
+    def _begin_on_event_loop(self, thread, coroutine, caller):
+        if self.permit():
+            if self._call is None:
+                call = CoroutineCall(self._flight, caller, thread, self.call_async, coroutine)
+                self._call = call
+            self._call.begin()
+
+    def is_asker(self):
+        """Returns whether the batch function itself is calling this."""
+        return self.task is not None and _is_within(self.task)
 
     def expire(self):
-        """Cancels the request, whose deadline has passed, and fails all loads."""
+        """Fails the keys whose deadline has passed."""
+        self._host.late(self.loader, self._part)
+
+    def cancel(self, is_late):
+        """Ends the request, because all of its keys are late or nobody waits for it any more."""
         if self._call is not None:
             self._call.cancel()
-        self.time_out()
+        if not self.keys:
+            self._withdraw()
+            return
+        if self.function is not None:
+            self.function.permits.release()
+        if is_late:
+            self._finish(TimeoutError(f"no answer within {self.loader.settings.timeout:g} s"))
+        else:
+            self._finish(CancelledError())
 
     # The scheduler calls these again if an exception, which may be that of a signal handler, comes
     # out of them before the flight is finished.
 
     def deliver(self, answer):
         """Resolves the loads with the values that the batch function has returned."""
-        if not self.has_finished:
+        if not self._has_finished:
             error = None
             try:
                 self._resolve(answer)
@@ -158,76 +224,68 @@ class Request:
 
     def _resolve(self, answer):
         keeps_errors = self.loader.settings.cache_errors
-        missing = deliver(self.loads, answer, keeps_errors)
+        missing = self._host.deliver(self._part, self.loads, answer, keeps_errors)
         if missing:
-            for load, value in zip(missing, self._substitutes(missing, answer)):
-                resolve_load(load, value, keeps_errors)
+            for index, value in zip(missing, self._substitutes(missing, answer)):
+                load = self.loads[index]
+                self._host.answer(self._part, index, load, value, keeps_errors)
 
     def _substitutes(self, missing, answer):
-        """Returns one default value or error per load that is missing from the answer."""
+        """Returns one default value or error per key that is missing from the answer."""
         settings = self.loader.settings
         if settings.default_factory is not None:
             return (settings.default_factory() for _ in missing)
         if settings.default is not NOTHING:
             return itertools.repeat(settings.default)
-        return errors.missing(self.loader.name, [load.key for load in missing], answer)
+        keys = [self.loads[index].key for index in missing]
+        return errors.missing(self.loader.name, keys, answer)
 
     def fail(self, error):
         """Fails all loads, because the request has failed. Such errors are never cached."""
-        if not self.has_finished:
-            for load in self.loads:
-                resolve_load(load, errors.failed(self.loader.name, load.key, error), False)
+        if not self._has_finished and self.permit():
+            for index, load in enumerate(self.loads):
+                failed = errors.failed(self.loader.name, load.key, error)
+                self._host.answer(self._part, index, load, failed, False)
         self._finish(error)
         if errors.is_interrupt(error):
             raise error  # It ends the synchronous call at once.
 
-    def time_out(self):
-        """Fails all loads, because the answer is late."""
-        seconds = self.loader.settings.timeout
-        if self.function is not None:
-            self._was_sent = self._was_sent and not self.function.permits.is_waiting
-            self.function.permits.release()
-        if not self.has_finished:
-            for load in self.loads:
-                error = errors.late(self.loader.name, load.key, seconds, self._was_sent)
-                resolve_load(load, error, False)
-        self._finish(TimeoutError(f"no answer within {seconds:g} s"))
-
-    def holds(self, load):
-        """Returns whether this is the request of a load."""
-        return any(load is other for other in self.loads)
-
-    def abandon(self):
-        """Notes that one more load was abandoned. Returns whether no coroutine waits for any."""
-        self._abandoned += 1
-        return self._abandoned >= len(self.loads) and not any(
-            load.is_awaited for load in self.loads
-        )
-
     def _finish(self, error):
-        if self.has_finished:
-            self._finish_flight()
-            return
-        self._batch.request_finished(self)
-        self.has_finished = True
+        if self._started is not None and self._seconds is None:
+            self.stop()
+        self._host.end(self.loader, self._part, self._seconds or 0.0)
         if self.function is not None:
             self.function.end()
-        self._call = None  # It refers to the request.
-        self._finish_flight()
-        seconds = 0.0
-        if self._started is not None:  # Otherwise the function was never called.
-            if self._seconds is None:
-                self.stop()
-            seconds = self._seconds
-            self.loader.counter.add(len(self.loads), seconds)
+        self._call = self.task = None  # They refer to the request.
+        if self._flight is not None:
+            self._flight.finish()
+        if self._has_finished:
+            return
+        self._has_finished = True
         after_flush = self.loader.settings.after_flush
-        if after_flush is not None:
+        if after_flush is not None and self.keys:
             try:
-                after_flush(Flushed(self.keys, seconds, error))
+                after_flush(Flushed(self.keys, self._seconds or 0.0, error))
             except Exception:
                 # Logged, because the loads already have their values.
                 _logger.exception("after_flush of the loader %s has failed", self.loader.name)
 
-    def _finish_flight(self):
-        if self._flight is not None:
-            self._flight.finish()
+
+def _is_within(task):
+    """Returns whether the code that runs now was called by a task."""
+    caller = get_active_task()
+    while caller is not None and caller is not task:
+        caller = caller.creator
+    return caller is task
+
+
+@asynq()
+def _run(request):
+    """Calls a batch function that is an `@asynq()` function."""
+    try:
+        request.start()
+        answer = yield request.loader.fn.asynq(request.keys)
+    except BaseException as error:
+        request.fail(error)
+    else:
+        request.deliver(answer)

@@ -5,7 +5,7 @@ import functools
 from concurrent.futures import CancelledError
 
 from .._asynq import set_asyncio_result
-from .errors import LoadError
+from .errors import LoadError, self_wait
 from .thread_pool import thread_pool
 
 __traceback_hide__ = True
@@ -28,20 +28,18 @@ class RunningFunction:
     __slots__ = (
         "_depth",
         "_job",
-        "_keys",
-        "_loader",
         "_parent",
+        "_request",
         "is_nested",
         "may_run_here",
         "permits",
         "waits_for",
     )
 
-    def __init__(self, loader, keys, permits):
+    def __init__(self, request, permits):
         self.permits = permits
         self.waits_for = set()
-        self._loader = loader
-        self._keys = keys
+        self._request = request
         self._job = None
         self.may_run_here = False  # True while the thread that waits for it sends it.
         self._parent = running_function.get()
@@ -49,6 +47,8 @@ class RunningFunction:
             self._parent = self._parent._parent
         self.is_nested = self._parent is not None
         self._depth = self._parent._depth + 1 if self.is_nested else 1
+        if self.is_nested:
+            permits.nest()
         if self._depth > _MAX_DEPTH:
             raise RecursionError(
                 f"batch functions of loaders wait for each other, {_MAX_DEPTH} levels deep"
@@ -57,17 +57,23 @@ class RunningFunction:
     @property
     def has_ended(self):
         """Returns whether the call has ended, or nobody waits for it any more."""
-        return self._loader is None
+        return self._request is None
 
     def end(self):
         """Ends the call. Code that it has started may still run in its context."""
-        self._loader = self._job = None
-        self._keys = ()
+        self._request = self._job = None
         self.waits_for.clear()
+
+    def is_within(self, other):
+        """Returns whether it is another call, or was made by that one."""
+        function = self
+        while function is not None and function is not other:
+            function = function._parent
+        return function is other
 
     def submit(self, job, fail):
         """Calls `job()` on a worker thread, or `fail(error)` if an executor drops it."""
-        executor = self._loader.settings.executor
+        executor = self._request.loader.settings.executor
         if executor is not None:
             executor.submit(job).add_done_callback(functools.partial(_report_dropped, fail))
             return
@@ -76,8 +82,9 @@ class RunningFunction:
         thread_pool.submit(job, self.is_nested or self.permits.is_limited, self.may_run_here)
 
     def nest(self):
-        """Notes that another call waits for this one, which may be waiting for a thread."""
+        """Notes that another call waits for this one, which may wait for a permit or thread."""
         self.is_nested = True
+        self.permits.nest()
         if self._job is not None:
             thread_pool.nest(self._job)
 
@@ -117,7 +124,7 @@ class RunningFunction:
         """Raises a `LoadError` if the load waits for this call."""
         if self.has_ended:
             return
-        load.batch.nest(load)
+        _nest(load)
         unseen, seen = _functions_of([load]), set()
         while unseen:
             function = unseen.pop()
@@ -127,21 +134,29 @@ class RunningFunction:
             unseen += [other for other in _functions_of(function.waits_for) if other not in seen]
 
     def _deadlock(self, loader, key):
-        if self._loader is loader and key in self._keys:
-            why = "the batch function asks for this key, which it is loading (deadlock)"
-        else:
-            why = (
-                f"the batch function of {self._loader.name} waits for this key, which waits for"
-                " that function (deadlock)"
-            )
+        if self._request.loader is loader and key in self._request.keys:
+            return self_wait(loader.name, key)
+        why = (
+            f"the batch function of {self._request.loader.name} waits for this key, which waits for"
+            " that function (deadlock)"
+        )
         return LoadError(loader.name, key, why)
 
 
 def _functions_of(loads):
     """Returns the calls that were sent for those of the loads that are not resolved."""
-    batches = [(load, load.batch) for load in loads if not load.is_computed()]
-    functions = [batch.function_of(load) for load, batch in batches if batch is not None]
+    requests = [load.request for load in loads]
+    functions = [request.function for request in requests if request is not None]
     return [function for function in functions if function is not None]
+
+
+def _nest(load):
+    """Notes that a batch function waits for a load."""
+    request, batch = load.request, load.batch
+    if request is not None:
+        request.nest()
+    elif batch is not None:
+        batch.host.nest()
 
 
 async def wait_until_resolved(load, loop):

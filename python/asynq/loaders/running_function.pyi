@@ -4,7 +4,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from .._asynq import Load, Permits
-from ._loader import Loader
+from .request import Request
 
 __traceback_hide__: bool
 
@@ -13,10 +13,11 @@ class RunningFunction:
     may_run_here: bool
     permits: Permits
     waits_for: set[Load[Any]]
-    def __init__(self, loader: Loader[Any, Any], keys: list[Any], permits: Permits) -> None: ...
+    def __init__(self, request: Request, permits: Permits) -> None: ...
     @property
     def has_ended(self) -> bool: ...
     def end(self) -> None: ...
+    def is_within(self, other: RunningFunction | None) -> bool: ...
     def submit(
         self, job: Callable[[], object], fail: Callable[[BaseException], object]
     ) -> None: ...

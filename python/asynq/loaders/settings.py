@@ -17,6 +17,9 @@ class _Nothing:
 
 NOTHING = _Nothing()
 
+# Seconds for which a key on an event loop waits at most while something else can run.
+_MAX_DELAY = 0.01
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -35,6 +38,8 @@ class Settings:
     max_in_flight: Optional[int] = None
     group: Any = None
     timeout: Optional[float] = None
+    max_delay: Any = NOTHING
+    hold: Optional[float] = None
     before_flush: Any = None
     after_flush: Any = None
 
@@ -55,8 +60,9 @@ class Settings:
             raise TypeError(
                 f"executor must be an executor such as a ThreadPoolExecutor, got {self.executor!r}"
             )
-        if self.timeout is not None:
-            check_duration("timeout", self.timeout)
+        for name in ("timeout", "max_delay", "hold"):
+            if getattr(self, name) is not None and getattr(self, name) is not NOTHING:
+                check_duration(name, getattr(self, name))
         if not (self.group is None or isinstance(self.group, Group) or _is_function(self.group)):
             raise TypeError(
                 "group must be a Group, or a function of the instance that returns one, got"
@@ -74,6 +80,12 @@ class Settings:
             function = getattr(self, name)
             if function is not None and not callable(function):
                 raise TypeError(f"{name} must be a function, got {function!r}")
+
+    def delays(self):
+        """Returns `max_delay`, with its default, and `hold` in seconds."""
+        hold = self.hold or 0.0
+        max_delay = max(_MAX_DELAY, hold) if self.max_delay is NOTHING else self.max_delay
+        return max_delay, hold
 
     @classmethod
     def parse(cls, settings):

@@ -29,6 +29,8 @@ class _OfLoaders(_OfRows, total=False):
     blocking: bool
     executor: Executor | None
     key: Callable[[Any], Hashable] | None
+    max_delay: float | None
+    hold: float | None
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -45,9 +47,12 @@ class Settings:
     max_in_flight: int | None = None
     group: Group | Callable[[Any], Group | None] | None = None
     timeout: float | None = None
+    max_delay: Any = ...
+    hold: float | None = None
     before_flush: Callable[[list[Any]], object] | None = None
     after_flush: Callable[[Flushed], object] | None = None
     def __post_init__(self) -> None: ...
+    def delays(self) -> tuple[float | None, float]: ...
     @classmethod
     def parse(cls, settings: Mapping[str, Any]) -> Self: ...
     def check_for(self, fn: object) -> None: ...

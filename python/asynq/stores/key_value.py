@@ -73,6 +73,7 @@ class KeyValueStore:
         self.client = client
         settings = {"max_in_flight": 1, **settings}
         self.operations = Loader(self._run, blocking=True, **settings)
+        self.operations._sends_unawaited = True
 
     @async_proxy()
     def get(self, key):

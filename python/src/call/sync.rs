@@ -35,7 +35,7 @@ pub(crate) fn run<'py>(
     if let Ok(Advance::Return(value)) = started {
         return match scheduler.call_stack.pop_unasked() {
             Ok(()) => {
-                scheduler.release_rounds(py);
+                scheduler.release_batches(py);
                 Ok(value)
             }
             Err(framed) => finish(py, &scheduler, running, Ok(Advance::Return(value)), framed),

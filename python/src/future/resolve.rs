@@ -13,8 +13,8 @@ use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::imports;
 use crate::loader::load::Load;
+use crate::loader::nodes::LoaderBatch;
 use crate::loader::outcomes::outcome_of_cached;
-use crate::loader::round::RoundBase;
 use crate::options::Switches;
 use crate::overrides::overrides;
 use crate::recursion::guarded;
@@ -57,12 +57,31 @@ pub(crate) fn resolve_on(
             _ => Scheduler::complete(scheduler_id, engine_id),
         }
     } else if kind == Kind::Item {
-        item_resolved(future.cast::<BatchItemBase>()?);
+        let item = future.cast::<BatchItemBase>()?;
+        let batch = item_resolved(item);
+        let cleaned = clean_up(future);
+        let ended = batch.map_or(Ok(()), |batch| end_load(item, &batch));
+        return cleaned.and(ended);
     }
+    clean_up(future)
+}
+
+fn clean_up(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     if overrides::<FutureBase>(future.as_any(), intern!(future.py(), "_computed")) {
         future.call_method0(intern!(future.py(), "_computed")).map(|_| ())
     } else {
         after_resolve(future)
+    }
+}
+
+/// Tells its batch of a load that was just resolved.
+fn end_load(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+    match (item.cast_exact::<Load>(), batch.cast::<LoaderBatch>()) {
+        (Ok(load), Ok(batch)) => {
+            let (slot, end_load) = (load.state().slot, batch.state().end_load);
+            end_load(batch, slot)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -98,8 +117,8 @@ pub(crate) fn after_resolve(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     finished
 }
 
-/// Tells the engine, and the garbage collector, of an item that was just resolved.
-fn item_resolved(item: &Bound<'_, BatchItemBase>) {
+/// Tells the engine, and the garbage collector, of an item that was just resolved. Returns its batch.
+fn item_resolved<'py>(item: &Bound<'py, BatchItemBase>) -> Option<Bound<'py, BatchBase>> {
     let py = item.py();
     let load = item.cast_exact::<Load>().ok();
     if !load.is_some_and(Load::is_leaf) {
@@ -117,11 +136,13 @@ fn item_resolved(item: &Bound<'_, BatchItemBase>) {
     if let Some(load) = load {
         Load::wake(load);
     }
-    let Some((batch, index)) = batch.zip(index) else { return };
-    let registrations = batch.bind(py).state().registrations.with_item(index);
+    let (batch, index) = batch.zip(index)?;
+    let batch = batch.into_bound(py);
+    let registrations = batch.state().registrations.with_item(index);
     for (scheduler_id, batch) in registrations {
         Scheduler::complete_item(scheduler_id, ItemId { batch, index });
     }
+    Some(batch)
 }
 
 /// Resolves the items that a flush task leaves without a value or error, if `task` is one.
@@ -175,8 +196,8 @@ pub(crate) fn resolve_items(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     for (scheduler_id, engine_id) in registrations.all() {
         Scheduler::close(scheduler_id, engine_id);
     }
-    if let Ok(round) = batch.cast::<RoundBase>() {
-        Scheduler::release_round(round);
+    if let Ok(batch) = batch.cast::<LoaderBatch>() {
+        Scheduler::release_batch(batch);
     }
     result
 }

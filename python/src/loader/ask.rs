@@ -1,5 +1,6 @@
 //! The path of every load.
 
+use asynq_loader::{Join, SlotId};
 use pyo3::prelude::*;
 use pyo3::{PyClassInitializer, intern};
 
@@ -8,80 +9,163 @@ use crate::batch::item::BatchItemBase;
 use crate::batch::join::join;
 use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::base::{FutureBase, Kind};
+use crate::future::outcome::Outcome;
+use crate::future::resolve::resolve;
 use crate::loader::base::{LoaderBase, look_up};
 use crate::loader::cache_key::cache_key;
+use crate::loader::key_table::spread;
 use crate::loader::load::{Load, LoadState};
-use crate::loader::round::RoundBase;
-use crate::loader::rounds::Rounds;
+use crate::loader::nodes::{LoaderBatch, LoaderHost};
+use crate::loader::send;
 use crate::scheduler::state::Scheduler;
 
-/// Asks for a key, in one of these rounds.
+/// Asks for a key, on a host.
 pub(crate) fn load<'py>(
     loader: &Bound<'py, LoaderBase>,
-    rounds: &Bound<'py, Rounds>,
+    host: &Bound<'py, LoaderHost>,
     key: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, Load>> {
     // Before anything is changed: it may not be possible.
     let cache_key = cache_key(loader, key)?;
     let cache = LoaderBase::current_cache(loader)?;
-    if let Some(load) = Rounds::find(rounds, &cache_key)? {
+    let spread_key = spread(&cache_key)?;
+    if let Some(slot) = LoaderHost::slot_of(host, &spread_key)?
+        && let Some(load) = share(loader, host, slot, key)?
+    {
         if let Some(cache) = &cache {
             Load::keep_in(&load, cache);
         }
-        LoaderBase::count_hit(loader);
         return Ok(load);
     }
     let cached_value = match &cache {
         Some(cache) => look_up(cache, &cache_key)?,
         None => None,
     };
-    if cached_value.is_some() {
-        LoaderBase::count_hit(loader);
-    }
-    let open = Rounds::open(rounds);
-    let open = if let Some(open) = open {
-        open
-    } else {
-        let open = loader.call_method1(intern!(loader.py(), "_open_round"), (rounds,))?;
-        let open = open.cast_into::<RoundBase>()?;
-        let is_bound = loader.state().owner.is_some();
-        Rounds::set_open(rounds, &open, is_bound)?;
-        let holder = Scheduler::current().hold_round(&open);
-        RoundBase::set_holder(&open, holder);
-        open
-    };
     // A value from the cache of this scope must not be shared with other scopes.
     let is_shared = cached_value.is_none();
+    let is_timed = host.state().is_timed();
+    let now = if is_timed { LoaderHost::now(host)? } else { 0 };
+    let open = open(loader, host)?;
     let load = make_load(key, &cache_key, cached_value, cache, open.as_super())?;
-    if is_shared {
-        RoundBase::add_load(&open, &cache_key, &load)?;
+    let slot = LoaderBatch::add(&open, host, &load, now);
+    if is_shared && let Err(error) = LoaderHost::set_slot(host, &spread_key, slot) {
+        let outcome = Outcome::from_err(loader.py(), &error);
+        resolve(load.as_super().as_super(), outcome)?;
+        return Err(error);
     }
-    if RoundBase::is_held(&open) {
-        BatchItemBase::pause_tracking(load.as_super());
+    LoaderBatch::pause_tracking(&open, &load);
+    if is_timed {
+        send_full(loader, host, &open)?;
     }
     Ok(load)
 }
 
-/// Makes a load that joins an open round. `cached_value` is the value that a cache has for the key.
+/// Returns the batch that takes keys.
+fn open<'py>(
+    loader: &Bound<'py, LoaderBase>,
+    host: &Bound<'py, LoaderHost>,
+) -> PyResult<Bound<'py, LoaderBatch>> {
+    if let Some(open) = LoaderHost::open(host) {
+        return Ok(open);
+    }
+    let open = loader.call_method1(intern!(loader.py(), "_open_batch"), (host,))?;
+    let open = open.cast_into::<LoaderBatch>()?;
+    let is_bound = loader.state().owner.is_some();
+    let number = LoaderHost::set_open(host, &open, is_bound)?;
+    let holder = Scheduler::current().hold_batch(&open);
+    let mut keys = open.state();
+    keys.number = number;
+    keys.holder = holder;
+    drop(keys);
+    Ok(open)
+}
+
+/// Sends the parts that the last load has filled.
+fn send_full(
+    loader: &Bound<'_, LoaderBase>,
+    host: &Bound<'_, LoaderHost>,
+    open: &Bound<'_, LoaderBatch>,
+) -> PyResult<()> {
+    if host.state().machine.waiting_parts().next().is_none() {
+        return Ok(());
+    }
+    LoaderHost::close(host, open);
+    host.state().machine.cached_ready(true);
+    let sent = send::start_claims(host, loader);
+    sent.and(send::start_flight(host, open))
+}
+
+/// Shares the pending load of an equal key, if there is one. The load that a batch function makes of
+/// a key it was called for fails.
+fn share<'py>(
+    loader: &Bound<'py, LoaderBase>,
+    host: &Bound<'py, LoaderHost>,
+    slot: SlotId,
+    key: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, Load>>> {
+    let Some(load) = LoaderHost::load_of(host, slot).filter(|load| Load::is_pending(load)) else {
+        return Ok(None);
+    };
+    let part = host.state().machine.part_of(slot);
+    let mut is_asker = false;
+    if let Some(part) = part {
+        is_asker = host.state().calling == Some(part);
+        if !is_asker && !is_awaitable(&load) {
+            return Ok(None);
+        }
+        if !is_asker && let Some(request) = LoaderHost::request_of(host, part) {
+            is_asker = request.call_method0(intern!(host.py(), "is_asker"))?.is_truthy()?;
+        }
+    }
+    let joined = host.state().machine.join(slot, |_| is_asker);
+    match joined {
+        Join::Shared => Ok(Some(load)),
+        Join::Gone => Ok(None),
+        Join::SelfWait => {
+            let error = loader.call_method1(intern!(host.py(), "_self_wait"), (key,))?;
+            failed_load(key, &error).map(Some)
+        }
+    }
+}
+
+/// Returns whether a load can be awaited: the flush of its batch has not begun, or has ended.
+fn is_awaitable(load: &Bound<'_, Load>) -> bool {
+    let item = load.as_super().state();
+    let Some(batch) = &item.batch else { return false };
+    let batch = batch.bind(load.py());
+    BatchBase::is_in_flight(batch) || !batch.state().flushing
+}
+
+/// Makes a load that joins an open batch. `cached_value` is the value that a cache has for the key.
 fn make_load<'py>(
     key: &Bound<'py, PyAny>,
     cache_key: &Bound<'py, PyAny>,
     cached_value: Option<Bound<'py, PyAny>>,
     cache: Option<Bound<'py, PyAny>>,
-    round: &Bound<'py, BatchBase>,
+    batch: &Bound<'py, BatchBase>,
 ) -> PyResult<Bound<'py, Load>> {
-    // A cached_value value is in its cache already.
+    // A cached value is in its cache already.
     let caches = if cached_value.is_some() { None } else { cache.map(Bound::unbind) };
-    let state = LoadState {
-        key: key.clone().unbind(),
-        cache_key: (!cache_key.is(key)).then(|| cache_key.clone().unbind()),
-        cached_value: cached_value.map(Bound::unbind),
-        caches: caches.into_iter().collect(),
-        wakers: Vec::new(),
-    };
+    let mut state = LoadState::of(key);
+    state.cache_key = (!cache_key.is(key)).then(|| cache_key.clone().unbind());
+    state.cached_value = cached_value.map(Bound::unbind);
+    state.caches.extend(caches);
+    let load = new_load(key.py(), state)?;
+    join(load.as_super(), batch)?;
+    Ok(load)
+}
+
+fn new_load(py: Python<'_>, state: LoadState) -> PyResult<Bound<'_, Load>> {
     let base =
         PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(BatchItemBase::blank());
-    let load = Bound::new(key.py(), base.add_subclass(Load(GilCell::new(state))))?;
-    join(load.as_super(), round)?;
+    Bound::new(py, base.add_subclass(Load(GilCell::new(state))))
+}
+
+fn failed_load<'py>(
+    key: &Bound<'py, PyAny>,
+    error: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, Load>> {
+    let load = new_load(key.py(), LoadState::of(key))?;
+    resolve(load.as_super().as_super(), Outcome::from_exception(error)?)?;
     Ok(load)
 }

@@ -1,5 +1,8 @@
 //! `LoaderBase`: the path of every load of a loader.
 
+use std::sync::Arc;
+
+use asynq_loader::Stats;
 use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -9,10 +12,10 @@ use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::thread_exit;
 use crate::loader::bindings::{Bindings, Binds};
-use crate::loader::rounds::Rounds;
+use crate::loader::nodes::{LoaderHost, add_stats};
 use crate::scheduler::state::Scheduler;
 
-/// Base of `asynq.loaders.Loader`, which says what a round is and how it is flushed.
+/// Base of `asynq.loaders.Loader`, which says how rounds are sent.
 #[pyclass(frozen, subclass, dict, weakref, module = "asynq.loaders")]
 pub(crate) struct LoaderBase(pub(crate) GilCell<Loader>);
 
@@ -23,20 +26,21 @@ has_state!(LoaderBase: Loader);
 /// # Note: loaders on classes
 ///
 /// The loader of a class, the *template*, has a loader without an instance for each instance, the
-/// *core*, with the cache, rounds and statistics. What `instance.loader` returns is bound to the
+/// *core*, with the cache, hosts and statistics. What `instance.loader` returns is bound to the
 /// instance and uses the state of the core, which must not refer to the instance: it would keep the
 /// instance alive.
 #[derive(Default)]
 pub(crate) struct Loader {
-    /// Id of the scheduler of the `rounds`, 0 for none.
+    /// Id of the scheduler of the `host`, 0 for none.
     pub(crate) scheduler_id: u32,
-    pub(crate) rounds: Option<Py<Rounds>>,
+    pub(crate) host: Option<Py<LoaderHost>>,
     pub(crate) cache: Option<Py<PyAny>>,
     /// A context variable with the mapping of the innermost scope.
     pub(crate) scope: Option<Py<PyAny>>,
     /// Function that returns the cache key of a key.
     pub(crate) key_function: Option<Py<PyAny>>,
-    pub(crate) hits: u64,
+    /// Counts of its hosts that have gone, and of calls that have found a cached value.
+    pub(crate) totals: Arc<GilCell<Stats>>,
     /// Object to which the loader binds when it is an attribute of a class.
     pub(crate) binds: Binds,
     /// Loaders of the instances, if it is a template.
@@ -49,7 +53,7 @@ pub(crate) struct Loader {
 
 impl Drop for Loader {
     fn drop(&mut self) {
-        defer_drop(self.rounds.take());
+        defer_drop(self.host.take());
         defer_drop(self.cache.take());
         defer_drop(self.scope.take());
         defer_drop(self.key_function.take());
@@ -65,33 +69,43 @@ impl LoaderBase {
         slf.state().core.as_ref().map_or_else(|| slf.clone(), |core| core.bind(slf.py()).clone())
     }
 
+    /// Counts a call that has found a cached value.
     pub(crate) fn count_hit(slf: &Bound<'_, Self>) {
-        let core = Self::core(slf);
-        let mut state = core.state();
-        state.hits = state.hits.saturating_add(1);
+        let totals = Arc::clone(&Self::core(slf).state().totals);
+        totals.take(slf.py()).hits += 1;
     }
 
-    /// Returns the rounds of this thread.
-    pub(crate) fn rounds<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Rounds>> {
+    /// Returns the counts of all hosts. `hosts` are those that are left.
+    pub(crate) fn stats(slf: &Bound<'_, Self>, hosts: Vec<Bound<'_, LoaderHost>>) -> Stats {
+        let totals = Arc::clone(&Self::core(slf).state().totals);
+        let mut stats = *totals.take(slf.py());
+        for host in hosts {
+            add_stats(&mut stats, LoaderHost::stats(&host));
+        }
+        stats
+    }
+
+    /// Returns the host of this thread or greenlet.
+    pub(crate) fn host<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, LoaderHost>> {
         let py = slf.py();
         let here = Scheduler::current().id();
         let core = Self::core(slf);
         {
             let state = core.state();
-            if let Some(rounds) = &state.rounds
+            if let Some(host) = &state.host
                 && state.scheduler_id == here
             {
-                return Ok(rounds.bind(py).clone());
+                return Ok(host.bind(py).clone());
             }
         }
-        let rounds = slf.call_method0(intern!(py, "_rounds"))?.cast_into::<Rounds>()?;
+        let host = slf.call_method0(intern!(py, "_host"))?.cast_into::<LoaderHost>()?;
         let before = {
             let mut state = core.state();
             state.scheduler_id = here;
-            state.rounds.replace(rounds.clone().unbind())
+            state.host.replace(host.clone().unbind())
         };
         drop(before);
-        Ok(rounds)
+        Ok(host)
     }
 
     /// The mapping in which it keeps what it loads here.

@@ -1,53 +1,59 @@
 //! Delivery: the values that a batch function returned reach the loads.
 
+use asynq_loader::PartId;
 use pyo3::exceptions::{PyBaseException, PyException, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PySequence, PyString};
 
+use crate::ffi::gil_cell::TakeState;
 use crate::ffi::thread_exit;
 use crate::future::resolve::resolve;
 use crate::imports;
 use crate::loader::load::Load;
+use crate::loader::nodes::LoaderHost;
 use crate::loader::outcomes::{outcome_of, without_traceback};
 
-/// Gives each of the loads what `answer` has for its key, and keeps it where it is to be kept; see
-/// [`resolve_load`]. Returns the loads for which it has nothing.
+/// Gives each of the loads of a part what `answer` has for its key; see [`answer_load`]. Returns the
+/// indices of the loads for which it has nothing.
 ///
 /// Raises `TypeError` or `ValueError` if it is no answer to so many keys.
-#[pyfunction]
-pub(crate) fn deliver<'py>(
-    loads: &Bound<'py, PyList>,
-    answer: &Bound<'py, PyAny>,
-    keeps_errors: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyList>> {
+pub(crate) fn deliver(
+    host: &Bound<'_, LoaderHost>,
+    part: PartId,
+    loads: &Bound<'_, PyList>,
+    answer: &Bound<'_, PyAny>,
+    keeps_errors: &Bound<'_, PyAny>,
+) -> PyResult<Vec<usize>> {
     thread_exit::protect();
-    let missing = PyList::empty(loads.py());
+    let mut missing = Vec::new();
     let answer = Answer::read(answer, loads.len())?;
     for (index, load) in loads.iter().enumerate() {
         let load = load.cast_into::<Load>()?;
         match answer.get(index, &load)? {
-            Some(value) => resolve_load(&load, &value, keeps_errors)?,
-            None => missing.append(load)?,
+            Some(value) => answer_load(host, part, index, &load, &value, keeps_errors)?,
+            None => missing.push(index),
         }
     }
     Ok(missing)
 }
 
-/// Gives one load its value, or its error if that is an exception. The caches of the load keep a
-/// value; they keep a copy of an error if `keeps_errors` is `True`, or a function that returns so.
-#[pyfunction]
-pub(crate) fn resolve_load(
+/// Gives the load at an index of a part its value, or its error if that is an exception. The caches of
+/// the load keep a value; they keep a copy of an error if `keeps_errors` is `True`, or a function that
+/// returns so. Does nothing if the load has its answer.
+pub(crate) fn answer_load(
+    host: &Bound<'_, LoaderHost>,
+    part: PartId,
+    index: usize,
     load: &Bound<'_, Load>,
     value: &Bound<'_, PyAny>,
     keeps_errors: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    if !Load::is_pending(load) {
-        return Ok(());
-    }
     let outcome = outcome_of(value)?;
+    let answered = host.state().machine.answered(part, index);
+    let Some(answered) = answered.filter(|_| Load::is_pending(load)) else { return Ok(()) };
     let caches = Load::take_caches(load);
     let mut kept = Ok(());
-    if !caches.is_empty() {
+    if answered.is_fresh && !caches.is_empty() {
         kept = keep(load, value, keeps_errors, &caches);
     }
     resolve(load.as_super().as_super(), outcome)?;

@@ -7,21 +7,24 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::ffi::gil_cell::TakeState;
 use crate::ffi::thread_exit;
+use crate::loader::nodes::{LoaderHost, part};
 use crate::loader::permits::Permits;
+use crate::loader::send;
 use crate::scheduler::inbox::{Answer, Flight};
 
 #[pymethods]
 impl Flight {
     #[new]
-    #[pyo3(signature = (request, timeout=None))]
-    fn py_new(request: Py<PyAny>, timeout: Option<f64>) -> Self {
-        Self::of(request, timeout)
+    fn py_new(request: Py<PyAny>) -> Self {
+        Self::of(request)
     }
 
-    /// Starts the timeout, in any thread.
-    #[pyo3(name = "start_timeout")]
-    fn py_start_timeout(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::start_timeout(slf)
+    /// Takes the keys of the request, which has its permits.
+    fn take_keys(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let taken =
+            slf.state().part.as_ref().map(|(host, number)| (host.clone_ref(slf.py()), *number));
+        let Some((host, number)) = taken else { return Ok(()) };
+        send::permit(host.bind(slf.py()).cast::<LoaderHost>()?, part(number)).map(|_| ())
     }
 
     /// Calls `function(*args)`, and gives the flight its value or error as the answer, and the
@@ -89,6 +92,9 @@ impl Flight {
         let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         visit.call(&state.request)?;
         visit.call(&state.permits)?;
+        if let Some((host, _)) = &state.part {
+            visit.call(host)?;
+        }
         match &state.answer {
             Answer::Value(answer) | Answer::Error(answer) => visit.call(answer),
             Answer::Pending => Ok(()),
@@ -98,7 +104,7 @@ impl Flight {
     fn __clear__(slf: &Bound<'_, Self>) {
         let before = {
             let mut state = slf.state();
-            (state.request.take(), std::mem::take(&mut state.answer))
+            (state.request.take(), state.part.take(), std::mem::take(&mut state.answer))
         };
         drop(before);
     }

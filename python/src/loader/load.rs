@@ -1,7 +1,8 @@
 //! `Load`: one key that a loader was asked for.
 
+use asynq_loader::SlotId;
 use pyo3::prelude::*;
-use pyo3::{PyTraverseError, PyVisit};
+use slotmap::Key;
 
 use crate::batch::item::BatchItemBase;
 use crate::ffi::deferred_drop::defer_drop;
@@ -29,6 +30,24 @@ pub(crate) struct LoadState {
     pub(crate) caches: Vec<Py<PyAny>>,
     /// The asyncio futures of coroutines that wait for it.
     pub(crate) wakers: Vec<Py<PyAny>>,
+    pub(crate) slot: SlotId,
+    /// It belongs to a part that has its permits.
+    pub(crate) is_sent: bool,
+}
+
+impl LoadState {
+    /// Creates the state of a load that belongs to no batch yet.
+    pub(crate) fn of(key: &Bound<'_, PyAny>) -> Self {
+        Self {
+            key: key.clone().unbind(),
+            cache_key: None,
+            cached_value: None,
+            caches: Vec::new(),
+            wakers: Vec::new(),
+            slot: SlotId::null(),
+            is_sent: false,
+        }
+    }
 }
 
 impl Drop for LoadState {
@@ -62,16 +81,6 @@ impl Load {
         }
     }
 
-    /// Removes a mapping from those that will cache the value.
-    pub(crate) fn forget(slf: &Bound<'_, Self>, cache: &Bound<'_, PyAny>) {
-        let before = {
-            let mut state = slf.state();
-            let index = state.caches.iter().position(|other| other.is(cache));
-            index.map(|index| state.caches.swap_remove(index))
-        };
-        drop(before);
-    }
-
     /// Returns whether it is the load of a cached key that has no value yet.
     pub(crate) fn is_cached(slf: &Bound<'_, Self>) -> bool {
         slf.state().cached_value.is_some()
@@ -102,11 +111,6 @@ impl Load {
         }
     }
 
-    /// Returns whether a coroutine waits for it.
-    pub(crate) fn is_awaited(slf: &Bound<'_, Self>) -> bool {
-        !slf.state().wakers.is_empty()
-    }
-
     /// Returns whether neither its key nor its value can refer back to it; see [`gc_tracking`].
     pub(crate) fn is_leaf(slf: &Bound<'_, Self>) -> bool {
         let py = slf.py();
@@ -117,62 +121,5 @@ impl Load {
                 && gc_tracking::is_leaf(state.key.bind(py))
         };
         has_leaves && FutureBase::has_leaf_value(slf.as_super().as_super())
-    }
-}
-
-#[pymethods]
-impl Load {
-    /// Key that the loader was asked for.
-    #[getter(key)]
-    fn py_key<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
-        Self::key(slf)
-    }
-
-    /// Value that stands for the key in caches and answers.
-    #[getter(_cache_key)]
-    fn py_cache_key<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
-        Self::cache_key(slf)
-    }
-
-    /// Sets the result of an asyncio future to None when the load is resolved.
-    fn wake_when_resolved(slf: &Bound<'_, Self>, future: Py<PyAny>) {
-        slf.state().wakers.push(future);
-        if !Self::is_pending(slf) {
-            Self::wake(slf);
-        }
-    }
-
-    /// Forgets an asyncio future, which was cancelled.
-    fn stop_waking(slf: &Bound<'_, Self>, future: &Bound<'_, PyAny>) {
-        let removed = {
-            let mut state = slf.state();
-            let index = state.wakers.iter().position(|waker| waker.is(future));
-            index.map(|index| state.wakers.remove(index))
-        };
-        drop(removed);
-    }
-
-    /// Returns whether a coroutine waits for it.
-    #[getter(is_awaited)]
-    fn py_is_awaited(slf: &Bound<'_, Self>) -> bool {
-        Self::is_awaited(slf)
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
-        visit.call(&state.key)?;
-        visit.call(&state.cache_key)?;
-        visit.call(&state.cached_value)?;
-        state.caches.iter().try_for_each(|cache| visit.call(cache))?;
-        state.wakers.iter().try_for_each(|waker| visit.call(waker))
-    }
-
-    fn __clear__(slf: &Bound<'_, Self>) {
-        let before = {
-            let mut state = slf.state();
-            let caches = std::mem::take(&mut state.caches);
-            (state.cached_value.take(), caches, std::mem::take(&mut state.wakers))
-        };
-        drop(before);
     }
 }

@@ -15,8 +15,9 @@ use crate::loader::bindings::Binds;
 use crate::loader::bound;
 use crate::loader::cache_key::cache_key;
 use crate::loader::cached_value::cached_value;
+use crate::loader::host::seconds;
 use crate::loader::load::Load;
-use crate::loader::rounds::Rounds;
+use crate::loader::nodes::LoaderHost;
 
 #[pymethods]
 impl LoaderBase {
@@ -32,7 +33,7 @@ impl LoaderBase {
         if is_asyncio_mode(py)? {
             return slf.call_method1(intern!(py, "asyncio"), (key,));
         }
-        load(slf, &Self::rounds(slf)?, key).map(Bound::into_any)
+        load(slf, &Self::host(slf)?, key).map(Bound::into_any)
     }
 
     /// The value of one key. A cached value is there at once.
@@ -64,14 +65,14 @@ impl LoaderBase {
         Err(bound::takes_one_key(slf))
     }
 
-    /// Asks for a key in one of these rounds.
+    /// Asks for a key on a host.
     #[pyo3(name = "_load")]
     fn py_load<'py>(
         slf: &Bound<'py, Self>,
-        rounds: &Bound<'py, Rounds>,
+        host: &Bound<'py, LoaderHost>,
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, Load>> {
-        load(slf, rounds, key)
+        load(slf, host, key)
     }
 
     /// Returns the loader of an instance or class.
@@ -168,20 +169,18 @@ impl LoaderBase {
         Self::current_cache(slf)
     }
 
-    /// Number of loads whose key was cached or pending.
-    #[getter(_hits)]
-    fn hits(slf: &Bound<'_, Self>) -> u64 {
-        Self::core(slf).state().hits
-    }
-
-    #[setter(_hits)]
-    fn set_hits(slf: &Bound<'_, Self>, hits: u64) {
-        Self::core(slf).state().hits = hits;
+    /// Returns the numbers of `Stats`. `hosts` are all hosts of the loader.
+    fn _stats(
+        slf: &Bound<'_, Self>,
+        hosts: Vec<Bound<'_, LoaderHost>>,
+    ) -> (usize, usize, usize, usize, f64) {
+        let stats = Self::stats(slf, hosts);
+        (stats.batches, stats.keys, stats.hits, stats.largest, seconds(stats.time))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
-        visit.call(&state.rounds)?;
+        visit.call(&state.host)?;
         visit.call(&state.cache)?;
         visit.call(&state.scope)?;
         visit.call(&state.key_function)?;
@@ -210,6 +209,6 @@ fn call<'py>(
     if let Some(value) = cached_value(loader, key)? {
         return Ok(value);
     }
-    let load = load(loader, &LoaderBase::rounds(loader)?, key)?;
+    let load = load(loader, &LoaderBase::host(loader)?, key)?;
     compute::value(load.as_super().as_super())
 }

@@ -1,22 +1,26 @@
-//! Loaders: the part that every key passes through.
+//! Loaders: the face of `asynq-loader`, and the part that every key passes through.
 
 mod ask;
 pub(crate) mod asyncio_future;
 pub(crate) mod base;
+mod batch;
+mod batch_methods;
 mod bindings;
 mod bound;
 mod cache_key;
-pub(crate) mod cached_loads;
 mod cached_value;
-pub(crate) mod counter;
-pub(crate) mod delivery;
+mod delivery;
+pub(crate) mod ends;
 pub(crate) mod flight_methods;
+mod host;
+mod host_methods;
 pub(crate) mod jobs;
+mod key_table;
 pub(crate) mod load;
+mod load_methods;
 mod methods;
+pub(crate) mod nodes;
 pub(crate) mod outcomes;
 pub(crate) mod permit_wait;
 pub(crate) mod permits;
-pub(crate) mod round;
-mod round_methods;
-pub(crate) mod rounds;
+pub(crate) mod send;

@@ -9,9 +9,11 @@
 //!
 //! A function that waits for another load holds no permit meanwhile: it lends its permits, and takes
 //! them back, before all others, when it goes on. So every permit is held by a function that does not
-//! wait for one, and permits alone cannot deadlock. What remains is a thread that waits in a synchronous
-//! call, so that no coroutine of its event loop and no other greenlet can give a permit back. If these
-//! hold all permits, a request of that call begins beyond the limit ([`Permits::share`]).
+//! wait for one, and permits alone cannot deadlock. A lent permit is only for *nested* requests, which
+//! functions wait for: were it for all, the function would wait for theirs to end. What remains is a
+//! thread that waits in a synchronous call, so that no coroutine of its event loop and no other greenlet
+//! can give a permit back. If these hold all permits, a request of that call begins beyond the limit
+//! ([`Permits::share`]).
 
 use std::collections::VecDeque;
 use std::thread::ThreadId;
@@ -42,6 +44,8 @@ pub(crate) struct LimitState {
     /// synchronous call blocks the event loop of the others.
     holders: Vec<Py<Permits>>,
     waiting: VecDeque<Py<Permits>>,
+    /// Requests that have lent their permit, and did not take it back yet.
+    lenders: Vec<Py<Permits>>,
     /// Threads that give out permits. None of them begins to do so again inside of that, because
     /// `begin()` may give its permit back, and thousands may wait.
     givers: Vec<ThreadId>,
@@ -51,6 +55,36 @@ impl LimitState {
     fn free(&self) -> usize {
         self.permits.saturating_sub(self.holders.len())
     }
+
+    /// Returns the requests that hold a permit, or have lent it.
+    fn owners(&self, py: Python<'_>) -> Vec<Py<Permits>> {
+        self.holders.iter().chain(&self.lenders).map(|owner| owner.clone_ref(py)).collect()
+    }
+
+    /// Returns whether there is a permit for a request.
+    fn has_permit_for(&self, permits: &Bound<'_, Permits>) -> bool {
+        let py = permits.py();
+        let is_nested = |permits: &Bound<'_, Permits>| {
+            let state = permits.state();
+            state.is_nested || state.lent > 0
+        };
+        if is_nested(permits) || self.lenders.is_empty() {
+            return self.free() > 0;
+        }
+        let nested = self.holders.iter().filter(|holder| is_nested(holder.bind(py))).count();
+        self.free() > self.lenders.len().saturating_sub(nested)
+    }
+
+    /// Gives a request a permit. Returns what it has lent.
+    fn hold(&mut self, permits: &Bound<'_, Permits>) -> Option<Py<Permits>> {
+        self.holders.push(permits.clone().unbind());
+        self.end_loan(permits)
+    }
+
+    fn end_loan(&mut self, permits: &Bound<'_, Permits>) -> Option<Py<Permits>> {
+        let index = self.lenders.iter().position(|lender| lender.is(permits));
+        index.map(|index| self.lenders.swap_remove(index))
+    }
 }
 
 impl Limit {
@@ -59,12 +93,14 @@ impl Limit {
         let is_in_begin = Self::is_beginning_here(slf);
         {
             let mut state = slf.state();
-            if is_in_begin || (state.free() > 0 && state.waiting.is_empty()) {
-                state.holders.push(permits.clone().unbind());
+            if is_in_begin || (state.waiting.is_empty() && state.has_permit_for(permits)) {
+                let before = state.hold(permits);
+                drop(state);
+                drop(before);
                 return Ok(true);
             }
             let waiting = permits.clone().unbind();
-            if permits.state().was_lent {
+            if permits.state().lent > 0 {
                 state.waiting.push_front(waiting);
             } else {
                 state.waiting.push_back(waiting);
@@ -78,9 +114,7 @@ impl Limit {
     /// Takes the permits back that coroutines of closed event loops hold: these never go on.
     fn take_from_closed_loops(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let holders: Vec<_> =
-            slf.state().holders.iter().map(|holder| holder.clone_ref(py)).collect();
-        for holder in holders {
+        for holder in slf.state().owners(py) {
             let holder = holder.bind(py);
             if Permits::is_of_closed_loop(holder)? {
                 Permits::release(holder)?;
@@ -127,10 +161,15 @@ impl Limit {
                 if state.free() == 0 || state.givers.contains(&this_thread) {
                     break;
                 }
-                let Some(permits) = state.waiting.pop_front() else { break };
-                state.holders.push(permits.clone_ref(slf.py()));
+                let next =
+                    state.waiting.iter().position(|next| state.has_permit_for(next.bind(slf.py())));
+                let next = next.and_then(|next| state.waiting.remove(next));
+                let Some(permits) = next.map(|next| next.into_bound(slf.py())) else { break };
+                let before = state.hold(&permits);
                 state.givers.push(this_thread);
-                permits.into_bound(slf.py())
+                drop(state);
+                drop(before);
+                permits
             };
             let begun = if Permits::is_released(&permits) {
                 Self::give_back(slf, &permits);
@@ -178,6 +217,7 @@ impl Limit {
                 permits,
                 holders: Vec::new(),
                 waiting: VecDeque::new(),
+                lenders: Vec::new(),
                 givers: Vec::new(),
             })),
         )?;
@@ -221,7 +261,8 @@ impl Limit {
         let before = {
             let mut state = slf.state();
             state.givers.clear();
-            (std::mem::take(&mut state.holders), std::mem::take(&mut state.waiting))
+            let lenders = std::mem::take(&mut state.lenders);
+            (std::mem::take(&mut state.holders), std::mem::take(&mut state.waiting), lenders)
         };
         drop(before);
     }
@@ -229,6 +270,7 @@ impl Limit {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
         state.holders.iter().try_for_each(|permits| visit.call(permits))?;
+        state.lenders.iter().try_for_each(|permits| visit.call(permits))?;
         state.waiting.iter().try_for_each(|permits| visit.call(permits))
     }
 }
@@ -248,8 +290,10 @@ pub(crate) struct PermitsState {
     is_released: bool,
     /// Number of loads that the function waits for.
     waits: usize,
-    /// True once the function has waited for a load.
-    was_lent: bool,
+    /// Number of limits of which it has lent permits, and did not take them all back.
+    lent: usize,
+    /// A function of a loader waits for the request.
+    is_nested: bool,
     begin: Option<Py<PyAny>>,
     /// The thread that is in `begin()`.
     beginning_in: Option<ThreadId>,
@@ -286,19 +330,23 @@ impl Permits {
     pub(crate) fn is_blocked(slf: &Bound<'_, Self>, greenlet: Option<usize>) -> PyResult<bool> {
         let py = slf.py();
         let Some(limit) = Self::missing(slf) else { return Ok(false) };
-        let holders: Vec<_> =
-            limit.state().holders.iter().map(|holder| holder.clone_ref(py)).collect();
-        for holder in &holders {
-            let holder = holder.bind(py);
-            let is_in_greenlet = Self::is_in_other_greenlet(holder, greenlet);
-            let event_loop = Self::event_loop(holder)?;
+        let owners = limit.state().owners(py);
+        for owner in &owners {
+            let owner = owner.bind(py);
+            let is_in_greenlet = Self::is_in_other_greenlet(owner, greenlet);
+            let event_loop = Self::event_loop(owner)?;
             let is_on_loop = event_loop.is_some_and(|one| blocked_loops::contains(&one));
-            // This ends, because all requests wait for the limits in the same order.
-            if !(is_in_greenlet || is_on_loop || Self::is_blocked(holder, greenlet)?) {
+            if is_in_greenlet || is_on_loop || owner.is(slf) {
+                continue;
+            }
+            // This ends, because all requests wait for the limits in the same order, and one that has
+            // lent a permit, and wants it back, is not followed.
+            let has_lent = owner.state().lent > 0;
+            if has_lent || !Self::is_blocked(owner, greenlet)? {
                 return Ok(false);
             }
         }
-        Ok(!holders.is_empty())
+        Ok(!owners.is_empty())
     }
 
     /// Notes that the function runs in `greenlet`, the one that calls this.
@@ -327,9 +375,34 @@ impl Permits {
     pub(crate) fn share(slf: &Bound<'_, Self>) -> PyResult<()> {
         let Some(limit) = Self::missing(slf) else { return Ok(()) };
         Limit::leave_queue(&limit, slf);
-        limit.state().holders.push(slf.clone().unbind());
+        let before = limit.state().hold(slf);
+        drop(before);
         slf.state().held += 1;
         Self::go_on(slf)
+    }
+
+    /// Notes that a function of a loader waits for the request: it may have a lent permit.
+    pub(crate) fn nest(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let was_nested = std::mem::replace(&mut slf.state().is_nested, true);
+        match Self::missing(slf) {
+            Some(limit) if !was_nested => Limit::give(&limit),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives up the permits that it has lent.
+    fn end_loans(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let limits: Vec<_> = {
+            let mut state = slf.state();
+            let lent = std::mem::take(&mut state.lent);
+            state.limits.iter().take(lent).map(|limit| limit.bind(py).clone()).collect()
+        };
+        for limit in &limits {
+            let before = limit.state().end_loan(slf);
+            drop(before);
+        }
+        limits.iter().try_for_each(Limit::give)
     }
 
     /// Gives all held permits back, and leaves the queue of the next.
@@ -379,12 +452,15 @@ impl Permits {
         let py = slf.py();
         let (begin, flight) = {
             let mut state = slf.state();
+            state.lent = 0;
             (state.begin.take(), state.flight.take())
         };
         let Some(begin) = begin else { return Ok(()) };
         let flight = flight.map(|flight| flight.into_bound(py));
         slf.state().beginning_in = Some(std::thread::current().id());
-        let first = begin.call0(py);
+        let take_keys = intern!(py, "take_keys");
+        let taken = flight.as_ref().map_or(Ok(()), |one| one.call_method0(take_keys).map(|_| ()));
+        let first = taken.and_then(|()| begin.call0(py));
         let is_interrupt =
             first.as_ref().is_err_and(|error| !error.is_instance_of::<PyRuntimeError>(py));
         let has_begun = if is_interrupt { begin.call0(py).is_ok() } else { false };
@@ -424,7 +500,8 @@ impl Permits {
             held: 0,
             is_released: false,
             waits: 0,
-            was_lent: false,
+            lent: 0,
+            is_nested: false,
             begin: None,
             beginning_in: None,
             flight: None,
@@ -449,7 +526,7 @@ impl Permits {
             (state.begin.take(), state.flight.take())
         };
         drop(before);
-        Self::give_all_back(slf)
+        Self::give_all_back(slf).and(Self::end_loans(slf))
     }
 
     /// Returns whether the number of requests is limited.
@@ -464,17 +541,28 @@ impl Permits {
         slf.state().begin.is_some()
     }
 
+    #[pyo3(name = "nest")]
+    fn py_nest(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::nest(slf)
+    }
+
     /// Gives the permits to others while the function waits for a load: see `Note: lent permits`.
     pub(crate) fn lend(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let begin = {
+        let (begin, limits) = {
             let mut state = slf.state();
             state.waits += 1;
-            state.was_lent = true;
             if state.waits > 1 || state.is_released {
                 return Ok(());
             }
-            state.begin.take()
+            let held = state.held;
+            state.lent = state.lent.max(held);
+            let limits = state.limits.iter().take(held);
+            let limits: Vec<_> = limits.map(|limit| limit.bind(slf.py()).clone()).collect();
+            (state.begin.take(), limits)
         };
+        for limit in limits {
+            limit.state().lenders.push(slf.clone().unbind());
+        }
         let given = Self::give_all_back(slf);
         if let Some(begin) = begin {
             // Another coroutine of the function was about to go on, which it may without permits.
@@ -493,7 +581,13 @@ impl Permits {
             let is_held = state.is_released || state.waits > 0 || state.limits.is_empty();
             begin.filter(|_| !is_held)
         };
-        let Some(begin) = begin else { return Ok(true) };
+        let Some(begin) = begin else {
+            let is_waiting = slf.state().waits > 0;
+            if !is_waiting {
+                Self::end_loans(slf)?;
+            }
+            return Ok(true);
+        };
         Self::acquire(slf, begin)?;
         Ok(Self::can_go_on(slf))
     }

@@ -13,8 +13,8 @@ use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::future::resolve::{resolve, resolve_items};
 use crate::imports;
-use crate::loader::cached_loads;
-use crate::loader::round::RoundBase;
+use crate::loader::ends;
+use crate::loader::nodes::LoaderBatch;
 use crate::options::Switches;
 use crate::scheduler::contexts;
 use crate::scheduler::deadlock;
@@ -102,7 +102,7 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
         if has_rest {
             scheduler.let_go(py);
         }
-        scheduler.release_rounds(py);
+        scheduler.release_batches(py);
     }
     result
 }
@@ -204,8 +204,8 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
         Some(batch) => batch.bind(py).clone(),
         None => return Ok(()),
     };
-    if let Ok(round) = batch.cast::<RoundBase>() {
-        let alone = cached_loads::resolve_alone(round);
+    if let Ok(batch_of_loader) = batch.cast::<LoaderBatch>() {
+        let alone = ends::resolve_cached_alone(batch_of_loader);
         if !matches!(alone, Ok(false)) {
             batch.state().registrations.remove(scheduler.id());
             close(scheduler, id);

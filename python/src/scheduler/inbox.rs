@@ -76,7 +76,7 @@ impl Ord for Deadline {
 }
 
 /// Returns the time of `time.monotonic()`.
-fn now(py: Python<'_>) -> PyResult<f64> {
+pub(crate) fn now(py: Python<'_>) -> PyResult<f64> {
     py.import(intern!(py, "time"))?.call_method0(intern!(py, "monotonic"))?.extract()
 }
 
@@ -192,6 +192,7 @@ impl Inbox {
         if running_loop(py)?.is_some() {
             return self.sleep(py, other_flushes);
         }
+        self.nest_flights(py)?;
         function.call_method0(intern!(py, "lend"))?;
         let waited = self.sleep(py, other_flushes);
         let taken_back = self.take_back(py, &function, waited.is_ok());
@@ -340,19 +341,30 @@ impl Inbox {
     /// Lets the flights begin that wait for permits of coroutines of blocked event loops, or of blocked
     /// greenlets: these give no permit back before the call that waits here has ended.
     fn begin_blocked_flights(&self, py: Python<'_>, greenlet: Option<usize>) -> PyResult<()> {
-        let flights: Vec<_> = {
-            let contents = self.contents.take(py);
-            contents.flights.values().map(|flight| flight.clone_ref(py)).collect()
-        };
-        for flight in flights {
-            let flight = flight.bind(py);
-            let permits = flight.state().permits.as_ref().map(|permits| permits.bind(py).clone());
-            let Some(permits) = permits else { continue };
+        for permits in self.permits(py) {
             if Permits::is_blocked(&permits, greenlet)? {
                 Permits::share(&permits)?;
             }
         }
         Ok(())
+    }
+
+    /// Lets the flights have the permits that the function lends which waits for them.
+    fn nest_flights(&self, py: Python<'_>) -> PyResult<()> {
+        self.permits(py).iter().try_for_each(Permits::nest)
+    }
+
+    /// Returns the permits of the flights.
+    fn permits<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, Permits>> {
+        let flights: Vec<_> = {
+            let contents = self.contents.take(py);
+            contents.flights.values().map(|flight| flight.clone_ref(py)).collect()
+        };
+        let permits = |flight: &Py<Flight>| {
+            let state = flight.bind(py).state();
+            state.permits.as_ref().map(|permits| permits.bind(py).clone())
+        };
+        flights.iter().filter_map(permits).collect()
     }
 
     /// Returns what identifies the scheduler of a greenlet.
@@ -434,9 +446,9 @@ fn check_others_can_run(doorbell: &Bound<'_, PyAny>, other_flushes: bool) -> PyR
 
 /// One request in flight, as seen by the scheduler that waits for its answer.
 ///
-/// The scheduler calls `request.deliver(answer)`, `request.fail(error)`, or `request.expire()` if
-/// the answer takes longer than `timeout` seconds. It does so again if an exception ends the call
-/// before the request has called `finish()`.
+/// The scheduler calls `request.deliver(answer)`, `request.fail(error)`, or `request.expire()` when
+/// the deadline has passed. It does so again if an exception ends the call before the request has
+/// called `finish()`.
 #[pyclass(frozen, weakref, module = "asynq.loaders")]
 pub(crate) struct Flight(pub(crate) GilCell<FlightState>);
 
@@ -446,10 +458,12 @@ has_state!(Flight: FlightState);
 #[derive(Default)]
 pub(crate) struct FlightState {
     number: u64,
-    /// The inbox of the scheduler that waits, from its departure until the request is finished.
-    inbox: Option<Arc<Inbox>>,
+    /// The inboxes of the schedulers that wait, until the request is finished. They are several if a
+    /// request has keys of batches that several threads wait for.
+    inboxes: Vec<Arc<Inbox>>,
     pub(crate) request: Option<Py<PyAny>>,
-    timeout: Option<f64>,
+    /// The `LoaderHost` of the request, and the number of its part.
+    pub(crate) part: Option<(Py<PyAny>, u64)>,
     deadline: Option<Deadline>,
     pub(crate) answer: Answer,
     /// The permits of the request, until its function has ended or it is finished.
@@ -478,25 +492,24 @@ impl Answer {
 }
 
 impl Flight {
-    pub(crate) fn of(request: Py<PyAny>, timeout: Option<f64>) -> Self {
+    pub(crate) fn of(request: Py<PyAny>) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         let request = Some(request);
-        Self(GilCell::new(FlightState { number, request, timeout, ..FlightState::default() }))
+        Self(GilCell::new(FlightState { number, request, ..FlightState::default() }))
     }
 
-    /// Makes the scheduler with this inbox wait for the flight, and no other one.
+    /// Makes the scheduler with this inbox wait for the flight.
     pub(crate) fn wait_at(slf: &Bound<'_, Self>, inbox: &Arc<Inbox>) {
         let py = slf.py();
         let (number, deadline, has_arrived) = {
-            let state = slf.state();
-            if state.is_finished {
+            let mut state = slf.state();
+            if state.is_finished || state.inboxes.iter().any(|own| Arc::ptr_eq(own, inbox)) {
                 return;
             }
+            state.inboxes.push(Arc::clone(inbox));
             (state.number, state.deadline, !matches!(state.answer, Answer::Pending))
         };
-        Self::leave_inbox(slf);
-        slf.state().inbox = Some(Arc::clone(inbox));
         let mut contents = inbox.contents.take(py);
         contents.flights.insert(number, slf.clone().unbind());
         if let Some(deadline) = deadline {
@@ -507,56 +520,64 @@ impl Flight {
         }
     }
 
-    fn leave_inbox(slf: &Bound<'_, Self>) {
-        let (inbox, number, deadline) = {
+    fn leave_inboxes(slf: &Bound<'_, Self>) {
+        let (inboxes, number, deadline) = {
             let mut state = slf.state();
-            (state.inbox.take(), state.number, state.deadline)
+            (std::mem::take(&mut state.inboxes), state.number, state.deadline)
         };
-        let Some(inbox) = inbox else { return };
-        let removed = {
-            let mut contents = inbox.contents.take(slf.py());
-            if let Some(deadline) = deadline {
-                contents.deadlines.remove(&(deadline, number));
-            }
-            contents.flights.remove(&number)
-        };
-        drop(removed);
+        for inbox in inboxes {
+            let removed = {
+                let mut contents = inbox.contents.take(slf.py());
+                if let Some(deadline) = deadline {
+                    contents.deadlines.remove(&(deadline, number));
+                }
+                contents.flights.remove(&number)
+            };
+            drop(removed);
+        }
     }
 
     fn is_awaited_at(slf: &Bound<'_, Self>, inbox: &Arc<Inbox>) -> bool {
-        slf.state().inbox.as_ref().is_some_and(|own| Arc::ptr_eq(own, inbox))
+        slf.state().inboxes.iter().any(|own| Arc::ptr_eq(own, inbox))
     }
 
-    /// Starts the timeout, in any thread.
-    pub(crate) fn start_timeout(slf: &Bound<'_, Self>) -> PyResult<()> {
+    /// Changes the deadline, in any thread.
+    pub(crate) fn set_deadline(slf: &Bound<'_, Self>, deadline: Option<f64>) {
         let py = slf.py();
-        let Some(timeout) = slf.state().timeout else { return Ok(()) };
-        let deadline = Deadline(now(py)? + timeout);
-        let (inbox, number) = {
+        let deadline = deadline.map(Deadline);
+        let (inboxes, number, before) = {
             let mut state = slf.state();
-            if state.deadline.is_none() {
-                state.deadline = Some(deadline);
+            if state.is_finished || state.deadline == deadline {
+                return;
             }
-            (state.inbox.clone(), state.number)
+            let before = std::mem::replace(&mut state.deadline, deadline);
+            (state.inboxes.clone(), state.number, before)
         };
-        if let Some(inbox) = inbox {
-            inbox.contents.take(py).deadlines.insert((deadline, number));
+        for inbox in inboxes {
+            {
+                let mut contents = inbox.contents.take(py);
+                if let Some(before) = before {
+                    contents.deadlines.remove(&(before, number));
+                }
+                if let Some(deadline) = deadline {
+                    contents.deadlines.insert((deadline, number));
+                }
+            }
             inbox.ring(py);
         }
-        Ok(())
     }
 
     /// Gives the flight its answer, in any thread. Only the first one counts.
     pub(crate) fn arrive(slf: &Bound<'_, Self>, answer: Answer) {
-        let inbox = {
+        let inboxes = {
             let mut state = slf.state();
             if state.is_finished || !matches!(state.answer, Answer::Pending) {
                 return;
             }
             state.answer = answer;
-            state.inbox.clone()
+            state.inboxes.clone()
         };
-        if let Some(inbox) = inbox {
+        for inbox in inboxes {
             inbox.contents.take(slf.py()).arrived.push_back(slf.clone().unbind());
             inbox.ring(slf.py());
         }
@@ -564,11 +585,11 @@ impl Flight {
 
     /// Ends the flight: no scheduler waits for it any more.
     pub(crate) fn finish(slf: &Bound<'_, Self>) {
-        Self::leave_inbox(slf);
+        Self::leave_inboxes(slf);
         let before = {
             let mut state = slf.state();
             state.is_finished = true;
-            (state.request.take(), std::mem::take(&mut state.answer))
+            (state.request.take(), state.part.take(), std::mem::take(&mut state.answer))
         };
         drop(before);
     }

@@ -12,7 +12,7 @@ use crate::ffi::gil_cell::TakeState;
 use crate::future::base::{FutureBase, Kind};
 use crate::imports;
 use crate::loader::load::Load;
-use crate::loader::round::RoundBase;
+use crate::loader::nodes::LoaderBatch;
 use crate::options::{self, Switches};
 use crate::overrides::overrides;
 use crate::scheduler::deadlock;
@@ -110,8 +110,8 @@ fn computes(future: &Bound<'_, FutureBase>) -> bool {
 fn register_item(scheduler: &Scheduler, item: &Bound<'_, BatchItemBase>) -> PyResult<ItemId> {
     let (batch, index) = BatchItemBase::place(item)?;
     let engine_id = register_batch(scheduler, &batch)?;
-    if let (Ok(round), Ok(load)) = (batch.cast::<RoundBase>(), item.cast_exact::<Load>()) {
-        RoundBase::want(round, load);
+    if let (Ok(keys), Ok(load)) = (batch.cast::<LoaderBatch>(), item.cast_exact::<Load>()) {
+        LoaderBatch::want(keys, load);
     }
     // The engine holds the batch, which holds its items.
     BatchItemBase::pause_tracking(item);
@@ -158,7 +158,7 @@ fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResu
     let engine_id = {
         let mut engine = scheduler.engine();
         let engine_id = engine.add_batch(batch.clone().unbind(), rule);
-        if batch.is_instance_of::<RoundBase>() {
+        if batch.is_instance_of::<LoaderBatch>() {
             // A task that loads a key does not tell the engine before it waits.
             engine.add_for_others(engine_id);
         } else {
@@ -179,8 +179,8 @@ fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResu
     } else if in_flight {
         // The call in which its flight started is over.
         scheduler.engine().begin_flush(engine_id);
-        if let Ok(round) = batch.cast::<RoundBase>() {
-            RoundBase::await_flights(round, &scheduler.inbox);
+        if let Ok(keys) = batch.cast::<LoaderBatch>() {
+            LoaderBatch::await_flights(keys, &scheduler.inbox);
         }
         defer(batch)?;
     }

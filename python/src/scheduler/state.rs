@@ -18,7 +18,7 @@ use crate::batch::priority::BatchPriority;
 use crate::ffi::thread_exit;
 use crate::future::base::FutureBase;
 use crate::imports;
-use crate::loader::round::RoundBase;
+use crate::loader::nodes::LoaderBatch;
 use crate::scheduler::call_stack::CallStack;
 use crate::scheduler::greenlets::{self, PerGreenlet};
 use crate::scheduler::handle::TaskScheduler;
@@ -59,8 +59,8 @@ pub(crate) struct Scheduler {
     contexts: RefCell<HashMap<ContextId, Py<PyAny>>>,
     handle: RefCell<Option<Py<TaskScheduler>>>,
     handles: Cell<u32>,
-    /// Unfinished rounds of loaders that were opened in the outermost call, by their addresses.
-    rounds: RefCell<HashMap<usize, Py<RoundBase>>>,
+    /// Unfinished batches of loaders that were opened in the outermost call, by their addresses.
+    held_batches: RefCell<HashMap<usize, Py<LoaderBatch>>>,
     pub(crate) inbox: Arc<Inbox>,
 }
 
@@ -101,7 +101,7 @@ impl Scheduler {
             contexts: RefCell::default(),
             handle: RefCell::new(None),
             handles: Cell::new(0),
-            rounds: RefCell::default(),
+            held_batches: RefCell::default(),
             inbox,
         }
     }
@@ -227,29 +227,29 @@ impl Scheduler {
         )))
     }
 
-    /// Holds an open round until it has ended or the outermost call is over, so that the garbage
+    /// Holds an open batch until it has ended or the outermost call is over, so that the garbage
     /// collector may pass over its loads. Returns the number of this scheduler, 0 if there is no call.
-    pub(crate) fn hold_round(&self, round: &Bound<'_, RoundBase>) -> u32 {
+    pub(crate) fn hold_batch(&self, batch: &Bound<'_, LoaderBatch>) -> u32 {
         if self.call_stack.is_empty() {
             return 0;
         }
-        self.rounds.borrow_mut().insert(round.as_ptr() as usize, round.clone().unbind());
+        self.held_batches.borrow_mut().insert(batch.as_ptr() as usize, batch.clone().unbind());
         self.id()
     }
 
-    /// Releases a round that has ended: its loads are resolved, and on the collector's lists again.
-    pub(crate) fn release_round(round: &Bound<'_, RoundBase>) {
-        let Some(scheduler) = Self::at(RoundBase::take_holder(round)) else { return };
-        let before = scheduler.rounds.borrow_mut().remove(&(round.as_ptr() as usize));
+    /// Releases a batch that has ended: its loads are resolved, and on the collector's lists again.
+    pub(crate) fn release_batch(batch: &Bound<'_, LoaderBatch>) {
+        let Some(scheduler) = Self::at(LoaderBatch::take_holder(batch)) else { return };
+        let before = scheduler.held_batches.borrow_mut().remove(&(batch.as_ptr() as usize));
         drop(before);
     }
 
-    /// Releases the rounds that were held, since the outermost call is over.
+    /// Releases the batches that were held, since the outermost call is over.
     #[inline]
-    pub(crate) fn release_rounds(&self, py: pyo3::Python<'_>) {
-        if !self.rounds.borrow().is_empty() {
-            for round in self.rounds.take().into_values() {
-                RoundBase::released(round.bind(py));
+    pub(crate) fn release_batches(&self, py: pyo3::Python<'_>) {
+        if !self.held_batches.borrow().is_empty() {
+            for batch in self.held_batches.take().into_values() {
+                LoaderBatch::released(batch.bind(py));
             }
         }
     }

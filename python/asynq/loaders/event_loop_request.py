@@ -1,0 +1,172 @@
+"""Calls of batch functions on an asyncio event loop."""
+
+import asyncio
+import contextlib
+import functools
+import inspect
+
+from .._asynq import call_until_done, set_asyncio_result
+from ..asynq_to_async import NoAsyncioMode
+from ..decorators import is_async_fn
+from .caller_context import CallerContext
+from .request import Request
+from .running_function import running_function
+
+__traceback_hide__ = True
+
+
+class EventLoopRequest(Request):
+    """A request of coroutines: a task of their event loop."""
+
+    def __init__(self, loader, host, part):
+        super().__init__(loader, host, part)
+        self._loop = asyncio.get_running_loop()
+        self.is_nested = host.is_nested
+        self._caller = host.caller or CallerContext(loader)
+        self._timer = None
+
+    def send(self):
+        """Calls the batch function, as soon as it has its permits."""
+        self.task = self._caller.start(self._run())
+        self.task.add_done_callback(functools.partial(call_until_done, self._end))
+        self._set_timer()
+
+    def is_asker(self):
+        """Returns whether the batch function itself is calling this."""
+        function = running_function.get()
+        return function is not None and function.is_within(self.function)
+
+    def expire(self):
+        """Fails the keys whose deadline has passed."""
+        super().expire()
+        self._set_timer()
+
+    def cancel(self, is_late):
+        """Ends the request, because all of its keys are late or nobody waits for it any more."""
+        blocking = self.loader.settings.blocking
+        if self.function is not None and (is_late or not (blocking and self.keys)):
+            self.function.permits.release()  # Otherwise the thread of the function does.
+        if self.task is not None:
+            self.task.cancel()
+        if is_late and self.keys:
+            self._finish(TimeoutError(f"no answer within {self.loader.settings.timeout:g} s"))
+
+    def _withdraw(self):
+        if asyncio._get_running_loop() is self._loop:
+            super()._withdraw()
+        else:
+            with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
+                self._loop.call_soon_threadsafe(call_until_done, self._withdraw)
+
+    def _set_timer(self):
+        if self._timer is not None:
+            self._timer.cancel()
+        deadline = self._host.deadline(self._part)
+        if deadline is None:
+            self._timer = None
+        else:
+            self._timer = self._loop.call_at(deadline, call_until_done, self.expire)
+
+    async def _run(self):
+        blocking = self.loader.settings.blocking
+        function = self.new_function(None if blocking else self._loop)
+        try:
+            running_function.set(function)  # In the context of this task.
+            if blocking:
+                answer, error = await self._call_on_thread()
+            else:
+                answer, error = await self._call_here()
+        finally:
+            if not (blocking and self.keys):
+                function.permits.release()  # Otherwise the thread of the function does.
+        if error is not None:
+            self.fail(error)
+        elif self.keys:
+            self.deliver(answer)
+
+    async def _call_here(self):
+        """Returns the answer and None, or None and the error, which asyncio may not see."""
+        try:
+            acquired = self._loop.create_future()
+            self.function.permits.acquire(functools.partial(self._set_result, acquired, None))
+            await acquired
+            if not self.permit():
+                return None, None
+            self._set_timer()
+            self.start()
+            try:
+                if is_async_fn(self.loader.fn):
+                    answer = await self.loader.fn.asyncio(self.keys)
+                else:
+                    with NoAsyncioMode():
+                        answer = self._host.call(self._part, self._call_function)
+                    if inspect.isawaitable(answer):
+                        answer = await answer
+            finally:
+                self.stop()
+            return answer, None
+        except GeneratorExit:
+            raise  # The loop is closed.
+        except BaseException as error:
+            return None, error
+
+    def _call_function(self):
+        return self.loader.fn(self.keys)
+
+    async def _call_on_thread(self):
+        future = self._loop.create_future()
+        # A new CallerContext: two threads cannot enter the same context at once.
+        caller = CallerContext(self.loader)
+        begin = functools.partial(self._begin_on_thread, future, caller)
+        self.function.permits.acquire(begin)
+        try:
+            return await future
+        except GeneratorExit:
+            raise  # The loop is closed.
+        except BaseException as error:
+            return None, error
+
+    def _begin_on_thread(self, future, caller):
+        def fail(error):
+            self._set_result(future, (None, error))
+
+        if not self.permit():
+            self.function.permits.release()
+            self._set_result(future, (None, None))
+            return
+        try:
+            self.function.submit(functools.partial(self._call_there, future, caller), fail)
+        except RuntimeError as error:
+            self.function.permits.release()
+            fail(error)
+
+    def _call_there(self, future, caller):
+        """Calls the batch function on a worker thread."""
+        answer = None
+        if not (future.done() or self._loop.is_closed()):
+            try:
+                answer = self.call_on_thread(caller), None
+            except BaseException as error:
+                answer = None, error
+        self.function.permits.release()
+        self._set_result(future, answer)
+
+    def _set_result(self, future, result):
+        """Sets the result of a future, in any thread."""
+        with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
+            self._loop.call_soon_threadsafe(set_asyncio_result, future, result)
+
+    def _end(self, task):
+        """Fails a request whose task has ended without having finished it.
+
+        A signal handler may raise at any line of this, and then it is called again.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.function is not None and not (self.loader.settings.blocking and self.keys):
+            self.function.permits.release()
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None and not self._has_finished:
+            with contextlib.suppress(asyncio.CancelledError):
+                self.fail(error)
+        self.task = None  # It refers to the request.
