@@ -21,13 +21,15 @@ use crate::id::{ClaimId, LimitId};
 /// - **Callers.** A claim waits only for permits that the same *caller* holds. A caller is a call
 ///   that can be suspended by another, or left: a number of the face. The calls around a synchronous
 ///   call are suspended until it returns, and nobody drives the parts of a call that has ended. A face
-///   without such calls has one caller.
+///   without such calls has one caller. One that can drive the parts of other callers may let a part wait
+///   for those whose permits it [exceeds](Self::exceeded) the limit with.
 /// - **Loans.** A part whose function waits for another part [lends](Self::lend) it its permits. They
 ///   come back when that part has ended.
 #[derive(Default)]
 pub struct Permits {
     limits: SlotMap<LimitId, Limit>,
     claims: SlotMap<ClaimId, Claim>,
+    last_number: u64,
     granted: VecDeque<ClaimId>,
 }
 
@@ -49,6 +51,8 @@ struct Permit {
 struct Claim {
     limits: Box<[LimitId]>,
     caller: u64,
+    /// Numbers count on in the order of the claims.
+    number: u64,
     /// Number of limits of which it has, or has lent, a permit.
     acquired: usize,
 }
@@ -80,7 +84,9 @@ impl Permits {
 
     /// Claims a permit of each of `limits`, for a part of `caller`.
     pub fn claim(&mut self, limits: &[LimitId], caller: u64) -> ClaimId {
-        let claim = self.claims.insert(Claim { limits: limits.into(), caller, acquired: 0 });
+        self.last_number += 1;
+        let (limits, number) = (limits.into(), self.last_number);
+        let claim = self.claims.insert(Claim { limits, caller, number, acquired: 0 });
         self.acquire(claim);
         claim
     }
@@ -126,6 +132,19 @@ impl Permits {
         self.claims[borrower].acquired += 1;
         self.acquire(borrower);
         true
+    }
+
+    /// Returns the claims of other callers that a claim exceeds a limit with: those before it that have a
+    /// permit, if there are more than the limit has. For a face that can drive their parts, and let
+    /// the part of the claim wait for them.
+    pub fn exceeded(&self, claim: ClaimId, limit: LimitId) -> impl Iterator<Item = ClaimId> + '_ {
+        let limit = self.limits.get(limit).filter(|limit| limit.permits.len() > limit.max);
+        let own = self.claims.get(claim);
+        let permits = limit.into_iter().flat_map(|limit| &limit.permits);
+        permits.map(|permit| permit.holder).filter(move |&holder| {
+            let (Some(own), Some(other)) = (own, self.claims.get(holder)) else { return false };
+            own.caller != other.caller && other.number < own.number
+        })
     }
 
     /// Returns whether a claim waits for a permit.

@@ -28,6 +28,20 @@ fn without_limits_a_claim_is_granted() {
 }
 
 #[test]
+fn a_claim_knows_the_claims_that_it_exceeds_a_limit_with() {
+    let mut permits = Permits::new();
+    let limit = permits.add_limit(1);
+    let [first, other, next] = [0, 1, 1].map(|caller| permits.claim(&[limit], caller));
+    assert_eq!(granted(&mut permits), [first, other]);
+    let exceeded = |permits: &Permits, claim| permits.exceeded(claim, limit).collect::<Vec<_>>();
+    assert_eq!(exceeded(&permits, other), [first]);
+    assert_eq!(exceeded(&permits, first), [], "it was before");
+    assert_eq!(exceeded(&permits, next), [first], "it is of the same caller as the other one");
+    permits.release(first);
+    assert_eq!(exceeded(&permits, other), []);
+}
+
+#[test]
 fn a_claim_that_is_withdrawn_is_passed_over() {
     let mut permits = Permits::new();
     let limits = [permits.add_limit(1)];

@@ -170,7 +170,8 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         }
         Some(self.start_task(id, |task| {
             let (promise, permits) = promise();
-            let claim = Claim::new(limits, task, move || promise.set_value(()));
+            let strict = self.settings.borrow().group_limit();
+            let claim = Claim::new(limits, strict.as_deref(), task, move || promise.set_value(()));
             Box::pin(Part::new(self, id, Some(claim)).run(permits))
         }))
     }

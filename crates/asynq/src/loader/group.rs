@@ -66,9 +66,9 @@ impl Group {
     /// Sets the maximum number of batches of all loaders in the group that are in flight (at least 1). A
     /// batch that waits for its turn collects further keys.
     ///
-    /// Each batch counts, also one whose function is not async: it could meet one in flight. A batch whose
-    /// function waits for another loader lends its permit to the batch of that one. Batches of the calls
-    /// around the current one do not count, since they are suspended.
+    /// Each batch counts, also one whose function is not async: it could meet one in flight. A plain call
+    /// in a task waits for the batches that are in flight around it, unless these wait for the task. A batch
+    /// whose function waits for another loader lends its permit to the batch of that one.
     #[must_use]
     pub fn max_in_flight(self, batches: usize) -> Self {
         self.inner.limit.replace(Some(Limit::new(batches)));

@@ -37,7 +37,7 @@ pub(super) struct Part<K: Key, V: Clone + 'static> {
     end: Cell<Option<u64>>,
     has_ended: Cell<bool>,
     /// Released when the part is dropped.
-    _claim: Option<Claim>,
+    claim: Option<Claim>,
 }
 
 impl<K: Key, V: Clone + 'static> Part<K, V> {
@@ -49,13 +49,19 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
             start: Cell::new(0),
             end: Cell::new(None),
             has_ended: Cell::new(false),
-            _claim: claim,
+            claim,
         }
     }
 
     /// Waits for the permits, calls the function, and waits for its answer.
     pub(super) async fn run(mut self, permits: PromiseFuture<()>) {
-        if self.in_time(permits).await.is_some()
+        let granted = async {
+            permits.await;
+            if let Some(claim) = &self.claim {
+                claim.wait_for_others().await;
+            }
+        };
+        if self.in_time(granted).await.is_some()
             && let Some(answer) = self.call()
         {
             self.finish(answer).await;

@@ -48,6 +48,7 @@ impl Scheduler {
             self.report_events();
             match step {
                 Step::Wait | Step::Deadlock(_) if self.lend_permits() => {}
+                Step::Deadlock(_) if self.exceed_limits() => {}
                 // The wait may be for something that another task has requested.
                 Step::Wait if !waited => self.wake_combinators(),
                 Step::Wait => self.wake_queue.park(),

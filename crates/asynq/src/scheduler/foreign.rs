@@ -156,6 +156,7 @@ impl Scheduler {
             let waits = matches!(step, Step::Wait);
             match step {
                 Step::Wait | Step::Deadlock(_) if self.lend_permits() => {}
+                Step::Deadlock(_) if self.exceed_limits() => {}
                 Step::Wait if !waited => self.wake_combinators(),
                 Step::Deadlock(_) if self.undo_deadlocks(&roots()) => {}
                 Step::Wait | Step::Deadlock(_) | Step::Done => {

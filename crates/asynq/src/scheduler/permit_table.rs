@@ -18,4 +18,14 @@ pub(super) struct Claimer {
     pub(super) task: TaskId,
     /// Called when the permits are granted.
     pub(super) granted: Option<Box<dyn FnOnce()>>,
+    pub(super) waits: OuterWait,
+}
+
+/// Wait of a task for parts of other calls, so that a limit is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum OuterWait {
+    None,
+    Waits,
+    /// They cannot end before this one, so the limit is exceeded.
+    GivenUp,
 }

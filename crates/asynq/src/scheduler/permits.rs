@@ -1,12 +1,15 @@
 //! Permits of loaders: limits, claims, and loans between tasks that wait for each other.
 
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 
-use asynq_engine::TaskId;
+use asynq_engine::{Engine, Status, TaskId};
 use asynq_loader::{ClaimId, LimitId};
 use slotmap::Key;
 
-use super::permit_table::{Claimer, PermitTable};
+use super::payload::Payloads;
+use super::permit_table::{Claimer, OuterWait, PermitTable};
 use super::state::{self, Scheduler};
 
 /// A limit, as long as somebody can claim one of its permits.
@@ -35,14 +38,17 @@ impl Drop for Limit {
 /// Permits of a task, or their claim, until it is dropped.
 pub(crate) struct Claim {
     id: ClaimId,
+    /// Limit that is also kept if its permits are those of other calls.
+    strict: Option<LimitId>,
     _limits: Vec<Rc<Limit>>,
 }
 
 impl Claim {
     /// Claims a permit of each of `limits` for a task. Calls `granted` when it has them all, at once
-    /// perhaps.
+    /// perhaps. See [`wait_for_others`](Self::wait_for_others) about the `strict` one of the limits.
     pub(crate) fn new(
         limits: Vec<Rc<Limit>>,
+        strict: Option<&Limit>,
         task: TaskId,
         granted: impl FnOnce() + 'static,
     ) -> Self {
@@ -54,12 +60,24 @@ impl Claim {
                 let mut table = scheduler.permits.borrow_mut();
                 let id = table.permits.claim(&ids, caller);
                 table.tasks.insert(task, id);
-                table.claims.insert(id, Claimer { task, granted: Some(Box::new(granted)) });
+                let granted: Option<Box<dyn FnOnce()>> = Some(Box::new(granted));
+                table.claims.insert(id, Claimer { task, granted, waits: OuterWait::None });
                 id
             };
             scheduler.grant_permits();
-            Self { id, _limits: limits }
+            Self { id, strict: strict.map(|limit| limit.id), _limits: limits }
         })
+    }
+
+    /// Waits until the strict limit is kept: permits are granted beyond a limit if the others are of calls
+    /// around this one. The call then drives their tasks, unless these wait for the call themselves.
+    pub(crate) async fn wait_for_others(&self) {
+        let Some(limit) = self.strict else { return };
+        poll_fn(|_| {
+            let waits = state::with(|scheduler| scheduler.request_others(self.id, limit));
+            if waits { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
     }
 }
 
@@ -91,6 +109,47 @@ impl Scheduler {
         let PermitTable { permits, claims, .. } = &mut *self.permits.borrow_mut();
         std::iter::from_fn(|| permits.next_granted())
             .find_map(|claim| claims.get_mut(&claim)?.granted.take())
+    }
+
+    /// Makes the running task, which has a claim, wait for the tasks with whose permits it exceeds a limit.
+    /// Returns whether there are any.
+    fn request_others(&self, claim: ClaimId, limit: LimitId) -> bool {
+        let mut table = self.permits.borrow_mut();
+        let PermitTable { permits, claims, .. } = &mut *table;
+        let engine = &mut *self.engine();
+        let can_end = |engine: &Engine<Payloads>, task| {
+            let is_suspended = |task| engine.status(task) == Some(Status::Running);
+            !is_suspended(task) && engine.find_awaited(task, is_suspended).is_none()
+        };
+        let others =
+            permits.exceeded(claim, limit).filter_map(|other| Some(claims.get(&other)?.task));
+        let others: Vec<_> = others.filter(|&task| can_end(engine, task)).collect();
+        let Some(claimer) = claims.get_mut(&claim) else { return false };
+        if others.is_empty() || claimer.waits == OuterWait::GivenUp {
+            return false;
+        }
+        claimer.waits = OuterWait::Waits;
+        for other in others {
+            engine.depend(other);
+            self.polling.count_await();
+        }
+        true
+    }
+
+    /// Lets the tasks of the innermost call exceed limits that wait for parts of other calls, when nothing
+    /// else can go on. Returns whether there are any.
+    pub(super) fn exceed_limits(&self) -> bool {
+        let mut table = self.permits.borrow_mut();
+        let mut engine = self.engine();
+        let mut exceeds = false;
+        for claimer in table.claims.values_mut() {
+            if claimer.waits == OuterWait::Waits && engine.is_driven(claimer.task.into()) {
+                claimer.waits = OuterWait::GivenUp;
+                engine.interrupt(claimer.task);
+                exceeds = true;
+            }
+        }
+        exceeds
     }
 
     /// Lends the permits of tasks that wait for another task which waits for one of them. Returns

@@ -247,6 +247,65 @@ fn a_plain_call_in_a_function_of_the_group_does_not_wait_for_its_permit() {
     assert_eq!(inner.stats().batches, 1);
 }
 
+/// A loader over a connection that runs one statement at a time.
+fn statements(log: &Log, is_busy: &Rc<Cell<bool>>, name: &'static str) -> Loader<u32, u32> {
+    let (log, is_busy) = (log.clone(), Rc::clone(is_busy));
+    Loader::new(async move |keys: Vec<u32>| {
+        assert!(!is_busy.replace(true), "the connection runs a statement");
+        log.add(format_args!("{name} begins {keys:?}"));
+        later(2).await;
+        log.add(format_args!("{name} ends {keys:?}"));
+        is_busy.set(false);
+        keys
+    })
+}
+
+#[test]
+fn a_plain_call_waits_for_the_batch_of_the_group_that_is_in_flight_around_it() {
+    let log = Log::new();
+    let is_busy = Rc::default();
+    let group = Group::new().max_in_flight(1);
+    let [one, two] = ["one", "two"].map(|name| statements(&log, &is_busy, name).group(&group));
+    let calls = AsyncTask::new(async move {
+        later(1).await;
+        two.load(2).value().unwrap()
+    });
+    assert_eq!(all((one.load(1), calls)).value().1, 2);
+    expect![[r#"
+        one begins [1]
+        one ends [1]
+        two begins [2]
+        two ends [2]
+    "#]]
+    .assert_eq(&log.take());
+}
+
+#[test]
+fn a_plain_call_does_not_wait_for_a_batch_of_the_group_that_waits_for_its_task() {
+    let group = Group::new().max_in_flight(1);
+    let inner = Loader::new(async |keys: Vec<u32>| keys).group(&group);
+    let outer = Loader::new(async move |keys: Vec<u32>| {
+        let calls = inner.clone();
+        AsyncTask::new(async move { calls.load_many(keys).value().unwrap() }).await
+    });
+    assert_eq!(outer.group(&group).load(1).value().unwrap(), 1);
+}
+
+#[test]
+fn a_plain_call_does_not_wait_for_a_batch_of_the_group_that_only_its_caller_can_end() {
+    let group = Group::new().max_in_flight(1);
+    let (answers, busy) = by_hand(&Log::new());
+    let (busy, inner) = (busy.group(&group), Loader::new(async |keys: Vec<u32>| keys));
+    let inner = inner.group(&group);
+    let calls = AsyncTask::new(async move {
+        later(1).await;
+        let value = inner.load(2).value().unwrap();
+        crate::loader_flight::next(&answers).expect("it is in flight").set_value(());
+        value
+    });
+    assert_eq!(all((busy.load(1), calls)).value().1, 2);
+}
+
 #[test]
 fn a_deadline_covers_the_wait_for_the_permit_of_the_group() {
     let group = Group::new().max_in_flight(1);
