@@ -172,3 +172,21 @@ def test_a_permit_for_one_who_has_given_up_goes_to_the_next():
     given_up.release()
     first.release()
     assert begun == ["first", "next"]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_request_that_keeps_a_nested_one_waiting_is_nested(is_first):
+    own, shared = Limit(1), Limit(1)
+    lender, other, nested = Permits([shared]), Permits([own, shared]), Permits([own])
+    begun = []
+    lender.acquire(lambda: None)
+    lender.lend()
+    other.acquire(lambda: begun.append("other"))
+    assert begun == []  # What was lent is for nested requests.
+    if is_first:
+        nested.nest()
+    nested.acquire(lambda: begun.append("nested"))
+    nested.nest()
+    assert begun == ["other"]
+    other.release()
+    assert begun == ["other", "nested"]

@@ -64,14 +64,11 @@ impl LimitState {
     /// Returns whether there is a permit for a request.
     fn has_permit_for(&self, permits: &Bound<'_, Permits>) -> bool {
         let py = permits.py();
-        let is_nested = |permits: &Bound<'_, Permits>| {
-            let state = permits.state();
-            state.is_nested || state.lent > 0
-        };
-        if is_nested(permits) || self.lenders.is_empty() {
+        if Permits::can_borrow(permits) || self.lenders.is_empty() {
             return self.free() > 0;
         }
-        let nested = self.holders.iter().filter(|holder| is_nested(holder.bind(py))).count();
+        let nested =
+            self.holders.iter().filter(|holder| Permits::can_borrow(holder.bind(py))).count();
         self.free() > self.lenders.len().saturating_sub(nested)
     }
 
@@ -99,6 +96,12 @@ impl Limit {
                 drop(before);
                 return Ok(true);
             }
+        }
+        if Permits::blocks_nested(permits) {
+            permits.state().is_nested = true;
+        }
+        {
+            let mut state = slf.state();
             let waiting = permits.clone().unbind();
             if permits.state().lent > 0 {
                 state.waiting.push_front(waiting);
@@ -107,8 +110,23 @@ impl Limit {
             }
         }
         Self::take_from_closed_loops(slf)?;
+        if Permits::can_borrow(permits) {
+            Self::nest_holders(slf)?;
+        }
         Self::give(slf)?;
         Ok(false)
+    }
+
+    /// Makes the holders nested that wait for another limit, because a nested request waits for them.
+    fn nest_holders(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let holders: Vec<_> =
+            slf.state().holders.iter().map(|holder| holder.clone_ref(py)).collect();
+        holders.iter().try_for_each(|holder| {
+            let holder = holder.bind(py);
+            let waits = Permits::missing(holder).is_some_and(|other| !other.is(slf));
+            if waits { Permits::nest(holder) } else { Ok(()) }
+        })
     }
 
     /// Takes the permits back that coroutines of closed event loops hold: these never go on.
@@ -330,23 +348,37 @@ impl Permits {
     pub(crate) fn is_blocked(slf: &Bound<'_, Self>, greenlet: Option<usize>) -> PyResult<bool> {
         let py = slf.py();
         let Some(limit) = Self::missing(slf) else { return Ok(false) };
-        let owners = limit.state().owners(py);
+        // A nested request can get what others have lent.
+        let owners = if Self::can_borrow(slf) {
+            limit.state().holders.iter().map(|holder| holder.clone_ref(py)).collect()
+        } else {
+            limit.state().owners(py)
+        };
         for owner in &owners {
             let owner = owner.bind(py);
             let is_in_greenlet = Self::is_in_other_greenlet(owner, greenlet);
             let event_loop = Self::event_loop(owner)?;
             let is_on_loop = event_loop.is_some_and(|one| blocked_loops::contains(&one));
-            if is_in_greenlet || is_on_loop || owner.is(slf) {
+            let missing = Self::missing(owner);
+            // One that takes back what it has lent waits for the others, too.
+            let waits_here = missing.as_ref().is_some_and(|other| other.is(&limit));
+            if is_in_greenlet || is_on_loop || waits_here || owner.is(slf) {
                 continue;
             }
-            // This ends, because all requests wait for the limits in the same order, and one that has
-            // lent a permit, and wants it back, is not followed.
+            // This ends, because all requests wait for the limits in the same order, and one that takes
+            // back what it has lent is not followed.
             let has_lent = owner.state().lent > 0;
-            if has_lent || !Self::is_blocked(owner, greenlet)? {
+            if missing.is_none() || has_lent || !Self::is_blocked(owner, greenlet)? {
                 return Ok(false);
             }
         }
         Ok(!owners.is_empty())
+    }
+
+    /// Returns whether it may have a permit that others have lent.
+    fn can_borrow(slf: &Bound<'_, Self>) -> bool {
+        let state = slf.state();
+        state.is_nested || state.lent > 0
     }
 
     /// Notes that the function runs in `greenlet`, the one that calls this.
@@ -385,9 +417,24 @@ impl Permits {
     pub(crate) fn nest(slf: &Bound<'_, Self>) -> PyResult<()> {
         let was_nested = std::mem::replace(&mut slf.state().is_nested, true);
         match Self::missing(slf) {
-            Some(limit) if !was_nested => Limit::give(&limit),
+            Some(limit) if !was_nested => {
+                Limit::nest_holders(&limit)?;
+                Limit::give(&limit)
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Returns whether a nested request waits for a permit that it holds.
+    fn blocks_nested(slf: &Bound<'_, Self>) -> bool {
+        let py = slf.py();
+        let held: Vec<_> = {
+            let state = slf.state();
+            state.limits.iter().take(state.held).map(|limit| limit.bind(py).clone()).collect()
+        };
+        held.iter().any(|limit| {
+            limit.state().waiting.iter().any(|waiting| Self::can_borrow(waiting.bind(py)))
+        })
     }
 
     /// Gives up the permits that it has lent.
