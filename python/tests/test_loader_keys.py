@@ -1,6 +1,8 @@
 """Keys of loaders that cannot be hashed, and the key function."""
 
 import asyncio
+import pickle
+import uuid
 
 import pytest
 from negating import each
@@ -184,19 +186,28 @@ def test_priming_without_a_cache_does_nothing():
 # Keys with one hash
 
 
-def test_ints_that_python_gives_one_hash_are_not_compared_with_each_other():
+KINDS = {
+    "int": int,
+    "UUID": lambda number: uuid.UUID(int=number),
+    "tuple": lambda number: ("tenant", number),
+    "tuple of a tuple": lambda number: ((number, uuid.UUID(int=number)),),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_keys_that_python_gives_one_hash_are_not_compared_with_each_other(kind):
     comparisons = []
 
     class Nosy:
         def __hash__(self):
-            return hash(2**61 - 1)
+            return hash(kind(2**61 - 1))
 
         def __eq__(self, other):
             comparisons.append(other)
             return self is other
 
     loader, _ = recording()
-    keys = [number * (2**61 - 1) for number in range(-100, 100) if number]
+    keys = [kind(number * (2**61 - 1)) for number in range(1, 200)]
     assert {hash(key) for key in keys} == {hash(Nosy())}
     loads = [loader.asynq(key) for key in keys]
     loader.asynq(Nosy())
@@ -204,10 +215,10 @@ def test_ints_that_python_gives_one_hash_are_not_compared_with_each_other():
     assert [load.value() for load in loads] == keys
 
 
-@pytest.mark.parametrize("key", [2**61 - 1, -(2**61), 2**63, 10**100])
+@pytest.mark.parametrize("key", [2**61 - 1, -(2**61), 2**63, 10**100, (1, (2**61 - 1, "x"))])
 def test_large_ints_are_keys_like_others(key):
     loader, batches = recording(cache=True)
-    assert loader.asynq(key) is loader.asynq(int(str(key)))
+    assert loader.asynq(key) is loader.asynq(pickle.loads(pickle.dumps(key)))
     assert each(loader, [key, 1]) == [key, 1]
     loader.clear(key)
     assert [loader(key), loader(key)] == [key, key]
