@@ -11,9 +11,14 @@ use asynq_engine::{Dependency, TaskId};
 /// themselves may wait for something that only that executor can make happen.
 const MAX_DELIVERIES: usize = 64;
 
-/// Time after which a batch is flushed although tasks can run. An executor has tasks of its own, which may
+/// Time after which batches are flushed although tasks can run. An executor has tasks of its own, which may
 /// give those of this crate something to do for ever.
-const MAX_DELAY: Duration = Duration::from_millis(5);
+const MAX_DELAY: Duration = Duration::from_millis(100);
+
+/// The same, after [`MAX_DRIVES`] drives. Queues of futures wake their task after every 32 of them, and should
+/// not be flushed half-way: this many drives poll some 300,000 futures.
+const SHORT_DELAY: Duration = Duration::from_millis(5);
+const MAX_DRIVES: usize = 160;
 
 /// Requests by futures that another executor polls, outside of any task.
 #[derive(Default)]
@@ -23,8 +28,9 @@ pub(super) struct ForeignRequests {
     pub(super) driving: Cell<bool>,
     /// Number of deliveries of wake-ups since the drive began.
     deliveries: Cell<usize>,
-    /// Time of the first drive that did not run all tasks, since a batch was flushed or all were blocked.
-    busy_since: Cell<Option<Instant>>,
+    /// Time of the first drive that did not run all tasks, since a batch was flushed or all were blocked; and
+    /// the number of such drives.
+    busy: Cell<Option<(Instant, usize)>>,
     /// Requests of the poll that is in progress.
     polled: RefCell<Vec<Dependency>>,
     /// Requests that may not be computed.
@@ -59,15 +65,16 @@ impl ForeignRequests {
 
     /// Notes that a batch is flushed, or all tasks are blocked.
     pub(super) fn end_busy(&self) {
-        self.busy_since.set(None);
+        self.busy.set(None);
     }
 
     /// Notes that a drive ends although tasks can run. Returns whether batches have waited long enough.
     pub(super) fn is_busy_for_long(&self) -> bool {
         let now = Instant::now();
-        let since = self.busy_since.get().unwrap_or(now);
-        self.busy_since.set(Some(since));
-        now - since >= MAX_DELAY
+        let (since, drives) = self.busy.get().unwrap_or((now, 0));
+        self.busy.set(Some((since, drives + 1)));
+        let time = now.saturating_duration_since(since);
+        time >= MAX_DELAY || (time >= SHORT_DELAY && drives >= MAX_DRIVES)
     }
 
     /// Adds requests to the outstanding ones. Returns whether any of them is new.

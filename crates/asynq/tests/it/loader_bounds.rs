@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use asynq::{AsyncTask, FutureBase, Loader, ScopedValue, all, with_context};
+use futures::StreamExt;
 use futures::future::{Either, select};
+use futures::stream::FuturesUnordered;
 
 use crate::common::{Log, later, yield_now};
 use crate::loader_cache::tens;
@@ -88,6 +90,15 @@ fn under_another_executor_no_batch_waits_without_end() {
     let log = Log::new();
     let value = futures::executor::block_on(load_beside_busy_task(&tens(&log), 1));
     assert_eq!(value, 10);
+}
+
+#[test]
+fn under_another_executor_a_long_queue_of_futures_is_one_batch() {
+    let log = Log::new();
+    let tens = tens(&log);
+    let queue: FuturesUnordered<_> = (0..3000).map(|key| tens.load(key)).collect();
+    let count = futures::executor::block_on(AsyncTask::new(queue.count()));
+    assert_eq!((count, tens.stats().batches), (3000, 1));
 }
 
 #[test]
