@@ -126,9 +126,14 @@ class Request:
             self._host.watch(self._part, self._flight)
 
     def _call_here(self):
-        if not self.permit():
-            return
-        answer = self._host.call(self._part, self._call_in_definition)
+        answer = self._call_if_permitted()
+        if self.keys:
+            self._receive(answer)
+
+    def _call_if_permitted(self):
+        return self._host.call(self._part, self._call_in_definition) if self.permit() else None
+
+    def _receive(self, answer):
         if inspect.iscoroutine(answer):
             self._call_on_event_loop(answer)
         else:
@@ -139,8 +144,10 @@ class Request:
         timeout = self.loader.settings.timeout
         function = self.new_function(asyncio._get_running_loop())
         self._watch()
-        call_with_permits(function, self._call_here, timeout)
-        if not self.keys:
+        answer = call_with_permits(function, self._call_if_permitted, timeout)
+        if self.keys:
+            self._receive(answer)  # Without the permits, which a signal handler may need.
+        else:
             self.expire()  # Unless it has no keys any more.
 
     def _call_in_definition(self):
