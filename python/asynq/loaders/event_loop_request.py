@@ -51,13 +51,6 @@ class EventLoopRequest(Request):
         if is_late and self.keys:
             self._finish(TimeoutError(f"no answer within {self.loader.settings.timeout:g} s"))
 
-    def _withdraw(self):
-        if asyncio._get_running_loop() is self._loop:
-            super()._withdraw()
-        else:
-            with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
-                self._loop.call_soon_threadsafe(call_until_done, self._withdraw)
-
     def _set_timer(self):
         if self._timer is not None:
             self._timer.cancel()
@@ -81,7 +74,7 @@ class EventLoopRequest(Request):
                 function.permits.release()  # Otherwise the thread of the function does.
         if error is not None:
             self.fail(error)
-        elif self.keys:
+        else:
             self.deliver(answer)
 
     async def _call_here(self):

@@ -51,18 +51,18 @@ class Request:
         if not self.keys:
             sent = self._host.permit(self._part)
             if sent is None:
-                self._withdraw()
                 return False
             self.loads, self.keys = sent
         return True
 
     def _withdraw(self):
-        """Ends a request that has no keys."""
+        """Ends a request that has no keys, in the thread of its scheduler or event loop."""
         if self.function is not None:
             self.function.permits.release()
             self.function.end()
+        # The keys may be late. As long as they are not told, their scheduler waits for the flight.
+        self._host.perform(self.loader)
         self._host.forget(self._part)
-        self._host.perform(self.loader)  # The keys may be late.
 
     def start(self):
         """Starts the clock, and calls `before_flush`. Must precede the call of the function."""
@@ -118,6 +118,8 @@ class Request:
         if self.permit():
             self.task = _run.asynq(self)
             self._watch()
+        else:
+            self._withdraw()
 
     def _watch(self):
         """Makes the scheduler of this thread wait for the deadline, if there is one."""
@@ -129,6 +131,8 @@ class Request:
         answer = self._call_if_permitted()
         if self.keys:
             self._receive(answer)
+        else:
+            self._withdraw()
 
     def _call_if_permitted(self):
         return self._host.call(self._part, self._call_in_definition) if self.permit() else None
@@ -149,6 +153,7 @@ class Request:
             self._receive(answer)  # Without the permits, which a signal handler may need.
         else:
             self.expire()  # Unless it has no keys any more.
+            self._withdraw()
 
     def _call_in_definition(self):
         return definition_context(self.loader).run(self.call)
@@ -183,6 +188,8 @@ class Request:
         if self.permit():
             job = functools.partial(self._flight.run, self.call_on_thread, caller)
             self.function.submit(job, self._flight.set_error)
+        else:
+            self._give_up()
 
     def _begin_on_event_loop(self, thread, coroutine, caller):
         if self.permit():
@@ -190,6 +197,13 @@ class Request:
                 call = CoroutineCall(self._flight, caller, thread, self.call_async, coroutine)
                 self._call = call
             self._call.begin()
+        else:
+            self._give_up()
+
+    def _give_up(self):
+        """Makes the scheduler end the request, which has no keys, from any thread."""
+        self.function.permits.release()
+        self._flight.set_answer(None)
 
     def is_asker(self):
         """Returns whether the batch function itself is calling this."""
@@ -218,6 +232,9 @@ class Request:
 
     def deliver(self, answer):
         """Resolves the loads with the values that the batch function has returned."""
+        if not self.keys:
+            self._withdraw()
+            return
         if not self._has_finished:
             error = None
             try:

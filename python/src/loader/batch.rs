@@ -50,18 +50,23 @@ impl LoaderBatch {
         let Some(host) = Self::host(slf) else { return Vec::new() };
         let (keys, state) = (slf.state(), host.state());
         let mut parts = Vec::new();
-        let mut is_unsent = false;
+        let (mut is_unsent, mut is_late) = (false, false);
         for (slot, _) in keys.loads.iter().flatten() {
             match state.machine.part_of(*slot) {
                 Some(part) if parts.last() == Some(&part) => {}
                 Some(part) => parts.push(part),
-                None => is_unsent |= state.machine.is_pending(*slot),
+                None if state.machine.is_pending(*slot) => is_unsent = true,
+                // Its part had no other keys, and another thread has told nobody yet.
+                None => is_late = true,
             }
         }
         parts.sort_unstable();
         parts.dedup();
         if is_unsent {
             parts.extend(state.machine.waiting_parts());
+        }
+        if is_late {
+            parts.extend(state.parts.keys());
         }
         parts
     }

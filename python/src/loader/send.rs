@@ -211,12 +211,13 @@ pub(crate) fn end_part(
     loader: &Bound<'_, LoaderBase>,
     part: PartId,
 ) -> PyResult<()> {
+    // First, since a scheduler that waits for one of these loads waits for the flight.
+    let performed = perform(host, loader);
     let before = host.state().parts.remove(&part);
     if let Some(flight) = before.as_ref().and_then(|part| part.flight.as_ref()) {
         Flight::finish(flight.bind(host.py()));
     }
     drop(before);
-    let performed = perform(host, loader);
     performed.and(LoaderHost::sweep(host))
 }
 
