@@ -132,7 +132,8 @@ impl Limit {
     /// Takes the permits back that coroutines of closed event loops hold: these never go on.
     fn take_from_closed_loops(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        for holder in slf.state().owners(py) {
+        let owners = slf.state().owners(py);
+        for holder in owners {
             let holder = holder.bind(py);
             if Permits::is_of_closed_loop(holder)? {
                 Permits::release(holder)?;
