@@ -69,7 +69,7 @@
 //! future from elsewhere that nobody wakes, since another thread might.
 //!
 //! There are two exceptions, for programs in which some task can always run. Under another executor,
-//! all batches are flushed when tasks have been running for 100 ms, or for 5 ms in very many turns. A
+//! all batches are flushed when tasks have been running for 1 s, or for 5 ms in very many turns. A
 //! [`Loader`] may have a [`max_delay`](Loader::max_delay).
 //!
 //! # Threads

@@ -64,7 +64,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// Sends a batch at the latest when its first key has waited for `delay`, or when it has
     /// [`max_batch_size`](Self::max_batch_size) keys, although tasks can run. By default, a batch is sent
     /// when no task can run, and not before; under another executor (tokio, for example) also when tasks
-    /// have been running for 100 ms, or for 5 ms in very many turns.
+    /// have been running for 1 s, or for 5 ms in very many turns.
     ///
     /// This is for programs in which some task can always run: a consumer of a queue that is never empty,
     /// for example. In a synchronous call, its loads would wait as long as that goes on. The tasks of

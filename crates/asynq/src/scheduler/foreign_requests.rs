@@ -13,7 +13,7 @@ const MAX_DELIVERIES: usize = 64;
 
 /// Time after which batches are flushed although tasks can run. An executor has tasks of its own, which may
 /// give those of this crate something to do for ever.
-const MAX_DELAY: Duration = Duration::from_millis(100);
+const MAX_DELAY: Duration = Duration::from_secs(1);
 
 /// The same, after [`MAX_DRIVES`] drives. Queues of futures wake their task after every 32 of them, and should
 /// not be flushed half-way: this many drives poll some 300,000 futures.
