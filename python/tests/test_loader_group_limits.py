@@ -254,7 +254,7 @@ def test_a_timeout_covers_the_wait_for_the_group(held, running, kind, load_all):
     while group.limit._free == 0:
         time.sleep(0.001)
     assert group.limit._waiting == 0
-    assert loader(2) == 20
+    assert kind(running, group=group)(2) == 20
 
 
 def test_a_timeout_covers_the_call_of_a_task(running):
