@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 
@@ -10,7 +11,7 @@ from negating import each, recording
 
 import asynq
 from asynq import LoadError
-from asynq.loaders import Loader, Lru, Stats
+from asynq.loaders import Group, Loader, Lru, Stats
 
 # Hooks and statistics
 
@@ -64,9 +65,49 @@ def test_statistics_count_batches_keys_and_hits():
     assert loader.stats._replace(time=0.0) == Stats(batches=2, keys=3, hits=1, largest=2, time=0.0)
 
 
-def test_keys_are_counted_whatever_the_function_does_with_its_list():
-    loader = Loader(lambda keys: {keys.pop(): 1})
-    loader(1)
+def emptying(keys):
+    return {keys.pop(): 1}
+
+
+def failing_after_emptying(keys):
+    keys.clear()
+    raise KeyError
+
+
+async def emptying_in_a_coroutine(keys):
+    return {keys.pop(): 1}
+
+
+@asynq.asynq()
+def emptying_in_a_task(keys):
+    yield None
+    return {keys.pop(): 1}
+
+
+@pytest.mark.parametrize("on_event_loop", [False, True])
+@pytest.mark.parametrize(
+    ("function", "settings"),
+    [
+        (emptying, {}),
+        (emptying, {"blocking": True, "timeout": 30, "max_in_flight": 1}),
+        (emptying, {"group": Group(max_in_flight=1)}),
+        (failing_after_emptying, {}),
+        (failing_after_emptying, {"blocking": True, "max_in_flight": 1}),
+        (emptying_in_a_coroutine, {"timeout": 30, "max_in_flight": 1}),
+        (emptying_in_a_task, {"timeout": 30}),
+    ],
+)
+def test_a_function_may_change_its_list_of_keys(function, settings, on_event_loop):
+    loader = Loader(function, **settings)
+
+    def load():
+        return asyncio.run(loader.asyncio(1)) if on_event_loop else loader(1)
+
+    if function is failing_after_emptying:
+        with pytest.raises(LoadError):
+            load()
+    else:
+        assert load() == 1
     assert loader.stats.keys == 1
 
 

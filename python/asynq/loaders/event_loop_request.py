@@ -44,11 +44,11 @@ class EventLoopRequest(Request):
     def cancel(self, is_late):
         """Ends the request, because all of its keys are late or nobody waits for it any more."""
         blocking = self.loader.settings.blocking
-        if self.function is not None and (is_late or not (blocking and self.keys)):
+        if self.function is not None and (is_late or not (blocking and self.loads)):
             self.function.permits.release()  # Otherwise the thread of the function does.
         if self.task is not None:
             self.task.cancel()
-        if is_late and self.keys:
+        if is_late and self.loads:
             self._finish(TimeoutError(f"no answer within {self.loader.settings.timeout:g} s"))
 
     def _set_timer(self):
@@ -70,7 +70,7 @@ class EventLoopRequest(Request):
             else:
                 answer, error = await self._call_here()
         finally:
-            if not (blocking and self.keys):
+            if not (blocking and self.loads):
                 function.permits.release()  # Otherwise the thread of the function does.
         if error is not None:
             self.fail(error)
@@ -156,7 +156,7 @@ class EventLoopRequest(Request):
         """
         if self._timer is not None:
             self._timer.cancel()
-        if self.function is not None and not (self.loader.settings.blocking and self.keys):
+        if self.function is not None and not (self.loader.settings.blocking and self.loads):
             self.function.permits.release()
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is not None and not self._has_finished:

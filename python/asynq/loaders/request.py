@@ -27,7 +27,8 @@ class Request:
     """One call of the batch function, with at most `max_batch_size` keys.
 
     The extension makes it for a part of the round of a `LoaderHost`. When it has its permits, it
-    gets its loads and keys, which correspond by position.
+    gets its loads and keys, which correspond by position. The function gets the very list of keys,
+    and may change it.
     """
 
     def __init__(self, loader, host, part):
@@ -48,7 +49,7 @@ class Request:
 
         Works in any thread, and can be called again.
         """
-        if not self.keys:
+        if not self.loads:
             sent = self._host.permit(self._part)
             if sent is None:
                 return False
@@ -129,7 +130,7 @@ class Request:
 
     def _call_here(self):
         answer = self._call_if_permitted()
-        if self.keys:
+        if self.loads:
             self._receive(answer)
         else:
             self._withdraw()
@@ -149,7 +150,7 @@ class Request:
         function = self.new_function(asyncio._get_running_loop())
         self._watch()
         answer = call_with_permits(function, self._call_if_permitted, timeout)
-        if self.keys:
+        if self.loads:
             self._receive(answer)  # Without the permits, which a signal handler may need.
         else:
             self.expire()  # Unless it has no keys any more.
@@ -217,7 +218,7 @@ class Request:
         """Ends the request, because all of its keys are late or nobody waits for it any more."""
         if self._call is not None:
             self._call.cancel()
-        if not self.keys:
+        if not self.loads:
             self._withdraw()
             return
         if self.function is not None:
@@ -232,7 +233,7 @@ class Request:
 
     def deliver(self, answer):
         """Resolves the loads with the values that the batch function has returned."""
-        if not self.keys:
+        if not self.loads:
             self._withdraw()
             return
         if not self._has_finished:
@@ -287,7 +288,7 @@ class Request:
             return
         self._has_finished = True
         after_flush = self.loader.settings.after_flush
-        if after_flush is not None and self.keys:
+        if after_flush is not None and self.loads:
             try:
                 after_flush(Flushed(self.keys, self._seconds or 0.0, error))
             except Exception:
