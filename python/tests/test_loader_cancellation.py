@@ -153,8 +153,10 @@ def test_a_part_that_waits_for_a_permit_is_not_sent_when_nobody_waits_for_it():
 def test_a_timeout_of_the_caller_cancels_the_function():
     async def main():
         recorder = Recorder()
+        (load,) = recorder.ask(1)
+        await turns()
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(recorder.loader.asyncio(1), 0.01)
+            await asyncio.wait_for(load, 0.01)
         await turns()
         return recorder.log
 

@@ -54,4 +54,7 @@ class CallerContext:
 
     def start(self, coroutine):
         """Starts a coroutine in this context on the running event loop. Returns its task."""
-        return self.context.run(asyncio.ensure_future, self.drive(coroutine))
+        task = self.context.run(asyncio.ensure_future, self.drive(coroutine))
+        # It may be cancelled before its first step.
+        task.add_done_callback(lambda _: coroutine.close())
+        return task
