@@ -87,7 +87,7 @@ impl AsyncContext {
         Self::default()
     }
 
-    /// Whether it may be active during the flush of a loader, if everybody who waits for that is under
+    /// True if it may be active during the flush of a loader, when everybody who waits for that is under
     /// it. A class that measures its own task sets it to False.
     #[classattr]
     const fn in_flushes() -> bool {

@@ -49,7 +49,7 @@ impl<H: Host> Batch<H> {
     }
 }
 
-/// Those who have asked for the items of a batch and may not wait; see [`crate::flush_scope`].
+/// Askers for the items of a batch that may not wait; see [`crate::flush_scope`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Askers {
     /// The scope of the batch counts them.

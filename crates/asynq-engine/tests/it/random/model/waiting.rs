@@ -1,4 +1,4 @@
-//! Those who wait for a task or a batch, and the contexts that are common to them.
+//! Waits for a task or a batch, and the contexts that are common to all who wait.
 
 use super::{Batch, Model, On, Stage, State, Task};
 
@@ -79,7 +79,7 @@ impl Model<'_> {
         }
     }
 
-    /// What a task waits for, or will, each with the scope in which it does.
+    /// Returns the things that a task waits for, or will, each with the scope in which it does.
     fn waits_for(&self, task: usize) -> Vec<(On, Option<usize>)> {
         if !matches!(self.tasks[task].state, State::Blocked { .. } | State::Running { .. }) {
             return Vec::new();

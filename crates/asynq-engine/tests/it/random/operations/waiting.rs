@@ -1,4 +1,4 @@
-//! Those who wait for a task or a batch, and the contexts that are common to them.
+//! Waits for a task or a batch, and the contexts that are common to all who wait.
 
 use asynq_engine::Dependency;
 
@@ -90,7 +90,7 @@ impl World {
         }
     }
 
-    /// What a task waits for, or will, each with the scope in which it does.
+    /// Returns the things that a task waits for, or will, each with the scope in which it does.
     fn waits_for(&self, task: usize) -> Vec<(Dependency, Option<usize>)> {
         let Task { state, asked, asked_in, .. } = &self.tasks[task];
         let waits = match state {
