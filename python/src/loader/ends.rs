@@ -46,7 +46,7 @@ pub(crate) fn resolve_cached_alone(batch: &Bound<'_, LoaderBatch>) -> PyResult<b
 ///
 /// # Errors
 ///
-/// Those of the subscribers of the batch.
+/// The error of a subscriber of the batch.
 pub(crate) fn end_load(batch: &Bound<'_, LoaderBatch>, slot: SlotId) -> PyResult<()> {
     let Some(host) = LoaderBatch::host(batch) else { return Ok(()) };
     let (place, is_withdrawn) = {
