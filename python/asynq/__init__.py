@@ -66,6 +66,7 @@ from .loaders import LoadError as LoadError
 from .loaders import LoadTimeoutError as LoadTimeoutError
 from .loaders import MissingKeyError as MissingKeyError
 from .loaders import loader as loader
+from .loaders.request_scope import request as request
 from .scheduler import AsyncTaskError, TaskScheduler, get_active_task, get_scheduler
 from .scoped_value import AsyncScopedValue, async_override
 from .utils import result

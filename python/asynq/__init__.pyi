@@ -49,6 +49,7 @@ from .loaders import LoadError as LoadError
 from .loaders import LoadTimeoutError as LoadTimeoutError
 from .loaders import MissingKeyError as MissingKeyError
 from .loaders import loader as loader
+from .loaders.request_scope import request as request
 from .scheduler import AsyncTaskError as AsyncTaskError
 from .scheduler import TaskScheduler as TaskScheduler
 from .scheduler import get_active_task as get_active_task

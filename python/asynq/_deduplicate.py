@@ -8,6 +8,7 @@ from ._asynq import AsyncDecorator, AsyncDecoratorBinder, AsyncTask, FutureBase
 from ._function_attributes import call_form
 from ._inspection import is_async_fn
 from ._scheduler_local import SchedulerLocal
+from ._scopes import current_request
 from ._validation import check_async_fn, check_callable, check_no_function
 from ._vary_on import VaryOn
 from .asynq_to_async import is_asyncio_mode
@@ -50,7 +51,7 @@ def deduplicate(keygetter=None, *, vary_on=()):
     `function.dirty(*args, **kwargs)` makes the next call with these arguments start a new task. Use
     it in a function that calls itself with its own arguments, and would otherwise wait for itself.
     A call that is made while the body of the shared task runs always gets a new task. Synchronous
-    calls never share a task.
+    calls never share a task, nor do calls in different `asynq.request` blocks.
     """
 
     if keygetter is not None:
@@ -95,7 +96,9 @@ class DeduplicateDecorator(AsyncDecorator):
 
     def cache_key(self, args, kwargs):
         """Returns the key of a call; calls with equal keys share a task."""
-        return self._vary_on.key(self.keygetter(args, kwargs))
+        key = self._vary_on.key(self.keygetter(args, kwargs))
+        request = current_request()
+        return key if request is None else (request, key)
 
     def __call__(self, /, *args, **kwargs):
         return self.fn(*args, **kwargs)

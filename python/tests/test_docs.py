@@ -45,6 +45,10 @@ def test_the_page_about_loaders_is_true(monkeypatch):
     exec(examples("loaders.md"), vars(module))
 
 
+def test_the_page_about_sharing_is_true():
+    exec(examples("who-shares-a-batch.md"), {})
+
+
 def test_the_page_about_sqlite_is_true(tmp_path):
     path = tmp_path / "music.sqlite"
     connection = sqlite3.connect(path)

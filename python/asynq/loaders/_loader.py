@@ -20,6 +20,7 @@ from .._asynq import (
 )
 from .._function_attributes import InstanceAttribute
 from .._scheduler_local import SchedulerLocal
+from .._scopes import current_request
 from ..decorators import asynq, is_async_fn
 from . import errors
 from .batch import PrioritizedBatch
@@ -33,6 +34,8 @@ from .scope import LoaderScope, Scopes
 from .send_queue import EventLoopHost, PerLoop, load_on, send_queue
 from .settings import Settings
 from .stats import Stats
+from .variants import Variants
+from .weak_objects import WeakObjects
 
 __traceback_hide__ = True
 
@@ -64,7 +67,12 @@ class Loader(LoaderBase):
       calls.
     - `cache`: True to cache values as long as the loader lives, or a mapping that holds the cached
       values, such as an `Lru`. A loader that is a method accepts only True. To cache values for one
-      request, see `scope`.
+      request, see `asynq.request`; False: never, there neither.
+    - `per`: what the values depend on besides the keys, such as a tenant: a `ContextVar`, an
+      `AsyncScopedValue`, a function without parameters, or several of them. Each value has
+      batches and a cache of its own, and `fn` sees that value.
+    - `across_requests`: True to share batches and the cache between requests, also inside of
+      `asynq.request`.
     - `group`: a `Group`, whose loaders share a scope and a limit. For methods, also a function of
       the instance that returns its group, called once for each loader of an instance.
     - `cache_errors`: True to cache errors of single keys, too, or a function of an error that
@@ -95,6 +103,8 @@ class Loader(LoaderBase):
 
     allow_sync_call = False  # In asyncio mode, as for other async functions.
 
+    _variants = None
+
     # Send keys whose coroutines were all cancelled, because they are writes.
     _sends_unawaited = False
 
@@ -116,27 +126,33 @@ class Loader(LoaderBase):
         self.settings = settings
         self.group = settings.group if isinstance(settings.group, Group) else None
         self.name = settings.name or getattr(fn, "__qualname__", repr(fn))
+        self.per = settings.per
+        self._values = self._request = None
         self._context = contextvars.copy_context()
         if is_asyncio_mode():
             self._context.run(enter_asyncio_mode, False)  # Batch functions may call synchronously.
-        self._set_up_state()
+        self._set_up_core()
 
-    def _set_up_state(self):
+    def _set_up_core(self):
         settings = self.settings
         self.limit = new_limit(settings.max_in_flight)
         self.group_limit = None if self.group is None else self.group.limit
-        self._cache = (
-            {} if settings.cache is True else None if settings.cache is False else settings.cache
-        )
-        self._key_function = settings.key
-        if not isinstance(settings.cache, bool):
+        if settings.has_mapping:
+            self._cache = settings.cache
             claim_cache(self)
+        else:
+            self._cache = {} if settings.cache else None
         if self.group is not None:
             self._scope = Scopes(self.group)
             self.group.add(self)
-        # Weak references as keys. It needs no lock, which a fork could leave locked, because each
-        # operation on a dict is atomic.
-        self._all_hosts = {}
+        self._counted_hosts = WeakObjects()
+        if self.per:
+            self._vary()
+        self._set_up_hosts()
+
+    def _set_up_hosts(self):
+        self._key_function = self.settings.key
+        self._hosts = WeakObjects()
         core = weakref.ref(self)
         self._schedulers = SchedulerLocal(functools.partial(_new_host, core))
         self._loops = PerLoop(functools.partial(_new_event_loop_host, core))
@@ -156,8 +172,8 @@ class Loader(LoaderBase):
         The loader collects the keys that coroutines of one event loop ask for, and sends them when
         nothing else can run on that loop, or the first of them has waited for `max_delay`.
         """
-        host = self._loops.of_running_loop()
-        return await load_on(host, self, key)
+        loader = self._of_caller()
+        return await load_on(loader._loops.of_running_loop(), loader, key)
 
     @property
     def load_many(self):
@@ -179,6 +195,9 @@ class Loader(LoaderBase):
         if core._scope is None:
             # Two threads may make one, and then use the one that `setdefault` has kept.
             core._scope = core.__dict__.setdefault("_scopes", Scopes(self.group))
+        for variant in core._variants or ():
+            if variant._scope is None:
+                variant._scope = core._scope.of_variant()
         return LoaderScope(self)
 
     def prime(self, key, value):
@@ -190,12 +209,13 @@ class Loader(LoaderBase):
 
     def prime_many(self, values):
         """Stores the values of a mapping or of `(key, value)` pairs, as `prime` does one."""
-        cache = self._current_cache
+        loader = self._of_caller()
+        cache = loader._current_cache
         if cache is None:
             return
         for key, value in values.items() if isinstance(values, Mapping) else values:
-            cache_key = self._cache_key(key)
-            self._clear_in_flight(cache_key)
+            cache_key = loader._cache_key(key)
+            loader._clear_in_flight(cache_key)
             cache[cache_key] = value
 
     def clear(self, key):
@@ -204,23 +224,25 @@ class Loader(LoaderBase):
         Values that are in flight in any thread are not cached when they arrive, and tasks that ask
         for `key` afterwards cause a new request.
         """
-        cache, cache_key = self._current_cache, self._cache_key(key)
-        self._clear_in_flight(cache_key)
+        loader = self._of_caller()
+        cache, cache_key = loader._current_cache, loader._cache_key(key)
+        loader._clear_in_flight(cache_key)
         if cache is not None:
             cache.pop(cache_key, None)
 
     def clear_all(self):
         """Removes all keys from the current cache, as `clear` does for one key."""
-        cache = self._current_cache
-        for host in self._hosts():
+        loader = self._of_caller()
+        cache = loader._current_cache
+        for host in loader._hosts:
             host.clear_all()
         if cache is not None:
             cache.clear()
 
     @property
     def stats(self):
-        """Totals of the loader so far; see `Stats`."""
-        return Stats(*self._stats(self._hosts()))
+        """Totals of the loader so far, in all requests and for all values of `per`; see `Stats`."""
+        return Stats(*self._stats(list(self._counted_hosts)))
 
     def __set_name__(self, owner, name):
         self.__name__ = name
@@ -228,19 +250,24 @@ class Loader(LoaderBase):
 
     def _new_core(self, owner):
         """Returns a loader with the state of the loader of an instance, or of a class."""
-        if not isinstance(self.settings.cache, bool):
+        if self.settings.has_mapping:
             raise TypeError(
                 f"the loader {self.name} is a method, so all instances would share its cache: use"
                 " cache=True, which gives each instance a cache of its own"
             )
-        core = type(self).__new__(type(self))
-        core.__dict__.update(self.__dict__)
-        core.__dict__.pop("_scopes", None)
+        core = self._copy()
         core.group = self._group_of(owner)
-        core._set_up_state()
+        core._set_up_core()
         if core.group is not None and not _is_weakly_referable(owner):
             core._scope.find_loader = functools.partial(_bind_loader, self, owner)
         return core
+
+    def _copy(self):
+        """Returns a loader with the same attributes, and without state."""
+        copy = type(self).__new__(type(self))
+        own = self.__dict__.keys() - {"_scopes", "_variants"}
+        copy.__dict__.update({name: self.__dict__[name] for name in own})
+        return copy
 
     def _group_of(self, owner):
         group = self.settings.group
@@ -250,6 +277,51 @@ class Loader(LoaderBase):
         if group is not None and not isinstance(group, Group):
             raise TypeError(f"the group of the loader {self.name} must be a Group, got {group!r}")
         return group
+
+    def _find_variant(self):
+        """Returns the loader of the request and of the values that the caller sees.
+
+        The extension calls it if there are any, and otherwise uses the loader itself.
+        """
+        core = self._core
+        values = core.per.values()
+        request = None if core.settings.across_requests else current_request()
+        if request is not None:
+            variant = request.variant_of(core, values)
+        elif core.per:
+            known = core._variants
+            variant = None if known is None else known.get(values)
+            if variant is None:
+                variant = core._new_variant(values)
+                variant = core._variants.keep(variant)
+        else:
+            return self
+        if self._owner is None:
+            return variant
+        # The variant does not refer to the instance, as the core of the instance does not.
+        known = self.__dict__.get("_last_variant")
+        bound = None if known is None else known()
+        if bound is None or bound._core is not variant:
+            bound = self._bind_core(variant)
+            self._last_variant = weakref.ref(bound)
+        return bound
+
+    def _new_variant(self, values, request=None):
+        """Returns a loader like this core, for a request or values of `per`."""
+        variants = self.__dict__.setdefault("_variants", Variants())
+        variant = self._copy()
+        variant._become_variant(self)
+        variant._values = values
+        if request is not None:
+            variant._request = weakref.ref(request)
+        variant._context = self.per.context(self._context, values)
+        caches = self.settings.cache or (request is not None and self.settings.cache is None)
+        variant._cache = {} if caches else None
+        variant._set_up_hosts()
+        variants.add(variant)
+        if self._scope is not None:
+            variant._scope = self._scope.of_variant()
+        return variant
 
     def __reduce__(self):
         if self._template is not None:
@@ -261,21 +333,18 @@ class Loader(LoaderBase):
         return self.__qualname__  # By name, as functions.
 
     def __repr__(self):
-        return f"<loader {self.name}>"
+        per = f" per {self._values!r}" if self._values else ""
+        return f"<loader {self.name}{per}>"
 
     def _host(self):
         """Returns the loads of this thread or greenlet."""
         return self._schedulers.get()
 
-    def _hosts(self):
-        hosts = [reference() for reference in list(self._all_hosts)]
-        return [host for host in hosts if host is not None]
-
     def _in_flight(self):
-        return [batch for host in self._hosts() for batch in host.in_flight]
+        return [batch for host in self._counted_hosts for batch in host.in_flight]
 
     def _clear_in_flight(self, cache_key):
-        for host in self._hosts():
+        for host in self._hosts:
             host.clear(cache_key)
 
     # The extension calls these.
@@ -318,8 +387,8 @@ def loader(fn=None, **settings):
     The settings are the same as for `Loader`.
     """
     if fn is None:
-        Settings.parse(settings)  # Raises errors where the decorator is written.
-        return functools.partial(Loader, **settings)
+        parsed = Settings.parse(settings)  # Raises errors where the decorator is written.
+        return functools.partial(Loader, **{**settings, "per": parsed.per})
     return Loader(fn, **settings)
 
 
@@ -342,8 +411,8 @@ def _limits(core):
 
 
 def _add_host(core, host):
-    pop = core._all_hosts.pop
-    core._all_hosts[weakref.ref(host, lambda reference: pop(reference, None))] = None
+    core._hosts.add(host)
+    core._counted_hosts.add(host)
     return host
 
 

@@ -17,6 +17,7 @@ from ..async_task import AsyncTask
 from ..contexts import AsyncContext
 from ..futures import FutureBase
 from .group import Group
+from .per import Per
 from .settings import Settings, _OfLoaders
 from .stats import Stats
 
@@ -42,6 +43,7 @@ class Loader(LoaderBase, Generic[_K, _V]):
     group: Group | None
     group_limit: Limit | None
     is_coroutine_function: bool
+    per: Per
     _context: Context
     @overload
     def __init__(

@@ -4,6 +4,7 @@ import asyncio
 import types
 
 from .._asynq import call_for, get_active_task
+from .request_scope import request
 from .running_function import running_function
 
 __traceback_hide__ = True
@@ -12,11 +13,15 @@ __traceback_hide__ = True
 def definition_context(loader, function=None):
     """Returns the context variables, with scoped values, for one call of a batch function.
 
-    They are those of the place where the loader was defined. A batch may be for several requests,
-    and its function sees the variables of none of them. `function` is the `RunningFunction` that
-    the call is, or else a part of that in which code runs.
+    They are those of the place where the loader was defined, apart from what the loader is `per`. A
+    batch may be for several callers, and its function sees the variables of none of them. What it
+    loads itself belongs to the `asynq.request` of the batch. `function` is the `RunningFunction`
+    that the call is, or else a part of that in which code runs.
     """
     context = loader._context.copy()
+    if loader._request is not None:
+        # A request that has ended is empty, and only this call is in it.
+        context.run((loader._request() or request()).resume)
     context.run(running_function.set, function or running_function.get())
     return context
 

@@ -1,5 +1,7 @@
 """Errors of loads."""
 
+import contextvars
+
 
 class LoadError(Exception):
     """The batch function failed or returned an invalid result. `__cause__` is the original error.
@@ -45,9 +47,18 @@ def failed(loader, key, error):
     else:
         text = _text(error)
         why = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        if isinstance(error, LookupError) and _is_variable(error.args):
+            why += (
+                " has no value where the loader was defined, which is what its function sees: if"
+                " its values depend on the variable, name it in per="
+            )
     load_error = LoadError(loader, key, why)
     load_error.__cause__ = error
     return load_error
+
+
+def _is_variable(args):
+    return len(args) == 1 and isinstance(args[0], contextvars.ContextVar)
 
 
 def missing(loader, keys, answer):

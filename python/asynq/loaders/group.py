@@ -1,11 +1,11 @@
 """`Group`: loaders that share a scope and a limit."""
 
 import functools
-import weakref
 
 from .._validation import check_count
 from .limit import new_limit
 from .scope import GroupScope
+from .weak_objects import WeakObjects
 
 
 class Group:
@@ -44,8 +44,7 @@ class Group:
             check_count("max_in_flight", max_in_flight)
         self._max_in_flight = max_in_flight
         self.limit = new_limit(max_in_flight)
-        # Weak references as keys, as in `Loader`.
-        self._loaders = {}
+        self._loaders = WeakObjects()
 
     @property
     def max_in_flight(self):
@@ -63,15 +62,12 @@ class Group:
 
     def clear_all(self):
         """Removes all keys from the current cache of each loader, as `Loader.clear_all` does."""
-        for reference in list(self._loaders):
-            loader = reference()
-            if loader is not None:
-                loader.clear_all()
+        for loader in self._loaders:
+            loader.clear_all()
 
     def add(self, loader):
         """Adds a new loader."""
-        pop = self._loaders.pop
-        self._loaders[weakref.ref(loader, lambda reference: pop(reference, None))] = None
+        self._loaders.add(loader)
 
     def __reduce__(self):
         # A copy of an object that has a group gets a group of its own.

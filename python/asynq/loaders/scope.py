@@ -1,14 +1,9 @@
 """Scopes: contexts in which loaders use separate caches."""
 
-import contextvars
-import types
 import weakref
 
+from .._scopes import active_scopes, set_active_scopes
 from ..contexts import AsyncContext
-
-# The scopes that were entered here: a dict from owners, which are groups or loaders without one, to
-# tuples, with the innermost scope last. Never changed, only replaced.
-_entered = contextvars.ContextVar("asynq.scopes", default=types.MappingProxyType({}))
 
 
 class Scopes:
@@ -23,34 +18,44 @@ class Scopes:
 
     def __init__(self, group=None):
         self.owner = object() if group is None else group
+        self.loader = object()  # Stands for the loader and its variants.
+
+    def of_variant(self):
+        """Returns the scopes of a variant of the loader, which has caches of its own in them."""
+        scopes = Scopes()
+        scopes.owner, scopes.loader = self.owner, self.loader
+        return scopes
 
     def get(self, cache):
         """Returns the cache of the innermost scope, or `cache` if there is none."""
-        entered = _entered.get().get(self.owner)
+        entered = active_scopes().get(self.owner)
         if entered is None:
             return cache
         key = id(self)
         for scope in reversed(entered):
             found = scope.caches.get(key)
-            if found is None and scope.is_of_group:
+            if found is None and scope.covers(self):
                 found = scope.add(self)
             if found is not None:
                 return found
         return cache
 
 
-class _Scope(AsyncContext):
-    is_of_group = False
+class Scope(AsyncContext):
+    """Base of contexts that are known to whoever is inside."""
 
     def __init__(self, owner):
+        self.caches = {}
         self._owner = owner
+        self._ends = {}
+        self._kept_loaders = []
 
     def resume(self):
-        entered = _entered.get()
-        _entered.set({**entered, self._owner: (*entered.get(self._owner, ()), self)})
+        entered = active_scopes()
+        set_active_scopes({**entered, self._owner: (*entered.get(self._owner, ()), self)})
 
     def pause(self):
-        entered = dict(_entered.get())
+        entered = dict(active_scopes())
         scopes = list(entered.pop(self._owner, ()))
         # Entered again inside itself, it is there more than once. In a thread or coroutine that has
         # not entered it, it is not there, and nothing changes.
@@ -60,29 +65,7 @@ class _Scope(AsyncContext):
                 break
         if scopes:
             entered[self._owner] = tuple(scopes)
-        _entered.set(entered)
-
-
-class LoaderScope(_Scope):
-    """The context of `Loader.scope()`."""
-
-    def __init__(self, loader):
-        self._loader = loader  # Alive, so that its instance has no other one meanwhile.
-        scopes = loader._core._scope
-        self.caches = {id(scopes): {}}
-        super().__init__(scopes.owner)
-
-
-class GroupScope(_Scope):
-    """The context of `Group.scope()`."""
-
-    is_of_group = True
-
-    def __init__(self, group):
-        self.caches = {}
-        self._ends = {}
-        self._kept_loaders = []
-        super().__init__(group)
+        set_active_scopes(entered)
 
     def add(self, scopes):
         """Adds the loader with these scopes, until its end. Returns its cache."""
@@ -96,3 +79,25 @@ class GroupScope(_Scope):
             self._kept_loaders.append(scopes.find_loader())
         ends.setdefault(key, weakref.ref(scopes, end))
         return caches.setdefault(key, {})
+
+
+class LoaderScope(Scope):
+    """The context of `Loader.scope()`."""
+
+    def __init__(self, loader):
+        scopes = loader._core._scope
+        super().__init__(scopes.owner)
+        self._loader = loader  # Alive, so that its instance has no other one meanwhile.
+        self._scopes = scopes
+
+    def covers(self, scopes):
+        """Returns whether the loader with these scopes uses a cache of this scope."""
+        return scopes.loader is self._scopes.loader
+
+
+class GroupScope(Scope):
+    """The context of `Group.scope()`."""
+
+    def covers(self, scopes):
+        """Returns True: the scope is entered for the loaders of the group only."""
+        return True

@@ -8,6 +8,7 @@ from typing import Any, Optional
 from .._validation import check_count, check_duration, check_number
 from ..decorators import is_async_fn
 from .group import Group
+from .per import Per
 
 
 class _Nothing:
@@ -29,7 +30,9 @@ class Settings:
     max_batch_size: Optional[int] = None
     blocking: bool = False
     executor: Any = None
-    cache: Any = False
+    cache: Any = None
+    per: Any = ()
+    across_requests: bool = False
     cache_errors: Any = False
     key: Any = None
     default: Any = NOTHING
@@ -49,8 +52,9 @@ class Settings:
         for name in ("max_batch_size", "max_in_flight"):
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name))
-        if not isinstance(self.blocking, bool):
-            raise TypeError(f"blocking must be True or False, got {self.blocking!r}")
+        for name in ("blocking", "across_requests"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if not isinstance(self.cache_errors, bool) and not _is_function(self.cache_errors):
             raise TypeError(
                 "cache_errors must be True, False or a function that says so of an error, got"
@@ -71,15 +75,26 @@ class Settings:
         check_number("priority", self.priority)
         if self.default is not NOTHING and self.default_factory is not None:
             raise ValueError("default and default_factory exclude each other: give only one")
-        if not isinstance(self.cache, bool) and not _is_mutable_mapping(self.cache):
+        if self.has_mapping and not _is_mutable_mapping(self.cache):
             raise TypeError(
                 "cache must be True, False or a mutable mapping such as a dict or an Lru, got"
+                f" {self.cache!r}"
+            )
+        object.__setattr__(self, "per", Per(self.per))  # The dataclass is frozen.
+        if self.per and self.has_mapping:
+            raise TypeError(
+                f"per needs a cache for each value, so cache must be True or False, got"
                 f" {self.cache!r}"
             )
         for name in ("key", "default_factory", "before_flush", "after_flush"):
             function = getattr(self, name)
             if function is not None and not callable(function):
                 raise TypeError(f"{name} must be a function, got {function!r}")
+
+    @property
+    def has_mapping(self):
+        """True if the cache is a mapping that the user gives."""
+        return self.cache is not None and not isinstance(self.cache, bool)
 
     def delays(self):
         """Returns `max_delay`, with its default, and `hold` in seconds."""

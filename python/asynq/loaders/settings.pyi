@@ -1,10 +1,11 @@
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping, MutableMapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Executor
 from typing import Any, TypedDict
 
 from typing_extensions import Self
 
+from .._sources import _Source
 from .group import Group
 from .stats import Flushed
 
@@ -21,7 +22,9 @@ class _OfStores(TypedDict, total=False):
 
 class _OfRows(_OfStores, total=False):
     max_batch_size: int | None
-    cache: bool | MutableMapping[Any, Any]
+    cache: bool | MutableMapping[Any, Any] | None
+    per: _Source | Iterable[_Source]
+    across_requests: bool
     cache_errors: bool | Callable[[Exception], object]
     group: Group | Callable[[Any], Group | None] | None
 
@@ -38,7 +41,9 @@ class Settings:
     max_batch_size: int | None = None
     blocking: bool = False
     executor: Executor | None = None
-    cache: bool | MutableMapping[Any, Any] = False
+    cache: bool | MutableMapping[Any, Any] | None = None
+    per: Any = ()
+    across_requests: bool = False
     cache_errors: bool | Callable[[Exception], object] = False
     key: Callable[[Any], Hashable] | None = None
     default: Any = ...
@@ -52,6 +57,8 @@ class Settings:
     before_flush: Callable[[list[Any]], object] | None = None
     after_flush: Callable[[Flushed], object] | None = None
     def __post_init__(self) -> None: ...
+    @property
+    def has_mapping(self) -> bool: ...
     def delays(self) -> tuple[float | None, float]: ...
     @classmethod
     def parse(cls, settings: Mapping[str, Any]) -> Self: ...

@@ -72,6 +72,8 @@ class KeyValueStore:
             )
         self.client = client
         settings = {"max_in_flight": 1, **settings}
+        # In one order, whichever request an operation belongs to, and never cached.
+        settings["across_requests"] = True
         self.operations = Loader(self._run, blocking=True, **settings)
         self.operations._sends_unawaited = True
 

@@ -7,10 +7,12 @@ import argparse
 import uvicorn
 from strawberry.asgi import GraphQL
 
+from asynq.middleware import asgi
+
 from .schema import schema
 from .sources import chinook
 
-app: GraphQL[None, None] = GraphQL(schema)
+app = asgi(GraphQL(schema))  # Each HTTP request loads a row once, and none of another request.
 
 
 def main() -> None:

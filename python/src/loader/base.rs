@@ -1,6 +1,7 @@
 //! `LoaderBase`: the path of every load of a loader.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use asynq_loader::Stats;
 use pyo3::exceptions::PyKeyError;
@@ -14,6 +15,31 @@ use crate::ffi::thread_exit;
 use crate::loader::bindings::{Bindings, Binds};
 use crate::loader::nodes::{LoaderHost, add_stats};
 use crate::scheduler::state::Scheduler;
+
+/// Set once a request was entered, in which each loader has a variant.
+static HAS_REQUESTS: AtomicBool = AtomicBool::new(false);
+
+/// Makes loaders ask in which request their caller is.
+#[pyfunction]
+pub(crate) fn divide_loaders_by_request() {
+    HAS_REQUESTS.store(true, Ordering::Relaxed);
+}
+
+/// What decides which variant of a loader a caller uses.
+///
+/// # Note: variants
+///
+/// A *variant* is a loader with rounds, caches and loads in flight of its own, for callers that must not
+/// share them with others: those of one request, or those that see the same values of `per`.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Varies {
+    #[default]
+    ByRequest,
+    /// By values of `per`, and by the request.
+    ByValues,
+    /// It is a variant itself.
+    Never,
+}
 
 /// Base of `asynq.loaders.Loader`, which says how rounds are sent.
 #[pyclass(frozen, subclass, dict, weakref, module = "asynq.loaders")]
@@ -45,6 +71,7 @@ pub(crate) struct Loader {
     pub(crate) binds: Binds,
     /// Loaders of the instances, if it is a template.
     pub(crate) bindings: Bindings,
+    pub(crate) varies: Varies,
     /// Instance, core and template of a bound loader.
     pub(crate) owner: Option<Py<PyAny>>,
     pub(crate) core: Option<Py<LoaderBase>>,
@@ -67,6 +94,29 @@ impl LoaderBase {
     /// Returns the core of a bound loader, or else the loader itself.
     pub(crate) fn core<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
         slf.state().core.as_ref().map_or_else(|| slf.clone(), |core| core.bind(slf.py()).clone())
+    }
+
+    /// Returns the loader that the caller uses: a variant, or the loader itself.
+    ///
+    /// # Errors
+    ///
+    /// If a value of `per` is missing or has no hash, or a function of `per` raises.
+    pub(crate) fn of_caller<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        if !Self::may_vary(slf) {
+            return Ok(slf.clone());
+        }
+        thread_exit::protect();
+        let variant = slf.call_method0(intern!(slf.py(), "_find_variant"))?;
+        Ok(variant.cast_into::<Self>()?)
+    }
+
+    /// Returns whether the caller may use a variant of the loader.
+    pub(crate) fn may_vary(slf: &Bound<'_, Self>) -> bool {
+        match Self::core(slf).state().varies {
+            Varies::Never => false,
+            Varies::ByValues => true,
+            Varies::ByRequest => HAS_REQUESTS.load(Ordering::Relaxed),
+        }
     }
 
     /// Counts a call that has found a cached value.

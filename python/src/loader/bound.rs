@@ -33,6 +33,23 @@ pub(crate) fn loader_of<'py>(
     bind(template, owner, if is_same { Some(binding) } else { None })
 }
 
+/// Returns a loader that is bound to the same instance as another, with the state of `core`.
+pub(crate) fn with_core<'py>(
+    bound: &Bound<'py, LoaderBase>,
+    core: &Bound<'py, LoaderBase>,
+) -> PyResult<Bound<'py, LoaderBase>> {
+    let py = bound.py();
+    let (template, owner) = {
+        let state = bound.state();
+        let template = state.template.as_ref().map(|template| template.bind(py).clone());
+        (template, state.owner.as_ref().map(|owner| owner.bind(py).clone()))
+    };
+    match (template, owner) {
+        (Some(template), Some(owner)) => new_bound(&template, &owner, core),
+        _ => Err(imports::internal_error()),
+    }
+}
+
 /// Calls the loader of `instance` with a key: `call` makes the call if the value is not cached.
 pub(crate) fn call_on<'py>(
     template: &Bound<'py, LoaderBase>,
@@ -53,6 +70,7 @@ pub(crate) fn call_on<'py>(
         && is_of(binding, &owner)
         && let Some(core) = &binding.core
         && !is_asyncio_mode(py)?
+        && !LoaderBase::may_vary(core.bind(py).cast()?)
         && let Some(value) = cached_value(core.bind(py).cast()?, key)?
     {
         return Ok(value);

@@ -1,5 +1,7 @@
 //! `LoaderBase` as Python sees it.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit, intern};
@@ -10,7 +12,7 @@ use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::compute;
 use crate::imports;
 use crate::loader::ask::load;
-use crate::loader::base::LoaderBase;
+use crate::loader::base::{LoaderBase, Varies};
 use crate::loader::bindings::Binds;
 use crate::loader::bound;
 use crate::loader::cache_key::cache_key;
@@ -33,7 +35,8 @@ impl LoaderBase {
         if is_asyncio_mode(py)? {
             return slf.call_method1(intern!(py, "asyncio"), (key,));
         }
-        load(slf, &Self::host(slf)?, key).map(Bound::into_any)
+        let loader = Self::of_caller(slf)?;
+        load(&loader, &Self::host(&loader)?, key).map(Bound::into_any)
     }
 
     /// The value of one key. A cached value is there at once.
@@ -116,6 +119,33 @@ impl LoaderBase {
     #[getter(_core)]
     fn py_core<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
         Self::core(slf)
+    }
+
+    /// Returns the loader that the caller uses: a variant, or the loader itself.
+    #[pyo3(name = "_of_caller")]
+    fn py_of_caller<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        Self::of_caller(slf)
+    }
+
+    /// Gives the loader a variant for the values of `per` that its caller sees.
+    fn _vary(slf: &Bound<'_, Self>) {
+        slf.state().varies = Varies::ByValues;
+    }
+
+    /// Makes the loader a variant of a core, whose statistics count its calls, too.
+    fn _become_variant(slf: &Bound<'_, Self>, core: &Bound<'_, Self>) {
+        let totals = Arc::clone(&core.state().totals);
+        let mut state = slf.state();
+        state.varies = Varies::Never;
+        state.totals = totals;
+    }
+
+    /// Returns a loader that is bound to the same instance, with the state of another core.
+    fn _bind_core<'py>(
+        slf: &Bound<'py, Self>,
+        core: &Bound<'py, Self>,
+    ) -> PyResult<Bound<'py, Self>> {
+        bound::with_core(slf, core)
     }
 
     /// The cache outside of all scopes: a mapping, or `None`.
@@ -206,9 +236,10 @@ fn call<'py>(
         let args = PyTuple::new(py, [key])?;
         return imports::call_in_asyncio_mode(py)?.call1((loader, args, PyDict::new(py)));
     }
-    if let Some(value) = cached_value(loader, key)? {
+    let loader = LoaderBase::of_caller(loader)?;
+    if let Some(value) = cached_value(&loader, key)? {
         return Ok(value);
     }
-    let load = load(loader, &LoaderBase::host(loader)?, key)?;
+    let load = load(&loader, &LoaderBase::host(&loader)?, key)?;
     compute::value(load.as_super().as_super())
 }

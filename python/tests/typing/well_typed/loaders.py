@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Mapping, Sequence
+from contextvars import ContextVar
 from operator import attrgetter
 from typing import Any
 
 from typing_extensions import assert_type
 
 import asynq
+import asynq.middleware
 from asynq.loaders import Flushed, Group, Loader, Lru, Stats
 
 
@@ -127,3 +129,40 @@ def loaders_share_a_group() -> None:
         session.group.clear_all()
     shared: Loader[int, int] = Loader(lambda ids: [id * id for id in ids], group=session.group)
     assert_type(shared(7), int)
+
+
+tenant = ContextVar("tenant", default="nobody")
+role = asynq.AsyncScopedValue("reader")
+
+
+@asynq.loader(per=tenant)
+def of_tenant(ids: list[int]) -> list[str]:
+    return [f"{id} of {tenant.get()}" for id in ids]
+
+
+@asynq.loader(per=(tenant, role, tenant.get), across_requests=True)
+async def of_several(ids: list[int]) -> list[str]:
+    return [f"{id} of {tenant.get()}" for id in ids]
+
+
+def loaders_depend_on_values() -> None:
+    assert_type(of_tenant(7), str)
+    assert_type(of_several(7), str)
+
+
+def requests_are_isolated() -> None:
+    with asynq.request() as request:
+        assert_type(request, asynq.request)
+        assert_type(asynq.request.current(), "asynq.request | None")
+        assert_type(by_key(7), str)
+        request.clear()
+
+
+async def handle() -> str:
+    async with asynq.request():
+        return await by_key.asyncio(7)
+
+
+def requests_are_isolated_on_event_loops() -> None:
+    assert_type(asyncio.run(handle()), str)
+    assert asynq.middleware.django(lambda request: by_key(request))(7) == "7"
