@@ -37,6 +37,7 @@ from . import (
 )
 from . import loaders as loaders
 from . import mock_ as mock
+from ._gather import gather as gather
 from .async_task import AsyncTask, AsyncTaskCancelledError, AsyncTaskResult
 from .asynq_to_async import is_asyncio_mode
 from .batching import BatchBase, BatchCancelledError, BatchingError, BatchItemBase

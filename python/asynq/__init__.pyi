@@ -14,6 +14,7 @@ from . import scheduler as scheduler
 from . import scoped_value as scoped_value
 from . import tools as tools
 from . import utils as utils
+from ._gather import gather as gather
 from .async_task import AsyncTask as AsyncTask
 from .async_task import AsyncTaskCancelledError as AsyncTaskCancelledError
 from .async_task import AsyncTaskResult as AsyncTaskResult

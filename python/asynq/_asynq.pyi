@@ -9,6 +9,7 @@ from typing_extensions import Self, disjoint_base
 from ._debug import DebugOptions as DebugOptions
 from ._debug import options as options
 from ._function_attributes import call_form as call_form
+from ._gather import Gather as Gather
 from .async_task import AsyncTask as AsyncTask
 from .async_task import extract_futures as extract_futures
 from .async_task import unwrap as unwrap
@@ -48,6 +49,7 @@ __all__ = [
     "Flight",
     "Future",
     "FutureBase",
+    "Gather",
     "Jobs",
     "Limit",
     "Load",

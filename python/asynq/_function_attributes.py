@@ -180,19 +180,20 @@ def _annotations(signature):
 def _wrapped(decorator):
     """Returns a function for tools that look inside a wrapper.
 
-    It is the decorated function, unless that is a generator function: as such it would be called.
+    It is the decorated function, unless that is a generator or coroutine function: as such it would
+    be called.
     """
     function = decorator.fn
-    if not inspect.isgeneratorfunction(function):
+    if not (inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function)):
         return function
     forms = decorator._call_forms
     if "wrapped" not in forms:
-        forms["wrapped"] = _without_yield(decorator, function)
+        forms["wrapped"] = _plain(decorator, function)
     return forms["wrapped"]
 
 
-def _without_yield(decorator, function):
-    """Returns a function with the attributes of a generator function, which calls its decorator."""
+def _plain(decorator, function):
+    """Returns a function with the attributes of another, which calls its decorator."""
 
     def call(*args, **kwargs):
         return decorator(*args, **kwargs)

@@ -1,5 +1,7 @@
 """Functions that inspect async functions: their kind, and their asynchronous form."""
 
+import inspect
+
 from ._asynq import ConstFuture
 from ._validation import check_callable
 
@@ -13,6 +15,20 @@ MAX_LAYERS = 1000
 def is_pure():
     """Attribute `is_pure_async_fn` of functions that return futures."""
     return True
+
+
+def makes_generator(fn):
+    """Returns whether a call of `fn` returns a generator or a coroutine.
+
+    Raises `TypeError` for an async generator function, which has no value.
+    """
+    if inspect.isasyncgenfunction(fn):
+        name = getattr(fn, "__qualname__", repr(fn))
+        raise TypeError(
+            f"{name} is an async generator function: decorate it with @async_generator() instead of"
+            " @asynq(), or remove its yield"
+        )
+    return inspect.isgeneratorfunction(fn) or inspect.iscoroutinefunction(fn)
 
 
 def has_async_fn(fn):

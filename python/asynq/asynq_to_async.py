@@ -89,7 +89,7 @@ async def resolve_awaitables(x):
 
 async def _resolve(x, containers):
     """Does the work of `resolve_awaitables`. `containers` are the objects that contain `x`."""
-    if isinstance(x, Awaitable):
+    if isinstance(x, Awaitable) and not isinstance(x, FutureBase):
         return await x
     if isinstance(x, BatchItemBase):
         raise RuntimeError(
@@ -150,10 +150,13 @@ def convert_asynq_to_async(fn):
                     value = fn(*args, **kwargs)
                 except AsyncTaskResult as end:
                     return end.result
+                if is_coroutine:
+                    return await value
                 if is_compiled and isinstance(value, Generator):
                     return await _drive(value)
                 return value
 
+        is_coroutine = inspect.iscoroutinefunction(fn)
         # A compiled generator function looks like any other compiled function.
         is_compiled = type(fn).__name__ in _COMPILED_FUNCTION_TYPES
 

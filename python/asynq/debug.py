@@ -244,8 +244,11 @@ def format_asynq_stack():
 
 
 def get_frame(generator):
-    """Returns the frame of a suspended generator, or None for a finished one and other objects."""
-    return getattr(generator, "gi_frame", None)
+    """Returns the frame of a suspended generator or coroutine.
+
+    Returns None for a finished one and for other objects.
+    """
+    return getattr(generator, "gi_frame", None) or getattr(generator, "cr_frame", None)
 
 
 # Texts

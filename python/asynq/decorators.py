@@ -1,11 +1,12 @@
 """The decorators that make functions asynchronous, and functions that inspect such functions.
 
-A function decorated with `@asynq()` can be called in three ways: `f(x)` runs it and returns its
-value, `f.asynq(x)` returns a task to yield in another such function, and `await f.asyncio(x)` runs
-it on an asyncio event loop.
+A function decorated with `@asynq()` (a generator, coroutine or plain function) can be called in
+three ways: `f(x)` runs it and returns its value, `f.asynq(x)` returns a task for another such
+function to yield or await, and `await f.asyncio(x)` runs it on an asyncio event loop.
 """
 
 import functools
+import inspect
 import logging
 from collections.abc import Awaitable
 
@@ -77,8 +78,9 @@ def asynq(
     """Makes a decorator that turns a function into an asynchronous function.
 
     In the function, `yield` waits for a future, or for a list, tuple or dictionary of futures. It
-    returns the values in the same shape, or raises the error of the first future that failed. The
-    function may also have no `yield`, and it may be a method, class method or static method.
+    returns the values in the same shape, or raises the error of the first future that failed. In an
+    `async def` function, `await` waits for a future, and `await asynq.gather(...)` for several. The
+    function may also wait for nothing, and it may be a method, class method or static method.
 
     >>> @asynq()
     ... def square(x):
@@ -147,6 +149,11 @@ def async_proxy(pure=False, sync_fn=None, asyncio_fn=None, allow_sync_call=False
 
     def decorate(fn):
         check_callable("the argument of @async_proxy()", fn)
+        if inspect.iscoroutinefunction(fn):
+            raise TypeError(
+                f"{getattr(fn, '__qualname__', fn)} is a coroutine function, and returns no future:"
+                " decorate it with @asynq() instead of @async_proxy()"
+            )
         if pure:
             return fn
         if sync_fn is None:

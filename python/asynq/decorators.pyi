@@ -281,21 +281,25 @@ class AsyncWrapper(DecoratorBase, Generic[_T_co, _P]):
 
 # Decorators
 
-# The return type of an undecorated function. Mypy does not apply it to generator functions, which
-# therefore need the second overloads.
-_Body: TypeAlias = Generator[Any, Any, _T] | _T
+# The return type of an undecorated function. Mypy does not apply it to generator and coroutine
+# functions, which therefore need the overloads that follow.
+_Body: TypeAlias = Generator[Any, Any, _T] | Coroutine[Any, Any, _T] | _T
 
 class _MakeAsync(Protocol):
     @overload
     def __call__(self, fn: Callable[_P, _Body[_T]]) -> AsyncDecorator[_T, _P]: ...
     @overload
     def __call__(self, fn: Callable[_P, Generator[Any, Any, _T]]) -> AsyncDecorator[_T, _P]: ...
+    @overload
+    def __call__(self, fn: Callable[_P, Coroutine[Any, Any, _T]]) -> AsyncDecorator[_T, _P]: ...
 
 class _MakePure(Protocol):
     @overload
     def __call__(self, fn: Callable[_P, _Body[_T]]) -> PureAsyncDecorator[_T, _P]: ...
     @overload
     def __call__(self, fn: Callable[_P, Generator[Any, Any, _T]]) -> PureAsyncDecorator[_T, _P]: ...
+    @overload
+    def __call__(self, fn: Callable[_P, Coroutine[Any, Any, _T]]) -> PureAsyncDecorator[_T, _P]: ...
 
 class _MakePair(Protocol):
     @overload
@@ -303,6 +307,10 @@ class _MakePair(Protocol):
     @overload
     def __call__(
         self, fn: Callable[_P, Generator[Any, Any, _T]]
+    ) -> AsyncAndSyncPairDecorator[_T, _P]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[_P, Coroutine[Any, Any, _T]]
     ) -> AsyncAndSyncPairDecorator[_T, _P]: ...
 
 class _MakeProxy(Protocol):

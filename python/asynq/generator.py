@@ -23,9 +23,26 @@ generator cannot know earlier that no value follows:
         if value is END_OF_GENERATOR:
             continue
         ...
+
+An `async for` loop in an `async def` function does all of that. The generator may be an `async def`
+function, too: it awaits futures, and its `yield x` produces `x`.
+
+>>> @async_generator()
+... async def squares(n):
+...     for i in range(n):
+...         yield await square.asynq(i)
+>>> @asynq()
+... async def sum_of_squares(n):
+...     total = 0
+...     async for value in squares(n):
+...         total += value
+...     return total
+>>> sum_of_squares(4)
+14
 """
 
 import functools
+import inspect
 import operator
 import types
 
@@ -65,10 +82,13 @@ def async_generator():
 
     def decorator(fn):
         check_callable("the argument of @async_generator()", fn)
+        is_native = inspect.isasyncgenfunction(fn)
 
         @functools.wraps(fn)
         def wrapped(*args, **kwargs):
             generator = fn(*args, **kwargs)
+            if is_native:
+                return _NativeAsyncGenerator(generator)
             if not hasattr(generator, "send"):
                 raise TypeError(
                     f"@async_generator() needs a generator function, but {fn!r} returned"
@@ -125,6 +145,24 @@ class _AsyncGenerator:
     def __iter__(self):
         return self
 
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        while True:
+            try:
+                future = next(self)
+            except StopIteration:
+                raise StopAsyncIteration from None
+            value = await future
+            if value is not END_OF_GENERATOR:
+                return value
+
+    async def aclose(self):
+        """Closes the generator, which then produces no more values."""
+        self.is_stopped = True
+        self.generator.close()
+
     @async_proxy(pure=True)
     def next(self):
         """Returns the future of the next value.
@@ -146,6 +184,9 @@ class _AsyncGenerator:
             raise RuntimeError("You must compute the previous task before advancing the generator")
         if self.is_stopped:
             raise StopIteration
+        return self._start(value)
+
+    def _start(self, value):
         # Runs to the next yield immediately, since most generators end there without waiting.
         yielded = self._advance(value)
         if isinstance(yielded, Value):
@@ -173,3 +214,25 @@ class _AsyncGenerator:
     def __repr__(self):
         stopped = " stopped" if self.is_stopped else ""
         return f"<@async_generator() {self.generator}{stopped}>"
+
+
+class _NativeAsyncGenerator(_AsyncGenerator):
+    """The iterator that an `async def` function with `@async_generator()` returns."""
+
+    def _start(self, value):
+        # Only a task can run it, because it awaits.
+        self.last_task = self._run_to_value.asynq(value)
+        return self.last_task
+
+    @asynq()
+    async def _run_to_value(self, value):
+        try:
+            produced = await self.generator.asend(value)
+        except StopAsyncIteration:
+            self.is_stopped = True
+            return END_OF_GENERATOR
+        return produced.value if isinstance(produced, Value) else produced
+
+    async def aclose(self):
+        self.is_stopped = True
+        await self.generator.aclose()

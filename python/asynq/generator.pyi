@@ -1,6 +1,14 @@
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from types import GenericAlias
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 from typing_extensions import ParamSpec, Self, TypeAlias
 
@@ -27,19 +35,31 @@ class Value(Generic[_T_co]):
 _Awaited: TypeAlias = FutureBase[Any] | list[Any] | tuple[Any, ...] | dict[Any, Any] | None
 
 class _MakeGenerator(Protocol):
+    @overload
     def __call__(
         self, fn: Callable[_P, Iterator[Value[_T] | _Awaited]]
+    ) -> Callable[_P, _AsyncGenerator[_T]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[_P, AsyncIterator[Value[_T]]]
+    ) -> Callable[_P, _AsyncGenerator[_T]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[_P, AsyncIterator[_T]]
     ) -> Callable[_P, _AsyncGenerator[_T]]: ...
 
 def async_generator() -> _MakeGenerator: ...
 
 class _AsyncGenerator(Generic[_T_co]):
-    generator: Generator[Any, Any, Any]
+    generator: Generator[Any, Any, Any] | AsyncGenerator[Any, Any]
     last_task: FutureBase[Any] | None
     is_stopped: bool
-    def __init__(self, generator: Generator[Any, Any, Any]) -> None: ...
+    def __init__(self, generator: Generator[Any, Any, Any] | AsyncGenerator[Any, Any]) -> None: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> FutureBase[_T_co]: ...
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> _T_co: ...
+    async def aclose(self) -> None: ...
     def next(self) -> FutureBase[_T_co]: ...
     @async_proxy()
     def send(self, value: Any) -> FutureBase[_T_co]: ...
@@ -58,3 +78,5 @@ class _TakeFirst(Protocol):
 
 list_of_generator: _ListOfGenerator
 take_first: _TakeFirst
+
+class _NativeAsyncGenerator(_AsyncGenerator[_T_co]): ...

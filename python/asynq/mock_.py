@@ -165,6 +165,8 @@ def _settable(new):
     """Returns `new`, or an object that acts like it and allows attributes to be set."""
     if new is mock.DEFAULT:
         return new
+    if inspect.iscoroutinefunction(getattr(new, "__func__", new)):
+        return asynq()(new)
     if inspect.isfunction(new) or isinstance(new, (classmethod, staticmethod)):
         return asynq(sync_fn=new)(new)
     if not callable(new):

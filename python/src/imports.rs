@@ -51,10 +51,11 @@ names! {
     bound_method: PyType = "types"."MethodType";
     staticmethod: PyType = "builtins"."staticmethod";
     classmethod: PyType = "builtins"."classmethod";
-    is_generator_function: PyAny = "inspect"."isgeneratorfunction";
+    makes_generator: PyAny = "asynq._inspection"."makes_generator";
     annotations: PyAny = "asynq._function_attributes"."annotations";
     bind_call_form: PyAny = "asynq._function_attributes"."bind_call_form";
     bind_decorated: PyAny = "asynq._pickling"."bind_decorated";
+    not_driven: PyAny = "asynq._forgotten"."not_driven";
     find_decorated: PyAny = "asynq._pickling"."find_decorated";
 }
 

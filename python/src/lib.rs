@@ -53,6 +53,7 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<future::constants::ErrorFuture>()?;
     module.add_class::<future::lazy::Future>()?;
     module.add_class::<task::async_task::AsyncTask>()?;
+    module.add_class::<task::gather::Gather>()?;
     module.add_class::<batch::base::BatchBase>()?;
     module.add_class::<batch::item::BatchItemBase>()?;
     module.add_class::<loader::base::LoaderBase>()?;

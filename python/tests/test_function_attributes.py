@@ -31,6 +31,11 @@ def generator(x: int, /, *rest: str, y: float = 1.0, **others: bool) -> Generato
     return str(x)
 
 
+async def coroutine(x: int, /, *rest: str, y: float = 1.0, **others: bool) -> str:
+    """Documentation of the function."""
+    return str(x)
+
+
 def proxy(x: int, /, *rest: str, y: float = 1.0, **others: bool) -> ConstFuture[str]:
     """Documentation of the function."""
     return ConstFuture(str(x))
@@ -43,6 +48,7 @@ def doubled(fn):
 FUNCTIONS = {
     "plain": asynq()(plain),
     "generator": asynq()(generator),
+    "coroutine": asynq()(coroutine),
     "pair": asynq(sync_fn=plain)(generator),
     "proxy": async_proxy()(proxy),
     "made": doubled(asynq()(generator)),
@@ -87,12 +93,16 @@ class Service:
     def cached(self, id: int) -> str:
         return str(id)
 
+    @asynq()
+    async def coroutine(self, id: int) -> str:
+        return str(id)
+
     @asynq(pure=True)
     def pure(self, id: int) -> str:
         return str(id)
 
 
-METHODS = ["method", "class_method", "static_method", "shared", "cached", "pure"]
+METHODS = ["method", "class_method", "static_method", "shared", "cached", "coroutine", "pure"]
 
 
 def parameters(function):
@@ -276,7 +286,7 @@ def answer(app, path):
 
 
 @pytest.mark.parametrize("form", [None, "asyncio"])
-@pytest.mark.parametrize("name", ["method", "class_method", "static_method", "shared", "cached"])
+@pytest.mark.parametrize("name", METHODS[:-1])
 def test_a_method_is_a_handler_of_fastapi(name, form):
     method = getattr(Service(), name)
     app = FastAPI()
@@ -332,6 +342,10 @@ def test_function(three):
     assert (yield ConstFuture(3)) == three
 
 @asynq()
+async def test_coroutine_function(three):
+    assert await ConstFuture(3) == three
+
+@asynq()
 def test_fails(three):
     assert (yield ConstFuture(4)) == three
 
@@ -349,7 +363,7 @@ class TestClass:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert "test_decorated.py::test_fails" in run.stdout
-    assert run.stdout.splitlines()[-1].startswith("1 failed, 5 passed")
+    assert run.stdout.splitlines()[-1].startswith("1 failed, 6 passed")
 
 
 def test_decorated_methods_are_tests_of_unittest():
@@ -371,9 +385,13 @@ def test_decorated_methods_are_tests_of_unittest():
         def test_fails_as_expected(self):
             assert (yield ConstFuture(3)) == 4
 
+        @asynq()
+        async def test_coroutine_function(self):
+            assert await ConstFuture(3) == 3
+
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(Case).run(result)
     assert Case("test_passes").shortDescription() == "First line."
     assert Case("test_fails").shortDescription() is None
-    assert (result.testsRun, len(result.failures), len(result.expectedFailures)) == (3, 1, 1)
+    assert (result.testsRun, len(result.failures), len(result.expectedFailures)) == (4, 1, 1)
     assert result.errors == []

@@ -47,8 +47,9 @@ def test_an_object_without_init_has_only_ordinary_errors(cls):
             return  # A class that only asynq makes objects of.
         try:
             attribute = getattr(thing, name)
-            if callable(attribute):
-                attribute()
+            result = attribute() if callable(attribute) else None
+            if inspect.iscoroutine(result):
+                result.close()
         except BaseException as error:
             assert_is_ordinary(error)
     gc.collect()

@@ -69,7 +69,7 @@ impl PureAsyncDecorator {
         DecoratorBase::init(slf.as_super(), decorated)?;
         let function = DecoratorBase::function(slf.as_super())?;
         let py = slf.py();
-        let is_generator = imports::is_generator_function(py)?.call1((&function,))?.is_truthy()?;
+        let is_generator = imports::makes_generator(py)?.call1((&function,))?.is_truthy()?;
         let is_global = is_global(&function);
         let options = Options {
             task_cls: task_cls.map(Bound::unbind),
@@ -217,7 +217,7 @@ impl PureAsyncDecorator {
         defer_drop(before);
     }
 
-    /// True if a call of the function returns a generator.
+    /// True if a call of the function returns a generator or coroutine.
     #[getter]
     fn needs_wrapper(slf: &Bound<'_, Self>) -> bool {
         slf.state().needs_wrapper

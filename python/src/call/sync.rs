@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::call::args::Args;
+use crate::ffi::resume::is_coroutine;
 use crate::future::base::FutureBase;
 use crate::imports::internal_error;
 use crate::scheduler::call_stack::Running;
@@ -30,7 +31,13 @@ pub(crate) fn run<'py>(
         (running, body::send(&generator, &py.None().into_bound(py)))
     } else {
         let running = scheduler.call_stack.push_call(function, args, kwargs, None);
-        (running, body::call(function, args, kwargs))
+        match body::call(function, args, kwargs) {
+            Ok(Advance::Return(coroutine)) if is_coroutine(&coroutine) => {
+                scheduler.call_stack.set_coroutine(&coroutine);
+                (running, body::send(&coroutine, &py.None().into_bound(py)))
+            }
+            called => (running, called),
+        }
     };
     if let Ok(Advance::Return(value)) = started {
         return match scheduler.call_stack.pop_unasked() {

@@ -1,5 +1,6 @@
 //! All unsafe code of the crate.
 
+pub(crate) mod await_iterator;
 pub(crate) mod call_form;
 pub(crate) mod deferred_drop;
 pub(crate) mod fast_method;
@@ -7,4 +8,5 @@ pub(crate) mod gc_tracking;
 pub(crate) mod gil_cell;
 pub(crate) mod interpreter;
 pub(crate) mod method_descriptor;
+pub(crate) mod resume;
 pub(crate) mod thread_exit;

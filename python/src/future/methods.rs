@@ -8,6 +8,7 @@ use pyo3::{PyTraverseError, PyVisit, intern};
 use crate::batch::item::BatchItemBase;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::TakeState;
+use crate::future::awaiting;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::compute;
 use crate::future::outcome::Outcome;
@@ -151,6 +152,15 @@ impl FutureBase {
             _ => "future_dump",
         };
         imports::describe(slf.py(), function, (slf, indent)).map(|_| ())
+    }
+
+    fn __await__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        awaiting::awaited(slf, awaiting::value)
+    }
+
+    /// For `yield from future`, which is `yield future` with a type.
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        awaiting::iterated(slf, awaiting::value)
     }
 
     fn __bool__(_slf: &Bound<'_, Self>) -> PyResult<bool> {

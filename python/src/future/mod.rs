@@ -1,5 +1,6 @@
 //! Futures: their state, how they are computed, and how they are resolved.
 
+pub(crate) mod awaiting;
 pub(crate) mod base;
 pub(crate) mod compute;
 pub(crate) mod constants;

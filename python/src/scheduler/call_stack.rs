@@ -133,6 +133,25 @@ impl CallStack {
         Ok(innermost)
     }
 
+    /// Returns whether the code of the innermost is running: not that of a flush or a hook in a call that
+    /// it has made.
+    pub(crate) fn runs_code(&self) -> bool {
+        self.0.borrow().last().is_some_and(|entry| !entry.waiting)
+    }
+
+    /// Sets the code of the innermost call: its function has returned a coroutine.
+    pub(crate) fn set_coroutine(&self, coroutine: &Bound<'_, PyAny>) {
+        match self.0.borrow_mut().last_mut() {
+            Some(StackEntry { call: Some(call), .. }) => {
+                call.generator = Some(coroutine.clone().unbind());
+            }
+            Some(StackEntry { task: Some(task), .. }) => {
+                task.bind(coroutine.py()).state().body = Body::of_generator(coroutine.clone());
+            }
+            _ => {}
+        }
+    }
+
     /// Returns whether the innermost is a call that the engine does not know of, and its own code is
     /// running: not that of a flush or a hook in a call that it has made.
     pub(crate) fn is_unframed(&self) -> bool {

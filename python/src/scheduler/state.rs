@@ -331,6 +331,11 @@ impl Scheduler {
         is_out_of_turn.then_some(batch)
     }
 
+    /// Returns whether the code of a task runs in this thread or greenlet.
+    pub(crate) fn runs_a_task() -> bool {
+        Self::current().call_stack.runs_code()
+    }
+
     /// Returns the number of the scheduler of this greenlet, 0 if there are no greenlets.
     pub(crate) fn id_among_greenlets() -> u32 {
         if greenlets::are_loaded() { Self::current().id() } else { 0 }

@@ -1,7 +1,7 @@
-//! `Body`: the code of a task, which is a generator or a plain function.
+//! `Body`: the code of a task, which is a generator, a coroutine or a plain function.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator};
+use pyo3::types::PyDict;
 
 use crate::call::args::Args;
 use crate::ffi::gc_tracking::GcRef;
@@ -10,6 +10,7 @@ use crate::ffi::gc_tracking::GcRef;
 pub(crate) enum Body {
     /// None yet: `__init__` was not called.
     Missing,
+    /// A generator or coroutine, which may have run.
     Generator(GcRef),
     /// The function of the task, not called yet.
     Call,
@@ -29,7 +30,7 @@ pub(crate) enum Advance<'py> {
     Return(Bound<'py, PyAny>),
 }
 
-/// Sends a value into a generator.
+/// Sends a value into a generator or coroutine.
 #[cfg(Py_3_10)]
 pub(crate) fn send<'py>(
     generator: &Bound<'py, PyAny>,
@@ -37,32 +38,23 @@ pub(crate) fn send<'py>(
 ) -> PyResult<Advance<'py>> {
     use pyo3::types::iterator::PySendResult;
 
-    match generator.cast::<PyIterator>() {
-        // Unlike `generator.send`, a `return` makes no exception here.
-        Ok(iterator) => match iterator.send(value)? {
-            PySendResult::Next(value) => Ok(Advance::Yield(value)),
-            PySendResult::Return(value) => Ok(Advance::Return(value)),
-        },
-        Err(_) => call_send(generator, value),
-    }
+    Ok(match crate::ffi::resume::send(generator, value)? {
+        PySendResult::Next(value) => Advance::Yield(value),
+        PySendResult::Return(value) => Advance::Return(value),
+    })
 }
 
+/// Sends a value into a generator or coroutine.
 #[cfg(not(Py_3_10))]
 pub(crate) fn send<'py>(
     generator: &Bound<'py, PyAny>,
     value: &Bound<'py, PyAny>,
 ) -> PyResult<Advance<'py>> {
-    call_send(generator, value)
+    let py = generator.py();
+    advance(py, generator.call_method1(pyo3::intern!(py, "send"), (value,)))
 }
 
-fn call_send<'py>(
-    generator: &Bound<'py, PyAny>,
-    value: &Bound<'py, PyAny>,
-) -> PyResult<Advance<'py>> {
-    advance(generator.py(), generator.call_method1(pyo3::intern!(generator.py(), "send"), (value,)))
-}
-
-/// Raises an error in a generator, at the `yield` where it waits.
+/// Raises an error in a generator or coroutine, at the `yield` or `await` where it waits.
 pub(crate) fn throw<'py>(generator: &Bound<'py, PyAny>, error: &PyErr) -> PyResult<Advance<'py>> {
     let py = generator.py();
     let value = error.value(py);

@@ -3,6 +3,9 @@
 pub(crate) mod async_task;
 pub(crate) mod body;
 pub(crate) mod cleanup;
+pub(crate) mod foreign;
+pub(crate) mod gather;
+mod gather_methods;
 mod methods;
 pub(crate) mod step;
 pub(crate) mod yielded;

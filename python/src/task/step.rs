@@ -8,6 +8,7 @@ use pyo3::types::PyList;
 
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::TakeState;
+use crate::ffi::resume::is_coroutine;
 use crate::future::base::FutureBase;
 use crate::future::outcome::Outcome;
 use crate::future::resolve::{resolve, resolve_on};
@@ -17,6 +18,7 @@ use crate::scheduler::register::register;
 use crate::scheduler::state::Scheduler;
 use crate::task::async_task::{AsyncTask, Entered, PendingError};
 use crate::task::body::{self, Advance, Body};
+use crate::task::foreign;
 use crate::task::yielded;
 
 /// Runs a task until it has ended, or waits for something that has no value yet.
@@ -126,7 +128,7 @@ fn reenter_contexts(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRes
     Ok(())
 }
 
-/// Sends a value or an error into the generator, or calls the function.
+/// Sends a value or an error into the generator or coroutine, or calls the function.
 fn send<'py>(
     task: &Bound<'py, AsyncTask>,
     sent: PyResult<Bound<'py, PyAny>>,
@@ -155,7 +157,13 @@ fn send<'py>(
             Err(error) => body::throw(&generator, error),
         },
         (None, Some((function, args, kwargs))) => match sent {
-            Ok(_) => body::call(&function, &args, kwargs.as_ref()),
+            Ok(_) => match body::call(&function, &args, kwargs.as_ref()) {
+                Ok(Advance::Return(coroutine)) if is_coroutine(&coroutine) => {
+                    task.state().body = Body::of_generator(coroutine.clone());
+                    body::send(&coroutine, &py.None().into_bound(py))
+                }
+                called => called,
+            },
             Err(error) => Err(error),
         },
         (None, None) => sent.map(|_| Advance::Return(py.None().into_bound(py))),
@@ -245,17 +253,14 @@ fn wait<'py>(scheduler: &Scheduler, task: &Bound<'py, AsyncTask>, yielded: Bound
     scheduler.engine().block(Until::All);
 }
 
-/// Tells the engine of each pending future in `yielded`. Returns whether there is any.
+/// Tells the engine of each pending future in `yielded`. Returns whether the task must wait.
 fn must_wait<'py>(
     scheduler: &Scheduler,
     task: &Bound<'py, AsyncTask>,
     yielded: &Bound<'py, PyAny>,
 ) -> PyResult<bool> {
-    if yielded.is_none() {
-        return Ok(false);
-    }
     let mut pending = false;
-    yielded::for_each_future(yielded, &mut |future| {
+    let is_ours = yielded::for_each_future(yielded, &mut |future| {
         if let Some(on) = register(scheduler, future)? {
             if !Switches::on().none() {
                 report_dependency(task, future);
@@ -264,7 +269,17 @@ fn must_wait<'py>(
         }
         Ok(())
     })?;
+    if !is_ours && runs_a_coroutine(task) {
+        return foreign::wait(task, yielded);
+    }
     Ok(pending)
+}
+
+fn runs_a_coroutine(task: &Bound<'_, AsyncTask>) -> bool {
+    match &task.state().body {
+        Body::Generator(generator) => is_coroutine(generator.get().bind(task.py())),
+        Body::Missing | Body::Call | Body::Ended => false,
+    }
 }
 
 /// Runs a future that is not a task: computes it.

@@ -7,16 +7,17 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::future::base::FutureBase;
 use crate::imports;
+use crate::task::gather::Gather;
 
 /// Depth beyond which a structure is taken for one that contains itself.
-const MAX_NESTING: usize = 500;
+pub(crate) const MAX_NESTING: usize = 500;
 
 /// Calls `visit` with each future in `value`, in order. Objects that cannot be awaited are passed over;
-/// [`unwrap`] raises for them.
+/// [`unwrap`] raises for them. Returns whether `value` itself is a future or a structure.
 pub(crate) fn for_each_future<'py>(
     value: &Bound<'py, PyAny>,
     visit: &mut impl FnMut(&Bound<'py, FutureBase>) -> PyResult<()>,
-) -> PyResult<()> {
+) -> PyResult<bool> {
     walk(value, visit, 0)
 }
 
@@ -24,21 +25,27 @@ fn walk<'py>(
     value: &Bound<'py, PyAny>,
     visit: &mut impl FnMut(&Bound<'py, FutureBase>) -> PyResult<()>,
     nesting: usize,
-) -> PyResult<()> {
+) -> PyResult<bool> {
     if let Ok(future) = value.cast::<FutureBase>() {
-        visit(future)
+        visit(future)?;
+    } else if value.is_none() {
+        return Ok(false);
     } else if nesting > MAX_NESTING {
-        Err(too_nested())
+        return Err(too_nested());
     } else if let Ok(list) = value.cast_exact::<PyList>() {
-        list.iter().try_for_each(|item| walk(&item, visit, nesting + 1))
+        list.iter().try_for_each(|item| walk(&item, visit, nesting + 1).map(|_| ()))?;
     } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-        tuple.iter_borrowed().try_for_each(|item| walk(&item, visit, nesting + 1))
+        tuple.iter_borrowed().try_for_each(|item| walk(&item, visit, nesting + 1).map(|_| ()))?;
     } else if let Ok(dict) = value.cast_exact::<PyDict>() {
         // A list of them: `visit` may run code that changes the dict.
-        dict.values().iter().try_for_each(|item| walk(&item, visit, nesting + 1))
+        dict.values().iter().try_for_each(|item| walk(&item, visit, nesting + 1).map(|_| ()))?;
+    } else if let Ok(gather) = value.cast_exact::<Gather>() {
+        let awaitables = Gather::awaitables(gather);
+        awaitables.iter().try_for_each(|item| walk(&item, visit, nesting + 1).map(|_| ()))?;
     } else {
-        Ok(())
+        return Ok(false);
     }
+    Ok(true)
 }
 
 /// Rebuilds a structure with the values in place of the futures.
@@ -47,16 +54,26 @@ fn walk<'py>(
 ///
 /// The first error among the futures, in order; `TypeError` for what cannot be awaited.
 pub(crate) fn unwrap<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    rebuild(value, 0)
+    rebuild(value, false, 0)
 }
 
-fn rebuild<'py>(value: &Bound<'py, PyAny>, nesting: usize) -> PyResult<Bound<'py, PyAny>> {
+fn rebuild<'py>(
+    value: &Bound<'py, PyAny>,
+    returns_errors: bool,
+    nesting: usize,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = value.py();
     if let Ok(future) = value.cast::<FutureBase>() {
-        match FutureBase::outcome(future) {
+        let outcome = match FutureBase::outcome(future) {
             Some(outcome) => outcome,
             // Not one that a task has waited for: it is computed in the way of its class.
             None => future.call_method0(intern!(py, "value")),
+        };
+        match outcome {
+            Err(error) if returns_errors && !FutureBase::is_pending(future) => {
+                Ok(error.into_value(py).into_bound(py).into_any())
+            }
+            outcome => outcome,
         }
     } else if value.is_none() {
         Ok(value.clone())
@@ -65,13 +82,13 @@ fn rebuild<'py>(value: &Bound<'py, PyAny>, nesting: usize) -> PyResult<Bound<'py
     } else if let Ok(list) = value.cast_exact::<PyList>() {
         let mut values = Vec::with_capacity(list.len());
         for item in list.iter() {
-            values.push(rebuild(&item, nesting + 1)?);
+            values.push(rebuild(&item, returns_errors, nesting + 1)?);
         }
         PyList::new(py, values).map(Bound::into_any)
     } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
         let mut values = Vec::with_capacity(tuple.len());
         for item in tuple.iter_borrowed() {
-            values.push(rebuild(&item, nesting + 1)?);
+            values.push(rebuild(&item, returns_errors, nesting + 1)?);
         }
         PyTuple::new(py, values).map(Bound::into_any)
     } else if let Ok(dict) = value.cast_exact::<PyDict>() {
@@ -79,9 +96,18 @@ fn rebuild<'py>(value: &Bound<'py, PyAny>, nesting: usize) -> PyResult<Bound<'py
         // A list of them: hashing a key may run code that changes the dict.
         for pair in dict.items().iter() {
             let pair = pair.cast::<PyTuple>()?;
-            values.set_item(pair.get_item(0)?, rebuild(&pair.get_item(1)?, nesting + 1)?)?;
+            let value = rebuild(&pair.get_item(1)?, returns_errors, nesting + 1)?;
+            values.set_item(pair.get_item(0)?, value)?;
         }
         Ok(values.into_any())
+    } else if let Ok(gather) = value.cast_exact::<Gather>() {
+        let returns_errors = Gather::returns_errors(gather);
+        let awaitables = Gather::awaitables(gather);
+        let mut values = Vec::with_capacity(awaitables.len());
+        for item in awaitables.iter() {
+            values.push(rebuild(&item, returns_errors, nesting + 1)?);
+        }
+        PyList::new(py, values).map(Bound::into_any)
     } else {
         Err(PyTypeError::new_err(format!(
             "Cannot unwrap an object of type '{}': only futures and None are allowed. Yield \
@@ -91,7 +117,7 @@ fn rebuild<'py>(value: &Bound<'py, PyAny>, nesting: usize) -> PyResult<Bound<'py
     }
 }
 
-fn too_nested() -> PyErr {
+pub(crate) fn too_nested() -> PyErr {
     PyRecursionError::new_err(
         "what was yielded is nested too deeply: does one of its lists or dicts contain itself?",
     )

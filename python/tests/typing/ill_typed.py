@@ -22,6 +22,7 @@ from asynq import (
     async_proxy,
     asynq,
     debug,
+    gather,
     get_async_fn,
     get_scheduler,
     list_of_generator,
@@ -76,9 +77,19 @@ future_for_a_task: AsyncTask[str] = proxy.asynq(1)  # E: assignment / reportAssi
 pure.asynq(1)  # E: attr-defined / reportAttributeAccessIssue
 
 
-async def futures_are_not_awaitable() -> None:
-    await plain.asynq(1)  # E: misc / reportGeneralTypeIssues
-    _number: int = await plain.asyncio(1)  # E: assignment / reportAssignmentType
+@asynq()
+async def coroutine(x: int) -> str:
+    _number: int = await plain.asynq(x)  # E: assignment / reportAssignmentType
+    _other: int = await plain.asyncio(x)  # E: assignment / reportAssignmentType
+    _ints: list[int] = await gather(*[plain.asynq(x)])  # E: - / reportAssignmentType
+    await gather(5)  # E: call-overload / reportCallIssue,reportArgumentType
+    await plain(x)  # E: misc / reportGeneralTypeIssues
+    return "a"
+
+
+coroutine("a")  # E: arg-type / reportArgumentType
+coroutine.asynq("a")  # E: arg-type / reportArgumentType
+value_of_a_coroutine: int = coroutine(1)  # E: assignment / reportAssignmentType
 
 
 # Methods

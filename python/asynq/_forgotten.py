@@ -1,0 +1,88 @@
+"""Warnings and errors about a forgotten `yield` or `await`. The extension calls these functions."""
+
+import inspect
+import sys
+import warnings
+
+from ._asynq import AsyncTask
+
+_HINT = "did you forget to yield or await it?"
+_SEVERAL = "did you forget to yield them, or to await asynq.gather(*tasks)?"
+
+
+def _name(fn):
+    return getattr(fn, "__qualname__", None) or type(fn).__name__
+
+
+def not_driven(awaited):
+    """Returns the message for what is awaited by a coroutine that no task runs."""
+    if isinstance(awaited, AsyncTask):
+        name = _name(awaited.fn)
+        what, on_a_loop = f"{name}.asynq(...)", f"await {name}.asyncio(...)"
+    else:
+        what, on_a_loop = f"a {type(awaited).__name__}", "call and await its .asyncio(...)"
+    return (
+        f"{what} is awaited by a coroutine that asynq does not run: decorate the function of the"
+        f" coroutine with @asynq(), or {on_a_loop} on an event loop"
+    )
+
+
+def warn_of_drop(fn, place):
+    """Warns of a task that was dropped before anybody asked for its value.
+
+    `place` is the file and line where the task was created, if debug options have recorded it.
+    """
+    message = f"{_name(fn)}.asynq(...) was never yielded or awaited"
+    if place is None:
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+    else:
+        file, line = place
+        message += f" (created in {file}, line {line})"
+        warnings.warn_explicit(message, RuntimeWarning, file, line)
+
+
+def creation_place():
+    """Returns the file and line of the innermost frame that is not of this package."""
+    frame = sys._getframe(1)
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def warn_of_str(future):
+    """Warns of the text of a pending future in an async function, unless this package makes it."""
+    if not _is_ours(sys._getframe(1)):
+        name = type(future).__name__
+        warnings.warn(
+            f"str() of a pending {name}: {_HINT} (repr() gives the text of a {name} itself)",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def warn_of_value(fn, value):
+    """Warns of a pending future that an async function returns, alone or in a list."""
+    if isinstance(value, (list, tuple, dict)):
+        first = next(iter(value.values() if isinstance(value, dict) else value))
+        what = f"a {type(value).__name__} of pending {type(first).__name__} objects: {_SEVERAL}"
+    else:
+        what = f"a pending {type(value).__name__}: {_HINT}"
+    message = f"{_name(fn)} returned {what}"
+    code = getattr(inspect.unwrap(fn), "__code__", None)
+    if code is None:
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+    else:
+        warnings.warn_explicit(message, RuntimeWarning, code.co_filename, code.co_firstlineno)
+
+
+def explain_yield_from(error):
+    """Returns the message for the error of `yield from [...]`, or None for other errors."""
+    iterator, _, rest = str(error).partition(" object has no attribute ")
+    if rest != "'send'":
+        return None
+    return f"yield from {iterator} cannot wait for futures: write `yield [...]` without `from`"
+
+
+def _is_ours(frame):
+    module = frame.f_globals.get("__name__", "")
+    return module == "asynq" or module.startswith("asynq.")

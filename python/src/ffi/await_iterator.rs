@@ -1,0 +1,257 @@
+//! Iterator of `await future` and of `yield from future`.
+//!
+//! It hands the future to whoever resumes the generator or coroutine, and returns what that sends. `pyo3`
+//! has no slot for a `return` without an exception, which every await would pay for.
+
+use std::ffi::c_int;
+use std::mem::size_of;
+use std::ptr;
+
+use pyo3::exceptions::PyStopIteration;
+use pyo3::ffi::{self, PyObject};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+use crate::ffi::deferred_drop::defer_drop;
+
+/// Returns the value of the awaited object, for somebody who sends `None` instead.
+pub(crate) type Finish = for<'py> fn(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
+
+#[repr(C)]
+struct AwaitIterator {
+    object: PyObject,
+    /// Object that is awaited; null once its value was returned.
+    awaited: *mut PyObject,
+    finish: Finish,
+    is_started: bool,
+}
+
+/// Makes the iterator of an object.
+#[allow(unsafe_code)]
+pub(crate) fn new<'py>(awaited: &Bound<'py, PyAny>, finish: Finish) -> PyResult<Bound<'py, PyAny>> {
+    let py = awaited.py();
+    let class = class(py)?;
+    // SAFETY: the class was made for objects of this layout, which `PyType_GenericAlloc` fills with zeros
+    // and tracks: `traverse` bears the null. The result is a new reference, or null with an exception set.
+    unsafe {
+        let object = ffi::PyType_GenericAlloc(class.as_type_ptr(), 0);
+        let iterator = Bound::from_owned_ptr_or_err(py, object)?;
+        let fields = object.cast::<AwaitIterator>();
+        (&raw mut (*fields).finish).write(finish);
+        (*fields).awaited = awaited.clone().into_ptr();
+        Ok(iterator)
+    }
+}
+
+#[allow(unsafe_code)]
+fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = CLASS.get_or_try_init(py, || {
+        // The class refers to them as long as the process lives.
+        let methods = Box::leak(Box::new([
+            ffi::PyMethodDef {
+                ml_name: c"send".as_ptr(),
+                ml_meth: ffi::PyMethodDefPointer { PyCFunction: send_method },
+                ml_flags: ffi::METH_O,
+                ml_doc: c"Returns the future at first, and then raises StopIteration(value)."
+                    .as_ptr(),
+            },
+            ffi::PyMethodDef::zeroed(),
+        ]));
+        let slots = Box::leak(Box::new([
+            slot(ffi::Py_tp_dealloc, dealloc as *mut _),
+            slot(ffi::Py_tp_traverse, traverse as *mut _),
+            slot(ffi::Py_tp_clear, clear as *mut _),
+            slot(ffi::Py_tp_iter, ffi::PyObject_SelfIter as *mut _),
+            slot(ffi::Py_tp_iternext, next as *mut _),
+            slot(ffi::Py_tp_methods, methods.as_mut_ptr().cast()),
+            #[cfg(Py_3_10)]
+            slot(ffi::Py_am_send, send as *mut _),
+            slot(0, ptr::null_mut()),
+        ]));
+        let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC;
+        let mut spec = ffi::PyType_Spec {
+            name: c"asynq._asynq.AwaitIterator".as_ptr(),
+            basicsize: size_of::<AwaitIterator>().try_into()?,
+            itemsize: 0,
+            flags: flags.try_into()?,
+            slots: slots.as_mut_ptr(),
+        };
+        // SAFETY: the specification is complete, its slots are functions of the right types, and
+        // what it points to is never freed. The result is a new reference, or null with an exception.
+        let class =
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyType_FromSpec(&raw mut spec))? };
+        Ok::<_, PyErr>(class.cast_into::<PyType>()?.unbind())
+    })?;
+    Ok(class.bind(py))
+}
+
+const fn slot(slot: c_int, value: *mut std::ffi::c_void) -> ffi::PyType_Slot {
+    ffi::PyType_Slot { slot, pfunc: value }
+}
+
+/// Way in which an iterator answers.
+enum Answer<'py> {
+    Yield(Bound<'py, PyAny>),
+    Return(Bound<'py, PyAny>),
+}
+
+/// Resumes an iterator with a value.
+///
+/// # Safety
+///
+/// `iterator` is an [`AwaitIterator`], and `value` an object. The thread holds the GIL.
+#[allow(unsafe_code)]
+#[inline]
+unsafe fn resume(
+    py: Python<'_>,
+    iterator: *mut PyObject,
+    value: *mut PyObject,
+) -> PyResult<Answer<'_>> {
+    let iterator = iterator.cast::<AwaitIterator>();
+    // SAFETY: as above. The iterator holds what is awaited; no reference to its fields is kept while other
+    // code runs.
+    unsafe {
+        let awaited = (*iterator).awaited;
+        if !(*iterator).is_started && !awaited.is_null() {
+            (*iterator).is_started = true;
+            return Ok(Answer::Yield(Bound::from_borrowed_ptr(py, awaited)));
+        }
+        let value = Bound::from_borrowed_ptr(py, value);
+        let value = if value.is_none() && !awaited.is_null() {
+            ((*iterator).finish)(&Bound::from_borrowed_ptr(py, awaited))?
+        } else {
+            value
+        };
+        let awaited = ptr::replace(&raw mut (*iterator).awaited, ptr::null_mut());
+        defer_drop(Bound::from_owned_ptr_or_opt(py, awaited).map(Bound::unbind));
+        Ok(Answer::Return(value))
+    }
+}
+
+/// Resumes an iterator on behalf of the interpreter: a `return` makes no exception.
+///
+/// # Safety
+///
+/// `iterator` is an [`AwaitIterator`], `value` an object, and `result` a place for one.
+#[cfg(Py_3_10)]
+#[allow(unsafe_code)]
+unsafe extern "C" fn send(
+    iterator: *mut PyObject,
+    value: *mut PyObject,
+    result: *mut *mut PyObject,
+) -> ffi::PySendResult {
+    // SAFETY: as above; the interpreter holds the GIL when it calls a slot.
+    unsafe {
+        let py = Python::assume_attached();
+        match resume(py, iterator, value) {
+            Ok(Answer::Yield(object)) => {
+                *result = object.into_ptr();
+                ffi::PySendResult::PYGEN_NEXT
+            }
+            Ok(Answer::Return(object)) => {
+                *result = object.into_ptr();
+                ffi::PySendResult::PYGEN_RETURN
+            }
+            Err(error) => {
+                error.restore(py);
+                *result = ptr::null_mut();
+                ffi::PySendResult::PYGEN_ERROR
+            }
+        }
+    }
+}
+
+/// Resumes an iterator with `None`.
+///
+/// # Safety
+///
+/// `iterator` is an [`AwaitIterator`].
+#[allow(unsafe_code)]
+unsafe extern "C" fn next(iterator: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as above; `None` is an object.
+    unsafe { send_method(iterator, ffi::Py_None()) }
+}
+
+/// The method `send`.
+///
+/// # Safety
+///
+/// `iterator` is an [`AwaitIterator`], and `value` an object.
+#[allow(unsafe_code)]
+unsafe extern "C" fn send_method(iterator: *mut PyObject, value: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as above; the interpreter holds the GIL when it calls a slot or method.
+    let (py, answer) = unsafe {
+        let py = Python::assume_attached();
+        (py, resume(py, iterator, value))
+    };
+    match answer {
+        Ok(Answer::Yield(object)) => return object.into_ptr(),
+        Ok(Answer::Return(object)) => PyStopIteration::new_err((object.unbind(),)).restore(py),
+        Err(error) => error.restore(py),
+    }
+    ptr::null_mut()
+}
+
+/// Frees an iterator.
+///
+/// # Safety
+///
+/// `iterator` is an [`AwaitIterator`] to which nothing refers any more.
+#[allow(unsafe_code)]
+unsafe extern "C" fn dealloc(iterator: *mut PyObject) {
+    // SAFETY: as above; an object of a heap type holds its class.
+    unsafe {
+        ffi::PyObject_GC_UnTrack(iterator.cast());
+        let awaited = (*iterator.cast::<AwaitIterator>()).awaited;
+        let class = ffi::Py_TYPE(iterator);
+        ffi::PyObject_GC_Del(iterator.cast());
+        ffi::Py_DECREF(class.cast());
+        // A long chain of tasks may hang on it.
+        let awaited = Bound::from_owned_ptr_or_opt(Python::assume_attached(), awaited);
+        defer_drop(awaited.map(Bound::unbind));
+    }
+}
+
+/// Visits what is awaited.
+///
+/// # Safety
+///
+/// `iterator` is an [`AwaitIterator`], and the others are those of the garbage collector.
+#[allow(unsafe_code)]
+unsafe extern "C" fn traverse(
+    iterator: *mut PyObject,
+    visit: ffi::visitproc,
+    data: *mut std::ffi::c_void,
+) -> c_int {
+    // SAFETY: as above; an object of a heap type holds its class.
+    unsafe {
+        let class = ffi::Py_TYPE(iterator).cast::<PyObject>();
+        for object in [class, (*iterator.cast::<AwaitIterator>()).awaited] {
+            if !object.is_null() {
+                let answer = visit(object, data);
+                if answer != 0 {
+                    return answer;
+                }
+            }
+        }
+        0
+    }
+}
+
+/// Gives up what is awaited.
+///
+/// # Safety
+///
+/// `iterator` is an [`AwaitIterator`].
+#[allow(unsafe_code)]
+unsafe extern "C" fn clear(iterator: *mut PyObject) -> c_int {
+    let iterator = iterator.cast::<AwaitIterator>();
+    // SAFETY: as above; the garbage collector holds the GIL.
+    unsafe {
+        let awaited = ptr::replace(&raw mut (*iterator).awaited, ptr::null_mut());
+        drop(Bound::from_owned_ptr_or_opt(Python::assume_attached(), awaited));
+    }
+    0
+}

@@ -1,0 +1,26 @@
+//! Resuming generators and coroutines.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// Sends a value into a generator or coroutine, or into an object with a method `send`. Unlike a call of
+/// that method, a `return` makes no exception.
+#[cfg(Py_3_10)]
+#[allow(unsafe_code)]
+#[inline]
+pub(crate) fn send<'py>(
+    generator: &Bound<'py, PyAny>,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<pyo3::types::iterator::PySendResult<'py>> {
+    // SAFETY: the method calls `PyIter_Send`, which takes any object. `PyIterator` only keeps others, such
+    // as coroutines, from its other methods.
+    unsafe { generator.cast_unchecked::<pyo3::types::PyIterator>() }.send(value)
+}
+
+/// Returns whether an object is the coroutine of an `async def` function.
+#[allow(unsafe_code)]
+#[inline]
+pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live object; the class is only compared. It has no subclasses.
+    unsafe { std::ptr::eq(ffi::Py_TYPE(object.as_ptr()), &raw const ffi::PyCoro_Type) }
+}

@@ -1,0 +1,32 @@
+//! `Gather`: several awaitables as one.
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+
+/// What `gather` returns: the awaitables that it was given, to be awaited or yielded together.
+#[pyclass(frozen, weakref, module = "asynq._gather")]
+pub(crate) struct Gather(pub(crate) GilCell<Gathered>);
+
+has_state!(Gather: Gathered);
+
+/// State of a [`Gather`].
+#[derive(Default)]
+pub(crate) struct Gathered {
+    pub(crate) awaitables: Option<Py<PyTuple>>,
+    pub(crate) returns_errors: bool,
+}
+
+impl Gather {
+    pub(crate) fn awaitables<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyTuple> {
+        let py = slf.py();
+        let awaitables = slf.state().awaitables.as_ref().map(|tuple| tuple.bind(py).clone());
+        awaitables.unwrap_or_else(|| PyTuple::empty(py))
+    }
+
+    /// Returns whether errors stand in the place of values.
+    pub(crate) fn returns_errors(slf: &Bound<'_, Self>) -> bool {
+        slf.state().returns_errors
+    }
+}
