@@ -49,7 +49,7 @@ server = $(firstword $(filter memcached postgres redis,$(subst =, ,$(ARGS))))
 # Not from within python/, where `import asynq` finds the sources instead of what is installed.
 # A file's tests stay in one process, which starts the servers that they talk to once. PYTEST_ARGS chooses some.
 pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto --maxprocesses 4 \
-    --dist loadfile python/tests $(PYTEST_ARGS)
+    --dist loadfile --no-loadscope-reorder python/tests $(PYTEST_ARGS)
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all test-others test-rust test-python install-python test-installed bench faults lint \
@@ -69,9 +69,9 @@ test: test-rust test-python ## all tests, those in Python with PYTHON (python3)
 test-all: test test-others ## all tests, those in Python with every CPython from 3.9 on that is installed
 
 # An interpreter is tested while the next one's package is built, because tests wait as long as they compute.
-# The builds skip the slow optimisation across crates. What is left out does the same with each interpreter.
+# What is left out does the same with each interpreter.
 not-others := typing test_installation.py differential test_examples.py test_graphql_example.py \
-    test_stores_faults_*.py
+    test_interrupts_at_each_line.py test_stores_faults_*.py
 test-others: export PYTEST_ARGS = $(patsubst %,--ignore-glob='*/%',$(not-others))
 test-others:
 	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
@@ -80,7 +80,7 @@ test-others:
 	    test "$$($$python -c '$(print-soabi)')" = "$(soabi)" || others="$$others $$python"; \
 	done; \
 	for python in $$others; do \
-	    MATURIN_PEP517_ARGS='--profile demo' $(MAKE) install-python PYTHON="$$python" EXTRAS=test || exit 1; \
+	    $(MAKE) install-python PYTHON="$$python" EXTRAS=test || exit 1; \
 	    { output=$$($(MAKE) test-installed PYTHON="$$python" 2>&1); status=$$?; \
 	      printf 'tested with %s\n%s\n' "$$python" "$$output"; exit $$status; } & \
 	    tests="$$tests $$!"; \
@@ -95,8 +95,9 @@ test-rust:
 
 test-python: install-python test-installed
 
+# The builds skip the slow optimisation across crates.
 install-python:
-	$(call install,$(venv),'./python[$(EXTRAS)]')
+	$(call install,$(venv),'./python[$(EXTRAS)]',MATURIN_PEP517_ARGS='--profile demo')
 
 test-installed:
 	$(venv)/bin/python $(pytest)

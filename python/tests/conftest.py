@@ -32,6 +32,20 @@ def pytest_configure():
     settings.load_profile("untimed")
 
 
+# Files that take longest. They begin first, or one worker would run them while the others are idle.
+LONGEST = ("test_installation", "test_typing", "test_interrupts_at_each_line")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
+def pytest_collection_finish():
+    # Many tests collect garbage, which takes as long as there are objects that it looks at.
+    gc.collect()
+    gc.freeze()
+
+
 class Batch(BatchBase):
     def __init__(self, source):
         super().__init__()
