@@ -62,6 +62,7 @@ __all__ = [
     "PureAsyncDecoratorBinder",
     "ScopedOverrideBase",
     "TaskScheduler",
+    "active_scopes",
     "call_as_methods",
     "call_for",
     "call_form",
@@ -80,7 +81,8 @@ __all__ = [
     "look_up_names",
     "options",
     "reset_scheduler",
-    "scoped_overrides",
+    "scopes_variable",
+    "set_active_scopes",
     "set_asyncio_result",
     "set_greenlets_loaded",
     "unwrap",
@@ -109,7 +111,9 @@ class AttributeOverrideBase(AsyncContext):
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
     def set_up(self, target: object, name: str, value: object) -> None: ...
 
-def scoped_overrides() -> ContextVar[dict[int, Any]]: ...
+def active_scopes() -> dict[object, tuple[Any, ...]]: ...
+def set_active_scopes(active: dict[Any, tuple[Any, ...]]) -> None: ...
+def scopes_variable() -> ContextVar[dict[object, tuple[Any, ...]]]: ...
 
 # Loaders
 

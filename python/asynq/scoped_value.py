@@ -5,13 +5,17 @@ and in no other task. It is not visible in other threads, except in functions of
 there for the task, and not in other coroutines, except those that the block creates.
 """
 
+import contextvars
 import types
 
-from ._asynq import AttributeOverrideBase, ScopedOverrideBase, scoped_overrides
+from ._asynq import (
+    AttributeOverrideBase,
+    ScopedOverrideBase,
+    active_scopes,
+    set_active_scopes,
+)
 
 __all__ = ["AsyncScopedValue", "async_override"]
-
-_overrides = scoped_overrides()
 
 
 class AsyncScopedValue:
@@ -35,6 +39,9 @@ class AsyncScopedValue:
 
     __class_getitem__ = classmethod(types.GenericAlias)
 
+    # The context variable that holds what `set` has set.
+    _variable = None
+
     def __init__(self, default):
         self._value = default
 
@@ -46,22 +53,28 @@ class AsyncScopedValue:
 
     def get(self):
         """Returns the value that is visible in the running task."""
-        overrides = _overrides.get().get(id(self))
-        return self._value if overrides is None else overrides[-1][1]
+        overrides = active_scopes().get(id(self))
+        if overrides is not None:
+            return overrides[-1][1]
+        return self._value if self._variable is None else self._variable.get(self._value)
 
     def set(self, value):
-        """Replaces the value.
+        """Replaces the value where this is called, as `ContextVar.set` does.
 
-        Inside a block of `override`, the new value is visible only where the override is, and is
-        lost when the block ends or its task is paused.
+        The new value is visible to the caller, and to the tasks, coroutines and synchronous calls
+        that the caller makes afterwards; not to other tasks, threads or requests. Inside a block of
+        `override`, it is lost when the block ends or its task is paused.
         """
-        all_overrides = _overrides.get()
-        overrides = all_overrides.get(id(self))
+        scopes = active_scopes()
+        overrides = scopes.get(id(self))
         if overrides is None:
-            self._value = value
+            if self._variable is None:
+                # Two threads may make one, and then use the one that `setdefault` has kept.
+                self.__dict__.setdefault("_variable", contextvars.ContextVar("AsyncScopedValue"))
+            self._variable.set(value)
             return
         *outer, (override, _, _) = overrides
-        _overrides.set({**all_overrides, id(self): (*outer, (override, value, self))})
+        set_active_scopes({**scopes, id(self): (*outer, (override, value, self))})
 
     def override(self, value):
         """Returns a context manager that replaces the value by `value` for its block."""

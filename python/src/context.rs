@@ -28,7 +28,7 @@ fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
     if scheduler.call_stack.is_unframed() {
         frame::open(&scheduler, &task)?;
     }
-    let Some(id) = scheduler.enter_context(context) else { return Ok(None) };
+    let Some(id) = scheduler.enter_context(context, &task) else { return Ok(None) };
     let scheduler_id = scheduler.id();
     let entered = Entered { scheduler_id, id, context: context.clone().unbind() };
     task.state().rare().contexts.push(entered);

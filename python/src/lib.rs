@@ -29,6 +29,7 @@ mod overrides;
 mod recursion;
 mod scheduler;
 mod scoped_value;
+mod scopes;
 mod task;
 
 use pyo3::prelude::*;
@@ -41,6 +42,7 @@ use pyo3::wrap_pyfunction;
 fn _asynq(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Before the first class is made, which all interpreters of the process would share.
     ffi::interpreter::require_main(module.py())?;
+    ffi::context_vars::find_fields(module.py())?;
     add_classes(module)?;
     add_functions(module)?;
     call::fast_methods::add_methods(module.py())?;
@@ -99,7 +101,9 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::get_active_task, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::get_scheduler, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::reset_scheduler, module)?)?;
-    module.add_function(wrap_pyfunction!(scoped_value::scoped_overrides, module)?)?;
+    module.add_function(wrap_pyfunction!(scopes::active_scopes, module)?)?;
+    module.add_function(wrap_pyfunction!(scopes::scopes_variable, module)?)?;
+    module.add_function(wrap_pyfunction!(scopes::set_active_scopes, module)?)?;
     module.add_function(wrap_pyfunction!(task::yielded::extract_futures, module)?)?;
     module.add_function(wrap_pyfunction!(task::yielded::py_unwrap, module)?)
 }

@@ -6,36 +6,21 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
-use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
+use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use crate::context::AsyncContext;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::scopes::{active_scopes, set_active_scopes};
 
-/// The context variable. Its value is a dict, which is never changed, from the `id()` of each scoped
-/// value to a tuple of its overrides, the innermost last. An entry is (override, value, scoped value).
-#[pyfunction]
-pub(crate) fn scoped_overrides(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    static VARIABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    VARIABLE
-        .get_or_try_init(py, || {
-            let class = py.import("contextvars")?.getattr("ContextVar")?;
-            let default = PyDict::new(py);
-            default.set_item("default", PyDict::new(py))?;
-            Ok(class.call(("asynq.scoped_values",), Some(&default))?.unbind())
-        })
-        .map(|variable| variable.bind(py))
-}
-
-/// Replaces the overrides of a scoped value in this context.
+/// Replaces the overrides of a scoped value in this context. The owner is the `id()` of the scoped
+/// value, and an entry is (override, value, scoped value).
 fn set_overrides<'py>(
     target: &Bound<'py, PyAny>,
     change: impl FnOnce(&mut Vec<Bound<'py, PyAny>>) -> PyResult<()>,
 ) -> PyResult<()> {
     let py = target.py();
-    let variable = scoped_overrides(py)?;
-    let all = variable.call_method0(intern!(py, "get"))?.cast_into::<PyDict>()?.copy()?;
+    let all = active_scopes(py)?.copy()?;
     let id = target.as_ptr() as usize;
     let mut overrides = match all.get_item(id)? {
         Some(overrides) => overrides.cast_into::<PyTuple>()?.iter().collect(),
@@ -49,7 +34,7 @@ fn set_overrides<'py>(
     } else {
         all.set_item(id, PyTuple::new(py, overrides)?)?;
     }
-    variable.call_method1(intern!(py, "set"), (all,)).map(|_| ())
+    set_active_scopes(py, all)
 }
 
 fn is_entry_of(entry: &Bound<'_, PyAny>, context: &Bound<'_, PyAny>) -> bool {

@@ -272,9 +272,23 @@ def test_a_coroutine_does_not_see_the_overrides_of_others(value):
     assert value.get() == "a"
 
 
-def test_a_value_that_is_set_is_visible_in_all_threads(value):
-    in_thread(value.set, "b")
-    assert value.get() == "b"
+def test_a_value_that_is_set_is_not_visible_in_other_threads(value):
+    value.set("b")
+    in_thread(value.set, "c")
+    assert (value.get(), in_thread(value.get)) == ("b", "a")
+
+
+def test_a_value_that_a_coroutine_sets_is_not_visible_in_others(value):
+    async def request(name):
+        value.set(name)
+        await asyncio.sleep(0)
+        return value.get()
+
+    async def main():
+        return await asyncio.gather(request("b"), request("c"))
+
+    assert asyncio.run(main()) == ["b", "c"]
+    assert value.get() == "a"
 
 
 def test_a_value_set_in_an_override_of_a_thread_is_not_visible_in_others(value):

@@ -3,7 +3,7 @@
 import contextvars
 import functools
 
-from .._asynq import scoped_overrides
+from .._asynq import scopes_variable
 from .._sources import Sources
 from ..scoped_value import AsyncScopedValue
 
@@ -79,11 +79,10 @@ def _changes_to_caller(context):
     """Returns the changes that lead from `context` to the context of the caller."""
     changes = []
     for variable, value in contextvars.copy_context().items():
-        if variable is scoped_overrides():
-            changes += [
-                functools.partial(entries[-1][2].override(entries[-1][1]).resume)
-                for entries in value.values()
-            ]
+        if variable is scopes_variable():
+            # The other scopes are those of loaders and requests.
+            overrides = [entries[-1] for owner, entries in value.items() if type(owner) is int]
+            changes += [scoped.override(value).resume for _, value, scoped in overrides]
         elif context.get(variable, _MISSING) is not value:
             changes.append(functools.partial(variable.set, value))
     return changes

@@ -117,7 +117,7 @@ class Request:
 
     def _start_task(self):
         if self.permit():
-            self.task = _run.asynq(self)
+            self.task = definition_context(self.loader).run(_run.asynq, self)
             self._watch()
         else:
             self._withdraw()

@@ -2,7 +2,7 @@
 
 import weakref
 
-from .._scopes import active_scopes, set_active_scopes
+from .._asynq import active_scopes, set_active_scopes
 from ..contexts import AsyncContext
 
 

@@ -39,6 +39,7 @@ pub(crate) fn complete(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
 ///
 /// The errors of requests. A request that has not finished by then is handled again later.
 pub(crate) fn deliver(scheduler: &Scheduler, py: Python<'_>) -> PyResult<()> {
+    scheduler.variables.exit(py);
     while let Some((flight, is_late)) = scheduler.inbox.next_flight(py)? {
         let (request, answer) = {
             let state = flight.state();

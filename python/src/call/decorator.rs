@@ -18,7 +18,7 @@ use crate::imports;
 use crate::options::Switches;
 use crate::overrides::overrides;
 use crate::recursion::guarded;
-use crate::scheduler::state::active_task;
+use crate::scheduler::state::origin;
 use crate::task::async_task::AsyncTask;
 use crate::task::body::Body;
 
@@ -102,10 +102,11 @@ impl PureAsyncDecorator {
             } else {
                 Body::Call
             };
-            let creator = active_task(py)?;
+            let origin = origin(py)?;
             // Outside of any call, a module may keep the task in a global for ever.
-            let is_leaf = is_global && creator.is_some() && kwargs.is_none() && args.are_leaves(py);
-            return AsyncTask::create(py, body, function, args, kwargs, creator.as_ref(), is_leaf)
+            let is_leaf =
+                is_global && origin.creator.is_some() && kwargs.is_none() && args.are_leaves(py);
+            return AsyncTask::create(py, body, function, args, kwargs, origin, is_leaf)
                 .map(Bound::into_any);
         }
         let args = args.to_tuple(py)?;
@@ -414,6 +415,11 @@ impl AsyncDecorator {
         let value = intern!(py, "value");
         if !future.is_instance_of::<FutureBase>() && !future.hasattr(value)? {
             return Err(no_future(slf, &future)?);
+        }
+        if let Ok(task) = future.cast::<AsyncTask>()
+            && task.state().steps == 0
+        {
+            task.state().rare().runs_in_place = true;
         }
         future.call_method0(value)
     }

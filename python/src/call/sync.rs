@@ -43,6 +43,7 @@ pub(crate) fn run<'py>(
         return match scheduler.call_stack.pop_unasked() {
             Ok(()) => {
                 scheduler.release_batches(py);
+                scheduler.end_call();
                 Ok(value)
             }
             Err(framed) => finish(py, &scheduler, running, Ok(Advance::Return(value)), framed),
@@ -74,8 +75,9 @@ fn finish<'py>(
         None => Ok(()),
     };
     if framed {
-        ended.and(drive::finish(scheduler, &task))?;
+        ended.and(drive::finish(scheduler, &task, true))?;
     } else {
+        scheduler.end_call();
         ended?;
     }
     FutureBase::outcome(task.as_super()).unwrap_or_else(|| task.call_method0("value"))

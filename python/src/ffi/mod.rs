@@ -2,6 +2,7 @@
 
 pub(crate) mod await_iterator;
 pub(crate) mod call_form;
+pub(crate) mod context_vars;
 pub(crate) mod deferred_drop;
 pub(crate) mod fast_method;
 pub(crate) mod gc_tracking;

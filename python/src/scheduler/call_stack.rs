@@ -7,7 +7,7 @@ use pyo3::types::PyDict;
 
 use crate::call::args::Args;
 use crate::ffi::gil_cell::TakeState;
-use crate::task::async_task::AsyncTask;
+use crate::task::async_task::{AsyncTask, Origin};
 use crate::task::body::Body;
 
 /// One entry of the stack. A synchronous call is a task only if somebody asks for that task, or if
@@ -218,7 +218,9 @@ impl Call {
             .map_or(Body::Ended, |generator| Body::of_generator(generator.into_bound(py)));
         let kwargs = self.kwargs.map(|kwargs| kwargs.into_bound(py));
         let function = self.function.into_bound(py);
-        let task = AsyncTask::create(py, body, function, self.args, kwargs, creator, false)?;
+        // It runs in the context of its caller.
+        let origin = Origin { creator: creator.cloned(), snapshot: None };
+        let task = AsyncTask::create(py, body, function, self.args, kwargs, origin, false)?;
         let mut state = task.state();
         state.running = true;
         state.steps = 1;

@@ -29,7 +29,7 @@ pub(crate) fn switch_to(
             _ => return result,
         };
         let context = scheduler.context(py, id);
-        if context.is_some_and(|context| context.is_instance_of::<NonAsyncContext>()) {
+        if context.is_some_and(|(context, _)| context.is_instance_of::<NonAsyncContext>()) {
             continue; // Its task does not wait.
         }
         result = result.and(switch(scheduler, py, id, method));
@@ -43,12 +43,15 @@ pub(crate) fn switch(
     id: ContextId,
     method: &Bound<'_, PyString>,
 ) -> PyResult<()> {
-    let Some(context) = scheduler.context(py, id) else { return Ok(()) };
+    let Some((context, task)) = scheduler.context(py, id) else { return Ok(()) };
     if context.is_instance_of::<NonAsyncContext>() && scheduler.engine().is_in_call(id) {
         // The call pauses it for a task of somebody else. Its own task does not wait.
         return Ok(());
     }
-    let Err(error) = context.call_method0(method) else { return Ok(()) };
+    let place = scheduler.variables.enter_for_context(&task);
+    let switched = context.call_method0(method);
+    scheduler.variables.leave(&task, place);
+    let Err(error) = switched else { return Ok(()) };
     let owner = scheduler.engine().fail_context(id);
     let Some(owner) = owner else { return Err(error) };
     set_pending_error(scheduler, py, owner, PendingError::Fail(error));

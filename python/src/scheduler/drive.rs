@@ -50,12 +50,19 @@ pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
         None => register::add(&scheduler, task.as_super(), Kind::Task)?,
     };
     scheduler.engine().enter(root);
-    finish(&scheduler, task)
+    let runs_in_place = task.state().rare.as_ref().is_some_and(|rare| rare.runs_in_place);
+    finish(&scheduler, task, runs_in_place)
 }
 
-/// Drives the innermost call, which is that of `task`, to its end.
-pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+/// Drives the innermost call, which is that of `task`, to its end. `in_place` tells whether the task
+/// runs in the context of its caller.
+pub(crate) fn finish(
+    scheduler: &Scheduler,
+    task: &Bound<'_, AsyncTask>,
+    in_place: bool,
+) -> PyResult<()> {
     let py = task.py();
+    let variables = scheduler.variables.begin_call(py, in_place.then_some(task));
     let _begin_anew = BeginAnew(scheduler);
     let _waiting = scheduler.call_stack.wait();
     let id = scheduler.id();
@@ -93,6 +100,7 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
             scheduler.engine().abandon();
         }
     }
+    drop(variables);
     let (outermost, has_rest) = {
         let mut engine = scheduler.engine();
         engine.exit();
@@ -103,6 +111,7 @@ pub(crate) fn finish(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRe
             scheduler.let_go(py);
         }
         scheduler.release_batches(py);
+        scheduler.end_call();
     }
     result
 }
@@ -174,6 +183,7 @@ fn microseconds(since: std::time::Instant) -> i64 {
 
 /// Asks a batch for its priority. A batch that raises fails.
 fn ask_priority(scheduler: &Scheduler, py: Python<'_>, id: BatchId) {
+    scheduler.variables.exit(py);
     let batch = match scheduler.engine().batch(id) {
         Some(batch) => batch.bind(py).clone(),
         None => return,
@@ -200,6 +210,7 @@ fn fail(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>, id: BatchId, error:
 
 /// Flushes a batch that the engine has chosen.
 fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
+    scheduler.variables.exit(py);
     let batch = match scheduler.engine().batch(id) {
         Some(batch) => batch.bind(py).clone(),
         None => return Ok(()),

@@ -12,3 +12,4 @@ pub(crate) mod handle_methods;
 pub(crate) mod inbox;
 pub(crate) mod register;
 pub(crate) mod state;
+pub(crate) mod variables;

@@ -23,7 +23,8 @@ use crate::scheduler::call_stack::CallStack;
 use crate::scheduler::greenlets::{self, PerGreenlet};
 use crate::scheduler::handle::TaskScheduler;
 use crate::scheduler::inbox::Inbox;
-use crate::task::async_task::{AsyncTask, Entered};
+use crate::scheduler::variables::Variables;
+use crate::task::async_task::{AsyncTask, Entered, Origin};
 
 /// The types that this front end puts into the engine.
 pub(crate) struct Python;
@@ -35,6 +36,12 @@ impl Host for Python {
     /// a Python object runs code when it dies.
     type Context = ();
     type Priority = BatchPriority;
+}
+
+/// A context, and the task that has entered it.
+struct EnteredContext {
+    context: Py<PyAny>,
+    task: Py<AsyncTask>,
 }
 
 /// A unit of work that the engine runs.
@@ -53,10 +60,11 @@ pub(crate) struct Scheduler {
     id: Cell<u32>,
     engine: RefCell<Engine<Python>>,
     pub(crate) call_stack: CallStack,
+    pub(crate) variables: Variables,
     /// Number of nested calls that are guarded against endless recursion.
     pub(crate) depth: Cell<u32>,
     /// Contexts that the engine knows.
-    contexts: RefCell<HashMap<ContextId, Py<PyAny>>>,
+    contexts: RefCell<HashMap<ContextId, EnteredContext>>,
     handle: RefCell<Option<Py<TaskScheduler>>>,
     handles: Cell<u32>,
     /// Unfinished batches of loaders that were opened in the outermost call, by their addresses.
@@ -97,6 +105,7 @@ impl Scheduler {
             id: Cell::new(id),
             engine: RefCell::new(Engine::new()),
             call_stack: CallStack::default(),
+            variables: Variables::default(),
             depth: Cell::new(0),
             contexts: RefCell::default(),
             handle: RefCell::new(None),
@@ -178,6 +187,14 @@ impl Scheduler {
     /// Borrows the engine. No Python code may run meanwhile.
     pub(crate) fn engine(&self) -> RefMut<'_, Engine<Python>> {
         self.engine.borrow_mut()
+    }
+
+    /// Forgets what is known of the call that has just ended, if it was the outermost.
+    #[inline]
+    pub(crate) fn end_call(&self) {
+        if self.variables.has_snapshots() && self.call_stack.is_empty() {
+            self.variables.end_call();
+        }
     }
 
     /// Returns the object by which Python knows this scheduler.
@@ -356,7 +373,11 @@ impl Scheduler {
     }
 
     /// Enters a context in the running task. Returns `None` if no task runs.
-    pub(crate) fn enter_context(&self, context: &Bound<'_, PyAny>) -> Option<ContextId> {
+    pub(crate) fn enter_context(
+        &self,
+        context: &Bound<'_, PyAny>,
+        task: &Bound<'_, AsyncTask>,
+    ) -> Option<ContextId> {
         let in_flushes = in_flushes(context);
         let id = {
             let mut engine = self.engine();
@@ -366,7 +387,9 @@ impl Scheduler {
             }
             id
         };
-        self.contexts.borrow_mut().insert(id, context.clone().unbind());
+        let entered =
+            EnteredContext { context: context.clone().unbind(), task: task.clone().unbind() };
+        self.contexts.borrow_mut().insert(id, entered);
         Some(id)
     }
 
@@ -378,12 +401,15 @@ impl Scheduler {
         drop(context);
     }
 
+    /// Returns a context, and the task that has entered it.
     pub(crate) fn context<'py>(
         &self,
         py: pyo3::Python<'py>,
         id: ContextId,
-    ) -> Option<Bound<'py, PyAny>> {
-        self.contexts.borrow().get(&id).map(|context| context.bind(py).clone())
+    ) -> Option<(Bound<'py, PyAny>, Bound<'py, AsyncTask>)> {
+        let contexts = self.contexts.borrow();
+        let entered = contexts.get(&id)?;
+        Some((entered.context.bind(py).clone(), entered.task.bind(py).clone()))
     }
 
     /// Forgets the contexts of a task that has ended.
@@ -415,7 +441,10 @@ impl Scheduler {
         let (jobs, batches) = self.engine().take_rest();
         for job in jobs {
             match job {
-                Job::Task(task) => AsyncTask::suspend(task.bind(py)),
+                Job::Task(task) => {
+                    self.variables.keep_snapshot(task.bind(py));
+                    AsyncTask::suspend(task.bind(py));
+                }
                 Job::Future(future) => FutureBase::forget_scheduler(future.bind(py)),
             }
         }
@@ -435,6 +464,14 @@ pub(crate) fn active_task(py: pyo3::Python<'_>) -> PyResult<Option<Bound<'_, Asy
     SCHEDULERS.with(|schedulers| {
         schedulers.of_main().get().map_or(Ok(None), |scheduler| scheduler.call_stack.task(py))
     })
+}
+
+/// Returns what a task that is made now knows of the code that makes it.
+pub(crate) fn origin(py: pyo3::Python<'_>) -> PyResult<Origin<'_>> {
+    let scheduler = Scheduler::current();
+    let creator = scheduler.call_stack.task(py)?;
+    let snapshot = scheduler.variables.of_new_task(py, creator.as_ref())?;
+    Ok(Origin { creator, snapshot })
 }
 
 /// Returns whether a context may be active during a flush of a loader.

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyWeakrefReference};
 
 use crate::call::args::Args;
+use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
@@ -41,6 +42,9 @@ pub(crate) struct Task {
     pub(crate) tracking: Tracking,
     /// The call in which it ran is over, and it has not ended.
     pub(crate) suspended: bool,
+    /// Context variables with which it starts; `None` for those of the outermost call. See
+    /// [`Variables`](crate::scheduler::variables::Variables).
+    pub(crate) snapshot: Option<Context>,
     pub(crate) rare: Option<Box<Rare>>,
 }
 
@@ -58,6 +62,7 @@ impl Task {
             running: false,
             tracking: Tracking::On,
             suspended: false,
+            snapshot: None,
             rare: None,
         }
     }
@@ -101,6 +106,10 @@ pub(crate) enum Tracking {
 pub(crate) struct Rare {
     /// Contexts that it has entered and not left, the outermost first.
     pub(crate) contexts: Vec<Entered>,
+    /// Its context variables, once it has set one.
+    pub(crate) variables: Option<Context>,
+    /// A synchronous call has made it, and runs it in the context of its caller.
+    pub(crate) runs_in_place: bool,
     /// Error that it gets instead of the value it waits for.
     pub(crate) pending_error: Option<PendingError>,
     /// Task that made it, if that has to be kept alive.
@@ -113,6 +122,14 @@ pub(crate) struct Rare {
     pub(crate) perf_stats: Option<Py<PyAny>>,
     pub(crate) id: i64,
     pub(crate) total_time: i64,
+}
+
+/// Code that makes a task.
+pub(crate) struct Origin<'py> {
+    /// The task that runs.
+    pub(crate) creator: Option<Bound<'py, AsyncTask>>,
+    /// The context variables; see [`Task::snapshot`].
+    pub(crate) snapshot: Option<Context>,
 }
 
 /// A context that a task has entered.
@@ -140,7 +157,7 @@ impl AsyncTask {
         function: Bound<'py, PyAny>,
         args: Args,
         kwargs: Option<Bound<'py, PyDict>>,
-        creator: Option<&Bound<'py, Self>>,
+        origin: Origin<'py>,
         is_leaf: bool,
     ) -> PyResult<Bound<'py, Self>> {
         let mut task = Task::blank();
@@ -148,7 +165,9 @@ impl AsyncTask {
         task.function = Some(function.unbind());
         task.args = args;
         task.kwargs = kwargs.map(Bound::unbind);
-        task.creator = reference(creator)?;
+        task.creator = reference(origin.creator.as_ref())?;
+        task.snapshot = origin.snapshot;
+        let is_leaf = is_leaf && task.snapshot.is_none();
         let base = PyClassInitializer::from(FutureBase::new(Kind::Task));
         let task = Bound::new(py, base.add_subclass(Self(GilCell::new(task))))?;
         if is_leaf {
@@ -282,7 +301,9 @@ impl Drop for Task {
         defer_drop(self.kwargs.take());
         defer_drop(self.function.take());
         defer_drop(self.waiting.take());
+        defer_drop(self.snapshot.take().map(Context::into_object));
         if let Some(rare) = &mut self.rare {
+            defer_drop(rare.variables.take().map(Context::into_object));
             defer_drop(rare.creator.take());
             defer_drop(rare.kept.take());
             defer_drop(rare.flushes.take());

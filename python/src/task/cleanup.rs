@@ -14,13 +14,15 @@ use crate::task::body::Body;
 /// Gives up what a resolved task holds: its generator, its contexts, and what it waits for.
 pub(crate) fn release(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
-    let (body, waiting, contexts) = {
+    let (body, waiting, contexts, variables) = {
         let mut state = task.state();
         let body = std::mem::replace(&mut state.body, Body::Ended);
         let waiting = state.waiting.take();
         let contexts = state.rare.as_mut().map(|rare| std::mem::take(&mut rare.contexts));
-        (body, waiting, contexts)
+        let own = state.rare.as_mut().and_then(|rare| rare.variables.take());
+        (body, waiting, contexts, (own, state.snapshot.take()))
     };
+    drop(variables);
     let mut closed = Ok(());
     if let Body::Generator(mut generator) = body {
         generator.resume(py);

@@ -9,7 +9,7 @@ use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::ffi::resume::is_coroutine;
 use crate::future::awaiting;
 use crate::imports;
-use crate::scheduler::state::active_task;
+use crate::scheduler::state::origin;
 use crate::task::async_task::AsyncTask;
 use crate::task::body::Body;
 use crate::task::gather::{Gather, Gathered};
@@ -124,7 +124,6 @@ fn tasks_for_coroutines<'py>(
 /// Makes the task that runs a coroutine.
 fn task_for<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, AsyncTask>> {
     let py = coroutine.py();
-    let creator = active_task(py)?;
     let body = Body::of_generator(coroutine.clone());
-    AsyncTask::create(py, body, coroutine.clone(), Args::None, None, creator.as_ref(), false)
+    AsyncTask::create(py, body, coroutine.clone(), Args::None, None, origin(py)?, false)
 }

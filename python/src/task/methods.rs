@@ -6,13 +6,14 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 
 use crate::call::args::Args;
+use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::imports;
 use crate::options::Switches;
-use crate::scheduler::state::active_task;
+use crate::scheduler::state::origin;
 use crate::task::async_task::{AsyncTask, Task, bound_or_none, reference};
 use crate::task::body::Body;
 use crate::task::yielded;
@@ -46,7 +47,8 @@ impl AsyncTask {
                 .and_then(|items| PyTuple::new(py, items.collect::<PyResult<Vec<_>>>()?))
                 .map_err(|_| PyTypeError::new_err("the args of a task have to be iterable"))?,
         };
-        let creator = reference(active_task(py)?.as_ref())?;
+        let origin = origin(py)?;
+        let creator = reference(origin.creator.as_ref())?;
         let body = Body::of_generator(generator);
         let before = {
             let mut task = slf.state();
@@ -58,6 +60,7 @@ impl AsyncTask {
                 ));
             }
             task.body = body;
+            task.snapshot = origin.snapshot; // It had none, since it was not initialized.
             let function = task.function.replace(r#fn.unbind());
             task.function_is_weak = false;
             let args = std::mem::replace(&mut task.args, args.into());
@@ -335,10 +338,12 @@ impl AsyncTask {
         visit.call(&task.kwargs)?;
         visit.call(&task.creator)?;
         visit.call(&task.waiting)?;
+        visit.call(task.snapshot.as_ref().map(Context::object))?;
         let Some(rare) = &task.rare else { return Ok(()) };
         for entered in &rare.contexts {
             visit.call(&entered.context)?;
         }
+        visit.call(rare.variables.as_ref().map(Context::object))?;
         visit.call(&rare.creator)?;
         visit.call(&rare.kept)?;
         visit.call(&rare.flushes)?;

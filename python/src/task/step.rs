@@ -23,13 +23,16 @@ use crate::task::yielded;
 
 /// Runs a task until it has ended, or waits for something that has no value yet.
 pub(crate) fn run(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+    let place = scheduler.variables.enter(task);
     let running = scheduler.call_stack.push_task(task);
     let ended = advance(scheduler, task);
     drop(running);
-    match ended {
+    let done = match ended {
         None => Ok(()),
         Some(outcome) => end(scheduler, task, outcome),
-    }
+    };
+    scheduler.variables.leave(task, place);
+    done
 }
 
 /// Returns the outcome of the task, or `None` if it waits.
@@ -119,7 +122,7 @@ fn reenter_contexts(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRes
     };
     for Entered { context, .. } in entered {
         let context = context.into_bound(py);
-        let Some(id) = scheduler.enter_context(&context) else { continue };
+        let Some(id) = scheduler.enter_context(&context, task) else { continue };
         let context_again = context.clone().unbind();
         let again = Entered { scheduler_id: scheduler.id(), id, context: context_again };
         task.state().rare().contexts.push(again);
@@ -285,6 +288,7 @@ fn runs_a_coroutine(task: &Bound<'_, AsyncTask>) -> bool {
 /// Runs a future that is not a task: computes it.
 pub(crate) fn compute(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
+    scheduler.variables.exit(py);
     let computed = future.call_method0(intern!(py, "_compute"));
     if !FutureBase::is_pending(future) {
         return Ok(());

@@ -1,0 +1,76 @@
+//! The variable of the scopes that are active: overrides of scoped values, scopes of loaders, requests.
+//!
+//! Its value is a dict, which is never changed, from the owner of each kind of scope to a tuple of the
+//! active ones, the innermost last. The owner of overrides is the `id()` of their scoped value.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+/// Set once a scope was ever entered. Other programs only check this flag.
+static ARE_USED: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether a scope was ever entered in this process.
+#[inline]
+pub(crate) fn are_used() -> bool {
+    ARE_USED.load(Ordering::Relaxed)
+}
+
+struct Scopes {
+    variable: Py<PyAny>,
+    /// The value without any scope, always the same object.
+    none: Py<PyDict>,
+}
+
+fn scopes(py: Python<'_>) -> PyResult<&Scopes> {
+    static SCOPES: PyOnceLock<Scopes> = PyOnceLock::new();
+    SCOPES.get_or_try_init(py, || {
+        let class = py.import("contextvars")?.getattr("ContextVar")?;
+        let (default, none) = (PyDict::new(py), PyDict::new(py));
+        default.set_item("default", &none)?;
+        let variable = class.call(("asynq.scopes",), Some(&default))?.unbind();
+        Ok(Scopes { variable, none: none.unbind() })
+    })
+}
+
+/// Returns the active scopes, by their owners.
+#[pyfunction]
+pub(crate) fn active_scopes(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let active = scopes(py)?.variable.bind(py).call_method0(intern!(py, "get"))?;
+    Ok(active.cast_into::<PyDict>()?)
+}
+
+/// Replaces the active scopes in this context.
+#[pyfunction]
+pub(crate) fn set_active_scopes(py: Python<'_>, active: Bound<'_, PyDict>) -> PyResult<()> {
+    ARE_USED.store(true, Ordering::Relaxed);
+    let scopes = scopes(py)?;
+    let active = if active.is_empty() { scopes.none.bind(py).clone() } else { active };
+    scopes.variable.bind(py).call_method1(intern!(py, "set"), (active,)).map(|_| ())
+}
+
+/// The context variable that holds the active scopes.
+#[pyfunction]
+pub(crate) fn scopes_variable(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(scopes(py)?.variable.bind(py).clone())
+}
+
+/// Returns the active scopes, or `None` as long as there were none in this process.
+pub(crate) fn active(py: Python<'_>) -> Option<Py<PyAny>> {
+    if !are_used() {
+        return None;
+    }
+    active_scopes(py).ok().map(|active| active.into_any().unbind())
+}
+
+/// Makes these scopes the active ones in this context.
+pub(crate) fn activate(py: Python<'_>, active: Py<PyAny>) {
+    let is_active = active_scopes(py).is_ok_and(|now| now.is(&active));
+    if !is_active && let Ok(scopes) = scopes(py) {
+        // A failure means that there is no memory for it.
+        let _ = scopes.variable.bind(py).call_method1(intern!(py, "set"), (active,));
+    }
+}
