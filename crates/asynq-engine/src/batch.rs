@@ -15,6 +15,9 @@ pub enum PriorityRule {
     /// The front end's answer to [`Step::Priority`](crate::Step::Priority), which the engine asks
     /// for whenever a batch is about to be chosen.
     Ask,
+    /// The front end's answer, which counts until the batch has grown. The engine does not ask while
+    /// there is nothing else to flush, unless it [records](crate::Engine::listen) events.
+    AskWhenGrown,
 }
 
 pub(crate) type Batches<H> = SlotMap<BatchId, Batch<H>>;
@@ -24,6 +27,8 @@ pub(crate) type Batches<H> = SlotMap<BatchId, Batch<H>>;
 pub(crate) struct Batch<H: Host> {
     pub(crate) payload: H::Batch,
     pub(crate) items: Items,
+    /// Number of items that are equal to others, and do not count.
+    pub(crate) duplicates: usize,
     pub(crate) rule: PriorityRule,
     pub(crate) state: BatchState<H::Priority>,
     /// The number of this batch: batches are numbered in the order in which they are opened.
@@ -41,6 +46,11 @@ pub(crate) struct Batch<H: Host> {
 }
 
 impl<H: Host> Batch<H> {
+    /// Returns the number of items that count.
+    pub(crate) fn count(&self) -> usize {
+        self.items.len().saturating_sub(self.duplicates)
+    }
+
     /// Returns whether one more who waits can change `scope`. Nearly always, nothing is in common
     /// after the first one already, since there are no contexts.
     #[inline]

@@ -10,6 +10,7 @@ use crate::host::Host;
 use crate::id::{BatchId, FrameId, TaskId};
 use crate::ready::End;
 use crate::task::{State, Until};
+use crate::waiter::Waiter;
 
 impl<H: Host> Engine<H> {
     /// Puts a task that nobody claimed before under the scope of the code that runs now, which waits
@@ -47,17 +48,23 @@ impl<H: Host> Engine<H> {
         };
         let before = node.needed_by;
         match node.state {
-            State::New | State::Ready(_) => {
-                // An inner frame keeps what an outer one needs as well: it runs first.
-                let is_new = matches!(node.state, State::New);
-                node.needed_by = if is_new { frame } else { before.max(frame) };
-                self.frames.push_ready(End::Front, task, node, &mut self.generation);
+            State::New => {
+                node.needed_by = frame;
+                self.frames.push_ready(End::Front, task, node, &mut self.last_stamp);
             }
-            State::Woken { .. } => node.needed_by = before.max(frame),
-            State::Blocked(wait) if before < frame => {
+            State::Ready => {
+                // An inner frame keeps what an outer one needs as well: it runs first.
+                node.needed_by = before.max(frame);
+                if !self.woken.contains(node.count, Waiter { task, stamp: node.stamp }) {
+                    self.frames.push_ready(End::Front, task, node, &mut self.last_stamp);
+                } else if before < frame {
+                    self.woken.mix();
+                }
+            }
+            State::Blocked(until) if before < frame => {
                 node.needed_by = frame;
                 rest.extend(node.dependencies.as_slice());
-                if wait.until == Until::AnyOrWake {
+                if until == Until::AnyOrWake {
                     self.frames.remove_external_wait(before);
                     self.frames.add_external_wait(frame);
                 }

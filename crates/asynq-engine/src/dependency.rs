@@ -39,19 +39,47 @@ pub(crate) enum Dependencies {
     Many(Box<Vec<Dependency>>),
 }
 
-impl Dependencies {
-    /// Moves all of `list` out, and leaves it empty.
-    pub(crate) fn take_from(list: &mut Vec<Dependency>) -> Self {
-        match list[..] {
-            [] => Self::None,
-            [one] => {
-                list.clear();
-                Self::One(one)
-            }
-            _ => Self::Many(Box::new(mem::take(list))),
+/// The dependencies that a running task has named so far, in the order given.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    /// The first, as long as it is the only one.
+    only: Option<Dependency>,
+    several: Vec<Dependency>,
+}
+
+impl Named {
+    #[inline]
+    pub(crate) fn push(&mut self, dependency: Dependency) {
+        if self.only.is_none() && self.several.is_empty() {
+            self.only = Some(dependency);
+        } else {
+            self.several.extend(self.only.take());
+            self.several.push(dependency);
         }
     }
 
+    /// Moves all of them out.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Dependencies {
+        match self.only.take() {
+            Some(only) => Dependencies::One(only),
+            None if self.several.is_empty() => Dependencies::None,
+            None => Dependencies::Many(Box::new(mem::take(&mut self.several))),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.only = None;
+        self.several.clear();
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Dependency] {
+        if self.several.is_empty() { self.only.as_slice() } else { &self.several }
+    }
+}
+
+impl Dependencies {
     pub(crate) fn as_slice(&self) -> &[Dependency] {
         match self {
             Self::None => &[],

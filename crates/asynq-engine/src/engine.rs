@@ -1,7 +1,6 @@
 //! The engine: its parts, and the record of its steps.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 
 use slotmap::SlotMap;
 
@@ -10,9 +9,10 @@ use crate::context::Contexts;
 use crate::event::Event;
 use crate::frame::{Frame, Frames};
 use crate::host::Host;
-use crate::id::{Generation, TaskId, WaitId};
+use crate::id::Stamp;
 use crate::items::Items;
 use crate::task::Tasks;
+use crate::woken::Woken;
 
 /// The scheduler of one thread. See the [crate documentation](crate) for how to drive it.
 pub struct Engine<H: Host> {
@@ -20,13 +20,11 @@ pub struct Engine<H: Host> {
     pub(crate) batches: Batches<H>,
     pub(crate) contexts: Contexts<H>,
     pub(crate) frames: Frames<H::Priority>,
-    /// The generation of the latest entry in a list of ready tasks.
-    pub(crate) generation: Generation,
-    /// Tasks that were woken since the last step, with the ids of their waits.
-    pub(crate) woken: Vec<(WaitId, TaskId)>,
+    /// The latest stamp of a task.
+    pub(crate) last_stamp: Stamp,
+    pub(crate) woken: Woken,
     /// The room of a batch that was closed, for the next one.
     pub(crate) spare_items: Items,
-    pub(crate) last_wait: WaitId,
     /// Number of batches that were opened.
     pub(crate) batches_opened: u64,
     events: Option<VecDeque<Event>>,
@@ -47,10 +45,9 @@ impl<H: Host> Engine<H> {
             batches: SlotMap::with_key(),
             contexts: Contexts::new(),
             frames: Frames::default(),
-            generation: Generation::NONE,
-            woken: Vec::new(),
+            last_stamp: Stamp::NONE,
+            woken: Woken::default(),
             spare_items: Items::default(),
-            last_wait: WaitId::NONE,
             batches_opened: 0,
             events: None,
         }

@@ -1,5 +1,6 @@
 //! The life of a batch: opened, filled, flushed, closed.
 
+use alloc::vec::Vec;
 use core::mem;
 
 use crate::batch::{Askers, Batch, BatchState, PriorityRule, QueuePlace};
@@ -7,6 +8,7 @@ use crate::engine::Engine;
 use crate::event::Event;
 use crate::host::Host;
 use crate::id::{BatchId, ContextId, FrameId, ItemId, TaskId};
+use crate::items::Waits;
 
 /// The place of code that flushes a batch out of turn: see [`Engine::enter_flush`].
 #[derive(Debug)]
@@ -32,6 +34,7 @@ impl<H: Host> Engine<H> {
         self.batches.insert(Batch {
             payload,
             items: mem::take(&mut self.spare_items),
+            duplicates: 0,
             rule,
             state: BatchState::Open(QueuePlace::Unlisted),
             opened: self.batches_opened,
@@ -59,6 +62,14 @@ impl<H: Host> Engine<H> {
     pub fn add_for_others(&mut self, id: BatchId) {
         if let Some(batch) = self.batches.get_mut(id) {
             batch.askers = Askers::Unknown;
+        }
+    }
+
+    /// Tells the engine that so many items of a batch are equal to others. They do not count, neither for
+    /// the priority nor in reports.
+    pub fn set_duplicates(&mut self, id: BatchId, duplicates: usize) {
+        if let Some(batch) = self.batches.get_mut(id) {
+            batch.duplicates = duplicates;
         }
     }
 
@@ -118,7 +129,7 @@ impl<H: Host> Engine<H> {
         let BatchState::Open(_) = batch.state else {
             return false;
         };
-        let items = batch.items.len();
+        let items = batch.count();
         if let Some(owner) = self.frames.owner_mut(batch.needed_by) {
             owner.flush_queue.remove(&mut self.batches, id);
             owner.flush_queue.forget_answers(&mut self.batches);
@@ -197,13 +208,17 @@ impl<H: Host> Engine<H> {
         let Some(batch) = self.batches.get_mut(item.batch) else {
             return;
         };
-        let mut wait = batch.items.complete(item.index);
-        while let Some(index) = wait
+        let mut next = match batch.items.complete(item.index) {
+            Waits::None => return,
+            Waits::One(waiter) => return self.wake_waiter(waiter),
+            Waits::Several(first) => Some(first),
+        };
+        while let Some(index) = next
             && let Some(batch) = self.batches.get_mut(item.batch)
         {
-            let (waiter, next) = batch.items.take_wait(index);
+            let (waiter, after) = batch.items.take_wait(index);
             self.wake_waiter(waiter);
-            wait = next;
+            next = after;
         }
     }
 
@@ -251,8 +266,17 @@ impl<H: Host> Engine<H> {
             self.contexts.release(scope);
         }
         self.record(|| Event::FlushEnded(id));
-        for waiter in batch.items.waiters() {
-            self.wake_waiter(waiter);
+        if self.is_listening() {
+            // The step after this sorts the tasks, but the events are in the order of the waits, too.
+            let mut waiters: Vec<_> = batch.items.waiters().collect();
+            waiters.sort_by_key(|waiter| waiter.stamp);
+            for waiter in waiters {
+                self.wake_waiter(waiter);
+            }
+        } else {
+            for waiter in batch.items.waiters() {
+                self.wake_waiter(waiter);
+            }
         }
         batch.items.clear();
         self.spare_items = batch.items;

@@ -48,7 +48,7 @@ impl<P: Priority> FlushQueue<P> {
     /// Takes notice that a batch has one item more.
     pub(crate) fn grew<H: Host<Priority = P>>(&mut self, batches: &mut Batches<H>, id: BatchId) {
         let batch = &batches[id];
-        if batch.rule == PriorityRule::BySize
+        if batch.rule != PriorityRule::Ask
             && matches!(batch.state, BatchState::Open(QueuePlace::Sorted(_)))
         {
             self.remove(batches, id);
@@ -91,8 +91,13 @@ impl<P: Priority> FlushQueue<P> {
         batch.state = BatchState::Open(QueuePlace::Sorted(priority));
     }
 
-    /// Chooses the batch to flush now. It stays listed.
-    pub(crate) fn choose<H: Host<Priority = P>>(&mut self, batches: &mut Batches<H>) -> Choice {
+    /// Chooses the batch to flush now. It stays listed. `asks` says whether to ask even if there is only
+    /// one.
+    pub(crate) fn choose<H: Host<Priority = P>>(
+        &mut self,
+        batches: &mut Batches<H>,
+        asks: bool,
+    ) -> Choice {
         while let Some(&id) = self.unsorted.last() {
             let unsorted = batches
                 .get(id)
@@ -101,14 +106,14 @@ impl<P: Priority> FlushQueue<P> {
                 self.unsorted.pop();
                 continue;
             };
+            // The only one there is needs no priority.
+            let is_only = self.unsorted.len() == 1 && self.sorted.is_empty();
             match batch.rule {
-                // The only one there is needs no priority.
-                PriorityRule::BySize if self.unsorted.len() == 1 && self.sorted.is_empty() => {
-                    return Choice::Flush(id);
-                }
-                PriorityRule::Ask => return Choice::AskPriority(id),
+                PriorityRule::BySize if is_only => return Choice::Flush(id),
+                PriorityRule::AskWhenGrown if is_only && !asks => return Choice::Flush(id),
+                PriorityRule::Ask | PriorityRule::AskWhenGrown => return Choice::AskPriority(id),
                 PriorityRule::BySize => {
-                    let priority = P::by_size(batch.items.len());
+                    let priority = P::by_size(batch.count());
                     self.set_priority(batches, id, priority);
                 }
             }

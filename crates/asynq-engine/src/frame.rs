@@ -17,13 +17,13 @@
 
 use alloc::vec::Vec;
 
-use crate::dependency::Dependency;
+use crate::dependency::{Dependency, Named};
 use crate::flush_queue::FlushQueue;
 use crate::host::{Host, Priority};
-use crate::id::{ContextId, FrameId, Generation, TaskId};
+use crate::id::{ContextId, FrameId, Stamp, TaskId};
 use crate::ready::{End, Ready};
-use crate::spare::SPARE_CAPACITY;
 use crate::task::{State, Task};
+use crate::waiter::Waiter;
 
 #[derive(Debug)]
 pub(crate) struct Frame<P> {
@@ -32,7 +32,7 @@ pub(crate) struct Frame<P> {
     /// The task that runs in this frame, between `Step::Run` and the answer to it.
     pub(crate) running: Option<TaskId>,
     /// The dependencies that the running task has named so far.
-    pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) dependencies: Named,
     pub(crate) ready: Ready,
     pub(crate) flush_queue: FlushQueue<P>,
     /// Number of tasks of this frame, and of its flushes in flight, that something outside the
@@ -47,18 +47,13 @@ pub(crate) struct Frame<P> {
 /// The lists of a frame that has ended, empty: the next call need not allocate its own.
 #[derive(Debug)]
 struct Lists<P> {
-    dependencies: Vec<Dependency>,
     ready: Ready,
     flush_queue: FlushQueue<P>,
 }
 
 impl<P> Default for Lists<P> {
     fn default() -> Self {
-        Self {
-            dependencies: Vec::new(),
-            ready: Ready::default(),
-            flush_queue: FlushQueue::default(),
-        }
+        Self { ready: Ready::default(), flush_queue: FlushQueue::default() }
     }
 }
 
@@ -84,7 +79,7 @@ impl<P> Frames<P> {
             id: self.last_id,
             root,
             running: None,
-            dependencies: lists.dependencies,
+            dependencies: Named::default(),
             ready: lists.ready,
             flush_queue: lists.flush_queue,
             external_waits: 0,
@@ -118,7 +113,7 @@ impl<P> Frames<P> {
             return (&[], None);
         };
         let called = self.stack.get(place + 1).map(|frame| frame.root);
-        (&self.stack[place].dependencies, called)
+        (self.stack[place].dependencies.as_slice(), called)
     }
 
     pub(crate) fn top(&self) -> Option<&Frame<P>> {
@@ -147,19 +142,21 @@ impl<P> Frames<P> {
         living.checked_sub(1)
     }
 
-    /// Makes a task ready, first or last in the list of its owner. `generation` is that of the
-    /// latest entry of all lists.
+    /// Makes a task ready, first or last in the list of its owner. `last_stamp` is the latest of the
+    /// engine.
     pub(crate) fn push_ready<H: Host>(
         &mut self,
         end: End,
         task: TaskId,
         node: &mut Task<H>,
-        generation: &mut Generation,
+        last_stamp: &mut Stamp,
     ) {
-        *generation = generation.next();
-        node.state = State::Ready(*generation);
+        let stamp = last_stamp.next();
+        *last_stamp = stamp;
+        node.stamp = stamp;
+        node.state = State::Ready;
         if let Some(owner) = self.owner_mut(node.needed_by) {
-            owner.ready.push(end, task, *generation);
+            owner.ready.push(end, Waiter { task, stamp });
         }
     }
 
@@ -190,12 +187,10 @@ impl<P> Frames<P> {
             outer.flush_queue.append(&mut ended.flush_queue);
             outer.ready.prepend(&mut ended.ready);
         }
-        ended.dependencies.clear();
-        ended.dependencies.shrink_to(SPARE_CAPACITY);
         ended.ready.clear();
         ended.flush_queue.clear();
-        let Frame { dependencies, ready, flush_queue, callers, .. } = ended;
-        self.spare = Some(Lists { dependencies, ready, flush_queue });
+        let Frame { ready, flush_queue, callers, .. } = ended;
+        self.spare = Some(Lists { ready, flush_queue });
         callers
     }
 }

@@ -23,7 +23,7 @@ pub struct ItemId {
 }
 
 /// The number of a frame, from 2; frames are numbered in the order in which they start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FrameId(u64);
 
 impl FrameId {
@@ -38,33 +38,33 @@ impl FrameId {
     }
 }
 
-/// The number of a wait, from 1; waits are numbered in the order in which they begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct WaitId(u64);
+/// The number of a wait, or of an entry in a list of ready tasks, from 1: unique in its engine, and the
+/// greater the later. With the highest bit, a mark in the place of one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stamp(u64);
 
-impl WaitId {
-    /// The id before that of the first wait.
+impl Stamp {
+    /// The stamp before the first.
     pub(crate) const NONE: Self = Self(0);
+    const MARK: u64 = 1 << 63;
 
     pub(crate) fn next(self) -> Self {
         Self(self.0 + 1)
     }
 
-    /// Returns the number of waits that began from `first` on until this one began.
+    /// Returns the mark of a number.
+    pub(crate) const fn mark(number: u32) -> Self {
+        Self(Self::MARK | number as u64)
+    }
+
+    /// Returns the number of a mark.
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is the number")]
+    pub(crate) fn as_mark(self) -> Option<u32> {
+        (self.0 & Self::MARK != 0).then_some(self.0 as u32)
+    }
+
+    /// Returns the number of stamps from `first` until this one.
     pub(crate) fn distance(self, first: Self) -> usize {
         usize::try_from(self.0 - first.0).unwrap_or(usize::MAX)
-    }
-}
-
-/// The number of an entry in a list of ready tasks, unique in its engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Generation(u64);
-
-impl Generation {
-    /// The generation before that of the first entry.
-    pub(crate) const NONE: Self = Self(0);
-
-    pub(crate) fn next(self) -> Self {
-        Self(self.0 + 1)
     }
 }

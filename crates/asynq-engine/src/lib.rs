@@ -90,8 +90,8 @@
 //!
 //! Everything runnable runs first. Only when nothing is runnable is a batch flushed: the one of
 //! highest [`Priority`], and among equals the one opened first. The priority of a batch is the
-//! number of its items ([`PriorityRule::BySize`]), or the front end gives it before each choice
-//! ([`PriorityRule::Ask`]). A batch takes items until its flush begins. A batch in flight does not
+//! number of its items ([`PriorityRule::BySize`]), or the front end gives it, before each choice
+//! ([`PriorityRule::Ask`]) or after the batch has grown ([`PriorityRule::AskWhenGrown`]). A batch takes items until its flush begins. A batch in flight does not
 //! hold back others: when nothing is runnable, the next batch is flushed, and [`Step::Wait`] comes
 //! only when there is none.
 //!
@@ -200,6 +200,7 @@ mod flush_queue;
 mod frame;
 mod items;
 mod ready;
+mod woken;
 
 // The engine.
 mod engine;

@@ -60,8 +60,9 @@ impl<H: Host> Engine<H> {
     }
 
     fn choose_flush(&mut self, callers: Option<ContextId>) -> Option<Step> {
+        let asks = self.is_listening();
         let frame = self.frames.top_mut()?;
-        match frame.flush_queue.choose(&mut self.batches) {
+        match frame.flush_queue.choose(&mut self.batches, asks) {
             Choice::AskPriority(batch) => Some(Step::Priority(batch)),
             Choice::Flush(batch) => {
                 let scope = if self.contexts.is_empty() {

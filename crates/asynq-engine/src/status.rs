@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::batch::BatchState;
+use crate::batch::{Batch, BatchState};
 use crate::dependency::Dependency;
 use crate::engine::Engine;
 use crate::host::Host;
@@ -37,7 +37,7 @@ impl<H: Host> Engine<H> {
     pub fn status(&self, task: TaskId) -> Option<Status> {
         Some(match self.tasks.get(task)?.state {
             State::New => Status::New,
-            State::Ready(_) | State::Woken { .. } => Status::Ready,
+            State::Ready => Status::Ready,
             State::Running { .. } => Status::Running,
             State::Blocked(_) => Status::Blocked,
             State::Promise => Status::Promise,
@@ -103,11 +103,11 @@ impl<H: Host> Engine<H> {
         !self.batches.get(batch).is_some_and(|batch| matches!(batch.state, BatchState::Open(_)))
     }
 
-    /// Returns the number of items of a batch, those that are computed included; 0 after it was
-    /// closed.
+    /// Returns the number of items of a batch, those that are computed included and
+    /// [duplicates](Engine::set_duplicates) excluded; 0 after it was closed.
     #[must_use]
     pub fn item_count(&self, batch: BatchId) -> usize {
-        self.batches.get(batch).map_or(0, |batch| batch.items.len())
+        self.batches.get(batch).map_or(0, Batch::count)
     }
 
     /// Returns the payloads of all batches that are not closed, in no particular order.

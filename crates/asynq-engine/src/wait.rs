@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::id::{FrameId, TaskId};
 use crate::ready::End;
-use crate::task::{State, Task, Until, Wait, is_stale};
+use crate::task::{State, Task, Until, is_stale};
 use crate::waiter::{Waiter, Waiters};
 
 /// # 1. Add: tasks
@@ -65,19 +65,20 @@ impl<H: Host> Engine<H> {
     pub fn block(&mut self, until: Until) {
         let frame = self.frames.top_mut().expect("only between `enter` and `exit`");
         let frame_id = frame.id;
-        let dependencies = Dependencies::take_from(&mut frame.dependencies);
+        let dependencies = frame.dependencies.take();
         let Some(task) = frame.running.take() else { return };
         // Ended, by a call that it made itself.
         let Some(node) = self.tasks.get_mut(task) else { return };
         let State::Running { woken } = node.state else { unreachable!("it is the task that runs") };
-        self.last_wait = self.last_wait.next();
-        let wait_id = self.last_wait;
+        let stamp = self.last_stamp.next();
+        self.last_stamp = stamp;
         let count = dependencies.as_slice().len();
-        let pending = if until == Until::All { count.max(1) } else { 1 };
-        let pending = u32::try_from(pending).expect("a task waits for fewer than 2³² things");
-        node.state = State::Blocked(Wait { pending, id: wait_id, until });
+        let needed = if until == Until::All { count.max(1) } else { 1 };
+        node.count = u32::try_from(needed).expect("a task waits for fewer than 2³² things");
+        node.state = State::Blocked(until);
+        node.stamp = stamp;
         node.needed_by = frame_id;
-        let waiter = Waiter { task, wait_id };
+        let waiter = Waiter { task, stamp };
         let computed = match dependencies {
             Dependencies::None => {
                 node.dependencies = dependencies;
@@ -115,16 +116,15 @@ impl<H: Host> Engine<H> {
     /// ends the wait if that is enough, or if the task was woken.
     #[cold]
     fn count_computed(&mut self, task: TaskId, count: usize, computed: usize, woken: bool) {
-        let State::Blocked(wait) = &mut self.tasks[task].state else {
-            unreachable!("it begins to wait")
-        };
-        let enough = if wait.until == Until::All { count } else { 1 };
+        let node = &mut self.tasks[task];
+        let State::Blocked(until) = node.state else { unreachable!("it begins to wait") };
+        let enough = if until == Until::All { count } else { 1 };
         if computed > 0 && computed >= enough {
             self.stop_waiting(task, End::Front);
         } else if woken {
             self.stop_waiting(task, End::Back);
         } else {
-            wait.pending -= u32::try_from(computed).expect("no more than it waits for");
+            node.count -= u32::try_from(computed).expect("no more than it waits for");
         }
     }
 
@@ -141,7 +141,7 @@ impl<H: Host> Engine<H> {
             frame.running = None;
         }
         let node = self.tasks.remove(task)?;
-        if let State::Blocked(Wait { until: Until::AnyOrWake, .. }) = node.state {
+        if node.state == State::Blocked(Until::AnyOrWake) {
             self.frames.remove_external_wait(node.needed_by);
         }
         if let Some(scope) = node.scope {
@@ -174,9 +174,9 @@ impl<H: Host> Engine<H> {
                     self.tasks[task].waiters = waiters;
                 }
                 let node = &mut self.tasks[task];
-                if let State::New = node.state {
+                if node.state == State::New {
                     node.needed_by = frame;
-                    self.frames.push_ready(End::Front, task, node, &mut self.generation);
+                    self.frames.push_ready(End::Front, task, node, &mut self.last_stamp);
                     return true;
                 }
             }

@@ -3,17 +3,17 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::id::{TaskId, WaitId};
+use crate::id::{Stamp, TaskId};
 
-/// One task's wait for one thing.
+/// One task in one wait, or at one place in a list of ready tasks.
 ///
-/// A task that was woken otherwise in the meantime (one of several awaited things was enough, or
-/// it failed) has another `wait_id` by then, or is gone: such an edge is stale and means nothing.
-/// So a wait ends in constant time, whatever the number of edges it leaves behind.
-#[derive(Clone, Copy, Debug)]
+/// A task that has gone on since (one of several awaited things was enough, or it failed) has another
+/// stamp by then, or another state, or is gone: such an edge is stale and means nothing. So a wait ends in
+/// constant time, whatever the number of edges it leaves behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Waiter {
     pub(crate) task: TaskId,
-    pub(crate) wait_id: WaitId,
+    pub(crate) stamp: Stamp,
 }
 
 /// Number of waits for which a list has room from the beginning: a thing that is awaited twice is often
@@ -24,7 +24,7 @@ const SHARED_CAPACITY: usize = 8;
 #[derive(Debug)]
 pub(crate) enum Waiters {
     One(Waiter),
-    // Boxed to keep the node of every task and item small.
+    // Boxed to keep the node of every task small.
     #[allow(clippy::box_collection, reason = "a third of the size of the vector itself")]
     Several(Option<Box<Vec<Waiter>>>),
 }

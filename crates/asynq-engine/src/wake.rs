@@ -1,16 +1,13 @@
 //! Wake-ups: blocked tasks become ready.
 
-use alloc::vec;
-use alloc::vec::Vec;
 use core::mem;
 
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::host::Host;
-use crate::id::{TaskId, WaitId};
+use crate::id::TaskId;
 use crate::ready::End;
-use crate::spare::SPARE_CAPACITY;
-use crate::task::{State, Until, Wait};
+use crate::task::{State, Until};
 use crate::waiter::{Waiter, Waiters};
 
 /// # 6. From outside: wake-ups
@@ -21,8 +18,8 @@ impl<H: Host> Engine<H> {
     /// nothing.
     pub fn wake(&mut self, task: TaskId) {
         match self.tasks.get_mut(task).map(|task| &mut task.state) {
-            Some(State::Blocked(wait)) if wait.until == Until::AnyOrWake => self.interrupt(task),
-            Some(State::Running { woken, .. }) => *woken = true,
+            Some(State::Blocked(Until::AnyOrWake)) => self.interrupt(task),
+            Some(State::Running { woken }) => *woken = true,
             _ => {}
         }
     }
@@ -39,9 +36,9 @@ impl<H: Host> Engine<H> {
     /// Makes a blocked task ready, computed or not what it waits for.
     pub(crate) fn stop_waiting(&mut self, task: TaskId, end: End) {
         let Some(node) = self.tasks.get_mut(task) else { return };
-        let State::Blocked(Wait { until, .. }) = node.state else { return };
+        let State::Blocked(until) = node.state else { return };
         let needed_by = node.needed_by;
-        self.frames.push_ready(end, task, node, &mut self.generation);
+        self.frames.push_ready(end, task, node, &mut self.last_stamp);
         if until == Until::AnyOrWake {
             self.frames.remove_external_wait(needed_by);
         }
@@ -57,24 +54,23 @@ impl<H: Host> Engine<H> {
 
     /// Counts a completion for a waiter, and wakes it if it needs no other.
     #[inline]
-    pub(crate) fn wake_waiter(&mut self, Waiter { task, wait_id }: Waiter) {
-        let Some(node) = self.tasks.get_mut(task) else { return };
-        let State::Blocked(wait) = &mut node.state else { return };
-        if wait.id != wait_id {
+    pub(crate) fn wake_waiter(&mut self, waiter: Waiter) {
+        let Some(node) = self.tasks.get_mut(waiter.task) else { return };
+        let State::Blocked(until) = node.state else { return };
+        if node.stamp != waiter.stamp {
             return;
         }
-        wait.pending -= 1;
-        if wait.pending > 0 {
+        node.count -= 1;
+        if node.count > 0 {
             return;
         }
-        let until = wait.until;
         let needed_by = node.needed_by;
-        node.state = State::Woken { wait_id };
-        self.woken.push((wait_id, task));
+        node.state = State::Ready;
+        node.count = self.woken.push(waiter, needed_by);
         if until == Until::AnyOrWake {
             self.frames.remove_external_wait(needed_by);
         }
-        self.record(|| Event::Woken(task));
+        self.record(|| Event::Woken(waiter.task));
     }
 
     /// Puts the tasks that were woken since the last step before all that is ready, in the order
@@ -82,47 +78,30 @@ impl<H: Host> Engine<H> {
     #[inline]
     pub(crate) fn queue_woken(&mut self) {
         if !self.woken.is_empty() {
-            self.sort_and_queue_woken();
+            self.queue_all_woken();
         }
     }
 
-    fn sort_and_queue_woken(&mut self) {
+    fn queue_all_woken(&mut self) {
         let mut woken = mem::take(&mut self.woken);
-        // Mostly they are in order already: the waits for a batch begin in the order of its items.
-        if !woken.is_sorted_by_key(|&(wait_id, _)| wait_id) {
-            sort_by_wait(&mut woken);
-        }
-        for &(woken_in, task) in woken.iter().rev() {
-            // It may have been cancelled since.
-            let Some(node) = self.tasks.get_mut(task) else {
-                continue;
-            };
-            if matches!(node.state, State::Woken { wait_id } if wait_id == woken_in) {
-                self.frames.push_ready(End::Front, task, node, &mut self.generation);
+        let (entries, frame) = woken.sorted();
+        match frame {
+            Some(frame) => {
+                if let Some(owner) = self.frames.owner_mut(frame) {
+                    owner.ready.push_all(entries);
+                }
+            }
+            None => {
+                for &entry in entries.iter().rev() {
+                    // It may have been cancelled since.
+                    let Some(node) = self.tasks.get(entry.task) else { continue };
+                    if let Some(owner) = self.frames.owner_mut(node.needed_by) {
+                        owner.ready.push(End::Front, entry);
+                    }
+                }
             }
         }
         woken.clear();
-        woken.shrink_to(SPARE_CAPACITY);
         self.woken = woken;
     }
-}
-
-/// Number of tasks for which it is worth while to give each wait a place.
-const MANY: usize = 32;
-
-/// Sorts the tasks by the beginning of their waits. Where tasks share items, they are woken by items, but
-/// have begun to wait one after the other: then each wait has a place of its own.
-fn sort_by_wait(woken: &mut Vec<(WaitId, TaskId)>) {
-    let ids = || woken.iter().map(|&(wait_id, _)| wait_id);
-    let (Some(first), Some(last)) = (ids().min(), ids().max()) else { return };
-    let places = last.distance(first).saturating_add(1);
-    if woken.len() < MANY || places > 2 * woken.len() {
-        return woken.sort_unstable_by_key(|&(wait_id, _)| wait_id);
-    }
-    let mut by_wait = vec![None; places];
-    for &(wait_id, task) in &*woken {
-        by_wait[wait_id.distance(first)] = Some((wait_id, task));
-    }
-    woken.clear();
-    woken.extend(by_wait.into_iter().flatten());
 }

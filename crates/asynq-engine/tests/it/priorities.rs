@@ -1,6 +1,6 @@
 //! Priorities: an answer of the front end counts for one choice.
 
-use asynq_engine::{BatchId, Engine, ItemId, PriorityRule, Step, TaskId, Until};
+use asynq_engine::{BatchId, Engine, Event, ItemId, PriorityRule, Step, TaskId, Until};
 
 use crate::plain::{Plain, await_all, begin_call, end_call};
 
@@ -20,7 +20,7 @@ fn answer_both(engine: &mut Engine<Plain>) {
     }
 }
 
-fn call_and_await(engine: &mut Engine<Plain>, items: [ItemId; 2]) -> TaskId {
+fn call_and_await(engine: &mut Engine<Plain>, items: impl IntoIterator<Item = ItemId>) -> TaskId {
     let root = engine.add_task(());
     begin_call(engine, root);
     await_all(engine, items);
@@ -137,4 +137,58 @@ fn a_batch_that_a_call_took_over_is_flushed_once_after_a_flush_out_of_turn() {
     assert_eq!(engine.next(), Step::Run(called));
     engine.block(Until::AnyOrWake);
     assert_eq!(engine.next(), Step::Wait);
+}
+
+#[test]
+fn a_priority_counts_until_the_batch_has_grown() {
+    let mut engine = Engine::<Plain>::new();
+    let [first, second] = [(); 2].map(|()| engine.add_batch((), PriorityRule::AskWhenGrown));
+    let items = [first, second].map(|batch| engine.add_item(batch).unwrap());
+    call_and_await(&mut engine, items);
+    for _ in 0..2 {
+        let Step::Priority(batch) = engine.next() else { panic!("it asks") };
+        engine.set_priority(batch, (0, 1));
+    }
+    engine.add_item(second).unwrap();
+    assert_eq!(engine.next(), Step::Priority(second));
+    engine.set_priority(second, (0, 2));
+    assert_eq!(engine.next(), Step::Flush(second));
+}
+
+#[test]
+fn the_only_batch_that_could_be_flushed_needs_no_priority() {
+    let mut engine = Engine::<Plain>::new();
+    let batch = engine.add_batch((), PriorityRule::AskWhenGrown);
+    let item = engine.add_item(batch).unwrap();
+    call_and_await(&mut engine, [item]);
+    assert_eq!(engine.next(), Step::Flush(batch));
+}
+
+/// The front end counts its items when it is asked.
+#[test]
+fn the_only_batch_that_could_be_flushed_is_asked_for_its_priority_while_events_are_recorded() {
+    let mut engine = Engine::<Plain>::new();
+    engine.listen(true);
+    let batch = engine.add_batch((), PriorityRule::AskWhenGrown);
+    let items = [(); 3].map(|()| engine.add_item(batch).unwrap());
+    call_and_await(&mut engine, items);
+    assert_eq!(engine.next(), Step::Priority(batch));
+    engine.set_duplicates(batch, 1);
+    engine.set_priority(batch, (0, 2));
+    assert_eq!(engine.next(), Step::Flush(batch));
+    let began = std::iter::from_fn(|| engine.poll_event())
+        .find(|event| matches!(event, Event::FlushBegan { .. }));
+    assert_eq!(began, Some(Event::FlushBegan { batch, items: 2 }));
+}
+
+#[test]
+fn duplicates_do_not_count() {
+    let mut engine = Engine::<Plain>::new();
+    let [one, two] = [(); 2].map(|()| engine.add_batch((), PriorityRule::BySize));
+    let mut items: Vec<ItemId> = (0..3).map(|_| engine.add_item(one).unwrap()).collect();
+    items.extend((0..2).map(|_| engine.add_item(two).unwrap()));
+    engine.set_duplicates(one, 2);
+    assert_eq!(engine.item_count(one), 1);
+    call_and_await(&mut engine, items);
+    assert_eq!(engine.next(), Step::Flush(two));
 }
