@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use asynq_engine::{ItemId, TaskId};
+use asynq_engine::{ItemId, PriorityRule, TaskId};
 
 use super::error::{BatchErrorKind, BoxError, Failure};
 use crate::call_stack::{AsynqStack, Site};
@@ -24,6 +24,10 @@ use crate::task::AsyncTask;
 pub(super) trait AnySource<K, V> {
     /// Calls the user's `flush`.
     fn flush(self: Rc<Self>, keys: Vec<K>, batch: Weak<BatchCell<K, V>>) -> FlushStep;
+    /// Returns whether it looks for equal keys: see [`admit`](Self::admit).
+    fn finds_duplicates(&self) -> bool;
+    /// Looks for equal keys among those from `first` on.
+    fn admit(self: Rc<Self>, keys: &mut Vec<K>, first: usize, batch: &Rc<BatchCell<K, V>>);
     fn name(&self) -> String;
     /// Notes that a handle to a pending item was dropped. `keys` are those of the batch, unless the
     /// flush has taken them.
@@ -46,15 +50,20 @@ pub(super) struct BatchCell<K, V> {
     /// The engine's half of the batch: see `Note: held items`.
     entry: BatchEntry,
     base_priority: i64,
+    /// Number of this batch among those of its source.
+    pub(super) number: u32,
     state: Cell<BatchState>,
-    /// Number of items with neither value nor error.
+    /// Number of items with neither value nor error, duplicates excluded.
     pending: Cell<usize>,
+    /// Number of items whose keys the source has compared with others.
+    admitted: Cell<usize>,
+    duplicates: Cell<usize>,
     /// Keys of the items, until the flush takes them.
     keys: RefCell<Vec<K>>,
     slots: RefCell<Vec<Slot<V>>>,
     callbacks: RefCell<BTreeMap<u32, Callbacks>>,
-    /// Number of extra handles per item, up to the last item that has any.
-    extra_handles: RefCell<Vec<u32>>,
+    /// Handles to each item besides its own, up to the last item that has any.
+    sharing: RefCell<Vec<Sharing>>,
     /// Clones a value, if any item has extra handles.
     clone_value: Cell<Option<CloneValue<V>>>,
     /// Task of a flush that goes on. Owned, so that dropping the batch cancels it.
@@ -66,6 +75,8 @@ type CloneValue<V> = fn(&V) -> V;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BatchState {
     Open,
+    /// Its keys are being compared: it takes no items meanwhile.
+    Admitting,
     Flushing,
     Flushed,
     Cancelled,
@@ -77,6 +88,20 @@ pub(super) enum Slot<V> {
     Value(V),
     Failed(Failure),
     Taken,
+    /// The item has the value of another.
+    Duplicate {
+        of: u32,
+        /// The duplicate before it of the same item, or this one if there is none.
+        previous: u32,
+    },
+}
+
+/// Handles to an item besides its own.
+#[derive(Clone, Copy, Default)]
+struct Sharing {
+    /// Number of further handles that take a clone of the value, also by duplicates.
+    handles: u32,
+    last_duplicate: Option<u32>,
 }
 
 impl<V> Slot<V> {
@@ -91,6 +116,7 @@ impl<K: 'static, V: 'static> BatchCell<K, V> {
         source: Rc<dyn AnySource<K, V>>,
         at: &'static Location<'static>,
         base_priority: i64,
+        number: u32,
         capacity: usize,
     ) -> Rc<Self> {
         let cell = Rc::new(Self {
@@ -98,16 +124,24 @@ impl<K: 'static, V: 'static> BatchCell<K, V> {
             at,
             entry: BatchEntry::new(),
             base_priority,
+            number,
             state: Cell::new(BatchState::Open),
             pending: Cell::new(0),
+            admitted: Cell::new(0),
+            duplicates: Cell::new(0),
             keys: Vec::with_capacity(capacity).into(),
             slots: Vec::with_capacity(capacity).into(),
             callbacks: RefCell::default(),
-            extra_handles: RefCell::default(),
+            sharing: RefCell::default(),
             clone_value: Cell::new(None),
             flush_task: RefCell::default(),
         });
-        cell.entry.open(Rc::downgrade(&cell) as Weak<dyn Flushable>, base_priority);
+        let rule = match base_priority {
+            0 if cell.source.finds_duplicates() => PriorityRule::AskWhenGrown,
+            0 => PriorityRule::BySize,
+            _ => PriorityRule::Ask,
+        };
+        cell.entry.open(Rc::downgrade(&cell) as Weak<dyn Flushable>, rule);
         cell
     }
 }
@@ -123,16 +157,11 @@ impl<K, V> BatchCell<K, V> {
         index
     }
 
-    /// Returns whether the item at `index` of an open batch has a key.
-    pub(super) fn has_key(&self, index: u32, is_key: impl FnOnce(&K) -> bool) -> bool {
-        self.keys.borrow().get(index as usize).is_some_and(is_key)
-    }
-
     /// Returns the item in the engine, if it is pending.
     pub(super) fn pending(&self, index: u32) -> Option<ItemId> {
         let item = self.entry.item(index)?;
         let slots = self.slots.borrow();
-        let is_pending = self.pending.get() == slots.len() || slots[index as usize].is_pending();
+        let is_pending = self.pending.get() == slots.len() || is_pending(&slots, index);
         is_pending.then_some(item)
     }
 
@@ -151,8 +180,12 @@ impl<K, V> BatchCell<K, V> {
         }
         self.pending.set(self.pending.get() - 1);
         self.entry.resolve(index);
-        if !self.callbacks.borrow().is_empty() {
+        let has_callbacks = !self.callbacks.borrow().is_empty();
+        if has_callbacks {
             self.run_callbacks_of(index);
+        }
+        if self.duplicates.get() > 0 && (has_callbacks || !self.entry.is_held()) {
+            self.resolve_duplicates_of(index);
         }
         true
     }
@@ -165,18 +198,43 @@ impl<K, V> BatchCell<K, V> {
         }
     }
 
+    #[cold]
+    fn resolve_duplicates_of(&self, index: u32) {
+        let last = self.sharing.borrow().get(index as usize).and_then(|item| item.last_duplicate);
+        let mut duplicates: Vec<_> = {
+            let slots = self.slots.borrow();
+            let previous = |&index: &u32| match slots[index as usize] {
+                Slot::Duplicate { previous, .. } if previous != index => Some(previous),
+                _ => None,
+            };
+            std::iter::successors(last, previous).collect()
+        };
+        duplicates.reverse();
+        for index in duplicates {
+            self.entry.resolve(index);
+            self.run_callbacks_of(index);
+        }
+    }
+
     /// Takes the value for one of the handles to an item.
     pub(super) fn take(&self, index: u32) -> Slot<V> {
         let slot = self.replace(index, Slot::Taken);
-        let Some(clone_value) = self.clone_value.get().filter(|_| self.remove_handle(index)) else {
-            return slot;
+        let Some(clone_value) = self.clone_value.get() else { return slot };
+        let (index, slot) = match slot {
+            Slot::Duplicate { of, .. } => (of, self.replace(of, Slot::Taken)),
+            slot => (index, slot),
         };
+        if self.remove_handle(index) { self.clone_slot(index, slot, clone_value) } else { slot }
+    }
+
+    /// Returns a clone of a slot, which it puts at `index`.
+    fn clone_slot(&self, index: u32, slot: Slot<V>, clone_value: CloneValue<V>) -> Slot<V> {
         // `clone` is code of users, so nothing is borrowed.
         let copy = catch_unwind(AssertUnwindSafe(|| match &slot {
             Slot::Value(value) => Slot::Value(clone_value(value)),
             Slot::Failed(failure) => Slot::Failed(failure.clone()),
             Slot::Pending => Slot::Pending,
-            Slot::Taken => Slot::Taken,
+            Slot::Taken | Slot::Duplicate { .. } => Slot::Taken,
         }));
         self.replace(index, slot);
         copy.unwrap_or_else(|payload| resume_unwind(payload))
@@ -188,9 +246,9 @@ impl<K, V> BatchCell<K, V> {
 
     /// Counts one handle less. Returns whether there are others.
     fn remove_handle(&self, index: u32) -> bool {
-        match self.extra_handles.borrow_mut().get_mut(index as usize) {
-            Some(extra) if *extra > 0 => {
-                *extra -= 1;
+        match self.sharing.borrow_mut().get_mut(index as usize) {
+            Some(item) if item.handles > 0 => {
+                item.handles -= 1;
                 true
             }
             _ => false,
@@ -200,12 +258,19 @@ impl<K, V> BatchCell<K, V> {
     /// Counts one more handle to an item, which will take a clone of its value.
     pub(super) fn add_handle(&self, index: u32, clone_value: CloneValue<V>) {
         self.clone_value.set(Some(clone_value));
-        let mut extra_handles = self.extra_handles.borrow_mut();
-        let index = index as usize;
-        if extra_handles.len() <= index {
-            extra_handles.resize(index + 1, 0);
-        }
-        extra_handles[index] += 1;
+        sharing_of(index, &mut self.sharing.borrow_mut()).handles += 1;
+    }
+
+    /// Gives an item the value of another that is pending, or a clone of it.
+    pub(super) fn set_duplicate(&self, index: u32, of: u32, clone_value: CloneValue<V>) {
+        self.clone_value.set(Some(clone_value));
+        let mut sharing = self.sharing.borrow_mut();
+        let item = sharing_of(of, &mut sharing);
+        item.handles += 1;
+        let previous = item.last_duplicate.replace(index).unwrap_or(index);
+        self.slots.borrow_mut()[index as usize] = Slot::Duplicate { of, previous };
+        self.pending.set(self.pending.get() - 1);
+        self.duplicates.set(self.duplicates.get() + 1);
     }
 
     /// Notes that a handle to an item was dropped.
@@ -218,6 +283,21 @@ impl<K, V> BatchCell<K, V> {
     /// Keeps keys that the flush has taken, for [`AnySource::on_abandoned`].
     pub(super) fn keep_keys(&self, keys: Vec<K>) {
         self.keys.replace(keys);
+    }
+
+    /// Gives the duplicates clones of the values, one after the other: later, each would have to wait for
+    /// memory.
+    fn distribute(&self) {
+        let Some(clone_value) = self.clone_value.get() else { return };
+        for index in 0..self.item_count() {
+            let Slot::Duplicate { of, .. } = self.slots.borrow()[index as usize] else { continue };
+            let clone = || self.clone_slot(of, self.replace(of, Slot::Taken), clone_value);
+            // A clone that panics is left to those who take the value.
+            if let Ok(slot) = catch_unwind(AssertUnwindSafe(clone)) {
+                self.remove_handle(of);
+                self.replace(index, slot);
+            }
+        }
     }
 
     /// Adds a callback or waker to a pending item.
@@ -242,6 +322,40 @@ impl<K, V> BatchCell<K, V> {
 
     pub(super) fn len(&self) -> usize {
         self.slots.borrow().len()
+    }
+
+    /// Returns the number of items, duplicates excluded.
+    pub(super) fn count(self: &Rc<Self>) -> usize {
+        self.admit();
+        self.len() - self.duplicates.get()
+    }
+
+    /// Lets the source find duplicates among the items that were added since the last time. That runs code
+    /// of users, which may call the source: its items join another batch.
+    pub(super) fn admit(self: &Rc<Self>) {
+        let first = self.admitted.replace(self.len());
+        if first == self.len() || !self.source.finds_duplicates() {
+            return;
+        }
+        let is_open = self.is_open();
+        if is_open {
+            self.state.set(BatchState::Admitting);
+        }
+        let mut keys = self.keys.take();
+        Rc::clone(&self.source).admit(&mut keys, first, self);
+        if self.is_ended() {
+            return;
+        }
+        self.keys.replace(keys);
+        self.entry.set_duplicates(self.duplicates.get());
+        if is_open {
+            self.state.set(BatchState::Open);
+        }
+    }
+
+    /// Returns whether all of its items have a value or an error.
+    pub(super) fn is_ended(&self) -> bool {
+        matches!(self.state.get(), BatchState::Flushed | BatchState::Cancelled)
     }
 
     pub(super) fn name(&self) -> String {
@@ -308,6 +422,9 @@ impl<K, V> BatchCell<K, V> {
             }
         };
         self.fail_pending(&failure);
+        if self.duplicates.get() > 0 {
+            self.distribute();
+        }
         // If no item has taken the error, this drops it. Nobody could handle a panic of that.
         drop(catch_unwind(AssertUnwindSafe(|| drop(failure))));
         self.run_callbacks();
@@ -323,12 +440,19 @@ impl<K, V> Drop for BatchCell<K, V> {
 impl<K: 'static, V: 'static> Flushable for BatchCell<K, V> {
     fn flush(self: Rc<Self>) -> Option<TaskId> {
         static FLUSH: Site = Site::made("flush of a source");
-        self.state.set(BatchState::Flushing);
+        let is_admitting = self.state.get() == BatchState::Admitting;
         self.entry.hold();
-        let keys = self.keys.take();
-        let source = Rc::clone(&self.source);
-        let batch = Rc::downgrade(&self);
-        let outcome = match catch_unwind(AssertUnwindSafe(|| source.flush(keys, batch))) {
+        let flush = AssertUnwindSafe(|| {
+            if is_admitting {
+                let error = "code that compares the keys of this batch waits for the batch";
+                return FlushStep::Done(Err(error.into()));
+            }
+            self.state.set(BatchState::Flushing);
+            self.admit();
+            let (source, keys) = (Rc::clone(&self.source), self.keys.take());
+            source.flush(keys, Rc::downgrade(&self))
+        });
+        let outcome = match catch_unwind(flush) {
             Ok(FlushStep::Later(rest)) => {
                 let task = AsyncTask::made_at(&FLUSH, self.at, rest);
                 let id = task.register();
@@ -351,9 +475,7 @@ impl<K: 'static, V: 'static> Flushable for BatchCell<K, V> {
 
     fn report_held(&self) {
         let slots = self.slots.borrow();
-        self.entry.report_held(
-            (0..).zip(&*slots).filter(|(_, slot)| !slot.is_pending()).map(|(index, _)| index),
-        );
+        self.entry.report_held((0..self.item_count()).filter(|&index| !is_pending(&slots, index)));
     }
 
     fn name(&self) -> String {
@@ -364,9 +486,26 @@ impl<K: 'static, V: 'static> Flushable for BatchCell<K, V> {
         self.base_priority
     }
 
-    fn len(&self) -> usize {
-        self.len()
+    fn count(self: Rc<Self>) -> usize {
+        BatchCell::count(&self)
     }
+}
+
+/// Returns whether the item at `index` has neither value nor error.
+fn is_pending<V>(slots: &[Slot<V>], index: u32) -> bool {
+    match &slots[index as usize] {
+        Slot::Duplicate { of, .. } => slots[*of as usize].is_pending(),
+        slot => slot.is_pending(),
+    }
+}
+
+/// Returns the handles to the item at `index` besides its own.
+fn sharing_of(index: u32, sharing: &mut Vec<Sharing>) -> &mut Sharing {
+    let index = index as usize;
+    if sharing.len() <= index {
+        sharing.resize(index + 1, Sharing::default());
+    }
+    &mut sharing[index]
 }
 
 impl<K, V> fmt::Debug for BatchCell<K, V> {

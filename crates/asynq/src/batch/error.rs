@@ -11,9 +11,15 @@ use crate::error::TaskError;
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Error of an item of a batch. Cheap to clone: the items that failed together share the cause.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BatchError {
-    batch: Arc<str>,
+    // One word, because the future of each item returns a `Result` of it.
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    batch: String,
     index: u32,
     kind: BatchErrorKind,
     /// Stack of the task that awaited the item.
@@ -48,38 +54,50 @@ impl Failure {
 
 impl BatchError {
     pub(super) fn new(batch: String, index: u32, kind: BatchErrorKind, stack: AsynqStack) -> Self {
-        Self { batch: batch.into(), index, kind, stack }
+        Self { inner: Arc::new(Inner { batch, index, kind, stack }) }
     }
 
     /// Returns the name of the source.
     #[must_use]
     pub fn batch(&self) -> &str {
-        &self.batch
+        &self.inner.batch
     }
 
     /// Returns the index of the item in its batch.
     #[must_use]
     pub fn index(&self) -> usize {
-        self.index as usize
+        self.inner.index as usize
     }
 
     /// Returns the kind of the error. The error of the flush is its [`source`](Error::source).
     #[must_use]
     pub fn kind(&self) -> &BatchErrorKind {
-        &self.kind
+        &self.inner.kind
     }
 
     /// Returns the asynq stack of the task that awaited the item.
     #[must_use]
     pub fn stack(&self) -> &AsynqStack {
-        &self.stack
+        &self.inner.stack
+    }
+}
+
+impl fmt::Debug for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { batch, index, kind, stack } = &*self.inner;
+        f.debug_struct("BatchError")
+            .field("batch", batch)
+            .field("index", index)
+            .field("kind", kind)
+            .field("stack", stack)
+            .finish()
     }
 }
 
 impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { batch, index, .. } = self;
-        match &self.kind {
+        let Inner { batch, index, kind, .. } = &*self.inner;
+        match kind {
             BatchErrorKind::Failed(error) => write!(f, "batch {batch}: {error}"),
             BatchErrorKind::NotSet => write!(
                 f,
@@ -95,7 +113,7 @@ impl fmt::Display for BatchError {
 
 impl Error for BatchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.kind {
+        match &self.inner.kind {
             BatchErrorKind::Failed(error) => Some(&**error),
             BatchErrorKind::NotSet | BatchErrorKind::Cancelled => None,
         }

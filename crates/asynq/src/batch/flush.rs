@@ -59,6 +59,20 @@ pub trait Batch: Sized + 'static {
         short_name(std::any::type_name::<Self>())
     }
 
+    /// Says that [`admit`](Self::admit) finds equal keys.
+    #[doc(hidden)]
+    const FINDS_DUPLICATES: bool = false;
+
+    /// Looks for equal keys among those of a batch, from `first` on, before it is flushed.
+    #[doc(hidden)]
+    fn admit(
+        self: Rc<Self>,
+        _keys: &mut Vec<Self::Key>,
+        _first: usize,
+        _batch: &Admitting<'_, Self>,
+    ) {
+    }
+
     #[doc(hidden)]
     fn on_abandoned(&self, _keys: &RefCell<Vec<Self::Key>>, _index: u32) {}
 
@@ -82,6 +96,19 @@ impl<B: Batch> AnySource<B::Key, B::Value> for B {
         Batch::flush(self, Items { keys, batch }).into_step()
     }
 
+    fn finds_duplicates(&self) -> bool {
+        B::FINDS_DUPLICATES
+    }
+
+    fn admit(
+        self: Rc<Self>,
+        keys: &mut Vec<B::Key>,
+        first: usize,
+        batch: &Rc<BatchCell<B::Key, B::Value>>,
+    ) {
+        Batch::admit(self, keys, first, &Admitting { batch });
+    }
+
     fn name(&self) -> String {
         Batch::name(self)
     }
@@ -92,6 +119,33 @@ impl<B: Batch> AnySource<B::Key, B::Value> for B {
 
     fn on_cancelled(&self, keys: Vec<B::Key>) {
         Batch::on_cancelled(self, keys);
+    }
+}
+
+/// A batch in which duplicates are being found.
+#[doc(hidden)]
+#[allow(missing_debug_implementations, reason = "only sources of this crate get one")]
+pub struct Admitting<'a, B: Batch> {
+    pub(super) batch: &'a Rc<BatchCell<B::Key, B::Value>>,
+}
+
+impl<B: Batch> Admitting<'_, B> {
+    /// Returns whether items can still get values.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.batch.is_ended()
+    }
+
+    /// Returns the number of the batch among those of its source.
+    pub(crate) fn number(&self) -> u32 {
+        self.batch.number
+    }
+
+    /// Gives an item the value of another that is pending.
+    pub(crate) fn set_duplicate(&self, index: u32, of: u32)
+    where
+        B::Value: Clone,
+    {
+        self.batch.set_duplicate(index, of, B::Value::clone);
     }
 }
 

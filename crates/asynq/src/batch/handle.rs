@@ -27,7 +27,7 @@ impl<B: Batch> BatchHandle<B> {
     /// Returns the number of items.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.cell.len()
+        self.cell.count()
     }
 
     /// Returns whether the batch has no items.

@@ -11,7 +11,7 @@ use asynq_engine::ItemId;
 
 use super::cell::{BatchCell, Slot};
 use super::error::{BatchError, BatchErrorKind, BoxError, Failure};
-use super::flush::Batch;
+use super::flush::{Admitting, Batch};
 use super::handle::BatchHandle;
 use crate::error::TaskError;
 use crate::futures::FutureBase;
@@ -40,6 +40,11 @@ impl<B: Batch> Default for WeakItem<B> {
 }
 
 impl<B: Batch> WeakItem<B> {
+    /// Creates a handle to the item at `index` of a batch in which duplicates are being found.
+    pub(crate) fn new(batch: &Admitting<'_, B>, index: u32) -> Self {
+        Self { cell: Rc::downgrade(batch.batch), index }
+    }
+
     /// Sets the value or error of the item, if somebody can await it.
     pub(crate) fn set_outcome(&self, outcome: Result<B::Value, impl Into<BoxError>>) {
         self.set(match outcome {
@@ -59,11 +64,6 @@ impl<B: Batch> WeakItem<B> {
             cell.try_set(self.index, slot);
         }
     }
-
-    /// Returns the index of the item in its batch.
-    pub(crate) fn index(&self) -> u32 {
-        self.index
-    }
 }
 
 impl<B: Batch<Value: Clone>> WeakItem<B> {
@@ -73,6 +73,13 @@ impl<B: Batch<Value: Clone>> WeakItem<B> {
         let cell = self.cell.upgrade()?;
         cell.pending(self.index)?;
         Some(BatchItem::share(cell, self.index))
+    }
+}
+
+impl<B: Batch> BatchItem<B> {
+    /// Returns the number of the batch among those of its source, and the index of the item in it.
+    pub(crate) fn place(&self) -> (u32, u32) {
+        (self.cell.number, self.index)
     }
 }
 
@@ -100,6 +107,17 @@ impl<B: Batch> BatchItem<B> {
     pub(crate) fn error(&self, kind: BatchErrorKind) -> BatchError {
         let stack = scheduler::with(Scheduler::stack).unwrap_or_default();
         BatchError::new(self.cell.name(), self.index, kind, stack)
+    }
+
+    /// Requests the value, which is pending.
+    #[inline]
+    fn request_pending(&self, item: ItemId, requester: &Requester<'_>) -> bool {
+        let &Requester { scheduler, waker } = requester;
+        scheduler.engine().depend(item);
+        if let Some(waker) = waker {
+            self.register_combinator(item, scheduler, waker);
+        }
+        true
     }
 
     /// Registers the waker of a combinator that polls this item.
@@ -134,15 +152,11 @@ impl<B: Batch> Drop for BatchItem<B> {
 
 impl<B: Batch> Request for BatchItem<B> {
     #[inline]
-    fn request(&mut self, &Requester { scheduler, waker }: &Requester<'_>) -> bool {
-        let Some(item) = self.cell.pending(self.index) else {
-            return false;
-        };
-        scheduler.engine().depend(item);
-        if let Some(waker) = waker {
-            self.register_combinator(item, scheduler, waker);
+    fn request(&mut self, requester: &Requester<'_>) -> bool {
+        match self.cell.pending(self.index) {
+            Some(item) => self.request_pending(item, requester),
+            None => false,
         }
-        true
     }
 
     fn take(&mut self) -> Self::Output {
@@ -155,7 +169,9 @@ impl<B: Batch> Request for BatchItem<B> {
                 self.index,
                 self.cell.name()
             ),
-            Slot::Pending => unreachable!("the item is awaited before its value is taken"),
+            Slot::Pending | Slot::Duplicate { .. } => {
+                unreachable!("the item is awaited before its value is taken")
+            }
         }
     }
 }
@@ -164,7 +180,10 @@ impl<B: Batch> Future for BatchItem<B> {
     type Output = Result<B::Value, BatchError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        scheduler::poll(&mut *self, cx)
+        let this = &mut *self;
+        // The value of a resolved item is taken without the scheduler.
+        let Some(item) = this.cell.pending(this.index) else { return Poll::Ready(this.take()) };
+        scheduler::poll_pending(this, cx, |this, requester| this.request_pending(item, requester))
     }
 }
 

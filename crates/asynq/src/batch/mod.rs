@@ -13,6 +13,7 @@ mod source;
 
 pub(crate) use self::cell::FlushStep;
 pub use self::error::{BatchError, BatchErrorKind, BoxError};
+pub(crate) use self::flush::Admitting;
 pub use self::flush::{Batch, Flush, Item, Items, ItemsIter};
 pub use self::handle::BatchHandle;
 pub use self::item::BatchItem;

@@ -1,6 +1,6 @@
 //! The source of values, and its open batch.
 
-use std::cell::RefCell;
+use std::cell::{self, RefCell};
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
@@ -25,6 +25,8 @@ struct Inner<B: Batch> {
     /// Place where the source was created.
     at: &'static Location<'static>,
     open: RefCell<Option<Rc<Cell<B>>>>,
+    /// Number of batches that were opened.
+    opened: cell::Cell<u32>,
 }
 
 impl<B: Batch> Source<B> {
@@ -32,11 +34,23 @@ impl<B: Batch> Source<B> {
     #[track_caller]
     pub fn new(batch: B) -> Self {
         let (batch, at) = (Rc::new(batch), Location::caller());
-        Self { inner: Rc::new(Inner { batch, at, open: RefCell::new(None) }) }
+        Self {
+            inner: Rc::new(Inner {
+                batch,
+                at,
+                open: RefCell::new(None),
+                opened: cell::Cell::new(0),
+            }),
+        }
     }
 
     /// Requests one key. The item joins the open batch; the first item after a flush opens a new one.
     pub fn item(&self, key: B::Key) -> BatchItem<B> {
+        if let Some(open) = &*self.inner.open.borrow()
+            && open.is_open()
+        {
+            return BatchItem::new(Rc::clone(open), key);
+        }
         let (batch, ended) = self.open();
         let item = BatchItem::new(batch, key);
         // Dropped before the end of the block, where a panic makes rustc leak the return value:
@@ -58,20 +72,24 @@ impl<B: Batch> Source<B> {
         }
     }
 
-    /// Returns another handle to the item at `index` of the open batch, if it has the key. The item must
-    /// be pending.
+    /// Returns another handle to the item at `index` of the open batch, if that has this number. The item
+    /// must be pending.
     #[inline]
-    pub(crate) fn share(
-        &self,
-        index: u32,
-        is_key: impl FnOnce(&B::Key) -> bool,
-    ) -> Option<BatchItem<B>>
+    pub(crate) fn share(&self, batch: u32, index: u32) -> Option<BatchItem<B>>
     where
         B::Value: Clone,
     {
         let open = self.inner.open.borrow();
-        let cell = open.as_ref().filter(|cell| cell.is_open() && cell.has_key(index, is_key))?;
+        let cell = open.as_ref().filter(|cell| cell.is_open() && cell.number == batch)?;
         Some(BatchItem::share(Rc::clone(cell), index))
+    }
+
+    /// Finds the duplicates in the open batch.
+    pub(crate) fn admit(&self) {
+        let open = self.inner.open.borrow().clone();
+        if let Some(open) = open.filter(|open| open.is_open()) {
+            open.admit();
+        }
     }
 
     /// Returns whether the innermost call drives the open batch.
@@ -101,7 +119,9 @@ impl<B: Batch> Source<B> {
         // `priority` is code of users, so nothing is borrowed.
         let priority = self.inner.batch.priority();
         let source = Rc::clone(&self.inner.batch) as Rc<dyn AnySource<B::Key, B::Value>>;
-        let batch = BatchCell::open(source, self.inner.at, priority, capacity);
+        let number = self.inner.opened.get().wrapping_add(1);
+        self.inner.opened.set(number);
+        let batch = BatchCell::open(source, self.inner.at, priority, number, capacity);
         let ended = self.inner.open.replace(Some(Rc::clone(&batch)));
         (batch, ended)
     }

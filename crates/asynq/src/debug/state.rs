@@ -32,10 +32,8 @@ pub fn format_state() -> String {
         }
         for id in batches {
             let batch = scheduler.batch_name(id);
-            let (items, flushed) = {
-                let engine = scheduler.engine();
-                (engine.item_count(id), engine.is_flushed(id))
-            };
+            let items = scheduler.count_items(id);
+            let flushed = scheduler.engine().is_flushed(id);
             let items = count(items, "item", "items");
             let state = if flushed { ", is being flushed" } else { "" };
             // Writing to a string does not fail.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -13,24 +14,36 @@ use super::flight::Flight;
 use super::keys::{Key, KeyRequest, Keys, PartTask, Shared};
 use super::limit;
 use super::part::Part;
-use crate::batch::{Batch, Flush, FlushStep, Items};
+use crate::batch::{Admitting, Batch, Flush, FlushStep, Items};
 use crate::futures::all;
 use crate::scheduler::{Claim, Limit};
 use crate::task::{AsyncTask, WeakTask, promise};
 
 impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
-    type Key = KeyRequest;
+    type Key = KeyRequest<K>;
     type Value = V;
     type Flush = Sending;
 
     fn flush(self: Rc<Self>, items: Items<Self>) -> Sending {
         let waits = self.round.is_some() || self.shared.may_wait();
-        let requests = if waits { items.keys().to_vec() } else { Vec::new() };
+        let slots = || items.keys().iter().map(KeyRequest::slot).collect();
+        let slots = if waits { slots() } else { Vec::new() };
         items.return_keys();
         match &self.round {
-            None => self.shared.flush_round(requests),
-            Some(round) => self.shared.flush_cached(&requests, round.is_driven()),
+            None => self.shared.flush_round(slots),
+            Some(round) => self.shared.flush_cached(&slots, round.is_driven()),
         }
+    }
+
+    const FINDS_DUPLICATES: bool = true;
+
+    fn admit(
+        self: Rc<Self>,
+        keys: &mut Vec<KeyRequest<K>>,
+        first: usize,
+        batch: &Admitting<'_, Self>,
+    ) {
+        self.shared.admit(keys, first, batch);
     }
 
     fn name(&self) -> String {
@@ -42,16 +55,22 @@ impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
         if self.round.is_some() { i64::MAX } else { self.shared.settings.borrow().priority }
     }
 
-    fn on_abandoned(&self, keys: &RefCell<Vec<KeyRequest>>, index: u32) {
-        let request = keys.borrow().get(index as usize).copied();
-        if let Some(KeyRequest { slot }) = request {
-            self.shared.abandon(slot);
+    fn on_abandoned(&self, keys: &RefCell<Vec<KeyRequest<K>>>, index: u32) {
+        let request = match keys.borrow_mut().get_mut(index as usize) {
+            Some(KeyRequest::Slot(slot)) => Ok(*slot),
+            Some(request) => Err(mem::replace(request, KeyRequest::ended())),
+            None => return,
+        };
+        match request {
+            Ok(slot) => self.shared.abandon(slot),
+            // Code of users, which may call the loader.
+            Err(request) => drop(request),
         }
     }
 
-    fn on_cancelled(&self, keys: Vec<KeyRequest>) {
-        for KeyRequest { slot } in keys {
-            self.shared.withdraw(slot);
+    fn on_cancelled(&self, keys: Vec<KeyRequest<K>>) {
+        for request in keys {
+            self.shared.withdraw(request.slot());
         }
     }
 }
@@ -88,10 +107,10 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         self.fetch.is_async() || settings.group_limit().is_some() || !settings.hold.is_zero()
     }
 
-    fn flush_round(self: &Rc<Self>, requests: Vec<KeyRequest>) -> Sending {
+    fn flush_round(self: &Rc<Self>, slots: Vec<SlotId>) -> Sending {
         // Owned until they are awaited.
         let _started = self.send();
-        let tasks = self.tasks_of(&requests);
+        let tasks = self.tasks_of(&slots);
         if tasks.is_empty() {
             return Sending::Done;
         }
@@ -101,22 +120,20 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             // Keys may have gone with another part than expected, when others were given up.
             while !tasks.is_empty() {
                 drop(all(tasks).await);
-                tasks = shared.tasks_of(&requests);
+                tasks = shared.tasks_of(&slots);
             }
         }))
     }
 
-    fn flush_cached(&self, requests: &[KeyRequest], with_round: bool) -> Sending {
+    fn flush_cached(&self, slots: &[SlotId], with_round: bool) -> Sending {
         self.machine.borrow_mut().cached_ready(with_round);
         self.perform();
         let flush = self.last_cached_flush.get() + 1;
         self.last_cached_flush.set(flush);
         let pending = {
             let mut loads = self.cached_loads.borrow_mut();
-            let mut wait = |request: &KeyRequest| {
-                loads.get_mut(&request.slot).map(|load| load.flush = Some(flush))
-            };
-            requests.iter().filter_map(&mut wait).count()
+            let mut wait = |slot| loads.get_mut(slot).map(|load| load.flush = Some(flush));
+            slots.iter().filter_map(&mut wait).count()
         };
         if pending == 0 {
             return Sending::Done;
@@ -193,17 +210,17 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
     }
 
     /// Returns the tasks of the parts that have, or will have, one of these slots.
-    fn tasks_of(self: &Rc<Self>, requests: &[KeyRequest]) -> Vec<AsyncTask<()>> {
-        if requests.is_empty() {
+    fn tasks_of(self: &Rc<Self>, slots: &[SlotId]) -> Vec<AsyncTask<()>> {
+        if slots.is_empty() {
             return Vec::new();
         }
-        let tasks = self.find_tasks(requests);
-        if !tasks.is_empty() || !requests.iter().any(|request| self.is_unsent(request.slot)) {
+        let tasks = self.find_tasks(slots);
+        if !tasks.is_empty() || !slots.iter().any(|&slot| self.is_unsent(slot)) {
             return tasks;
         }
         // The flush that had claimed permits for them was given up.
         let _started = self.send();
-        self.find_tasks(requests)
+        self.find_tasks(slots)
     }
 
     fn is_unsent(&self, slot: SlotId) -> bool {
@@ -211,13 +228,12 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         machine.is_pending(slot) && machine.part_of(slot).is_none()
     }
 
-    fn find_tasks(self: &Rc<Self>, requests: &[KeyRequest]) -> Vec<AsyncTask<()>> {
+    fn find_tasks(self: &Rc<Self>, slots: &[SlotId]) -> Vec<AsyncTask<()>> {
         let machine = self.machine.borrow();
-        let slots = || requests.iter().map(|request| request.slot);
-        let mut parts: Vec<_> = slots().filter_map(|slot| machine.part_of(slot)).collect();
+        let mut parts: Vec<_> = slots.iter().filter_map(|&slot| machine.part_of(slot)).collect();
         parts.dedup();
         let is_unsent = |slot| machine.is_pending(slot) && machine.part_of(slot).is_none();
-        let unsent = slots().filter(|&slot| is_unsent(slot)).count();
+        let unsent = slots.iter().filter(|&&slot| is_unsent(slot)).count();
         let is_held = unsent > 0 && machine.round_deadline().is_some();
         if unsent > 0 {
             // The keys of a flush are the last ones in the queue.

@@ -119,6 +119,10 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// A key whose loads are all dropped before it is sent is not sent.
     pub fn load(&self, key: K) -> Load<K, V> {
         let shared = &self.shared;
+        if shared.defers() {
+            return self.source.item(KeyRequest::New(key));
+        }
+        self.source.admit();
         let cache = shared.current_cache();
         if let Some(outcome) = cache.as_ref().and_then(|cache| cache.get(&key)) {
             return self.load_cached(outcome);
@@ -136,10 +140,11 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         let load = self.source.item_with(|| {
             let now = if shared.is_timed.get() { shared.now() } else { 0 };
             slot = shared.machine.borrow_mut().load(now);
-            KeyRequest { slot }
+            KeyRequest::Slot(slot)
         });
         let item = load.downgrade();
-        let place = Place { slot, item: item.index() };
+        let (batch, index) = load.place();
+        let place = Place { slot, batch, item: index };
         shared.requests.borrow_mut().insert(slot, Request::new(key, item));
         if let Some(cache) = cache {
             shared.caches_of.borrow_mut().insert(slot, Caches::One(cache));
@@ -194,7 +199,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
                 if let Some(cache) = cache {
                     shared.add_cache(slot, cache);
                 }
-                let unsent = || self.source.share(place.item, |request| request.slot == slot);
+                let unsent = || self.source.share(place.batch, place.item);
                 let sent = || shared.requests.borrow().get(slot)?.item.upgrade();
                 Some(unsent().or_else(sent).unwrap_or_else(|| self.load_again(slot)))
             }
@@ -204,7 +209,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// Creates an item of a key that is in flight although all of its loads were dropped.
     #[cold]
     fn load_again(&self, slot: SlotId) -> Load<K, V> {
-        let load = self.source.item(KeyRequest { slot });
+        let load = self.source.item(KeyRequest::Slot(slot));
         if let Some(request) = self.shared.requests.borrow_mut().get_mut(slot) {
             request.item = load.downgrade();
         }
@@ -214,7 +219,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
 
     fn load_cached(&self, outcome: Result<V, LoadError>) -> Load<K, V> {
         let slot = self.shared.machine.borrow_mut().load_cached();
-        let load = self.cached.item(KeyRequest { slot });
+        let load = self.cached.item(KeyRequest::Slot(slot));
         let cached = CachedLoad { item: load.downgrade(), outcome, flush: None };
         self.shared.cached_loads.borrow_mut().insert(slot, cached);
         load
@@ -245,6 +250,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// Returns the counts since the loader was created.
     #[must_use]
     pub fn stats(&self) -> Stats {
+        self.source.admit();
         self.shared.stats()
     }
 }

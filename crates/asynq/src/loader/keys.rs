@@ -86,10 +86,13 @@ pub struct Keys<K: Key, V: Clone + 'static> {
 /// Future of the value of one key, or of a [`BatchError`](crate::BatchError).
 pub type Load<K, V> = BatchItem<Keys<K, V>>;
 
-/// Key of an item: the slot of a key of the loader.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyRequest {
-    pub(super) slot: SlotId,
+/// Key of an item.
+#[derive(Debug)]
+pub enum KeyRequest<K> {
+    /// A key that was not looked up yet.
+    New(K),
+    /// The slot of a key.
+    Slot(SlotId),
 }
 
 type Requests<K, V> = SecondaryMap<SlotId, Request<K, Keys<K, V>>>;
@@ -432,10 +435,18 @@ pub(super) fn name(key: &impl fmt::Debug) -> String {
     format!("{key:?}")
 }
 
-impl KeyRequest {
-    /// Creates the key of an item that has its error already.
+impl<K> KeyRequest<K> {
+    /// Creates the key of an item that has its error already, or that nobody waits for.
     pub(super) fn ended() -> Self {
-        Self { slot: SlotId::null() }
+        Self::Slot(SlotId::null())
+    }
+
+    /// Returns the slot of the key, if it was looked up.
+    pub(super) fn slot(&self) -> SlotId {
+        match self {
+            Self::New(_) => SlotId::null(),
+            Self::Slot(slot) => *slot,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Loaders: sources of values by batch functions.
 
+mod admit;
 mod answer;
 #[cfg(feature = "blocking")]
 mod blocking;

@@ -13,46 +13,30 @@ use std::mem;
 use asynq_loader::SlotId;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 /// Number of entries for which an idle table keeps room, however few keys it has had.
 const SPARE_CAPACITY: usize = 1 << 10;
 
-/// Number of keys that are added to the table together. A large table is in no cache, so each addition
-/// has to wait for memory; these wait at the same time.
-const RECENT: usize = 8;
-
 /// Keys with the slots that they got last. Slots that have ended are removed from time to time.
 pub(super) struct SlotTable<K> {
-    entries: RefCell<Entries<K>>,
+    entries: RefCell<HashTable<(K, Place)>>,
     hasher: RandomState,
 }
 
-struct Entries<K> {
-    table: HashTable<(K, Place)>,
-    /// Keys that are not in the table yet, with their hashes.
-    recent: Vec<(u64, K, Place)>,
-}
-
-/// The slot of a key, and the index of its item in the batch that was open when it was loaded.
+/// The slot of a key, and its first item.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) slot: SlotId,
+    /// Number of the batch.
+    pub(super) batch: u32,
+    /// Index in the batch.
     pub(super) item: u32,
-}
-
-impl<K> Entries<K> {
-    fn new() -> Self {
-        Self { table: HashTable::new(), recent: Vec::new() }
-    }
-
-    fn len(&self) -> usize {
-        self.table.len() + self.recent.len()
-    }
 }
 
 impl<K: Eq + Hash> SlotTable<K> {
     pub(super) fn new() -> Self {
-        Self { entries: RefCell::new(Entries::new()), hasher: RandomState::default() }
+        Self { entries: RefCell::new(HashTable::new()), hasher: RandomState::default() }
     }
 
     #[inline]
@@ -63,41 +47,54 @@ impl<K: Eq + Hash> SlotTable<K> {
     /// Returns the place that a key got last, whose slot may have ended.
     #[inline]
     pub(super) fn find(&self, hash: u64, key: &K) -> Option<Place> {
-        let entries = self.entries.try_borrow().ok()?;
-        if !entries.table.is_empty()
-            && let Some(&(_, place)) = entries.table.find(hash, |(other, _)| other == key)
-        {
-            return Some(place);
+        // Not shared: a comparison that loads would compare again.
+        let entries = self.entries.try_borrow_mut().ok()?;
+        // Looking into an empty table costs more.
+        if entries.is_empty() {
+            return None;
         }
-        let mut recent = entries.recent.iter();
-        let found = recent.find(|(one, other, _)| *one == hash && other == key);
-        found.map(|&(.., place)| place)
+        entries.find(hash, |(other, _)| other == key).map(|&(_, place)| place)
+    }
+
+    /// Returns the place that a key got last, whose slot may have ended. If it has had none, gives it the
+    /// one that `place` returns, and returns `None`.
+    #[inline]
+    pub(super) fn find_or_insert(
+        &self,
+        hash: u64,
+        key: &K,
+        place: impl FnOnce() -> Place,
+    ) -> Option<Place>
+    where
+        K: Clone,
+    {
+        let Ok(mut entries) = self.entries.try_borrow_mut() else {
+            place();
+            return None;
+        };
+        let is_key = |(other, _): &(K, Place)| other == key;
+        match entries.entry(hash, is_key, |(key, _)| self.hash(key)) {
+            Entry::Occupied(entry) => Some(entry.get().1),
+            Entry::Vacant(entry) => {
+                let key = key.clone();
+                entry.insert((key, place()));
+                None
+            }
+        }
     }
 
     /// Adds a key that is not in the table.
     #[inline]
     pub(super) fn insert(&self, hash: u64, key: K, place: Place) {
-        let Ok(mut entries) = self.entries.try_borrow_mut() else { return };
-        entries.recent.push((hash, key, place));
-        if entries.recent.len() < RECENT {
-            return;
-        }
-        let Entries { table, recent } = &mut *entries;
-        for (hash, key, place) in recent.drain(..) {
-            table.insert_unique(hash, (key, place), |(key, _)| self.hash(key));
+        if let Ok(mut entries) = self.entries.try_borrow_mut() {
+            entries.insert_unique(hash, (key, place), |(key, _)| self.hash(key));
         }
     }
 
     /// Gives the key of a slot another place.
     pub(super) fn replace(&self, hash: u64, before: SlotId, place: Place) {
         let Ok(mut entries) = self.entries.try_borrow_mut() else { return };
-        let Entries { table, recent } = &mut *entries;
-        let mut recent = recent.iter_mut().map(|(.., place)| place);
-        let found = recent.find(|place| place.slot == before).or_else(|| {
-            let entry = table.find_mut(hash, |(_, place)| place.slot == before);
-            entry.map(|(_, place)| place)
-        });
-        if let Some(found) = found {
+        if let Some((_, found)) = entries.find_mut(hash, |(_, place)| place.slot == before) {
             *found = place;
         }
     }
@@ -110,30 +107,24 @@ impl<K: Eq + Hash> SlotTable<K> {
     /// Removes the keys whose slots have ended.
     pub(super) fn retain(&self, is_pending: impl Fn(SlotId) -> bool) {
         let Ok(mut entries) = self.entries.try_borrow_mut() else { return };
-        let Entries { table, recent } = &mut *entries;
-        let is_ended = |place: &Place| !is_pending(place.slot);
-        let removed: Vec<_> = table.extract_if(|(_, place)| is_ended(place)).collect();
-        let recently: Vec<_> = recent.extract_if(.., |(.., place)| is_ended(place)).collect();
+        let removed: Vec<_> = entries.extract_if(|(_, place)| !is_pending(place.slot)).collect();
         drop(entries);
-        drop((removed, recently));
+        drop(removed);
     }
 
     /// Removes all keys. Keeps room for about as many.
     pub(super) fn clear(&self) {
         let Ok(mut entries) = self.entries.try_borrow_mut() else { return };
-        let is_kept = !is_too_large(entries.table.capacity(), entries.len());
+        let is_kept = !is_too_large(entries.capacity(), entries.len());
         if is_kept && !mem::needs_drop::<K>() {
-            entries.table.clear();
-            entries.recent.clear();
-            return;
+            return entries.clear();
         }
-        let mut removed = mem::replace(&mut *entries, Entries::new());
+        let mut removed = mem::take(&mut *entries);
         drop(entries);
-        removed.table.clear();
-        removed.recent.clear();
+        removed.clear();
         if is_kept
             && let Ok(mut entries) = self.entries.try_borrow_mut()
-            && entries.len() == 0
+            && entries.is_empty()
         {
             *entries = removed;
         }

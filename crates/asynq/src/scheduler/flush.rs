@@ -48,8 +48,7 @@ impl BatchEntry {
 
     /// Adds the batch to the engine, by a weak reference: a batch whose items nobody can await is
     /// freed, and closed by its destructor.
-    pub(crate) fn open(&self, batch: Weak<dyn Flushable>, base_priority: i64) {
-        let rule = if base_priority == 0 { PriorityRule::BySize } else { PriorityRule::Ask };
+    pub(crate) fn open(&self, batch: Weak<dyn Flushable>, rule: PriorityRule) {
         let id = state::with(|scheduler| scheduler.engine().add_batch(batch, rule));
         self.id.set(Some(id));
     }
@@ -88,6 +87,19 @@ impl BatchEntry {
                 scheduler.flush_timer.set(&scheduler.wake_queue);
             });
         }
+    }
+
+    /// Tells the engine how many items are duplicates.
+    pub(crate) fn set_duplicates(&self, duplicates: usize) {
+        if let Some(id) = self.id.get() {
+            state::with(|scheduler| scheduler.engine().set_duplicates(id, duplicates));
+        }
+    }
+
+    /// Returns whether items are held.
+    #[inline]
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.get()
     }
 
     /// Begins to hold items: the flush begins.
@@ -137,9 +149,15 @@ impl Scheduler {
         batch.expect("a batch is closed when it is dropped")
     }
 
+    /// Returns the number of items of a batch, duplicates excluded.
+    pub(crate) fn count_items(&self, id: BatchId) -> usize {
+        let batch = self.engine().batch(id).and_then(Weak::upgrade);
+        batch.map_or(0, Flushable::count)
+    }
+
     pub(super) fn set_priority(&self, id: BatchId) {
         let batch = self.batch(id);
-        let priority = (batch.base_priority(), batch.len());
+        let priority = (batch.base_priority(), batch.count());
         self.engine().set_priority(id, priority);
     }
 
@@ -161,6 +179,7 @@ impl Scheduler {
     }
 
     fn flush_now(&self, id: BatchId) {
+        self.count_items(id);
         if self.engine().begin_flush(id) {
             self.flush_out_of_turn(id);
             if let Some(panic) = self.take_panic() {

@@ -27,6 +27,6 @@ pub(crate) use self::call::throw;
 pub(crate) use self::flush::BatchEntry;
 pub(crate) use self::payload::Flushable;
 pub(crate) use self::permits::{Claim, Limit};
-pub(crate) use self::poll::poll;
+pub(crate) use self::poll::{poll, poll_pending};
 pub(crate) use self::request::{Request, Requester};
 pub(crate) use self::state::{Scheduler, try_with, with};

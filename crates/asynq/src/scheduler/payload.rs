@@ -25,5 +25,6 @@ pub(crate) trait Flushable {
     fn report_held(&self);
     fn name(&self) -> String;
     fn base_priority(&self) -> i64;
-    fn len(&self) -> usize;
+    /// Returns the number of items, duplicates excluded.
+    fn count(self: Rc<Self>) -> usize;
 }

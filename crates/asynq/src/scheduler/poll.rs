@@ -8,20 +8,26 @@ use super::state;
 /// Polls `future`: the running task requests its value in one await.
 #[inline]
 pub(crate) fn poll<F: Request>(future: &mut F, cx: &Context<'_>) -> Poll<F::Output> {
-    if request(future, cx) { Poll::Pending } else { Poll::Ready(future.take()) }
+    poll_pending(future, cx, F::request)
 }
 
-/// Requests the value of `future`. Returns whether the task has to wait.
+/// Polls `future`, which `request` requests in a poll by a task.
 #[inline]
-fn request(future: &mut impl Request, cx: &Context<'_>) -> bool {
-    state::with(|scheduler| {
+pub(crate) fn poll_pending<F: Request>(
+    future: &mut F,
+    cx: &Context<'_>,
+    request: impl FnOnce(&mut F, &Requester<'_>) -> bool,
+) -> Poll<F::Output> {
+    let is_pending = state::with(|scheduler| {
         let Some(own) = scheduler.polling.is_own(cx.waker()) else {
             return scheduler.request_foreign(future, cx.waker());
         };
-        let pending = future.request(&Requester { scheduler, waker: (!own).then(|| cx.waker()) });
+        let waker = (!own).then(|| cx.waker());
+        let pending = request(future, &Requester { scheduler, waker });
         if pending {
             scheduler.polling.count_await();
         }
         pending
-    })
+    });
+    if is_pending { Poll::Pending } else { Poll::Ready(future.take()) }
 }

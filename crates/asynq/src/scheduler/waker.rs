@@ -165,9 +165,10 @@ impl TaskWaker {
 #[derive(Default)]
 pub(super) struct Wakers {
     /// Waker for a task without one of its own: almost every task.
-    spare: Cell<Option<TaskWaker>>,
+    // Boxed, because it is moved to and fro in each poll.
+    spare: Cell<Option<Box<TaskWaker>>>,
     /// Wakers of which somebody keeps a clone, by their tasks.
-    kept: RefCell<HashMap<TaskId, TaskWaker>>,
+    kept: RefCell<HashMap<TaskId, Box<TaskWaker>>>,
     /// Cleared when `kept` is empty, the common case.
     has_kept: Cell<bool>,
 }
@@ -175,27 +176,28 @@ pub(super) struct Wakers {
 impl Wakers {
     /// Takes the waker for the next poll of `task`.
     #[inline]
-    pub(super) fn take(&self, task: TaskId, queue: &Arc<WakeQueue>) -> TaskWaker {
+    #[allow(clippy::unnecessary_box_returns, reason = "one word is moved, not three")]
+    pub(super) fn take(&self, task: TaskId, queue: &Arc<WakeQueue>) -> Box<TaskWaker> {
         let waker = self.remove(task).or_else(|| self.spare.take());
-        let waker = waker.unwrap_or_else(|| TaskWaker::new(queue));
+        let waker = waker.unwrap_or_else(|| Box::new(TaskWaker::new(queue)));
         waker.lend(task);
         waker
     }
 
     /// Takes back a waker of which nobody keeps a clone.
     #[inline]
-    pub(super) fn give_back(&self, waker: TaskWaker) {
+    pub(super) fn give_back(&self, waker: Box<TaskWaker>) {
         self.spare.set(Some(waker));
     }
 
     /// Removes the waker that `task` has of its own.
     #[inline]
-    pub(super) fn remove(&self, task: TaskId) -> Option<TaskWaker> {
+    pub(super) fn remove(&self, task: TaskId) -> Option<Box<TaskWaker>> {
         if self.has_kept.get() { self.remove_kept(task) } else { None }
     }
 
     #[cold]
-    fn remove_kept(&self, task: TaskId) -> Option<TaskWaker> {
+    fn remove_kept(&self, task: TaskId) -> Option<Box<TaskWaker>> {
         let mut kept = self.kept.borrow_mut();
         let waker = kept.remove(&task);
         self.has_kept.set(!kept.is_empty());
@@ -204,7 +206,7 @@ impl Wakers {
 
     /// Keeps the waker of a task of which somebody keeps a clone.
     #[cold]
-    pub(super) fn keep(&self, task: TaskId, waker: TaskWaker) {
+    pub(super) fn keep(&self, task: TaskId, waker: Box<TaskWaker>) {
         self.kept.borrow_mut().insert(task, waker);
         self.has_kept.set(true);
     }

@@ -312,6 +312,100 @@ fn it_counts() {
 }
 
 #[test]
+fn loads_of_equal_keys_count_before_their_batch_is_sent() {
+    let tens = tens(&Log::new());
+    let loads = [1, 2, 1].map(|key| tens.load(key));
+    assert_eq!((tens.stats().hits, loads[0].batch().len()), (1, 2));
+    assert_eq!(all(loads).value().map(Result::unwrap), [10, 20, 10]);
+}
+
+#[test]
+fn the_loader_with_most_different_keys_goes_first() {
+    let log = Log::new();
+    let (same, different) = (tens(&log), tens(&log));
+    drop(all((same.load_many([1, 1, 1]), different.load_many([2, 3]))).value());
+    assert_eq!(log.take(), "load [2, 3]\nload [1]\n");
+}
+
+#[test]
+fn a_key_that_was_counted_is_shared_with_later_loads() {
+    let log = Log::new();
+    let tens = tens(&log);
+    let first = tens.load(1);
+    assert_eq!(tens.stats().keys, 0);
+    let later = [1, 2, 1].map(|key| tens.load(key));
+    assert_eq!(first.value().unwrap(), 10);
+    assert_eq!(all(later).value().map(Result::unwrap), [10, 20, 10]);
+    assert_eq!(log.take(), "load [1, 2]\n");
+}
+
+#[test]
+fn the_loads_of_equal_keys_may_be_dropped_in_any_order() {
+    let log = Log::new();
+    let tens = tens(&log);
+    for kept in 0..3 {
+        let mut loads = Vec::from([1, 1, 1].map(|key| tens.load(key)));
+        let load = loads.remove(kept);
+        drop(loads);
+        assert_eq!(load.value().unwrap(), 10);
+    }
+    assert_eq!(log.take(), "load [1]\n".repeat(3));
+}
+
+#[test]
+fn equal_keys_of_a_part_in_flight_have_their_value_when_it_ends() {
+    let loader = Loader::new(async |keys: Vec<u32>| {
+        later(1).await;
+        keys
+    })
+    .max_batch_size(1);
+    let loads = [1, 2, 1, 2].map(|key| loader.load(key));
+    assert_eq!(all(loads).value().map(Result::unwrap), [1, 2, 1, 2]);
+}
+
+#[test]
+fn a_callback_of_each_load_of_an_equal_key_is_called() {
+    let log = Log::new();
+    let tens = tens(&log);
+    let loads = [1, 1, 1].map(|key| tens.load(key));
+    for (number, load) in loads.iter().enumerate() {
+        let log = log.clone();
+        load.on_computed(move || log.add(number));
+    }
+    drop(all(loads).value());
+    assert_eq!(log.take(), "load [1]\n0\n1\n2\n");
+}
+
+/// A key whose hash panics if it is 13.
+#[derive(Clone, Debug, Eq)]
+struct Hashed(u32);
+
+impl std::hash::Hash for Hashed {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        assert!(self.0 != 13, "13 has no hash");
+        self.0.hash(state);
+    }
+}
+
+impl PartialEq for Hashed {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+#[test]
+fn a_panic_of_the_hash_of_a_key_is_that_of_its_load_alone() {
+    let loader = Loader::new(|keys: Vec<Hashed>| keys);
+    let [one, failing, two] = [1, 13, 2].map(|key| AsyncTask::new(loader.load(Hashed(key))));
+    let failed = AsyncTask::new(async move { (one.await, two.await) });
+    let outcome = failing.outcome();
+    assert_eq!(outcome.unwrap_err().message(), "13 has no hash");
+    let (one, two) = failed.value();
+    assert_eq!((one.unwrap().0, two.unwrap().0), (1, 2));
+    assert_usable();
+}
+
+#[test]
 fn the_loader_of_highest_priority_goes_first() {
     let log = Log::new();
     let urgent = tens(&log).priority(1);

@@ -1,0 +1,85 @@
+//! Loads that are not known to the state machine yet.
+//!
+//! While nothing of a loader is pending, its loads only join the batch. Equal keys are found when the batch
+//! is about to be flushed: one look-up after the other takes a fraction of the time that it takes between
+//! the steps of tasks, where each has to wait for memory.
+
+use std::cell::Cell;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use asynq_loader::{Join, SlotId};
+use slotmap::Key as _;
+
+use super::keys::{Key, KeyRequest, Keys, Shared};
+use super::request::Request;
+use super::slot_table::Place;
+use crate::batch::{Admitting, WeakItem};
+use crate::call_stack::AsynqStack;
+use crate::error::TaskError;
+
+impl<K: Key, V: Clone + 'static> Shared<K, V> {
+    /// Returns whether loads may wait for the flush before they are looked up.
+    #[inline]
+    pub(super) fn defers(&self) -> bool {
+        !self.is_timed.get() && !self.caches.get() && self.machine.borrow().is_idle()
+    }
+
+    /// Gives the state machine the keys of a batch from `first` on.
+    pub(super) fn admit(
+        &self,
+        keys: &mut [KeyRequest<K>],
+        first: usize,
+        batch: &Admitting<'_, Keys<K, V>>,
+    ) {
+        let next = Cell::new(first);
+        while next.get() < keys.len() {
+            let admit_rest = AssertUnwindSafe(|| {
+                for (index, place) in keys.iter_mut().enumerate().skip(next.get()) {
+                    next.set(index + 1);
+                    if let KeyRequest::Slot(_) = place {
+                        continue;
+                    }
+                    let request = mem::replace(place, KeyRequest::ended());
+                    if let KeyRequest::New(key) = request
+                        && batch.is_pending()
+                    {
+                        *place = KeyRequest::Slot(self.admit_key(key, item(index), batch));
+                    }
+                }
+            });
+            if let Err(payload) = catch_unwind(admit_rest) {
+                // A hash or comparison has panicked, and so does who awaits the item.
+                WeakItem::new(batch, item(next.get() - 1))
+                    .set_panic(TaskError::from_panic(payload, AsynqStack::default));
+            }
+        }
+    }
+
+    fn admit_key(&self, key: K, index: u32, batch: &Admitting<'_, Keys<K, V>>) -> SlotId {
+        let hash = self.table.hash(&key);
+        let mut slot = SlotId::null();
+        let new_place = |slot: &mut SlotId| {
+            *slot = self.machine.borrow_mut().load(0);
+            Place { slot: *slot, batch: batch.number(), item: index }
+        };
+        let before = self.table.find_or_insert(hash, &key, || new_place(&mut slot));
+        if let Some(before) = before {
+            if before.batch == batch.number()
+                && self.machine.borrow_mut().join(before.slot, |_| false) == Join::Shared
+            {
+                batch.set_duplicate(index, before.item);
+                return before.slot;
+            }
+            let place = new_place(&mut slot);
+            self.table.replace(hash, before.slot, place);
+        }
+        self.requests.borrow_mut().insert(slot, Request::new(key, WeakItem::new(batch, index)));
+        slot
+    }
+}
+
+/// Returns the number of the item of the key at `index`.
+fn item(index: usize) -> u32 {
+    u32::try_from(index).expect("the engine counts items in a u32")
+}
