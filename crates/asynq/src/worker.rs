@@ -5,6 +5,8 @@ use std::future::Future;
 
 use async_task::FallibleTask;
 
+use crate::scheduler::woken_by_thread;
+
 thread_local! {
     /// Number of functions of [`unblock`] that this thread is running, each called by the one before.
     static RUNNING: Cell<u32> = const { Cell::new(0) };
@@ -30,7 +32,7 @@ pub(crate) fn unblock<T: Send + 'static>(
         if is_worker { Err(function) } else { Ok(blocking::unblock(move || nested(function))) };
     async move {
         match started {
-            Ok(task) => task.await,
+            Ok(task) => woken_by_thread(task).await,
             Err(function) => nested(function),
         }
     }

@@ -7,6 +7,7 @@ use super::handle::Loader;
 use super::keys::Key;
 use crate::batch::BoxError;
 use crate::debug::format_asynq_stack;
+use crate::scheduler::woken_by_thread;
 use crate::worker::{Job, run_on, unblock};
 
 /// # Functions that block
@@ -114,7 +115,7 @@ where
     let function = Arc::new(function);
     move |keys: Vec<K>| {
         let answer = run_on(&executor, call(&function, keys));
-        async move { answer.await.ok_or_else(|| DROPPED.into()) }
+        async move { woken_by_thread(answer).await.ok_or_else(|| DROPPED.into()) }
     }
 }
 

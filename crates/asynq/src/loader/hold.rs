@@ -10,7 +10,7 @@ use futures_timer::Delay;
 use super::keys::{Holding, Key, Shared};
 use crate::call_stack::Site;
 use crate::futures::all;
-use crate::scheduler;
+use crate::scheduler::{self, WokenByThread, woken_by_thread};
 use crate::task::{AsyncTask, WeakTask};
 
 impl<K: Key, V: Clone + 'static> Shared<K, V> {
@@ -48,7 +48,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
     /// Returns the tasks of the parts that it has sent, when the round is not held any more.
     fn poll_hold(
         self: &Rc<Self>,
-        delay: &mut Option<Delay>,
+        delay: &mut Option<WokenByThread<Delay>>,
         cx: &mut Context<'_>,
     ) -> Poll<Vec<AsyncTask<()>>> {
         loop {
@@ -64,8 +64,9 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
                 }
                 return Poll::Ready(started);
             }
-            let timer = delay.get_or_insert_with(|| Delay::new(self.until(deadline)));
-            timer.reset(self.until(deadline));
+            let new = || woken_by_thread(Delay::new(self.until(deadline)));
+            let timer = delay.get_or_insert_with(new);
+            timer.future_mut().reset(self.until(deadline));
             if Pin::new(timer).poll(cx).is_pending() {
                 return Poll::Pending;
             }

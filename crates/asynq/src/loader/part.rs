@@ -20,7 +20,7 @@ use super::keys::{Failure, Key, Shared, name};
 use super::stats::Flushed;
 use crate::batch::BoxError;
 use crate::error::TaskError;
-use crate::scheduler::{self, Claim, Scheduler};
+use crate::scheduler::{self, Claim, Scheduler, woken_by_thread};
 use crate::task::PromiseFuture;
 
 /// Future of the answer of a batch function.
@@ -126,7 +126,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
     async fn in_time<F: Future>(&self, future: F) -> Option<F::Output> {
         let next_deadline = || self.shared.machine.borrow().deadline(self.id);
         let Some(mut deadline) = next_deadline() else { return Some(future.await) };
-        let mut delay = Delay::new(self.shared.until(deadline));
+        let mut delay = woken_by_thread(Delay::new(self.shared.until(deadline)));
         let mut future = pin!(future);
         poll_fn(|cx| {
             loop {
@@ -142,7 +142,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
                 }
                 let Some(next) = next_deadline() else { return Poll::Ready(None) };
                 deadline = next;
-                delay.reset(self.shared.until(deadline));
+                delay.future_mut().reset(self.shared.until(deadline));
             }
         })
         .await

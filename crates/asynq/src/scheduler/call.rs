@@ -6,8 +6,10 @@ use std::thread;
 use asynq_engine::{Step, TaskId};
 
 use super::polling::Polling;
+use super::runtime;
 use super::state::{self, Scheduler};
 use crate::error::TaskError;
+use crate::task::computation::AnyComputation;
 
 impl Scheduler {
     /// Drives `root` to its end.
@@ -27,6 +29,10 @@ impl Scheduler {
         self.engine().enter(root);
         self.creator.take();
         let _frame = FrameGuard { scheduler: self, outer: self.polling.suspend() };
+        runtime::without_budget(|| self.drive_call(root, caller.as_ref()))
+    }
+
+    fn drive_call(&self, root: TaskId, caller: Option<&AnyComputation>) -> Result<(), TaskError> {
         let mut waited = false;
         loop {
             self.deliver_wakes();
@@ -51,12 +57,17 @@ impl Scheduler {
                 Step::Deadlock(_) if self.exceed_limits() => {}
                 // The wait may be for something that another task has requested.
                 Step::Wait if !waited => self.wake_combinators(),
-                Step::Wait => self.wake_queue.park(),
+                Step::Wait => {
+                    if !self.sleep() {
+                        let error = self.sleepless(root, caller);
+                        self.give_up();
+                        return Err(error);
+                    }
+                }
                 Step::Deadlock(report) => {
-                    let error = self.fail_deadlocked(root, &report, caller.as_ref());
+                    let error = self.fail_deadlocked(root, &report, caller);
                     if report.victims.is_empty() {
-                        self.engine().abandon();
-                        self.switch_to_caller();
+                        self.give_up();
                         return Err(error);
                     }
                 }
@@ -65,6 +76,12 @@ impl Scheduler {
             }
             waited = waits;
         }
+    }
+
+    /// Gives up the innermost call.
+    fn give_up(&self) {
+        self.engine().abandon();
+        self.switch_to_caller();
     }
 }
 
@@ -77,8 +94,7 @@ struct FrameGuard<'s> {
 impl Drop for FrameGuard<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.scheduler.engine().abandon();
-            self.scheduler.switch_to_caller();
+            self.scheduler.give_up();
         }
         self.scheduler.polling.resume(&self.outer);
         self.scheduler.creator.take();

@@ -60,6 +60,11 @@ impl FlushTimer {
         }
     }
 
+    /// Returns whether the timer will fire.
+    pub(super) fn is_set(&self) -> bool {
+        self.timer.borrow().is_some()
+    }
+
     /// Notes that the timer has fired.
     pub(super) fn fire(&self) {
         self.timer.take();

@@ -17,6 +17,7 @@ use asynq_engine::{Dependency, Step, TaskId};
 
 use super::call::throw;
 use super::request::{Request, Requester};
+use super::runtime;
 use super::state::Scheduler;
 use crate::call_stack::{Origin, Site};
 use crate::task::computation::{AnyComputation, Body, Computation};
@@ -132,7 +133,7 @@ impl Scheduler {
     /// Drives the innermost frame until it waits for something outside, which will wake `waker`.
     fn drive(&self, waker: &Waker, roots: impl Fn() -> Vec<Dependency>) {
         let before = self.innermost_context();
-        self.drive_until_it_waits(waker, roots);
+        runtime::without_budget(|| self.drive_until_it_waits(waker, roots));
         self.switch_to(before);
     }
 

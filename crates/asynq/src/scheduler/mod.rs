@@ -19,8 +19,21 @@ mod permits;
 mod poll;
 mod polling;
 mod request;
+#[cfg_attr(
+    not(any(
+        feature = "tokio",
+        feature = "tokio-postgres",
+        feature = "redis",
+        feature = "memcached"
+    )),
+    path = "no_runtime.rs"
+)]
+mod runtime;
+mod sleep;
 mod state;
 mod sync;
+mod thread_waits;
+mod threads;
 mod waker;
 
 pub(crate) use self::call::throw;
@@ -30,3 +43,4 @@ pub(crate) use self::permits::{Claim, Limit};
 pub(crate) use self::poll::{poll, poll_pending};
 pub(crate) use self::request::{Request, Requester};
 pub(crate) use self::state::{Scheduler, try_with, with};
+pub(crate) use self::threads::{WokenByThread, woken_by_thread};

@@ -12,6 +12,7 @@ use super::foreign_requests::ForeignRequests;
 use super::payload::Payloads;
 use super::permit_table::PermitTable;
 use super::polling::Polling;
+use super::thread_waits::ThreadWaits;
 use super::waker::{WakeQueue, Wakers};
 use crate::call_stack::{AsynqStack, Creator};
 use crate::debug::EventListeners;
@@ -32,6 +33,7 @@ pub(crate) struct Scheduler {
     pub(super) combinators: RefCell<Vec<(Dependency, Waker)>>,
     pub(super) foreign: ForeignRequests,
     pub(super) flush_timer: FlushTimer,
+    pub(super) thread_waits: ThreadWaits,
     pub(super) permits: RefCell<PermitTable>,
     /// Panic of a flush whose items all had their values, for the call that drives it.
     panic: Cell<Option<TaskError>>,
@@ -69,6 +71,7 @@ impl Scheduler {
             combinators: RefCell::default(),
             foreign: ForeignRequests::default(),
             flush_timer: FlushTimer::default(),
+            thread_waits: ThreadWaits::default(),
             permits: RefCell::default(),
             panic: Cell::default(),
         }

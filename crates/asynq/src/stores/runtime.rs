@@ -10,6 +10,8 @@ use std::sync::LazyLock;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::scheduler::woken_by_thread;
+
 /// Runtime with one thread, which only moves bytes.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()
@@ -49,7 +51,7 @@ pub async fn run_io<F>(io: F) -> F::Output
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    match AbortOnDropHandle::new(RUNTIME.spawn(io)).await {
+    match woken_by_thread(AbortOnDropHandle::new(RUNTIME.spawn(io))).await {
         Ok(output) => output,
         // Nobody else can cancel it, so this is a panic.
         Err(error) => resume_unwind(error.into_panic()),

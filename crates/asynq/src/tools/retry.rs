@@ -10,6 +10,7 @@ use futures_timer::Delay;
 
 use crate::call_stack::Site;
 use crate::futures::FutureBase;
+use crate::scheduler::woken_by_thread;
 use crate::task::AsyncTask;
 
 /// Creates a function that calls `function` again when it returns an `Err`, as `policy` allows, and
@@ -78,7 +79,7 @@ impl<E> RetryPolicy<E> {
             max_tries,
             sleep: Rc::new(|_| Duration::from_millis(50)),
             retry_if: Rc::new(|_| true),
-            timer: Rc::new(|duration| Box::pin(Delay::new(duration))),
+            timer: Rc::new(|duration| Box::pin(woken_by_thread(Delay::new(duration)))),
         }
     }
 

@@ -15,6 +15,8 @@ mod attribute;
 mod attribute_arguments;
 mod batches;
 mod calls;
+#[cfg(feature = "tokio")]
+mod calls_in_tokio;
 mod cancel;
 mod combinators;
 mod context_failure;

@@ -1,0 +1,10 @@
+//! Replaces `runtime` where no feature needs tokio.
+
+pub(super) fn sleep(_is_woken_by_threads: bool, sleep: impl FnOnce()) -> bool {
+    sleep();
+    true
+}
+
+pub(super) fn without_budget<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}

@@ -1,0 +1,46 @@
+//! The sleep of a synchronous call, until a task of it is woken.
+
+use std::fmt::Write as _;
+
+use asynq_engine::{Status, TaskId};
+
+use super::runtime;
+use super::state::Scheduler;
+use crate::error::{TaskError, TaskErrorKind};
+use crate::task::computation::AnyComputation;
+
+impl Scheduler {
+    /// Waits for a wake-up. May return without one. Returns `false` if there would be none, since this thread has
+    /// to run the tokio runtime that wakes.
+    pub(super) fn sleep(&self) -> bool {
+        let is_woken_by_threads = !self.thread_waits.is_empty() || self.flush_timer.is_set();
+        self.wake_queue.is_filled()
+            || runtime::sleep(is_woken_by_threads, || self.wake_queue.park())
+    }
+
+    /// Returns the error of a call of `root` that cannot sleep.
+    pub(super) fn sleepless(&self, root: TaskId, caller: Option<&AnyComputation>) -> TaskError {
+        let waiting = {
+            let engine = &*self.engine();
+            let is_outside = |task| {
+                engine.status(task) == Some(Status::Blocked) && engine.dependencies(task).is_empty()
+            };
+            engine.find_awaited(root, is_outside).unwrap_or(root)
+        };
+        let name = |task| self.engine().task(task).map(ToString::to_string).unwrap_or_default();
+        let mut message = "a synchronous call would wait for ever, because it holds the only thread of the tokio runtime \
+                           that has to go on. "
+            .to_owned();
+        // Writing to a string does not fail.
+        let _ = match name(waiting) {
+            waiting if waiting == name(root) => write!(message, "It calls {waiting}"),
+            waiting => write!(message, "It calls {}, which waits for {waiting}", name(root)),
+        };
+        message.push_str(
+            ". Await the asynchronous form of the call (`f::asynq(..).await`) instead, or run the I/O on another \
+             runtime (`asynq::stores::run_io`)",
+        );
+        let stack = caller.map(|caller| caller.stack()).unwrap_or_default();
+        TaskError::new(TaskErrorKind::Deadlock, message, stack)
+    }
+}

@@ -1,0 +1,134 @@
+//! Synchronous calls on threads of a tokio runtime, which the runtime may need.
+
+use std::time::Duration;
+
+use asynq::{AsyncTask, FutureBase, Loader, TaskError, TaskErrorKind, asynq};
+use expect_test::expect;
+use futures::future::join_all;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::{LocalSet, spawn_blocking};
+
+use crate::common::assert_usable;
+
+thread_local! {
+    /// A loader that needs a timer of tokio.
+    static SLOW: Loader<u32, u32> = Loader::new(async |keys: Vec<u32>| {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        keys
+    });
+    static FAST: Loader<u32, u32> = Loader::new(|keys: Vec<u32>| keys);
+}
+
+#[asynq]
+async fn slow(key: u32) -> u32 {
+    SLOW.with(|loader| loader.load(key)).await.unwrap()
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn one_worker() -> Runtime {
+    Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+fn outcome() -> Result<u32, TaskError> {
+    slow::asynq(1).outcome()
+}
+
+#[test]
+fn a_call_on_the_only_worker_of_a_runtime_does_not_stop_the_runtime() {
+    let call = async {
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move { sender.send(1) });
+        AsyncTask::new(async move { receiver.await.unwrap() }).value() + slow(1)
+    };
+    assert_eq!(one_worker().block_on(async { tokio::spawn(call).await.unwrap() }), 2);
+}
+
+#[test]
+fn a_call_in_the_main_future_of_a_runtime_with_workers_returns() {
+    assert_eq!(one_worker().block_on(async { slow(1) }), 1);
+}
+
+#[test]
+fn a_call_on_a_blocking_thread_of_a_current_thread_runtime_returns() {
+    let call = current_thread().block_on(async { spawn_blocking(|| slow(1)).await });
+    assert_eq!(call.unwrap(), 1);
+}
+
+#[test]
+fn a_call_that_holds_the_only_thread_of_a_runtime_is_an_error() {
+    let error = current_thread().block_on(async { outcome() }).unwrap_err();
+    assert_eq!(error.kind(), TaskErrorKind::Deadlock);
+    let message = error.message().replace(char::is_numeric, "0");
+    expect![[r#"
+        a synchronous call would wait for ever, because it holds the only thread of the tokio runtime that has to go on. It calls it::calls_in_tokio::slow, called at crates/asynq/tests/it/calls_in_tokio.rs:00:0, which waits for batch of a loader, made at crates/asynq/tests/it/calls_in_tokio.rs:00:00. Await the asynchronous form of the call (`f::asynq(..).await`) instead, or run the I/O on another runtime (`asynq::stores::run_io`)
+    "#]].assert_eq(&(message + "\n"));
+    assert_usable();
+}
+
+#[test]
+fn a_call_inside_a_task_that_a_current_thread_runtime_polls_is_an_error() {
+    let error = current_thread().block_on(AsyncTask::new(async { outcome() })).unwrap_err();
+    assert_eq!(error.kind(), TaskErrorKind::Deadlock);
+}
+
+#[test]
+fn a_call_in_a_local_set_is_an_error() {
+    let error = LocalSet::new().block_on(&one_worker(), async { outcome() }).unwrap_err();
+    assert_eq!(error.kind(), TaskErrorKind::Deadlock);
+}
+
+#[test]
+fn a_load_after_such_an_error_has_its_value() {
+    let value = current_thread().block_on(async {
+        drop(outcome());
+        slow::asynq(1).await
+    });
+    assert_eq!(value, 1);
+}
+
+#[cfg(feature = "blocking")]
+#[test]
+fn a_call_may_wait_for_a_worker_thread_everywhere() {
+    let loader = || Loader::blocking(|keys: Vec<u32>| keys);
+    assert_eq!(current_thread().block_on(async { loader().load(1).value().unwrap() }), 1);
+}
+
+#[test]
+fn a_call_may_wait_for_the_timeout_of_a_loader_everywhere() {
+    let never = Loader::new(async |keys: Vec<u32>| {
+        std::future::pending::<()>().await;
+        keys
+    })
+    .timeout(Duration::from_millis(1));
+    assert!(current_thread().block_on(async { never.load(1).value().is_err() }));
+}
+
+/// More than the budget of a task of tokio.
+const MANY: u32 = 400;
+
+static SEMAPHORE: Semaphore = Semaphore::const_new(MANY as usize);
+
+async fn permit_then_load(key: u32) -> u32 {
+    drop(SEMAPHORE.acquire().await.unwrap());
+    FAST.with(|loader| loader.load(key)).await.unwrap()
+}
+
+#[test]
+fn the_budget_of_a_task_of_tokio_ends_no_synchronous_call() {
+    let sum = current_thread().block_on(async {
+        AsyncTask::new(async { join_all((0..MANY).map(permit_then_load)).await.len() }).value()
+    });
+    assert_eq!(sum, MANY as usize);
+}
+
+#[test]
+fn the_budget_of_a_task_of_tokio_splits_no_batch() {
+    let batches = || FAST.with(|loader| loader.stats().batches);
+    let before = batches();
+    current_thread().block_on(AsyncTask::new(join_all((0..MANY).map(permit_then_load))));
+    assert_eq!(batches() - before, 1);
+}
