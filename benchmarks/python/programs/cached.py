@@ -31,3 +31,9 @@ def all_cached(keys):
 @asynq()
 def all_cached_without_yield(keys):
     return (yield [cached_without_yield.asynq(key) for key in keys])
+
+
+@asynq()
+def call_each(keys):
+    return [cached(key) for key in keys]
+    yield

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .at_once import AtOnce, AtOnceWithoutYield
-from .call import Call, CallWithoutYield
+from .call import Call, CallInTask, CallWithoutYield
 from .chain import Chain
+from .context import Context
 from .fan_out import FanOut
 from .loaders import FunctionsOverLoaders, Loaders
 from .memory import Memory
@@ -26,6 +27,8 @@ WORKLOADS: dict[str, type[Workload]] = {
         Chain,
         Call,
         CallWithoutYield,
+        CallInTask,
+        Context,
         Staggered,
         Uneven,
         Overlap,

@@ -20,7 +20,7 @@ class AtOnce(Workload):
     title = "return at once"
     unit = "function"
     units = len(KEYS)
-    goal = 20
+    goal = 14
     batches = 0
 
     def expected(self) -> Any:
@@ -56,6 +56,7 @@ class AtOnceWithoutYield(AtOnce):
     """
 
     title = "return at once, no yield"
+    goal = 30
 
     def with_asynq(self) -> Callable[[], Any]:
         from programs.cached import all_cached_without_yield

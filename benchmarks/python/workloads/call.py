@@ -16,7 +16,7 @@ class Call(Workload):
     title = "synchronous call"
     unit = "call"
     units = len(KEYS)
-    goal = 30
+    goal = 25
     batches = 0
 
     def expected(self) -> Any:
@@ -34,8 +34,24 @@ class CallWithoutYield(Call):
     """A synchronous call of a plain function under `@asynq()`, which has no `yield`."""
 
     title = "synchronous call, no yield"
+    goal = 60
 
     def with_asynq(self) -> Callable[[], Any]:
         from programs.cached import cached_without_yield as call
 
         return lambda: [call(key) for key in KEYS]
+
+
+class CallInTask(Call):
+    """A synchronous call of the generator as above, but inside a running task, which makes all of
+    the calls.
+    """
+
+    title = "synchronous call in a task"
+    goal = 13
+
+    def with_asynq(self) -> Callable[[], Any]:
+        from programs import cached
+
+        cached.store.workload = self
+        return lambda: cached.call_each(KEYS)

@@ -19,7 +19,7 @@ class Chain(Workload):
     title = "chain 300 deep"
     unit = "level"
     units = DEPTH
-    goal = 7
+    goal = 13
     batches = 1
 
     def expected(self) -> Any:

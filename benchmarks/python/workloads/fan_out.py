@@ -22,7 +22,7 @@ class FanOut(Workload):
     title = "two-level fan-out"
     unit = "load"
     units = 20_000
-    goal = 8
+    goal = 10
     batches = 2
 
     def expected(self) -> Any:

@@ -23,7 +23,7 @@ class Memory(Workload):
     title = "memory of a blocked task"
     unit = "task with its item"
     units = TASKS
-    goal = 0.55
+    goal = 0.4
     batches = 1
     is_memory = True
 

@@ -29,7 +29,7 @@ class Staggered(Workload):
     title = "staggered"
     unit = "load"
     units = TASKS * ROUNDS
-    goal = 5
+    goal = 6
     batches = None
 
     def expected(self) -> Any:
