@@ -45,7 +45,11 @@ fn _asynq(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ffi::context_vars::find_fields(module.py())?;
     add_classes(module)?;
     add_functions(module)?;
-    call::fast_methods::add_methods(module.py())?;
+    add_fast_methods(module.py())?;
+    ffi::object_memory::install::<batch::item::BatchItemBase>(module.py());
+    ffi::object_memory::install::<loader::load::Load>(module.py());
+    task::async_task::AsyncTask::install(module.py())?;
+    call::decorator::AsyncDecorator::install(module.py())?;
     module.add("options", module.getattr("DebugOptions")?.call0()?)
 }
 
@@ -78,6 +82,14 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<call::binder::AsyncDecoratorBinder>()?;
     module.add_class::<scheduler::handle::TaskScheduler>()?;
     module.add_class::<options::DebugOptions>()
+}
+
+/// Adds the methods in the interpreter's own calling convention.
+fn add_fast_methods(py: Python<'_>) -> PyResult<()> {
+    ffi::fast_method::add::<call::decorator::AsyncDecorator>(py)?;
+    ffi::fast_method::add::<call::binder::AsyncDecoratorBinder>(py)?;
+    ffi::fast_method::add::<future::methods::SetValue>(py)?;
+    ffi::init_method::add::<batch::item_methods::Init>(py)
 }
 
 fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {

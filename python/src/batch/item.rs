@@ -7,6 +7,7 @@ use crate::batch::base::BatchBase;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::ffi::object_memory::HotClass;
 use crate::future::base::FutureBase;
 use crate::imports;
 
@@ -18,6 +19,10 @@ use crate::imports;
 pub(crate) struct BatchItemBase(pub(crate) GilCell<Item>);
 
 has_state!(BatchItemBase: Item);
+
+impl HotClass for BatchItemBase {
+    type Base = FutureBase;
+}
 
 /// State of a [`BatchItemBase`].
 pub(crate) struct Item {

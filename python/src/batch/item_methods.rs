@@ -1,6 +1,8 @@
 //! `BatchItemBase` as Python sees it.
 
-use pyo3::exceptions::PyRuntimeError;
+use std::ffi::CStr;
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
@@ -8,10 +10,36 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
 use crate::batch::join::join;
+use crate::ffi::arguments::Arguments;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::TakeState;
+use crate::ffi::init_method::InitMethod;
 use crate::future::base::{FutureBase, Kind};
 use crate::imports;
+
+/// The method `__init__`, which is called for each item.
+pub(crate) struct Init;
+
+impl InitMethod for Init {
+    type Class = BatchItemBase;
+
+    const SIGNATURE: &'static CStr = c"($self, /, batch)";
+    const DOC: &'static CStr =
+        c"Makes the item the last one of the batch, which must not be flushed.";
+
+    fn call(slf: &Bound<'_, BatchItemBase>, args: Arguments<'_, '_>) -> PyResult<()> {
+        let batch = args.one("BatchItemBase.__init__", "batch")?;
+        join(slf, batch.cast::<BatchBase>().map_err(|_| no_batch(&batch))?)
+    }
+}
+
+#[cold]
+fn no_batch(object: &Bound<'_, PyAny>) -> PyErr {
+    PyTypeError::new_err(format!(
+        "the argument 'batch' of an item has to be a BatchBase, not {}",
+        imports::type_name(object)
+    ))
+}
 
 #[pymethods]
 impl BatchItemBase {
@@ -22,10 +50,6 @@ impl BatchItemBase {
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
         PyClassInitializer::from(FutureBase::new(Kind::Item)).add_subclass(Self::blank())
-    }
-
-    fn __init__(slf: &Bound<'_, Self>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
-        join(slf, batch)
     }
 
     /// The batch it belongs to.

@@ -4,7 +4,7 @@ pub(crate) mod base;
 pub(crate) mod flights;
 pub(crate) mod flush;
 pub(crate) mod item;
-mod item_methods;
+pub(crate) mod item_methods;
 pub(crate) mod join;
 mod methods;
 pub(crate) mod priority;

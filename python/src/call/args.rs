@@ -4,8 +4,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::ffi::arguments::Positional;
 use crate::ffi::deferred_drop::defer_drop;
-use crate::ffi::fast_method::Positional;
 use crate::ffi::gc_tracking;
 
 /// Arguments without a tuple, until somebody asks for one: it would be one object more for each task that

@@ -56,13 +56,13 @@ impl DecoratorBinder {
     fn __call__<'py>(
         slf: &Bound<'py, Self>,
         args: Bound<'py, PyTuple>,
-        kwargs: Option<Bound<'py, PyDict>>,
+        kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let args = Self::with_instance(slf, args)?;
         let decorator = Self::decorator(slf)?;
         match decorator.cast_exact::<AsyncDecorator>() {
-            Ok(decorator) => AsyncDecorator::__call__(decorator, args, kwargs),
-            Err(_) => decorator.call(args, kwargs.as_ref()),
+            Ok(decorator) => AsyncDecorator::__call__(decorator, &args, kwargs),
+            Err(_) => decorator.call(args, kwargs),
         }
     }
 

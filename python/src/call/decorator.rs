@@ -10,9 +10,11 @@ use crate::call::args::Args;
 use crate::call::binder::{AsyncDecoratorBinder, PureAsyncDecoratorBinder};
 use crate::call::decorator_base::DecoratorBase;
 use crate::call::sync;
+use crate::ffi::arguments::Arguments;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::thread_exit;
+use crate::ffi::vectorcall::{self, Callable, Entry};
 use crate::future::base::FutureBase;
 use crate::imports;
 use crate::options::Switches;
@@ -323,9 +325,21 @@ impl PureAsyncDecorator {
 
 /// The decorator of `@asynq()`: calling the function runs it, `asynq(...)` returns an `AsyncTask`.
 #[pyclass(frozen, extends = PureAsyncDecorator, subclass, module = "asynq.decorators")]
-pub(crate) struct AsyncDecorator;
+#[derive(Default)]
+pub(crate) struct AsyncDecorator(Entry<Self>);
 
 impl AsyncDecorator {
+    /// Prepares the class, before it has objects and subclasses.
+    pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
+        vectorcall::install(&Bound::new(py, Self::blank())?)
+    }
+
+    fn blank() -> PyClassInitializer<Self> {
+        PyClassInitializer::from(DecoratorBase::default())
+            .add_subclass(PureAsyncDecorator::default())
+            .add_subclass(Self::default())
+    }
+
     /// The function, and whether it makes a generator, if a synchronous call needs nothing but that:
     /// no other class of decorator or task, and nobody watches.
     fn directly<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<(Bound<'py, PyAny>, bool)>> {
@@ -354,9 +368,7 @@ impl AsyncDecorator {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(DecoratorBase::default())
-            .add_subclass(PureAsyncDecorator::default())
-            .add_subclass(Self)
+        Self::blank()
     }
 
     #[pyo3(signature = (r#fn, cls, kwargs=None, asyncio_fn=None, allow_sync_call=false))]
@@ -399,19 +411,27 @@ impl AsyncDecorator {
     #[pyo3(signature = (*args, **kwargs))]
     pub(crate) fn __call__<'py>(
         slf: &Bound<'py, Self>,
-        args: Bound<'py, PyTuple>,
-        kwargs: Option<Bound<'py, PyDict>>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        Arguments::with(args, kwargs, |args| Self::call(slf, args))
+    }
+}
+
+impl Callable for AsyncDecorator {
+    fn call<'py>(slf: &Bound<'py, Self>, args: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         thread_exit::protect();
         if is_asyncio_mode(py)? {
-            let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
+            let kwargs = args.keywords()?.unwrap_or_else(|| PyDict::new(py));
+            let args = Args::new(None, args.positional()).to_tuple(py)?;
             return imports::call_in_asyncio_mode(py)?.call1((slf, args, kwargs));
         }
         if let Some((function, is_generator)) = Self::directly(slf)? {
-            return sync::run(&function, &args.into(), kwargs.as_ref(), is_generator);
+            return sync::run(&function, args, is_generator);
         }
-        let future = PureAsyncDecorator::dispatch(slf.as_super(), args.into(), kwargs)?;
+        let (args, kwargs) = (Args::new(None, args.positional()), args.keywords()?);
+        let future = PureAsyncDecorator::dispatch(slf.as_super(), args, kwargs)?;
         let value = intern!(py, "value");
         if !future.is_instance_of::<FutureBase>() && !future.hasattr(value)? {
             return Err(no_future(slf, &future)?);
@@ -422,6 +442,10 @@ impl AsyncDecorator {
             task.state().rare().runs_in_place = true;
         }
         future.call_method0(value)
+    }
+
+    fn entry(&self) -> &Entry<Self> {
+        &self.0
     }
 }
 

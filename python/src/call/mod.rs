@@ -5,5 +5,5 @@ pub(crate) mod binder;
 mod binder_methods;
 pub(crate) mod decorator;
 pub(crate) mod decorator_base;
-pub(crate) mod fast_methods;
+mod fast_methods;
 pub(crate) mod sync;

@@ -4,9 +4,8 @@
 //! that could run first. So a call that never has to wait costs neither a task nor a frame.
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
-use crate::call::args::Args;
+use crate::ffi::arguments::{Activation, Arguments};
 use crate::ffi::resume::is_coroutine;
 use crate::future::base::FutureBase;
 use crate::imports::internal_error;
@@ -19,25 +18,28 @@ use crate::task::step;
 /// Runs a function to its value.
 pub(crate) fn run<'py>(
     function: &Bound<'py, PyAny>,
-    args: &Args,
-    kwargs: Option<&Bound<'py, PyDict>>,
+    args: Arguments<'_, 'py>,
     is_generator: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = function.py();
     let scheduler = Scheduler::current();
-    let (running, started) = if is_generator {
-        let generator = args.call(function, kwargs)?;
-        let running = scheduler.call_stack.push_call(function, args, kwargs, Some(&generator));
-        (running, body::send(&generator, &py.None().into_bound(py)))
-    } else {
-        let running = scheduler.call_stack.push_call(function, args, kwargs, None);
-        match body::call(function, args, kwargs) {
-            Ok(Advance::Return(coroutine)) if is_coroutine(&coroutine) => {
-                scheduler.call_stack.set_coroutine(&coroutine);
-                (running, body::send(&coroutine, &py.None().into_bound(py)))
-            }
-            called => (running, called),
+    let generator = if is_generator { Some(args.call(function)?) } else { None };
+    let call = Activation::new(function, args, generator.as_ref());
+    let running = scheduler.call_stack.push_call(call);
+    let none = py.None().into_bound(py);
+    let called = match &generator {
+        Some(generator) => body::send(generator, &none),
+        None => args.call(function).map(Advance::Return),
+    };
+    // Held until the call has ended, as the generator is.
+    let coroutine;
+    let started = match called {
+        Ok(Advance::Return(value)) if generator.is_none() && is_coroutine(&value) => {
+            scheduler.call_stack.set_coroutine(&value);
+            coroutine = value;
+            body::send(&coroutine, &none)
         }
+        called => called,
     };
     if let Ok(Advance::Return(value)) = started {
         return match scheduler.call_stack.pop_unasked() {

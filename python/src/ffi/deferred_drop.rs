@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::ffi::thread_exit;
@@ -18,17 +19,18 @@ thread_local! {
 /// Depth up to which destructors nest, which saves most objects the detour.
 const MAX_DEPTH: u32 = 50;
 
+/// Returns whether an object may die by the loss of this reference, and others with it.
 #[allow(unsafe_code)]
-fn is_shared<T>(reference: &Py<T>) -> bool {
+fn may_hold_a_chain<T>(reference: &Py<T>) -> bool {
+    let object = reference.as_ptr();
     // SAFETY: a live object. If the number is out of date, a detour more or less is taken.
-    unsafe { pyo3::ffi::Py_REFCNT(reference.as_ptr()) > 1 }
+    unsafe { ffi::Py_REFCNT(object) == 1 && ffi::PyType_IS_GC(ffi::Py_TYPE(object)) != 0 }
 }
 
 /// Gives up `reference`, now or when the destructors around have ended.
 pub(crate) fn defer_drop<T>(reference: Option<Py<T>>) {
     let Some(reference) = reference else { return };
-    if is_shared(&reference) {
-        // Nothing dies by this.
+    if !may_hold_a_chain(&reference) {
         return;
     }
     thread_exit::protect();

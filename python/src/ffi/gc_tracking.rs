@@ -56,8 +56,9 @@ pub(crate) fn resume<T>(object: &Bound<'_, T>) {
 /// Returns whether the collector takes an object for one that refers to no other.
 #[allow(unsafe_code)]
 pub(crate) fn is_leaf(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: a live object.
-    unsafe { ffi::PyObject_IS_GC(object.as_ptr()) == 0 }
+    // SAFETY: a live object. The only classes whose objects differ in this are `type` and those of a
+    // C extension, which are no leaves then.
+    unsafe { ffi::PyType_IS_GC(ffi::Py_TYPE(object.as_ptr())) == 0 }
 }
 
 /// Owned reference to an object that is taken off the collector's lists for a while.

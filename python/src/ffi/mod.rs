@@ -1,5 +1,6 @@
 //! All unsafe code of the crate.
 
+pub(crate) mod arguments;
 pub(crate) mod await_iterator;
 pub(crate) mod call_form;
 pub(crate) mod context_vars;
@@ -7,7 +8,11 @@ pub(crate) mod deferred_drop;
 pub(crate) mod fast_method;
 pub(crate) mod gc_tracking;
 pub(crate) mod gil_cell;
+pub(crate) mod init_method;
 pub(crate) mod interpreter;
 pub(crate) mod method_descriptor;
+pub(crate) mod object_memory;
 pub(crate) mod resume;
 pub(crate) mod thread_exit;
+pub(crate) mod type_version;
+pub(crate) mod vectorcall;

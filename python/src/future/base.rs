@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::ffi::object_memory::HotClass;
 use crate::future::outcome::Outcome;
 
 /// Kind of a future, which decides how it is computed.
@@ -38,6 +39,10 @@ pub(crate) struct FutureBase(pub(crate) GilCell<Future>);
 
 has_state!(FutureBase: Future);
 
+impl HotClass for FutureBase {
+    type Base = PyAny;
+}
+
 /// State of a [`FutureBase`].
 pub(crate) struct Future {
     pub(crate) outcome: Outcome,
@@ -47,6 +52,15 @@ pub(crate) struct Future {
     pub(crate) scheduler_id: u32,
     /// Id of this future in the engine of that scheduler.
     pub(crate) engine_id: Option<TaskId>,
+}
+
+impl Future {
+    /// Returns whether the value cannot refer to other objects, and nobody subscribed to it.
+    #[inline]
+    pub(crate) fn has_leaf_value(&self, py: Python<'_>) -> bool {
+        self.on_computed.is_none()
+            && matches!(&self.outcome, Outcome::Value(value) if gc_tracking::is_leaf(value.bind(py)))
+    }
 }
 
 impl FutureBase {
@@ -83,9 +97,7 @@ impl FutureBase {
 
     /// Returns whether the value cannot refer to other objects, and nobody subscribed to it.
     pub(crate) fn has_leaf_value(slf: &Bound<'_, Self>) -> bool {
-        let state = slf.state();
-        state.on_computed.is_none()
-            && matches!(&state.outcome, Outcome::Value(value) if gc_tracking::is_leaf(value.bind(slf.py())))
+        slf.state().has_leaf_value(slf.py())
     }
 
     /// Forgets the scheduler that knew this future.

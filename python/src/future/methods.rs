@@ -1,12 +1,16 @@
 //! `FutureBase` as Python sees it.
 
+use std::ffi::CStr;
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::batch::item::BatchItemBase;
+use crate::ffi::arguments::Arguments;
 use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::fast_method::FastMethod;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::awaiting;
 use crate::future::base::{FutureBase, Kind};
@@ -16,6 +20,27 @@ use crate::future::resolve::{after_resolve, resolve};
 use crate::imports;
 use crate::loader::load::Load;
 use crate::task::async_task::AsyncTask;
+
+/// The method `set_value`, which a flush calls for each of its items.
+pub(crate) struct SetValue;
+
+impl FastMethod for SetValue {
+    type Class = FutureBase;
+
+    const NAME: &'static CStr = c"set_value";
+    const DOC: &'static CStr = c"set_value($self, /, value)\n--\n\n\
+        Gives the future its value. The tasks that wait for it go on.\n\n\
+        Raises `FutureIsAlreadyComputed` if it has a value or an error.";
+
+    fn call<'py>(
+        slf: &Bound<'py, FutureBase>,
+        args: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let value = args.one("FutureBase.set_value", "value")?;
+        resolve(slf, Outcome::Value(value.unbind()))?;
+        Ok(slf.py().None().into_bound(slf.py()))
+    }
+}
 
 #[pymethods]
 impl FutureBase {
@@ -56,13 +81,6 @@ impl FutureBase {
             Some(Err(error)) => Err(error),
             _ => Ok(()),
         }
-    }
-
-    /// Gives the future its value. The tasks that wait for it go on.
-    ///
-    /// Raises `FutureIsAlreadyComputed` if it has a value or an error.
-    fn set_value(slf: &Bound<'_, Self>, value: Bound<'_, PyAny>) -> PyResult<()> {
-        resolve(slf, Outcome::Value(value.unbind()))
     }
 
     /// Gives the future an error, an exception, which is raised where the value is asked for.

@@ -5,6 +5,6 @@ pub(crate) mod base;
 pub(crate) mod compute;
 pub(crate) mod constants;
 pub(crate) mod lazy;
-mod methods;
+pub(crate) mod methods;
 pub(crate) mod outcome;
 pub(crate) mod resolve;

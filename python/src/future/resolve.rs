@@ -38,17 +38,17 @@ pub(crate) fn resolve_on(
     future: &Bound<'_, FutureBase>,
     outcome: Outcome,
 ) -> PyResult<()> {
-    let (kind, scheduler_id, engine_id) = {
+    let (kind, scheduler_id, engine_id, is_leaf) = {
         let mut state = future.state();
         if !state.outcome.is_pending() {
             drop(state);
             return Err(already_computed(future));
         }
         state.outcome = outcome;
-        (state.kind, state.scheduler_id, state.engine_id.take())
+        (state.kind, state.scheduler_id, state.engine_id.take(), state.has_leaf_value(future.py()))
     };
     if kind == Kind::Task {
-        AsyncTask::resolved(future.cast::<AsyncTask>()?);
+        AsyncTask::resolved(future.cast::<AsyncTask>()?, is_leaf);
     }
     // Before any code of the user: whatever that does, the tasks that wait go on.
     if let Some(engine_id) = engine_id {
@@ -96,7 +96,12 @@ pub(crate) fn after_resolve(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let finished = match kind {
         Kind::Task => {
             let task = future.cast::<AsyncTask>()?;
-            cleanup::release(task).and(guarded(|| end_flush(task)))
+            let released = cleanup::release(task);
+            if cleanup::is_flush_task(task) {
+                released.and(guarded(|| end_flush(task)))
+            } else {
+                released
+            }
         }
         // A batch may be an item of another.
         Kind::Batch => guarded(|| resolve_items(future.cast::<BatchBase>()?)),

@@ -8,6 +8,7 @@ use crate::batch::item::BatchItemBase;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::ffi::object_memory::HotClass;
 use crate::future::base::FutureBase;
 use crate::loader::asyncio_future;
 
@@ -18,6 +19,10 @@ use crate::loader::asyncio_future;
 pub(crate) struct Load(pub(crate) GilCell<LoadState>);
 
 has_state!(Load: LoadState);
+
+impl HotClass for Load {
+    type Base = BatchItemBase;
+}
 
 /// State of a [`Load`].
 pub(crate) struct LoadState {

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::call::args::Args;
+use crate::ffi::arguments::Activation;
 use crate::ffi::gil_cell::TakeState;
 use crate::task::async_task::{AsyncTask, Origin};
 use crate::task::body::Body;
@@ -14,19 +14,12 @@ use crate::task::body::Body;
 /// it has to wait: most calls end before.
 struct StackEntry {
     task: Option<Py<AsyncTask>>,
-    call: Option<Call>,
+    /// The call, until it is a task.
+    call: Option<Activation>,
     /// The engine knows that this is running.
     framed: bool,
     /// A call that this has made is being driven.
     waiting: bool,
-}
-
-/// A synchronous call that is not a task yet.
-struct Call {
-    function: Py<PyAny>,
-    args: Args,
-    kwargs: Option<Py<PyDict>>,
-    generator: Option<Py<PyAny>>,
 }
 
 /// The stack, the innermost last.
@@ -44,23 +37,14 @@ impl CallStack {
         })
     }
 
-    /// Adds a function that is called synchronously.
-    pub(crate) fn push_call(
-        &self,
-        function: &Bound<'_, PyAny>,
-        args: &Args,
-        kwargs: Option<&Bound<'_, PyDict>>,
-        generator: Option<&Bound<'_, PyAny>>,
-    ) -> Running<'_> {
-        let call = Call {
-            function: function.clone().unbind(),
-            args: args.clone_ref(function.py()),
-            kwargs: kwargs.map(|kwargs| kwargs.clone().unbind()),
-            generator: generator.map(|generator| generator.clone().unbind()),
-        };
+    /// Adds a function that is called synchronously. Its code holds what the activation refers to as long
+    /// as the entry is here.
+    #[inline]
+    pub(crate) fn push_call(&self, call: Activation) -> Running<'_> {
         self.push(StackEntry { task: None, call: Some(call), framed: false, waiting: false })
     }
 
+    #[inline]
     fn push(&self, entry: StackEntry) -> Running<'_> {
         let mut entries = self.0.borrow_mut();
         entries.push(entry);
@@ -120,7 +104,7 @@ impl CallStack {
             innermost = match (task, call) {
                 (Some(task), _) => Some(task),
                 (None, Some(call)) => {
-                    let task = call.into_task(py, innermost.as_ref())?;
+                    let task = into_task(&call, py, innermost.as_ref())?;
                     if let Some(entry) = self.0.borrow_mut().get_mut(index) {
                         entry.task = Some(task.clone().unbind());
                     }
@@ -143,7 +127,7 @@ impl CallStack {
     pub(crate) fn set_coroutine(&self, coroutine: &Bound<'_, PyAny>) {
         match self.0.borrow_mut().last_mut() {
             Some(StackEntry { call: Some(call), .. }) => {
-                call.generator = Some(coroutine.clone().unbind());
+                call.set_generator(coroutine);
             }
             Some(StackEntry { task: Some(task), .. }) => {
                 task.bind(coroutine.py()).state().body = Body::of_generator(coroutine.clone());
@@ -207,24 +191,22 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Call {
-    fn into_task<'py>(
-        self,
-        py: Python<'py>,
-        creator: Option<&Bound<'py, AsyncTask>>,
-    ) -> PyResult<Bound<'py, AsyncTask>> {
-        let body = self
-            .generator
-            .map_or(Body::Ended, |generator| Body::of_generator(generator.into_bound(py)));
-        let kwargs = self.kwargs.map(|kwargs| kwargs.into_bound(py));
-        let function = self.function.into_bound(py);
-        // It runs in the context of its caller.
-        let origin = Origin { creator: creator.cloned(), snapshot: None };
-        let task = AsyncTask::create(py, body, function, self.args, kwargs, origin, false)?;
-        let mut state = task.state();
-        state.running = true;
-        state.steps = 1;
-        drop(state);
-        Ok(task)
-    }
+/// Makes a task of a call that is running.
+fn into_task<'py>(
+    call: &Activation,
+    py: Python<'py>,
+    creator: Option<&Bound<'py, AsyncTask>>,
+) -> PyResult<Bound<'py, AsyncTask>> {
+    let (function, args, generator) = call.get(py);
+    let kwargs = args.keywords()?;
+    let args = Args::new(None, args.positional());
+    let body = generator.map_or(Body::Ended, Body::of_generator);
+    // It runs in the context of its caller.
+    let origin = Origin { creator: creator.cloned(), snapshot: None };
+    let task = AsyncTask::create(py, body, function, args, kwargs, origin, false)?;
+    let mut state = task.state();
+    state.running = true;
+    state.steps = 1;
+    drop(state);
+    Ok(task)
 }

@@ -10,6 +10,7 @@ use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::ffi::object_memory::{self, HotClass, Recycled, Spare};
 use crate::future::base::{FutureBase, Kind};
 use crate::imports;
 use crate::options::Switches;
@@ -25,6 +26,17 @@ use crate::task::body::Body;
 pub(crate) struct AsyncTask(pub(crate) GilCell<Task>);
 
 has_state!(AsyncTask: Task);
+
+impl HotClass for AsyncTask {
+    type Base = FutureBase;
+}
+
+impl Recycled for AsyncTask {
+    fn spare() -> &'static Spare {
+        static SPARE: Spare = Spare::new();
+        &SPARE
+    }
+}
 
 /// State of an [`AsyncTask`].
 pub(crate) struct Task {
@@ -150,6 +162,13 @@ pub(crate) enum PendingError {
 }
 
 impl AsyncTask {
+    /// Prepares the class, before it has subclasses.
+    pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
+        let base = PyClassInitializer::from(FutureBase::new(Kind::Task));
+        let specimen = base.add_subclass(Self(GilCell::new(Task::blank())));
+        object_memory::install_recycled(&Bound::new(py, specimen)?)
+    }
+
     /// Makes a task that runs `body`.
     pub(crate) fn create<'py>(
         py: Python<'py>,
@@ -168,10 +187,16 @@ impl AsyncTask {
         task.creator = reference(origin.creator.as_ref())?;
         task.snapshot = origin.snapshot;
         let is_leaf = is_leaf && task.snapshot.is_none();
-        let base = PyClassInitializer::from(FutureBase::new(Kind::Task));
-        let task = Bound::new(py, base.add_subclass(Self(GilCell::new(task))))?;
         if is_leaf {
-            Self::pause_tracking(&task, Tracking::Leaf);
+            task.tracking = Tracking::Leaf;
+            if let Body::Generator(generator) = &mut task.body {
+                generator.pause(py);
+            }
+        }
+        let future = FutureBase::new(Kind::Task);
+        let task = object_memory::new_object(py, future, Self(GilCell::new(task)))?;
+        if !is_leaf {
+            gc_tracking::resume(&task);
         }
         if !Switches::on().none() {
             Self::announce(&task)?;
@@ -268,23 +293,24 @@ impl AsyncTask {
     }
 
     /// Resumes tracking of a task that was just resolved, unless it is a leaf and so is its value.
-    pub(crate) fn resolved(slf: &Bound<'_, Self>) {
-        let is_leaf = {
+    pub(crate) fn resolved(slf: &Bound<'_, Self>, has_leaf_value: bool) {
+        let function = {
             let task = slf.state();
-            task.tracking == Tracking::Leaf && task.rare.is_none()
+            let stays_leaf =
+                has_leaf_value && task.tracking == Tracking::Leaf && task.rare.is_none();
+            stays_leaf
+                .then(|| task.function.as_ref().map(|function| function.bind(slf.py()).clone()))
         };
-        let stays_leaf = is_leaf && FutureBase::has_leaf_value(slf.as_super());
-        if !(stays_leaf && Self::hold_function_weakly(slf)) {
+        if !function.is_some_and(|function| Self::hold_function_weakly(slf, function)) {
             Self::resume_tracking(slf);
         }
     }
 
     /// Gives up the function of a leaf that has ended. It leads to its module, which may keep the task,
     /// and the collector would not find that cycle. Returns whether that is possible.
-    fn hold_function_weakly(slf: &Bound<'_, Self>) -> bool {
-        let function = slf.state().function.as_ref().map(|function| function.clone_ref(slf.py()));
+    fn hold_function_weakly(slf: &Bound<'_, Self>, function: Option<Bound<'_, PyAny>>) -> bool {
         let Some(function) = function else { return true };
-        let Ok(weak) = PyWeakrefReference::new(function.bind(slf.py())) else { return false };
+        let Ok(weak) = PyWeakrefReference::new(&function) else { return false };
         let before = {
             let mut task = slf.state();
             task.function_is_weak = true;

@@ -11,6 +11,11 @@ use crate::scheduler::state::Scheduler;
 use crate::task::async_task::AsyncTask;
 use crate::task::body::Body;
 
+/// Returns whether a task resolves the items of a batch in flight.
+pub(crate) fn is_flush_task(task: &Bound<'_, AsyncTask>) -> bool {
+    task.state().rare.as_ref().is_some_and(|rare| rare.flushes.is_some())
+}
+
 /// Gives up what a resolved task holds: its generator, its contexts, and what it waits for.
 pub(crate) fn release(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
@@ -23,6 +28,11 @@ pub(crate) fn release(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
         (body, waiting, contexts, (own, state.snapshot.take()))
     };
     drop(variables);
+    if contexts.is_none() && matches!(body, Body::Ended) && Switches::on().none() {
+        // Most tasks have nothing else.
+        defer_drop(waiting);
+        return Ok(());
+    }
     let mut closed = Ok(());
     if let Body::Generator(mut generator) = body {
         generator.resume(py);
