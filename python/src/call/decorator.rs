@@ -94,6 +94,11 @@ impl PureAsyncDecorator {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let function = DecoratorBase::function(slf.as_super())?;
+        let origin = origin(py)?;
+        if origin.creator.is_none() {
+            // Otherwise this thread has a scheduler, and so is protected.
+            thread_exit::protect();
+        }
         let (is_generator, is_plain, is_global) = {
             let options = slf.state();
             (options.needs_wrapper, options.makes_plain_tasks(py), options.is_global)
@@ -104,7 +109,6 @@ impl PureAsyncDecorator {
             } else {
                 Body::Call
             };
-            let origin = origin(py)?;
             // Outside of any call, a module may keep the task in a global for ever.
             let is_leaf =
                 is_global && origin.creator.is_some() && kwargs.is_none() && args.are_leaves(py);
@@ -133,15 +137,16 @@ impl PureAsyncDecorator {
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        thread_exit::protect();
         let name = intern!(py, "_call_pure");
         if !slf.get_type().is(AsyncDecorator::type_object(py))
             && overrides::<Self>(slf.as_any(), name)
         {
+            thread_exit::protect();
             let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
             return slf.call_method1(name, (args.to_tuple(py)?, kwargs));
         }
         if is_asyncio_mode(py)? {
+            thread_exit::protect();
             return call_asyncio(slf, args.to_tuple(py)?, kwargs.as_ref());
         }
         Self::make_task(slf, args, kwargs)
@@ -421,8 +426,8 @@ impl AsyncDecorator {
 impl Callable for AsyncDecorator {
     fn call<'py>(slf: &Bound<'py, Self>, args: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        thread_exit::protect();
         if is_asyncio_mode(py)? {
+            thread_exit::protect();
             let kwargs = args.keywords()?.unwrap_or_else(|| PyDict::new(py));
             let args = Args::new(None, args.positional()).to_tuple(py)?;
             return imports::call_in_asyncio_mode(py)?.call1((slf, args, kwargs));
@@ -430,6 +435,7 @@ impl Callable for AsyncDecorator {
         if let Some((function, is_generator)) = Self::directly(slf)? {
             return sync::run(&function, args, is_generator);
         }
+        thread_exit::protect();
         let (args, kwargs) = (Args::new(None, args.positional()), args.keywords()?);
         let future = PureAsyncDecorator::dispatch(slf.as_super(), args, kwargs)?;
         let value = intern!(py, "value");

@@ -21,6 +21,7 @@ const MAX_DEPTH: u32 = 50;
 
 /// Returns whether an object may die by the loss of this reference, and others with it.
 #[allow(unsafe_code)]
+#[inline]
 fn may_hold_a_chain<T>(reference: &Py<T>) -> bool {
     let object = reference.as_ptr();
     // SAFETY: a live object. If the number is out of date, a detour more or less is taken.
@@ -28,16 +29,22 @@ fn may_hold_a_chain<T>(reference: &Py<T>) -> bool {
 }
 
 /// Gives up `reference`, now or when the destructors around have ended.
+#[inline]
 pub(crate) fn defer_drop<T>(reference: Option<Py<T>>) {
-    let Some(reference) = reference else { return };
-    if !may_hold_a_chain(&reference) {
-        return;
+    if let Some(reference) = reference
+        && may_hold_a_chain(&reference)
+    {
+        drop_chain(reference.into_any());
     }
+}
+
+#[inline(never)]
+fn drop_chain(reference: Py<PyAny>) {
     thread_exit::protect();
     // The thread may be ending, its locals gone.
     let Ok(depth) = DEPTH.try_with(Cell::get) else { return };
     if depth >= MAX_DEPTH {
-        let _ = DEFERRED.try_with(|deferred| deferred.borrow_mut().push(reference.into_any()));
+        let _ = DEFERRED.try_with(|deferred| deferred.borrow_mut().push(reference));
         return;
     }
     DEPTH.set(depth + 1);

@@ -78,6 +78,15 @@ impl FutureBase {
         slf.state().outcome.is_pending()
     }
 
+    /// Returns the value of a future that has one.
+    #[inline]
+    pub(crate) fn known_value<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
+        match &slf.state().outcome {
+            Outcome::Value(value) => Some(value.bind(slf.py()).clone()),
+            Outcome::Pending | Outcome::Error(..) => None,
+        }
+    }
+
     /// Returns the value or error of a future; `None` if it is pending.
     pub(crate) fn outcome<'py>(slf: &Bound<'py, Self>) -> Option<PyResult<Bound<'py, PyAny>>> {
         let py = slf.py();

@@ -67,7 +67,9 @@ pub(crate) fn resolve_on(
 }
 
 fn clean_up(future: &Bound<'_, FutureBase>) -> PyResult<()> {
-    if overrides::<FutureBase>(future.as_any(), intern!(future.py(), "_computed")) {
+    if future.is_exact_instance_of::<AsyncTask>() {
+        after_resolve(future)
+    } else if overrides::<FutureBase>(future.as_any(), intern!(future.py(), "_computed")) {
         future.call_method0(intern!(future.py(), "_computed")).map(|_| ())
     } else {
         after_resolve(future)
@@ -88,7 +90,6 @@ fn end_load(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>) -> Py
 /// Cleans up after a future that was just resolved, and calls its subscribers.
 pub(crate) fn after_resolve(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
-    thread_exit::protect();
     let (kind, hook) = {
         let inner = future.state();
         (inner.kind, inner.on_computed.as_ref().map(|hook| hook.clone_ref(py)))
@@ -104,13 +105,17 @@ pub(crate) fn after_resolve(future: &Bound<'_, FutureBase>) -> PyResult<()> {
             }
         }
         // A batch may be an item of another.
-        Kind::Batch => guarded(|| resolve_items(future.cast::<BatchBase>()?)),
+        Kind::Batch => {
+            thread_exit::protect();
+            guarded(|| resolve_items(future.cast::<BatchBase>()?))
+        }
         Kind::Item | Kind::Plain | Kind::Lazy | Kind::Constant => Ok(()),
     };
     if Switches::on().has(Switches::DUMP_COMPUTED) {
         imports::trace(py, "computed", (future,));
     }
     if let Some(hook) = hook {
+        thread_exit::protect();
         // Whatever a subscriber does, the others are told, and whoever waits goes on.
         if let Err(error) = hook.call_method1(py, intern!(py, "safe_trigger"), (future,)) {
             if !error.is_instance_of::<PyException>(py) {

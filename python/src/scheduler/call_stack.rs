@@ -86,6 +86,9 @@ impl CallStack {
     ///
     /// If there is no memory for it.
     pub(crate) fn task<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, AsyncTask>>> {
+        if let Some(StackEntry { task: Some(task), .. }) = self.0.borrow().last() {
+            return Ok(Some(task.bind(py).clone()));
+        }
         // The creator of a task is the call around it, which becomes a task first.
         let start = {
             let entries = self.0.borrow();
@@ -168,6 +171,12 @@ pub(crate) struct Running<'a> {
 impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
+        let top = {
+            let mut entries = self.stack.0.borrow_mut();
+            if entries.len() == self.depth + 1 { entries.pop() } else { None }
+        };
+        drop(top);
+        // Those that a panic has left above it.
         if self.stack.0.borrow().len() > self.depth {
             let removed = self.stack.0.borrow_mut().split_off(self.depth);
             drop(removed);

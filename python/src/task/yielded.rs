@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::future::base::FutureBase;
 use crate::imports;
+use crate::task::async_task::AsyncTask;
 use crate::task::gather::Gather;
 
 /// Depth beyond which a structure is taken for one that contains itself.
@@ -26,7 +27,10 @@ fn walk<'py>(
     visit: &mut impl FnMut(&Bound<'py, FutureBase>) -> PyResult<()>,
     nesting: usize,
 ) -> PyResult<bool> {
-    if let Ok(future) = value.cast::<FutureBase>() {
+    if let Ok(task) = value.cast_exact::<AsyncTask>() {
+        // The most frequent class by far.
+        visit(task.as_super())?;
+    } else if let Ok(future) = value.cast::<FutureBase>() {
         visit(future)?;
     } else if value.is_none() {
         return Ok(false);
@@ -63,6 +67,11 @@ fn rebuild<'py>(
     nesting: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = value.py();
+    if let Ok(task) = value.cast_exact::<AsyncTask>()
+        && let Some(value) = FutureBase::known_value(task.as_super())
+    {
+        return Ok(value);
+    }
     if let Ok(future) = value.cast::<FutureBase>() {
         let outcome = match FutureBase::outcome(future) {
             Some(outcome) => outcome,
