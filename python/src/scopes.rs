@@ -10,6 +10,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
+use crate::ffi::context_vars::variable_value;
+
 /// Set once a scope was ever entered. Other programs only check this flag.
 static ARE_USED: AtomicBool = AtomicBool::new(false);
 
@@ -39,8 +41,11 @@ fn scopes(py: Python<'_>) -> PyResult<&Scopes> {
 /// Returns the active scopes, by their owners.
 #[pyfunction]
 pub(crate) fn active_scopes(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let active = scopes(py)?.variable.bind(py).call_method0(intern!(py, "get"))?;
-    Ok(active.cast_into::<PyDict>()?)
+    let scopes = scopes(py)?;
+    match variable_value(scopes.variable.bind(py)) {
+        Some(active) => Ok(active.cast_into::<PyDict>()?),
+        None => Ok(scopes.none.bind(py).clone()),
+    }
 }
 
 /// Replaces the active scopes in this context.

@@ -337,3 +337,11 @@ def test_a_batch_that_outlives_its_request_loads_in_a_request_of_its_own(calls):
 
     assert asyncio.run(main()) == 1
     assert calls == [True, [1]]
+
+
+def test_a_loader_that_is_gone_is_not_taken_for_a_new_one():
+    def load_from_new_loader(value):
+        return Loader(lambda keys: [value] * len(keys))(1)
+
+    with asynq.request():
+        assert [load_from_new_loader(value) for value in range(100)] == list(range(100))

@@ -147,7 +147,9 @@ class Loader(LoaderBase):
             self.group.add(self)
         self._counted_hosts = WeakObjects()
         if self.per:
-            self._vary()
+            self._vary_by(self.per.sources)
+        elif settings.across_requests:
+            self._vary_never()
         self._set_up_hosts()
 
     def _set_up_hosts(self):
@@ -293,7 +295,7 @@ class Loader(LoaderBase):
             variant = None if known is None else known.get(values)
             if variant is None:
                 variant = core._new_variant(values)
-                variant = core._variants.keep(variant)
+            variant = core._variants.keep(core, variant)
         else:
             return self
         if self._owner is None:
@@ -314,6 +316,7 @@ class Loader(LoaderBase):
         variant._values = values
         if request is not None:
             variant._request = weakref.ref(request)
+            variant._kept_core = self  # The request knows it by its id.
         variant._context = self.per.context(self._context, values)
         caches = self.settings.cache or (request is not None and self.settings.cache is None)
         variant._cache = {} if caches else None

@@ -33,7 +33,7 @@ class request(Scope):
 
     def __init__(self):
         super().__init__(REQUESTS)
-        # By the ids of cores, which their variants keep alive, and by values of `per`.
+        # By the ids of cores, which their variants keep alive; with `per`, by values as well.
         self._variants = {}
 
     @staticmethod
@@ -50,7 +50,7 @@ class request(Scope):
             variant.clear_all()
 
     def resume(self):
-        divide_loaders_by_request()
+        divide_loaders_by_request(REQUESTS)
         super().resume()
 
     async def __aenter__(self):
@@ -61,7 +61,7 @@ class request(Scope):
 
     def variant_of(self, core, values):
         """Returns the variant of a loader in this request."""
-        key = id(core), values
+        key = (id(core), values) if core.per else id(core)
         variant = self._variants.get(key)
         if variant is None:
             variant = self._variants.setdefault(key, core._new_variant(values, self))

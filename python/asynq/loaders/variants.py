@@ -2,10 +2,10 @@
 
 import weakref
 
-from .._lru import Lru
 from .weak_objects import WeakObjects
 
-# The variants that a loader keeps, with their caches: those of the values that were used last.
+# A loader keeps the variants, with their caches, of the values that were used last: so many at
+# least, and twice as many at most.
 _KEPT = 1000
 
 
@@ -19,17 +19,21 @@ class Variants(WeakObjects):
     def __init__(self):
         super().__init__()
         self._by_values = weakref.WeakValueDictionary()
-        self._recent = Lru(_KEPT)
+        self._recent = self._before = {}
 
     def get(self, values):
         """Returns the variant of these values, or None."""
-        variant = self._by_values.get(values)
-        if variant is not None:
-            self._recent[values] = variant
-        return variant
+        return self._by_values.get(values)
 
-    def keep(self, variant):
-        """Keeps a new variant. Returns it, or the one that another thread has made meanwhile."""
+    def keep(self, core, variant):
+        """Keeps a variant of `core`. Returns it, or the one that another thread has made meanwhile.
+
+        The extension finds it in the dict of those that were used last, and otherwise it comes here
+        again. So the dict has all that were used since it was made.
+        """
+        if len(self._recent) >= _KEPT or self._recent is self._before:
+            self._before, self._recent = self._recent, {}
+            core._set_recent(self._recent)
         kept = self._by_values.setdefault(variant._values, variant)
         self._recent[variant._values] = kept
         return kept

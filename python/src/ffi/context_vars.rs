@@ -133,6 +133,26 @@ impl Context {
     }
 }
 
+/// Returns the value of a context variable where this code runs, or its default; `None` if it has neither,
+/// or the object is no context variable.
+#[allow(unsafe_code)]
+pub(crate) fn variable_value<'py>(variable: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let py = variable.py();
+    // SAFETY: a live object, which is a context variable when its value is asked for; the value is a
+    // new reference, or null.
+    unsafe {
+        if ffi::PyContextVar_CheckExact(variable.as_ptr()) == 0 {
+            return None;
+        }
+        let mut value = std::ptr::null_mut();
+        if ffi::PyContextVar_Get(variable.as_ptr(), std::ptr::null_mut(), &raw mut value) != 0 {
+            drop(PyErr::take(py)); // There is no memory for it.
+            return None;
+        }
+        Bound::from_owned_ptr_or_opt(py, value)
+    }
+}
+
 /// Looks for the two fields. If one cannot be found, contexts always count as changed.
 #[allow(unsafe_code)]
 pub(crate) fn find_fields(py: Python<'_>) -> PyResult<()> {

@@ -1,45 +1,20 @@
 //! `LoaderBase`: the path of every load of a loader.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use asynq_loader::Stats;
 use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::thread_exit;
 use crate::loader::bindings::{Bindings, Binds};
 use crate::loader::nodes::{LoaderHost, add_stats};
+use crate::loader::varies::Varies;
 use crate::scheduler::state::Scheduler;
-
-/// Set once a request was entered, in which each loader has a variant.
-static HAS_REQUESTS: AtomicBool = AtomicBool::new(false);
-
-/// Makes loaders ask in which request their caller is.
-#[pyfunction]
-pub(crate) fn divide_loaders_by_request() {
-    HAS_REQUESTS.store(true, Ordering::Relaxed);
-}
-
-/// What decides which variant of a loader a caller uses.
-///
-/// # Note: variants
-///
-/// A *variant* is a loader with rounds, caches and loads in flight of its own, for callers that must not
-/// share them with others: those of one request, or those that see the same values of `per`.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Varies {
-    #[default]
-    ByRequest,
-    /// By values of `per`, and by the request.
-    ByValues,
-    /// It is a variant itself.
-    Never,
-}
 
 /// Base of `asynq.loaders.Loader`, which says how rounds are sent.
 #[pyclass(frozen, subclass, dict, weakref, module = "asynq.loaders")]
@@ -72,6 +47,10 @@ pub(crate) struct Loader {
     /// Loaders of the instances, if it is a template.
     pub(crate) bindings: Bindings,
     pub(crate) varies: Varies,
+    /// Context variables, scoped values and functions of `per`.
+    pub(crate) sources: Option<Py<PyTuple>>,
+    /// Variants by values of `sources`: those that were used last.
+    pub(crate) recent: Option<Py<PyDict>>,
     /// Instance, core and template of a bound loader.
     pub(crate) owner: Option<Py<PyAny>>,
     pub(crate) core: Option<Py<LoaderBase>>,
@@ -84,6 +63,8 @@ impl Drop for Loader {
         defer_drop(self.cache.take());
         defer_drop(self.scope.take());
         defer_drop(self.key_function.take());
+        defer_drop(self.sources.take());
+        defer_drop(self.recent.take());
         defer_drop(self.owner.take());
         defer_drop(self.core.take());
         defer_drop(self.template.take());
@@ -94,29 +75,6 @@ impl LoaderBase {
     /// Returns the core of a bound loader, or else the loader itself.
     pub(crate) fn core<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
         slf.state().core.as_ref().map_or_else(|| slf.clone(), |core| core.bind(slf.py()).clone())
-    }
-
-    /// Returns the loader that the caller uses: a variant, or the loader itself.
-    ///
-    /// # Errors
-    ///
-    /// If a value of `per` is missing or has no hash, or a function of `per` raises.
-    pub(crate) fn of_caller<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
-        if !Self::may_vary(slf) {
-            return Ok(slf.clone());
-        }
-        thread_exit::protect();
-        let variant = slf.call_method0(intern!(slf.py(), "_find_variant"))?;
-        Ok(variant.cast_into::<Self>()?)
-    }
-
-    /// Returns whether the caller may use a variant of the loader.
-    pub(crate) fn may_vary(slf: &Bound<'_, Self>) -> bool {
-        match Self::core(slf).state().varies {
-            Varies::Never => false,
-            Varies::ByValues => true,
-            Varies::ByRequest => HAS_REQUESTS.load(Ordering::Relaxed),
-        }
     }
 
     /// Counts a call that has found a cached value.

@@ -12,6 +12,7 @@ use crate::imports;
 use crate::loader::base::LoaderBase;
 use crate::loader::bindings::{Binding, Binds};
 use crate::loader::cached_value::cached_value;
+use crate::loader::variant::may_vary;
 
 /// Returns the loader of `owner`, whose class has `template`.
 pub(crate) fn loader_of<'py>(
@@ -70,7 +71,7 @@ pub(crate) fn call_on<'py>(
         && is_of(binding, &owner)
         && let Some(core) = &binding.core
         && !is_asyncio_mode(py)?
-        && !LoaderBase::may_vary(core.bind(py).cast()?)
+        && !may_vary(core.bind(py).cast()?)
         && let Some(value) = cached_value(core.bind(py).cast()?, key)?
     {
         return Ok(value);

@@ -12,7 +12,7 @@ use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::compute;
 use crate::imports;
 use crate::loader::ask::load;
-use crate::loader::base::{LoaderBase, Varies};
+use crate::loader::base::LoaderBase;
 use crate::loader::bindings::Binds;
 use crate::loader::bound;
 use crate::loader::cache_key::cache_key;
@@ -20,6 +20,8 @@ use crate::loader::cached_value::cached_value;
 use crate::loader::host::seconds;
 use crate::loader::load::Load;
 use crate::loader::nodes::LoaderHost;
+use crate::loader::variant::of_caller;
+use crate::loader::varies::Varies;
 
 #[pymethods]
 impl LoaderBase {
@@ -35,7 +37,7 @@ impl LoaderBase {
         if is_asyncio_mode(py)? {
             return slf.call_method1(intern!(py, "asyncio"), (key,));
         }
-        let loader = Self::of_caller(slf)?;
+        let loader = of_caller(slf)?;
         load(&loader, &Self::host(&loader)?, key).map(Bound::into_any)
     }
 
@@ -124,12 +126,27 @@ impl LoaderBase {
     /// Returns the loader that the caller uses: a variant, or the loader itself.
     #[pyo3(name = "_of_caller")]
     fn py_of_caller<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
-        Self::of_caller(slf)
+        of_caller(slf)
     }
 
-    /// Gives the loader a variant for the values of `per` that its caller sees.
-    fn _vary(slf: &Bound<'_, Self>) {
-        slf.state().varies = Varies::ByValues;
+    /// Gives the loader a variant for the values of `sources` that its caller sees.
+    fn _vary_by(slf: &Bound<'_, Self>, sources: Py<PyTuple>) {
+        let mut state = slf.state();
+        state.varies = Varies::ByValues;
+        let before = state.sources.replace(sources);
+        drop(state);
+        drop(before);
+    }
+
+    /// Makes the loader the same in all requests.
+    fn _vary_never(slf: &Bound<'_, Self>) {
+        slf.state().varies = Varies::Never;
+    }
+
+    /// Sets the dict of the variants that were used last, by the values of `per`.
+    fn _set_recent(slf: &Bound<'_, Self>, recent: Py<PyDict>) {
+        let before = slf.state().recent.replace(recent);
+        drop(before);
     }
 
     /// Makes the loader a variant of a core, whose statistics count its calls, too.
@@ -137,7 +154,9 @@ impl LoaderBase {
         let totals = Arc::clone(&core.state().totals);
         let mut state = slf.state();
         state.varies = Varies::Never;
-        state.totals = totals;
+        let before = std::mem::replace(&mut state.totals, totals);
+        drop(state);
+        drop(before);
     }
 
     /// Returns a loader that is bound to the same instance, with the state of another core.
@@ -215,6 +234,8 @@ impl LoaderBase {
         visit.call(&state.scope)?;
         visit.call(&state.key_function)?;
         state.bindings.traverse(&visit)?;
+        visit.call(&state.sources)?;
+        visit.call(&state.recent)?;
         visit.call(&state.owner)?;
         visit.call(&state.core)?;
         visit.call(&state.template)
@@ -236,7 +257,7 @@ fn call<'py>(
         let args = PyTuple::new(py, [key])?;
         return imports::call_in_asyncio_mode(py)?.call1((loader, args, PyDict::new(py)));
     }
-    let loader = LoaderBase::of_caller(loader)?;
+    let loader = of_caller(loader)?;
     if let Some(value) = cached_value(&loader, key)? {
         return Ok(value);
     }

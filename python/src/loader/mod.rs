@@ -24,3 +24,5 @@ pub(crate) mod outcomes;
 pub(crate) mod permit_wait;
 pub(crate) mod permits;
 pub(crate) mod send;
+pub(crate) mod variant;
+mod varies;

@@ -1,0 +1,113 @@
+//! Variants of loaders.
+//!
+//! # Note: variants
+//!
+//! A *variant* is a loader with rounds, caches and loads in flight of its own, for callers that must not
+//! share them with others: those of one request, or those that see the same values of `per`. Each load
+//! looks for it first, so variants that are known are found here; `_find_variant` makes the others.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::ffi::context_vars::variable_value;
+use crate::ffi::gil_cell::TakeState;
+use crate::ffi::thread_exit;
+use crate::loader::base::LoaderBase;
+use crate::loader::varies::Varies;
+use crate::scopes::active_scopes;
+
+/// Set once a request was entered.
+static HAS_REQUESTS: AtomicBool = AtomicBool::new(false);
+/// Owner of the requests among the active scopes.
+static REQUESTS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// Makes loaders ask in which request their caller is. `owner` is that of requests among scopes.
+#[pyfunction]
+pub(crate) fn divide_loaders_by_request(owner: Bound<'_, PyAny>) {
+    let _ = REQUESTS.set(owner.py(), owner.unbind());
+    HAS_REQUESTS.store(true, Ordering::Relaxed);
+}
+
+/// Returns the loader that the caller uses: a variant, or the loader itself.
+///
+/// # Errors
+///
+/// If a value of `per` is missing or has no hash, or a function of `per` raises.
+pub(crate) fn of_caller<'py>(loader: &Bound<'py, LoaderBase>) -> PyResult<Bound<'py, LoaderBase>> {
+    let varies = varies(loader);
+    let may_be_in_request = HAS_REQUESTS.load(Ordering::Relaxed);
+    if varies == Varies::Never || (varies == Varies::ByRequest && !may_be_in_request) {
+        return Ok(loader.clone());
+    }
+    thread_exit::protect();
+    let request = if may_be_in_request { current_request(loader.py())? } else { None };
+    let is_bound = loader.state().owner.is_some();
+    let known = match (varies, request) {
+        (Varies::ByRequest, None) => return Ok(loader.clone()),
+        (Varies::ByRequest, Some(request)) if !is_bound => in_request(loader, &request)?,
+        (Varies::ByValues, None) if !is_bound => with_values(loader)?,
+        _ => None,
+    };
+    if let Some(variant) = known {
+        return Ok(variant);
+    }
+    let variant = loader.call_method0(intern!(loader.py(), "_find_variant"))?;
+    Ok(variant.cast_into()?)
+}
+
+/// Returns whether the caller may use a variant of the loader.
+pub(crate) fn may_vary(loader: &Bound<'_, LoaderBase>) -> bool {
+    match varies(loader) {
+        Varies::Never => false,
+        Varies::ByValues => true,
+        Varies::ByRequest => HAS_REQUESTS.load(Ordering::Relaxed),
+    }
+}
+
+fn varies(loader: &Bound<'_, LoaderBase>) -> Varies {
+    LoaderBase::core(loader).state().varies
+}
+
+fn current_request(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let Some(owner) = REQUESTS.get(py) else { return Ok(None) };
+    let Some(requests) = active_scopes(py)?.get_item(owner)? else { return Ok(None) };
+    let requests = requests.cast_into::<PyTuple>()?;
+    requests.get_item(requests.len() - 1).map(Some)
+}
+
+/// Returns the variant of a loader in a request, if there is one.
+fn in_request<'py>(
+    loader: &Bound<'py, LoaderBase>,
+    request: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, LoaderBase>>> {
+    let py = loader.py();
+    let variants = request.getattr(intern!(py, "_variants"))?.cast_into::<PyDict>()?;
+    let variant = variants.get_item(loader.as_ptr() as usize)?;
+    Ok(variant.map(Bound::cast_into).transpose()?)
+}
+
+/// Returns the variant for the values that the caller sees, if it was used not long ago.
+fn with_values<'py>(loader: &Bound<'py, LoaderBase>) -> PyResult<Option<Bound<'py, LoaderBase>>> {
+    let py = loader.py();
+    let (sources, recent) = {
+        let state = loader.state();
+        let sources = state.sources.as_ref().map(|sources| sources.bind(py).clone());
+        (sources, state.recent.as_ref().map(|recent| recent.bind(py).clone()))
+    };
+    let (Some(sources), Some(recent)) = (sources, recent) else { return Ok(None) };
+    let mut values = Vec::with_capacity(sources.len());
+    for source in sources.iter_borrowed() {
+        let Some(value) = variable_value(&source) else { return Ok(None) };
+        values.push(value);
+    }
+    let values = PyTuple::new(py, values)?;
+    if values.hash().is_err() {
+        return Ok(None); // The error says more later.
+    }
+    let variant = recent.get_item(values)?;
+    Ok(variant.map(Bound::cast_into).transpose()?)
+}
