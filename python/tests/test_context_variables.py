@@ -440,6 +440,28 @@ def test_a_scoped_value_that_is_set_is_set_for_the_task_alone():
     assert main() == (("ann", "bob"), "outside")
 
 
+def test_a_task_that_is_ended_from_outside_resets_what_it_has_set():
+    spans = []
+
+    @asynq.asynq()
+    def waits():
+        with spanning("waits", spans):
+            yield DebugBatchItem()
+
+    @asynq.asynq()
+    def ends(task):
+        task.set_value("ended")
+
+    @asynq.asynq()
+    def main():
+        task = waits.asynq()
+        yield task, ends.asynq(task)
+        return task.value()
+
+    assert main() == "ended"
+    assert spans == [("waits",)]
+
+
 def count_contexts():
     return sum(type(object) is contextvars.Context for object in gc.get_objects())
 

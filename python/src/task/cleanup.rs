@@ -19,7 +19,7 @@ pub(crate) fn is_flush_task(task: &Bound<'_, AsyncTask>) -> bool {
 /// Gives up what a resolved task holds: its generator, its contexts, and what it waits for.
 pub(crate) fn release(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
-    let (body, waiting, contexts, variables) = {
+    let (body, waiting, contexts, (variables, snapshot)) = {
         let mut state = task.state();
         let body = std::mem::replace(&mut state.body, Body::Ended);
         let waiting = state.waiting.take();
@@ -27,7 +27,7 @@ pub(crate) fn release(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
         let own = state.rare.as_mut().and_then(|rare| rare.variables.take());
         (body, waiting, contexts, (own, state.snapshot.take()))
     };
-    drop(variables);
+    drop(snapshot);
     if contexts.is_none() && matches!(body, Body::Ended) && Switches::on().none() {
         // Most tasks have nothing else.
         defer_drop(waiting);
@@ -36,7 +36,12 @@ pub(crate) fn release(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let mut closed = Ok(());
     if let Body::Generator(mut generator) = body {
         generator.resume(py);
+        // It may reset what it has set. If it runs, it is in its context already.
+        let entered = variables.filter(|variables| variables.enter(py).is_ok());
         closed = generator.get().call_method0(py, intern!(py, "close")).map(|_| ());
+        if let Some(variables) = entered {
+            variables.exit(py)?;
+        }
     }
     if let Some(contexts) = contexts {
         Scheduler::forget_contexts(&contexts);
