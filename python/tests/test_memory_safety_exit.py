@@ -122,6 +122,25 @@ def test_threads_that_used_asynq_end_as_usual():
     )
 
 
+def test_loads_may_outlive_the_interpreter():
+    status, _, printed = run(
+        """
+        import asyncio, asynq
+
+        @asynq.loader
+        async def user(ids):
+            raise LookupError("no users")
+
+        async def main():
+            await asyncio.gather(user.asyncio(1), user.asyncio(2))
+
+        asyncio.run(main())
+        """
+    )
+    assert status == 1
+    assert "LookupError: no users" in printed.splitlines()[-1]
+
+
 # --- sub-interpreters
 
 

@@ -72,7 +72,10 @@ unsafe extern "C" fn free<T: HotClass>(object: *mut PyObject) {
     // SAFETY: as above; each object owns a reference to its class.
     unsafe {
         ffi::PyObject_GC_UnTrack(object.cast());
-        Python::attach(|py| T::drop_fields(py, object));
+        // What outlives the interpreter is not freed: what its fields refer to may be gone.
+        if Python::try_attach(|py| T::drop_fields(py, object)).is_none() {
+            return;
+        }
         let class = ffi::Py_TYPE(object);
         free_memory(object, class);
         ffi::Py_DECREF(class.cast());
