@@ -20,6 +20,7 @@ from . import _installation as _installation  # isort: split
 from . import (
     _asynq,
     _greenlets,
+    aio,
     async_task,
     asynq_to_async,
     batching,

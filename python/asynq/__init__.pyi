@@ -1,3 +1,4 @@
+from . import aio as aio
 from . import async_task as async_task
 from . import asynq_to_async as asynq_to_async
 from . import batching as batching

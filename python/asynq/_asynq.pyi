@@ -10,6 +10,7 @@ from ._debug import DebugOptions as DebugOptions
 from ._debug import options as options
 from ._function_attributes import call_form as call_form
 from ._gather import Gather as Gather
+from .aio import AsyncioCall as AsyncioCall
 from .async_task import AsyncTask as AsyncTask
 from .async_task import extract_futures as extract_futures
 from .async_task import unwrap as unwrap
@@ -38,6 +39,7 @@ __all__ = [
     "AsyncDecorator",
     "AsyncDecoratorBinder",
     "AsyncTask",
+    "AsyncioCall",
     "AttributeOverrideBase",
     "BatchBase",
     "BatchItemBase",
@@ -66,6 +68,7 @@ __all__ = [
     "call_as_methods",
     "call_for",
     "call_form",
+    "call_on_event_loop",
     "call_until_done",
     "call_with_permits",
     "current_greenlet",
@@ -77,6 +80,7 @@ __all__ = [
     "get_scheduler",
     "is_asyncio_mode",
     "is_blocked_event_loop",
+    "is_in_asyncio_mode",
     "leave_asyncio_mode",
     "look_up_names",
     "options",
@@ -88,6 +92,8 @@ __all__ = [
     "unwrap",
 ]
 
+def call_on_event_loop(future: Any) -> Any: ...
+def is_in_asyncio_mode() -> bool: ...
 def enter_asyncio_mode(on: bool = True) -> Token[bool]: ...
 def leave_asyncio_mode(token: Token[bool]) -> None: ...
 def look_up_names() -> None: ...
@@ -125,8 +131,6 @@ class Load(BatchItemBase[_T]):
     def _cache_key(self) -> Any: ...
     @property
     def request(self) -> Any: ...
-    def wake_when_resolved(self, future: Any) -> None: ...
-    def stop_waking(self, future: Any) -> None: ...
 
 @disjoint_base
 class LoaderBatch(BatchBase[Load[Any]]):
@@ -168,7 +172,6 @@ class LoaderHost:
     @property
     def round_deadline(self) -> float | None: ...
     def send(self, loader: LoaderBase) -> None: ...
-    def cancel(self, load: Load[Any]) -> None: ...
     def clear(self, cache_key: object) -> None: ...
     def clear_all(self) -> None: ...
     def permit(self, number: int) -> tuple[list[Load[Any]], list[Any]] | None: ...

@@ -4,14 +4,19 @@ import contextlib
 import functools
 
 from ._argument_key import argument_key
-from ._asynq import AsyncDecorator, AsyncDecoratorBinder, AsyncTask, FutureBase
+from ._asynq import (
+    AsyncDecorator,
+    AsyncDecoratorBinder,
+    AsyncTask,
+    FutureBase,
+    call_on_event_loop,
+)
 from ._function_attributes import call_form
 from ._inspection import is_async_fn
 from ._scheduler_local import SchedulerLocal
 from ._scopes import current_request
 from ._validation import check_async_fn, check_callable, check_no_function
 from ._vary_on import VaryOn
-from .asynq_to_async import is_asyncio_mode
 from .decorators import asynq
 
 
@@ -104,16 +109,14 @@ class DeduplicateDecorator(AsyncDecorator):
         return self.fn(*args, **kwargs)
 
     def asyncio(self, /, *args, **kwargs):
-        """Runs the function on the asyncio event loop. Such calls never share a task."""
-        return self.fn.asyncio(*args, **kwargs)
+        """Awaits the pending task of an equal call on the asyncio event loop, or a new task."""
+        return call_on_event_loop(type(self).asynq(self, *args, **kwargs))
 
     asyncio = call_form(asyncio, is_async=True)
 
     @call_form
     def asynq(self, /, *args, **kwargs):
         """Returns the pending task of an equal call, or a new task if there is none."""
-        if is_asyncio_mode():
-            return self.fn.asyncio(*args, **kwargs)
         key = self.cache_key(args, kwargs)
         tasks = self._pending.get()
         task = tasks.get(key)

@@ -74,11 +74,7 @@ def bind_call_form(function, is_async, owner):
 
 def _make_form(function, is_async, owner):
     if is_async:
-
-        async def asyncio(self, /, *args, **kwargs):
-            return await function(self, *args, **kwargs)
-
-        form, name = asyncio, "asyncio"
+        form, name = _asyncio_form(function), "asyncio"
     else:
 
         def asynq(self, /, *args, **kwargs):
@@ -86,6 +82,8 @@ def _make_form(function, is_async, owner):
 
         form, name = asynq, "asynq"
     form = _with_globals(form, form.__code__, owner)
+    if is_async and hasattr(inspect, "markcoroutinefunction"):
+        inspect.markcoroutinefunction(form)
     form.__doc__ = getattr(owner, "__doc__", None) or function.__doc__
     form.__module__ = getattr(getattr(owner, "decorator", owner), "__module__", None)
     form.__name__ = name
@@ -103,6 +101,24 @@ def _make_form(function, is_async, owner):
     first = inspect.Parameter(first, inspect.Parameter.POSITIONAL_ONLY)
     form.__signature__ = signature.replace(parameters=[first, *signature.parameters.values()])
     return form
+
+
+def _asyncio_form(function):
+    """Returns a coroutine function that calls `function`.
+
+    It returns what `function` returns, where a function that is no `async def` can be marked.
+    """
+    if hasattr(inspect, "markcoroutinefunction"):
+
+        def asyncio(self, /, *args, **kwargs):
+            return function(self, *args, **kwargs)
+
+    else:
+
+        async def asyncio(self, /, *args, **kwargs):
+            return await function(self, *args, **kwargs)
+
+    return asyncio
 
 
 def _with_globals(template, code, owner):

@@ -21,6 +21,8 @@ from ._asynq import (
     FutureBase,
     PureAsyncDecorator,
     PureAsyncDecoratorBinder,
+    call_on_event_loop,
+    is_in_asyncio_mode,
 )
 from ._function_attributes import call_form
 from ._inspection import (
@@ -34,7 +36,6 @@ from ._inspection import (
 )
 from ._validation import check_callable, check_no_function
 from .asynq_to_async import (
-    AsyncioMode,
     NoAsyncioMode,
     convert_asynq_to_async,
     is_asyncio_mode,
@@ -97,8 +98,8 @@ def asynq(
     - `cls`: class of the tasks, a subclass of `AsyncTask`. With `pure`, it gets all further keyword
       arguments.
     - `asyncio_fn`: coroutine function that `.asyncio` uses instead.
-    - `allow_sync_call`: if true, a synchronous call in asyncio mode, which blocks the event loop,
-      logs a warning. By default it raises `RuntimeError`.
+    - `allow_sync_call`: if true, a synchronous call in the block of an `AsyncioMode` logs a warning.
+      By default it raises `RuntimeError`.
 
     Raises `TypeError` if the parentheses are missing, and `AssertionError` if the options exclude
     each other or the function is asynchronous already.
@@ -231,7 +232,7 @@ class AsyncAndSyncPairDecoratorBinder(AsyncDecoratorBinder):
     def __call__(self, /, *args, **kwargs):
         if self.sync_fn is None:  # The binder was not made by `__get__` of the decorator.
             return super().__call__(*args, **kwargs)
-        if is_asyncio_mode():
+        if is_in_asyncio_mode():
             return _call_in_asyncio_mode(self.decorator, args, kwargs, self.sync_fn)
         return self.sync_fn(*args, **kwargs)
 
@@ -249,7 +250,7 @@ class AsyncAndSyncPairDecorator(AsyncDecorator):
         self.sync_fn = sync_fn
 
     def __call__(self, /, *args, **kwargs):
-        if is_asyncio_mode():
+        if is_in_asyncio_mode():
             return _call_in_asyncio_mode(self, args, kwargs)
         return self.sync_fn(*args, **kwargs)
 
@@ -273,20 +274,15 @@ class AsyncProxyDecorator(AsyncDecorator):
         super().__init__(fn, None, asyncio_fn=asyncio_fn, allow_sync_call=allow_sync_call)
 
     def asyncio(self, /, *args, **kwargs):
-        """Runs the function on the asyncio event loop, and awaits its result."""
-        if self.asyncio_fn is None:
-            call = convert_asynq_to_async(self.fn)
-
-            async def call_and_await(*args, **kwargs):
-                return await resolve_awaitables(await call(*args, **kwargs))
-
-            self.asyncio_fn = call_and_await
-        return self.asyncio_fn(*args, **kwargs)
+        """Calls the function, and awaits its future on the asyncio event loop."""
+        if self.asyncio_fn is not None:
+            return self.asyncio_fn(*args, **kwargs)
+        return call_on_event_loop(self.fn(*args, **kwargs))
 
     asyncio = call_form(asyncio, is_async=True)
 
     def _call_pure(self, args, kwargs):
-        if is_asyncio_mode():
+        if is_in_asyncio_mode() or (self.asyncio_fn is not None and is_asyncio_mode()):
             return type(self).asyncio(self, *args, **kwargs)
         return self.fn(*args, **kwargs)
 
@@ -322,7 +318,7 @@ class AsyncWrapper(DecoratorBase):
         return self.wrapper_fn(*args, **kwargs)
 
     def __call__(self, /, *args, **kwargs):
-        if is_asyncio_mode():
+        if is_in_asyncio_mode():
             raise RuntimeError(_sync_call_message(self))
         future = self._call_async(args, kwargs)
         if not hasattr(future, "value"):
@@ -334,10 +330,9 @@ class AsyncWrapper(DecoratorBase):
         """Calls `wrapper_fn`, and returns its future."""
         return self._call_async(args, kwargs)
 
-    async def asyncio(self, /, *args, **kwargs):
+    def asyncio(self, /, *args, **kwargs):
         """Runs `wrapper_fn` on the asyncio event loop."""
-        with AsyncioMode():
-            return await resolve_awaitables(self._call_async(args, kwargs))
+        return call_on_event_loop(self._call_async(args, kwargs))
 
     asyncio = call_form(asyncio, is_async=True)
 
@@ -386,8 +381,7 @@ async def asyncio_call(fn, *args, **kwargs):
             coroutine, Awaitable
         ):  # A mock has every attribute, but returns no coroutine.
             return await coroutine
-    with AsyncioMode():
-        return await resolve_awaitables(get_async_fn(fn)(*args, **kwargs))
+    return await resolve_awaitables(get_async_fn(fn)(*args, **kwargs))
 
 
 @async_proxy(asyncio_fn=asyncio_call)

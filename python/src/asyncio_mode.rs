@@ -1,11 +1,14 @@
-//! The asyncio mode: code called by `.asyncio(...)` is in it, and gets coroutines from async
-//! functions.
+//! The asyncio mode: the code of tasks that an event loop runs is in it, and code in the block of an
+//! `AsyncioMode`, where `f.asynq(...)` is `f.asyncio(...)`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+
+use crate::event_loop::per_loop;
+use crate::scheduler::state::Scheduler;
 
 /// Set once the mode was ever entered. Programs that never enter it only check this flag.
 static EVER: AtomicBool = AtomicBool::new(false);
@@ -39,9 +42,16 @@ pub(crate) fn leave_asyncio_mode(py: Python<'_>, token: &Bound<'_, PyAny>) -> Py
     }
 }
 
-/// Returns whether the current context is in asyncio mode.
+/// Returns whether the code that runs is that of a task on an event loop, or in asyncio mode.
 #[pyfunction]
 pub(crate) fn is_asyncio_mode(py: Python<'_>) -> PyResult<bool> {
+    Ok(is_entered(py)? || (per_loop::are_used() && Scheduler::current().is_in_task_of_loop()))
+}
+
+/// Returns whether the current context is in the block of an `AsyncioMode`.
+#[pyfunction]
+#[pyo3(name = "is_in_asyncio_mode")]
+pub(crate) fn is_entered(py: Python<'_>) -> PyResult<bool> {
     if !EVER.load(Ordering::Relaxed) {
         return Ok(false);
     }

@@ -5,7 +5,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
-use crate::asyncio_mode::is_asyncio_mode;
 use crate::ffi::gil_cell::{GilCell, HasState, TakeState, has_state};
 use crate::ffi::thread_exit;
 use crate::imports;
@@ -57,9 +56,6 @@ where
     T: HasState<State = EnteredBy>,
 {
     let py = context.py();
-    if is_asyncio_mode(py)? {
-        return Ok(());
-    }
     let running = active_task(py)?;
     let task = leaving(running.as_ref(), &mut entered_by.state());
     if let Some(task) = task {
@@ -97,10 +93,8 @@ impl AsyncContext {
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let py = slf.py();
         thread_exit::protect();
-        if !is_asyncio_mode(py)? {
-            let task = enter(slf.as_any())?;
-            slf.state().push(task);
-        }
+        let task = enter(slf.as_any())?;
+        slf.state().push(task);
         if let Err(error) = slf.call_method0(intern!(py, "resume")) {
             // It is not entered, so nobody will leave it.
             leave_running(slf.as_any(), slf)?;
@@ -174,10 +168,8 @@ impl NonAsyncContext {
     }
 
     fn __enter__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        if !is_asyncio_mode(slf.py())? {
-            let task = enter(slf.as_any())?;
-            slf.state().push(task);
-        }
+        let task = enter(slf.as_any())?;
+        slf.state().push(task);
         Ok(())
     }
 

@@ -37,7 +37,6 @@ names! {
     event_hook: PyType = "asynq._event_hook"."EventHook";
     sinking_event_hook: PyAny = "asynq._event_hook"."sinking_event_hook";
     future_none: PyAny = "asynq.futures"."_none";
-    convert_asynq_to_async: PyAny = "asynq.decorators"."convert_asynq_to_async";
     run_plain_function: PyAny = "asynq.async_task"."_run_plain_function";
     call_in_asyncio_mode: PyAny = "asynq.decorators"."_call_in_asyncio_mode";
     wait_for_load: PyAny = "asynq.loaders._loader"."await_load";
@@ -45,6 +44,10 @@ names! {
     copy_error: PyAny = "asynq.loaders.error_copy"."copy_error";
     queue_empty: PyAny = "queue"."Empty";
     running_function: PyAny = "asynq.loaders.running_function"."running_function";
+    ensure_future: PyAny = "asyncio"."ensure_future";
+    cancelled_error: PyType = "asyncio"."CancelledError";
+    invalid_state: PyType = "asyncio"."InvalidStateError";
+    copy_context: PyAny = "contextvars"."copy_context";
     running_event_loop: PyAny = "asyncio"."_get_running_loop";
     generic_alias: PyAny = "types"."GenericAlias";
     incr_counter: PyAny = "asynq.profiler"."incr_counter";

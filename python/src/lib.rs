@@ -11,6 +11,7 @@
 //! | `task` | tasks: their state, one step of them, and the structures that they yield |
 //! | `batch` | batches, their items and priorities; flushes in flight |
 //! | `loader` | loaders: the face of `asynq-loader`, and the part that every key passes through |
+//! | `event_loop` | event loops: the calls that are awaited there, and the drive of their schedulers |
 //! | `scheduler` | the scheduler of a thread: its state, call stack, loop, reports and Python object |
 //! | `call` | decorators, bound methods, arguments and synchronous calls |
 //! | `context`, `scoped_value` | contexts that are paused while other tasks run; overrides |
@@ -20,6 +21,7 @@ mod asyncio_mode;
 mod batch;
 mod call;
 mod context;
+mod event_loop;
 mod ffi;
 mod future;
 mod imports;
@@ -70,6 +72,7 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<loader::jobs::Jobs>()?;
     module.add_class::<loader::permits::Limit>()?;
     module.add_class::<loader::permits::Permits>()?;
+    module.add_class::<event_loop::call::AsyncioCall>()?;
     module.add_class::<context::AsyncContext>()?;
     module.add_class::<context::NonAsyncContext>()?;
     module.add_class::<scoped_value::ScopedOverrideBase>()?;
@@ -95,8 +98,10 @@ fn add_fast_methods(py: Python<'_>) -> PyResult<()> {
 fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(asyncio_mode::enter_asyncio_mode, module)?)?;
     module.add_function(wrap_pyfunction!(asyncio_mode::is_asyncio_mode, module)?)?;
+    module.add_function(wrap_pyfunction!(asyncio_mode::is_entered, module)?)?;
     module.add_function(wrap_pyfunction!(asyncio_mode::leave_asyncio_mode, module)?)?;
     module.add_function(wrap_pyfunction!(batch::flights::call_for, module)?)?;
+    module.add_function(wrap_pyfunction!(event_loop::call_methods::asyncio_call, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::call_form::call_form, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::method_descriptor::call_as_methods, module)?)?;
     module.add_function(wrap_pyfunction!(imports::look_up_names, module)?)?;

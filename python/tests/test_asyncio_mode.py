@@ -1,8 +1,6 @@
 """asyncio mode: `fn.asyncio(...)`, and where the mode is on."""
 
 import asyncio
-import contextvars
-import gc
 import threading
 
 import pytest
@@ -17,6 +15,7 @@ from doubles import (
 )
 
 from asynq import (
+    AsyncTask,
     ConstFuture,
     async_proxy,
     asynq,
@@ -56,14 +55,14 @@ def test_asyncio_passes_all_kinds_of_arguments():
     assert asyncio.run(fn.asyncio(1, 2, b=3, c=4)) == (1, (2,), 3, {"c": 4})
 
 
-def test_an_asynchronous_call_in_asyncio_mode_is_a_coroutine():
+def test_an_asynchronous_call_on_an_event_loop_is_a_task():
     seen = []
 
     @asynq()
     def fn():
-        coroutine = double.asynq(3)
-        seen.append(asyncio.iscoroutine(coroutine))
-        return (yield coroutine)
+        task = double.asynq(3)
+        seen.append(isinstance(task, AsyncTask))
+        return (yield task)
 
     assert asyncio.run(fn.asyncio()) == 6
     assert seen == [True]
@@ -162,13 +161,6 @@ def test_a_function_without_yield_may_return_a_generator():
     assert list(asyncio.run(fn.asyncio())) == [1, 2]
 
 
-def test_the_converted_function_is_kept():
-    assert asyncio.run(double.asyncio(1)) == 2
-    kept = double.asyncio_fn
-    assert asyncio.run(double.asyncio(1)) == 2
-    assert double.asyncio_fn is kept
-
-
 def test_a_converted_function_has_the_name_of_the_original():
     coroutine = convert_asynq_to_async(double.fn)(1)
     assert coroutine.__name__ == "double"
@@ -249,20 +241,3 @@ def test_other_threads_are_not_in_the_mode():
         thread.start()
         thread.join()
     assert seen == [(6, False)]
-
-
-def test_a_coroutine_that_ends_elsewhere_leaves_the_mode_there_alone():
-    coroutine = yields.asyncio(asyncio.sleep(0))
-    contextvars.copy_context().run(coroutine.send, None)
-    with AsyncioMode():
-        coroutine.close()
-        assert is_asyncio_mode()
-
-
-def test_a_coroutine_collected_elsewhere_leaves_the_mode_there_alone():
-    started = [yields.asyncio(asyncio.sleep(0))]
-    contextvars.copy_context().run(started[0].send, None)
-    with AsyncioMode():
-        started.clear()
-        gc.collect()
-        assert is_asyncio_mode()

@@ -53,7 +53,7 @@ class Switch(AsyncContext):
         self.log.append("pause")
 
 
-def test_a_context_is_not_paused_while_its_function_waits():
+def test_a_context_is_paused_while_its_function_waits():
     switch = Switch()
 
     @asynq()
@@ -63,7 +63,7 @@ def test_a_context_is_not_paused_while_its_function_waits():
             switch.log.append("waited")
 
     asyncio.run(fn.asyncio())
-    assert switch.log == ["resume", "waited", "pause"]
+    assert switch.log == ["resume", "pause", "resume", "waited", "pause"]
 
 
 def test_a_context_is_left_if_what_it_waits_for_fails():
@@ -76,7 +76,7 @@ def test_a_context_is_left_if_what_it_waits_for_fails():
 
     with pytest.raises(KeyError):
         asyncio.run(fn.asyncio())
-    assert switch.log == ["resume", "pause"]
+    assert switch.log == ["resume", "pause", "resume", "pause"]
 
 
 def test_a_context_is_left_if_its_function_is_cancelled():
@@ -88,13 +88,13 @@ def test_a_context_is_left_if_its_function_is_cancelled():
             yield asyncio.Event().wait()
 
     async def main():
-        task = asyncio.ensure_future(fn.asyncio())
+        task = asyncio.create_task(fn.asyncio())
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
 
     asyncio.run(main())
-    assert switch.log == ["resume", "pause"]
+    assert switch.log == ["resume", "pause", "resume", "pause"]
 
 
 def test_a_scoped_value_can_be_overridden():
@@ -179,14 +179,14 @@ def test_deduplicated_functions_run():
     assert asyncio.run(call_with_context.asyncio(Switch(), fn, 3)) == 6
 
 
-def test_an_async_timer_measures():
+def test_an_async_timer_measures_its_function_alone():
     @asynq()
     def fn():
         with AsyncTimer() as timer:
-            yield asyncio.sleep(0.001)
+            yield asyncio.sleep(0.05)
         return timer.total_time
 
-    assert asyncio.run(fn.asyncio()) >= 1000
+    assert 0 <= asyncio.run(fn.asyncio()) < 50_000
 
 
 def test_an_async_event_hook_awaits_its_handlers():

@@ -231,15 +231,15 @@ def test_the_batch_of_higher_priority_goes_first():
     assert log == ["high", "low"]
 
 
-def test_a_synchronous_call_in_asyncio_mode_is_refused():
-    loader, _ = recording()
+def test_a_task_on_a_loop_may_call_a_loader_synchronously():
+    loader, batches = recording()
 
     @asynq.asynq()
     def calls():
         return loader(1)
 
-    with pytest.raises(RuntimeError, match="asyncio mode does not support synchronous calls"):
-        run(calls.asyncio())
+    assert run(calls.asyncio()) == -1
+    assert batches == [[1]]
 
 
 def test_one_loader_serves_several_loops():
@@ -248,8 +248,16 @@ def test_one_loader_serves_several_loops():
     assert batches == [[1], [1], [1]]
 
 
-def test_a_loop_that_does_not_tell_what_can_run_is_given_some_turns(monkeypatch):
-    monkeypatch.setattr(asynq.loaders.send_queue, "ready_callbacks", lambda loop: None)
+class Opaque(asyncio.SelectorEventLoop):
+    """An event loop that hides what can run."""
+
+    def __getattribute__(self, name):
+        if name == "_ready" and sys._getframe(1).f_code.co_name == "_run":  # A callback asks.
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
+def test_a_loop_that_does_not_tell_what_can_run_is_given_some_turns():
     loader, batches = recording()
 
     async def after(turns):
@@ -258,10 +266,14 @@ def test_a_loop_that_does_not_tell_what_can_run_is_given_some_turns(monkeypatch)
         return await loader.asyncio(turns)
 
     async def all_of_them():
-        await asyncio.gather(*[after(turns) for turns in range(5)])
+        await asyncio.gather(*[after(turns) for turns in (0, 1, 4, 50)])
 
-    run(all_of_them())
-    assert batches == [list(range(5))]
+    loop = Opaque()
+    try:
+        loop.run_until_complete(all_of_them())
+    finally:
+        loop.close()
+    assert batches == [[0, 1, 4, 50]]
 
 
 def test_the_parts_of_a_large_batch_overlap():

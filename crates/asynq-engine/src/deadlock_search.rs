@@ -20,7 +20,7 @@ use crate::engine::Engine;
 use crate::event::Event;
 use crate::host::Host;
 use crate::id::TaskId;
-use crate::task::State;
+use crate::task::{State, Until};
 
 /// The tasks that a search came to, all of them blocked.
 #[derive(Default)]
@@ -130,7 +130,9 @@ impl<H: Host> Engine<H> {
                             stuck.waits.push((task, left.clone()));
                             if left.is_empty() {
                                 stuck.blocked_externally.push(task);
-                                stuck.waits_for_nothing.push(task);
+                                if !self.waits_for_wake(task) {
+                                    stuck.waits_for_nothing.push(task);
+                                }
                             }
                             left.reverse();
                             path.push((task, left));
@@ -148,6 +150,12 @@ impl<H: Host> Engine<H> {
             }
         }
         stuck
+    }
+
+    /// Returns whether something outside can wake a task.
+    fn waits_for_wake(&self, task: TaskId) -> bool {
+        let state = self.tasks.get(task).map(|node| node.state);
+        state == Some(State::Blocked(Until::AnyOrWake))
     }
 
     /// The task behind `dependency`: the flush task of an item in flight.

@@ -91,6 +91,15 @@ impl<P: Priority> FlushQueue<P> {
         batch.state = BatchState::Open(QueuePlace::Sorted(priority));
     }
 
+    /// Returns whether a batch is listed.
+    pub(crate) fn has_any<H: Host<Priority = P>>(&self, batches: &Batches<H>) -> bool {
+        let is_listed = |&id: &BatchId| {
+            let state = batches.get(id).map(|batch| &batch.state);
+            matches!(state, Some(BatchState::Open(QueuePlace::Unsorted)))
+        };
+        !self.sorted.is_empty() || self.unsorted.iter().any(is_listed)
+    }
+
     /// Chooses the batch to flush now. It stays listed. `asks` says whether to ask even if there is only
     /// one.
     pub(crate) fn choose<H: Host<Priority = P>>(

@@ -1,7 +1,7 @@
 //! The items of a batch, and the waits for them.
 
 use alloc::vec::Vec;
-use core::mem;
+use core::{iter, mem};
 
 use crate::host::Host;
 use crate::id::Stamp;
@@ -193,6 +193,22 @@ impl Items {
         let of_one = self.items.iter().copied().filter(is_wait);
         let shared = self.shared.iter().map(|wait| wait.waiter);
         of_one.chain(shared.filter(|waiter| waiter.stamp != Stamp::NONE))
+    }
+
+    /// Returns the waits for an item that is not computed, the latest first.
+    pub(crate) fn waiters_of(&self, index: u32) -> impl Iterator<Item = Waiter> {
+        let place = self.items.get(index as usize).map(|&place| Item::read(place));
+        let (only, last) = match place {
+            Some(Item::Awaited(waiter)) => (Some(waiter), None),
+            Some(Item::Shared(last)) => (None, Some(last)),
+            Some(Item::Unawaited | Item::Computed) | None => (None, None),
+        };
+        let before = |&wait: &u32| {
+            let link = self.shared[wait as usize].link;
+            (link != wait).then_some(link)
+        };
+        let shared = iter::successors(last, before);
+        only.into_iter().chain(shared.map(|wait| self.shared[wait as usize].waiter))
     }
 
     /// Removes everything, and keeps room for the next batch.

@@ -22,18 +22,34 @@ impl<H: Host> Engine<H> {
     ///
     /// If there is no call, or [`Step::Run`] was not answered.
     #[allow(clippy::should_implement_trait, reason = "not an iterator: each step is answered")]
+    #[inline]
     pub fn next(&mut self) -> Step {
+        self.next_run().unwrap_or_else(|| self.next_idle())
+    }
+
+    /// Returns the next step of the innermost call as long as a task of it can run, or it is over:
+    /// [`next`](Self::next) for a driver that lets others run before a flush. `None` if only a flush,
+    /// or a wait, is left.
+    ///
+    /// # Panics
+    ///
+    /// If there is no call, or [`Step::Run`] was not answered.
+    #[inline]
+    pub fn next_run(&mut self) -> Option<Step> {
         self.queue_woken();
         let frame = self.frames.top_mut().expect("only between `enter` and `exit`");
         assert!(frame.running.is_none(), "answer Step::Run by `block` or `complete` first");
         let (root, callers) = (frame.root, frame.callers);
         if frame.abandoned || !self.tasks.contains_key(root) {
-            return self.switch_to(callers).unwrap_or(Step::Done);
+            return Some(self.switch_to(callers).unwrap_or(Step::Done));
         }
-        if let Some((task, scope)) = frame.ready.front(&self.tasks) {
-            return self.switch_to(scope).unwrap_or_else(|| self.run(task));
-        }
-        let waits = frame.external_waits > 0;
+        let (task, scope) = frame.ready.front(&self.tasks)?;
+        Some(self.switch_to(scope).unwrap_or_else(|| self.run(task)))
+    }
+
+    fn next_idle(&mut self) -> Step {
+        let frame = self.frames.top_mut().expect("called by `next`");
+        let (root, callers, waits) = (frame.root, frame.callers, frame.external_waits > 0);
         if let Some(step) = self.choose_flush(callers) {
             step
         } else if waits {
@@ -57,6 +73,12 @@ impl<H: Host> Engine<H> {
         assert!(frame.running.is_none(), "answer Step::Run by `block` or `complete` first");
         let callers = frame.callers;
         if frame.abandoned { None } else { self.choose_flush(callers) }
+    }
+
+    /// Returns whether the innermost call has a batch to flush.
+    #[must_use]
+    pub fn has_flush(&self) -> bool {
+        self.frames.top().is_some_and(|frame| frame.flush_queue.has_any(&self.batches))
     }
 
     fn choose_flush(&mut self, callers: Option<ContextId>) -> Option<Step> {

@@ -7,7 +7,8 @@ use crate::dependency::Dependency;
 use crate::engine::Engine;
 use crate::host::Host;
 use crate::id::{BatchId, ContextId, TaskId};
-use crate::task::{State, Task};
+use crate::task::{State, Task, is_stale};
+use crate::waiter::Waiter;
 
 /// The state of a task, see [`Engine::status`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,22 @@ impl<H: Host> Engine<H> {
             Dependency::Task(task) => !self.tasks.contains_key(task),
             Dependency::Item(item) => {
                 self.batches.get(item.batch).is_none_or(|batch| batch.items.is_computed(item.index))
+            }
+        }
+    }
+
+    /// Returns whether a task other than `waiter` waits for `dependency`.
+    #[must_use]
+    pub fn is_awaited_by_others(&self, dependency: Dependency, waiter: TaskId) -> bool {
+        let is_other = |wait: Waiter| wait.task != waiter && !is_stale(&self.tasks, wait);
+        match dependency {
+            Dependency::Task(task) => {
+                let node = self.tasks.get(task);
+                node.is_some_and(|node| node.waiters.as_slice().iter().any(|&wait| is_other(wait)))
+            }
+            Dependency::Item(item) => {
+                let batch = self.batches.get(item.batch);
+                batch.is_some_and(|batch| batch.items.waiters_of(item.index).any(is_other))
             }
         }
     }

@@ -18,7 +18,7 @@ from .._asynq import (
     enter_asyncio_mode,
     is_asyncio_mode,
 )
-from .._function_attributes import InstanceAttribute
+from .._function_attributes import InstanceAttribute, call_form
 from .._scheduler_local import SchedulerLocal
 from .._scopes import current_request
 from ..decorators import asynq, is_async_fn
@@ -26,12 +26,12 @@ from . import errors
 from .batch import PrioritizedBatch
 from .cache_claim import claim_cache
 from .caller_context import CallerContext
+from .event_loop_host import EventLoopHost, PerLoop
 from .event_loop_request import EventLoopRequest
 from .group import Group
 from .limit import new_limit
 from .request import Request
 from .scope import LoaderScope, Scopes
-from .send_queue import EventLoopHost, PerLoop, load_on, send_queue
 from .settings import Settings
 from .stats import Stats
 from .variants import Variants
@@ -168,14 +168,16 @@ class Loader(LoaderBase):
     def is_pure_async_fn(self):
         return False
 
-    async def asyncio(self, key):
-        """Returns the value of a key, in a coroutine.
+    def asyncio(self, key):
+        """Asks for a key on an event loop, at once. Returns an awaitable.
 
-        The loader collects the keys that coroutines of one event loop ask for, and sends them when
-        nothing else can run on that loop, or the first of them has waited for `max_delay`.
+        The loader collects the keys that are asked for on one event loop, and sends them when
+        nothing else can run on that loop, or the first of them has waited for `max_delay`. The
+        awaitable can be awaited any number of times.
         """
-        loader = self._of_caller()
-        return await load_on(loader._loops.of_running_loop(), loader, key)
+        return self._asyncio(key)
+
+    asyncio = call_form(asyncio, is_async=True)
 
     @property
     def load_many(self):
@@ -343,6 +345,10 @@ class Loader(LoaderBase):
         """Returns the loads of this thread or greenlet."""
         return self._schedulers.get()
 
+    def _loop_host(self):
+        """Returns the loads of the running event loop."""
+        return self._loops.of_running_loop()
+
     def _in_flight(self):
         return [batch for host in self._counted_hosts for batch in host.in_flight]
 
@@ -365,11 +371,8 @@ class Loader(LoaderBase):
                 f"the group of the loader {self.name} is a function of an instance, but the loader"
                 " is not a method: give it a Group"
             )
-        if host.is_event_loop:
-            if not host.unsent:
-                host.caller = CallerContext(self)
-            send_queue().add(self, host)
-            return LoaderBatch(self, host)
+        if host.is_event_loop and not host.unsent:
+            host.caller = CallerContext(self)
         return (PrioritizedBatch if self.settings.priority else LoaderBatch)(self, host)
 
     def _new_request(self, host, part):

@@ -6,7 +6,6 @@ import functools
 import inspect
 
 from .._asynq import call_until_done, set_asyncio_result
-from ..asynq_to_async import NoAsyncioMode
 from ..decorators import is_async_fn
 from .caller_context import CallerContext
 from .request import Request
@@ -91,8 +90,7 @@ class EventLoopRequest(Request):
                 if is_async_fn(self.loader.fn):
                     answer = await self.loader.fn.asyncio(self.keys)
                 else:
-                    with NoAsyncioMode():
-                        answer = self._host.call(self._part, self._call_function)
+                    answer = self._host.call(self._part, self._call_function)
                     if inspect.isawaitable(answer):
                         answer = await answer
             finally:

@@ -1,8 +1,8 @@
 from typing import Any
 
 from ._loader import Loader
+from .event_loop_host import EventLoopHost
 from .request import Request
-from .send_queue import EventLoopHost
 
 __traceback_hide__: bool
 

@@ -1,5 +1,6 @@
 """The call of a batch function in which code runs, and the loads that it waits for."""
 
+import asyncio
 import contextvars
 import functools
 from concurrent.futures import CancelledError
@@ -100,13 +101,17 @@ class RunningFunction:
         thread_pool.take_back()
         return self.permits.take_back(begin)
 
-    async def wait_for(self, load, loop):
-        """Waits in a coroutine until a load is resolved."""
+    async def wait_for(self, load, wait):
+        """Awaits `wait`, which waits for a load. Returns the value."""
+        loop = asyncio.get_running_loop()
         self._check(load)
         self.waits_for.add(load)
         self.permits.lend()
+        error = None
         try:
-            await _resolved(load, loop)
+            value = await wait
+        except Exception as raised:
+            error = raised
         except BaseException:
             self.permits.take_back(None)
             raise
@@ -119,6 +124,12 @@ class RunningFunction:
 
         if not self.permits.take_back(begin):
             await can_go_on
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error
+        return value
 
     def _check(self, load):
         """Raises a `LoadError` if the load waits for this call."""
@@ -157,25 +168,6 @@ def _nest(load):
         request.nest()
     elif batch is not None:
         batch.host.nest()
-
-
-async def wait_until_resolved(load, loop):
-    """Waits in a coroutine until a load is resolved."""
-    function = running_function.get()
-    if function is None:
-        await _resolved(load, loop)
-    else:
-        await function.wait_for(load, loop)
-
-
-async def _resolved(load, loop):
-    future = loop.create_future()
-    load.wake_when_resolved(future)
-    try:
-        await future
-    except BaseException:
-        load.stop_waking(future)
-        raise
 
 
 def _report_dropped(fail, future):

@@ -206,7 +206,7 @@ impl AsyncDecoratorBinder {
         slf.call_method(intern!(slf.py(), "asynq"), args, kwargs)
     }
 
-    /// Calls the function from asyncio: returns a coroutine.
+    /// Calls the function from asyncio: returns an `AsyncioCall`.
     #[pyo3(signature = (*args, **kwargs))]
     fn asyncio<'py>(
         slf: &Bound<'py, Self>,

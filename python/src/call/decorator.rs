@@ -2,14 +2,17 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::{PyClassInitializer, PyTraverseError, PyTypeInfo, PyVisit, intern};
 
-use crate::asyncio_mode::is_asyncio_mode;
+use crate::asyncio_mode::is_entered;
 use crate::call::args::Args;
 use crate::call::binder::{AsyncDecoratorBinder, PureAsyncDecoratorBinder};
 use crate::call::decorator_base::DecoratorBase;
 use crate::call::sync;
+use crate::event_loop::call_methods::asyncio_call;
+use crate::event_loop::foreign::Foreign;
+use crate::event_loop::per_loop;
 use crate::ffi::arguments::Arguments;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
@@ -20,7 +23,7 @@ use crate::imports;
 use crate::options::Switches;
 use crate::overrides::overrides;
 use crate::recursion::guarded;
-use crate::scheduler::state::origin;
+use crate::scheduler::state::{Scheduler, origin};
 use crate::task::async_task::AsyncTask;
 use crate::task::body::Body;
 
@@ -145,11 +148,41 @@ impl PureAsyncDecorator {
             let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
             return slf.call_method1(name, (args.to_tuple(py)?, kwargs));
         }
-        if is_asyncio_mode(py)? {
+        if is_entered(py)? {
             thread_exit::protect();
             return call_asyncio(slf, args.to_tuple(py)?, kwargs.as_ref());
         }
+        Self::make_future(slf, args, kwargs)
+    }
+
+    /// Returns whether something else runs instead of the function on event loops.
+    fn has_asyncio_fn(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let is_known = slf.state().asyncio_fn.is_some();
+        Ok(is_known || is_replaced(slf.as_any(), intern!(slf.py(), "asyncio"))?)
+    }
+
+    /// Makes the future of one call: a task, or on an event loop what its `asyncio_fn` does.
+    fn make_future<'py>(
+        slf: &Bound<'py, Self>,
+        args: Args,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if per_loop::are_used()
+            && Scheduler::current().is_in_task_of_loop()
+            && Self::has_asyncio_fn(slf)?
+        {
+            let coroutine = call_asyncio(slf, args.to_tuple(slf.py())?, kwargs.as_ref())?;
+            return Foreign::start(&coroutine).map(Bound::into_any);
+        }
         Self::make_task(slf, args, kwargs)
+    }
+}
+
+/// Returns whether an object has an attribute in place of the method of its class.
+fn is_replaced(decorator: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    match decorator.getattr(intern!(decorator.py(), "__dict__")) {
+        Ok(attributes) => attributes.contains(name),
+        Err(_) => Ok(true),
     }
 }
 
@@ -161,11 +194,7 @@ pub(crate) fn call_asyncio<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = decorator.py();
     let name = intern!(py, "asyncio");
-    let replaced = match decorator.getattr(intern!(py, "__dict__")) {
-        Ok(attributes) => attributes.contains(name)?,
-        Err(_) => true,
-    };
-    if replaced {
+    if is_replaced(decorator, name)? {
         return decorator.call_method(name, args, kwargs);
     }
     let mut all = vec![decorator.clone()];
@@ -236,7 +265,7 @@ impl PureAsyncDecorator {
         slf.state().needs_wrapper = value;
     }
 
-    /// True if synchronous calls in asyncio mode are allowed, which block the event loop.
+    /// True if synchronous calls on an event loop, which block the loop, need no warning.
     #[getter]
     fn allow_sync_call(slf: &Bound<'_, Self>) -> bool {
         slf.state().allow_sync_call
@@ -270,24 +299,19 @@ impl PureAsyncDecorator {
         true
     }
 
-    /// Calls the function from asyncio: returns a coroutine.
+    /// Calls the function from asyncio: returns an `AsyncioCall`.
     #[pyo3(signature = (*args, **kwargs))]
     fn asyncio<'py>(
         slf: &Bound<'py, Self>,
-        args: &Bound<'py, PyTuple>,
-        kwargs: Option<&Bound<'py, PyDict>>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let known = slf.state().asyncio_fn.as_ref().map(|known| known.bind(py).clone());
-        let asyncio_fn = if let Some(known) = known {
-            known
-        } else {
-            let function = DecoratorBase::function(slf.as_super())?;
-            let made = imports::convert_asynq_to_async(py)?.call1((function,))?;
-            Self::set_asyncio_fn(slf, Some(made.clone().unbind()));
-            made
-        };
-        asyncio_fn.call(args, kwargs)
+        let asyncio_fn = slf.state().asyncio_fn.as_ref().map(|known| known.bind(py).clone());
+        if let Some(asyncio_fn) = asyncio_fn {
+            return asyncio_fn.call(args, kwargs.as_ref());
+        }
+        asyncio_call(Self::make_task(slf, args.into(), kwargs)?)
     }
 
     fn _call_pure<'py>(
@@ -300,10 +324,10 @@ impl PureAsyncDecorator {
             Ok(args) => args.clone(),
             Err(_) => PyTuple::new(py, args.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
         };
-        if is_asyncio_mode(py)? {
+        if is_entered(py)? {
             return call_asyncio(slf, args, kwargs.as_ref());
         }
-        Self::make_task(slf, args.into(), kwargs)
+        Self::make_future(slf, args.into(), kwargs)
     }
 
     #[pyo3(signature = (*args, **kwargs))]
@@ -426,7 +450,7 @@ impl AsyncDecorator {
 impl Callable for AsyncDecorator {
     fn call<'py>(slf: &Bound<'py, Self>, args: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if is_asyncio_mode(py)? {
+        if is_entered(py)? {
             thread_exit::protect();
             let kwargs = args.keywords()?.unwrap_or_else(|| PyDict::new(py));
             let args = Args::new(None, args.positional()).to_tuple(py)?;

@@ -12,7 +12,7 @@ use crate::ffi::arguments::Arguments;
 use crate::ffi::fast_method::FastMethod;
 
 const DOC: &CStr = c"asynq($self, /, *args, **kwargs)\n--\n\n\
-    Calls the function asynchronously: returns an `AsyncTask`, in asyncio mode a coroutine.";
+    Calls the function asynchronously: returns an `AsyncTask`.";
 
 impl FastMethod for AsyncDecorator {
     type Class = Self;

@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Task,
     Batch,
     Item,
+    /// An awaitable of asyncio, which its event loop runs.
+    Foreign,
 }
 
 /// A value that may be computed later: the base of everything that a task can wait for.

@@ -1,6 +1,6 @@
 //! Computing a future: the ways in which each kind comes to its value.
 
-use pyo3::exceptions::{PyException, PyNotImplementedError};
+use pyo3::exceptions::{PyException, PyNotImplementedError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -51,6 +51,9 @@ pub(crate) fn compute_natively(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
     let kind = future.state().kind;
     match kind {
+        Kind::Foreign => Err(PyRuntimeError::new_err(
+            "the event loop has to run before this has a value: await it",
+        )),
         Kind::Plain | Kind::Constant => Err(PyNotImplementedError::new_err(
             "this future has no value yet, and no way to compute one: set_value() was not called, \
              and its class does not override _compute()",

@@ -109,7 +109,7 @@ pub(crate) fn after_resolve(future: &Bound<'_, FutureBase>) -> PyResult<()> {
             thread_exit::protect();
             guarded(|| resolve_items(future.cast::<BatchBase>()?))
         }
-        Kind::Item | Kind::Plain | Kind::Lazy | Kind::Constant => Ok(()),
+        Kind::Item | Kind::Plain | Kind::Lazy | Kind::Constant | Kind::Foreign => Ok(()),
     };
     if Switches::on().has(Switches::DUMP_COMPUTED) {
         imports::trace(py, "computed", (future,));
@@ -143,9 +143,6 @@ fn item_resolved<'py>(item: &Bound<'py, BatchItemBase>) -> Option<Bound<'py, Bat
         };
         (batch, state.ordinal)
     };
-    if let Some(load) = load {
-        Load::wake(load);
-    }
     let (batch, index) = batch.zip(index)?;
     let batch = batch.into_bound(py);
     let registrations = batch.state().registrations.with_item(index);

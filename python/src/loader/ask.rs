@@ -86,13 +86,14 @@ fn send_full(
     host: &Bound<'_, LoaderHost>,
     open: &Bound<'_, LoaderBatch>,
 ) -> PyResult<()> {
-    if host.state().machine.waiting_parts().next().is_none() {
-        return Ok(());
+    let performed = send::perform(host, loader);
+    if host.state().claims.is_empty() {
+        return performed;
     }
     LoaderHost::close(host, open);
     host.state().machine.cached_ready(true);
     let sent = send::start_claims(host, loader);
-    sent.and(send::start_flight(host, open))
+    performed.and(sent).and(send::start_flight(host, open))
 }
 
 /// Shares the pending load of an equal key, if there is one. The load that a batch function makes of

@@ -6,7 +6,7 @@ use asynq_loader::Stats;
 use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyWeakrefReference};
 
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
@@ -35,6 +35,8 @@ pub(crate) struct Loader {
     /// Id of the scheduler of the `host`, 0 for none.
     pub(crate) scheduler_id: u32,
     pub(crate) host: Option<Py<LoaderHost>>,
+    /// Id of the scheduler of an event loop, and a weak reference to the host there.
+    pub(crate) loop_host: Option<(u32, Py<PyWeakrefReference>)>,
     pub(crate) cache: Option<Py<PyAny>>,
     /// A context variable with the mapping of the innermost scope.
     pub(crate) scope: Option<Py<PyAny>>,
@@ -93,10 +95,39 @@ impl LoaderBase {
         stats
     }
 
-    /// Returns the host of this thread or greenlet.
+    /// Returns the host of the code that runs: an event loop for its tasks, or else this thread or
+    /// greenlet.
     pub(crate) fn host<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, LoaderHost>> {
+        if Scheduler::current().is_in_task_of_loop() {
+            Self::loop_host(slf)
+        } else {
+            Self::thread_host(slf)
+        }
+    }
+
+    /// Returns the host of the event loop that runs in this thread.
+    pub(crate) fn loop_host<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, LoaderHost>> {
         let py = slf.py();
         let here = Scheduler::current().id();
+        let core = Self::core(slf);
+        let known = match &core.state().loop_host {
+            Some((scheduler_id, host)) if *scheduler_id == here => Some(host.bind(py).clone()),
+            _ => None,
+        };
+        if let Some(host) = known.and_then(|host| host.upgrade()) {
+            return Ok(host.cast_into::<LoaderHost>()?);
+        }
+        let host = slf.call_method0(intern!(py, "_loop_host"))?.cast_into::<LoaderHost>()?;
+        let reference = PyWeakrefReference::new(&host)?.unbind();
+        let before = core.state().loop_host.replace((here, reference));
+        drop(before);
+        Ok(host)
+    }
+
+    /// Returns the host of this thread or greenlet.
+    pub(crate) fn thread_host<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, LoaderHost>> {
+        let py = slf.py();
+        let here = Scheduler::of_thread().id();
         let core = Self::core(slf);
         {
             let state = core.state();

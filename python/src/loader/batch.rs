@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::batch::item::{BatchItemBase, resume_tracking_of_items};
 use crate::ffi::gil_cell::TakeState;
+use crate::loader::host::seconds;
 use crate::loader::load::Load;
 use crate::loader::nodes::{LoaderBatch, LoaderHost, Place};
 use crate::scheduler::inbox::{Flight, Inbox};
@@ -86,6 +87,13 @@ impl LoaderBatch {
         for flight in Self::flights(slf) {
             Flight::wait_at(flight.bind(slf.py()), inbox);
         }
+    }
+
+    /// Returns whether the batch cannot wait any longer until nothing else can run.
+    pub(crate) fn is_due(slf: &Bound<'_, Self>, now: f64) -> bool {
+        let Some(host) = Self::host(slf) else { return false };
+        let deadline = host.state().machine.round_deadline();
+        deadline.is_some_and(|deadline| seconds(deadline) <= now)
     }
 
     pub(crate) fn is_held(slf: &Bound<'_, Self>) -> bool {

@@ -5,7 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple, PyWeakrefReference};
 
-use crate::asyncio_mode::is_asyncio_mode;
+use crate::asyncio_mode::is_entered;
 use crate::ffi::gil_cell::TakeState;
 use crate::ffi::thread_exit;
 use crate::imports;
@@ -70,7 +70,7 @@ pub(crate) fn call_on<'py>(
     if let Some(binding) = &binding
         && is_of(binding, &owner)
         && let Some(core) = &binding.core
-        && !is_asyncio_mode(py)?
+        && !is_entered(py)?
         && !may_vary(core.bind(py).cast()?)
         && let Some(value) = cached_value(core.bind(py).cast()?, key)?
     {

@@ -95,14 +95,6 @@ impl LoaderHost {
         sent.and(started)
     }
 
-    /// Ends the wait of a coroutine for a load.
-    fn cancel(slf: &Bound<'_, Self>, load: &Bound<'_, Load>) -> PyResult<()> {
-        let slot = load.state().slot;
-        let loader = Self::loader_of(load)?;
-        slf.state().machine.cancel(slot);
-        loader.map_or(Ok(()), |loader| send::perform(slf, &loader).and(Self::sweep(slf)))
-    }
-
     /// Clears a key, whose answer may be on its way.
     fn clear(slf: &Bound<'_, Self>, cache_key: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Some(slot) = Self::slot_of(slf, &spread(cache_key)?)? {
@@ -244,10 +236,17 @@ impl LoaderHost {
 }
 
 impl LoaderHost {
-    fn loader_of<'py>(load: &Bound<'py, Load>) -> PyResult<Option<Bound<'py, LoaderBase>>> {
+    /// Ends the wait of one who has asked for a load.
+    pub(crate) fn give_up(load: &Bound<'_, Load>) -> PyResult<()> {
         let py = load.py();
         let batch = load.as_super().state().batch.as_ref().map(|batch| batch.bind(py).clone());
-        let Some(batch) = batch else { return Ok(None) };
-        Ok(send::loader_of(batch.cast::<LoaderBatch>()?))
+        let Some(batch) = batch else { return Ok(()) };
+        let batch = batch.cast::<LoaderBatch>()?;
+        let (Some(host), Some(loader)) = (LoaderBatch::host(batch), send::loader_of(batch)) else {
+            return Ok(());
+        };
+        let slot = load.state().slot;
+        host.state().machine.cancel(slot);
+        send::perform(&host, &loader).and(Self::sweep(&host))
     }
 }

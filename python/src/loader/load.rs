@@ -4,13 +4,13 @@ use asynq_loader::SlotId;
 use pyo3::prelude::*;
 use slotmap::Key;
 
+use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::object_memory::HotClass;
 use crate::future::base::FutureBase;
-use crate::loader::asyncio_future;
 
 /// The value of one key, on its way: what `loader.asynq(key)` returns.
 ///
@@ -33,8 +33,6 @@ pub(crate) struct LoadState {
     pub(crate) cached_value: Option<Py<PyAny>>,
     /// The mappings that will cache the value.
     pub(crate) caches: Vec<Py<PyAny>>,
-    /// The asyncio futures of coroutines that wait for it.
-    pub(crate) wakers: Vec<Py<PyAny>>,
     pub(crate) slot: SlotId,
     /// It belongs to a part that has its permits.
     pub(crate) is_sent: bool,
@@ -48,7 +46,6 @@ impl LoadState {
             cache_key: None,
             cached_value: None,
             caches: Vec::new(),
-            wakers: Vec::new(),
             slot: SlotId::null(),
             is_sent: false,
         }
@@ -59,7 +56,6 @@ impl Drop for LoadState {
     fn drop(&mut self) {
         defer_drop(self.cached_value.take());
         self.caches.drain(..).for_each(|cache| defer_drop(Some(cache)));
-        self.wakers.drain(..).for_each(|waker| defer_drop(Some(waker)));
     }
 }
 
@@ -102,18 +98,9 @@ impl Load {
         caches.into_iter().map(|cache| cache.into_bound(slf.py())).collect()
     }
 
-    /// Wakes the coroutines that wait for it. No line of Python runs here in which a signal handler
-    /// could raise before all of them are woken.
-    pub(crate) fn wake(slf: &Bound<'_, Self>) {
-        let py = slf.py();
-        let wakers = std::mem::take(&mut slf.state().wakers);
-        for waker in wakers {
-            if let Err(error) =
-                asyncio_future::set_result(waker.bind(py), &py.None().into_bound(py))
-            {
-                error.write_unraisable(py, Some(waker.bind(py)));
-            }
-        }
+    /// Returns the load at an index of a batch, if that is one of a loader.
+    pub(crate) fn at<'py>(batch: &Bound<'py, BatchBase>, index: u32) -> Option<Bound<'py, Self>> {
+        BatchBase::items(batch).get_item(index as usize).ok()?.cast_into_exact::<Self>().ok()
     }
 
     /// Returns whether neither its key nor its value can refer back to it; see [`gc_tracking`].

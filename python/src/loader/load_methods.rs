@@ -21,24 +21,6 @@ impl Load {
         Self::cache_key(slf)
     }
 
-    /// Sets the result of an asyncio future to None when the load is resolved.
-    fn wake_when_resolved(slf: &Bound<'_, Self>, future: Py<PyAny>) {
-        slf.state().wakers.push(future);
-        if !Self::is_pending(slf) {
-            Self::wake(slf);
-        }
-    }
-
-    /// Forgets an asyncio future, which was cancelled.
-    fn stop_waking(slf: &Bound<'_, Self>, future: &Bound<'_, PyAny>) {
-        let removed = {
-            let mut state = slf.state();
-            let index = state.wakers.iter().position(|waker| waker.is(future));
-            index.map(|index| state.wakers.remove(index))
-        };
-        drop(removed);
-    }
-
     /// Request that has its key, once it was sent.
     #[getter]
     fn request<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
@@ -55,15 +37,14 @@ impl Load {
         visit.call(&state.key)?;
         visit.call(&state.cache_key)?;
         visit.call(&state.cached_value)?;
-        state.caches.iter().try_for_each(|cache| visit.call(cache))?;
-        state.wakers.iter().try_for_each(|waker| visit.call(waker))
+        state.caches.iter().try_for_each(|cache| visit.call(cache))
     }
 
     fn __clear__(slf: &Bound<'_, Self>) {
         let before = {
             let mut state = slf.state();
             let caches = std::mem::take(&mut state.caches);
-            (state.cached_value.take(), caches, std::mem::take(&mut state.wakers))
+            (state.cached_value.take(), caches)
         };
         drop(before);
     }

@@ -6,7 +6,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
-use crate::asyncio_mode::is_asyncio_mode;
+use crate::asyncio_mode::is_entered;
+use crate::event_loop::call::{AsyncioCall, Call};
+use crate::event_loop::foreign::Foreign;
+use crate::event_loop::start;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::compute;
@@ -22,6 +25,8 @@ use crate::loader::load::Load;
 use crate::loader::nodes::LoaderHost;
 use crate::loader::variant::of_caller;
 use crate::loader::varies::Varies;
+use crate::scheduler::inbox::running_function;
+use crate::scheduler::state::Scheduler;
 
 #[pymethods]
 impl LoaderBase {
@@ -31,14 +36,29 @@ impl LoaderBase {
         Self(GilCell::default())
     }
 
-    /// Asks for one key: returns a future, in asyncio mode a coroutine.
+    /// Asks for one key: returns a future.
     fn asynq<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        if is_asyncio_mode(py)? {
-            return slf.call_method1(intern!(py, "asyncio"), (key,));
+        if Scheduler::current().is_in_task_of_loop() && running_function(slf.py())?.is_some() {
+            // The batch function that waits for it has to lend its permits.
+            return Foreign::start(Self::_asyncio(slf, key)?.as_any()).map(Bound::into_any);
         }
         let loader = of_caller(slf)?;
         load(&loader, &Self::host(&loader)?, key).map(Bound::into_any)
+    }
+
+    /// Asks for one key on an event loop: returns an `AsyncioCall`.
+    fn _asyncio<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, AsyncioCall>> {
+        let py = slf.py();
+        let loader = of_caller(slf)?;
+        let mut state = Call::default();
+        state.load = Some((loader.into_any().unbind(), key.clone().unbind()));
+        state.function = running_function(py)?.map(Bound::unbind);
+        let call = Bound::new(py, AsyncioCall(GilCell::new(state)))?;
+        start::begin(&call)?;
+        Ok(call)
     }
 
     /// The value of one key. A cached value is there at once.
@@ -253,7 +273,7 @@ fn call<'py>(
     key: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = loader.py();
-    if is_asyncio_mode(py)? {
+    if is_entered(py)? {
         let args = PyTuple::new(py, [key])?;
         return imports::call_in_asyncio_mode(py)?.call1((loader, args, PyDict::new(py)));
     }
@@ -261,6 +281,6 @@ fn call<'py>(
     if let Some(value) = cached_value(&loader, key)? {
         return Ok(value);
     }
-    let load = load(&loader, &LoaderBase::host(&loader)?, key)?;
+    let load = load(&loader, &LoaderBase::thread_host(&loader)?, key)?;
     compute::value(load.as_super().as_super())
 }

@@ -1,6 +1,6 @@
 //! Loaders: the face of `asynq-loader`, and the part that every key passes through.
 
-mod ask;
+pub(crate) mod ask;
 pub(crate) mod asyncio_future;
 pub(crate) mod base;
 mod batch;

@@ -40,8 +40,17 @@ pub(crate) fn flush(batch: &Bound<'_, LoaderBatch>) -> PyResult<()> {
     let sent = send_round(&host, &loader, Some(batch), is_wanted);
     match sent {
         Err(error) if !error.is_instance_of::<PyException>(batch.py()) => Err(error),
-        _ => start_flight(&host, batch),
+        _ => start_flight(&host, batch).and(end_round(&host, &loader)),
     }
+}
+
+/// Tells the host of an event loop that its round was sent, or is held.
+fn end_round(host: &Bound<'_, LoaderHost>, loader: &Bound<'_, LoaderBase>) -> PyResult<()> {
+    let is_on_loop = host.state().event_loop.is_some();
+    if is_on_loop {
+        host.call_method1(intern!(host.py(), "end_round"), (loader,))?;
+    }
+    Ok(())
 }
 
 /// Makes the round of a host ready, which may have an open batch. Performs what follows.

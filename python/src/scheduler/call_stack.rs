@@ -20,6 +20,8 @@ struct StackEntry {
     framed: bool,
     /// A call that this has made is being driven.
     waiting: bool,
+    /// It is a step of a task, and no synchronous call.
+    is_step: bool,
 }
 
 /// The stack, the innermost last.
@@ -34,6 +36,7 @@ impl CallStack {
             call: None,
             framed: true,
             waiting: false,
+            is_step: true,
         })
     }
 
@@ -41,7 +44,13 @@ impl CallStack {
     /// as the entry is here.
     #[inline]
     pub(crate) fn push_call(&self, call: Activation) -> Running<'_> {
-        self.push(StackEntry { task: None, call: Some(call), framed: false, waiting: false })
+        self.push(StackEntry {
+            task: None,
+            call: Some(call),
+            framed: false,
+            waiting: false,
+            is_step: false,
+        })
     }
 
     #[inline]
@@ -67,6 +76,12 @@ impl CallStack {
         };
         drop(popped);
         Ok(())
+    }
+
+    /// Returns whether the code of one task is running, and nothing that it has called synchronously.
+    pub(crate) fn is_one_task(&self) -> bool {
+        let entries = self.0.borrow();
+        matches!(&entries[..], [only] if only.is_step && !only.waiting)
     }
 
     /// Returns whether no code of an async function is running.

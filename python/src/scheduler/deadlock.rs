@@ -16,14 +16,15 @@ const MAX_NAMED: usize = 10;
 pub(crate) fn describe(
     scheduler: &Scheduler,
     py: Python<'_>,
-    root: &Bound<'_, AsyncTask>,
+    root: &str,
     report: &Deadlock,
 ) -> String {
-    let mut text = format!("{} can never get its value (deadlock):", name(root.as_any()));
+    let mut text = format!("{root} can never get its value (deadlock):");
     if report.waits.is_empty() {
         text.push_str(" it is running, and has made the very call that waits for it");
     }
-    for (task, on) in report.waits.iter().take(MAX_NAMED) {
+    let is_call = |id| matches!(scheduler.engine().task(id), Some(Job::Call(_)));
+    for (task, on) in report.waits.iter().filter(|(id, _)| !is_call(*id)).take(MAX_NAMED) {
         let on: Vec<_> = on.iter().take(MAX_NAMED).map(|&on| label(scheduler, py, on)).collect();
         let on = if on.is_empty() { "nothing that will come".to_owned() } else { on.join(", ") };
         let _ = write!(text, "\n  {} waits for {on}", label(scheduler, py, (*task).into()));
@@ -34,12 +35,13 @@ pub(crate) fn describe(
     text
 }
 
-fn label(scheduler: &Scheduler, py: Python<'_>, on: Dependency) -> String {
+/// Returns a name for something that a task waits for.
+pub(crate) fn label(scheduler: &Scheduler, py: Python<'_>, on: Dependency) -> String {
     let object = match on {
         Dependency::Task(task) => match scheduler.engine().task(task) {
             Some(Job::Task(task)) => Some(task.bind(py).clone().into_any()),
             Some(Job::Future(future)) => Some(future.bind(py).clone().into_any()),
-            None => None,
+            Some(Job::Call(_) | Job::Root) | None => None,
         },
         Dependency::Item(item) => {
             scheduler.engine().batch(item.batch).map(|batch| batch.bind(py).clone().into_any())

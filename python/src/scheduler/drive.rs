@@ -1,13 +1,14 @@
 //! The loop of a call: it does what the engine says until the called task has ended.
 
 use asynq_engine::{BatchId, Deadlock, Step, TaskId};
-use pyo3::exceptions::PyException;
+use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::batch::base::BatchBase;
 use crate::batch::flights;
 use crate::batch::priority::BatchPriority;
+use crate::event_loop::call_step::run as run_call;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
@@ -81,17 +82,13 @@ pub(crate) fn finish(
         }
         let next = scheduler.engine().next();
         let done = match next {
-            Step::Run(id) => run_job(scheduler, py, id),
-            Step::Flush(id) => flush(scheduler, py, id),
             Step::Done => break,
-            Step::Pause(id) => contexts::switch(scheduler, py, id, intern!(py, "pause")),
-            Step::Resume(id) => contexts::switch(scheduler, py, id, intern!(py, "resume")),
-            Step::Priority(id) => {
-                ask_priority(scheduler, py, id);
-                Ok(())
+            Step::Wait if scheduler.event_loop().is_some() && !scheduler.inbox.has_flights(py) => {
+                Err(blocks_itself(task))
             }
             Step::Wait => scheduler.inbox.wait(py, other_flushes(scheduler, py)),
             Step::Deadlock(report) => stuck(scheduler, py, task, &report),
+            step => perform(scheduler, py, &step),
         };
         if let Err(error) = done {
             if result.is_ok() {
@@ -116,6 +113,52 @@ pub(crate) fn finish(
     result
 }
 
+/// Makes the error of a synchronous call on an event loop that waits for something of the loop.
+#[cold]
+fn blocks_itself(task: &Bound<'_, AsyncTask>) -> PyErr {
+    let name = deadlock::name(task.as_any());
+    PyRuntimeError::new_err(format!(
+        "{name} is called synchronously on an event loop, and waits for something that only the loop \
+         can bring: write `await f.asyncio(...)`, or `yield f.asynq(...)` in an async function"
+    ))
+}
+
+/// Performs a step that is neither the end of a call nor a wait.
+///
+/// # Errors
+///
+/// The error of code outside of tasks: a hook, a subscriber, a context whose task has ended; an
+/// interrupt.
+pub(crate) fn perform(scheduler: &Scheduler, py: Python<'_>, step: &Step) -> PyResult<()> {
+    match *step {
+        Step::Run(id) => run_job(scheduler, py, id),
+        Step::Flush(id) => flush(scheduler, py, id),
+        Step::Pause(id) => contexts::switch(scheduler, py, id, intern!(py, "pause")),
+        Step::Resume(id) => contexts::switch(scheduler, py, id, intern!(py, "resume")),
+        Step::Priority(id) => {
+            ask_priority(scheduler, py, id);
+            Ok(())
+        }
+        Step::Done | Step::Wait | Step::Deadlock(_) => Ok(()),
+    }
+}
+
+/// Flushes a batch that the engine has not chosen, under the contexts that are common to those who wait.
+///
+/// # Errors
+///
+/// The same as of [`perform`].
+pub(crate) fn flush_out_of_turn(
+    scheduler: &Scheduler,
+    py: Python<'_>,
+    id: BatchId,
+) -> PyResult<()> {
+    scheduler.engine().begin_flush(id);
+    let scope = scheduler.engine().flush_scope(id);
+    let switched = contexts::switch_to(scheduler, py, scope);
+    switched.and(flush(scheduler, py, id))
+}
+
 /// Returns whether another greenlet is flushing a batch of this scheduler.
 fn other_flushes(scheduler: &Scheduler, py: Python<'_>) -> bool {
     let batches = scheduler.batches(py);
@@ -137,15 +180,16 @@ impl Drop for BeginAnew<'_> {
 }
 
 fn run_job(scheduler: &Scheduler, py: Python<'_>, id: TaskId) -> PyResult<()> {
-    let job = match scheduler.engine().task(id) {
-        Some(Job::Task(task)) => Ok(task.bind(py).clone()),
-        Some(Job::Future(future)) => Err(future.bind(py).clone()),
-        None => return Ok(()),
-    };
+    let job = scheduler.engine().task(id).map(|job| job.clone_ref(py));
     match job {
-        Err(future) => step::compute(scheduler, &future),
-        Ok(task) if Switches::on().none() => step::run(scheduler, &task),
-        Ok(task) => run_observed(scheduler, &task),
+        Some(Job::Future(future)) => step::compute(scheduler, future.bind(py)),
+        Some(Job::Task(task)) if Switches::on().none() => step::run(scheduler, task.bind(py)),
+        Some(Job::Task(task)) => run_observed(scheduler, task.bind(py)),
+        Some(Job::Call(call)) => {
+            run_call(scheduler, call.bind(py));
+            Ok(())
+        }
+        Some(Job::Root) | None => Ok(()),
     }
 }
 
@@ -275,22 +319,29 @@ fn stuck(
     root: &Bound<'_, AsyncTask>,
     report: &Deadlock,
 ) -> PyResult<()> {
-    let message = deadlock::describe(scheduler, py, root, report);
-    let error = || imports::new_error(imports::task_error, py, message.clone());
+    let root = deadlock::name(root.as_any());
+    let message = deadlock::describe(scheduler, py, &root, report);
     if report.victims.is_empty() {
-        return Err(error());
+        return Err(imports::new_error(imports::task_error, py, message));
     }
-    for &victim in &report.victims {
-        let future = match scheduler.engine().task(victim) {
-            Some(Job::Future(future)) => Some(future.bind(py).clone()),
-            _ => None,
-        };
-        if let Some(future) = future {
-            resolve(&future, Outcome::from_err(py, &error()))?;
-        } else {
-            let pending_error = PendingError::Throw(error());
-            contexts::set_pending_error(scheduler, py, victim, pending_error);
-        }
+    report.victims.iter().try_for_each(|&victim| fail_victim(scheduler, py, victim, &message))
+}
+
+/// Fails a task that can never go on. It gets the error when it runs next.
+pub(crate) fn fail_victim(
+    scheduler: &Scheduler,
+    py: Python<'_>,
+    victim: TaskId,
+    message: &str,
+) -> PyResult<()> {
+    let error = imports::new_error(imports::task_error, py, message);
+    let future = match scheduler.engine().task(victim) {
+        Some(Job::Future(future)) => Some(future.bind(py).clone()),
+        _ => None,
+    };
+    if let Some(future) = future {
+        return resolve(&future, Outcome::from_err(py, &error));
     }
+    contexts::set_pending_error(scheduler, py, victim, PendingError::Throw(error));
     Ok(())
 }

@@ -16,7 +16,7 @@ use asynq_engine::Dependency;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyTuple};
+use pyo3::types::{PyCFunction, PyDict, PyTuple, PyWeakrefReference};
 
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::outcome::Outcome;
@@ -55,6 +55,8 @@ struct Contents {
     doorbell: Option<Py<PyAny>>,
     /// Number of calls of [`Inbox::nudge`].
     nudges: u64,
+    /// The event loop that runs the scheduler, weakly, and the callback that drives it.
+    event_loop: Option<(Py<PyWeakrefReference>, Py<PyAny>)>,
 }
 
 /// A time of `time.monotonic()`.
@@ -99,6 +101,21 @@ impl Inbox {
         INBOXES.take(py).get(&id).and_then(Weak::upgrade)
     }
 
+    /// Makes whatever arrives wake an event loop, by `driver`.
+    pub(crate) fn wake_loop(
+        &self,
+        py: Python<'_>,
+        event_loop: Py<PyWeakrefReference>,
+        driver: Py<PyAny>,
+    ) {
+        self.contents.take(py).event_loop = Some((event_loop, driver));
+    }
+
+    /// Returns the earliest deadline of the flights.
+    pub(crate) fn first_deadline(&self, py: Python<'_>) -> Option<f64> {
+        self.contents.take(py).deadlines.first().map(|&(Deadline(deadline), _)| deadline)
+    }
+
     /// Returns the inboxes of all schedulers.
     fn all(py: Python<'_>) -> Vec<Arc<Self>> {
         INBOXES.take(py).values().filter_map(Weak::upgrade).collect()
@@ -132,8 +149,18 @@ impl Inbox {
         self.ring(py);
     }
 
-    /// Wakes the scheduler, if it sleeps.
+    /// Wakes the scheduler, if it sleeps, and its event loop.
     fn ring(&self, py: Python<'_>) {
+        let bound = |(event_loop, driver): &(Py<PyWeakrefReference>, Py<PyAny>)| {
+            (event_loop.bind(py).clone(), driver.bind(py).clone())
+        };
+        let event_loop = self.contents.take(py).event_loop.as_ref().map(bound);
+        if let Some((event_loop, driver)) = event_loop
+            && let Some(event_loop) = event_loop.upgrade()
+        {
+            // A closed loop runs nothing any more.
+            let _ = event_loop.call_method1(intern!(py, "call_soon_threadsafe"), (driver,));
+        }
         let doorbell = {
             let contents = self.contents.take(py);
             let doorbell = contents.doorbell.as_ref().filter(|_| self.is_asleep());

@@ -15,6 +15,9 @@ use pyo3::types::{PyCFunction, PyDict, PyTuple, PyWeakrefReference};
 use crate::batch::base::BatchBase;
 use crate::batch::item;
 use crate::batch::priority::BatchPriority;
+use crate::event_loop::call::AsyncioCall;
+use crate::event_loop::host::EventLoop;
+use crate::event_loop::per_loop::{self, PerLoop};
 use crate::ffi::thread_exit;
 use crate::future::base::FutureBase;
 use crate::imports;
@@ -22,7 +25,7 @@ use crate::loader::nodes::LoaderBatch;
 use crate::scheduler::call_stack::CallStack;
 use crate::scheduler::greenlets::{self, PerGreenlet};
 use crate::scheduler::handle::TaskScheduler;
-use crate::scheduler::inbox::Inbox;
+use crate::scheduler::inbox::{self, Inbox};
 use crate::scheduler::variables::Variables;
 use crate::task::async_task::{AsyncTask, Entered, Origin};
 
@@ -49,9 +52,25 @@ pub(crate) enum Job {
     Task(Py<AsyncTask>),
     /// A future of another kind, that a task waits for.
     Future(Py<FutureBase>),
+    /// A call from asyncio.
+    Call(Py<AsyncioCall>),
+    /// The root of everything that is awaited on an event loop.
+    Root,
 }
 
-/// The scheduler of a thread, or of a greenlet that is not the main one of its thread.
+impl Job {
+    #[inline]
+    pub(crate) fn clone_ref(&self, py: pyo3::Python<'_>) -> Self {
+        match self {
+            Self::Task(task) => Self::Task(task.clone_ref(py)),
+            Self::Future(future) => Self::Future(future.clone_ref(py)),
+            Self::Call(call) => Self::Call(call.clone_ref(py)),
+            Self::Root => Self::Root,
+        }
+    }
+}
+
+/// The scheduler of a thread, of a greenlet that is not the main one of its thread, or of an event loop.
 ///
 /// Between calls it holds nothing: tasks that a failed call leaves behind are taken out of the engine,
 /// and added again when somebody asks for them, in whatever thread.
@@ -70,10 +89,12 @@ pub(crate) struct Scheduler {
     /// Unfinished batches of loaders that were opened in the outermost call, by their addresses.
     held_batches: RefCell<HashMap<usize, Py<LoaderBatch>>>,
     pub(crate) inbox: Arc<Inbox>,
+    event_loop: Option<EventLoop>,
 }
 
 thread_local! {
     static SCHEDULERS: PerGreenlet<Scheduler> = const { PerGreenlet::new() };
+    static LOOPS: PerLoop<Scheduler> = const { PerLoop::new() };
 }
 
 fn next_id() -> u32 {
@@ -82,9 +103,21 @@ fn next_id() -> u32 {
 }
 
 impl Scheduler {
-    /// Returns the scheduler of this thread or greenlet.
+    /// Returns the scheduler of the event loop that runs in this thread, if it has one, or else that of
+    /// this thread or greenlet.
     #[inline]
     pub(crate) fn current() -> Rc<Self> {
+        if per_loop::are_used()
+            && let Some(scheduler) = Self::of_running_loop()
+        {
+            return scheduler;
+        }
+        Self::of_thread()
+    }
+
+    /// Returns the scheduler of this thread or greenlet, apart from its event loops.
+    #[inline]
+    pub(crate) fn of_thread() -> Rc<Self> {
         if greenlets::are_loaded()
             && let Some(scheduler) = Self::of_greenlet()
         {
@@ -93,13 +126,102 @@ impl Scheduler {
         SCHEDULERS.with(|schedulers| {
             Rc::clone(schedulers.of_main().get_or_init(|| {
                 thread_exit::protect();
-                Rc::new(Self::new())
+                Rc::new(Self::new(next_id(), None))
             }))
         })
     }
 
-    fn new() -> Self {
-        let (id, inbox) = (next_id(), Arc::new(Inbox::default()));
+    /// Returns the scheduler of the event loop that runs in this thread. A greenlet inside of a loop has
+    /// one of its own.
+    fn of_running_loop() -> Option<Rc<Self>> {
+        LOOPS.with(|loops| {
+            if loops.is_empty() {
+                return None;
+            }
+            pyo3::Python::attach(|py| {
+                if let Some(driven) = loops.driven(py) {
+                    return Some(driven);
+                }
+                if greenlets::are_loaded() && greenlets::current(py).ok()?.is_some() {
+                    return None;
+                }
+                loops.of(&inbox::running_loop(py).ok()??)
+            })
+        })
+    }
+
+    /// Returns the scheduler of an event loop of this thread.
+    pub(crate) fn of_loop(event_loop: &Bound<'_, PyAny>) -> Option<Rc<Self>> {
+        LOOPS.with(|loops| loops.of(event_loop))
+    }
+
+    /// Returns the scheduler with this number, if it is that of an event loop of this thread.
+    pub(crate) fn with_loop(id: u32) -> Option<Rc<Self>> {
+        LOOPS.try_with(|loops| loops.with_id(id)).ok().flatten()
+    }
+
+    /// Returns a number for a new scheduler.
+    pub(crate) fn new_id() -> u32 {
+        next_id()
+    }
+
+    /// Adds the scheduler of an event loop, to which `reference` is a weak reference.
+    pub(crate) fn add_loop(
+        event_loop: &Bound<'_, PyAny>,
+        reference: Py<PyWeakrefReference>,
+        id: u32,
+        host: EventLoop,
+    ) -> Rc<Self> {
+        thread_exit::protect();
+        let py = event_loop.py();
+        let scheduler = Rc::new(Self::new(id, Some(host)));
+        if let Some(host) = &scheduler.event_loop {
+            scheduler.inbox.wake_loop(py, reference.clone_ref(py), host.driver(py).unbind());
+        }
+        LOOPS.with(|loops| loops.add(event_loop, reference, id, Rc::clone(&scheduler)));
+        scheduler
+    }
+
+    /// Ends the scheduler of an event loop that is closed.
+    pub(crate) fn end_loop(py: pyo3::Python<'_>, id: u32) {
+        let removed = LOOPS.try_with(|loops| loops.remove(id)).ok().flatten();
+        let Some(scheduler) = removed else { return };
+        let Some(event_loop) = &scheduler.event_loop else { return };
+        let rest = event_loop.take_rest();
+        if event_loop.root.take().is_some() {
+            let mut engine = scheduler.engine();
+            while engine.depth() > 0 {
+                engine.abandon();
+                engine.exit();
+            }
+        }
+        drop(rest);
+        scheduler.let_go(py);
+        scheduler.release_batches(py);
+    }
+
+    /// Notes that a callback of the event loop drives this scheduler.
+    pub(crate) fn begin_drive(self: &Rc<Self>, py: pyo3::Python<'_>) {
+        LOOPS.with(|loops| loops.begin_drive(py, Rc::clone(self)));
+    }
+
+    /// Notes that the drive has ended that began last.
+    pub(crate) fn end_drive() {
+        let _ = LOOPS.try_with(PerLoop::end_drive);
+    }
+
+    /// Returns the event loop on which it runs.
+    pub(crate) fn event_loop(&self) -> Option<&EventLoop> {
+        self.event_loop.as_ref()
+    }
+
+    /// Returns whether the code of a task runs that the event loop drives, and not a synchronous call.
+    pub(crate) fn is_in_task_of_loop(&self) -> bool {
+        self.event_loop.is_some() && self.call_stack.is_one_task()
+    }
+
+    fn new(id: u32, event_loop: Option<EventLoop>) -> Self {
+        let inbox = Arc::new(Inbox::default());
         pyo3::Python::attach(|py| inbox.open(py, id));
         Self {
             id: Cell::new(id),
@@ -112,6 +234,7 @@ impl Scheduler {
             handles: Cell::new(0),
             held_batches: RefCell::default(),
             inbox,
+            event_loop,
         }
     }
 
@@ -150,7 +273,7 @@ impl Scheduler {
         };
         let remove = PyCFunction::new_closure(py, None, None, remove)?;
         let reference = PyWeakrefReference::new_with(greenlet, remove)?;
-        let scheduler = Rc::new(Self::new());
+        let scheduler = Rc::new(Self::new(next_id(), None));
         SCHEDULERS.with(|schedulers| {
             schedulers.add(&reference, address, scheduler.id(), Rc::clone(&scheduler));
         });
@@ -167,6 +290,7 @@ impl Scheduler {
             })
             .ok()
             .flatten()
+            .or_else(|| per_loop::are_used().then(|| Self::with_loop(scheduler_id))?)
     }
 
     /// Returns the number of this scheduler.
@@ -219,9 +343,14 @@ impl Scheduler {
         drop(before);
     }
 
-    /// Returns the handle, if there is one: it may have hooks.
+    /// Returns the handle, if there is one: it may have hooks. On an event loop, those of the thread count
+    /// until it has a handle of its own.
     pub(crate) fn hooks<'py>(&self, py: pyo3::Python<'py>) -> Option<Bound<'py, TaskScheduler>> {
-        self.handle.borrow().as_ref().map(|handle| handle.bind(py).clone())
+        let handle = self.handle.borrow().as_ref().map(|handle| handle.bind(py).clone());
+        if handle.is_none() && self.event_loop.is_some() {
+            return Self::of_thread().hooks(py);
+        }
+        handle
     }
 
     /// Checks that an object belongs to this scheduler, or to none.
@@ -311,6 +440,10 @@ impl Scheduler {
     /// signal handler.
     #[inline]
     fn nudge(&self) {
+        if let Some(event_loop) = &self.event_loop {
+            // A closed loop runs nothing any more.
+            pyo3::Python::attach(|py| _ = event_loop.schedule(py));
+        }
         if self.inbox.is_asleep() {
             pyo3::Python::attach(|py| self.inbox.nudge(py));
         }
@@ -424,9 +557,10 @@ impl Scheduler {
     /// Returns the tasks, and the other futures that a task waits for.
     pub(crate) fn jobs(&self, py: pyo3::Python<'_>) -> Vec<Py<PyAny>> {
         let engine = self.engine.borrow();
-        let jobs = engine.tasks().map(|job| match job {
-            Job::Task(task) => task.clone_ref(py).into_any(),
-            Job::Future(future) => future.clone_ref(py).into_any(),
+        let jobs = engine.tasks().filter_map(|job| match job {
+            Job::Task(task) => Some(task.clone_ref(py).into_any()),
+            Job::Future(future) => Some(future.clone_ref(py).into_any()),
+            Job::Call(_) | Job::Root => None,
         });
         jobs.collect()
     }
@@ -446,6 +580,7 @@ impl Scheduler {
                     AsyncTask::suspend(task.bind(py));
                 }
                 Job::Future(future) => FutureBase::forget_scheduler(future.bind(py)),
+                Job::Call(_) | Job::Root => {}
             }
         }
         for batch in batches {
@@ -458,7 +593,7 @@ impl Scheduler {
 
 /// Returns the task whose code runs now, or waits for the synchronous call that runs now.
 pub(crate) fn active_task(py: pyo3::Python<'_>) -> PyResult<Option<Bound<'_, AsyncTask>>> {
-    if greenlets::are_loaded() {
+    if greenlets::are_loaded() || per_loop::are_used() {
         return Scheduler::current().call_stack.task(py);
     }
     SCHEDULERS.with(|schedulers| {

@@ -166,13 +166,27 @@ impl Variables {
         py: Python<'a>,
         in_place: Option<&Bound<'a, AsyncTask>>,
     ) -> CallVariables<'a> {
+        self.begin(py, in_place, true)
+    }
+
+    /// Begins a drive by an event loop, whose tasks see the scopes of those who have made them.
+    pub(crate) fn begin_drive<'a>(&'a self, py: Python<'a>) -> CallVariables<'a> {
+        self.begin(py, None, false)
+    }
+
+    fn begin<'a>(
+        &'a self,
+        py: Python<'a>,
+        in_place: Option<&Bound<'a, AsyncTask>>,
+        in_call: bool,
+    ) -> CallVariables<'a> {
         let outer = Outer {
             shared: self.shared.take(),
             inside: self.inside.replace(0),
             table: self.table.take(),
             in_place: self.in_place.replace(in_place.map_or(0, address)),
             scopes: self.scopes.replace(scopes::active(py)),
-            in_call: self.in_call.replace(true),
+            in_call: self.in_call.replace(in_call),
         };
         CallVariables { variables: self, py, outer: Some(outer) }
     }

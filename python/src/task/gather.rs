@@ -19,6 +19,16 @@ pub(crate) struct Gathered {
 }
 
 impl Gather {
+    /// Gathers awaitables, none of which is a coroutine.
+    pub(crate) fn of(
+        awaitables: Bound<'_, PyTuple>,
+        returns_errors: bool,
+    ) -> PyResult<Bound<'_, Self>> {
+        let py = awaitables.py();
+        let awaitables = Some(awaitables.unbind());
+        Bound::new(py, Self(GilCell::new(Gathered { awaitables, returns_errors })))
+    }
+
     pub(crate) fn awaitables<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyTuple> {
         let py = slf.py();
         let awaitables = slf.state().awaitables.as_ref().map(|tuple| tuple.bind(py).clone());

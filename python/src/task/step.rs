@@ -6,10 +6,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use crate::event_loop::foreign::{adopt, adopt_awaited};
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::TakeState;
 use crate::ffi::resume::is_coroutine;
-use crate::future::base::FutureBase;
+use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::future::resolve::{resolve, resolve_on};
 use crate::imports;
@@ -95,12 +96,22 @@ fn proceed<'py>(
         if !Switches::on().none() {
             report_yield(py, task, &yielded);
         }
-        let sent = match must_wait(scheduler, task, &yielded) {
-            Ok(true) => {
-                wait(scheduler, task, yielded);
-                return None;
-            }
-            Ok(false) => yielded::unwrap(&yielded),
+        let awaited = if scheduler.event_loop().is_none() {
+            Ok(yielded)
+        } else if runs_a_coroutine(task) {
+            adopt_awaited(yielded)
+        } else {
+            adopt(yielded)
+        };
+        let sent = match awaited {
+            Ok(awaited) => match must_wait(scheduler, task, &awaited) {
+                Ok(true) => {
+                    wait(scheduler, task, awaited);
+                    return None;
+                }
+                Ok(false) => yielded::unwrap(&awaited),
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         if !FutureBase::is_pending(task.as_super()) {
@@ -288,6 +299,10 @@ fn runs_a_coroutine(task: &Bound<'_, AsyncTask>) -> bool {
 /// Runs a future that is not a task: computes it.
 pub(crate) fn compute(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
+    if future.state().kind == Kind::Foreign {
+        scheduler.engine().block(Until::AnyOrWake); // Its event loop resolves it.
+        return Ok(());
+    }
     scheduler.variables.exit(py);
     let computed = future.call_method0(intern!(py, "_compute"));
     if !FutureBase::is_pending(future) {

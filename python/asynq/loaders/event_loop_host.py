@@ -1,0 +1,74 @@
+"""The loads of a loader on an event loop."""
+
+import asyncio
+import weakref
+
+from .._asynq import LoaderHost, call_until_done
+
+__traceback_hide__ = True
+
+
+class PerLoop:
+    """An object for each event loop, which lives as long as the loop."""
+
+    def __init__(self, new):
+        self._new = new
+        self._others = weakref.WeakKeyDictionary()
+
+    def of_running_loop(self):
+        """Returns the object of the running loop, made by `new()` on first use."""
+        loop = asyncio.get_running_loop()
+        # In an attribute, since the object may refer to the loop: an entry of a WeakKeyDictionary
+        # would then keep the loop alive.
+        try:
+            objects = loop._asynq_objects
+        except AttributeError:
+            try:
+                objects = loop._asynq_objects = weakref.WeakKeyDictionary()
+            except AttributeError:
+                return _get_or_make(self._others, loop, self._new)
+        return _get_or_make(objects, self, self._new)
+
+
+def _get_or_make(objects, key, new):
+    found = objects.get(key)
+    return objects.setdefault(key, new()) if found is None else found
+
+
+class EventLoopHost(LoaderHost):
+    """The loads of a loader on an event loop. The scheduler of the loop flushes its batches.
+
+    - `caller`: the `CallerContext` of the code that has opened the round;
+    - `is_nested`: True if a batch function waits for a key of the round.
+    """
+
+    __slots__ = ("caller", "is_held", "is_nested")
+
+    def __init__(self, *args, **settings):
+        self.caller = None
+        self.is_nested = False
+        self.is_held = False
+
+    def nest(self):
+        """Notes that a batch function waits for a key that was not sent."""
+        self.is_nested = True
+        for request in self.waiting:
+            request.nest()
+
+    # A signal handler may raise at any line of these, and then they are called again.
+
+    def end_round(self, loader):
+        """Forgets who has opened the round, which was sent, unless the loader holds it."""
+        deadline = self.round_deadline
+        if deadline is None:
+            self.caller = None
+            self.is_nested = False
+        elif not self.is_held:
+            loop = asyncio.get_running_loop()
+            loop.call_at(deadline, call_until_done, self._end_hold, loader)
+            self.is_held = True
+
+    def _end_hold(self, loader):
+        self.is_held = False
+        self.send(loader)
+        self.end_round(loader)
