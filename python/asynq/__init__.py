@@ -20,7 +20,6 @@ from . import _installation as _installation  # isort: split
 from . import (
     _asynq,
     _greenlets,
-    aio,
     async_task,
     asynq_to_async,
     batching,
@@ -36,6 +35,7 @@ from . import (
     tools,
     utils,
 )
+from . import aio as aio
 from . import loaders as loaders
 from . import mock_ as mock
 from ._gather import gather as gather

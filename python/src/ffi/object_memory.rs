@@ -239,10 +239,12 @@ unsafe extern "C" fn free_recycled<T: Recycled>(object: *mut PyObject) {
         if !(*weak_references.cast::<*mut PyObject>()).is_null() {
             ffi::PyObject_ClearWeakRefs(object);
         }
-        let is_exact = Python::attach(|py| {
+        let is_exact = Python::try_attach(|py| {
             T::drop_fields(py, object);
             class == T::type_object_raw(py)
         });
+        // What outlives the interpreter is not freed: what its fields refer to may be gone.
+        let Some(is_exact) = is_exact else { return };
         // An object of a subclass has another size.
         if !(is_exact && spare.put(object)) {
             free_memory(object, class);
