@@ -84,6 +84,8 @@ __all__ = [
     "leave_asyncio_mode",
     "look_up_names",
     "options",
+    "pop_scope",
+    "push_scope",
     "reset_scheduler",
     "scopes_variable",
     "set_active_scopes",
@@ -119,6 +121,8 @@ class AttributeOverrideBase(AsyncContext):
 
 def active_scopes() -> dict[object, tuple[Any, ...]]: ...
 def set_active_scopes(active: dict[Any, tuple[Any, ...]]) -> None: ...
+def push_scope(owner: object, entry: tuple[Any, ...]) -> None: ...
+def pop_scope(owner: object, context: object) -> None: ...
 def scopes_variable() -> ContextVar[dict[object, tuple[Any, ...]]]: ...
 
 # Loaders

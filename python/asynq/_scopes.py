@@ -9,4 +9,4 @@ REQUESTS = object()
 def current_request():
     """Returns the innermost `asynq.request` in which the caller is, or None."""
     requests = active_scopes().get(REQUESTS)
-    return None if requests is None else requests[-1]
+    return None if requests is None else requests[-1][0]

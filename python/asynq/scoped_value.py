@@ -55,7 +55,7 @@ class AsyncScopedValue:
         """Returns the value that is visible in the running task."""
         overrides = active_scopes().get(id(self))
         if overrides is not None:
-            return overrides[-1][1]
+            return overrides[-1][2]
         return self._value if self._variable is None else self._variable.get(self._value)
 
     def set(self, value):
@@ -73,8 +73,8 @@ class AsyncScopedValue:
                 self.__dict__.setdefault("_variable", contextvars.ContextVar("AsyncScopedValue"))
             self._variable.set(value)
             return
-        *outer, (override, _, _) = overrides
-        set_active_scopes({**scopes, id(self): (*outer, (override, value, self))})
+        *outer, (override, of_task, _, _) = overrides
+        set_active_scopes({**scopes, id(self): (*outer, (override, of_task, value, self))})
 
     def override(self, value):
         """Returns a context manager that replaces the value by `value` for its block."""

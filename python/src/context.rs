@@ -75,6 +75,13 @@ pub(crate) struct AsyncContext(GilCell<EnteredBy>);
 
 has_state!(AsyncContext: EnteredBy);
 
+impl AsyncContext {
+    /// Returns whether a task has entered it last, and not code outside of tasks.
+    pub(crate) fn is_of_task(slf: &Bound<'_, Self>) -> bool {
+        slf.state().last().is_some_and(Option::is_some)
+    }
+}
+
 #[pymethods]
 impl AsyncContext {
     #[new]

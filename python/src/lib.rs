@@ -119,6 +119,8 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::get_scheduler, module)?)?;
     module.add_function(wrap_pyfunction!(scheduler::handle_methods::reset_scheduler, module)?)?;
     module.add_function(wrap_pyfunction!(scopes::active_scopes, module)?)?;
+    module.add_function(wrap_pyfunction!(scopes::pop_scope, module)?)?;
+    module.add_function(wrap_pyfunction!(scopes::push_scope, module)?)?;
     module.add_function(wrap_pyfunction!(scopes::scopes_variable, module)?)?;
     module.add_function(wrap_pyfunction!(scopes::set_active_scopes, module)?)?;
     module.add_function(wrap_pyfunction!(task::yielded::extract_futures, module)?)?;

@@ -6,39 +6,17 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyInt, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use crate::context::AsyncContext;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
-use crate::scopes::{active_scopes, set_active_scopes};
+use crate::scopes::{pop_scope, push_scope};
 
-/// Replaces the overrides of a scoped value in this context. The owner is the `id()` of the scoped
-/// value, and an entry is (override, value, scoped value).
-fn set_overrides<'py>(
-    target: &Bound<'py, PyAny>,
-    change: impl FnOnce(&mut Vec<Bound<'py, PyAny>>) -> PyResult<()>,
-) -> PyResult<()> {
-    let py = target.py();
-    let all = active_scopes(py)?.copy()?;
-    let id = target.as_ptr() as usize;
-    let mut overrides = match all.get_item(id)? {
-        Some(overrides) => overrides.cast_into::<PyTuple>()?.iter().collect(),
-        None => Vec::new(),
-    };
-    change(&mut overrides)?;
-    if overrides.is_empty() {
-        if all.contains(id)? {
-            all.del_item(id)?;
-        }
-    } else {
-        all.set_item(id, PyTuple::new(py, overrides)?)?;
-    }
-    set_active_scopes(py, all)
-}
-
-fn is_entry_of(entry: &Bound<'_, PyAny>, context: &Bound<'_, PyAny>) -> bool {
-    entry.cast::<PyTuple>().is_ok_and(|entry| entry.get_item(0).is_ok_and(|own| own.is(context)))
+/// Returns the owner of the overrides of a scoped value: its `id()`. An entry has the value and the
+/// scoped value, too.
+fn owner<'py>(target: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyInt>> {
+    Ok((target.as_ptr() as usize).into_pyobject(target.py())?)
 }
 
 fn not_active(context: &Bound<'_, PyAny>) -> PyErr {
@@ -104,11 +82,9 @@ impl ScopedOverrideBase {
         let (Some(target), Some(value)) = (target, value) else {
             return Err(PyRuntimeError::new_err("this override was not initialized"));
         };
-        let entry = PyTuple::new(py, [slf.as_any(), &value, &target])?;
-        set_overrides(&target, |overrides| {
-            overrides.push(entry.into_any());
-            Ok(())
-        })?;
+        let of_task = PyBool::new(py, AsyncContext::is_of_task(slf.as_super())).to_owned();
+        let entry = PyTuple::new(py, [slf.as_any(), of_task.as_any(), &value, &target])?;
+        push_scope(owner(&target)?.as_any(), &entry)?;
         let mut state = slf.state();
         state.active += 1;
         state.was_active = true;
@@ -130,12 +106,7 @@ impl ScopedOverrideBase {
             state.target.as_ref().map(|target| target.bind(slf.py()).clone())
         };
         let Some(target) = target else { return Ok(()) };
-        set_overrides(&target, |overrides| {
-            if let Some(index) = overrides.iter().rposition(|entry| is_entry_of(entry, slf)) {
-                overrides.remove(index);
-            }
-            Ok(())
-        })
+        pop_scope(owner(&target)?.as_any(), slf.as_any())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

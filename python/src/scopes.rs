@@ -1,14 +1,15 @@
 //! The variable of the scopes that are active: overrides of scoped values, scopes of loaders, requests.
 //!
 //! Its value is a dict, which is never changed, from the owner of each kind of scope to a tuple of the
-//! active ones, the innermost last. The owner of overrides is the `id()` of their scoped value.
+//! active ones, the innermost last. Each entry is a tuple that begins with the context and whether a task
+//! has entered it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::ffi::context_vars::variable_value;
 
@@ -55,6 +56,48 @@ pub(crate) fn set_active_scopes(py: Python<'_>, active: Bound<'_, PyDict>) -> Py
     let scopes = scopes(py)?;
     let active = if active.is_empty() { scopes.none.bind(py).clone() } else { active };
     scopes.variable.bind(py).call_method1(intern!(py, "set"), (active,)).map(|_| ())
+}
+
+/// Adds a scope to the active ones of its owner, in this context.
+#[pyfunction]
+pub(crate) fn push_scope<'py>(
+    owner: &Bound<'py, PyAny>,
+    entry: &Bound<'py, PyTuple>,
+) -> PyResult<()> {
+    let py = owner.py();
+    let active = active_scopes(py)?.copy()?;
+    let mut entries: Vec<_> = match active.get_item(owner)? {
+        Some(entries) => entries.cast_into::<PyTuple>()?.iter().collect(),
+        None => Vec::new(),
+    };
+    entries.push(entry.clone().into_any());
+    active.set_item(owner, PyTuple::new(py, entries)?)?;
+    set_active_scopes(py, active)
+}
+
+/// Removes the scope of a context, the innermost if it is active more than once. Where it was not entered,
+/// nothing changes.
+#[pyfunction]
+pub(crate) fn pop_scope<'py>(
+    owner: &Bound<'py, PyAny>,
+    context: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    let py = owner.py();
+    let active = active_scopes(py)?.copy()?;
+    let Some(entries) = active.get_item(owner)? else { return Ok(()) };
+    let mut entries: Vec<_> = entries.cast_into::<PyTuple>()?.iter().collect();
+    let is_of_context = |entry: &Bound<'_, PyAny>| {
+        let entry = entry.cast::<PyTuple>();
+        entry.is_ok_and(|entry| entry.get_item(0).is_ok_and(|own| own.is(context)))
+    };
+    let Some(index) = entries.iter().rposition(is_of_context) else { return Ok(()) };
+    entries.remove(index);
+    if entries.is_empty() {
+        active.del_item(owner)?;
+    } else {
+        active.set_item(owner, PyTuple::new(py, entries)?)?;
+    }
+    set_active_scopes(py, active)
 }
 
 /// The context variable that holds the active scopes.

@@ -82,7 +82,7 @@ def _changes_to_caller(context):
         if variable is scopes_variable():
             # The other scopes are those of loaders and requests.
             overrides = [entries[-1] for owner, entries in value.items() if type(owner) is int]
-            changes += [scoped.override(value).resume for _, value, scoped in overrides]
+            changes += [scoped.override(value).resume for *_, value, scoped in overrides]
         elif context.get(variable, _MISSING) is not value:
             changes.append(functools.partial(variable.set, value))
     return changes

@@ -2,7 +2,7 @@
 
 import weakref
 
-from .._asynq import active_scopes, set_active_scopes
+from .._asynq import active_scopes, pop_scope, push_scope
 from ..contexts import AsyncContext
 
 
@@ -32,7 +32,7 @@ class Scopes:
         if entered is None:
             return cache
         key = id(self)
-        for scope in reversed(entered):
+        for scope, _ in reversed(entered):
             found = scope.caches.get(key)
             if found is None and scope.covers(self):
                 found = scope.add(self)
@@ -51,21 +51,10 @@ class Scope(AsyncContext):
         self._kept_loaders = []
 
     def resume(self):
-        entered = active_scopes()
-        set_active_scopes({**entered, self._owner: (*entered.get(self._owner, ()), self)})
+        push_scope(self._owner, (self, self._active_task is not None))
 
     def pause(self):
-        entered = dict(active_scopes())
-        scopes = list(entered.pop(self._owner, ()))
-        # Entered again inside itself, it is there more than once. In a thread or coroutine that has
-        # not entered it, it is not there, and nothing changes.
-        for index in reversed(range(len(scopes))):
-            if scopes[index] is self:
-                del scopes[index]
-                break
-        if scopes:
-            entered[self._owner] = tuple(scopes)
-        set_active_scopes(entered)
+        pop_scope(self._owner, self)
 
     def add(self, scopes):
         """Adds the loader with these scopes, until its end. Returns its cache."""

@@ -76,7 +76,8 @@ fn current_request(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let Some(owner) = REQUESTS.get(py) else { return Ok(None) };
     let Some(requests) = active_scopes(py)?.get_item(owner)? else { return Ok(None) };
     let requests = requests.cast_into::<PyTuple>()?;
-    requests.get_item(requests.len() - 1).map(Some)
+    let innermost = requests.get_item(requests.len() - 1)?;
+    innermost.cast_into::<PyTuple>()?.get_item(0).map(Some)
 }
 
 /// Returns the variant of a loader in a request, if there is one.
