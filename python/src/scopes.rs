@@ -107,18 +107,87 @@ pub(crate) fn scopes_variable(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 /// Returns the active scopes, or `None` as long as there were none in this process.
-pub(crate) fn active(py: Python<'_>) -> Option<Py<PyAny>> {
-    if !are_used() {
-        return None;
-    }
-    active_scopes(py).ok().map(|active| active.into_any().unbind())
+pub(crate) fn active(py: Python<'_>) -> Option<Py<PyDict>> {
+    if are_used() { active_scopes(py).ok().map(Bound::unbind) } else { None }
 }
 
 /// Makes these scopes the active ones in this context.
-pub(crate) fn activate(py: Python<'_>, active: Py<PyAny>) {
-    let is_active = active_scopes(py).is_ok_and(|now| now.is(&active));
-    if !is_active && let Ok(scopes) = scopes(py) {
-        // A failure means that there is no memory for it.
-        let _ = scopes.variable.bind(py).call_method1(intern!(py, "set"), (active,));
+pub(crate) fn activate(scopes: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = scopes.py();
+    if active_scopes(py)?.is(scopes) { Ok(()) } else { set_active_scopes(py, scopes.clone()) }
+}
+
+/// Returns the active scopes that tasks have entered.
+pub(crate) fn active_of_tasks(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let of_tasks = PyDict::new(py);
+    for (owner, entries) in active_scopes(py)? {
+        let entries = entries_of_tasks(&entries, true)?;
+        if !entries.is_empty() {
+            of_tasks.set_item(owner, PyTuple::new(py, entries)?)?;
+        }
     }
+    Ok(of_tasks)
+}
+
+/// Replaces the scopes that tasks have entered among the active ones in this context.
+pub(crate) fn activate_of_tasks<'py>(
+    py: Python<'py>,
+    of_tasks: Option<&Bound<'py, PyDict>>,
+) -> PyResult<()> {
+    let active = active_scopes(py)?;
+    let of_tasks = of_tasks.filter(|of_tasks| !of_tasks.is_empty());
+    if of_tasks.is_none() && active.is_empty() {
+        return Ok(());
+    }
+    let combined = PyDict::new(py);
+    let mut owners: Vec<_> = active.keys().iter().collect();
+    if let Some(of_tasks) = of_tasks {
+        owners.extend(of_tasks.keys().iter());
+    }
+    for owner in owners {
+        let mut entries = match active.get_item(&owner)? {
+            Some(entries) => entries_of_tasks(&entries, false)?,
+            None => Vec::new(),
+        };
+        if let Some(of_tasks) = of_tasks
+            && let Some(inner) = of_tasks.get_item(&owner)?
+        {
+            entries.extend(inner.cast_into::<PyTuple>()?.iter());
+        }
+        if !entries.is_empty() {
+            combined.set_item(owner, PyTuple::new(py, entries)?)?;
+        }
+    }
+    if are_same(&active, &combined)? { Ok(()) } else { set_active_scopes(py, combined) }
+}
+
+/// Returns the entries that tasks have entered, or the others.
+fn entries_of_tasks<'py>(
+    entries: &Bound<'py, PyAny>,
+    by_tasks: bool,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let mut chosen = Vec::new();
+    for entry in entries.cast::<PyTuple>()? {
+        if entry.cast::<PyTuple>()?.get_item(1)?.is_truthy()? == by_tasks {
+            chosen.push(entry);
+        }
+    }
+    Ok(chosen)
+}
+
+/// Returns whether two dicts have the same entries. Values of users are not compared.
+fn are_same(one: &Bound<'_, PyDict>, other: &Bound<'_, PyDict>) -> PyResult<bool> {
+    if one.len() != other.len() {
+        return Ok(false);
+    }
+    for (owner, entries) in one {
+        let Some(others) = other.get_item(owner)? else { return Ok(false) };
+        let (entries, others) = (entries.cast_into::<PyTuple>()?, others.cast_into::<PyTuple>()?);
+        let are_same = entries.len() == others.len()
+            && entries.iter().zip(others.iter()).all(|(entry, other)| entry.is(&other));
+        if !are_same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -95,6 +95,7 @@ fn run(scheduler: &Rc<Scheduler>, event_loop: &EventLoop, py: Python<'_>) -> PyR
         cancel::cancel_calls(scheduler, event_loop, py)?;
         let result = run_tasks(scheduler, py);
         handle(event_loop, py, result)?;
+        scheduler.variables.exit(py);
         if notify(event_loop, py)? || event_loop.has_more() {
             continue;
         }

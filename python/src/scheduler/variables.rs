@@ -22,6 +22,7 @@
 use std::cell::{Cell, RefCell};
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::ffi::context_vars::{Context, Table, current_table};
 use crate::ffi::gil_cell::TakeState;
@@ -60,9 +61,19 @@ pub(crate) struct Variables {
     /// Address of the task that runs in place: the called one.
     in_place: Cell<usize>,
     /// Value of the variable of the scopes that are active.
-    scopes: RefCell<Option<Py<PyAny>>>,
-    /// A synchronous call drives the tasks.
-    in_call: Cell<bool>,
+    scopes: RefCell<Option<Py<PyDict>>>,
+    driver: Cell<Driver>,
+}
+
+/// What drives the tasks.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Driver {
+    #[default]
+    Nothing,
+    /// A synchronous call. All scopes follow the chains of contexts, those around the call, too.
+    Call,
+    /// An event loop. Scopes that were entered outside of tasks are those of whoever has made the task.
+    EventLoop,
 }
 
 /// Stands for the address of the snapshot of the outermost call.
@@ -166,27 +177,28 @@ impl Variables {
         py: Python<'a>,
         in_place: Option<&Bound<'a, AsyncTask>>,
     ) -> CallVariables<'a> {
-        self.begin(py, in_place, true)
+        self.begin(py, in_place, Driver::Call)
     }
 
-    /// Begins a drive by an event loop, whose tasks see the scopes of those who have made them.
+    /// Begins a drive by an event loop, when no context of a task is active.
     pub(crate) fn begin_drive<'a>(&'a self, py: Python<'a>) -> CallVariables<'a> {
-        self.begin(py, None, false)
+        self.begin(py, None, Driver::EventLoop)
     }
 
     fn begin<'a>(
         &'a self,
         py: Python<'a>,
         in_place: Option<&Bound<'a, AsyncTask>>,
-        in_call: bool,
+        driver: Driver,
     ) -> CallVariables<'a> {
+        let scopes = if driver == Driver::Call { scopes::active(py) } else { None };
         let outer = Outer {
             shared: self.shared.take(),
             inside: self.inside.replace(0),
             table: self.table.take(),
             in_place: self.in_place.replace(in_place.map_or(0, address)),
-            scopes: self.scopes.replace(scopes::active(py)),
-            in_call: self.in_call.replace(in_call),
+            scopes: self.scopes.replace(scopes),
+            driver: self.driver.replace(driver),
         };
         CallVariables { variables: self, py, outer: Some(outer) }
     }
@@ -205,7 +217,7 @@ impl Variables {
         } else {
             self.enter_another(task)
         };
-        if scopes::are_used() && self.in_call.get() {
+        if scopes::are_used() {
             self.bring_scopes(task.py());
         }
         place
@@ -277,7 +289,7 @@ impl Variables {
         if task.state().running {
             // It waits for the call that runs, and nobody can be in its context twice.
             self.exit(task.py());
-            if scopes::are_used() && self.in_call.get() {
+            if scopes::are_used() {
                 self.bring_scopes(task.py());
             }
             return Place::OfCaller;
@@ -290,7 +302,7 @@ impl Variables {
     pub(crate) fn leave(&self, task: &Bound<'_, AsyncTask>, place: Place) {
         let is_unchanged =
             matches!(place, Place::Shared) && self.table.get() == Some(current_table(task.py()));
-        if !is_unchanged || scopes::are_used() || !self.in_call.get() {
+        if !is_unchanged || scopes::are_used() || self.driver.get() == Driver::Nothing {
             self.leave_changed(task, place, is_unchanged);
         }
     }
@@ -298,9 +310,8 @@ impl Variables {
     #[cold]
     fn leave_changed(&self, task: &Bound<'_, AsyncTask>, place: Place, is_unchanged: bool) {
         let py = task.py();
-        if scopes::are_used() && self.in_call.get() {
-            let before = self.scopes.replace(scopes::active(py));
-            drop(before);
+        if scopes::are_used() {
+            self.note_scopes(py);
         }
         match place {
             Place::Shared if is_unchanged => {}
@@ -308,7 +319,7 @@ impl Variables {
             Place::Own(own) => drop(own.exit(py)),
             Place::OfCaller => {}
         }
-        if !self.in_call.get() {
+        if self.driver.get() == Driver::Nothing {
             self.exit(py);
         }
     }
@@ -339,10 +350,26 @@ impl Variables {
     /// Makes the active scopes visible in the context of the code that runs next.
     #[cold]
     fn bring_scopes(&self, py: Python<'_>) {
-        let active = self.scopes.borrow().as_ref().map(|active| active.clone_ref(py));
-        if let Some(active) = active {
-            scopes::activate(py, active);
-        }
+        let noted = self.scopes.borrow().as_ref().map(|noted| noted.clone_ref(py));
+        // It fails only if there is no memory for it.
+        drop(match (self.driver.get(), noted) {
+            (Driver::Nothing, _) | (Driver::Call, None) => Ok(()),
+            (Driver::Call, Some(noted)) => scopes::activate(noted.bind(py)),
+            (Driver::EventLoop, noted) => {
+                scopes::activate_of_tasks(py, noted.as_ref().map(|noted| noted.bind(py)))
+            }
+        });
+    }
+
+    /// Notes the scopes that are active in the context of the code that has run.
+    fn note_scopes(&self, py: Python<'_>) {
+        let noted = match self.driver.get() {
+            Driver::Nothing => return,
+            Driver::Call => scopes::active(py),
+            Driver::EventLoop => scopes::active_of_tasks(py).ok().map(Bound::unbind),
+        };
+        let before = self.scopes.replace(noted);
+        drop(before);
     }
 }
 
@@ -356,8 +383,8 @@ struct Outer {
     inside: usize,
     table: Option<Table>,
     in_place: usize,
-    scopes: Option<Py<PyAny>>,
-    in_call: bool,
+    scopes: Option<Py<PyDict>>,
+    driver: Driver,
 }
 
 /// The variables in one synchronous call. Dropping this ends it.
@@ -375,7 +402,7 @@ impl Drop for CallVariables<'_> {
         variables.inside.set(outer.inside);
         variables.table.set(outer.table);
         variables.in_place.set(outer.in_place);
-        variables.in_call.set(outer.in_call);
+        variables.driver.set(outer.driver);
         let shared = variables.shared.replace(outer.shared);
         let scopes = variables.scopes.replace(outer.scopes);
         drop((shared, scopes));
