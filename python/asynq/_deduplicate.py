@@ -11,6 +11,7 @@ from ._asynq import (
     FutureBase,
     call_on_event_loop,
 )
+from ._forgotten import may_be_dropped
 from ._function_attributes import call_form
 from ._inspection import is_async_fn
 from ._scheduler_local import SchedulerLocal
@@ -154,6 +155,7 @@ def _pin(vary_on, body):
 
 
 @asynq(cls=_PinnedTask)
+@may_be_dropped
 def _run_pinned(overrides, body):
     with contextlib.ExitStack() as stack:
         for override in overrides:

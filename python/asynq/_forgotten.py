@@ -7,6 +7,7 @@ import warnings
 from ._asynq import AsyncTask
 
 _HINT = "did you forget to yield or await it?"
+_ITERATORS = {"enumerate", "filter", "map", "reversed", "zip"}
 _SEVERAL = "did you forget to yield them, or to await asynq.gather(*tasks)?"
 
 
@@ -27,12 +28,20 @@ def not_driven(awaited):
     )
 
 
+def may_be_dropped(fn):
+    """Decorates a function whose tasks are made before anybody has asked for them."""
+    fn.may_be_dropped = True
+    return fn
+
+
 def warn_of_drop(fn, place):
     """Warns of a task that was dropped before anybody asked for its value.
 
     `place` is the file and line where the task was created, if debug options have recorded it.
     """
-    message = f"{_name(fn)}.asynq(...) was never yielded or awaited"
+    if getattr(fn, "may_be_dropped", False):
+        return
+    message = f"task {_name(fn)!r} was never yielded or awaited"
     if place is None:
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     else:
@@ -77,10 +86,11 @@ def warn_of_value(fn, value):
 
 def explain_yield_from(error):
     """Returns the message for the error of `yield from [...]`, or None for other errors."""
-    iterator, _, rest = str(error).partition(" object has no attribute ")
-    if rest != "'send'":
+    kind, _, missing = str(error).partition(" object has no attribute ")
+    kind = kind.strip("'")
+    if missing != "'send'" or not (kind.endswith("iterator") or kind in _ITERATORS):
         return None
-    return f"yield from {iterator} cannot wait for futures: write `yield [...]` without `from`"
+    return f"yield from a {kind} cannot wait for futures: write `yield [...]`, without `from`"
 
 
 def _is_ours(frame):

@@ -1,9 +1,12 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ._gather import Gather
 from .futures import FutureBase
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+def may_be_dropped(fn: _F) -> _F: ...
 def not_driven(awaited: FutureBase[Any] | Gather[Any]) -> str: ...
 def warn_of_drop(fn: Callable[..., Any], place: tuple[str, int] | None) -> None: ...
 def creation_place() -> tuple[str, int] | None: ...

@@ -47,6 +47,7 @@ import operator
 import types
 
 from ._asynq import ConstFuture
+from ._forgotten import may_be_dropped
 from ._validation import check_callable
 from .decorators import async_proxy, asynq
 
@@ -195,6 +196,7 @@ class _AsyncGenerator:
         return self.last_task
 
     @asynq()
+    @may_be_dropped
     def _run_to_value(self, yielded):
         while not isinstance(yielded, Value):
             result = yield yielded
@@ -225,6 +227,7 @@ class _NativeAsyncGenerator(_AsyncGenerator):
         return self.last_task
 
     @asynq()
+    @may_be_dropped
     async def _run_to_value(self, value):
         try:
             produced = await self.generator.asend(value)

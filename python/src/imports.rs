@@ -58,6 +58,11 @@ names! {
     annotations: PyAny = "asynq._function_attributes"."annotations";
     bind_call_form: PyAny = "asynq._function_attributes"."bind_call_form";
     bind_decorated: PyAny = "asynq._pickling"."bind_decorated";
+    creation_place: PyAny = "asynq._forgotten"."creation_place";
+    explain_yield_from: PyAny = "asynq._forgotten"."explain_yield_from";
+    warn_of_drop: PyAny = "asynq._forgotten"."warn_of_drop";
+    warn_of_str: PyAny = "asynq._forgotten"."warn_of_str";
+    warn_of_value: PyAny = "asynq._forgotten"."warn_of_value";
     not_driven: PyAny = "asynq._forgotten"."not_driven";
     find_decorated: PyAny = "asynq._pickling"."find_decorated";
 }

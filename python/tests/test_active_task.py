@@ -63,10 +63,12 @@ def test_a_plain_function_is_active_while_it_runs():
     assert main() is main.fn
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_task_made_outside_has_no_creator():
     assert double.asynq(1).creator is None
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_the_creator_of_a_task_is_the_task_that_made_it():
     @asynq()
     def main():

@@ -81,6 +81,7 @@ def test_a_plain_call_returns_the_value():
     assert double_in_two_steps(3) == 6
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_an_asynchronous_call_returns_a_task():
     task = double_in_two_steps.asynq(3)
     assert type(task) is AsyncTask

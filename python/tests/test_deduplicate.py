@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import warnings
 import weakref
 
 import pytest
@@ -12,6 +13,17 @@ from asynq.tools import (
     aretry,
     deduplicate,
 )
+
+# Most tests only compare tasks. Those that wait are in a cycle with the table of their function.
+pytestmark = pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_task_is_left_to_other_modules():
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        gc.collect()
 
 
 class Log:

@@ -41,6 +41,7 @@ def test_the_error_of_a_plain_function_is_raised_to_who_calls_it():
         fail_at_once()
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_making_a_task_raises_nothing():
     assert not fail_at_once.asynq().is_computed()
 

@@ -198,6 +198,7 @@ def test_a_call_form_that_was_looked_up_does_the_same(fn):
     assert call(7).value() == asyncio.run(run(7)) == "7"
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_call_form_of_a_method_that_was_looked_up_does_the_same():
     method = Service().method
     call, run = method.asynq, method.asyncio

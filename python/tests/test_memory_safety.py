@@ -116,7 +116,8 @@ def test_a_blocked_task_cannot_be_initialized_again(source):
 def test_a_generator_that_is_spared_by_the_collector_dies_safely():
     assert_ends_well(
         """
-        import gc
+        import gc, warnings
+        warnings.simplefilter("ignore")
         from asynq import asynq
 
         @asynq()

@@ -111,6 +111,7 @@ def instances(source):
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_copying_and_pickling_has_only_ordinary_errors(source, copied):
     for thing in instances(source):
         try:
@@ -119,6 +120,7 @@ def test_copying_and_pickling_has_only_ordinary_errors(source, copied):
             assert_is_ordinary(error)
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_objects_cannot_change_to_a_class_with_other_contents(source):
     for thing in instances(source):
         for cls in CLASSES:

@@ -39,12 +39,14 @@ def test_an_item_that_never_joined_the_batch_it_refers_to_cannot_be_awaited(sour
         wait_for(lost)
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_task_is_not_its_own_creator():
     task = identity.asynq(1)
     with pytest.raises(ValueError, match="its own creator"):
         task.creator = task
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_task_is_not_the_creator_of_its_creator():
     first, second = identity.asynq(1), identity.asynq(2)
     second.creator = first
@@ -123,7 +125,7 @@ CHAINS = {
 def test_a_long_chain_of_objects_is_freed(step):
     assert_ends_well(
         f"""
-        import gc
+        import gc, warnings
         from asynq import *
         from asynq import _asynq, asynq
 
@@ -131,6 +133,7 @@ def test_a_long_chain_of_objects_is_freed(step):
         def f(x=None):
             return x
 
+        warnings.simplefilter("ignore")
         link = len
         for _ in range(200_000):
             {step}

@@ -363,6 +363,7 @@ def other_fetch(key="default"):
 
 @mock.patch(f"{__name__}.fetch", other_fetch)
 class TestClassDecoratedWithAnAsynchronousFunction:
+    @pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
     def test_the_function_is_used_as_it_is(self):
         assert fetch is other_fetch
         assert isinstance(fetch.asynq(), AsyncTask)

@@ -110,12 +110,14 @@ def test_classes_say_where_they_are(line):
 
 
 @pytest.mark.parametrize(("path", "arguments"), CONSTRUCTORS)
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_constructors_take_these_arguments_by_name(path, arguments):
     constructor = named(path)
     assert isinstance(constructor(**arguments), constructor)
 
 
 @pytest.mark.parametrize(("path", "arguments"), CONSTRUCTORS)
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_constructors_take_these_arguments_in_order(path, arguments):
     constructor = named(path)
     assert isinstance(constructor(*arguments.values()), constructor)

@@ -171,6 +171,7 @@ def test_pure_functions_may_give_their_task_class_arguments():
     assert (task.name, task.value()) == ("named", 42)
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_plain_function_may_have_a_task_class():
     @asynq(cls=NamedTask)
     def main():

@@ -32,6 +32,7 @@ def test_a_plain_function_can_be_async():
     assert double(21) == 42
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_an_asynchronous_call_gives_a_task():
     assert type(double.asynq(21)) is AsyncTask
 
@@ -85,6 +86,7 @@ def test_a_method_is_called_with_its_object():
 # When a task runs.
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_task_does_not_run_before_somebody_wants_its_value():
     ran = []
 
@@ -97,6 +99,7 @@ def test_a_task_does_not_run_before_somebody_wants_its_value():
     assert ran == []
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_plain_function_does_not_run_before_somebody_wants_its_value():
     ran = []
 
@@ -142,6 +145,7 @@ def test_a_task_that_several_wait_for_runs_once(source):
     assert ran == ["ran"]
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_task_that_was_never_awaited_never_runs(source):
     ran = []
 
@@ -172,11 +176,13 @@ def test_a_task_can_be_awaited_long_after_it_was_made(source):
 # Attributes.
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_task_knows_its_function_and_arguments():
     task = add.asynq(1, 2, a=3)
     assert (task.fn, task.args, task.kwargs) == (add.fn, (1, 2), {"a": 3})
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_task_of_a_method_has_the_object_among_its_arguments():
     class Thing:
         @asynq()
@@ -187,6 +193,7 @@ def test_a_task_of_a_method_has_the_object_among_its_arguments():
     assert thing.method.asynq(1).args == (thing, 1)
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_task_without_keywords_has_an_empty_dictionary_of_them():
     assert double.asynq(1).kwargs == {}
 
@@ -245,6 +252,7 @@ def test_a_task_is_shown_with_its_call_and_value():
     assert str(task).endswith("test_tasks.add(1,y=2) (computed, = 3, passed yield #1)")
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_new_task_is_shown_as_waiting():
     assert "add(1) (waiting, " in str(add.asynq(1))
 

@@ -345,6 +345,7 @@ def test_an_item_that_is_awaited_in_another_thread_can_be_flushed_there(busy):
     assert busy(meddle) == 42
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_tasks_may_be_dropped_in_another_thread(source):
     tasks = [look_up.asynq(source, key) for key in range(100)]
     in_thread(tasks.clear)

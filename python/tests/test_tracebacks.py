@@ -249,6 +249,7 @@ def test_the_stack_of_a_task_that_succeeded_shows_its_value():
     assert entry.endswith("(computed, = 1, passed yield #1)")
 
 
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_a_stack_entry_that_fails_is_replaced_by_the_text_of_the_task():
     class Task(type(inner.asynq())):
         def _traceback_line(self):

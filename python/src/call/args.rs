@@ -72,6 +72,16 @@ impl Args {
         }
     }
 
+    /// Calls `visit` with each of them.
+    pub(crate) fn for_each<'py>(&self, py: Python<'py>, mut visit: impl FnMut(&Bound<'py, PyAny>)) {
+        match self {
+            Self::None => {}
+            Self::One(arg) => visit(arg.bind(py)),
+            Self::Many(args) => args.iter().for_each(|arg| visit(arg.bind(py))),
+            Self::Tuple(args) => args.bind(py).iter_borrowed().for_each(|arg| visit(&arg)),
+        }
+    }
+
     /// Returns whether none of them can refer to other objects.
     pub(crate) fn are_leaves(&self, py: Python<'_>) -> bool {
         match self {

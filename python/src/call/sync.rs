@@ -13,6 +13,7 @@ use crate::scheduler::call_stack::Running;
 use crate::scheduler::state::Scheduler;
 use crate::scheduler::{drive, frame};
 use crate::task::body::{self, Advance};
+use crate::task::forgotten::{check_value, is_suspect};
 use crate::task::step;
 
 /// Runs a function to its value.
@@ -46,6 +47,9 @@ pub(crate) fn run<'py>(
             Ok(()) => {
                 scheduler.release_batches(py);
                 scheduler.end_call();
+                if is_suspect(&value) {
+                    check_value(function, &value)?;
+                }
                 Ok(value)
             }
             Err(framed) => finish(py, &scheduler, running, Ok(Advance::Return(value)), framed),

@@ -12,6 +12,7 @@ pub(crate) mod init_method;
 pub(crate) mod interpreter;
 pub(crate) mod method_descriptor;
 pub(crate) mod object_memory;
+pub(crate) mod raised_error;
 pub(crate) mod resume;
 pub(crate) mod thread_exit;
 pub(crate) mod type_version;

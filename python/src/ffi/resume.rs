@@ -24,3 +24,14 @@ pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: a live object; the class is only compared. It has no subclasses.
     unsafe { std::ptr::eq(ffi::Py_TYPE(object.as_ptr()), &raw const ffi::PyCoro_Type) }
 }
+
+/// Returns whether an object can be awaited.
+#[allow(unsafe_code)]
+#[inline]
+pub(crate) fn has_await(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live object, which holds its class; the class has its slots as long as it lives.
+    unsafe {
+        let slots = (*ffi::Py_TYPE(object.as_ptr())).tp_as_async;
+        !slots.is_null() && (*slots).am_await.is_some()
+    }
+}

@@ -4,9 +4,11 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
 use crate::ffi::await_iterator::{self, Finish};
+use crate::ffi::gil_cell::TakeState;
 use crate::future::base::FutureBase;
 use crate::imports;
 use crate::scheduler::state::Scheduler;
+use crate::task::async_task::{AsyncTask, Demand};
 
 /// Returns the iterator of `await object`: the step of a task gets the object itself. `finish` returns the
 /// value for somebody who goes on without sending it.
@@ -55,8 +57,24 @@ pub(crate) fn value<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAn
     })
 }
 
+/// Warns of the text of a pending future in an async function: it was taken for its value.
+///
+/// # Errors
+///
+/// The warning, if the user has warnings raised.
+pub(crate) fn check_text(future: &Bound<'_, FutureBase>) -> PyResult<()> {
+    if FutureBase::is_pending(future) && Scheduler::runs_a_task() {
+        imports::warn_of_str(future.py())?.call1((future,))?;
+    }
+    Ok(())
+}
+
 #[cold]
 fn not_driven(object: &Bound<'_, PyAny>) -> PyErr {
+    if let Ok(task) = object.cast::<AsyncTask>() {
+        // This error is enough.
+        task.state().demand = Demand::Asked;
+    }
     match imports::not_driven(object.py()).and_then(|describe| describe.call1((object,))) {
         Ok(message) => PyRuntimeError::new_err(message.unbind()),
         Err(error) => error,

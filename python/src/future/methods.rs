@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::batch::item::BatchItemBase;
@@ -155,6 +155,11 @@ impl FutureBase {
     #[getter(_error)]
     fn raw_error(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
         slf.state().outcome.error().map(|error| error.clone_ref(slf.py()))
+    }
+
+    fn __str__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyString>> {
+        awaiting::check_text(slf)?;
+        slf.repr()
     }
 
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {

@@ -17,7 +17,7 @@ use crate::options::{self, Switches};
 use crate::overrides::overrides;
 use crate::scheduler::deadlock;
 use crate::scheduler::state::{Job, Scheduler};
-use crate::task::async_task::{AsyncTask, Tracking};
+use crate::task::async_task::{AsyncTask, Demand, Tracking};
 
 /// Returns the id under which the scheduler knows a future from now on; `None` if it is resolved.
 pub(crate) fn register(
@@ -73,10 +73,16 @@ pub(crate) fn add(
         match kind {
             Kind::Task => {
                 let task = future.cast::<AsyncTask>()?;
-                if task.state().running {
+                let mut state = task.state();
+                if state.running {
+                    drop(state);
                     drop(engine);
                     return Err(waits_for_itself(task));
                 }
+                if state.demand == Demand::Never {
+                    state.demand = Demand::Asked;
+                }
+                drop(state);
                 engine.add_task(Job::Task(task.clone().unbind()))
             }
             _ if is_promise => engine.add_promise(Job::Future(future.clone().unbind())),

@@ -52,8 +52,7 @@ pub(crate) struct Task {
     pub(crate) steps: u32,
     pub(crate) running: bool,
     pub(crate) tracking: Tracking,
-    /// The call in which it ran is over, and it has not ended.
-    pub(crate) suspended: bool,
+    pub(crate) demand: Demand,
     /// Context variables with which it starts; `None` for those of the outermost call. See
     /// [`Variables`](crate::scheduler::variables::Variables).
     pub(crate) snapshot: Option<Context>,
@@ -73,7 +72,7 @@ impl Task {
             steps: 0,
             running: false,
             tracking: Tracking::On,
-            suspended: false,
+            demand: Demand::Never,
             snapshot: None,
             rare: None,
         }
@@ -101,6 +100,16 @@ impl Task {
             self.kwargs.as_ref().map(|kwargs| kwargs.bind(py).clone()),
         )
     }
+}
+
+/// State of the demand for the value of a task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// Nobody has asked for it.
+    Never,
+    Asked,
+    /// Somebody has; but the call in which it ran is over, and it has not ended.
+    Suspended,
 }
 
 /// State of the garbage collector's attention to a task and its generator; see [`gc_tracking`].
@@ -131,6 +140,8 @@ pub(crate) struct Rare {
     /// Batch in flight whose items this task resolves.
     pub(crate) flushes: Option<Py<FutureBase>>,
     pub(crate) name: Option<Py<PyAny>>,
+    /// File and line where it was created, if a debug option was on.
+    pub(crate) created_in: Option<Py<PyAny>>,
     pub(crate) perf_stats: Option<Py<PyAny>>,
     pub(crate) id: i64,
     pub(crate) total_time: i64,
@@ -208,6 +219,8 @@ impl AsyncTask {
     pub(crate) fn announce(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let switches = Switches::on();
+        let created_in = imports::creation_place(py)?.call0()?;
+        slf.state().rare().created_in = Some(created_in.unbind());
         if switches.has(Switches::COLLECT_PERF_STATS) {
             let id = imports::incr_counter(py)?.call0()?.extract()?;
             slf.state().rare().id = id;
@@ -248,7 +261,7 @@ impl AsyncTask {
     /// Suspends a task that has not ended when its call did: it rests until it is asked for again.
     pub(crate) fn suspend(slf: &Bound<'_, Self>) {
         Self::resume_tracking(slf);
-        slf.state().suspended = true;
+        slf.state().demand = Demand::Suspended;
         FutureBase::forget_scheduler(slf.as_super());
     }
 
@@ -318,25 +331,6 @@ impl AsyncTask {
         };
         defer_drop(before);
         true
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        std::mem::take(&mut self.args).defer_drop();
-        defer_drop(self.kwargs.take());
-        defer_drop(self.function.take());
-        defer_drop(self.waiting.take());
-        defer_drop(self.snapshot.take().map(Context::into_object));
-        if let Some(rare) = &mut self.rare {
-            defer_drop(rare.variables.take().map(Context::into_object));
-            defer_drop(rare.creator.take());
-            defer_drop(rare.kept.take());
-            defer_drop(rare.flushes.take());
-            defer_drop(rare.name.take());
-            defer_drop(rare.perf_stats.take());
-            rare.contexts.drain(..).for_each(|entered| defer_drop(Some(entered.context)));
-        }
     }
 }
 

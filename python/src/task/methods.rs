@@ -9,6 +9,7 @@ use crate::call::args::Args;
 use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState};
+use crate::future::awaiting;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::imports;
@@ -113,6 +114,7 @@ impl AsyncTask {
     }
 
     fn __str__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        awaiting::check_text(slf.as_super())?;
         imports::describe(slf.py(), "task_str", (slf,))
     }
 
@@ -348,6 +350,7 @@ impl AsyncTask {
         visit.call(&rare.kept)?;
         visit.call(&rare.flushes)?;
         visit.call(&rare.name)?;
+        visit.call(&rare.created_in)?;
         visit.call(&rare.perf_stats)
     }
 

@@ -3,7 +3,9 @@
 pub(crate) mod async_task;
 pub(crate) mod body;
 pub(crate) mod cleanup;
+mod dropped;
 pub(crate) mod foreign;
+pub(crate) mod forgotten;
 pub(crate) mod gather;
 mod gather_methods;
 mod methods;

@@ -1,7 +1,7 @@
 //! One step of a task: from where it waits to where it waits again, or to its end.
 
 use asynq_engine::Until;
-use pyo3::exceptions::{PyGeneratorExit, PyTypeError};
+use pyo3::exceptions::{PyAttributeError, PyGeneratorExit, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -17,9 +17,10 @@ use crate::imports;
 use crate::options::Switches;
 use crate::scheduler::register::register;
 use crate::scheduler::state::Scheduler;
-use crate::task::async_task::{AsyncTask, Entered, PendingError};
+use crate::task::async_task::{AsyncTask, Demand, Entered, PendingError};
 use crate::task::body::{self, Advance, Body};
 use crate::task::foreign;
+use crate::task::forgotten;
 use crate::task::yielded;
 
 /// Runs a task until it has ended, or waits for something that has no value yet.
@@ -39,7 +40,7 @@ pub(crate) fn run(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResul
 /// Returns the outcome of the task, or `None` if it waits.
 fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome> {
     let py = task.py();
-    if task.state().suspended
+    if task.state().demand == Demand::Suspended
         && let Err(error) = reenter_contexts(scheduler, task)
     {
         return Some(failure(py, task, &error));
@@ -47,7 +48,8 @@ fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome
     let (waited_for, pending_error, suspended) = {
         let mut state = task.state();
         let pending_error = state.rare.as_mut().and_then(|rare| rare.pending_error.take());
-        (state.waiting.take(), pending_error, std::mem::take(&mut state.suspended))
+        let demand = std::mem::replace(&mut state.demand, Demand::Asked);
+        (state.waiting.take(), pending_error, demand == Demand::Suspended)
     };
     let sent = match (pending_error, &waited_for) {
         (Some(PendingError::Fail(error)), _) => return Some(failure(py, task, &error)),
@@ -90,7 +92,7 @@ fn proceed<'py>(
     loop {
         let yielded = match result {
             Ok(Advance::Yield(yielded)) => yielded,
-            Ok(Advance::Return(value)) => return Some(Outcome::Value(value.unbind())),
+            Ok(Advance::Return(value)) => return Some(returned(task, value)),
             Err(error) => return Some(raised(py, task, &error)),
         };
         if !Switches::on().none() {
@@ -148,25 +150,32 @@ fn send<'py>(
     sent: PyResult<Bound<'py, PyAny>>,
 ) -> PyResult<Advance<'py>> {
     let py = task.py();
-    let (generator, call) = {
+    let (is_first, generator, call) = {
         let mut state = task.state();
+        let is_first = state.steps == 0;
         state.steps = state.steps.wrapping_add(1);
         state.running = true;
         match &state.body {
-            Body::Generator(generator) => (Some(generator.get().bind(py).clone()), None),
+            Body::Generator(generator) => (is_first, Some(generator.get().bind(py).clone()), None),
             Body::Call => {
                 state.body = Body::Ended;
-                (None, Some(state.call(py)))
+                (is_first, None, Some(state.call(py)))
             }
             Body::Missing => {
                 drop(state);
                 return Err(not_initialized(task));
             }
-            Body::Ended => (None, None),
+            Body::Ended => (is_first, None, None),
         }
     };
     match (generator, call) {
         (Some(generator), _) => match &sent {
+            Ok(value) if !is_first && value.is_none() => {
+                match forgotten::check_yield_from(&generator) {
+                    Ok(()) => body::send(&generator, value),
+                    Err(error) => body::throw(&generator, &error),
+                }
+            }
             Ok(value) => body::send(&generator, value),
             Err(error) => body::throw(&generator, error),
         },
@@ -206,6 +215,18 @@ fn stepped(task: &Bound<'_, AsyncTask>, result: &PyResult<Advance<'_>>) {
     }
 }
 
+/// Returns the outcome of a task whose code has returned `value`.
+fn returned(task: &Bound<'_, AsyncTask>, value: Bound<'_, PyAny>) -> Outcome {
+    if forgotten::is_suspect(&value) {
+        let py = task.py();
+        let (function, ..) = task.state().call(py);
+        if let Err(warning) = forgotten::check_value(&function, &value) {
+            return failure(py, task, &warning);
+        }
+    }
+    Outcome::Value(value.unbind())
+}
+
 /// Returns the outcome of a task whose code has raised `error`.
 fn raised(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcome {
     // `result(x)` is an exception, so that it works in the middle of an expression.
@@ -220,6 +241,12 @@ fn raised(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcome
         if !imports::task_cancelled(py).is_ok_and(|cancelled| class.is(cancelled)) {
             return Outcome::Value(py.None());
         }
+    }
+    if error.is_instance_of::<PyAttributeError>(py)
+        && let Some(explained) = forgotten::explain_yield_from(error.value(py))
+    {
+        explained.set_traceback(py, error.traceback(py));
+        return failure(py, task, &explained);
     }
     failure(py, task, error)
 }

@@ -120,6 +120,7 @@ def test_pyright_objects_to_every_mistake(folder):
 
 
 @pytest.mark.parametrize("program", list(programs()), ids=lambda program: program.__name__)
+@pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
 def test_well_typed_programs_run(program):
     program()
 

@@ -1,0 +1,96 @@
+//! Forgotten `yield` and `await`: pending futures that are taken for their values.
+
+use pyo3::exceptions::{PyBaseException, PyTypeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use crate::batch::item::BatchItemBase;
+use crate::ffi::gil_cell::TakeState;
+use crate::ffi::resume::has_await;
+use crate::future::base::FutureBase;
+use crate::imports;
+use crate::task::async_task::{AsyncTask, Demand};
+use crate::task::body::Body;
+use crate::task::gather::Gather;
+use crate::task::yielded;
+
+/// Returns whether a value that an async function returns may be a pending future, or a list, tuple or
+/// dict of such. Few others are.
+#[inline]
+pub(crate) fn is_suspect(value: &Bound<'_, PyAny>) -> bool {
+    if let Ok(list) = value.cast_exact::<PyList>() {
+        !list.is_empty() && list.get_item(0).is_ok_and(|first| has_await(&first))
+    } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        !tuple.is_empty() && tuple.get_borrowed_item(0).is_ok_and(|first| has_await(&first))
+    } else if let Ok(dict) = value.cast_exact::<PyDict>() {
+        !dict.is_empty() && dict.iter().next().is_some_and(|(_, first)| has_await(&first))
+    } else {
+        has_await(value)
+    }
+}
+
+/// Warns of a value that is a pending task or item, or a list, tuple or dict of such.
+///
+/// # Errors
+///
+/// The warning, if the user has warnings raised.
+#[cold]
+pub(crate) fn check_value(function: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let first = if let Ok(list) = value.cast_exact::<PyList>() {
+        list.get_item(0)?
+    } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        tuple.get_item(0)?
+    } else if let Ok(dict) = value.cast_exact::<PyDict>() {
+        dict.values().get_item(0)?
+    } else {
+        value.clone()
+    };
+    if is_forgotten(&first) {
+        imports::warn_of_value(value.py())?.call1((function, value))?;
+        // That is enough: they are dropped without another warning.
+        yielded::for_each_future(value, &mut |future| {
+            if let Ok(task) = future.cast::<AsyncTask>() {
+                task.state().demand = Demand::Asked;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Returns whether an object has to be awaited for its value, and nobody has begun to.
+fn is_forgotten(object: &Bound<'_, PyAny>) -> bool {
+    if let Ok(task) = object.cast::<AsyncTask>() {
+        let task = task.state();
+        return task.demand == Demand::Never
+            && matches!(task.body, Body::Generator(_) | Body::Call);
+    }
+    match object.cast::<BatchItemBase>() {
+        Ok(item) => FutureBase::is_pending(item.as_super()),
+        Err(_) => object.is_exact_instance_of::<Gather>(),
+    }
+}
+
+/// Explains the error of `yield from [...]`, which has no room for a value; `None` for other errors.
+#[cold]
+pub(crate) fn explain_yield_from(error: &Bound<'_, PyBaseException>) -> Option<PyErr> {
+    let explain = imports::explain_yield_from(error.py()).ok()?;
+    let message = explain.call1((error,)).ok().filter(|message| !message.is_none())?;
+    Some(PyTypeError::new_err(message.unbind()))
+}
+
+/// Checks a generator that is to be sent `None`, which an iterator would take without an error.
+///
+/// # Errors
+///
+/// `TypeError` if it is at `yield from [...]`.
+pub(crate) fn check_yield_from(generator: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = generator.py();
+    let Ok(iterator) = generator.getattr(intern!(py, "gi_yieldfrom")) else { return Ok(()) };
+    if iterator.is_none() {
+        return Ok(());
+    }
+    let Err(error) = iterator.getattr(intern!(py, "send")) else { return Ok(()) };
+    explain_yield_from(error.value(py)).map_or(Ok(()), Err)
+}
