@@ -5,6 +5,7 @@ whether it is a coroutine function. This module adds these attributes to the dec
 they belong to the decorated function, and a call through `.asynq` or `.asyncio` has them, too.
 """
 
+import asyncio
 import inspect
 import types
 import typing
@@ -73,17 +74,13 @@ def bind_call_form(function, is_async, owner):
 
 
 def _make_form(function, is_async, owner):
+    def call(self, /, *args, **kwargs):
+        return function(self, *args, **kwargs)
+
+    name = "asyncio" if is_async else "asynq"
+    form = _with_globals(call, call.__code__, owner)
     if is_async:
-        form, name = _asyncio_form(function), "asyncio"
-    else:
-
-        def asynq(self, /, *args, **kwargs):
-            return function(self, *args, **kwargs)
-
-        form, name = asynq, "asynq"
-    form = _with_globals(form, form.__code__, owner)
-    if is_async and hasattr(inspect, "markcoroutinefunction"):
-        inspect.markcoroutinefunction(form)
+        _mark_coroutine_function(form)
     form.__doc__ = getattr(owner, "__doc__", None) or function.__doc__
     form.__module__ = getattr(getattr(owner, "decorator", owner), "__module__", None)
     form.__name__ = name
@@ -103,22 +100,16 @@ def _make_form(function, is_async, owner):
     return form
 
 
-def _asyncio_form(function):
-    """Returns a coroutine function that calls `function`.
+def _mark_coroutine_function(function):
+    """Says that a function returns a coroutine, although it is no `async def` function.
 
-    It returns what `function` returns, where a function that is no `async def` can be marked.
+    As such it could not begin before it is awaited, nor be awaited twice.
     """
     if hasattr(inspect, "markcoroutinefunction"):
-
-        def asyncio(self, /, *args, **kwargs):
-            return function(self, *args, **kwargs)
-
+        inspect.markcoroutinefunction(function)
     else:
-
-        async def asyncio(self, /, *args, **kwargs):
-            return await function(self, *args, **kwargs)
-
-    return asyncio
+        # `asyncio.iscoroutinefunction` looks for it, which frameworks use on these versions.
+        function._is_coroutine = asyncio.coroutines._is_coroutine
 
 
 def _with_globals(template, code, owner):

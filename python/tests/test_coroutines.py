@@ -249,7 +249,7 @@ def test_it_is_called_without_await_so_it_is_no_coroutine_function():
     assert not inspect.iscoroutinefunction(double)
     assert not inspect.iscoroutinefunction(inspect.unwrap(double))
     assert not inspect.iscoroutinefunction(Service().method)
-    assert inspect.iscoroutinefunction(double.asyncio)
+    assert asyncio.iscoroutinefunction(double.asyncio)
 
 
 def test_it_has_the_attributes_of_the_function():

@@ -179,14 +179,28 @@ def test_the_classes_of_decorators_keep_their_own_attributes():
 # Call forms
 
 
+def is_marked(function):
+    """Returns whether a function says that it returns a coroutine, though it is no `async def`."""
+    by_inspect = inspect.iscoroutinefunction(function)
+    assert by_inspect == hasattr(inspect, "markcoroutinefunction")  # From CPython 3.12 on.
+    return asyncio.iscoroutinefunction(function)
+
+
 def test_asyncio_is_a_coroutine_function(fn):
-    assert inspect.iscoroutinefunction(fn.asyncio)
-    assert asyncio.iscoroutinefunction(fn.asyncio)
+    assert is_marked(fn.asyncio)
 
 
 @pytest.mark.parametrize("name", METHODS[:-1])
 def test_asyncio_of_a_method_is_a_coroutine_function(name):
-    assert inspect.iscoroutinefunction(getattr(Service(), name).asyncio)
+    assert is_marked(getattr(Service(), name).asyncio)
+
+
+def test_what_asyncio_returns_can_be_awaited_twice(fn):
+    async def main():
+        call = fn.asyncio(7)
+        return await call, await call
+
+    assert asyncio.run(main()) == ("7", "7")
 
 
 def test_asynq_is_no_coroutine_function(fn):

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import inspect
 import sys
 import unittest.mock
 
@@ -167,7 +166,7 @@ def test_a_mock_answers_from_asyncio(name):
     with mock.patch(f"{__name__}.{name}") as replacement:
         replacement.return_value = 42
         replaced = getattr(HERE, name)
-        assert inspect.iscoroutinefunction(replaced.asyncio)
+        assert asyncio.iscoroutinefunction(replaced.asyncio)
         assert asyncio.run(replaced.asyncio("k")) == 42
         replacement.assert_called_once_with("k")
 
