@@ -283,32 +283,18 @@ class Loader(LoaderBase):
         return group
 
     def _find_variant(self):
-        """Returns the loader of the request and of the values that the caller sees.
+        """Returns the variant of this core for the request and the values that the caller sees.
 
-        The extension calls it if there are any, and otherwise uses the loader itself.
+        The extension calls it if it does not find the variant itself.
         """
-        core = self._core
-        values = core.per.values()
-        request = None if core.settings.across_requests else current_request()
+        values = self.per.values()
+        request = None if self.settings.across_requests else current_request()
         if request is not None:
-            variant = request.variant_of(core, values)
-        elif core.per:
-            known = core._variants
-            variant = None if known is None else known.get(values)
-            if variant is None:
-                variant = core._new_variant(values)
-            variant = core._variants.keep(core, variant)
-        else:
-            return self
-        if self._owner is None:
-            return variant
-        # The variant does not refer to the instance, as the core of the instance does not.
-        known = self.__dict__.get("_last_variant")
-        bound = None if known is None else known()
-        if bound is None or bound._core is not variant:
-            bound = self._bind_core(variant)
-            self._last_variant = weakref.ref(bound)
-        return bound
+            return request.variant_of(self, values)
+        variant = None if self._variants is None else self._variants.get(values)
+        if variant is None:
+            variant = self._new_variant(values)
+        return self._variants.keep(self, variant)
 
     def _new_variant(self, values, request=None):
         """Returns a loader like this core, for a request or values of `per`."""

@@ -53,6 +53,8 @@ pub(crate) struct Loader {
     pub(crate) sources: Option<Py<PyTuple>>,
     /// Variants by values of `sources`: those that were used last.
     pub(crate) recent: Option<Py<PyDict>>,
+    /// Weak reference to the variant that a bound loader has used last.
+    pub(crate) last_variant: Option<Py<PyWeakrefReference>>,
     /// Instance, core and template of a bound loader.
     pub(crate) owner: Option<Py<PyAny>>,
     pub(crate) core: Option<Py<LoaderBase>>,
@@ -67,6 +69,7 @@ impl Drop for Loader {
         defer_drop(self.key_function.take());
         defer_drop(self.sources.take());
         defer_drop(self.recent.take());
+        defer_drop(self.last_variant.take());
         defer_drop(self.owner.take());
         defer_drop(self.core.take());
         defer_drop(self.template.take());

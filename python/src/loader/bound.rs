@@ -12,7 +12,6 @@ use crate::imports;
 use crate::loader::base::LoaderBase;
 use crate::loader::bindings::{Binding, Binds};
 use crate::loader::cached_value::cached_value;
-use crate::loader::variant::may_vary;
 
 /// Returns the loader of `owner`, whose class has `template`.
 pub(crate) fn loader_of<'py>(
@@ -71,7 +70,7 @@ pub(crate) fn call_on<'py>(
         && is_of(binding, &owner)
         && let Some(core) = &binding.core
         && !is_entered(py)?
-        && !may_vary(core.bind(py).cast()?)
+        && !core.bind(py).cast::<LoaderBase>()?.state().varies.may_vary()
         && let Some(value) = cached_value(core.bind(py).cast()?, key)?
     {
         return Ok(value);

@@ -179,14 +179,6 @@ impl LoaderBase {
         drop(before);
     }
 
-    /// Returns a loader that is bound to the same instance, with the state of another core.
-    fn _bind_core<'py>(
-        slf: &Bound<'py, Self>,
-        core: &Bound<'py, Self>,
-    ) -> PyResult<Bound<'py, Self>> {
-        bound::with_core(slf, core)
-    }
-
     /// The cache outside of all scopes: a mapping, or `None`.
     #[getter(_cache)]
     fn cache(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {

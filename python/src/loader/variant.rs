@@ -6,22 +6,19 @@
 //! share them with others: those of one request, or those that see the same values of `per`. Each load
 //! looks for it first, so variants that are known are found here; `_find_variant` makes the others.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyWeakrefReference};
 
 use crate::ffi::context_vars::variable_value;
 use crate::ffi::gil_cell::TakeState;
 use crate::ffi::thread_exit;
 use crate::loader::base::LoaderBase;
-use crate::loader::varies::Varies;
+use crate::loader::bound::with_core;
+use crate::loader::varies::{self, Varies};
 use crate::scopes::active_scopes;
 
-/// Set once a request was entered.
-static HAS_REQUESTS: AtomicBool = AtomicBool::new(false);
 /// Owner of the requests among the active scopes.
 static REQUESTS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
@@ -29,7 +26,7 @@ static REQUESTS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 #[pyfunction]
 pub(crate) fn divide_loaders_by_request(owner: Bound<'_, PyAny>) {
     let _ = REQUESTS.set(owner.py(), owner.unbind());
-    HAS_REQUESTS.store(true, Ordering::Relaxed);
+    varies::note_request();
 }
 
 /// Returns the loader that the caller uses: a variant, or the loader itself.
@@ -38,38 +35,46 @@ pub(crate) fn divide_loaders_by_request(owner: Bound<'_, PyAny>) {
 ///
 /// If a value of `per` is missing or has no hash, or a function of `per` raises.
 pub(crate) fn of_caller<'py>(loader: &Bound<'py, LoaderBase>) -> PyResult<Bound<'py, LoaderBase>> {
-    let varies = varies(loader);
-    let may_be_in_request = HAS_REQUESTS.load(Ordering::Relaxed);
-    if varies == Varies::Never || (varies == Varies::ByRequest && !may_be_in_request) {
+    let varies = LoaderBase::core(loader).state().varies;
+    if !varies.may_vary() {
         return Ok(loader.clone());
     }
     thread_exit::protect();
-    let request = if may_be_in_request { current_request(loader.py())? } else { None };
-    let is_bound = loader.state().owner.is_some();
+    let request = if varies::has_requests() { current_request(loader.py())? } else { None };
+    let core = LoaderBase::core(loader);
     let known = match (varies, request) {
         (Varies::ByRequest, None) => return Ok(loader.clone()),
-        (Varies::ByRequest, Some(request)) if !is_bound => in_request(loader, &request)?,
-        (Varies::ByValues, None) if !is_bound => with_values(loader)?,
+        (Varies::ByRequest, Some(request)) => in_request(&core, &request)?,
+        (Varies::ByValues, None) => with_values(&core)?,
         _ => None,
     };
-    if let Some(variant) = known {
-        return Ok(variant);
-    }
-    let variant = loader.call_method0(intern!(loader.py(), "_find_variant"))?;
-    Ok(variant.cast_into()?)
+    let variant = match known {
+        Some(variant) => variant,
+        None => core.call_method0(intern!(loader.py(), "_find_variant"))?.cast_into()?,
+    };
+    if core.is(loader) { Ok(variant) } else { bind(loader, &variant) }
 }
 
-/// Returns whether the caller may use a variant of the loader.
-pub(crate) fn may_vary(loader: &Bound<'_, LoaderBase>) -> bool {
-    match varies(loader) {
-        Varies::Never => false,
-        Varies::ByValues => true,
-        Varies::ByRequest => HAS_REQUESTS.load(Ordering::Relaxed),
+/// Returns a variant as the loader of the instance to which `loader` is bound.
+///
+/// The variant does not refer to the instance, as the core of the instance does not.
+fn bind<'py>(
+    loader: &Bound<'py, LoaderBase>,
+    variant: &Bound<'py, LoaderBase>,
+) -> PyResult<Bound<'py, LoaderBase>> {
+    let py = loader.py();
+    let last = loader.state().last_variant.as_ref().map(|last| last.bind(py).clone());
+    if let Some(last) = last.and_then(|last| last.upgrade()) {
+        let last = last.cast_into::<LoaderBase>()?;
+        if LoaderBase::core(&last).is(variant) {
+            return Ok(last);
+        }
     }
-}
-
-fn varies(loader: &Bound<'_, LoaderBase>) -> Varies {
-    LoaderBase::core(loader).state().varies
+    let bound = with_core(loader, variant)?;
+    let reference = PyWeakrefReference::new(&bound)?.unbind();
+    let before = loader.state().last_variant.replace(reference);
+    drop(before);
+    Ok(bound)
 }
 
 fn current_request(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {

@@ -1,5 +1,21 @@
 //! What decides which variant of a loader a caller uses.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Set once a request was entered.
+static HAS_REQUESTS: AtomicBool = AtomicBool::new(false);
+
+/// Notes that a request was entered in this process.
+pub(crate) fn note_request() {
+    HAS_REQUESTS.store(true, Ordering::Relaxed);
+}
+
+/// Returns whether a request was ever entered in this process.
+#[inline]
+pub(crate) fn has_requests() -> bool {
+    HAS_REQUESTS.load(Ordering::Relaxed)
+}
+
 /// What decides which variant of a loader a caller uses; see
 /// [`variant`](crate::loader::variant).
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -10,4 +26,15 @@ pub(crate) enum Varies {
     ByValues,
     /// It is a variant itself, or the same in all requests.
     Never,
+}
+
+impl Varies {
+    /// Returns whether a caller may use a variant of the loader.
+    pub(crate) fn may_vary(self) -> bool {
+        match self {
+            Self::Never => false,
+            Self::ByValues => true,
+            Self::ByRequest => has_requests(),
+        }
+    }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Variables {
     in_place: Cell<usize>,
     /// Value of the variable of the scopes that are active.
     scopes: RefCell<Option<Py<PyDict>>>,
+    /// Active scopes that were found last of which tasks have entered none.
+    of_no_task: RefCell<Option<Py<PyDict>>>,
     driver: Cell<Driver>,
 }
 
@@ -355,10 +357,29 @@ impl Variables {
         drop(match (self.driver.get(), noted) {
             (Driver::Nothing, _) | (Driver::Call, None) => Ok(()),
             (Driver::Call, Some(noted)) => scopes::activate(noted.bind(py)),
+            (Driver::EventLoop, None) if self.are_of_no_task(py) => Ok(()),
             (Driver::EventLoop, noted) => {
                 scopes::activate_of_tasks(py, noted.as_ref().map(|noted| noted.bind(py)))
             }
         });
+    }
+
+    /// Returns whether the active scopes are known as entered by no task.
+    fn are_of_no_task(&self, py: Python<'_>) -> bool {
+        let known = self.of_no_task.borrow();
+        scopes::active_scopes(py).is_ok_and(|active| {
+            active.is_empty() || known.as_ref().is_some_and(|known| active.is(known))
+        })
+    }
+
+    fn active_of_tasks(&self, py: Python<'_>) -> Option<Py<PyDict>> {
+        let of_tasks = scopes::active_of_tasks(py).ok()?;
+        if !of_tasks.is_empty() {
+            return Some(of_tasks.unbind());
+        }
+        let before = self.of_no_task.replace(scopes::active(py));
+        drop(before);
+        None
     }
 
     /// Notes the scopes that are active in the context of the code that has run.
@@ -366,7 +387,8 @@ impl Variables {
         let noted = match self.driver.get() {
             Driver::Nothing => return,
             Driver::Call => scopes::active(py),
-            Driver::EventLoop => scopes::active_of_tasks(py).ok().map(Bound::unbind),
+            Driver::EventLoop if self.are_of_no_task(py) => None,
+            Driver::EventLoop => self.active_of_tasks(py),
         };
         let before = self.scopes.replace(noted);
         drop(before);
@@ -402,7 +424,11 @@ impl Drop for CallVariables<'_> {
         variables.inside.set(outer.inside);
         variables.table.set(outer.table);
         variables.in_place.set(outer.in_place);
-        variables.driver.set(outer.driver);
+        if variables.driver.replace(outer.driver) == Driver::EventLoop {
+            // Nothing of a request is held between drives.
+            let before = (variables.of_no_task.take(), variables.latest.take());
+            drop(before);
+        }
         let shared = variables.shared.replace(outer.shared);
         let scopes = variables.scopes.replace(outer.scopes);
         drop((shared, scopes));
