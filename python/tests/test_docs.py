@@ -38,6 +38,10 @@ def test_the_five_lines_of_the_readme_are_true(monkeypatch, capsys):
     names["music"].close()
 
 
+def test_the_page_about_async_functions_is_true():
+    exec(examples("async-functions.md"), {})
+
+
 def test_the_page_about_loaders_is_true(monkeypatch):
     # Strawberry looks for the types of a resolver in its module.
     module = types.ModuleType("loaders_page")
