@@ -71,6 +71,7 @@ __all__ = [
     "call_on_event_loop",
     "call_until_done",
     "call_with_permits",
+    "cancel_on_event_loop",
     "current_greenlet",
     "divide_loaders_by_request",
     "enter_asyncio_mode",
@@ -94,6 +95,7 @@ __all__ = [
     "unwrap",
 ]
 
+def cancel_on_event_loop(task: AsyncTask[Any], msg: Any = None) -> bool: ...
 def call_on_event_loop(future: Any) -> Any: ...
 def is_in_asyncio_mode() -> bool: ...
 def enter_asyncio_mode(on: bool = True) -> Token[bool]: ...

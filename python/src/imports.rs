@@ -44,6 +44,9 @@ names! {
     copy_error: PyAny = "asynq.loaders.error_copy"."copy_error";
     queue_empty: PyAny = "queue"."Empty";
     running_function: PyAny = "asynq.loaders.running_function"."running_function";
+    loop_task: PyAny = "asynq._loop_task"."LoopTask";
+    enter_task: PyAny = "asyncio.tasks"."_enter_task";
+    leave_task: PyAny = "asyncio.tasks"."_leave_task";
     ensure_future: PyAny = "asyncio"."ensure_future";
     cancelled_error: PyType = "asyncio"."CancelledError";
     invalid_state: PyType = "asyncio"."InvalidStateError";

@@ -102,6 +102,8 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(asyncio_mode::leave_asyncio_mode, module)?)?;
     module.add_function(wrap_pyfunction!(batch::flights::call_for, module)?)?;
     module.add_function(wrap_pyfunction!(event_loop::call_methods::asyncio_call, module)?)?;
+    module
+        .add_function(wrap_pyfunction!(event_loop::current_task::cancel_on_event_loop, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::call_form::call_form, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::method_descriptor::call_as_methods, module)?)?;
     module.add_function(wrap_pyfunction!(imports::look_up_names, module)?)?;

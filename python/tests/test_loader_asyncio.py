@@ -90,7 +90,7 @@ def test_every_kind_of_function_runs_on_a_loop(kind):
 
 
 def test_a_loader_of_an_async_function_joins_later_rounds():
-    inner, batches = recording()
+    inner, batches = recording(max_delay=None)
 
     @asynq.loader
     @asynq.asynq()

@@ -67,7 +67,9 @@ fn cancel_call(
                 end(scheduler, call, End::Cancelled);
                 Ok(())
             } else {
-                cancel_task(scheduler, call.py(), id)
+                let message =
+                    call.state().cancel_message.as_ref().map(|one| one.clone_ref(call.py()));
+                cancel_task(scheduler, call.py(), id, message.as_ref())
             }
         }
         (Kind::Task, None) if !is_shared(event_loop, call, &future) => {
@@ -114,8 +116,13 @@ fn give_up(
 }
 
 /// Cancels a task, and whatever it waits for and nobody else does. The innermost one gets the
-/// `CancelledError` first.
-fn cancel_task(scheduler: &Scheduler, py: Python<'_>, task: TaskId) -> PyResult<()> {
+/// `CancelledError` first, with the message.
+pub(crate) fn cancel_task(
+    scheduler: &Scheduler,
+    py: Python<'_>,
+    task: TaskId,
+    message: Option<&Py<PyAny>>,
+) -> PyResult<()> {
     let mut result = Ok(());
     let mut left = vec![task];
     while let Some(id) = left.pop() {
@@ -127,7 +134,7 @@ fn cancel_task(scheduler: &Scheduler, py: Python<'_>, task: TaskId) -> PyResult<
             Some(Job::Task(_)) => {}
             Some(Job::Future(future)) => {
                 if let Ok(foreign) = future.bind(py).cast::<Foreign>() {
-                    result = result.and(Foreign::cancel(foreign));
+                    result = result.and(Foreign::cancel(foreign, message));
                 }
                 continue;
             }
@@ -143,7 +150,8 @@ fn cancel_task(scheduler: &Scheduler, py: Python<'_>, task: TaskId) -> PyResult<
                 continue; // It gets the errors of what it awaits.
             }
         }
-        set_pending_error(scheduler, py, id, PendingError::Throw(cancelled_error(py, None)));
+        let error = cancelled_error(py, message.map(|message| message.clone_ref(py)));
+        set_pending_error(scheduler, py, id, PendingError::Throw(error));
         let mut engine = scheduler.engine();
         engine.interrupt(id);
         engine.wake(id);

@@ -72,13 +72,17 @@ impl Foreign {
     }
 
     /// Cancels what it waits for, which ends soon.
-    pub(crate) fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
+    pub(crate) fn cancel(slf: &Bound<'_, Self>, message: Option<&Py<PyAny>>) -> PyResult<()> {
         let py = slf.py();
         let awaited = slf.state().as_ref().map(|awaited| awaited.bind(py).clone());
         let Some(awaited) = awaited else {
-            return resolve(slf.as_super(), Outcome::from_err(py, &cancelled_error(py, None)));
+            let error = cancelled_error(py, message.map(|message| message.clone_ref(py)));
+            return resolve(slf.as_super(), Outcome::from_err(py, &error));
         };
-        awaited.call_method0(intern!(py, "cancel")).map(|_| ())
+        match message {
+            Some(message) => awaited.call_method1(intern!(py, "cancel"), (message,)).map(|_| ()),
+            None => awaited.call_method0(intern!(py, "cancel")).map(|_| ()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod call_methods;
 pub(crate) mod call_step;
 pub(crate) mod cancel;
 pub(crate) mod cancel_request;
+pub(crate) mod current_task;
 pub(crate) mod deadlocks;
 pub(crate) mod drive;
 pub(crate) mod foreign;

@@ -139,6 +139,8 @@ pub(crate) struct Rare {
     pub(crate) kept: Option<Py<PyList>>,
     /// Batch in flight whose items this task resolves.
     pub(crate) flushes: Option<Py<FutureBase>>,
+    /// The current task of asyncio while its coroutine runs on an event loop.
+    pub(crate) loop_task: Option<Py<PyAny>>,
     pub(crate) name: Option<Py<PyAny>>,
     /// File and line where it was created, if a debug option was on.
     pub(crate) created_in: Option<Py<PyAny>>,

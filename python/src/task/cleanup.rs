@@ -56,7 +56,10 @@ pub(crate) fn release(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     } else {
         defer_drop(waiting);
     }
-    let kept = task.state().rare.as_mut().and_then(|rare| rare.kept.take());
+    let kept = {
+        let mut state = task.state();
+        state.rare.as_mut().map(|rare| (rare.kept.take(), rare.loop_task.take()))
+    };
     drop(kept);
     closed
 }

@@ -28,6 +28,7 @@ impl Drop for Task {
             defer_drop(rare.creator.take());
             defer_drop(rare.kept.take());
             defer_drop(rare.flushes.take());
+            defer_drop(rare.loop_task.take());
             defer_drop(rare.name.take());
             defer_drop(rare.created_in.take());
             defer_drop(rare.perf_stats.take());

@@ -351,6 +351,7 @@ impl AsyncTask {
         visit.call(&rare.flushes)?;
         visit.call(&rare.name)?;
         visit.call(&rare.created_in)?;
+        visit.call(&rare.loop_task)?;
         visit.call(&rare.perf_stats)
     }
 

@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use crate::event_loop::current_task::{self, Current};
 use crate::event_loop::foreign::{adopt, adopt_awaited};
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::TakeState;
@@ -67,7 +68,7 @@ fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome
         (None, Some(waiting)) => yielded::unwrap(waiting.bind(py)),
     };
     defer_drop(waited_for);
-    let result = send(task, sent);
+    let result = send(scheduler, task, sent);
     stepped(task, &result);
     proceed(scheduler, task, result)
 }
@@ -120,7 +121,7 @@ fn proceed<'py>(
             // Somebody else has set its value meanwhile.
             return None;
         }
-        result = send(task, sent);
+        result = send(scheduler, task, sent);
         stepped(task, &result);
     }
 }
@@ -146,6 +147,7 @@ fn reenter_contexts(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRes
 
 /// Sends a value or an error into the generator or coroutine, or calls the function.
 fn send<'py>(
+    scheduler: &Scheduler,
     task: &Bound<'py, AsyncTask>,
     sent: PyResult<Bound<'py, PyAny>>,
 ) -> PyResult<Advance<'py>> {
@@ -169,16 +171,21 @@ fn send<'py>(
         }
     };
     match (generator, call) {
-        (Some(generator), _) => match &sent {
-            Ok(value) if !is_first && value.is_none() => {
-                match forgotten::check_yield_from(&generator) {
-                    Ok(()) => body::send(&generator, value),
-                    Err(error) => body::throw(&generator, &error),
+        (Some(generator), _) => {
+            let on_loop = scheduler.event_loop().is_some() && is_coroutine(&generator);
+            let current = if on_loop { current_task::enter(scheduler, task)? } else { None };
+            let result = match &sent {
+                Ok(value) if !is_first && value.is_none() => {
+                    match forgotten::check_yield_from(&generator) {
+                        Ok(()) => body::send(&generator, value),
+                        Err(error) => body::throw(&generator, &error),
+                    }
                 }
-            }
-            Ok(value) => body::send(&generator, value),
-            Err(error) => body::throw(&generator, error),
-        },
+                Ok(value) => body::send(&generator, value),
+                Err(error) => body::throw(&generator, error),
+            };
+            current.map_or(Ok(()), Current::leave).and(result)
+        }
         (None, Some((function, args, kwargs))) => match sent {
             Ok(_) => match body::call(&function, &args, kwargs.as_ref()) {
                 Ok(Advance::Return(coroutine)) if is_coroutine(&coroutine) => {
