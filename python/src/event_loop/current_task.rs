@@ -60,7 +60,7 @@ impl Current<'_> {
 #[pyo3(signature = (task, msg=None))]
 pub(crate) fn cancel_on_event_loop(
     task: &Bound<'_, AsyncTask>,
-    msg: Option<&Py<PyAny>>,
+    msg: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<bool> {
     let py = task.py();
     let (scheduler_id, engine_id) = {
@@ -73,7 +73,8 @@ pub(crate) fn cancel_on_event_loop(
     if !FutureBase::is_pending(task.as_super()) {
         return Ok(false);
     }
-    cancel::cancel_task(&scheduler, py, id, msg)?;
+    let message = msg.map(|message| message.clone().unbind());
+    cancel::cancel_task(&scheduler, py, id, message.as_ref())?;
     event_loop.schedule(py)?;
     Ok(true)
 }
