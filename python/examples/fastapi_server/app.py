@@ -1,9 +1,8 @@
 """The application. Each HTTP request has batches and a cache of its own."""
 
-from __future__ import annotations
-
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Optional
 
 from fastapi import Depends, FastAPI, Query
 
@@ -20,18 +19,23 @@ albums = chinook.rows_by("Album", "ArtistId", columns="Title", order_by="AlbumId
 app = FastAPI(dependencies=[Depends(isolated)])
 
 
+@dataclass
+class Artist:
+    name: Optional[str]
+    albums: list[str]
+
+
 @asynq.asynq()
-async def artist(id: int) -> dict[str, Any]:
+async def artist(id: int) -> Artist:
     found, titles = await asynq.gather(name.asynq(id), albums.asynq(id))
-    return {"name": found, "albums": titles}
+    return Artist(found, titles)
 
 
 @asynq.asynq()
-async def all_artists(ids: list[int]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = await asynq.gather(*[artist.asynq(id) for id in ids])
-    return found
+async def all_artists(ids: list[int]) -> list[Artist]:
+    return await asynq.gather(*[artist.asynq(id) for id in ids])
 
 
 @app.get("/artists")
-async def artists(id: list[int] = Query()) -> list[dict[str, Any]]:  # noqa: B008
+async def artists(id: list[int] = Query()) -> list[Artist]:  # noqa: B008
     return await all_artists.asyncio(id)
