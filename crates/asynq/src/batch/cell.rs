@@ -8,6 +8,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::thread;
 use std::time::Duration;
 
 use asynq_engine::{ItemId, PriorityRule, TaskId};
@@ -101,6 +102,8 @@ pub(super) enum Slot<V> {
 struct Sharing {
     /// Number of further handles that take a clone of the value, also by duplicates.
     handles: u32,
+    /// Number of duplicates that have not taken their clone.
+    duplicates: u32,
     last_duplicate: Option<u32>,
 }
 
@@ -221,21 +224,16 @@ impl<K, V> BatchCell<K, V> {
         let slot = self.replace(index, Slot::Taken);
         let Some(clone_value) = self.clone_value.get() else { return slot };
         let (index, slot) = match slot {
-            Slot::Duplicate { of, .. } => (of, self.replace(of, Slot::Taken)),
+            Slot::Duplicate { of, .. } => {
+                self.remove_duplicate(of);
+                (of, self.replace(of, Slot::Taken))
+            }
             slot => (index, slot),
         };
-        if self.remove_handle(index) { self.clone_slot(index, slot, clone_value) } else { slot }
-    }
-
-    /// Returns a clone of a slot, which it puts at `index`.
-    fn clone_slot(&self, index: u32, slot: Slot<V>, clone_value: CloneValue<V>) -> Slot<V> {
-        // `clone` is code of users, so nothing is borrowed.
-        let copy = catch_unwind(AssertUnwindSafe(|| match &slot {
-            Slot::Value(value) => Slot::Value(clone_value(value)),
-            Slot::Failed(failure) => Slot::Failed(failure.clone()),
-            Slot::Pending => Slot::Pending,
-            Slot::Taken | Slot::Duplicate { .. } => Slot::Taken,
-        }));
+        if !self.remove_handle(index) {
+            return slot;
+        }
+        let copy = clone_slot(&slot, clone_value);
         self.replace(index, slot);
         copy.unwrap_or_else(|payload| resume_unwind(payload))
     }
@@ -255,6 +253,13 @@ impl<K, V> BatchCell<K, V> {
         }
     }
 
+    /// Counts one duplicate less that has to take its clone.
+    fn remove_duplicate(&self, of: u32) {
+        if let Some(item) = self.sharing.borrow_mut().get_mut(of as usize) {
+            item.duplicates = item.duplicates.saturating_sub(1);
+        }
+    }
+
     /// Counts one more handle to an item, which will take a clone of its value.
     pub(super) fn add_handle(&self, index: u32, clone_value: CloneValue<V>) {
         self.clone_value.set(Some(clone_value));
@@ -267,6 +272,7 @@ impl<K, V> BatchCell<K, V> {
         let mut sharing = self.sharing.borrow_mut();
         let item = sharing_of(of, &mut sharing);
         item.handles += 1;
+        item.duplicates += 1;
         let previous = item.last_duplicate.replace(index).unwrap_or(index);
         self.slots.borrow_mut()[index as usize] = Slot::Duplicate { of, previous };
         self.pending.set(self.pending.get() - 1);
@@ -289,14 +295,28 @@ impl<K, V> BatchCell<K, V> {
     /// memory.
     fn distribute(&self) {
         let Some(clone_value) = self.clone_value.get() else { return };
-        for index in 0..self.item_count() {
-            let Slot::Duplicate { of, .. } = self.slots.borrow()[index as usize] else { continue };
-            let clone = || self.clone_slot(of, self.replace(of, Slot::Taken), clone_value);
-            // A clone that panics is left to those who take the value.
-            if let Ok(slot) = catch_unwind(AssertUnwindSafe(clone)) {
-                self.remove_handle(of);
-                self.replace(index, slot);
+        for index in 0..self.len() {
+            let (of, slot) = {
+                let mut slots = self.slots.borrow_mut();
+                let Slot::Duplicate { of, .. } = slots[index] else { continue };
+                (of, mem::replace(&mut slots[of as usize], Slot::Taken))
+            };
+            let copy = clone_slot(&slot, clone_value);
+            let mut slots = self.slots.borrow_mut();
+            slots[of as usize] = slot;
+            match copy {
+                Ok(copy) => slots[index] = copy,
+                // It is left to those who take the value.
+                Err(_) => self.remove_duplicate(of),
             }
+        }
+        let mut handles = 0;
+        for item in self.sharing.borrow_mut().iter_mut() {
+            item.handles -= mem::take(&mut item.duplicates);
+            handles |= item.handles;
+        }
+        if handles == 0 {
+            self.clone_value.set(None);
         }
     }
 
@@ -489,6 +509,16 @@ impl<K: 'static, V: 'static> Flushable for BatchCell<K, V> {
     fn count(self: Rc<Self>) -> usize {
         BatchCell::count(&self)
     }
+}
+
+/// Returns a clone of a slot, or the panic of that. Nothing must be borrowed, since it is code of users.
+fn clone_slot<V>(slot: &Slot<V>, clone_value: CloneValue<V>) -> thread::Result<Slot<V>> {
+    catch_unwind(AssertUnwindSafe(|| match slot {
+        Slot::Value(value) => Slot::Value(clone_value(value)),
+        Slot::Failed(failure) => Slot::Failed(failure.clone()),
+        Slot::Pending => Slot::Pending,
+        Slot::Taken | Slot::Duplicate { .. } => Slot::Taken,
+    }))
 }
 
 /// Returns whether the item at `index` has neither value nor error.

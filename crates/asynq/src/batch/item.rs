@@ -46,6 +46,7 @@ impl<B: Batch> WeakItem<B> {
     }
 
     /// Sets the value or error of the item, if somebody can await it.
+    #[inline]
     pub(crate) fn set_outcome(&self, outcome: Result<B::Value, impl Into<BoxError>>) {
         self.set(match outcome {
             Ok(value) => Slot::Value(value),

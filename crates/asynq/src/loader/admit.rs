@@ -37,14 +37,10 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             let admit_rest = AssertUnwindSafe(|| {
                 for (index, place) in keys.iter_mut().enumerate().skip(next.get()) {
                     next.set(index + 1);
-                    if let KeyRequest::Slot(_) = place {
-                        continue;
-                    }
-                    let request = mem::replace(place, KeyRequest::ended());
-                    if let KeyRequest::New(key) = request
+                    if let KeyRequest::New(_) = place
                         && batch.is_pending()
                     {
-                        *place = KeyRequest::Slot(self.admit_key(key, item(index), batch));
+                        self.admit_key(place, item(index), batch);
                     }
                 }
             });
@@ -56,26 +52,30 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         }
     }
 
-    fn admit_key(&self, key: K, index: u32, batch: &Admitting<'_, Keys<K, V>>) -> SlotId {
-        let hash = self.table.hash(&key);
+    fn admit_key(&self, place: &mut KeyRequest<K>, index: u32, batch: &Admitting<'_, Keys<K, V>>) {
+        let KeyRequest::New(key) = &*place else { return };
+        let hash = self.table.hash(key);
         let mut slot = SlotId::null();
         let new_place = |slot: &mut SlotId| {
             *slot = self.machine.borrow_mut().load(0);
             Place { slot: *slot, batch: batch.number(), item: index }
         };
-        let before = self.table.find_or_insert(hash, &key, || new_place(&mut slot));
+        let before = self.table.find_or_insert(hash, key, || new_place(&mut slot));
         if let Some(before) = before {
             if before.batch == batch.number()
                 && self.machine.borrow_mut().join(before.slot, |_| false) == Join::Shared
             {
                 batch.set_duplicate(index, before.item);
-                return before.slot;
+                *place = KeyRequest::Slot(before.slot);
+                return;
             }
-            let place = new_place(&mut slot);
-            self.table.replace(hash, before.slot, place);
+            let new = new_place(&mut slot);
+            self.table.replace(hash, before.slot, new);
         }
-        self.requests.borrow_mut().insert(slot, Request::new(key, WeakItem::new(batch, index)));
-        slot
+        if let KeyRequest::New(key) = mem::replace(place, KeyRequest::Slot(slot)) {
+            let request = Request::new(key, WeakItem::new(batch, index));
+            self.requests.borrow_mut().insert(slot, request);
+        }
     }
 }
 

@@ -117,11 +117,19 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// later batch. If only cached keys are awaited, they resolve at once and nothing is sent.
     ///
     /// A key whose loads are all dropped before it is sent is not sent.
+    #[inline]
     pub fn load(&self, key: K) -> Load<K, V> {
-        let shared = &self.shared;
-        if shared.defers() {
-            return self.source.item(KeyRequest::New(key));
+        if self.shared.defers() {
+            self.source.item(KeyRequest::New(key))
+        } else {
+            self.look_up(key)
         }
+    }
+
+    /// Requests one key, and looks for a load of an equal key at once.
+    #[inline(never)]
+    fn look_up(&self, key: K) -> Load<K, V> {
+        let shared = &self.shared;
         self.source.admit();
         let cache = shared.current_cache();
         if let Some(outcome) = cache.as_ref().and_then(|cache| cache.get(&key)) {
