@@ -33,7 +33,7 @@ pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) ->
     let (_, _, where_clause) = generics.split_for_impl();
     let inputs = &sig.inputs;
     let Attributes { plain, asynchronous, body: body_attributes, conditions, leniency } =
-        Attributes::sort(attrs);
+        Attributes::sort(attrs, &name.unraw().to_string());
     let call = Call::of(sig, if refused { &Form::Plain } else { form });
     let recorded = call.recorded(None);
     let Call { parameters, arguments, turbofish, output, body, .. } = call;

@@ -88,6 +88,11 @@ use crate::form::Form;
 /// }
 /// ```
 ///
+/// # Other attributes
+///
+/// An attribute of another macro below `#[asynq]`, such as `#[tracing::instrument]`, applies to the body, so to both
+/// calls. Attributes of the compiler (`#[must_use]`, documentation) and of tests are those of the plain call.
+///
 /// # Arguments
 ///
 /// `#[asynq(pure)]`: the plain call is the same as the asynchronous call, and returns the task.

@@ -66,7 +66,7 @@ fn expand_method(
     let this = receiver.iter().map(|_| quote!(self,)).collect::<TokenStream>();
     let receiver = receiver.map(|receiver| quote!(#receiver,));
     let Attributes { plain, asynchronous, body: body_attributes, leniency, .. } =
-        Attributes::sort(attrs);
+        Attributes::sort(attrs, &name.unraw().to_string());
     let site = call::site(&format!("{owner}::{}", name.unraw()));
     let documentation = format!("The asynchronous form of [`{0}`](Self::{0}).", name.unraw());
 

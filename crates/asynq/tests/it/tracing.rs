@@ -280,3 +280,26 @@ fn nothing_is_left_entered() {
     let log = traced(|| tracing::debug!("outside"));
     assert_eq!(log, "- message=outside\n");
 }
+
+#[asynq]
+#[::tracing::instrument]
+async fn span_name() -> Option<&'static str> {
+    debug::sync().await;
+    ::tracing::Span::current().metadata().map(::tracing::Metadata::name)
+}
+
+#[asynq]
+#[::tracing::instrument(name = "other", skip_all)]
+async fn name_of_named_span() -> Option<&'static str> {
+    debug::sync().await;
+    ::tracing::Span::current().metadata().map(::tracing::Metadata::name)
+}
+
+#[test]
+fn an_attribute_of_another_macro_applies_to_both_calls() {
+    with_default(Registry::default(), || {
+        assert_eq!(span_name(), Some("span_name"));
+        let both = all((span_name::asynq(), name_of_named_span::asynq())).value();
+        assert_eq!(both, (Some("span_name"), Some("other")));
+    });
+}
