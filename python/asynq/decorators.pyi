@@ -151,6 +151,7 @@ class AsyncDecoratorBinder(DecoratorBinder, Generic[_T_co, _P]):
     @staticmethod
     def is_pure_async_fn() -> bool: ...
 
+@disjoint_base
 class AsyncDecorator(PureAsyncDecorator[_T_co, _P]):
     @overload
     def __init__(
