@@ -218,6 +218,7 @@ mod scope;
 mod wait;
 
 mod call;
+mod inline;
 mod next;
 
 pub use batch::PriorityRule;

@@ -24,7 +24,7 @@ impl<H: Host> Engine<H> {
         self.add(payload, State::Promise)
     }
 
-    fn add(&mut self, payload: H::Task, state: State) -> TaskId {
+    pub(crate) fn add(&mut self, payload: H::Task, state: State) -> TaskId {
         let task = self.tasks.insert(Task::new(payload, state));
         self.record(|| Event::Created(task));
         task

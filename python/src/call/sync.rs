@@ -14,7 +14,7 @@ use crate::scheduler::state::Scheduler;
 use crate::scheduler::{drive, frame};
 use crate::task::body::{self, Advance};
 use crate::task::forgotten::{check_value, is_suspect};
-use crate::task::step;
+use crate::task::{code, step};
 
 /// Runs a function to its value.
 pub(crate) fn run<'py>(
@@ -74,12 +74,15 @@ fn finish<'py>(
         frame::open(scheduler, &task)?;
         framed = true;
     }
+    // It may start tasks inline, which have variables of their own.
+    let variables = framed.then(|| scheduler.variables.begin_call(py, Some(&task)));
     let outcome = step::go_on(scheduler, &task, started);
     drop(running);
     let ended = match outcome {
-        Some(outcome) => step::end(scheduler, &task, outcome),
+        Some(outcome) => code::end(scheduler, &task, outcome),
         None => Ok(()),
     };
+    drop(variables);
     if framed {
         ended.and(drive::finish(scheduler, &task, true))?;
     } else {

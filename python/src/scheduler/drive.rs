@@ -36,6 +36,7 @@ pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     }
     let py = task.py();
     let scheduler = Scheduler::current();
+    scheduler.settle();
     if Switches::on().has(Switches::DUMP_SYNC_CALLS) && AsyncTask::creator(task).is_some() {
         imports::trace(py, "sync_call", (task,));
     }
@@ -72,6 +73,10 @@ pub(crate) fn finish(
         if scheduler.id() != id {
             // A call inside of this one has panicked, and code of the user has caught that.
             return Err(imports::internal_error());
+        }
+        if let Some(error) = scheduler.take_start_error() {
+            scheduler.engine().abandon();
+            result = result.and(Err(error));
         }
         scheduler.read_inbox(py);
         if scheduler.inbox.has_flights(py)

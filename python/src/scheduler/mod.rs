@@ -11,5 +11,6 @@ pub(crate) mod handle;
 pub(crate) mod handle_methods;
 pub(crate) mod inbox;
 pub(crate) mod register;
+pub(crate) mod starts;
 pub(crate) mod state;
 pub(crate) mod variables;

@@ -24,6 +24,7 @@ pub(crate) fn register(
     scheduler: &Scheduler,
     future: &Bound<'_, FutureBase>,
 ) -> PyResult<Option<Dependency>> {
+    scheduler.settle();
     let (kind, scheduler_id, engine_id) = {
         let state = future.state();
         if !state.outcome.is_pending() {
@@ -48,7 +49,11 @@ pub(crate) fn add_running(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) ->
     engine_id
 }
 
-fn set_engine_id(scheduler: &Scheduler, future: &Bound<'_, FutureBase>, engine_id: TaskId) {
+pub(crate) fn set_engine_id(
+    scheduler: &Scheduler,
+    future: &Bound<'_, FutureBase>,
+    engine_id: TaskId,
+) {
     let mut state = future.state();
     state.scheduler_id = scheduler.id();
     state.engine_id = Some(engine_id);
@@ -113,7 +118,11 @@ fn computes(future: &Bound<'_, FutureBase>) -> bool {
     overrides::<FutureBase>(future.as_any(), intern!(future.py(), "_compute"))
 }
 
-fn register_item(scheduler: &Scheduler, item: &Bound<'_, BatchItemBase>) -> PyResult<ItemId> {
+/// Returns the id of an item, whose batch the scheduler knows from now on.
+pub(crate) fn register_item(
+    scheduler: &Scheduler,
+    item: &Bound<'_, BatchItemBase>,
+) -> PyResult<ItemId> {
     let (batch, index) = BatchItemBase::place(item)?;
     let engine_id = register_batch(scheduler, &batch)?;
     if let (Ok(keys), Ok(load)) = (batch.cast::<LoaderBatch>(), item.cast_exact::<Load>()) {
@@ -162,7 +171,8 @@ fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResu
         PriorityRule::BySize
     };
     let engine_id = {
-        let mut engine = scheduler.engine();
+        // A batch is added in the same way whichever task runs.
+        let mut engine = scheduler.unsettled_engine();
         let engine_id = engine.add_batch(batch.clone().unbind(), rule);
         if batch.is_instance_of::<LoaderBatch>() {
             // A task that loads a key does not tell the engine before it waits.

@@ -22,10 +22,12 @@ use crate::ffi::thread_exit;
 use crate::future::base::FutureBase;
 use crate::imports;
 use crate::loader::nodes::LoaderBatch;
+use crate::options;
 use crate::scheduler::call_stack::CallStack;
 use crate::scheduler::greenlets::{self, PerGreenlet};
 use crate::scheduler::handle::TaskScheduler;
 use crate::scheduler::inbox::{self, Inbox};
+use crate::scheduler::starts::Start;
 use crate::scheduler::variables::Variables;
 use crate::task::async_task::{AsyncTask, Entered, Origin};
 
@@ -90,7 +92,19 @@ pub(crate) struct Scheduler {
     held_batches: RefCell<HashMap<usize, Py<LoaderBatch>>>,
     pub(crate) inbox: Arc<Inbox>,
     event_loop: Option<EventLoop>,
+    /// Tasks that await others which are being started inline, the outermost first.
+    starts: RefCell<Vec<Start>>,
+    /// Function that settles the state of the engine, while there are such tasks. Not called by name,
+    /// because it is above the scheduler.
+    settle: Cell<Option<Settle>>,
+    /// Error that ends the call, of a task that was started inline.
+    start_error: Cell<Option<PyErr>>,
+    /// Number of tasks that start others inline, on the native stack.
+    pub(crate) start_depth: Cell<u32>,
 }
+
+/// Function that brings about the state in which the engine would be without inline starts.
+pub(crate) type Settle = fn(&Scheduler, Vec<Start>);
 
 thread_local! {
     static SCHEDULERS: PerGreenlet<Scheduler> = const { PerGreenlet::new() };
@@ -235,6 +249,10 @@ impl Scheduler {
             held_batches: RefCell::default(),
             inbox,
             event_loop,
+            starts: RefCell::default(),
+            settle: Cell::new(None),
+            start_error: Cell::new(None),
+            start_depth: Cell::new(0),
         }
     }
 
@@ -305,11 +323,22 @@ impl Scheduler {
         pyo3::Python::attach(|py| self.inbox.open(py, self.id()));
         let engine = self.engine.replace(Engine::new());
         self.call_stack.clear();
+        self.settle.set(None);
+        let starts = self.starts.take();
+        drop(starts);
         drop(engine);
     }
 
     /// Borrows the engine. No Python code may run meanwhile.
+    #[inline]
     pub(crate) fn engine(&self) -> RefMut<'_, Engine<Python>> {
+        self.settle();
+        self.engine.borrow_mut()
+    }
+
+    /// Borrows the engine for something that is the same whether tasks were started inline or not.
+    #[inline]
+    pub(crate) fn unsettled_engine(&self) -> RefMut<'_, Engine<Python>> {
         self.engine.borrow_mut()
     }
 
@@ -463,7 +492,7 @@ impl Scheduler {
     /// thread.
     pub(crate) fn add_items(scheduler_id: u32, batch: BatchId, count: u32) -> bool {
         let Some(scheduler) = Self::at(scheduler_id) else { return false };
-        let mut engine = scheduler.engine();
+        let mut engine = scheduler.unsettled_engine();
         (0..count).for_each(|_| _ = engine.add_item(batch));
         true
     }
@@ -556,7 +585,7 @@ impl Scheduler {
 
     /// Returns the tasks, and the other futures that a task waits for.
     pub(crate) fn jobs(&self, py: pyo3::Python<'_>) -> Vec<Py<PyAny>> {
-        let engine = self.engine.borrow();
+        let engine = self.engine();
         let jobs = engine.tasks().filter_map(|job| match job {
             Job::Task(task) => Some(task.clone_ref(py).into_any()),
             Job::Future(future) => Some(future.clone_ref(py).into_any()),
@@ -567,7 +596,7 @@ impl Scheduler {
 
     /// Returns the batches of which an item is awaited.
     pub(crate) fn batches(&self, py: pyo3::Python<'_>) -> Vec<Py<BatchBase>> {
-        self.engine.borrow().batches().map(|batch| batch.clone_ref(py)).collect()
+        self.engine().batches().map(|batch| batch.clone_ref(py)).collect()
     }
 
     /// Takes everything out of the engine, after the outermost call.
@@ -588,6 +617,88 @@ impl Scheduler {
         }
         let contexts = self.contexts.take();
         drop(contexts);
+    }
+}
+
+/// Inline starts.
+impl Scheduler {
+    /// Returns whether the running task may start so many tasks inline.
+    pub(crate) fn starts_inline(&self, count: usize, max_depth: u32) -> bool {
+        let engine = self.engine();
+        self.event_loop.is_none()
+            && self.goes_deeper(max_depth)
+            && engine.can_start_inline()
+            && engine.task_count() + count < options::max_tasks()
+    }
+
+    /// Adds a task that starts others inline. Returns the number of such tasks.
+    pub(crate) fn push_start(&self, start: Start, settle: Settle) -> usize {
+        self.settle.set(Some(settle));
+        let mut starts = self.starts.borrow_mut();
+        starts.push(start);
+        starts.len()
+    }
+
+    /// Counts one more task that the innermost has started.
+    pub(crate) fn count_start(&self) {
+        if let Some(start) = self.starts.borrow_mut().last_mut() {
+            start.started += 1;
+        }
+    }
+
+    /// Notes that the innermost awaits a task that was started and waits.
+    pub(crate) fn add_blocked_start(&self, dependency: Dependency) {
+        if let Some(start) = self.starts.borrow_mut().last_mut() {
+            start.blocked.push(dependency);
+        }
+    }
+
+    /// Removes the innermost. Returns the tasks that it has to wait for.
+    pub(crate) fn pop_start(&self) -> Vec<Dependency> {
+        let start = {
+            let mut starts = self.starts.borrow_mut();
+            let start = starts.pop();
+            if starts.is_empty() {
+                self.settle.set(None);
+            }
+            start
+        };
+        start.map(|start| start.blocked).unwrap_or_default()
+    }
+
+    /// Returns whether tasks may be started inside of those that are being started.
+    pub(crate) fn goes_deeper(&self, max_depth: u32) -> bool {
+        self.start_depth.get() < max_depth
+    }
+
+    /// Returns whether the state is not settled since there were `depth` tasks that start others.
+    pub(crate) fn is_starting(&self, depth: usize) -> bool {
+        self.starts.borrow().len() >= depth
+    }
+
+    /// Brings about the state in which the engine would be without inline starts. To be called before the
+    /// state of the engine, or the engine's id of a task, matters.
+    #[inline]
+    pub(crate) fn settle(&self) {
+        if let Some(settle) = self.settle.get() {
+            self.settle_by(settle);
+        }
+    }
+
+    #[cold]
+    fn settle_by(&self, settle: Settle) {
+        self.settle.set(None);
+        let starts = self.starts.take();
+        settle(self, starts);
+    }
+
+    /// Ends the call by the error of a task that was started inline.
+    pub(crate) fn fail_start(&self, error: PyErr) {
+        self.start_error.set(Some(error));
+    }
+
+    pub(crate) fn take_start_error(&self) -> Option<PyErr> {
+        self.start_error.take()
     }
 }
 

@@ -309,6 +309,30 @@ impl Variables {
         }
     }
 
+    /// Returns whether the code of a task, which has run until it waits, can be left by going to that of
+    /// another one ([`enter`](Self::enter)), because it has set no variable.
+    #[inline]
+    pub(crate) fn can_be_left(&self, task: &Bound<'_, AsyncTask>) -> bool {
+        let (has_own, number) = {
+            let state = task.state();
+            let has_own = state.rare.as_ref().is_some_and(|rare| rare.variables.is_some());
+            (has_own, number(state.snapshot.as_ref()))
+        };
+        let is_shared = !has_own
+            && self.inside.get() == number
+            && self.table.get() == Some(current_table(task.py()));
+        self.driver.get() == Driver::Call
+            && !scopes::are_used()
+            && (is_shared || (self.in_place.get() == address(task) && self.inside.get() == 0))
+    }
+
+    /// Enters the context of a task again that was left for another one.
+    #[inline]
+    pub(crate) fn return_to(&self, task: &Bound<'_, AsyncTask>) {
+        // It is the same place, and whoever has entered it first leaves it.
+        let _ = self.enter(task);
+    }
+
     #[cold]
     fn leave_changed(&self, task: &Bound<'_, AsyncTask>, place: Place, is_unchanged: bool) {
         let py = task.py();

@@ -1,27 +1,26 @@
 //! One step of a task: from where it waits to where it waits again, or to its end.
 
 use asynq_engine::Until;
-use pyo3::exceptions::{PyAttributeError, PyGeneratorExit, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::event_loop::current_task::{self, Current};
 use crate::event_loop::foreign::{adopt, adopt_awaited};
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::TakeState;
 use crate::ffi::resume::is_coroutine;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
-use crate::future::resolve::{resolve, resolve_on};
+use crate::future::resolve::resolve;
 use crate::imports;
 use crate::options::Switches;
 use crate::scheduler::register::register;
 use crate::scheduler::state::Scheduler;
 use crate::task::async_task::{AsyncTask, Demand, Entered, PendingError};
-use crate::task::body::{self, Advance, Body};
+use crate::task::body::{Advance, Body};
+use crate::task::code::{end, ended, failure, send, stepped};
 use crate::task::foreign;
-use crate::task::forgotten;
+use crate::task::inline::{self, Waits};
 use crate::task::yielded;
 
 /// Runs a task until it has ended, or waits for something that has no value yet.
@@ -93,8 +92,7 @@ fn proceed<'py>(
     loop {
         let yielded = match result {
             Ok(Advance::Yield(yielded)) => yielded,
-            Ok(Advance::Return(value)) => return Some(returned(task, value)),
-            Err(error) => return Some(raised(py, task, &error)),
+            result => return ended(task, result),
         };
         if !Switches::on().none() {
             report_yield(py, task, &yielded);
@@ -106,14 +104,20 @@ fn proceed<'py>(
         } else {
             adopt(yielded)
         };
+        // Tasks that nobody got to know because of an error are not forgotten: the task gets it first.
+        let mut unknown = None;
         let sent = match awaited {
-            Ok(awaited) => match must_wait(scheduler, task, &awaited) {
-                Ok(true) => {
+            Ok(awaited) => match start_or_wait(scheduler, task, &awaited) {
+                Some(Ok(true)) => {
                     wait(scheduler, task, awaited);
                     return None;
                 }
-                Ok(false) => yielded::unwrap(&awaited),
-                Err(error) => Err(error),
+                Some(Ok(false)) => yielded::unwrap(&awaited),
+                Some(Err(error)) => {
+                    unknown = Some(awaited.unbind());
+                    Err(error)
+                }
+                None => return None,
             },
             Err(error) => Err(error),
         };
@@ -123,6 +127,7 @@ fn proceed<'py>(
         }
         result = send(scheduler, task, sent);
         stepped(task, &result);
+        defer_drop(unknown);
     }
 }
 
@@ -145,160 +150,30 @@ fn reenter_contexts(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRes
     Ok(())
 }
 
-/// Sends a value or an error into the generator or coroutine, or calls the function.
-fn send<'py>(
-    scheduler: &Scheduler,
-    task: &Bound<'py, AsyncTask>,
-    sent: PyResult<Bound<'py, PyAny>>,
-) -> PyResult<Advance<'py>> {
-    let py = task.py();
-    let (is_first, generator, call) = {
-        let mut state = task.state();
-        let is_first = state.steps == 0;
-        state.steps = state.steps.wrapping_add(1);
-        state.running = true;
-        match &state.body {
-            Body::Generator(generator) => (is_first, Some(generator.get().bind(py).clone()), None),
-            Body::Call => {
-                state.body = Body::Ended;
-                (is_first, None, Some(state.call(py)))
-            }
-            Body::Missing => {
-                drop(state);
-                return Err(not_initialized(task));
-            }
-            Body::Ended => (is_first, None, None),
-        }
-    };
-    match (generator, call) {
-        (Some(generator), _) => {
-            let on_loop = scheduler.event_loop().is_some() && is_coroutine(&generator);
-            let current = if on_loop { current_task::enter(scheduler, task)? } else { None };
-            let result = match &sent {
-                Ok(value) if !is_first && value.is_none() => {
-                    match forgotten::check_yield_from(&generator) {
-                        Ok(()) => body::send(&generator, value),
-                        Err(error) => body::throw(&generator, &error),
-                    }
-                }
-                Ok(value) => body::send(&generator, value),
-                Err(error) => body::throw(&generator, error),
-            };
-            current.map_or(Ok(()), Current::leave).and(result)
-        }
-        (None, Some((function, args, kwargs))) => match sent {
-            Ok(_) => match body::call(&function, &args, kwargs.as_ref()) {
-                Ok(Advance::Return(coroutine)) if is_coroutine(&coroutine) => {
-                    task.state().body = Body::of_generator(coroutine.clone());
-                    body::send(&coroutine, &py.None().into_bound(py))
-                }
-                called => called,
-            },
-            Err(error) => Err(error),
-        },
-        (None, None) => sent.map(|_| Advance::Return(py.None().into_bound(py))),
-    }
-}
-
-fn not_initialized(task: &Bound<'_, AsyncTask>) -> PyErr {
-    PyTypeError::new_err(format!(
-        "this task has no generator: {} has to call super().__init__(generator, fn, args, kwargs)",
-        imports::type_name(task.as_any())
-    ))
-}
-
-/// Notes that the code of a task has stopped running, until its next step or at its end.
-fn stepped(task: &Bound<'_, AsyncTask>, result: &PyResult<Advance<'_>>) {
-    let ended = {
-        let mut state = task.state();
-        state.running = false;
-        match result {
-            Ok(Advance::Yield(_)) => return,
-            _ => std::mem::replace(&mut state.body, Body::Ended),
-        }
-    };
-    if let Body::Generator(mut generator) = ended {
-        generator.resume(task.py());
-    }
-}
-
-/// Returns the outcome of a task whose code has returned `value`.
-fn returned(task: &Bound<'_, AsyncTask>, value: Bound<'_, PyAny>) -> Outcome {
-    if forgotten::is_suspect(&value) {
-        let py = task.py();
-        let (function, ..) = task.state().call(py);
-        if let Err(warning) = forgotten::check_value(&function, &value) {
-            return failure(py, task, &warning);
-        }
-    }
-    Outcome::Value(value.unbind())
-}
-
-/// Returns the outcome of a task whose code has raised `error`.
-fn raised(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcome {
-    // `result(x)` is an exception, so that it works in the middle of an expression.
-    if error.is_instance_of::<PyGeneratorExit>(py) {
-        let class = error.get_type(py);
-        if imports::task_result(py).is_ok_and(|result| class.is(result)) {
-            return match error.value(py).getattr(intern!(py, "result")) {
-                Ok(value) => Outcome::Value(value.unbind()),
-                Err(error) => failure(py, task, &error),
-            };
-        }
-        if !imports::task_cancelled(py).is_ok_and(|cancelled| class.is(cancelled)) {
-            return Outcome::Value(py.None());
-        }
-    }
-    if error.is_instance_of::<PyAttributeError>(py)
-        && let Some(explained) = forgotten::explain_yield_from(error.value(py))
-    {
-        explained.set_traceback(py, error.traceback(py));
-        return failure(py, task, &explained);
-    }
-    failure(py, task, error)
-}
-
-/// Returns the outcome of a task that fails by `error`. The error keeps the first task that it met.
-fn failure(py: Python<'_>, task: &Bound<'_, AsyncTask>, error: &PyErr) -> Outcome {
-    let value = error.value(py);
-    if !value.hasattr(intern!(py, "_task")).unwrap_or(true) {
-        AsyncTask::keep_creators(task);
-        // An exception class may have no room for attributes.
-        let _ = value.setattr(intern!(py, "_task"), task);
-    }
-    let outcome = Outcome::from_err(py, error);
-    if Switches::on().has(Switches::DUMP_EXCEPTIONS) {
-        imports::trace(py, "exception", (value,));
-    }
-    outcome
-}
-
-/// Resolves a task that has ended.
-pub(crate) fn end(
-    scheduler: &Scheduler,
-    task: &Bound<'_, AsyncTask>,
-    outcome: Outcome,
-) -> PyResult<()> {
-    let py = task.py();
-    if Switches::on().has(Switches::DUMP_QUEUED_RESULTS) {
-        match &outcome {
-            Outcome::Value(value) => imports::trace(py, "queued_result", (task, value)),
-            Outcome::Error(error, _) => imports::trace(py, "queued_error", (task, error)),
-            Outcome::Pending => {}
-        }
-    }
-    if FutureBase::is_pending(task.as_super()) {
-        resolve_on(Some(scheduler), task.as_super(), outcome)
-    } else {
-        outcome.defer_drop();
-        Ok(())
-    }
-}
-
 fn wait<'py>(scheduler: &Scheduler, task: &Bound<'py, AsyncTask>, yielded: Bound<'py, PyAny>) {
     let before = task.state().waiting.replace(yielded.unbind());
     defer_drop(before);
     scheduler.engine().block(Until::All);
+}
+
+/// Starts the tasks in `yielded` inline, or tells the engine of its futures. Returns whether the task must
+/// wait, `None` if it waits already.
+fn start_or_wait<'py>(
+    scheduler: &Scheduler,
+    task: &Bound<'py, AsyncTask>,
+    yielded: &Bound<'py, PyAny>,
+) -> Option<PyResult<bool>> {
+    let dependencies = match inline::start(scheduler, task, yielded, proceed) {
+        Waits::No => return Some(Ok(false)),
+        Waits::For(dependencies) => dependencies,
+        Waits::Settled => return None,
+        Waits::Unknown => return Some(must_wait(scheduler, task, yielded)),
+    };
+    let mut pending = false;
+    for on in dependencies {
+        pending |= scheduler.engine().depend(on);
+    }
+    Some(Ok(pending))
 }
 
 /// Tells the engine of each pending future in `yielded`. Returns whether the task must wait.

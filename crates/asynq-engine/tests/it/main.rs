@@ -16,6 +16,7 @@ mod events;
 mod failure;
 mod flight;
 mod flush_tasks;
+mod inline;
 mod joins;
 mod leftovers;
 mod memory;

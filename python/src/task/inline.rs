@@ -1,0 +1,329 @@
+//! Inline starts: a task that is asked for the first time starts where it is asked for. See
+//! `Note: inline starts` in the engine.
+
+use asynq_engine::{Dependency, Until};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use crate::batch::base::BatchBase;
+use crate::batch::item::BatchItemBase;
+use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::gil_cell::TakeState;
+use crate::future::base::{FutureBase, Kind};
+use crate::future::outcome::Outcome;
+use crate::options::Switches;
+use crate::scheduler::register::{self, register, register_item};
+use crate::scheduler::starts::Start;
+use crate::scheduler::state::{Job, Scheduler};
+use crate::task::async_task::{AsyncTask, Demand, PendingError, Tracking};
+use crate::task::body::{Advance, Body};
+use crate::task::code;
+use crate::task::yielded;
+
+/// Number of tasks that may be started inside each other, each of which takes some native stack.
+const MAX_DEPTH: u32 = 30;
+
+/// Continues a task in the general way, until it has to wait or has ended.
+pub(crate) type Proceed =
+    for<'py> fn(&Scheduler, &Bound<'py, AsyncTask>, PyResult<Advance<'py>>) -> Option<Outcome>;
+
+/// State of a task that has yielded something.
+pub(crate) enum Waits {
+    /// It goes on at once.
+    No,
+    /// It has to wait for these.
+    For(Vec<Dependency>),
+    /// It waits already: the state of the engine is settled.
+    Settled,
+    /// That has to be found out in the general way.
+    Unknown,
+}
+
+/// Starts the tasks that the running one has yielded, if nobody has asked for them before.
+pub(crate) fn start<'py>(
+    scheduler: &Scheduler,
+    task: &Bound<'py, AsyncTask>,
+    yielded: &Bound<'py, PyAny>,
+    proceed: Proceed,
+) -> Waits {
+    match count_fresh(yielded) {
+        Some(count)
+            if scheduler.starts_inline(count, MAX_DEPTH)
+                && scheduler.variables.can_be_left(task) =>
+        {
+            start_all(scheduler, task, yielded, count, proceed)
+        }
+        _ => Waits::Unknown,
+    }
+}
+
+/// Returns the number of tasks in `yielded`, if it is a task, list or tuple of tasks that nobody has asked
+/// for, and of nothing else.
+fn count_fresh(yielded: &Bound<'_, PyAny>) -> Option<usize> {
+    if !Switches::on().none() {
+        return None;
+    }
+    if yielded.cast_exact::<AsyncTask>().is_ok_and(is_fresh) {
+        return Some(1);
+    }
+    let is_fresh = |item: &Bound<'_, PyAny>| item.cast_exact::<AsyncTask>().is_ok_and(is_fresh);
+    if let Ok(list) = yielded.cast_exact::<PyList>() {
+        list.iter().all(|item| is_fresh(&item)).then(|| list.len())
+    } else if let Ok(tuple) = yielded.cast_exact::<PyTuple>() {
+        tuple.iter_borrowed().all(|item| is_fresh(&item)).then(|| tuple.len())
+    } else {
+        None
+    }
+}
+
+/// Returns whether nobody has asked for a task.
+fn is_fresh(task: &Bound<'_, AsyncTask>) -> bool {
+    let is_unknown = {
+        let future = task.as_super().state();
+        future.outcome.is_pending() && future.engine_id.is_none()
+    };
+    let task = task.state();
+    is_unknown
+        && task.steps == 0
+        && !task.running
+        && task.demand != Demand::Suspended
+        && task.rare.is_none()
+        && matches!(task.body, Body::Generator(_) | Body::Call)
+}
+
+/// Returns the task at an index.
+fn child<'py>(awaited: &Bound<'py, PyAny>, index: usize) -> Option<Bound<'py, AsyncTask>> {
+    let item = if let Ok(list) = awaited.cast_exact::<PyList>() {
+        list.get_item(index).ok()?
+    } else if let Ok(tuple) = awaited.cast_exact::<PyTuple>() {
+        tuple.get_item(index).ok()?
+    } else if index == 0 {
+        awaited.clone()
+    } else {
+        return None;
+    };
+    item.cast_into_exact().ok()
+}
+
+fn start_all<'py>(
+    scheduler: &Scheduler,
+    task: &Bound<'py, AsyncTask>,
+    awaited: &Bound<'py, PyAny>,
+    count: usize,
+    proceed: Proceed,
+) -> Waits {
+    let depth = scheduler.start_depth.get();
+    scheduler.start_depth.set(depth + 1);
+    let waits = start_each(scheduler, task, awaited, count, proceed);
+    scheduler.start_depth.set(depth);
+    waits
+}
+
+fn start_each<'py>(
+    scheduler: &Scheduler,
+    task: &Bound<'py, AsyncTask>,
+    awaited: &Bound<'py, PyAny>,
+    count: usize,
+    proceed: Proceed,
+) -> Waits {
+    let before = task.state().waiting.replace(awaited.clone().unbind());
+    defer_drop(before);
+    let depth = scheduler.push_start(
+        Start {
+            task: task.clone().unbind(),
+            awaited: awaited.clone().unbind(),
+            started: 0,
+            blocked: Vec::new(),
+        },
+        settle,
+    );
+    for index in 0..count {
+        let Some(child) = child(awaited, index) else { break };
+        scheduler.count_start();
+        let is_blocked = if is_fresh(&child) {
+            let place = scheduler.variables.enter(&child);
+            let is_blocked = run(scheduler, &child, depth, proceed);
+            scheduler.variables.leave(&child, place);
+            is_blocked
+        } else {
+            // One that was started before it awaits it, or the same task stands here twice.
+            child.as_super().state().engine_id.map(Dependency::from)
+        };
+        if !scheduler.is_starting(depth) {
+            scheduler.variables.return_to(task);
+            return Waits::Settled;
+        }
+        if let Some(dependency) = is_blocked {
+            scheduler.add_blocked_start(dependency);
+        }
+    }
+    scheduler.variables.return_to(task);
+    let blocked = scheduler.pop_start();
+    if blocked.is_empty() {
+        let before = task.state().waiting.take();
+        defer_drop(before);
+        Waits::No
+    } else {
+        Waits::For(blocked)
+    }
+}
+
+/// Runs a task from its beginning. Returns its id if it has to wait, unless the state of the engine was
+/// settled meanwhile.
+fn run(
+    scheduler: &Scheduler,
+    task: &Bound<'_, AsyncTask>,
+    depth: usize,
+    proceed: Proceed,
+) -> Option<Dependency> {
+    let py = task.py();
+    task.state().demand = Demand::Asked;
+    let running = scheduler.call_stack.push_task(task);
+    let mut result = code::send(scheduler, task, Ok(py.None().into_bound(py)));
+    code::stepped(task, &result);
+    let outcome = loop {
+        if !scheduler.is_starting(depth) {
+            break proceed(scheduler, task, result);
+        }
+        let yielded = match result {
+            Ok(Advance::Yield(yielded)) => yielded,
+            ended => break code::ended(task, ended),
+        };
+        match waits(scheduler, task, &yielded, proceed) {
+            Waits::No => {
+                if !FutureBase::is_pending(task.as_super()) {
+                    break None; // Somebody else has set its value meanwhile.
+                }
+                result = code::send(scheduler, task, yielded::unwrap(&yielded));
+                code::stepped(task, &result);
+            }
+            Waits::For(dependencies) => {
+                drop(running);
+                return Some(block(scheduler, task, yielded, &dependencies));
+            }
+            Waits::Settled => break None,
+            Waits::Unknown => {
+                scheduler.settle();
+                result = Ok(Advance::Yield(yielded));
+            }
+        }
+    };
+    drop(running);
+    if let Some(outcome) = outcome
+        && let Err(error) = code::end(scheduler, task, outcome)
+    {
+        scheduler.settle();
+        scheduler.fail_start(error);
+    }
+    None
+}
+
+/// Adds a task that has to wait to the engine.
+fn block(
+    scheduler: &Scheduler,
+    task: &Bound<'_, AsyncTask>,
+    yielded: Bound<'_, PyAny>,
+    dependencies: &[Dependency],
+) -> Dependency {
+    let before = task.state().waiting.replace(yielded.unbind());
+    defer_drop(before);
+    let job = Job::Task(task.clone().unbind());
+    let engine_id = scheduler.unsettled_engine().add_blocked(job, dependencies);
+    register::set_engine_id(scheduler, task.as_super(), engine_id);
+    AsyncTask::pause_tracking(task, Tracking::Paused);
+    engine_id.into()
+}
+
+/// Decides whether a task that was started inline has to wait.
+fn waits<'py>(
+    scheduler: &Scheduler,
+    task: &Bound<'py, AsyncTask>,
+    yielded: &Bound<'py, PyAny>,
+    proceed: Proceed,
+) -> Waits {
+    if let Ok(item) = yielded.cast::<BatchItemBase>() {
+        return if Switches::on().none() && is_open(item) {
+            register_item(scheduler, item)
+                .map_or(Waits::Unknown, |item| Waits::For(vec![item.into()]))
+        } else {
+            Waits::Unknown
+        };
+    }
+    match count_fresh(yielded) {
+        Some(count)
+            if scheduler.goes_deeper(MAX_DEPTH) && scheduler.variables.can_be_left(task) =>
+        {
+            start_all(scheduler, task, yielded, count, proceed)
+        }
+        _ => Waits::Unknown,
+    }
+}
+
+/// Returns whether an item is pending, and its batch takes items.
+fn is_open(item: &Bound<'_, BatchItemBase>) -> bool {
+    let is_pending = {
+        let future = item.as_super().state();
+        future.kind == Kind::Item && future.outcome.is_pending()
+    };
+    is_pending
+        && BatchItemBase::place(item).is_ok_and(|(batch, _)| {
+            let is_flushing = batch.state().flushing;
+            !is_flushing && !BatchBase::is_flushed(&batch) && !BatchBase::is_in_flight(&batch)
+        })
+}
+
+/// Brings about the state in which the engine would be if no task had been started inline.
+fn settle(scheduler: &Scheduler, starts: Vec<Start>) {
+    Python::attach(|py| {
+        for Start { task, awaited, started, blocked } in starts {
+            settle_one(scheduler, task.bind(py), awaited.bind(py), started, &blocked);
+        }
+    });
+}
+
+fn settle_one(
+    scheduler: &Scheduler,
+    task: &Bound<'_, AsyncTask>,
+    awaited: &Bound<'_, PyAny>,
+    started: usize,
+    blocked: &[Dependency],
+) {
+    let mut waits = false;
+    for &dependency in blocked {
+        waits |= scheduler.engine().depend(dependency);
+    }
+    let last = started.checked_sub(1).and_then(|last| child(awaited, last));
+    let running = last.filter(|last| {
+        let future = last.as_super().state();
+        future.outcome.is_pending() && future.engine_id.is_none()
+    });
+    let running = running.map(|running| {
+        let job = Job::Task(running.clone().unbind());
+        let engine_id = scheduler.engine().add_started(job);
+        register::set_engine_id(scheduler, running.as_super(), engine_id);
+        AsyncTask::pause_tracking(&running, Tracking::Paused);
+        waits |= scheduler.engine().depend(engine_id);
+        engine_id
+    });
+    let mut failed = None;
+    for index in started.. {
+        let Some(child) = child(awaited, index) else { break };
+        child.state().demand = Demand::Asked;
+        match register(scheduler, child.as_super()) {
+            Ok(Some(on)) => waits |= scheduler.engine().depend(on),
+            Err(error) if failed.is_none() => failed = Some(error),
+            Ok(None) | Err(_) => {}
+        }
+    }
+    if let Some(error) = failed {
+        task.state().rare().pending_error = Some(PendingError::Throw(error));
+    }
+    if waits {
+        scheduler.engine().block(Until::All);
+    } else {
+        scheduler.engine().requeue();
+    }
+    if let Some(running) = running {
+        scheduler.engine().go_on(running);
+    }
+}
