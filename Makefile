@@ -54,7 +54,7 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all test-others test-rust test-python install-python test-installed bench faults lint \
     check check-msrv check-no-std check-fuzz check-api api docs fuzz miri mutants wheel sanitize \
-    sanitize-rust sanitize-python services components nightly
+    sanitize-rust sanitize-python services components nightly profdata
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -102,11 +102,11 @@ install-python:
 test-installed:
 	$(venv)/bin/python $(pytest)
 
-bench: ## the benchmarks; their tables go to benchmarks/
+bench: profdata ## the benchmarks; their tables go to benchmarks/
 	cargo bench --locked -p asynq-engine --bench '*'
 	$(need-python)
 	$(PYTHON) benchmarks/rust/run.py
-	$(PYTHON) benchmarks/python/run.py
+	MATURIN_PGO=$(pgo) $(PYTHON) benchmarks/python/run.py
 
 faults: install-python ## what happens to real stores, and whether it is survived; the count goes to benchmarks/
 	PYTHONPATH=benchmarks $(venv)/bin/python benchmarks/faults.py
@@ -189,10 +189,19 @@ miri: nightly ## tests of the engine, the loader, the task cell and the wakers u
 mutants: $(cargo-mutants) ## faults that no test of the engine notices; the list goes to target/mutants.out
 	$(cargo-mutants) mutants --package asynq-engine --jobs 1 --output target -- --test it
 
-wheel: $(maturin) ## wheels for every CPython from 3.9 on that is installed, in target/wheels
+wheel: $(maturin) profdata ## wheels for every CPython from 3.9 on that is installed, in target/wheels
 	rm -rf target/wheels
-	$(maturin) build --release --locked --manifest-path python/Cargo.toml --out target/wheels \
+	MATURIN_PGO=$(pgo) $(maturin) build --release --locked --manifest-path python/Cargo.toml --out target/wheels \
 	    --interpreter $$($(PYTHON) python/interpreters.py)
+
+# Optimisation by a profile of the benchmarks' programs. It needs LLVM's profdata of the compiler's own version,
+# which only rustup has: another one would not read the profile.
+llvm-profdata = $(shell rustc --print sysroot)/lib/rustlib/$(host)/bin/llvm-profdata
+no-profile = rustup could not install llvm-tools: the build is without a profile, and its calls take a fifth \
+    more instructions
+pgo = $$(test ! -x $(llvm-profdata) || echo 1)
+profdata:
+	@test -x $(llvm-profdata) || rustup component add llvm-tools >/dev/null 2>&1 || echo '$(no-profile)' >&2
 
 asan = RUSTUP_TOOLCHAIN=$(nightly) RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(CURDIR)/target/asan
 
