@@ -136,6 +136,7 @@ pub use crate::futures::{
 pub use crate::loader::Loader;
 #[cfg(feature = "tokio")]
 pub use crate::pinned::{Pinned, PinnedError, Pool, spawn_pinned};
+pub use crate::scheduler::set_max_call_stack;
 pub use crate::task::{AsyncTask, Promise, PromiseFuture, promise};
 
 /// Tests of the examples in the guide.

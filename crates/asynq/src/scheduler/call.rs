@@ -16,9 +16,10 @@ impl Scheduler {
     ///
     /// # Errors
     ///
-    /// If `root` waits for a task that is suspended in the caller, or a flush panicked after all of
-    /// its items had their values.
+    /// If `root` waits for a task that is suspended in the caller, or for a runtime that the call holds; if
+    /// calls are nested too deeply; or if a flush panicked after all of its items had their values.
     pub(crate) fn call(&self, root: TaskId) -> Result<(), TaskError> {
+        let _nested = self.nest(root)?;
         let caller = self.running();
         if caller.is_some() {
             // A branch of the caller may have been left inside a context of its own.

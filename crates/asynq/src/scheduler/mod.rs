@@ -13,6 +13,8 @@ mod flush;
 mod flush_timer;
 mod foreign;
 mod foreign_requests;
+mod native_stack;
+mod nesting;
 mod payload;
 mod permit_table;
 mod permits;
@@ -38,6 +40,7 @@ mod waker;
 
 pub(crate) use self::call::throw;
 pub(crate) use self::flush::BatchEntry;
+pub use self::nesting::set_max_call_stack;
 pub(crate) use self::payload::Flushable;
 pub(crate) use self::permits::{Claim, Limit};
 pub(crate) use self::poll::{poll, poll_pending};

@@ -9,6 +9,7 @@ use asynq_engine::{BatchId, Dependency, Engine, TaskId};
 
 use super::flush_timer::FlushTimer;
 use super::foreign_requests::ForeignRequests;
+use super::native_stack::NativeStack;
 use super::payload::Payloads;
 use super::permit_table::PermitTable;
 use super::polling::Polling;
@@ -34,6 +35,7 @@ pub(crate) struct Scheduler {
     pub(super) foreign: ForeignRequests,
     pub(super) flush_timer: FlushTimer,
     pub(super) thread_waits: ThreadWaits,
+    pub(super) native_stack: NativeStack,
     pub(super) permits: RefCell<PermitTable>,
     /// Panic of a flush whose items all had their values, for the call that drives it.
     panic: Cell<Option<TaskError>>,
@@ -72,6 +74,7 @@ impl Scheduler {
             foreign: ForeignRequests::default(),
             flush_timer: FlushTimer::default(),
             thread_waits: ThreadWaits::default(),
+            native_stack: NativeStack::default(),
             permits: RefCell::default(),
             panic: Cell::default(),
         }

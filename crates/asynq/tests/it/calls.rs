@@ -156,6 +156,27 @@ fn calls_nest() {
     assert_usable();
 }
 
+/// Calls itself for ever.
+fn endless() -> AsyncTask<u32> {
+    AsyncTask::new(async { endless().value() })
+}
+
+#[test]
+fn calls_that_nest_too_deeply_fail() {
+    let error = endless().outcome().unwrap_err();
+    assert!(error.message().contains("nested synchronous calls take"), "{}", error.message());
+    assert_usable();
+}
+
+#[test]
+fn the_stack_of_nested_calls_can_be_limited() {
+    asynq::set_max_call_stack(0);
+    let nested = || AsyncTask::new(async { AsyncTask::new(async { 1 }).outcome() });
+    assert!(nested().value().is_err());
+    asynq::set_max_call_stack(1 << 20);
+    assert_eq!(nested().value().unwrap(), 1);
+}
+
 #[test]
 fn siblings_that_call_do_not_nest() {
     // 10,000 calls inside one another would need far more than this stack.
