@@ -21,7 +21,8 @@ def not_driven(awaited):
         name = _name(awaited.fn)
         what, on_a_loop = f"{name}.asynq(...)", f"await {name}.asyncio(...)"
     else:
-        what, on_a_loop = f"a {type(awaited).__name__}", "call and await its .asyncio(...)"
+        what = f"a {type(awaited).__name__}"
+        on_a_loop = "await the .asyncio(...) of what has made it"
     return (
         f"{what} is awaited by a coroutine that asynq does not run: decorate the function of the"
         f" coroutine with @asynq(), or {on_a_loop} on an event loop"
@@ -63,7 +64,7 @@ def warn_of_str(future):
     if not _is_ours(sys._getframe(1)):
         name = type(future).__name__
         warnings.warn(
-            f"str() of a pending {name}: {_HINT} (repr() gives the text of a {name} itself)",
+            f"str() of a pending {name}: {_HINT} (repr() gives the text of the future itself)",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -426,6 +426,20 @@ def test_an_attribute_error_of_the_user_stays():
 # Misuse of coroutines
 
 
+def test_a_generator_that_yields_a_coroutine_is_told_what_to_yield():
+    async def helper():
+        return await by_await.asynq(1)
+
+    @asynq()
+    def main(awaitable):
+        return (yield awaitable)
+
+    coroutine = helper()
+    with pytest.raises(TypeError, match=r"Yield fn\.asynq\(\.\.\.\) of a .*asynq\.gather\(coroutine\)"):
+        main(coroutine)
+    assert main(gather(coroutine)) == [2]
+
+
 def test_a_task_awaited_outside_has_one_error_and_no_warning():
     async def outside():
         await by_await.asynq(1)

@@ -28,12 +28,16 @@ impl<'py> RaisedError<'py> {
         Self { error, _py: py }
     }
 
+    /// Returns whether there is one that is not the end of a generator.
+    #[allow(unsafe_code)]
     pub(crate) fn is_some(&self) -> bool {
         #[cfg(Py_3_12)]
         let error = self.error;
         #[cfg(not(Py_3_12))]
         let error = self.error[0];
+        // SAFETY: an exception, or the class of one, that this holds.
         !error.is_null()
+            && unsafe { ffi::PyErr_GivenExceptionMatches(error, ffi::PyExc_StopIteration) == 0 }
     }
 }
 

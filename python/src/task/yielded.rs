@@ -5,6 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
+use crate::ffi::resume::has_await;
 use crate::future::base::FutureBase;
 use crate::imports;
 use crate::task::async_task::AsyncTask;
@@ -118,12 +119,21 @@ fn rebuild<'py>(
         }
         PyList::new(py, values).map(Bound::into_any)
     } else {
-        Err(PyTypeError::new_err(format!(
-            "Cannot unwrap an object of type '{}': only futures and None are allowed. Yield \
-             fn.asynq(...), and lists, tuples and dicts of such; a plain value needs no yield",
-            imports::type_name(value)
-        )))
+        Err(cannot_unwrap(value))
     }
+}
+
+#[cold]
+fn cannot_unwrap(value: &Bound<'_, PyAny>) -> PyErr {
+    let hint = if has_await(value) {
+        "Yield fn.asynq(...) of a function with @asynq(), or asynq.gather(coroutine)"
+    } else {
+        "Yield fn.asynq(...), and lists, tuples and dicts of such; a plain value needs no yield"
+    };
+    PyTypeError::new_err(format!(
+        "Cannot unwrap an object of type '{}': only futures and None are allowed. {hint}",
+        imports::type_name(value)
+    ))
 }
 
 pub(crate) fn too_nested() -> PyErr {
