@@ -20,7 +20,6 @@ from .._asynq import (
 )
 from .._function_attributes import InstanceAttribute, call_form
 from .._scheduler_local import SchedulerLocal
-from .._scopes import current_request
 from ..decorators import asynq, is_async_fn
 from . import errors
 from .batch import PrioritizedBatch
@@ -34,7 +33,7 @@ from .request import Request
 from .scope import LoaderScope, Scopes
 from .settings import Settings
 from .stats import Stats
-from .variants import Variants
+from .variants import find_variant
 from .weak_objects import WeakObjects
 
 __traceback_hide__ = True
@@ -283,36 +282,8 @@ class Loader(LoaderBase):
         return group
 
     def _find_variant(self):
-        """Returns the variant of this core for the request and the values that the caller sees.
-
-        The extension calls it if it does not find the variant itself.
-        """
-        values = self.per.values()
-        request = None if self.settings.across_requests else current_request()
-        if request is not None:
-            return request.variant_of(self, values)
-        variant = None if self._variants is None else self._variants.get(values)
-        if variant is None:
-            variant = self._new_variant(values)
-        return self._variants.keep(self, variant)
-
-    def _new_variant(self, values, request=None):
-        """Returns a loader like this core, for a request or values of `per`."""
-        variants = self.__dict__.setdefault("_variants", Variants())
-        variant = self._copy()
-        variant._become_variant(self)
-        variant._values = values
-        if request is not None:
-            variant._request = weakref.ref(request)
-            variant._kept_core = self  # The request knows it by its id.
-        variant._context = self.per.context(self._context, values)
-        caches = self.settings.cache or (request is not None and self.settings.cache is None)
-        variant._cache = {} if caches else None
-        variant._set_up_hosts()
-        variants.add(variant)
-        if self._scope is not None:
-            variant._scope = self._scope.of_variant()
-        return variant
+        """Returns the variant of this core, which the extension did not find."""
+        return find_variant(self)
 
     def __reduce__(self):
         if self._template is not None:

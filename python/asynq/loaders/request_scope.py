@@ -3,6 +3,7 @@
 from .._asynq import divide_loaders_by_request
 from .._scopes import REQUESTS, current_request
 from .scope import Scope
+from .variants import new_variant
 
 
 class request(Scope):
@@ -64,5 +65,5 @@ class request(Scope):
         key = (id(core), values) if core.per else id(core)
         variant = self._variants.get(key)
         if variant is None:
-            variant = self._variants.setdefault(key, core._new_variant(values, self))
+            variant = self._variants.setdefault(key, new_variant(core, values, self))
         return variant

@@ -2,6 +2,7 @@
 
 import weakref
 
+from .._scopes import current_request
 from .weak_objects import WeakObjects
 
 # A loader keeps the variants, with their caches, of the values that were used last: so many at
@@ -37,3 +38,34 @@ class Variants(WeakObjects):
         kept = self._by_values.setdefault(variant._values, variant)
         self._recent[variant._values] = kept
         return kept
+
+
+def find_variant(core):
+    """Returns the variant of a loader for the request and the values that the caller sees."""
+    values = core.per.values()
+    request = None if core.settings.across_requests else current_request()
+    if request is not None:
+        return request.variant_of(core, values)
+    variant = None if core._variants is None else core._variants.get(values)
+    if variant is None:
+        variant = new_variant(core, values)
+    return core._variants.keep(core, variant)
+
+
+def new_variant(core, values, request=None):
+    """Makes a loader like `core`, for a request or values of `per`."""
+    variants = core.__dict__.setdefault("_variants", Variants())
+    variant = core._copy()
+    variant._become_variant(core)
+    variant._values = values
+    if request is not None:
+        variant._request = weakref.ref(request)
+        variant._kept_core = core  # The request knows it by its id.
+    variant._context = core.per.context(core._context, values)
+    caches = core.settings.cache or (request is not None and core.settings.cache is None)
+    variant._cache = {} if caches else None
+    variant._set_up_hosts()
+    variants.add(variant)
+    if core._scope is not None:
+        variant._scope = core._scope.of_variant()
+    return variant

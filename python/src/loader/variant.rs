@@ -44,9 +44,12 @@ pub(crate) fn of_caller<'py>(loader: &Bound<'py, LoaderBase>) -> PyResult<Bound<
     let core = LoaderBase::core(loader);
     let known = match (varies, request) {
         (Varies::ByRequest, None) => return Ok(loader.clone()),
-        (Varies::ByRequest, Some(request)) => in_request(&core, &request)?,
-        (Varies::ByValues, None) => with_values(&core)?,
-        _ => None,
+        (Varies::ByRequest, Some(request)) => in_request(&core, &request, None)?,
+        (_, request) => match (values_of(&core)?, request) {
+            (None, _) => None,
+            (Some(values), None) => with_values(&core, values)?,
+            (values, Some(request)) => in_request(&core, &request, values)?,
+        },
     };
     let variant = match known {
         Some(variant) => variant,
@@ -87,33 +90,40 @@ fn current_request(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
 
 /// Returns the variant of a loader in a request, if there is one.
 fn in_request<'py>(
-    loader: &Bound<'py, LoaderBase>,
+    core: &Bound<'py, LoaderBase>,
     request: &Bound<'py, PyAny>,
+    values: Option<Bound<'py, PyTuple>>,
 ) -> PyResult<Option<Bound<'py, LoaderBase>>> {
-    let py = loader.py();
+    let py = core.py();
     let variants = request.getattr(intern!(py, "_variants"))?.cast_into::<PyDict>()?;
-    let variant = variants.get_item(loader.as_ptr() as usize)?;
+    let id = core.as_ptr() as usize;
+    let variant = match values {
+        Some(values) => variants.get_item((id, values))?,
+        None => variants.get_item(id)?,
+    };
     Ok(variant.map(Bound::cast_into).transpose()?)
 }
 
-/// Returns the variant for the values that the caller sees, if it was used not long ago.
-fn with_values<'py>(loader: &Bound<'py, LoaderBase>) -> PyResult<Option<Bound<'py, LoaderBase>>> {
-    let py = loader.py();
-    let (sources, recent) = {
-        let state = loader.state();
-        let sources = state.sources.as_ref().map(|sources| sources.bind(py).clone());
-        (sources, state.recent.as_ref().map(|recent| recent.bind(py).clone()))
-    };
-    let (Some(sources), Some(recent)) = (sources, recent) else { return Ok(None) };
+/// Returns the variant for values, if it was used not long ago.
+fn with_values<'py>(
+    core: &Bound<'py, LoaderBase>,
+    values: Bound<'py, PyTuple>,
+) -> PyResult<Option<Bound<'py, LoaderBase>>> {
+    let recent = core.state().recent.as_ref().map(|recent| recent.bind(core.py()).clone());
+    let Some(recent) = recent else { return Ok(None) };
+    Ok(recent.get_item(values)?.map(Bound::cast_into).transpose()?)
+}
+
+/// Returns the values that the caller sees, if all sources are context variables with a value.
+fn values_of<'py>(core: &Bound<'py, LoaderBase>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    let py = core.py();
+    let sources = core.state().sources.as_ref().map(|sources| sources.bind(py).clone());
+    let Some(sources) = sources else { return Ok(None) };
     let mut values = Vec::with_capacity(sources.len());
     for source in sources.iter_borrowed() {
         let Some(value) = variable_value(&source) else { return Ok(None) };
         values.push(value);
     }
     let values = PyTuple::new(py, values)?;
-    if values.hash().is_err() {
-        return Ok(None); // The error says more later.
-    }
-    let variant = recent.get_item(values)?;
-    Ok(variant.map(Bound::cast_into).transpose()?)
+    Ok(values.hash().is_ok().then_some(values)) // The error says more later.
 }

@@ -1,4 +1,4 @@
-//! What decides which variant of a loader a caller uses.
+//! `Varies`: the reasons for which callers of a loader use variants.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,15 +16,14 @@ pub(crate) fn has_requests() -> bool {
     HAS_REQUESTS.load(Ordering::Relaxed)
 }
 
-/// What decides which variant of a loader a caller uses; see
-/// [`variant`](crate::loader::variant).
+/// Reason for which callers of a loader use variants; see [`variant`](crate::loader::variant).
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Varies {
     #[default]
     ByRequest,
     /// By values of `per`, and by the request.
     ByValues,
-    /// It is a variant itself, or the same in all requests.
+    /// The loader is a variant itself, or the same in all requests.
     Never,
 }
 

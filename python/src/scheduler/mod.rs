@@ -1,5 +1,6 @@
 //! The scheduler of a thread: its state, its loop, and its object in Python.
 
+pub(crate) mod active_scopes;
 pub(crate) mod blocked_loops;
 pub(crate) mod call_stack;
 pub(crate) mod contexts;
@@ -11,6 +12,7 @@ pub(crate) mod handle;
 pub(crate) mod handle_methods;
 pub(crate) mod inbox;
 pub(crate) mod register;
+pub(crate) mod snapshots;
 pub(crate) mod starts;
 pub(crate) mod state;
 pub(crate) mod variables;

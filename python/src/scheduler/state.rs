@@ -345,8 +345,8 @@ impl Scheduler {
     /// Forgets what is known of the call that has just ended, if it was the outermost.
     #[inline]
     pub(crate) fn end_call(&self) {
-        if self.variables.has_snapshots() && self.call_stack.is_empty() {
-            self.variables.end_call();
+        if self.variables.snapshots.any() && self.call_stack.is_empty() {
+            self.variables.snapshots.clear();
         }
     }
 
@@ -605,7 +605,7 @@ impl Scheduler {
         for job in jobs {
             match job {
                 Job::Task(task) => {
-                    self.variables.keep_snapshot(task.bind(py));
+                    self.variables.snapshots.keep(task.bind(py));
                     AsyncTask::suspend(task.bind(py));
                 }
                 Job::Future(future) => FutureBase::forget_scheduler(future.bind(py)),
@@ -716,7 +716,7 @@ pub(crate) fn active_task(py: pyo3::Python<'_>) -> PyResult<Option<Bound<'_, Asy
 pub(crate) fn origin(py: pyo3::Python<'_>) -> PyResult<Origin<'_>> {
     let scheduler = Scheduler::current();
     let creator = scheduler.call_stack.task(py)?;
-    let snapshot = scheduler.variables.of_new_task(py, creator.as_ref())?;
+    let snapshot = scheduler.variables.snapshots.of_new_task(py, creator.as_ref())?;
     Ok(Origin { creator, snapshot })
 }
 

@@ -22,35 +22,20 @@
 use std::cell::{Cell, RefCell};
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::ffi::context_vars::{Context, Table, current_table};
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::FutureBase;
+use crate::scheduler::active_scopes::{self, ActiveScopes, Driver};
+use crate::scheduler::snapshots::Snapshots;
 use crate::scopes;
 use crate::task::async_task::AsyncTask;
-
-/// The variables of a context at one time. Nobody enters the copy.
-struct Snapshot {
-    copy: Context,
-    table: Table,
-}
-
-impl Snapshot {
-    fn take(py: Python<'_>) -> PyResult<Self> {
-        let copy = Context::copy_current(py)?;
-        let table = copy.table(py);
-        Ok(Self { copy, table })
-    }
-}
 
 /// State of the variables in one scheduler.
 #[derive(Default)]
 pub(crate) struct Variables {
-    /// Snapshot of the outermost call.
-    outermost: RefCell<Option<Snapshot>>,
-    /// Snapshot of the task that was made last with another one.
-    latest: RefCell<Option<Snapshot>>,
+    pub(crate) snapshots: Snapshots,
+    scopes: ActiveScopes,
     /// The shared context that was entered last in the innermost call.
     shared: RefCell<Option<Shared>>,
     /// Address of the snapshot of the tasks that may run as this thread is: it is in their context. 0 if it
@@ -60,22 +45,6 @@ pub(crate) struct Variables {
     table: Cell<Option<Table>>,
     /// Address of the task that runs in place: the called one.
     in_place: Cell<usize>,
-    /// Value of the variable of the scopes that are active.
-    scopes: RefCell<Option<Py<PyDict>>>,
-    /// Active scopes that were found last of which tasks have entered none.
-    of_no_task: RefCell<Option<Py<PyDict>>>,
-    driver: Cell<Driver>,
-}
-
-/// What drives the tasks.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Driver {
-    #[default]
-    Nothing,
-    /// A synchronous call. All scopes follow the chains of contexts, those around the call, too.
-    Call,
-    /// An event loop. Scopes that were entered outside of tasks are those of whoever has made the task.
-    EventLoop,
 }
 
 /// Stands for the address of the snapshot of the outermost call.
@@ -83,7 +52,7 @@ const OUTERMOST: usize = 1;
 
 /// The context of the tasks with the same snapshot that have set no variable.
 struct Shared {
-    /// `None` for that of the outermost call.
+    /// `None` for the snapshot of the outermost call.
     snapshot: Option<Context>,
     context: Context,
 }
@@ -102,77 +71,14 @@ fn number(snapshot: Option<&Context>) -> usize {
 /// The context in which code of a task runs.
 #[must_use]
 pub(crate) enum Place {
-    /// That of all tasks with the same snapshot.
+    /// Context of all tasks with the same snapshot.
     Shared,
     Own(Context),
-    /// That of the caller.
+    /// Context of the caller.
     OfCaller,
 }
 
 impl Variables {
-    /// Returns the snapshot for a task that `creator` makes now. `None` stands for that of the outermost
-    /// call.
-    #[inline]
-    pub(crate) fn of_new_task(
-        &self,
-        py: Python<'_>,
-        creator: Option<&Bound<'_, AsyncTask>>,
-    ) -> PyResult<Option<Context>> {
-        let table = current_table(py);
-        match &*self.outermost.borrow() {
-            Some(outermost) if outermost.table == table => return Ok(None),
-            _ => {}
-        }
-        self.snapshot(py, creator, table)
-    }
-
-    #[cold]
-    fn snapshot(
-        &self,
-        py: Python<'_>,
-        creator: Option<&Bound<'_, AsyncTask>>,
-        table: Table,
-    ) -> PyResult<Option<Context>> {
-        if let Some(latest) = &*self.latest.borrow()
-            && latest.table == table
-        {
-            return Ok(Some(latest.copy.clone_ref(py)));
-        }
-        let snapshot = Snapshot::take(py)?;
-        let Some(creator) = creator else { return Ok(Some(snapshot.copy)) };
-        if self.outermost.borrow().is_none() && creator.state().snapshot.is_none() {
-            self.outermost.replace(Some(snapshot));
-            return Ok(None);
-        }
-        let copy = snapshot.copy.clone_ref(py);
-        let before = self.latest.replace(Some(snapshot));
-        drop(before);
-        Ok(Some(copy))
-    }
-
-    /// Returns whether a task was made in the outermost call.
-    #[inline]
-    pub(crate) fn has_snapshots(&self) -> bool {
-        self.outermost.borrow().is_some() || self.latest.borrow().is_some()
-    }
-
-    /// Forgets the snapshots, since the outermost call is over.
-    pub(crate) fn end_call(&self) {
-        let before = (self.outermost.take(), self.latest.take());
-        drop(before);
-    }
-
-    /// Notes the snapshot of the outermost call in a task that it leaves behind.
-    pub(crate) fn keep_snapshot(&self, task: &Bound<'_, AsyncTask>) {
-        let outermost = self.outermost.borrow();
-        let copy = outermost.as_ref().map(|outermost| outermost.copy.clone_ref(task.py()));
-        drop(outermost);
-        if task.state().snapshot.is_none() {
-            AsyncTask::no_leaf(task);
-            task.state().snapshot = copy;
-        }
-    }
-
     /// Begins a synchronous call. `in_place` is its task, if that runs in the context of the caller.
     pub(crate) fn begin_call<'a>(
         &'a self,
@@ -193,14 +99,12 @@ impl Variables {
         in_place: Option<&Bound<'a, AsyncTask>>,
         driver: Driver,
     ) -> CallVariables<'a> {
-        let scopes = if driver == Driver::Call { scopes::active(py) } else { None };
         let outer = Outer {
             shared: self.shared.take(),
             inside: self.inside.replace(0),
             table: self.table.take(),
             in_place: self.in_place.replace(in_place.map_or(0, address)),
-            scopes: self.scopes.replace(scopes),
-            driver: self.driver.replace(driver),
+            scopes: self.scopes.begin(py, driver),
         };
         CallVariables { variables: self, py, outer: Some(outer) }
     }
@@ -220,7 +124,7 @@ impl Variables {
             self.enter_another(task)
         };
         if scopes::are_used() {
-            self.bring_scopes(task.py());
+            self.scopes.bring(task.py());
         }
         place
     }
@@ -260,7 +164,7 @@ impl Variables {
         } else {
             let context = match &snapshot {
                 Some(snapshot) => snapshot.copy(py)?,
-                None => self.copy_outermost(py)?,
+                None => self.snapshots.copy_outermost(py)?,
             };
             Shared { snapshot, context }
         };
@@ -271,28 +175,13 @@ impl Variables {
         Ok(Place::Shared)
     }
 
-    fn copy_outermost(&self, py: Python<'_>) -> PyResult<Context> {
-        let outermost = self.outermost.borrow();
-        let known = outermost.as_ref().map(|outermost| outermost.copy.clone_ref(py));
-        drop(outermost);
-        if let Some(known) = known {
-            return known.copy(py);
-        }
-        // The tasks were made in a call that is over.
-        let snapshot = Snapshot::take(py)?;
-        let copy = snapshot.copy.copy(py)?;
-        let before = self.outermost.replace(Some(snapshot));
-        drop(before);
-        Ok(copy)
-    }
-
     /// Enters the context of a task in which it has entered an `AsyncContext`, to pause or resume that.
     pub(crate) fn enter_for_context(&self, task: &Bound<'_, AsyncTask>) -> Place {
         if task.state().running {
             // It waits for the call that runs, and nobody can be in its context twice.
             self.exit(task.py());
             if scopes::are_used() {
-                self.bring_scopes(task.py());
+                self.scopes.bring(task.py());
             }
             return Place::OfCaller;
         }
@@ -304,7 +193,7 @@ impl Variables {
     pub(crate) fn leave(&self, task: &Bound<'_, AsyncTask>, place: Place) {
         let is_unchanged =
             matches!(place, Place::Shared) && self.table.get() == Some(current_table(task.py()));
-        if !is_unchanged || scopes::are_used() || self.driver.get() == Driver::Nothing {
+        if !is_unchanged || scopes::are_used() || self.scopes.driver() == Driver::Nothing {
             self.leave_changed(task, place, is_unchanged);
         }
     }
@@ -321,7 +210,7 @@ impl Variables {
         let is_shared = !has_own
             && self.inside.get() == number
             && self.table.get() == Some(current_table(task.py()));
-        self.driver.get() == Driver::Call
+        self.scopes.driver() == Driver::Call
             && !scopes::are_used()
             && (is_shared || (self.in_place.get() == address(task) && self.inside.get() == 0))
     }
@@ -337,7 +226,7 @@ impl Variables {
     fn leave_changed(&self, task: &Bound<'_, AsyncTask>, place: Place, is_unchanged: bool) {
         let py = task.py();
         if scopes::are_used() {
-            self.note_scopes(py);
+            self.scopes.note(py);
         }
         match place {
             Place::Shared if is_unchanged => {}
@@ -345,7 +234,7 @@ impl Variables {
             Place::Own(own) => drop(own.exit(py)),
             Place::OfCaller => {}
         }
-        if self.driver.get() == Driver::Nothing {
+        if self.scopes.driver() == Driver::Nothing {
             self.exit(py);
         }
     }
@@ -372,51 +261,6 @@ impl Variables {
             drop(shared.context.exit(py));
         }
     }
-
-    /// Makes the active scopes visible in the context of the code that runs next.
-    #[cold]
-    fn bring_scopes(&self, py: Python<'_>) {
-        let noted = self.scopes.borrow().as_ref().map(|noted| noted.clone_ref(py));
-        // It fails only if there is no memory for it.
-        drop(match (self.driver.get(), noted) {
-            (Driver::Nothing, _) | (Driver::Call, None) => Ok(()),
-            (Driver::Call, Some(noted)) => scopes::activate(noted.bind(py)),
-            (Driver::EventLoop, None) if self.are_of_no_task(py) => Ok(()),
-            (Driver::EventLoop, noted) => {
-                scopes::activate_of_tasks(py, noted.as_ref().map(|noted| noted.bind(py)))
-            }
-        });
-    }
-
-    /// Returns whether the active scopes are known as entered by no task.
-    fn are_of_no_task(&self, py: Python<'_>) -> bool {
-        let known = self.of_no_task.borrow();
-        scopes::active_scopes(py).is_ok_and(|active| {
-            active.is_empty() || known.as_ref().is_some_and(|known| active.is(known))
-        })
-    }
-
-    fn active_of_tasks(&self, py: Python<'_>) -> Option<Py<PyDict>> {
-        let of_tasks = scopes::active_of_tasks(py).ok()?;
-        if !of_tasks.is_empty() {
-            return Some(of_tasks.unbind());
-        }
-        let before = self.of_no_task.replace(scopes::active(py));
-        drop(before);
-        None
-    }
-
-    /// Notes the scopes that are active in the context of the code that has run.
-    fn note_scopes(&self, py: Python<'_>) {
-        let noted = match self.driver.get() {
-            Driver::Nothing => return,
-            Driver::Call => scopes::active(py),
-            Driver::EventLoop if self.are_of_no_task(py) => None,
-            Driver::EventLoop => self.active_of_tasks(py),
-        };
-        let before = self.scopes.replace(noted);
-        drop(before);
-    }
 }
 
 fn address(task: &Bound<'_, AsyncTask>) -> usize {
@@ -429,8 +273,7 @@ struct Outer {
     inside: usize,
     table: Option<Table>,
     in_place: usize,
-    scopes: Option<Py<PyDict>>,
-    driver: Driver,
+    scopes: active_scopes::Outer,
 }
 
 /// The variables in one synchronous call. Dropping this ends it.
@@ -448,13 +291,11 @@ impl Drop for CallVariables<'_> {
         variables.inside.set(outer.inside);
         variables.table.set(outer.table);
         variables.in_place.set(outer.in_place);
-        if variables.driver.replace(outer.driver) == Driver::EventLoop {
-            // Nothing of a request is held between drives.
-            let before = (variables.of_no_task.take(), variables.latest.take());
-            drop(before);
+        if variables.scopes.driver() == Driver::EventLoop {
+            variables.snapshots.clear(); // Nothing of a request is held between drives.
         }
-        let shared = variables.shared.replace(outer.shared);
-        let scopes = variables.scopes.replace(outer.scopes);
-        drop((shared, scopes));
+        variables.scopes.end(outer.scopes);
+        let before = variables.shared.replace(outer.shared);
+        drop(before);
     }
 }
