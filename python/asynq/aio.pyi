@@ -1,12 +1,14 @@
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, SelectorEventLoop
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, TypeVar, final
 
 from typing_extensions import Self
 
-__all__ = ["AsyncioCall"]
+__all__ = ["AsyncioCall", "EventLoop", "new_event_loop"]
+
+__traceback_hide__: bool
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -37,3 +39,10 @@ class AsyncioCall(Coroutine[Any, Any, _T_co]):
     def result(self) -> _T_co: ...
     def exception(self) -> BaseException | None: ...
     def cancel(self, msg: Any = None) -> bool: ...
+
+class EventLoop(SelectorEventLoop):
+    def __init__(self) -> None: ...
+    def call_when_idle(self, callback: Callable[[], object]) -> None: ...
+    def is_idle(self) -> bool: ...
+
+def new_event_loop(uvloop: ModuleType | None = None) -> AbstractEventLoop: ...

@@ -526,3 +526,52 @@ if hasattr(asyncio, "timeout"):  # Since Python 3.11.
 
         with pytest.raises(BaseExceptionGroup):  # noqa: F821
             await fn.asyncio()
+
+
+# Event loops that tell when nothing else can run
+
+
+def run_on(loop, coroutine):
+    try:
+        return loop.run_until_complete(asyncio.wait_for(coroutine, 30))
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("turns", [0, 7])
+def test_a_loop_of_asynq_knows_when_it_is_idle(source, turns):
+    async def after(turns):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await tenfold.asyncio(source, turns)
+
+    async def main():
+        return await asyncio.gather(after(turns), after(0))
+
+    assert run_on(asynq.aio.new_event_loop(), main()) == [10 * turns, 0]
+    assert source.flushes == [sorted([turns, 0])]
+
+
+def test_a_loop_of_asynq_flushes_although_something_can_always_run(source):
+    async def main():
+        async def spin():
+            while True:
+                await asyncio.sleep(0)
+
+        spinning = asyncio.ensure_future(spin())
+        value = await tenfold.asyncio(source, 1)
+        spinning.cancel()
+        return value
+
+    assert run_on(asynq.aio.new_event_loop(), main()) == 10
+
+
+def test_a_loop_that_counts_its_callbacks_is_asked_each_turn(source):
+    class Counting:
+        """A module with a loop class, as uvloop is."""
+
+        class Loop(asyncio.SelectorEventLoop):
+            pass
+
+    loop = asynq.aio.new_event_loop(Counting)
+    assert run_on(loop, tenfold.asyncio(source, 1)) == 10

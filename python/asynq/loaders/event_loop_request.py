@@ -79,9 +79,9 @@ class EventLoopRequest(Request):
     async def _call_here(self):
         """Returns the answer and None, or None and the error, which asyncio may not see."""
         try:
-            acquired = self._loop.create_future()
-            self.function.permits.acquire(functools.partial(self._set_result, acquired, None))
-            await acquired
+            turn = _Turn(self._loop)
+            self.function.permits.acquire(turn.begin)
+            await turn.wait()
             if not self.permit():
                 return None, None
             self._set_timer()
@@ -161,3 +161,26 @@ class EventLoopRequest(Request):
             with contextlib.suppress(asyncio.CancelledError):
                 self.fail(error)
         self.task = None  # It refers to the request.
+
+
+class _Turn:
+    """The turn of a request for its permits, which mostly comes at once."""
+
+    def __init__(self, loop):
+        self._loop = loop
+        self._has_come = False
+        self._future = None
+
+    def begin(self):
+        """Begins the turn, in any thread."""
+        self._has_come = True
+        if self._future is not None:
+            with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
+                self._loop.call_soon_threadsafe(set_asyncio_result, self._future, None)
+
+    async def wait(self):
+        """Waits for the turn."""
+        if not self._has_come:
+            self._future = self._loop.create_future()
+            if not self._has_come:  # Another thread may have begun it.
+                await self._future

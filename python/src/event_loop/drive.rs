@@ -113,7 +113,7 @@ fn run(scheduler: &Rc<Scheduler>, event_loop: &EventLoop, py: Python<'_>) -> PyR
             event_loop.end_busy();
             flush_next(scheduler, py)
         } else if !flush_due(scheduler, event_loop, py)? {
-            return event_loop.schedule_turn(py);
+            return event_loop.schedule_check(py);
         } else {
             Ok(())
         };

@@ -108,6 +108,16 @@ impl EventLoop {
         Ok(())
     }
 
+    /// Makes the loop drive the scheduler when nothing else can run, if it tells, or else in its next turn.
+    pub(crate) fn schedule_check(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(event_loop) = self.get(py) else { return Ok(()) };
+        let Some(call) = event_loop.getattr_opt(intern!(py, "call_when_idle"))? else {
+            return self.schedule_turn(py);
+        };
+        call.call1((&self.driver,))?;
+        self.schedule_at(py, inbox::now(py)? + MAX_DELAY)
+    }
+
     /// Returns what another thread calls to make the loop drive the scheduler.
     pub(crate) fn driver<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.driver.bind(py).clone()
@@ -131,6 +141,11 @@ impl EventLoop {
     /// Returns whether nothing else on the loop can run.
     pub(crate) fn is_idle(&self, py: Python<'_>) -> PyResult<bool> {
         let Some(event_loop) = self.get(py) else { return Ok(true) };
+        if let Some(is_idle) = event_loop.getattr_opt(intern!(py, "is_idle"))?
+            && is_idle.call0()?.is_truthy()?
+        {
+            return Ok(true);
+        }
         let max_turns = match event_loop.getattr_opt(intern!(py, "_ready"))? {
             Some(ready) if ready.len()? == 0 => return Ok(true),
             Some(_) => BUSY_TURNS,
