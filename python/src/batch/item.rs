@@ -1,5 +1,7 @@
 //! `BatchItemBase`: the base class of the items of a batch, and its state.
 
+use std::num::NonZeroU32;
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -27,13 +29,31 @@ impl HotClass for BatchItemBase {
 /// State of a [`BatchItemBase`].
 pub(crate) struct Item {
     pub(crate) batch: Option<Py<BatchBase>>,
-    pub(crate) index: i64,
-    /// Position among all items that were ever added to the batch; `None` if it has not joined one.
-    pub(crate) ordinal: Option<u32>,
-    /// Off the collector's lists; see [`gc_tracking`].
-    pub(crate) tracking_paused: bool,
+    pub(crate) index: i32,
+    /// Number of items, this one included, that had been added to the batch when it joined; `None` if it
+    /// has not joined one.
+    joined: Option<NonZeroU32>,
+    pub(crate) profile: Option<Box<Profile>>,
+}
+
+/// What the profiler notes of an item.
+#[derive(Default)]
+pub(crate) struct Profile {
     pub(crate) total_time: i64,
     pub(crate) id: i64,
+}
+
+impl Item {
+    /// Returns the position among all items that were ever added to the batch; `None` if it has not joined
+    /// one.
+    #[inline]
+    pub(crate) fn ordinal(&self) -> Option<u32> {
+        self.joined.map(|joined| joined.get() - 1)
+    }
+
+    pub(crate) fn set_ordinal(&mut self, ordinal: Option<u32>) {
+        self.joined = ordinal.and_then(|ordinal| NonZeroU32::MIN.checked_add(ordinal));
+    }
 }
 
 impl Drop for Item {
@@ -45,14 +65,7 @@ impl Drop for Item {
 impl BatchItemBase {
     /// Makes an item that belongs to no batch yet.
     pub(crate) fn blank() -> Self {
-        Self(GilCell::new(Item {
-            batch: None,
-            index: 0,
-            ordinal: None,
-            tracking_paused: false,
-            total_time: 0,
-            id: 0,
-        }))
+        Self(GilCell::new(Item { batch: None, index: 0, joined: None, profile: None }))
     }
 
     /// Returns the batch that the item has joined, and its position there.
@@ -63,7 +76,7 @@ impl BatchItemBase {
     pub(crate) fn place<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, BatchBase>, u32)> {
         let (batch, ordinal) = {
             let state = slf.state();
-            (state.batch.as_ref().map(|batch| batch.bind(slf.py()).clone()), state.ordinal)
+            (state.batch.as_ref().map(|batch| batch.bind(slf.py()).clone()), state.ordinal())
         };
         batch.zip(ordinal).ok_or_else(|| {
             PyTypeError::new_err(format!(
@@ -76,7 +89,7 @@ impl BatchItemBase {
     /// Takes the item off the collector's lists, because something that the collector does not see
     /// holds its batch.
     pub(crate) fn pause_tracking(slf: &Bound<'_, Self>) {
-        let was_paused = std::mem::replace(&mut slf.state().tracking_paused, true);
+        let was_paused = std::mem::replace(&mut slf.as_super().state().item_tracking_paused, true);
         if !was_paused {
             gc_tracking::pause(slf);
         }
@@ -84,7 +97,7 @@ impl BatchItemBase {
 
     /// Puts the item back on the lists: it is resolved, or the engine does not hold the batch any more.
     pub(crate) fn resume_tracking(slf: &Bound<'_, Self>) {
-        let was_paused = std::mem::take(&mut slf.state().tracking_paused);
+        let was_paused = std::mem::take(&mut slf.as_super().state().item_tracking_paused);
         if was_paused {
             gc_tracking::resume(slf);
         }

@@ -60,7 +60,8 @@ impl BatchItemBase {
 
     #[setter]
     fn set_batch(slf: &Bound<'_, Self>, batch: Option<Py<BatchBase>>) -> PyResult<()> {
-        let is_awaitable = slf.state().ordinal.is_some() && FutureBase::is_pending(slf.as_super());
+        let is_awaitable =
+            slf.state().ordinal().is_some() && FutureBase::is_pending(slf.as_super());
         if is_awaitable {
             return Err(PyRuntimeError::new_err(
                 "a pending item cannot move to another batch: make a new item there",
@@ -70,7 +71,7 @@ impl BatchItemBase {
         let before = {
             let mut state = slf.state();
             // It was not added to this batch, so that nobody can wait for it there.
-            state.ordinal = None;
+            state.set_ordinal(None);
             std::mem::replace(&mut state.batch, batch)
         };
         defer_drop(before);
@@ -79,33 +80,33 @@ impl BatchItemBase {
 
     /// Position in the batch.
     #[getter(index)]
-    fn index(slf: &Bound<'_, Self>) -> i64 {
+    fn index(slf: &Bound<'_, Self>) -> i32 {
         slf.state().index
     }
 
     #[setter(index)]
-    fn set_index(slf: &Bound<'_, Self>, index: i64) {
+    fn set_index(slf: &Bound<'_, Self>, index: i32) {
         slf.state().index = index;
     }
 
     #[getter(_total_time)]
     fn total_time(slf: &Bound<'_, Self>) -> i64 {
-        slf.state().total_time
+        slf.state().profile.as_ref().map_or(0, |profile| profile.total_time)
     }
 
     #[setter(_total_time)]
     fn set_total_time(slf: &Bound<'_, Self>, total_time: i64) {
-        slf.state().total_time = total_time;
+        slf.state().profile.get_or_insert_default().total_time = total_time;
     }
 
     #[getter(_id)]
     fn id(slf: &Bound<'_, Self>) -> i64 {
-        slf.state().id
+        slf.state().profile.as_ref().map_or(0, |profile| profile.id)
     }
 
     #[setter(_id)]
     fn set_id(slf: &Bound<'_, Self>, id: i64) {
-        slf.state().id = id;
+        slf.state().profile.get_or_insert_default().id = id;
     }
 
     /// The name of the item in profiles.

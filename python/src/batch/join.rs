@@ -17,7 +17,7 @@ use crate::scheduler::register::add_items;
 /// `AssertionError` if the batch takes no more items, `RuntimeError` if the item is in a batch.
 pub(crate) fn join(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let py = item.py();
-    if item.state().ordinal.is_some() {
+    if item.state().ordinal().is_some() {
         return Err(PyRuntimeError::new_err(
             "this item is in a batch already: make a new one instead of calling __init__() again",
         ));
@@ -45,9 +45,11 @@ pub(crate) fn join(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>
         0
     };
     let mut state = item.state();
-    state.index = i64::try_from(index).unwrap_or(i64::MAX);
-    state.ordinal = Some(ordinal);
-    state.id = id;
+    state.index = i32::try_from(index).unwrap_or(i32::MAX);
+    state.set_ordinal(Some(ordinal));
+    if id != 0 {
+        state.profile.get_or_insert_default().id = id;
+    }
     let before = state.batch.replace(batch.clone().unbind());
     drop(state);
     drop(before);

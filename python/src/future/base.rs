@@ -50,6 +50,8 @@ pub(crate) struct Future {
     pub(crate) outcome: Outcome,
     pub(crate) on_computed: Option<Py<PyAny>>,
     pub(crate) kind: Kind,
+    /// It is an item off the collector's lists; see [`gc_tracking`].
+    pub(crate) item_tracking_paused: bool,
     /// Number of the scheduler that knows this future, 0 for none.
     pub(crate) scheduler_id: u32,
     /// Id of this future in the engine of that scheduler.
@@ -71,6 +73,7 @@ impl FutureBase {
             outcome: Outcome::Pending,
             on_computed: None,
             kind,
+            item_tracking_paused: false,
             scheduler_id: 0,
             engine_id: None,
         }))
@@ -97,10 +100,7 @@ impl FutureBase {
             match &state.outcome {
                 Outcome::Pending => return None,
                 Outcome::Value(value) => return Some(Ok(value.bind(py).clone())),
-                Outcome::Error(error, traceback) => Outcome::Error(
-                    error.clone_ref(py),
-                    traceback.as_ref().map(|traceback| traceback.clone_ref(py)),
-                ),
+                Outcome::Error(failure) => Outcome::Error(Box::new(failure.clone_ref(py))),
             }
         };
         failed.get(py)

@@ -207,9 +207,9 @@ impl FutureBase {
         match &future.outcome {
             Outcome::Pending => {}
             Outcome::Value(value) => visit.call(value)?,
-            Outcome::Error(error, traceback) => {
-                visit.call(error)?;
-                visit.call(traceback)?;
+            Outcome::Error(failure) => {
+                visit.call(&failure.error)?;
+                visit.call(&failure.traceback)?;
             }
         }
         visit.call(&future.on_computed)

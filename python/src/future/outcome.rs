@@ -13,9 +13,22 @@ pub(crate) enum Outcome {
     #[default]
     Pending,
     Value(Py<PyAny>),
-    /// The exception, with its traceback as it was when the future failed: whoever awaits the
-    /// future adds frames to the exception's own, which the next one must not see.
-    Error(Py<PyAny>, Option<Py<PyTraceback>>),
+    /// In a box, because few futures fail.
+    Error(Box<Failure>),
+}
+
+/// An exception, with its traceback as it was when the future failed: whoever awaits the future adds
+/// frames to the exception's own, which the next one must not see.
+pub(crate) struct Failure {
+    pub(crate) error: Py<PyAny>,
+    pub(crate) traceback: Option<Py<PyTraceback>>,
+}
+
+impl Failure {
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        let traceback = self.traceback.as_ref().map(|traceback| traceback.clone_ref(py));
+        Self { error: self.error.clone_ref(py), traceback }
+    }
 }
 
 impl Outcome {
@@ -25,7 +38,8 @@ impl Outcome {
         let value = error.value(py);
         // Before CPython 3.12 an exception that was caught in Rust does not have it by itself.
         let _ = value.setattr(pyo3::intern!(py, "__traceback__"), traceback.as_ref());
-        Self::Error(value.clone().into_any().unbind(), traceback.map(Bound::unbind))
+        let error = value.clone().into_any().unbind();
+        Self::Error(Box::new(Failure { error, traceback: traceback.map(Bound::unbind) }))
     }
 
     /// An error given by a user, any object in principle, as in `set_error(error)`.
@@ -41,7 +55,8 @@ impl Outcome {
             return Err(not_an_exception(error));
         }
         let traceback = error.getattr(pyo3::intern!(error.py(), "__traceback__"))?;
-        Ok(Self::Error(error.clone().unbind(), traceback.cast_into().ok().map(Bound::unbind)))
+        let traceback = traceback.cast_into().ok().map(Bound::unbind);
+        Ok(Self::Error(Box::new(Failure { error: error.clone().unbind(), traceback })))
     }
 
     pub(crate) fn is_pending(&self) -> bool {
@@ -53,9 +68,9 @@ impl Outcome {
         match self {
             Self::Pending => None,
             Self::Value(value) => Some(Ok(value.bind(py).clone())),
-            Self::Error(error, traceback) => {
-                let error = error.bind(py);
-                Some(match error.setattr(pyo3::intern!(py, "__traceback__"), traceback) {
+            Self::Error(failure) => {
+                let error = failure.error.bind(py);
+                Some(match error.setattr(pyo3::intern!(py, "__traceback__"), &failure.traceback) {
                     Ok(()) => Err(PyErr::from_value(error.clone())),
                     Err(error) => Err(error),
                 })
@@ -66,7 +81,7 @@ impl Outcome {
     /// The exception, if that is what it came to.
     pub(crate) fn error(&self) -> Option<&Py<PyAny>> {
         match self {
-            Self::Error(error, _) => Some(error),
+            Self::Error(failure) => Some(&failure.error),
             _ => None,
         }
     }
@@ -76,9 +91,9 @@ impl Outcome {
         match self {
             Self::Pending => {}
             Self::Value(value) => defer_drop(Some(value)),
-            Self::Error(error, traceback) => {
-                defer_drop(Some(error));
-                defer_drop(traceback);
+            Self::Error(failure) => {
+                defer_drop(Some(failure.error));
+                defer_drop(failure.traceback);
             }
         }
     }

@@ -141,7 +141,7 @@ fn item_resolved<'py>(item: &Bound<'py, BatchItemBase>) -> Option<Bound<'py, Bat
             Some(_) => state.batch.take(),
             None => state.batch.as_ref().map(|batch| batch.clone_ref(py)),
         };
-        (batch, state.ordinal)
+        (batch, state.ordinal())
     };
     let (batch, index) = batch.zip(index)?;
     let batch = batch.into_bound(py);

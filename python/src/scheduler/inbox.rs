@@ -512,7 +512,7 @@ pub(crate) enum Answer {
 impl Answer {
     pub(crate) fn of_error(py: Python<'_>, error: &PyErr) -> Self {
         match Outcome::from_err(py, error) {
-            Outcome::Error(error, _) => Self::Error(error),
+            Outcome::Error(failure) => Self::Error(failure.error),
             Outcome::Value(_) | Outcome::Pending => Self::Pending,
         }
     }

@@ -155,7 +155,9 @@ pub(crate) fn end(
     if Switches::on().has(Switches::DUMP_QUEUED_RESULTS) {
         match &outcome {
             Outcome::Value(value) => imports::trace(py, "queued_result", (task, value)),
-            Outcome::Error(error, _) => imports::trace(py, "queued_error", (task, error)),
+            Outcome::Error(failure) => {
+                imports::trace(py, "queued_error", (task, &failure.error));
+            }
             Outcome::Pending => {}
         }
     }

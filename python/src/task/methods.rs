@@ -226,10 +226,13 @@ impl AsyncTask {
     fn _frame<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let (error, mut traceback) = match &slf.as_super().state().outcome {
-            Outcome::Error(error, Some(traceback)) => {
-                (error.bind(py).clone(), traceback.bind(py).clone().into_any())
-            }
-            _ => return Ok(None),
+            Outcome::Error(failure) => match &failure.traceback {
+                Some(traceback) => {
+                    (failure.error.bind(py).clone(), traceback.bind(py).clone().into_any())
+                }
+                None => return Ok(None),
+            },
+            Outcome::Pending | Outcome::Value(_) => return Ok(None),
         };
         let failed_first = error.getattr(intern!(py, "_task")).is_ok_and(|task| task.is(slf));
         if failed_first {
