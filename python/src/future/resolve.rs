@@ -67,7 +67,7 @@ pub(crate) fn resolve_on(
 }
 
 fn clean_up(future: &Bound<'_, FutureBase>) -> PyResult<()> {
-    if future.is_exact_instance_of::<AsyncTask>() {
+    if future.is_exact_instance_of::<AsyncTask>() || future.is_exact_instance_of::<Load>() {
         after_resolve(future)
     } else if overrides::<FutureBase>(future.as_any(), intern!(future.py(), "_computed")) {
         future.call_method0(intern!(future.py(), "_computed")).map(|_| ())

@@ -10,7 +10,7 @@ use crate::batch::base::BatchBase;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::TakeState;
 use crate::loader::load::Load;
-use crate::loader::nodes::{LoaderBatch, LoaderHost, Open};
+use crate::loader::nodes::{LoaderBatch, LoaderHost, Open, Place};
 use crate::scheduler::inbox;
 
 impl LoaderHost {
@@ -110,22 +110,37 @@ impl LoaderHost {
 
     /// Returns the load of a slot.
     pub(crate) fn load_of<'py>(slf: &Bound<'py, Self>, slot: SlotId) -> Option<Bound<'py, Load>> {
-        let py = slf.py();
-        let (place, sent, is_open) = {
+        let place = *slf.state().places.get(slot)?;
+        load_at(&Self::batch(slf, place.batch)?, place)
+    }
+
+    /// Returns the loads of slots, as far as they have not ended.
+    pub(crate) fn loads_of<'py>(slf: &Bound<'py, Self>, slots: &[SlotId]) -> Vec<Bound<'py, Load>> {
+        let mut loads = Vec::with_capacity(slots.len());
+        // Nearly always, all of them are in one batch.
+        let mut last: Option<(u64, Bound<'py, LoaderBatch>)> = None;
+        for &slot in slots {
+            let Some(place) = slf.state().places.get(slot).copied() else { continue };
+            if last.as_ref().is_none_or(|(number, _)| *number != place.batch) {
+                last = Self::batch(slf, place.batch).map(|batch| (place.batch, batch));
+            }
+            loads.extend(last.as_ref().and_then(|(_, batch)| load_at(batch, place)));
+        }
+        loads
+    }
+
+    /// Returns the batch with a number, which was sent and has pending loads, or takes keys.
+    fn batch<'py>(slf: &Bound<'py, Self>, number: u64) -> Option<Bound<'py, LoaderBatch>> {
+        let (sent, is_open) = {
             let state = slf.state();
-            let place = *state.places.get(slot)?;
-            let sent = state.sent.get(&place.batch).map(|batch| batch.bind(py).clone());
-            let is_open = state.is_open(place.batch);
-            (place, sent, is_open)
+            let sent = state.sent.get(&number).map(|batch| batch.bind(slf.py()).clone());
+            (sent, state.is_open(number))
         };
-        let batch = match sent {
-            Some(batch) => batch,
-            None if is_open => Self::last_open(slf)?.1,
-            None => return None,
-        };
-        let keys = batch.state();
-        let (_, load) = keys.loads.get(place.index)?.as_ref()?;
-        Some(load.bind(py).clone())
+        match sent {
+            Some(batch) => Some(batch),
+            None if is_open => Some(Self::last_open(slf)?.1),
+            None => None,
+        }
     }
 
     /// Returns the number of the slot that a key has got last. `key` is [spread](super::key_table).
@@ -192,6 +207,12 @@ impl LoaderHost {
     pub(crate) fn stats(slf: &Bound<'_, Self>) -> Stats {
         slf.state().machine.stats()
     }
+}
+
+fn load_at<'py>(batch: &Bound<'py, LoaderBatch>, place: Place) -> Option<Bound<'py, Load>> {
+    let keys = batch.state();
+    let (_, load) = keys.loads.get(place.index)?.as_ref()?;
+    Some(load.bind(batch.py()).clone())
 }
 
 /// Returns a time in nanoseconds.

@@ -254,14 +254,12 @@ pub(crate) fn permit<'py>(
         state.machine.slots_of(part).map(<[SlotId]>::to_vec)
     };
     let Some(slots) = slots else { return Ok(None) };
-    let (loads, keys) = (PyList::empty(py), PyList::empty(py));
-    for slot in slots {
-        if let Some(load) = LoaderHost::load_of(host, slot) {
-            load.state().is_sent = true;
-            keys.append(Load::key(&load))?;
-            loads.append(load)?;
-        }
+    let loads = LoaderHost::loads_of(host, &slots);
+    for load in &loads {
+        load.state().is_sent = true;
     }
+    let keys = PyList::new(py, loads.iter().map(Load::key))?;
+    let loads = PyList::new(py, loads)?;
     let deadline = {
         let mut state = host.state();
         let deadline = state.machine.deadline(part);

@@ -207,6 +207,9 @@ fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResu
 /// thread of the batch can; items that another thread adds are told when they are awaited.
 pub(crate) fn add_items(batch: &Bound<'_, BatchBase>) {
     let mut state = batch.state();
+    if state.registrations.is_empty() {
+        return;
+    }
     let count = state.count;
     for registration in state.registrations.iter_mut() {
         let Registration { scheduler_id, engine_id, known } = registration;
