@@ -7,6 +7,7 @@ import inspect
 import pickle
 import traceback
 import types
+import weakref
 
 import pytest
 
@@ -932,6 +933,41 @@ def test_an_awaitable_may_be_resumed_by_hand():
         return ended.value.value, await task
 
     assert fn() == (7, 2)
+
+
+def test_an_awaitable_that_is_resumed_by_hand_may_keep_its_end():
+    @asynq()
+    async def fn():
+        kept = []
+        for number in range(3):
+            iterator = double.asynq(number).__await__()
+            task = iterator.send(None)
+            with pytest.raises(StopIteration) as ended:
+                iterator.send(number)
+            kept.append(ended.value)
+            assert await task == 2 * number
+        return [end.value for end in kept]
+
+    assert fn() == [0, 1, 2]
+
+
+def test_an_awaited_value_is_given_up():
+    class Value:
+        pass
+
+    @asynq()
+    async def give(value):
+        return await DebugBatchItem(result=value)
+
+    @asynq()
+    async def fn():
+        value = await give.asynq(Value())
+        reference = weakref.ref(value)
+        del value
+        await give.asynq(None)
+        return reference
+
+    assert fn()() is None
 
 
 def test_an_await_can_be_left_by_an_error_from_outside():

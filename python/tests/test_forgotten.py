@@ -435,7 +435,9 @@ def test_a_generator_that_yields_a_coroutine_is_told_what_to_yield():
         return (yield awaitable)
 
     coroutine = helper()
-    with pytest.raises(TypeError, match=r"Yield fn\.asynq\(\.\.\.\) of a .*asynq\.gather\(coroutine\)"):
+    with pytest.raises(
+        TypeError, match=r"Yield fn\.asynq\(\.\.\.\) of a .*asynq\.gather\(coroutine\)"
+    ):
         main(coroutine)
     assert main(gather(coroutine)) == [2]
 

@@ -6,7 +6,9 @@
 use std::ffi::c_int;
 use std::mem::size_of;
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
+#[cfg(not(Py_3_12))]
 use pyo3::exceptions::PyStopIteration;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
@@ -23,6 +25,9 @@ struct AwaitIterator {
     object: PyObject,
     /// Object that is awaited; null once its value was returned.
     awaited: *mut PyObject,
+    /// Exception by which the value was returned, to be used again; see [`SPARE_EXCEPTION`].
+    #[cfg(Py_3_12)]
+    exception: *mut PyObject,
     finish: Finish,
     is_started: bool,
 }
@@ -32,17 +37,31 @@ struct AwaitIterator {
 pub(crate) fn new<'py>(awaited: &Bound<'py, PyAny>, finish: Finish) -> PyResult<Bound<'py, PyAny>> {
     let py = awaited.py();
     let class = class(py)?;
-    // SAFETY: the class was made for objects of this layout, which `PyType_GenericAlloc` fills with zeros
-    // and tracks: `traverse` bears the null. The result is a new reference, or null with an exception set.
+    // SAFETY: the class was made for objects of this layout, and memory that is used again had the same.
+    // All fields are written before the collector gets to know the object. `PyObject_GC_New` returns a
+    // new reference, or null with an exception set.
     unsafe {
-        let object = ffi::PyType_GenericAlloc(class.as_type_ptr(), 0);
+        let spare = SPARE.swap(ptr::null_mut(), Ordering::Relaxed);
+        let object = if spare.is_null() {
+            ffi::PyObject_GC_New::<PyObject>(class.as_type_ptr())
+        } else {
+            ffi::PyObject_Init(spare, class.as_type_ptr())
+        };
         let iterator = Bound::from_owned_ptr_or_err(py, object)?;
         let fields = object.cast::<AwaitIterator>();
+        (&raw mut (*fields).awaited).write(awaited.clone().into_ptr());
+        #[cfg(Py_3_12)]
+        (&raw mut (*fields).exception).write(ptr::null_mut());
         (&raw mut (*fields).finish).write(finish);
-        (*fields).awaited = awaited.clone().into_ptr();
+        (&raw mut (*fields).is_started).write(false);
+        ffi::PyObject_GC_Track(object.cast());
         Ok(iterator)
     }
 }
+
+/// Memory of an iterator that was freed, for the next one: an await needs one for a short time. Whoever
+/// holds the GIL reads and writes it.
+static SPARE: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
 
 #[allow(unsafe_code)]
 fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
@@ -188,10 +207,95 @@ unsafe extern "C" fn send_method(iterator: *mut PyObject, value: *mut PyObject) 
     };
     match answer {
         Ok(Answer::Yield(object)) => return object.into_ptr(),
-        Ok(Answer::Return(object)) => PyStopIteration::new_err((object.unbind(),)).restore(py),
+        // SAFETY: as above.
+        Ok(Answer::Return(object)) => unsafe { raise_value(iterator, object) },
         Err(error) => error.restore(py),
     }
     ptr::null_mut()
+}
+
+/// Raises the `StopIteration` of a value.
+///
+/// # Safety
+///
+/// `iterator` is an [`AwaitIterator`] that has no exception yet.
+#[cfg(not(Py_3_12))]
+#[allow(unsafe_code)]
+unsafe fn raise_value(_iterator: *mut PyObject, value: Bound<'_, PyAny>) {
+    let py = value.py();
+    PyStopIteration::new_err((value.unbind(),)).restore(py);
+}
+
+/// Exception for the next value that is returned.
+///
+/// From CPython 3.12 on, whatever an await returns goes through an exception, unless it is a generator's,
+/// and making one takes longer than all the rest of the await. The interpreter reads its value and gives it
+/// up, so the iterator keeps it and, when it dies itself right afterwards, leaves it to the next one. An
+/// exception that somebody else has got is not used again.
+#[cfg(Py_3_12)]
+static SPARE_EXCEPTION: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
+
+/// Raises the `StopIteration` of a value.
+///
+/// # Safety
+///
+/// `iterator` is an [`AwaitIterator`].
+#[cfg(Py_3_12)]
+#[allow(unsafe_code)]
+unsafe fn raise_value(iterator: *mut PyObject, value: Bound<'_, PyAny>) {
+    let py = value.py();
+    let iterator = iterator.cast::<AwaitIterator>();
+    // SAFETY: as above. The spare exception is a `StopIteration` that nobody else refers to, whose value is
+    // `None`. `PyErr_SetRaisedException` takes a reference of its own.
+    unsafe {
+        let spare = SPARE_EXCEPTION.swap(ptr::null_mut(), Ordering::Relaxed);
+        let exception = if spare.is_null() {
+            ffi::PyObject_CallNoArgs(ffi::PyExc_StopIteration)
+        } else {
+            spare
+        };
+        if exception.is_null() {
+            return; // It could not be made, which is an error by itself.
+        }
+        let place = &raw mut (*exception.cast::<ffi::PyStopIterationObject>()).value;
+        let before = ptr::replace(place, value.into_ptr());
+        drop(Bound::from_owned_ptr_or_opt(py, before));
+        if (*iterator).exception.is_null() {
+            ffi::Py_INCREF(exception);
+            (*iterator).exception = exception;
+        }
+        ffi::PyErr_SetRaisedException(exception);
+    }
+}
+
+/// Leaves the exception of an iterator to the next one, if nobody has got it.
+///
+/// # Safety
+///
+/// `exception` is an owned reference to a `StopIteration`, or null.
+#[cfg(Py_3_12)]
+#[allow(unsafe_code)]
+unsafe fn recycle(py: Python<'_>, exception: *mut PyObject) {
+    if exception.is_null() {
+        return;
+    }
+    // SAFETY: as above; the pointers are only compared.
+    unsafe {
+        let fields = exception.cast::<ffi::PyStopIterationObject>();
+        let is_pristine = ffi::Py_REFCNT(exception) == 1
+            && (*fields).dict.is_null()
+            && (*fields).traceback.is_null()
+            && (*fields).context.is_null()
+            && (*fields).cause.is_null();
+        if !is_pristine {
+            drop(Bound::from_owned_ptr(py, exception));
+            return;
+        }
+        let value = ptr::replace(&raw mut (*fields).value, py.None().into_ptr());
+        let other = SPARE_EXCEPTION.swap(exception, Ordering::Relaxed);
+        drop(Bound::from_owned_ptr_or_opt(py, other));
+        defer_drop(Bound::from_owned_ptr_or_opt(py, value).map(Bound::unbind));
+    }
 }
 
 /// Frees an iterator.
@@ -201,16 +305,25 @@ unsafe extern "C" fn send_method(iterator: *mut PyObject, value: *mut PyObject) 
 /// `iterator` is an [`AwaitIterator`] to which nothing refers any more.
 #[allow(unsafe_code)]
 unsafe extern "C" fn dealloc(iterator: *mut PyObject) {
-    // SAFETY: as above; an object of a heap type holds its class.
+    // SAFETY: as above; an object of a heap type holds its class. The memory is read no more, and left to
+    // the next iterator unless it has some already.
     unsafe {
         ffi::PyObject_GC_UnTrack(iterator.cast());
-        let awaited = (*iterator.cast::<AwaitIterator>()).awaited;
+        let py = Python::assume_attached();
+        let fields = iterator.cast::<AwaitIterator>();
+        let awaited = (*fields).awaited;
+        #[cfg(Py_3_12)]
+        let exception = (*fields).exception;
         let class = ffi::Py_TYPE(iterator);
-        ffi::PyObject_GC_Del(iterator.cast());
+        let before = SPARE.swap(iterator, Ordering::Relaxed);
+        if !before.is_null() {
+            ffi::PyObject_GC_Del(before.cast());
+        }
         ffi::Py_DECREF(class.cast());
+        #[cfg(Py_3_12)]
+        recycle(py, exception);
         // A long chain of tasks may hang on it.
-        let awaited = Bound::from_owned_ptr_or_opt(Python::assume_attached(), awaited);
-        defer_drop(awaited.map(Bound::unbind));
+        defer_drop(Bound::from_owned_ptr_or_opt(py, awaited).map(Bound::unbind));
     }
 }
 
@@ -227,8 +340,13 @@ unsafe extern "C" fn traverse(
 ) -> c_int {
     // SAFETY: as above; an object of a heap type holds its class.
     unsafe {
+        let fields = iterator.cast::<AwaitIterator>();
         let class = ffi::Py_TYPE(iterator).cast::<PyObject>();
-        for object in [class, (*iterator.cast::<AwaitIterator>()).awaited] {
+        #[cfg(Py_3_12)]
+        let objects = [class, (*fields).awaited, (*fields).exception];
+        #[cfg(not(Py_3_12))]
+        let objects = [class, (*fields).awaited];
+        for object in objects {
             if !object.is_null() {
                 let answer = visit(object, data);
                 if answer != 0 {
