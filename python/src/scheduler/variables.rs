@@ -17,7 +17,9 @@
 //!
 //! Scopes (overrides of scoped values, requests) are in a variable, too, but follow the chains of contexts
 //! of the engine, as they do in the original: a task sees those of the task that awaits it first, wherever
-//! it was made. So the scheduler takes that variable from task to task.
+//! it was made. So the scheduler takes that variable from task to task (`active_scopes`). On an event loop
+//! it takes along only what tasks have entered: its tasks belong to several requests, whose own scopes
+//! are in the snapshots.
 
 use std::cell::{Cell, RefCell};
 
