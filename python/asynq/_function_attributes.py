@@ -65,7 +65,10 @@ def bind_call_form(function, is_async, owner):
     if isinstance(owner, DecoratorBinder):
         is_bound = owner.instance is not None
         decorator = owner.decorator
-    forms = decorator._call_forms if isinstance(decorator, DecoratorBase) else {}
+    if isinstance(decorator, DecoratorBase):
+        forms = decorator._call_forms
+    else:
+        forms = vars(decorator).setdefault("_call_forms", {})  # A loader.
     key = (function, is_bound)
     form = forms.get(key)
     if form is None:

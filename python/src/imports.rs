@@ -50,7 +50,6 @@ names! {
     ensure_future: PyAny = "asyncio"."ensure_future";
     cancelled_error: PyType = "asyncio"."CancelledError";
     invalid_state: PyType = "asyncio"."InvalidStateError";
-    copy_context: PyAny = "contextvars"."copy_context";
     running_event_loop: PyAny = "asyncio"."_get_running_loop";
     generic_alias: PyAny = "types"."GenericAlias";
     incr_counter: PyAny = "asynq.profiler"."incr_counter";

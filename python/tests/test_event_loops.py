@@ -423,7 +423,7 @@ async def test_a_long_chain_is_cancelled(source):
 async def test_a_key_that_only_a_cancelled_task_waits_for_is_not_sent(source):
     sent = []
 
-    @asynq.loader
+    @asynq.loader(max_delay=None)
     async def load(keys):
         sent.append(list(keys))
         return {key: key for key in keys}

@@ -167,16 +167,8 @@ class Loader(LoaderBase):
     def is_pure_async_fn(self):
         return False
 
-    def asyncio(self, key):
-        """Asks for a key on an event loop, at once. Returns an awaitable.
-
-        The loader collects the keys that are asked for on one event loop, and sends them when
-        nothing else can run on that loop, or the first of them has waited for `max_delay`. The
-        awaitable can be awaited any number of times.
-        """
-        return self._asyncio(key)
-
-    asyncio = call_form(asyncio, is_async=True)
+    # Asks for a key on an event loop, at once. Returns an awaitable.
+    asyncio = call_form(LoaderBase._asyncio, is_async=True)
 
     @property
     def load_many(self):

@@ -3,6 +3,7 @@
 use asynq_engine::TaskId;
 use pyo3::prelude::*;
 
+use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::base::FutureBase;
@@ -62,7 +63,7 @@ pub(crate) enum Listener {
 /// A callback, and the context in which it runs.
 pub(crate) struct Callback {
     pub(crate) function: Py<PyAny>,
-    pub(crate) context: Option<Py<PyAny>>,
+    pub(crate) context: Context,
 }
 
 /// One `await` of an [`AsyncioCall`]: an iterator, and the future that an asyncio task waits for.

@@ -8,6 +8,7 @@ use crate::event_loop::call::{AsyncioCall, CallWait, Callback, End, Listener, Wa
 use crate::event_loop::call_step::tell;
 use crate::event_loop::host::no_running_loop;
 use crate::event_loop::{cancel_request, foreign, start};
+use crate::ffi::context_vars::Context;
 use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::base::FutureBase;
 use crate::imports;
@@ -122,13 +123,9 @@ impl AsyncioCall {
     fn add_done_callback(
         slf: &Bound<'_, Self>,
         r#fn: Py<PyAny>,
-        context: Option<Py<PyAny>>,
+        context: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let context = match context {
-            Some(context) => context,
-            None => imports::copy_context(slf.py())?.call0()?.unbind(),
-        };
-        let callback = Callback { function: r#fn, context: Some(context) };
+        let callback = Callback::new(slf.py(), r#fn, context)?;
         Self::listen(slf, Listener::Callback(callback))
     }
 
@@ -261,9 +258,19 @@ fn not_done(py: Python<'_>) -> PyErr {
 }
 
 impl Callback {
+    /// Makes a callback that runs in `context`, or else in a copy of the current one.
+    pub(crate) fn new(
+        py: Python<'_>,
+        function: Py<PyAny>,
+        context: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let context = context.map_or_else(|| Context::copy_current(py), Context::of)?;
+        Ok(Self { function, context })
+    }
+
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.function)?;
-        visit.call(&self.context)
+        visit.call(self.context.object())
     }
 }
 

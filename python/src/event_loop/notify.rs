@@ -43,13 +43,9 @@ fn end_wait(wait: &Bound<'_, CallWait>) -> Vec<Callback> {
 
 fn call(event_loop: &EventLoop, callback: &Callback, argument: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = argument.py();
-    let called = match &callback.context {
-        Some(context) => {
-            let args = (&callback.function, argument);
-            context.bind(py).call_method1(intern!(py, "run"), args)
-        }
-        None => callback.function.bind(py).call1((argument,)),
-    };
+    callback.context.enter(py)?;
+    let called = callback.function.bind(py).call1((argument,));
+    callback.context.exit(py)?;
     match called {
         Ok(_) => Ok(()),
         Err(error)

@@ -10,7 +10,6 @@ use crate::event_loop::call::{
 use crate::event_loop::cancel_request;
 use crate::event_loop::host::no_running_loop;
 use crate::ffi::gil_cell::TakeState;
-use crate::imports;
 
 impl CallWait {
     /// Returns the call that it waits for.
@@ -130,13 +129,9 @@ impl CallWait {
     fn add_done_callback(
         slf: &Bound<'_, Self>,
         r#fn: Py<PyAny>,
-        context: Option<Py<PyAny>>,
+        context: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let context = match context {
-            Some(context) => context,
-            None => imports::copy_context(slf.py())?.call0()?.unbind(),
-        };
-        let callback = Callback { function: r#fn, context: Some(context) };
+        let callback = Callback::new(slf.py(), r#fn, context)?;
         let is_waiting = {
             let mut state = slf.state();
             state.callbacks.push(callback);

@@ -7,6 +7,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -67,6 +68,20 @@ impl Context {
         // SAFETY: returns a new reference, or null with an exception.
         let copy = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }?;
         Ok(Self(copy.unbind()))
+    }
+
+    /// Returns an object of Python as the context that it is.
+    ///
+    /// # Errors
+    ///
+    /// `TypeError` if it is none.
+    #[allow(unsafe_code)]
+    pub(crate) fn of(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        // SAFETY: a live object; only its class is read.
+        if unsafe { ffi::PyContext_CheckExact(object.as_ptr()) } == 0 {
+            return Err(PyTypeError::new_err("a callback takes a context of contextvars"));
+        }
+        Ok(Self(object.clone().unbind()))
     }
 
     #[allow(unsafe_code)]

@@ -46,7 +46,11 @@ impl LoaderBase {
         load(&loader, &Self::host(&loader)?, key).map(Bound::into_any)
     }
 
-    /// Asks for one key on an event loop: returns an `AsyncioCall`.
+    /// Asks for a key on an event loop, at once. Returns an awaitable.
+    ///
+    /// The loader collects the keys that are asked for on one event loop, and sends them when nothing else
+    /// can run on that loop, or the first of them has waited for `max_delay`. The awaitable can be
+    /// awaited any number of times.
     fn _asyncio<'py>(
         slf: &Bound<'py, Self>,
         key: &Bound<'py, PyAny>,
