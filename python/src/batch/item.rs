@@ -16,7 +16,8 @@ use crate::imports;
 /// One operation of a batch, and the future of its result.
 ///
 /// A subclass adds what the flush has to know, a key for instance, and calls
-/// `super().__init__(batch)` with the batch that takes items now.
+/// `super().__init__(batch)` with the batch that takes items now. `__slots__` for what it adds saves
+/// about 50 bytes per item.
 #[pyclass(frozen, extends = FutureBase, subclass, module = "asynq.batching")]
 pub(crate) struct BatchItemBase(pub(crate) GilCell<Item>);
 
