@@ -1,8 +1,8 @@
 //! Loads that are not known to the state machine yet.
 //!
-//! While nothing of a loader is pending, its loads only join the batch. Equal keys are found when the batch
-//! is about to be flushed: one look-up after the other takes a fraction of the time that it takes between
-//! the steps of tasks, where each has to wait for memory.
+//! Once a batch has very many keys, further loads only join it. Equal keys are found when the batch is about
+//! to be flushed: in a large table, one look-up after the other takes a fraction of the time that it takes
+//! between the steps of tasks, where each has to wait for memory.
 
 use std::cell::Cell;
 use std::mem;
@@ -18,11 +18,23 @@ use crate::batch::{Admitting, WeakItem};
 use crate::call_stack::AsynqStack;
 use crate::error::TaskError;
 
+/// Number of keys from which on look-ups wait for the flush. The tables of fewer keys are in the cache.
+const MANY: usize = 4096;
+
 impl<K: Key, V: Clone + 'static> Shared<K, V> {
-    /// Returns whether loads may wait for the flush before they are looked up.
+    /// Returns whether a load may wait for the flush before it is looked up. Notes that it does.
     #[inline]
     pub(super) fn defers(&self) -> bool {
-        !self.is_timed.get() && !self.caches.get() && self.machine.borrow().is_idle()
+        self.table.len() >= MANY && self.may_defer()
+    }
+
+    fn may_defer(&self) -> bool {
+        let machine = self.machine.borrow();
+        // Values are neither cached nor in flight.
+        let defers =
+            !self.is_timed.get() && !self.caches.get() && machine.pending() == machine.unsent();
+        self.has_deferred.set(self.has_deferred.get() || defers);
+        defers
     }
 
     /// Gives the state machine the keys of a batch from `first` on.
@@ -32,6 +44,9 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         first: usize,
         batch: &Admitting<'_, Keys<K, V>>,
     ) {
+        if !self.has_deferred.take() {
+            return;
+        }
         let next = Cell::new(first);
         while next.get() < keys.len() {
             let admit_rest = AssertUnwindSafe(|| {

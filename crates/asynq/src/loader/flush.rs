@@ -43,7 +43,10 @@ impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
         first: usize,
         batch: &Admitting<'_, Self>,
     ) {
-        self.shared.admit(keys, first, batch);
+        // Those of cached keys are looked up when they are loaded.
+        if self.round.is_none() {
+            self.shared.admit(keys, first, batch);
+        }
     }
 
     fn name(&self) -> String {

@@ -130,7 +130,9 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     #[inline(never)]
     fn look_up(&self, key: K) -> Load<K, V> {
         let shared = &self.shared;
-        self.source.admit();
+        if shared.has_deferred.get() {
+            self.source.admit();
+        }
         let cache = shared.current_cache();
         if let Some(outcome) = cache.as_ref().and_then(|cache| cache.get(&key)) {
             return self.load_cached(outcome);

@@ -108,6 +108,8 @@ pub(super) struct Shared<K: Key, V: Clone + 'static> {
     /// True once there was a cache.
     pub(super) caches: Cell<bool>,
     pub(super) machine: RefCell<Machine>,
+    /// Loads of the open batch were not looked up yet.
+    pub(super) has_deferred: Cell<bool>,
     /// The time at which a key is loaded matters to the machine.
     pub(super) is_timed: Cell<bool>,
     /// Parts that claim permits, and were not started yet.
@@ -162,6 +164,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             cache: ScopedValue::new(None),
             caches: Cell::new(false),
             machine: RefCell::new(machine),
+            has_deferred: Cell::new(false),
             is_timed: Cell::new(false),
             claiming: RefCell::default(),
             table: SlotTable::new(),

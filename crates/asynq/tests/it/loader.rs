@@ -376,35 +376,6 @@ fn a_callback_of_each_load_of_an_equal_key_is_called() {
     assert_eq!(log.take(), "load [1]\n0\n1\n2\n");
 }
 
-/// A key whose hash panics if it is 13.
-#[derive(Clone, Debug, Eq)]
-struct Hashed(u32);
-
-impl std::hash::Hash for Hashed {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        assert!(self.0 != 13, "13 has no hash");
-        self.0.hash(state);
-    }
-}
-
-impl PartialEq for Hashed {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-#[test]
-fn a_panic_of_the_hash_of_a_key_is_that_of_its_load_alone() {
-    let loader = Loader::new(|keys: Vec<Hashed>| keys);
-    let [one, failing, two] = [1, 13, 2].map(|key| AsyncTask::new(loader.load(Hashed(key))));
-    let failed = AsyncTask::new(async move { (one.await, two.await) });
-    let outcome = failing.outcome();
-    assert_eq!(outcome.unwrap_err().message(), "13 has no hash");
-    let (one, two) = failed.value();
-    assert_eq!((one.unwrap().0, two.unwrap().0), (1, 2));
-    assert_usable();
-}
-
 #[test]
 fn the_loader_of_highest_priority_goes_first() {
     let log = Log::new();

@@ -50,6 +50,7 @@ mod loader_flight;
 mod loader_function;
 mod loader_group;
 mod loader_limits;
+mod loader_many;
 mod loader_random;
 mod loader_scenarios;
 mod loader_scope;
