@@ -6,7 +6,7 @@
 use std::ffi::c_int;
 use std::mem::size_of;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 #[cfg(not(Py_3_12))]
 use pyo3::exceptions::PyStopIteration;
@@ -41,10 +41,12 @@ pub(crate) fn new<'py>(awaited: &Bound<'py, PyAny>, finish: Finish) -> PyResult<
     // All fields are written before the collector gets to know the object. `PyObject_GC_New` returns a
     // new reference, or null with an exception set.
     unsafe {
-        let spare = SPARE.swap(ptr::null_mut(), Ordering::Relaxed);
+        let spare = SPARE.load(Ordering::Relaxed);
         let object = if spare.is_null() {
             ffi::PyObject_GC_New::<PyObject>(class.as_type_ptr())
         } else {
+            SPARE.store((*spare.cast::<AwaitIterator>()).awaited, Ordering::Relaxed);
+            SPARES.store(SPARES.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
             ffi::PyObject_Init(spare, class.as_type_ptr())
         };
         let iterator = Bound::from_owned_ptr_or_err(py, object)?;
@@ -59,9 +61,13 @@ pub(crate) fn new<'py>(awaited: &Bound<'py, PyAny>, finish: Finish) -> PyResult<
     }
 }
 
-/// Memory of an iterator that was freed, for the next one: an await needs one for a short time. Whoever
-/// holds the GIL reads and writes it.
+/// Memory of iterators that were freed, for the next ones: the first, whose `awaited` is the second, and
+/// so on. Whoever holds the GIL reads and writes it.
 static SPARE: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
+/// Number of spare iterators.
+static SPARES: AtomicUsize = AtomicUsize::new(0);
+/// Maximum number of spare iterators, 64 bytes each.
+const MAX_SPARES: usize = 1000;
 
 #[allow(unsafe_code)]
 fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
@@ -305,8 +311,8 @@ unsafe fn recycle(py: Python<'_>, exception: *mut PyObject) {
 /// `iterator` is an [`AwaitIterator`] to which nothing refers any more.
 #[allow(unsafe_code)]
 unsafe extern "C" fn dealloc(iterator: *mut PyObject) {
-    // SAFETY: as above; an object of a heap type holds its class. The memory is read no more, and left to
-    // the next iterator unless it has some already.
+    // SAFETY: as above; an object of a heap type holds its class. The memory is left to the next iterator,
+    // unless there is enough of it.
     unsafe {
         ffi::PyObject_GC_UnTrack(iterator.cast());
         let py = Python::assume_attached();
@@ -315,9 +321,12 @@ unsafe extern "C" fn dealloc(iterator: *mut PyObject) {
         #[cfg(Py_3_12)]
         let exception = (*fields).exception;
         let class = ffi::Py_TYPE(iterator);
-        let before = SPARE.swap(iterator, Ordering::Relaxed);
-        if !before.is_null() {
-            ffi::PyObject_GC_Del(before.cast());
+        let spares = SPARES.load(Ordering::Relaxed);
+        if spares < MAX_SPARES {
+            (*fields).awaited = SPARE.swap(iterator, Ordering::Relaxed);
+            SPARES.store(spares + 1, Ordering::Relaxed);
+        } else {
+            ffi::PyObject_GC_Del(iterator.cast());
         }
         ffi::Py_DECREF(class.cast());
         #[cfg(Py_3_12)]
