@@ -249,7 +249,7 @@ def test_a_loader_answers_after_an_exception_at_each_line(kind, error, answers):
     assert number > 10
 
 
-# On an event loop, a handler that interrupts one of these may need the loop itself, which is an error.
+# On an event loop, a handler that interrupts one of these may need the loop, which is an error.
 NEEDS_LOOP = {"nested", "defaults", "failing"}
 ways_of_handlers = [(kind, answers) for kind in KINDS] + [
     (kind, answers_on_event_loop) for kind in KINDS if kind.__name__ not in NEEDS_LOOP
