@@ -67,11 +67,14 @@ impl<H: Host> Engine<H> {
         let frame = self.frames.top_mut().expect("`exit` answers `enter`");
         // The priorities were given for a choice of this call.
         frame.flush_queue.forget_answers(&mut self.batches);
-        if let Some(callers) = self.frames.pop() {
-            if let Some(caller) = self.running().filter(|&task| !self.tasks.contains_key(task)) {
-                // It was cancelled during the call.
-                self.contexts.leave_all(caller, Some(callers));
-            }
+        let callers = self.frames.pop();
+        if (callers.is_some() || self.contexts.is_flushed_out_of_turn())
+            && let Some(caller) = self.running().filter(|&task| !self.tasks.contains_key(task))
+        {
+            // It was cancelled during the call.
+            self.contexts.leave_all(caller, callers);
+        }
+        if let Some(callers) = callers {
             self.contexts.release(callers);
         }
         let depth = self.frames.depth();

@@ -226,6 +226,11 @@ impl<H: Host> Contexts<H> {
         self.flushing.push((task, scope));
     }
 
+    /// Returns whether a task flushes a batch out of turn.
+    pub(crate) fn is_flushed_out_of_turn(&self) -> bool {
+        !self.flushing.is_empty()
+    }
+
     pub(crate) fn end_flushing(&mut self, task: TaskId) {
         let place = self.flushing.iter().rposition(|&(flushing, _)| flushing == task);
         place.map(|place| self.flushing.remove(place));
@@ -234,6 +239,16 @@ impl<H: Host> Contexts<H> {
     /// Leaves every context that `owner` has entered, from `scope` outwards. Those that are active
     /// stay so until the front end leaves them itself, or else the switch that comes to them.
     pub(crate) fn leave_all(&mut self, owner: TaskId, scope: Option<ContextId>) {
+        self.leave_entered(owner, scope);
+        // While it flushes a batch out of turn, it is elsewhere.
+        let places = self.flushing.iter().filter(|(task, _)| *task == owner);
+        let places: Vec<_> = places.map(|&(_, scope)| scope).collect();
+        for scope in places {
+            self.leave_entered(owner, scope);
+        }
+    }
+
+    fn leave_entered(&mut self, owner: TaskId, scope: Option<ContextId>) {
         let entered: Vec<_> = self.entered_by(owner, scope).collect();
         for id in entered {
             let context = &mut self.nodes[id];

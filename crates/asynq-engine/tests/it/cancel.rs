@@ -1,6 +1,6 @@
 //! Cancelling: a task is ended from outside, whatever it is doing.
 
-use crate::sim::{Flush, Join, Op, Program, all, one};
+use crate::sim::{Flush, Join, Op, Program, all, depend, one};
 use expect_test::expect;
 
 #[test]
@@ -332,6 +332,30 @@ fn the_contexts_of_a_cancelled_caller_stay_active_until_the_call_returns() {
         root fails: cancelled
     "#]]
     .assert_eq(&p.log(root));
+}
+
+#[test]
+fn the_contexts_of_a_task_that_its_own_flush_cancels_are_left() {
+    let mut p = Program::new();
+    let db = p.source("db");
+    let context = p.context("context");
+    p.keep_out_of_flushes(context);
+    let flushing = p.declare("flushing");
+    let called = p.task("called", [Op::Cancel(flushing)]);
+    p.flush(db, Flush::Calls(called));
+    p.script(flushing, [Op::Enter(context), depend(db.item(1)), Op::Flush(db)]);
+    expect![[r#"
+        call flushing
+        flushing starts
+        context resumes
+        context pauses
+        flush db#1(1)
+        call called[db#1]
+          called[db#1] starts
+          flushing fails: cancelled
+          called[db#1] returns 0
+    "#]]
+    .assert_eq(&p.log(flushing));
 }
 
 #[test]
