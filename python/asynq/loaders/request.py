@@ -9,6 +9,7 @@ import time
 from concurrent.futures import CancelledError
 
 from .._asynq import Flight, call_with_permits, get_active_task
+from .._forgotten import may_be_dropped
 from ..decorators import asynq, is_async_fn
 from . import errors, limit
 from .caller_context import CallerContext, definition_context
@@ -305,6 +306,7 @@ def _is_within(task):
 
 
 @asynq()
+@may_be_dropped
 def _run(request):
     """Calls a batch function that is an `@asynq()` function."""
     try:
