@@ -575,3 +575,49 @@ def test_a_loop_that_counts_its_callbacks_is_asked_each_turn(source):
 
     loop = asynq.aio.new_event_loop(Counting)
     assert run_on(loop, tenfold.asyncio(source, 1)) == 10
+
+
+def test_a_call_ends_although_the_hook_of_its_task_raises():
+    class Task(asynq.AsyncTask):
+        def _computed(self):
+            super()._computed()
+            raise KeyError("_computed")
+
+    @asynq.asynq(cls=Task)
+    def twice(x):
+        yield None
+        return 2 * x
+
+    @asynq.asynq()
+    def plain(x):
+        return (yield asynq.ConstFuture(x))
+
+    async def main():
+        reported = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: reported.append(context["exception"]))
+        value = await asyncio.wait_for(twice.asyncio(2), SECONDS)
+        return value, await plain.asyncio(3), [repr(error) for error in reported]
+
+    assert asyncio.run(main()) == (4, 3, ["KeyError('_computed')"])
+
+
+def test_a_call_can_be_cancelled_although_the_hook_of_its_task_raises():
+    class Task(asynq.AsyncTask):
+        def _computed(self):
+            super()._computed()
+            raise KeyError("_computed")
+
+    @asynq.asynq(cls=Task)
+    async def never():
+        await asyncio.Event().wait()
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        call = asyncio.ensure_future(never.asyncio())
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    asyncio.run(asyncio.wait_for(main(), SECONDS))

@@ -1,5 +1,7 @@
 //! Cancellation: a call that is cancelled cancels what nobody else waits for.
 
+use std::collections::HashSet;
+
 use asynq_engine::{Dependency, Status, TaskId};
 use pyo3::prelude::*;
 
@@ -124,8 +126,11 @@ pub(crate) fn cancel_task(
     message: Option<&Py<PyAny>>,
 ) -> PyResult<()> {
     let mut result = Ok(());
-    let mut left = vec![task];
+    let (mut left, mut seen) = (vec![task], HashSet::new());
     while let Some(id) = left.pop() {
+        if !seen.insert(id) {
+            continue; // A circle, which is reported as a deadlock.
+        }
         let (job, status) = {
             let engine = scheduler.engine();
             (engine.task(id).map(|job| job.clone_ref(py)), engine.status(id))

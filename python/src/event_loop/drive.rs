@@ -11,7 +11,7 @@
 
 use std::rc::Rc;
 
-use asynq_engine::Step;
+use asynq_engine::{Status, Step};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
@@ -131,9 +131,22 @@ fn run_tasks(scheduler: &Rc<Scheduler>, py: Python<'_>) -> PyResult<()> {
         let step = scheduler.engine().next_run();
         match step {
             None | Some(Step::Done) => return Ok(()),
-            Some(step) => steps::perform(scheduler, py, &step)?,
+            Some(step) => perform(scheduler, py, &step)?,
         }
     }
+}
+
+/// Performs a step. An error of other code than that of the task ends the step of the task, too: there is
+/// no call that could be abandoned.
+fn perform(scheduler: &Scheduler, py: Python<'_>, step: &Step) -> PyResult<()> {
+    let performed = steps::perform(scheduler, py, step);
+    if let (Step::Run(id), Err(_)) = (step, &performed)
+        && scheduler.engine().status(*id) == Some(Status::Running)
+    {
+        let job = scheduler.engine().complete(*id);
+        drop(job);
+    }
+    performed
 }
 
 /// Flushes the batch of highest priority.
@@ -144,7 +157,7 @@ fn flush_next(scheduler: &Rc<Scheduler>, py: Python<'_>) -> PyResult<()> {
             return Ok(()); // A priority that cannot be read has failed the only batch.
         }
         let is_last = matches!(step, Step::Flush(_) | Step::Run(_));
-        steps::perform(scheduler, py, &step)?;
+        perform(scheduler, py, &step)?;
         if is_last {
             return Ok(());
         }
