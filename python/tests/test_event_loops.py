@@ -596,7 +596,7 @@ def test_a_call_ends_although_the_hook_of_its_task_raises():
         reported = []
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda loop, context: reported.append(context["exception"]))
-        value = await asyncio.wait_for(twice.asyncio(2), SECONDS)
+        value = await asyncio.wait_for(twice.asyncio(2), 30)
         return value, await plain.asyncio(3), [repr(error) for error in reported]
 
     assert asyncio.run(main()) == (4, 3, ["KeyError('_computed')"])
@@ -620,4 +620,4 @@ def test_a_call_can_be_cancelled_although_the_hook_of_its_task_raises():
         with pytest.raises(asyncio.CancelledError):
             await call
 
-    asyncio.run(asyncio.wait_for(main(), SECONDS))
+    asyncio.run(asyncio.wait_for(main(), 30))
