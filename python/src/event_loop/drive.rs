@@ -11,7 +11,7 @@
 
 use std::rc::Rc;
 
-use asynq_engine::{Status, Step};
+use asynq_engine::Step;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
@@ -94,9 +94,11 @@ fn run(scheduler: &Rc<Scheduler>, event_loop: &EventLoop, py: Python<'_>) -> PyR
         start_fresh(scheduler, event_loop, py);
         cancel::cancel_calls(scheduler, event_loop, py)?;
         let result = run_tasks(scheduler, py);
+        let has_failed = result.is_err();
         handle(event_loop, py, result)?;
         scheduler.variables.exit(py);
-        if notify(event_loop, py)? || event_loop.has_more() {
+        // After an error, tasks may be left that can run.
+        if notify(event_loop, py)? || event_loop.has_more() || has_failed {
             continue;
         }
         contexts::switch_to(scheduler, py, None)?;
@@ -131,22 +133,9 @@ fn run_tasks(scheduler: &Rc<Scheduler>, py: Python<'_>) -> PyResult<()> {
         let step = scheduler.engine().next_run();
         match step {
             None | Some(Step::Done) => return Ok(()),
-            Some(step) => perform(scheduler, py, &step)?,
+            Some(step) => steps::perform(scheduler, py, &step)?,
         }
     }
-}
-
-/// Performs a step. An error of other code than that of the task ends the step of the task, too: there is
-/// no call that could be abandoned.
-fn perform(scheduler: &Scheduler, py: Python<'_>, step: &Step) -> PyResult<()> {
-    let performed = steps::perform(scheduler, py, step);
-    if let (Step::Run(id), Err(_)) = (step, &performed)
-        && scheduler.engine().status(*id) == Some(Status::Running)
-    {
-        let job = scheduler.engine().complete(*id);
-        drop(job);
-    }
-    performed
 }
 
 /// Flushes the batch of highest priority.
@@ -157,7 +146,7 @@ fn flush_next(scheduler: &Rc<Scheduler>, py: Python<'_>) -> PyResult<()> {
             return Ok(()); // A priority that cannot be read has failed the only batch.
         }
         let is_last = matches!(step, Step::Flush(_) | Step::Run(_));
-        perform(scheduler, py, &step)?;
+        steps::perform(scheduler, py, &step)?;
         if is_last {
             return Ok(());
         }
