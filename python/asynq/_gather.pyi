@@ -31,6 +31,8 @@ _One: TypeAlias = FutureBase[_T] | Gather[_T] | Coroutine[Any, Any, _T]
 _List: TypeAlias = list[AsyncTask[_T]] | list[_One[_T]]
 _Dict: TypeAlias = dict[_K, AsyncTask[_T]] | dict[_K, _One[_T]]
 
+# mypy objects if two overloads accept the same call and differ in the result. Here the first that
+# fits is meant, as for `asyncio.gather`.
 @overload
 def gather(  # type: ignore[overload-overlap]
     a1: _One[_T1],

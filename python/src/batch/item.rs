@@ -37,7 +37,7 @@ pub(crate) struct Item {
     pub(crate) profile: Option<Box<Profile>>,
 }
 
-/// What the profiler notes of an item.
+/// Notes of the profiler about an item.
 #[derive(Default)]
 pub(crate) struct Profile {
     pub(crate) total_time: i64,

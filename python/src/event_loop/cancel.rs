@@ -164,7 +164,7 @@ pub(crate) fn cancel_task(
     result
 }
 
-/// What a blocked task waits for.
+/// The things that a blocked task waits for.
 struct Awaited {
     /// Tasks that nobody else waits for.
     own: Vec<TaskId>,

@@ -12,6 +12,6 @@ pub(crate) struct Start {
     pub(crate) awaited: Py<PyAny>,
     /// Number of those that were started. The last of them may be running.
     pub(crate) started: usize,
-    /// Those that were started and wait.
+    /// Tasks that were started and wait.
     pub(crate) blocked: Vec<Dependency>,
 }

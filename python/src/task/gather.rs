@@ -5,7 +5,7 @@ use pyo3::types::PyTuple;
 
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 
-/// What `gather` returns: the awaitables that it was given, to be awaited or yielded together.
+/// The awaitables that `gather` was given, to be awaited or yielded together.
 #[pyclass(frozen, weakref, module = "asynq._gather")]
 pub(crate) struct Gather(pub(crate) GilCell<Gathered>);
 
