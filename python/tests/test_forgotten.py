@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import warnings
+import weakref
 
 import pytest
 
@@ -69,6 +70,42 @@ def test_a_task_that_is_dropped_warns(fn):
     assert messages(seen) == [f"task {fn.__name__!r} was never yielded or awaited"]
     assert seen[0].category is RuntimeWarning
     assert seen[0].filename == __file__
+
+
+class SubclassedTask(AsyncTask):
+    pass
+
+
+class FinalisedTask(AsyncTask):
+    def __del__(self):
+        pass
+
+
+def garbage(cls):
+    """Returns a weak reference to a task that only its own function refers to."""
+    tasks = []
+
+    @asynq(cls=cls)
+    def fn():
+        yield tasks
+
+    tasks.append(fn.asynq())
+    return weakref.ref(tasks[0])
+
+
+# Up to CPython 3.10, a function that the collector has cleared crashes whoever looks at its name.
+@pytest.mark.parametrize("cls", [AsyncTask, SubclassedTask])
+def test_a_task_that_the_collector_finds_with_its_function_warns(cls):
+    with recorded() as seen:
+        garbage(cls)
+        gc.collect()
+    assert messages(seen) == ["task 'garbage.<locals>.fn' was never yielded or awaited"]
+
+
+def test_a_task_with_a_del_method_may_be_found_by_the_collector_with_its_function():
+    task = garbage(FinalisedTask)
+    gc.collect()
+    assert task() is None
 
 
 @KINDS

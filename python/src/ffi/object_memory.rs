@@ -101,6 +101,12 @@ unsafe fn free_memory(object: *mut PyObject, class: *mut ffi::PyTypeObject) {
 /// A class whose new objects take the memory of freed ones. It has one base, and weak references.
 pub(crate) trait Recycled: HotClass<Base: HotClass<Base = PyAny>> {
     fn spare() -> &'static Spare;
+
+    /// Runs before an object goes, while all that it refers to is whole.
+    ///
+    /// Destructors run too late for calls of Python functions: the collector has cleared those by then,
+    /// and up to `CPython` 3.10 a cleared function crashes whoever looks at its name.
+    fn finalize(&self, py: Python<'_>);
 }
 
 /// Memory of freed objects of a class, and the places of their fields. Under the GIL.
@@ -184,9 +190,27 @@ pub(crate) fn install_recycled<T: Recycled>(specimen: &Bound<'_, T>) -> PyResult
     spare.base_at.store(base_at, Ordering::Relaxed);
     spare.own_at.store(own_at, Ordering::Relaxed);
     spare.weak_references_at.store(weak_references_at, Ordering::Relaxed);
-    // SAFETY: a live class, which nobody uses yet. The function frees objects of the class.
-    unsafe { (*class.as_type_ptr()).tp_dealloc = Some(free_recycled::<T>) };
+    // SAFETY: a live class, which nobody uses yet. The functions are for objects of the class.
+    unsafe {
+        let class = class.as_type_ptr();
+        (*class).tp_dealloc = Some(free_recycled::<T>);
+        (*class).tp_finalize = Some(finalize::<T>);
+    }
     Ok(())
+}
+
+/// Finalises an object: the `tp_finalize` of a class, which the collector calls before it clears objects.
+///
+/// # Safety
+///
+/// `object` is one of the class `T` or a subclass.
+#[allow(unsafe_code)]
+unsafe extern "C" fn finalize<T: Recycled>(object: *mut PyObject) {
+    let _ = Python::try_attach(|py| {
+        // SAFETY: as above. The reference is not counted, because a freed object has none.
+        let object = unsafe { Borrowed::from_ptr(py, object).cast_unchecked::<T>() };
+        object.get().finalize(py);
+    });
 }
 
 /// Makes an object that is on no list of the collector.
@@ -231,7 +255,7 @@ pub(crate) fn new_object<T: Recycled>(
 #[allow(unsafe_code)]
 unsafe extern "C" fn free_recycled<T: Recycled>(object: *mut PyObject) {
     // SAFETY: as above; each object owns a reference to its class. Weak references are cleared before
-    // the fields are dropped: that may run code, which must not find the object.
+    // code can run, which must not find the object.
     unsafe {
         ffi::PyObject_GC_UnTrack(object.cast());
         let (class, spare) = (ffi::Py_TYPE(object), T::spare());
@@ -239,14 +263,18 @@ unsafe extern "C" fn free_recycled<T: Recycled>(object: *mut PyObject) {
         if !(*weak_references.cast::<*mut PyObject>()).is_null() {
             ffi::PyObject_ClearWeakRefs(object);
         }
+        let is_finalized = ffi::PyObject_GC_IsFinalized(object) != 0;
+        if !is_finalized {
+            finalize::<T>(object);
+        }
         let is_exact = Python::try_attach(|py| {
             T::drop_fields(py, object);
             class == T::type_object_raw(py)
         });
         // What outlives the interpreter is not freed: what its fields refer to may be gone.
         let Some(is_exact) = is_exact else { return };
-        // An object of a subclass has another size.
-        if !(is_exact && spare.put(object)) {
+        // An object of a subclass has another size, and the memory of a finalised one says that it is.
+        if is_finalized || !is_exact || !spare.put(object) {
             free_memory(object, class);
         }
         ffi::Py_DECREF(class.cast());

@@ -15,6 +15,7 @@ use crate::future::base::{FutureBase, Kind};
 use crate::imports;
 use crate::options::Switches;
 use crate::task::body::Body;
+use crate::task::dropped;
 
 /// A running call of an async function: what `fn.asynq(...)` returns.
 ///
@@ -35,6 +36,11 @@ impl Recycled for AsyncTask {
     fn spare() -> &'static Spare {
         static SPARE: Spare = Spare::new();
         &SPARE
+    }
+
+    #[inline]
+    fn finalize(&self, py: Python<'_>) {
+        dropped::finalize(py, &self.0);
     }
 }
 

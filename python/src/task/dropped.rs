@@ -1,10 +1,11 @@
 //! Drop of a task, and the warning about one that nobody has asked for.
 
 use pyo3::prelude::*;
+use pyo3::types::PyWeakrefReference;
 
 use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::defer_drop;
-use crate::ffi::gil_cell::TakeState;
+use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::ffi::interpreter;
 use crate::ffi::raised_error::RaisedError;
 use crate::ffi::resume::is_coroutine;
@@ -15,9 +16,6 @@ use crate::task::body::Body;
 
 impl Drop for Task {
     fn drop(&mut self) {
-        if self.steps == 0 && matches!(self.body, Body::Generator(_) | Body::Call) {
-            never_started(self);
-        }
         std::mem::take(&mut self.args).defer_drop();
         defer_drop(self.kwargs.take());
         defer_drop(self.function.take());
@@ -37,43 +35,65 @@ impl Drop for Task {
     }
 }
 
-/// Warns of a task that is dropped before its first step, if nobody has asked for its value. Closes its
-/// coroutine, of which the interpreter would warn.
+/// Warns of a task that goes before its first step, if nobody has asked for its value.
+#[inline]
+pub(crate) fn finalize(py: Python<'_>, cell: &GilCell<Task>) {
+    let is_new = {
+        let task = cell.take(py);
+        task.steps == 0 && matches!(task.body, Body::Generator(_) | Body::Call)
+    };
+    if is_new {
+        never_started(py, cell);
+    }
+}
+
+/// Does the same for a new task, and closes its coroutine, of which the interpreter would warn.
 #[cold]
-fn never_started(task: &Task) {
+fn never_started(py: Python<'_>, cell: &GilCell<Task>) {
     if !interpreter::is_running() {
         return;
     }
-    let _ = Python::try_attach(|py| {
-        let raised = RaisedError::set_aside(py);
-        if let Body::Generator(generator) = &task.body
-            && is_coroutine(generator.get().bind(py))
-            && let Err(error) = generator.get().call_method0(py, pyo3::intern!(py, "close"))
-        {
-            error.write_unraisable(py, None);
-        }
-        // They were not forgotten, but this one.
-        task.args.for_each(py, |arg| {
-            if let Ok(task) = arg.cast::<AsyncTask>() {
-                task.state().demand = Demand::Asked;
-            }
-        });
-        if task.demand != Demand::Never || raised.is_some() || creator_has_failed(py, task) {
-            return;
-        }
-        let function = bound_or_none(py, task.function.as_ref());
-        let place = task.rare.as_ref().and_then(|rare| rare.created_in.as_ref());
-        let warned = imports::warn_of_drop(py).and_then(|warn| warn.call1((&function, place)));
-        if let Err(error) = warned {
-            error.write_unraisable(py, Some(&function));
+    let raised = RaisedError::set_aside(py);
+    let (demand, coroutine, function, args, creator, place) = {
+        let mut task = cell.take(py);
+        let coroutine = match &task.body {
+            Body::Generator(generator) => Some(generator.get().bind(py).clone()),
+            _ => None,
+        };
+        (
+            // It may be finalised again: as an object of a subclass, which somebody has kept alive.
+            std::mem::replace(&mut task.demand, Demand::Asked),
+            coroutine.filter(is_coroutine),
+            bound_or_none(py, task.function.as_ref()),
+            task.args.clone_ref(py),
+            task.creator.as_ref().map(|creator| creator.bind(py).clone()),
+            task.rare.as_ref().and_then(|rare| Some(rare.created_in.as_ref()?.bind(py).clone())),
+        )
+    };
+    if let Some(coroutine) = coroutine
+        && let Err(error) = coroutine.call_method0(pyo3::intern!(py, "close"))
+    {
+        error.write_unraisable(py, None);
+    }
+    // They were not forgotten, but this one.
+    args.for_each(py, |arg| {
+        if let Ok(task) = arg.cast::<AsyncTask>() {
+            task.state().demand = Demand::Asked;
         }
     });
+    if demand != Demand::Never || raised.is_some() || has_failed(creator) {
+        return;
+    }
+    let warned = imports::warn_of_drop(py).and_then(|warn| warn.call1((&function, place)));
+    if let Err(error) = warned {
+        error.write_unraisable(py, Some(&function));
+    }
 }
 
 /// Returns whether the task that made this one has failed, or is gone: then this one was not forgotten.
-fn creator_has_failed(py: Python<'_>, task: &Task) -> bool {
-    let Some(creator) = &task.creator else { return false };
-    let creator = creator.bind(py).upgrade();
+fn has_failed(creator: Option<Bound<'_, PyWeakrefReference>>) -> bool {
+    let Some(creator) = creator else { return false };
+    let creator = creator.upgrade();
     let Some(creator) = creator.as_ref().and_then(|creator| creator.cast::<AsyncTask>().ok())
     else {
         return true;
