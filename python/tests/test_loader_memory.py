@@ -81,13 +81,18 @@ def test_values_of_a_batch_die_before_the_call_ends(no_garbage_yet, alive, kind,
 
 
 @pytest.mark.parametrize("kind", ["plain", "blocking", "coroutine", "task"])
-def test_values_of_a_batch_die_before_the_coroutine_ends(no_garbage_yet, alive, kind):
+@pytest.mark.parametrize("as_tasks", [False, True], ids=["gather", "create_task"])
+def test_values_of_a_batch_die_before_the_coroutine_ends(no_garbage_yet, alive, kind, as_tasks):
     loader = new_loader(kind, alive)
 
     async def main():
         counts = []
         for number in range(ROUNDS):
-            await asyncio.gather(*(loader.asyncio((number, key)) for key in range(KEYS)))
+            loads = [loader.asyncio((number, key)) for key in range(KEYS)]
+            if as_tasks:
+                loads = [asyncio.create_task(load) for load in loads]
+            await asyncio.gather(*loads)
+            del loads
             counts.append(len(alive))
         return counts
 

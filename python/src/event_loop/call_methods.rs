@@ -38,6 +38,18 @@ impl AsyncioCall {
         Ok(iterator)
     }
 
+    /// Gives up the iterator with an error, which ends the coroutine: the two refer to each other.
+    fn forget_if_ended<'py>(
+        slf: &Bound<'py, Self>,
+        answer: PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if answer.is_err() {
+            let iterator = slf.state().iterator.take();
+            drop(iterator);
+        }
+        answer
+    }
+
     fn wait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, CallWait>> {
         let wait = Wait { call: Some(slf.clone().unbind()), ..Wait::default() };
         Bound::new(slf.py(), CallWait(GilCell::new(wait)))
@@ -72,10 +84,11 @@ impl AsyncioCall {
             return Err(no_running_loop());
         }
         let iterator = Self::iterator(slf)?;
-        match iterator.cast::<CallWait>() {
+        let answer = match iterator.cast::<CallWait>() {
             Ok(wait) => CallWait::next(wait),
             Err(_) => iterator.call_method1(intern!(slf.py(), "send"), (value,)),
-        }
+        };
+        Self::forget_if_ended(slf, answer)
     }
 
     /// Raises an error in it, as in a coroutine.
@@ -91,16 +104,17 @@ impl AsyncioCall {
             return Err(CallWait::raised(typ, val, tb));
         }
         let iterator = Self::iterator(slf)?;
-        match iterator.cast::<CallWait>() {
+        let answer = match iterator.cast::<CallWait>() {
             Ok(wait) => CallWait::throw(wait, typ, val, tb),
             Err(_) => iterator.call_method1(intern!(slf.py(), "throw"), (typ,)),
-        }
+        };
+        Self::forget_if_ended(slf, answer)
     }
 
     /// Ends it as a coroutine. It goes on if somebody else waits for it.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let iterator = slf.state().iterator.as_ref().map(|iterator| iterator.bind(py).clone());
+        let iterator = slf.state().iterator.take().map(|iterator| iterator.into_bound(py));
         iterator.map_or(Ok(()), |iterator| iterator.call_method0(intern!(py, "close")).map(|_| ()))
     }
 
