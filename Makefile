@@ -47,9 +47,10 @@ endef
 server = $(firstword $(filter memcached postgres redis,$(subst =, ,$(ARGS))))
 
 # Not from within python/, where `import asynq` finds the sources instead of what is installed.
-# A file's tests stay in one process, which starts the servers that they talk to once. PYTEST_ARGS chooses some.
+# A file's tests stay in one process, which starts the servers that they talk to once; a crash of that
+# process ends the run. PYTEST_ARGS chooses some tests.
 pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto --maxprocesses 4 \
-    --dist loadfile --no-loadscope-reorder python/tests $(PYTEST_ARGS)
+    --dist loadfile --no-loadscope-reorder --max-worker-restart 0 python/tests $(PYTEST_ARGS)
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all test-others test-rust test-python install-python test-installed bench faults lint \
