@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from client import Client
-from peers import OURS, PEERS, Peer
+from peers import OTHERS, OURS, PEERS, Peer
 from reporting.spread import Spread
 from workloads import WORKLOADS, Workload
 
@@ -40,9 +40,14 @@ class Result:
         ]
         return Spread.of(ratios)
 
-    def reached(self, ratio: Spread) -> bool | None:
-        goal = self.workload.goal
-        if goal is None:
+    def goal_ratio(self) -> Spread | None:
+        """Returns the ratio to the peer that the goal is about."""
+        [peer] = [peer for peer in OTHERS if peer.name == self.workload.goal_peer]
+        return self.ratio(peer)
+
+    def reached(self) -> bool | None:
+        goal, ratio = self.workload.goal, self.goal_ratio()
+        if goal is None or ratio is None:
             return None
         return ratio.median <= goal if self.workload.is_memory else ratio.median >= goal
 

@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the package rep
 
 import environments
 from client import Client, WorkerError
-from peers import OTHERS, OURS, PEERS, REFERENCE, Peer
+from peers import OTHERS, OURS, PEERS, Peer
 from reporting.environment import REPOSITORY, InstallError, draw, tell, version
 from rounds import Result, measure
 from table import label, report
@@ -148,10 +148,11 @@ class Progress:
             print(f"\r\x1b[K{self.load}: {what}", end="", file=sys.stderr, flush=True)
 
     def done(self, result: Result) -> None:
-        ratio = result.ratio(REFERENCE)
+        ratio = result.goal_ratio()
         assert ratio is not None
         start = f"\r\x1b[K{self.load}: " if self.live else ""
-        print(f"{start}{ratio.median:.2f} × to {REFERENCE.name}", file=sys.stderr, flush=True)
+        peer = result.workload.goal_peer
+        print(f"{start}{ratio.median:.2f} × to {peer}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

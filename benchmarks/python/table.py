@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
 from typing import Any
 
 from peers import OTHERS, OURS, PEERS, REFERENCE, Peer
 from reporting.machine import machine
 from reporting.markdown import NOTHING, duration, table, verdict
-from reporting.spread import Spread
 from rounds import Result
 
 HEAD = """\
@@ -60,7 +58,7 @@ def report(
             f"{fresh} rounds, each in fresh processes:\n"
         )
         parts.append(ratios(memory, "at most "))
-    if any(result.reached(ratio) is False for result, ratio in against_reference(results)):
+    if any(result.reached() is False for result in results):
         parts.append("**Not every goal is reached.**\n")
     if timed:
         parts.append("Median times, of this machine; and how many batches a run was done in:\n")
@@ -77,11 +75,11 @@ def ratios(results: list[Result], bound: str) -> str:
     rows = []
     for result in results:
         cells = [str(result.ratio(peer) or NOTHING) for peer in OTHERS]
-        reference = result.ratio(REFERENCE)
-        reached = result.reached(reference) if reference else None
         wanted = result.workload.goal
         goal = NOTHING if wanted is None else f"{bound}{wanted:g} ×"
-        rows.append([result.workload.title, *cells, goal, verdict(reached)])
+        if wanted is not None and result.workload.goal_peer != REFERENCE.name:
+            goal += f" to {result.workload.goal_peer}"
+        rows.append([result.workload.title, *cells, goal, verdict(result.reached())])
     return table(head, rows)
 
 
@@ -102,11 +100,6 @@ def costs(results: list[Result]) -> str:
 def explanation(result: Result) -> str:
     text = " ".join((inspect.getdoc(result.workload) or "").split())
     return f"- **{result.workload.title}**: {text}\n"
-
-
-def against_reference(results: Iterable[Result]) -> list[tuple[Result, Spread]]:
-    pairs = [(result, result.ratio(REFERENCE)) for result in results]
-    return [(result, ratio) for result, ratio in pairs if ratio is not None]
 
 
 def amount(cost: float | None, is_memory: bool) -> str:

@@ -31,6 +31,7 @@ class Worker:
         self.loop = asyncio.new_event_loop()
         self.workload: Workload | None = None
         self.run: Callable[[], Any] = lambda: None
+        self.on_loop = False
         self.runs = 1
 
     def describe(self, package: str, module: str) -> dict[str, Any]:
@@ -51,6 +52,7 @@ class Worker:
         if program is None:
             return {"applies": False}
         self.run = program
+        self.on_loop = self.kind != "asynq" or workload.on_loop
         if workload.is_memory:  # No run may precede the first round, which measures the memory.
             return {"applies": True}
         batches = self.check()
@@ -66,9 +68,7 @@ class Worker:
         workload = self.workload
         assert workload is not None
         workload.flushes = 0
-        value = (
-            self.run() if self.kind == "asynq" else self.loop.run_until_complete(awaited(self.run))
-        )
+        value = self.loop.run_until_complete(awaited(self.run)) if self.on_loop else self.run()
         if value != workload.expected():
             raise AssertionError(f"{workload.title}: a wrong result, {str(value)[:200]}")
         batches, ideal = workload.flushes, workload.batches
@@ -83,6 +83,10 @@ class Worker:
             batches = self.check()
             grown = workload.blocked - workload.before  # type: ignore[attr-defined]
             return {"cost": grown / workload.units, "batches": batches}
+        if workload.quantile is not None:
+            self.timed(1)
+            latencies = sorted(workload.latencies)
+            return {"cost": latencies[int(workload.quantile * len(latencies))] * 1e9}
         return {"cost": self.timed(self.runs) / self.runs / workload.units * 1e9}
 
     def timed(self, runs: int) -> float:
@@ -90,7 +94,7 @@ class Worker:
         run = self.run
         assert self.workload is not None
         clock = self.workload.clock
-        if self.kind != "asynq":
+        if self.on_loop:
             return self.loop.run_until_complete(timed_in_loop(run, runs, clock))
         begin = clock()
         for _ in range(runs):

@@ -68,7 +68,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
         Patch(color=colour, label=f"against {label}")
         for colour, label in zip(COLOURS, results["peers"].values())
     ]
-    handles.append(Line2D([], [], label="goal, against the first", **GOAL))
+    handles.append(Line2D([], [], label="goal, against the first of the row", **GOAL))
     figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
     figure.savefig(path, metadata={"Date": None, "Creator": None})
 
@@ -77,7 +77,7 @@ def bars(axis: Any, rows: list[dict[str, Any]], peers: dict[str, str], start: fl
     thickness = min(BAR, BARS / len(peers))
     for number, row in enumerate(rows):
         height = number - thickness * (len(row["ratios"]) - 1) / 2
-        goal = row["goal"]  # for the first peer only
+        goal = row["goal"]  # for the first peer of the row only
         if goal is not None:
             axis.plot(goal, height, **GOAL)
         for colour, peer in zip(COLOURS, peers):

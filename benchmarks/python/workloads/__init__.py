@@ -9,6 +9,16 @@ from .context import Context
 from .fan_out import FanOut
 from .loaders import FunctionsOverLoaders, Loaders
 from .memory import Memory
+from .on_loop import (
+    HundredFunctions,
+    HundredLoads,
+    LateLatency,
+    ManyFunctions,
+    ManyLoads,
+    MedianLatency,
+    SixFunctions,
+    SixLoads,
+)
 from .overlap import Overlap
 from .staggered import Staggered
 from .uneven import Uneven
@@ -32,6 +42,14 @@ WORKLOADS: dict[str, type[Workload]] = {
         Staggered,
         Uneven,
         Overlap,
+        SixLoads,
+        HundredLoads,
+        ManyLoads,
+        SixFunctions,
+        HundredFunctions,
+        ManyFunctions,
+        MedianLatency,
+        LateLatency,
         Memory,
     )
 }

@@ -23,6 +23,8 @@ class Workload(ABC):
     #: Minimum ratio of the time of the reference to ours (memory: maximum ratio of ours to the
     #: reference).
     goal: ClassVar[float | None] = None
+    #: Name of the peer that is the reference of the goal.
+    goal_peer: ClassVar[str] = "asynq"
     #: Minimum number of batches of a run, or None if it depends on the order of work. A run on
     #: asynq must have exactly this number; for a DataLoader, the number is part of the result.
     batches: ClassVar[int | None]
@@ -30,6 +32,12 @@ class Workload(ABC):
     clock: ClassVar[Callable[[], float]] = staticmethod(time.process_time)
     #: True if the cost is in bytes, measured once per new process, instead of in nanoseconds.
     is_memory: ClassVar[bool] = False
+
+    #: True if the program on asynq is a coroutine function, too.
+    on_loop: ClassVar[bool] = False
+    #: The quantile of `latencies`, in seconds, that is the cost of a run; by default that is the time.
+    quantile: ClassVar[float | None] = None
+    latencies: ClassVar[list[float]] = []
 
     #: Number of flushed batches, counted by the stores of the program.
     flushes = 0
@@ -39,8 +47,10 @@ class Workload(ABC):
         """Returns the expected result of a run, the same for all implementations."""
 
     @abstractmethod
-    def with_asynq(self) -> Callable[[], Any]:
-        """Returns the program on asynq, as a function that makes one run."""
+    def with_asynq(self) -> Callable[[], Any] | None:
+        """Returns the program on asynq, as a function that makes one run, or `on_loop` as a
+        coroutine function. Returns None if this package cannot run the program.
+        """
 
     def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any] | None:
         """Returns the program on a DataLoader, as a coroutine function that makes one run.
