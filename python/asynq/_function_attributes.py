@@ -80,6 +80,11 @@ def _make_form(function, is_async, owner):
     def call(self, /, *args, **kwargs):
         return function(self, *args, **kwargs)
 
+    def load(self, /, key):
+        return function(self, key)
+
+    if not isinstance(owner, (DecoratorBase, DecoratorBinder)):
+        call = load  # It is that of a loader.
     name = "asyncio" if is_async else "asynq"
     form = _with_globals(call, call.__code__, owner)
     if is_async:

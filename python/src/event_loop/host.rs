@@ -7,9 +7,10 @@ use asynq_engine::TaskId;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyWeakrefReference};
+use pyo3::types::PyWeakrefReference;
 
 use crate::event_loop::call::{AsyncioCall, Listener};
+use crate::ffi::context_vars::Context;
 use crate::scheduler::inbox;
 
 /// Number of turns of a loop without news after which it is taken for idle, on loops that do not show
@@ -30,7 +31,7 @@ pub(crate) struct EventLoop {
     /// The callback that drives the scheduler.
     driver: Py<PyAny>,
     /// Empty context of the callback.
-    context: Py<PyAny>,
+    context: Context,
     /// Promise that is the root of the outermost call, while something is awaited.
     pub(crate) root: Cell<Option<TaskId>>,
     /// Calls that are to be started.
@@ -41,6 +42,8 @@ pub(crate) struct EventLoop {
     pub(crate) listeners: RefCell<VecDeque<(Listener, Py<PyAny>)>>,
     /// Number of calls that have not ended.
     pub(crate) pending: Cell<usize>,
+    /// The loop has a method `is_idle`.
+    tells_idle: bool,
     is_scheduled: Cell<bool>,
     pub(crate) is_driving: Cell<bool>,
     quiet_turns: Cell<u32>,
@@ -60,21 +63,21 @@ enum Search {
 
 impl EventLoop {
     pub(crate) fn new(
+        event_loop: &Bound<'_, PyAny>,
         reference: Py<PyWeakrefReference>,
         driver: Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        let py = driver.py();
-        let context =
-            py.import(intern!(py, "contextvars"))?.call_method0(intern!(py, "Context"))?;
+        let py = event_loop.py();
         Ok(Self {
             reference,
             driver: driver.unbind(),
-            context: context.unbind(),
+            context: Context::empty(py)?,
             root: Cell::new(None),
             fresh: RefCell::default(),
             cancels: RefCell::default(),
             listeners: RefCell::default(),
             pending: Cell::new(0),
+            tells_idle: event_loop.hasattr(intern!(py, "is_idle"))?,
             is_scheduled: Cell::new(false),
             is_driving: Cell::new(false),
             quiet_turns: Cell::new(0),
@@ -101,9 +104,11 @@ impl EventLoop {
             return Ok(());
         }
         let Some(event_loop) = self.get(py) else { return Ok(()) };
-        let kwargs = PyDict::new(py);
-        kwargs.set_item(intern!(py, "context"), &self.context)?;
-        event_loop.call_method(intern!(py, "call_soon"), (&self.driver,), Some(&kwargs))?;
+        // The loop copies the context in which this is called.
+        self.context.enter(py)?;
+        let scheduled = event_loop.call_method1(intern!(py, "call_soon"), (&self.driver,));
+        self.context.exit(py)?;
+        scheduled?;
         self.is_scheduled.set(true);
         Ok(())
     }
@@ -141,9 +146,7 @@ impl EventLoop {
     /// Returns whether nothing else on the loop can run.
     pub(crate) fn is_idle(&self, py: Python<'_>) -> PyResult<bool> {
         let Some(event_loop) = self.get(py) else { return Ok(true) };
-        if let Some(is_idle) = event_loop.getattr_opt(intern!(py, "is_idle"))?
-            && is_idle.call0()?.is_truthy()?
-        {
+        if self.tells_idle && event_loop.call_method0(intern!(py, "is_idle"))?.is_truthy()? {
             return Ok(true);
         }
         let max_turns = match event_loop.getattr_opt(intern!(py, "_ready"))? {

@@ -26,7 +26,7 @@ pub(crate) fn scheduler_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Rc<Schedul
     let id = Scheduler::new_id();
     let reference = PyWeakrefReference::new(event_loop)?.unbind();
     let driver = Bound::new(py, Driver(id))?.into_any();
-    let host = EventLoop::new(reference.clone_ref(py), driver)?;
+    let host = EventLoop::new(event_loop, reference.clone_ref(py), driver)?;
     let scheduler = Scheduler::add_loop(event_loop, reference, id, host);
     event_loop.call_method1("call_later", (NEVER, Bound::new(py, Guard(id))?))?;
     Ok(scheduler)
@@ -47,7 +47,8 @@ pub(crate) fn begin(call: &Bound<'_, AsyncioCall>) -> PyResult<bool> {
     let load = call.state().load.take();
     if let Some((loader, key)) = load {
         let loader = loader.bind(py).cast::<LoaderBase>()?;
-        let load = ask::load(loader, &LoaderBase::loop_host(loader)?, key.bind(py))?;
+        let host = LoaderBase::loop_host(loader, &scheduler)?;
+        let load = ask::load(loader, &host, key.bind(py))?;
         call.state().future = Some(load.as_super().as_super().clone().unbind());
     }
     {

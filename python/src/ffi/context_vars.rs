@@ -70,6 +70,14 @@ impl Context {
         Ok(Self(copy.unbind()))
     }
 
+    /// Makes a context without variables.
+    #[allow(unsafe_code)]
+    pub(crate) fn empty(py: Python<'_>) -> PyResult<Self> {
+        // SAFETY: returns a new reference, or null with an exception.
+        let context = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_New()) }?;
+        Ok(Self(context.unbind()))
+    }
+
     /// Returns an object of Python as the context that it is.
     ///
     /// # Errors
@@ -171,9 +179,7 @@ pub(crate) fn variable_value<'py>(variable: &Bound<'py, PyAny>) -> Option<Bound<
 /// Looks for the two fields. If one cannot be found, contexts always count as changed.
 #[allow(unsafe_code)]
 pub(crate) fn find_fields(py: Python<'_>) -> PyResult<()> {
-    // SAFETY: returns a new reference, or null with an exception.
-    let context = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_New()) }?;
-    let context = Context(context.unbind());
+    let context = Context::empty(py)?;
     let variable = py.import("contextvars")?.getattr("ContextVar")?.call1(("asynq.field",))?;
     context.enter(py)?;
     let field_of_thread = find_context_of_thread(&context);

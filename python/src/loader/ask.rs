@@ -44,7 +44,7 @@ pub(crate) fn load<'py>(
     // A value from the cache of this scope must not be shared with other scopes.
     let is_shared = cached_value.is_none();
     let is_timed = host.state().is_timed();
-    let now = if is_timed { LoaderHost::now(host)? } else { 0 };
+    let now = if is_timed { LoaderHost::time_of_load(host)? } else { 0 };
     let open = open(loader, host)?;
     let load = make_load(key, &cache_key, cached_value, cache, open.as_super())?;
     let slot = LoaderBatch::add(&open, host, &load, now);

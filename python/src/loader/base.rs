@@ -101,17 +101,21 @@ impl LoaderBase {
     /// Returns the host of the code that runs: an event loop for its tasks, or else this thread or
     /// greenlet.
     pub(crate) fn host<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, LoaderHost>> {
-        if Scheduler::current().is_in_task_of_loop() {
-            Self::loop_host(slf)
+        let scheduler = Scheduler::current();
+        if scheduler.is_in_task_of_loop() {
+            Self::loop_host(slf, &scheduler)
         } else {
             Self::thread_host(slf)
         }
     }
 
-    /// Returns the host of the event loop that runs in this thread.
-    pub(crate) fn loop_host<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, LoaderHost>> {
+    /// Returns the host of the event loop that runs in this thread, whose scheduler is given.
+    pub(crate) fn loop_host<'py>(
+        slf: &Bound<'py, Self>,
+        scheduler: &Scheduler,
+    ) -> PyResult<Bound<'py, LoaderHost>> {
         let py = slf.py();
-        let here = Scheduler::current().id();
+        let here = scheduler.id();
         let core = Self::core(slf);
         let known = match &core.state().loop_host {
             Some((scheduler_id, host)) if *scheduler_id == here => Some(host.bind(py).clone()),

@@ -40,6 +40,20 @@ impl LoaderHost {
         Ok(state.last_time)
     }
 
+    /// Returns the time of a load. If only the first key of a round matters, it is that of the first key:
+    /// to ask an event loop for its time takes longer than to load.
+    pub(crate) fn time_of_load(slf: &Bound<'_, Self>) -> PyResult<u64> {
+        {
+            let state = slf.state();
+            let settings = state.machine.settings();
+            let is_split = settings.hold > 0 || settings.max_batch_size < usize::MAX;
+            if !is_split && state.machine.unsent() > 0 {
+                return Ok(state.last_time);
+            }
+        }
+        Self::now(slf)
+    }
+
     /// Makes a batch the one that takes keys: of a bound loader, as long as somebody holds a load.
     /// Returns its number.
     pub(crate) fn set_open(

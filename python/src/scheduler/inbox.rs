@@ -18,6 +18,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple, PyWeakrefReference};
 
+use crate::ffi::context_vars::variable_value;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::outcome::Outcome;
 use crate::imports;
@@ -435,8 +436,8 @@ fn ring_or_timeout(doorbell: &Bound<'_, PyAny>, seconds: f64) -> PyResult<bool> 
 
 /// Returns the `RunningFunction` of this context: the call of a batch function that runs in it.
 pub(crate) fn running_function(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    let function = imports::running_function(py)?.call_method0(intern!(py, "get"))?;
-    Ok((!function.is_none()).then_some(function))
+    let function = variable_value(imports::running_function(py)?);
+    Ok(function.filter(|function| !function.is_none()))
 }
 
 /// Returns the asyncio event loop that runs in this thread.
