@@ -97,7 +97,7 @@ class DeduplicateDecorator(AsyncDecorator):
 
     @property
     def tasks(self):
-        """The pending tasks of this thread or greenlet, by the keys of their calls."""
+        """The pending tasks of this thread, greenlet or event loop, by the keys of their calls."""
         return self._pending.get()
 
     def cache_key(self, args, kwargs):

@@ -3,6 +3,7 @@
 import inspect
 import sys
 import warnings
+import weakref
 
 from ._asynq import AsyncTask
 
@@ -49,6 +50,41 @@ def warn_of_drop(fn, place):
         file, line = place
         message += f" (created in {file}, line {line})"
         warnings.warn_explicit(message, RuntimeWarning, file, line)
+
+
+def stands_for(find):
+    """Decorates a function of this package that stands for `find(*args)` in warnings."""
+
+    def decorate(fn):
+        fn.stands_for = find
+        return fn
+
+    return decorate
+
+
+_blocking_functions = weakref.WeakSet()
+
+
+def warn_of_blocked_loop(task):
+    """Warns of a synchronous call that blocks a running event loop, once for each function."""
+    fn = task.fn
+    find = getattr(fn, "stands_for", None)
+    if find is not None:
+        fn = find(*task.args)
+    if getattr(fn, "allow_sync_call", False) or fn in _blocking_functions:
+        return
+    _blocking_functions.add(fn)
+    name = _name(fn)
+    message = (
+        f"{name} is called synchronously on a running event loop, where nothing else can run until"
+        f" it returns: write `await {name}.asyncio(...)`, or `yield {name}.asynq(...)` in an async"
+        " function. If it has to block the loop, set `allow_sync_call=True`"
+    )
+    place = creation_place()
+    if place is None:
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+    else:
+        warnings.warn_explicit(message, RuntimeWarning, *place)
 
 
 def creation_place():

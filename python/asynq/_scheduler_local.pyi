@@ -1,7 +1,16 @@
+import asyncio
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
+
+class GreenletLocal(Generic[_T]):
+    def __init__(self, new: Callable[[], _T]) -> None: ...
+    def get(self) -> _T: ...
+
+class LoopLocal(Generic[_T]):
+    def __init__(self, new: Callable[[], _T]) -> None: ...
+    def of(self, loop: asyncio.AbstractEventLoop) -> _T: ...
 
 class SchedulerLocal(Generic[_T]):
     def __init__(self, new: Callable[[], _T]) -> None: ...

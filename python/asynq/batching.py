@@ -100,7 +100,7 @@ class DebugBatch(BatchBase):
 
 
 class LocalDebugBatchState(threading.local):
-    """The open `DebugBatch` objects of a thread or greenlet, by name."""
+    """The open `DebugBatch` objects of a thread, greenlet or event loop, by name."""
 
     def __init__(self):
         super().__init__()

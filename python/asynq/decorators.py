@@ -98,8 +98,9 @@ def asynq(
     - `cls`: class of the tasks, a subclass of `AsyncTask`. With `pure`, it gets all further keyword
       arguments.
     - `asyncio_fn`: coroutine function that `.asyncio` uses instead.
-    - `allow_sync_call`: if true, a synchronous call in the block of an `AsyncioMode` logs a
-      warning. By default it raises `RuntimeError`.
+    - `allow_sync_call`: if true, a synchronous call may block a running event loop. By default the
+      first one that does warns. In the block of an `AsyncioMode`, a synchronous call raises
+      `RuntimeError` by default, and otherwise logs a warning.
 
     Raises `TypeError` if the parentheses are missing, and `AssertionError` if the options exclude
     each other or the function is asynchronous already.

@@ -48,6 +48,14 @@ pub(crate) fn is_asyncio_mode(py: Python<'_>) -> PyResult<bool> {
     Ok(is_entered(py)? || (per_loop::are_used() && Scheduler::current().is_in_task_of_loop()))
 }
 
+/// Returns whether the current context is in the block of a `NoAsyncioMode`, which allows synchronous calls.
+pub(crate) fn allows_calls(py: Python<'_>) -> PyResult<bool> {
+    if !EVER.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
+    Ok(!variable(py)?.call_method1("get", (true,))?.is_truthy()?)
+}
+
 /// Returns whether the current context is in the block of an `AsyncioMode`.
 #[pyfunction]
 #[pyo3(name = "is_in_asyncio_mode")]

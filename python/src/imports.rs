@@ -62,6 +62,7 @@ names! {
     bind_decorated: PyAny = "asynq._pickling"."bind_decorated";
     creation_place: PyAny = "asynq._forgotten"."creation_place";
     explain_yield_from: PyAny = "asynq._forgotten"."explain_yield_from";
+    warn_of_blocked_loop: PyAny = "asynq._forgotten"."warn_of_blocked_loop";
     warn_of_drop: PyAny = "asynq._forgotten"."warn_of_drop";
     warn_of_str: PyAny = "asynq._forgotten"."warn_of_str";
     warn_of_value: PyAny = "asynq._forgotten"."warn_of_value";

@@ -1,5 +1,6 @@
 """`deduplicate`: equal calls share a task."""
 
+import asyncio
 import gc
 import threading
 import warnings
@@ -396,3 +397,45 @@ def test_the_tasks_that_are_under_way_go_with_their_function():
     marker = start_and_forget()
     gc.collect()
     assert marker() is None
+
+
+# Event loops
+
+
+def test_a_task_that_a_closed_loop_has_left_is_not_shared():
+    release = []
+
+    @deduplicate()
+    @asynq()
+    def fn():
+        if not release:
+            yield asyncio.sleep(30)
+        return 1
+
+    async def leaves():
+        fn.asyncio()
+        await asyncio.sleep(0)
+
+    asyncio.run(leaves())
+    release.append(True)
+    assert asyncio.run(fn.asyncio()) == 1
+
+
+def test_calls_on_one_loop_share_a_task():
+    log = Log()
+
+    async def main():
+        return await asyncio.gather(log.fn.asyncio(1), log.fn.asyncio(1))
+
+    assert asyncio.run(main()) == [(1, 2, (), 3)] * 2
+    assert len(log.calls) == 1
+
+
+def test_a_loop_and_its_thread_share_no_task():
+    log = Log()
+    task = log.fn.asynq(1)
+
+    async def main():
+        return log.fn.asynq(1) is task
+
+    assert not asyncio.run(main())

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 
 import anyio
 import pytest
@@ -621,3 +622,96 @@ def test_a_call_can_be_cancelled_although_the_hook_of_its_task_raises():
             await call
 
     asyncio.run(asyncio.wait_for(main(), 30))
+
+
+# Errors that nobody retrieves
+
+
+@asynq.asynq()
+def fails():
+    yield None
+    raise KeyError("lost")
+
+
+def reports_of(use):
+    """Returns what the exception handler of the loop gets when `use(call)` has a call that fails."""
+    reports = []
+
+    async def main():
+        handler = lambda loop, context: reports.append(context)  # noqa: E731
+        asyncio.get_running_loop().set_exception_handler(handler)
+        call = fails.asyncio()
+        while not call.done():
+            await asyncio.sleep(0)
+        await use(call)
+        del call
+        gc.collect()
+
+    run(main())
+    return reports
+
+
+async def awaits(call):
+    with pytest.raises(KeyError):
+        await call
+
+
+async def gathers(call):
+    await asyncio.gather(call, return_exceptions=True)
+
+
+async def asks(call):
+    call.exception()
+
+
+async def yields_it(call):
+    with pytest.raises(KeyError):
+        await yields.asyncio(call)
+
+
+async def forgets(call):
+    assert not call.cancelled()
+
+
+def test_an_error_that_nobody_retrieves_is_reported():
+    [report] = reports_of(forgets)
+    assert report["message"] == "AsyncioCall exception was never retrieved"
+    assert repr(report["exception"]) == "KeyError('lost')"
+    assert report["future"].fn is fails.fn
+
+
+@pytest.mark.parametrize("use", [awaits, gathers, asks, yields_it])
+def test_an_error_that_somebody_retrieves_is_not_reported(use):
+    assert reports_of(use) == []
+
+
+def test_the_error_of_a_load_that_nobody_retrieves_is_reported():
+    reports = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: reports.append(context["exception"]))
+        load = asynq.Loader(lambda keys: {}, name="none").asyncio(1)
+        while not load.done():
+            await asyncio.sleep(0)
+
+    run(main())
+    gc.collect()
+    assert [type(error) for error in reports] == [asynq.loaders.MissingKeyError]
+
+
+def test_a_cancelled_call_is_not_reported():
+    reports = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: reports.append(context))
+        call = yields.asyncio(asyncio.sleep(30))
+        await asyncio.sleep(0)
+        call.cancel()
+        while not call.done():
+            await asyncio.sleep(0)
+
+    run(main())
+    gc.collect()
+    assert reports == []

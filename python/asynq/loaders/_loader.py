@@ -18,14 +18,15 @@ from .._asynq import (
     enter_asyncio_mode,
     is_asyncio_mode,
 )
+from .._forgotten import stands_for
 from .._function_attributes import InstanceAttribute, call_form
-from .._scheduler_local import SchedulerLocal
+from .._scheduler_local import GreenletLocal, LoopLocal
 from ..decorators import asynq, is_async_fn
 from . import errors
 from .batch import PrioritizedBatch
 from .cache_claim import claim_cache
 from .caller_context import CallerContext
-from .event_loop_host import EventLoopHost, PerLoop
+from .event_loop_host import EventLoopHost
 from .event_loop_request import EventLoopRequest
 from .group import Group
 from .limit import new_limit
@@ -100,7 +101,7 @@ class Loader(LoaderBase):
 
     __class_getitem__ = classmethod(types.GenericAlias)
 
-    allow_sync_call = False  # In asyncio mode, as for other async functions.
+    allow_sync_call = False  # On event loops, as for other async functions.
 
     _variants = None
 
@@ -155,8 +156,8 @@ class Loader(LoaderBase):
         self._key_function = self.settings.key
         self._hosts = WeakObjects()
         core = weakref.ref(self)
-        self._schedulers = SchedulerLocal(functools.partial(_new_host, core))
-        self._loops = PerLoop(functools.partial(_new_event_loop_host, core))
+        self._schedulers = GreenletLocal(functools.partial(_new_host, core))
+        self._loops = LoopLocal(functools.partial(_new_event_loop_host, core))
 
     def __getattr__(self, name):
         if "settings" not in self.__dict__ and not name.startswith("__"):
@@ -296,7 +297,7 @@ class Loader(LoaderBase):
 
     def _loop_host(self):
         """Returns the loads of the running event loop."""
-        return self._loops.of_running_loop()
+        return self._loops.of(asyncio.get_running_loop())
 
     def _in_flight(self):
         return [batch for host in self._counted_hosts for batch in host.in_flight]
@@ -428,6 +429,7 @@ def _value_or_error(loader, key):
 
 
 @asynq()
+@stands_for(lambda load: load.batch.loader)
 def await_load(load):
     """Waits for a load in a synchronous call. The extension imports it."""
     return (yield load)

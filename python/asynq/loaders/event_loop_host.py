@@ -1,38 +1,10 @@
 """The loads of a loader on an event loop."""
 
 import asyncio
-import weakref
 
 from .._asynq import LoaderHost, call_until_done
 
 __traceback_hide__ = True
-
-
-class PerLoop:
-    """An object for each event loop, which lives as long as the loop."""
-
-    def __init__(self, new):
-        self._new = new
-        self._others = weakref.WeakKeyDictionary()
-
-    def of_running_loop(self):
-        """Returns the object of the running loop, made by `new()` on first use."""
-        loop = asyncio.get_running_loop()
-        # In an attribute, since the object may refer to the loop: an entry of a WeakKeyDictionary
-        # would then keep the loop alive.
-        try:
-            objects = loop._asynq_objects
-        except AttributeError:
-            try:
-                objects = loop._asynq_objects = weakref.WeakKeyDictionary()
-            except AttributeError:
-                return _get_or_make(self._others, loop, self._new)
-        return _get_or_make(objects, self, self._new)
-
-
-def _get_or_make(objects, key, new):
-    found = objects.get(key)
-    return objects.setdefault(key, new()) if found is None else found
 
 
 class EventLoopHost(LoaderHost):

@@ -1,17 +1,10 @@
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from .._asynq import LoaderHost
 from ._loader import Loader
 from .caller_context import CallerContext
 
 __traceback_hide__: bool
-
-_T = TypeVar("_T")
-
-class PerLoop(Generic[_T]):
-    def __init__(self, new: Callable[[], _T]) -> None: ...
-    def of_running_loop(self) -> _T: ...
 
 class EventLoopHost(LoaderHost):
     caller: CallerContext | None

@@ -23,6 +23,7 @@ use crate::imports;
 use crate::options::Switches;
 use crate::overrides::overrides;
 use crate::recursion::guarded;
+use crate::scheduler::blocking_call::Allowed;
 use crate::scheduler::state::{Scheduler, origin};
 use crate::task::async_task::AsyncTask;
 use crate::task::body::Body;
@@ -265,7 +266,7 @@ impl PureAsyncDecorator {
         slf.state().needs_wrapper = value;
     }
 
-    /// True if synchronous calls on an event loop, which block the loop, need no warning.
+    /// True if synchronous calls may block an event loop: nobody is warned.
     #[getter]
     fn allow_sync_call(slf: &Bound<'_, Self>) -> bool {
         slf.state().allow_sync_call
@@ -456,6 +457,8 @@ impl Callable for AsyncDecorator {
             let args = Args::new(None, args.positional()).to_tuple(py)?;
             return imports::call_in_asyncio_mode(py)?.call1((slf, args, kwargs));
         }
+        let may_block = slf.as_super().state().allow_sync_call;
+        let _allowed = may_block.then(Allowed::begin);
         if let Some((function, is_generator)) = Self::directly(slf)? {
             return sync::run(&function, args, is_generator);
         }

@@ -4,7 +4,6 @@ use asynq_engine::TaskId;
 use pyo3::prelude::*;
 
 use crate::ffi::context_vars::Context;
-use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::future::base::FutureBase;
 
@@ -38,6 +37,7 @@ pub(crate) struct Call {
     /// Iterator of the call as a coroutine.
     pub(crate) iterator: Option<Py<PyAny>>,
     pub(crate) cancel_message: Option<Py<PyAny>>,
+    /// Somebody has asked for the outcome. An error that nobody asks for is reported.
     pub(crate) is_retrieved: bool,
 }
 
@@ -110,12 +110,22 @@ impl AsyncioCall {
         !matches!(slf.state().end, End::Pending)
     }
 
-    /// Returns the value or error of a call that has ended.
+    /// Notes that somebody has asked for the outcome, or that a task gets it.
+    pub(crate) fn set_retrieved(slf: &Bound<'_, Self>) {
+        slf.state().is_retrieved = true;
+    }
+
+    /// Retrieves the value or error of a call that has ended.
     pub(crate) fn outcome<'py>(slf: &Bound<'py, Self>) -> Option<PyResult<Bound<'py, PyAny>>> {
+        Self::set_retrieved(slf);
+        Self::peek(slf)
+    }
+
+    /// Returns the value or error of a call that has ended, which still counts as not retrieved.
+    pub(crate) fn peek<'py>(slf: &Bound<'py, Self>) -> Option<PyResult<Bound<'py, PyAny>>> {
         let py = slf.py();
         let (error, is_cancelled) = {
-            let mut state = slf.state();
-            state.is_retrieved = true;
+            let state = slf.state();
             match &state.end {
                 End::Pending => return None,
                 End::Resolved => (None, false),
@@ -147,11 +157,5 @@ pub(crate) fn cancelled_error(py: Python<'_>, message: Option<Py<PyAny>>) -> PyE
     match message {
         Some(message) => PyErr::from_type(class, (message,)),
         None => PyErr::from_type(class, ()),
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        defer_drop(self.future.take());
     }
 }

@@ -171,10 +171,7 @@ impl AsyncioCall {
     /// Returns whether it was cancelled.
     fn cancelled(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let py = slf.py();
-        if matches!(slf.state().end, End::Cancelled) {
-            return Ok(true);
-        }
-        match Self::outcome(slf) {
+        match Self::peek(slf) {
             Some(Err(error)) => Ok(error.is_instance(py, imports::cancelled_error(py)?)),
             _ => Ok(false),
         }

@@ -206,6 +206,7 @@ fn replace<'py>(value: &Bound<'py, PyAny>, nesting: usize) -> PyResult<Bound<'py
     if let Ok(call) = value.cast::<AsyncioCall>()
         && let Some(future) = AsyncioCall::future(call)
     {
+        AsyncioCall::set_retrieved(call);
         return Ok(future.into_any());
     }
     if is_awaitable(value) {

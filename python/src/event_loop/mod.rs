@@ -1,6 +1,7 @@
 //! Event loops: a scheduler for each, which callbacks of the loop drive.
 
 pub(crate) mod call;
+pub(crate) mod call_drop;
 pub(crate) mod call_methods;
 pub(crate) mod call_step;
 pub(crate) mod cancel;

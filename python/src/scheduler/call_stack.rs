@@ -135,6 +135,21 @@ impl CallStack {
         Ok(innermost)
     }
 
+    /// Returns the outermost synchronous call as a task, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    pub(crate) fn outermost_call<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Option<Bound<'py, AsyncTask>>> {
+        self.task(py)?; // Now each of them is a task.
+        let entries = self.0.borrow();
+        let outermost = entries.iter().find(|entry| !entry.is_step);
+        Ok(outermost.and_then(|entry| Some(entry.task.as_ref()?.bind(py).clone())))
+    }
+
     /// Returns whether the code of the innermost is running: not that of a flush or a hook in a call that
     /// it has made.
     pub(crate) fn runs_code(&self) -> bool {

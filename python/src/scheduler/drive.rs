@@ -17,6 +17,7 @@ use crate::imports;
 use crate::loader::ends;
 use crate::loader::nodes::LoaderBatch;
 use crate::options::Switches;
+use crate::scheduler::blocking_call;
 use crate::scheduler::contexts;
 use crate::scheduler::deadlock;
 use crate::scheduler::handle::TaskScheduler;
@@ -69,6 +70,7 @@ pub(crate) fn finish(
     let _waiting = scheduler.call_stack.wait();
     let id = scheduler.id();
     let mut result = Ok(());
+    let mut is_checked = false;
     loop {
         if scheduler.id() != id {
             // A call inside of this one has panicked, and code of the user has caught that.
@@ -86,16 +88,24 @@ pub(crate) fn finish(
             result = result.and(Err(error));
         }
         let next = scheduler.engine().next();
+        let needs_loop = matches!(next, Step::Wait)
+            && scheduler.event_loop().is_some()
+            && !scheduler.inbox.has_flights(py);
+        let blocks = matches!(next, Step::Flush(_) | Step::Wait) && !needs_loop;
+        let checked = if blocks && !std::mem::replace(&mut is_checked, true) {
+            blocking_call::check(scheduler, task)
+        } else {
+            Ok(())
+        };
         let done = match next {
             Step::Done => break,
-            Step::Wait if scheduler.event_loop().is_some() && !scheduler.inbox.has_flights(py) => {
-                Err(blocks_itself(task))
-            }
+            Step::Wait if needs_loop => Err(blocks_itself(task)),
+            Step::Wait if checked.is_err() => Ok(()),
             Step::Wait => scheduler.inbox.wait(py, other_flushes(scheduler, py)),
             Step::Deadlock(report) => stuck(scheduler, py, task, &report),
             step => perform(scheduler, py, &step),
         };
-        if let Err(error) = done {
+        if let Err(error) = checked.and(done) {
             if result.is_ok() {
                 result = Err(error);
             }

@@ -2,6 +2,7 @@
 
 pub(crate) mod active_scopes;
 pub(crate) mod blocked_loops;
+pub(crate) mod blocking_call;
 pub(crate) mod call_stack;
 pub(crate) mod contexts;
 pub(crate) mod deadlock;

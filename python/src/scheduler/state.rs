@@ -101,6 +101,8 @@ pub(crate) struct Scheduler {
     start_error: Cell<Option<PyErr>>,
     /// Number of tasks that start others inline, on the native stack.
     pub(crate) start_depth: Cell<u32>,
+    /// Number of nested synchronous calls that are allowed to block an event loop.
+    pub(crate) allowed_calls: Cell<u32>,
 }
 
 /// Function that brings about the state in which the engine would be without inline starts.
@@ -253,6 +255,7 @@ impl Scheduler {
             settle: Cell::new(None),
             start_error: Cell::new(None),
             start_depth: Cell::new(0),
+            allowed_calls: Cell::new(0),
         }
     }
 

@@ -1,0 +1,49 @@
+//! Synchronous calls that block a running event loop.
+
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+
+use crate::asyncio_mode;
+use crate::imports;
+use crate::scheduler::greenlets;
+use crate::scheduler::inbox::running_loop;
+use crate::scheduler::state::Scheduler;
+use crate::task::async_task::AsyncTask;
+
+/// Warns if the call of `task`, which has to wait or to flush a batch, blocks the event loop of this
+/// thread.
+///
+/// # Errors
+///
+/// The warning, if the user has warnings raised.
+pub(crate) fn check(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+    let py = task.py();
+    if scheduler.allowed_calls.get() > 0
+        || running_loop(py)?.is_none()
+        || asyncio_mode::allows_calls(py)?
+        || (greenlets::are_loaded() && greenlets::current(py)?.is_some())
+    {
+        return Ok(());
+    }
+    let outermost = scheduler.call_stack.outermost_call(py)?;
+    let outermost = outermost.as_ref().unwrap_or(task);
+    imports::warn_of_blocked_loop(py)?.call1((outermost,)).map(|_| ())
+}
+
+/// Allows the synchronous calls of a thread to block an event loop, until it is dropped.
+pub(crate) struct Allowed(Rc<Scheduler>);
+
+impl Allowed {
+    pub(crate) fn begin() -> Self {
+        let scheduler = Scheduler::current();
+        scheduler.allowed_calls.set(scheduler.allowed_calls.get() + 1);
+        Self(scheduler)
+    }
+}
+
+impl Drop for Allowed {
+    fn drop(&mut self) {
+        self.0.allowed_calls.set(self.0.allowed_calls.get() - 1);
+    }
+}
