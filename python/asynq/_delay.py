@@ -8,7 +8,7 @@ import sys
 import time
 
 from ._asynq import BatchBase, BatchItemBase
-from ._scheduler_local import SchedulerLocal
+from ._scheduler_local import GreenletLocal
 
 
 class Delay(BatchItemBase):
@@ -49,7 +49,7 @@ class _Open:
         self.batch = DelayBatch()
 
 
-_open = SchedulerLocal(_Open)
+_open = GreenletLocal(_Open)
 
 
 def delay(seconds):

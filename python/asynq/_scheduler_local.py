@@ -32,7 +32,7 @@ class GreenletLocal:
 
 
 class LoopLocal:
-    """Holds one object per event loop, made by `new()` on first use. It lives as long as the loop."""
+    """Holds one object per event loop, made by `new()` on first use, as long as the loop lives."""
 
     def __init__(self, new):
         self._new = new

@@ -30,7 +30,7 @@ import threading
 
 from . import debug
 from ._asynq import BatchBase, BatchItemBase
-from ._scheduler_local import SchedulerLocal
+from ._scheduler_local import GreenletLocal
 
 __all__ = [
     "BatchBase",
@@ -100,11 +100,11 @@ class DebugBatch(BatchBase):
 
 
 class LocalDebugBatchState(threading.local):
-    """The open `DebugBatch` objects of a thread, greenlet or event loop, by name."""
+    """The open `DebugBatch` objects of a thread or greenlet, by name."""
 
     def __init__(self):
         super().__init__()
-        self._batches = SchedulerLocal(dict)
+        self._batches = GreenletLocal(dict)
 
     @property
     def batches(self):

@@ -50,6 +50,11 @@ def tenfold(source, key):
     return (yield Item(source, key))
 
 
+@asynq.asynq(allow_sync_call=True)
+def may_block(source, key):
+    return (yield Item(source, key))
+
+
 @asynq.asynq()
 def yields(x):
     return (yield x)
@@ -270,7 +275,7 @@ async def test_tasks_that_wait_for_each_other_fail(source):
 async def test_a_task_may_call_synchronously(source):
     @asynq.asynq()
     def calls():
-        return tenfold(source, 1), (yield Item(source, 2))
+        return may_block(source, 1), (yield Item(source, 2))
 
     assert await calls.asyncio() == (10, 20)
 
@@ -279,7 +284,7 @@ async def test_a_task_may_call_synchronously(source):
 async def test_a_coroutine_may_call_synchronously(source):
     waiting = tenfold.asyncio(source, 1)
     await asyncio.sleep(0)
-    assert tenfold(source, 2) == 20
+    assert may_block(source, 2) == 20
     assert await waiting == 10
 
 
@@ -634,7 +639,7 @@ def fails():
 
 
 def reports_of(use):
-    """Returns what the exception handler of the loop gets when `use(call)` has a call that fails."""
+    """Returns the reports to the loop when `use(call)` has a call that has failed."""
     reports = []
 
     async def main():

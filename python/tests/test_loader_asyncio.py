@@ -416,6 +416,7 @@ def test_a_batch_in_flight_on_a_closed_loop_is_freed_without_errors_of_asynq():
     assert "Event loop is closed" not in done.stderr
 
 
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 def test_a_batch_function_of_a_task_in_asyncio_mode_may_call_synchronously():
     inner = Loader(lambda keys: keys)
     loaders = [

@@ -159,6 +159,7 @@ def test_as_many_batches_overlap_as_the_group_allows(load_all):
 @ways
 @kinds
 @inner_kinds
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 def test_a_nested_load_of_the_same_group_does_not_hang(running, kind, inner_kind, load_all):
     group = Group(max_in_flight=1)
     inner = inner_kind(running, group=group, max_batch_size=2)
@@ -507,6 +508,7 @@ def test_a_greenlet_that_blocks_the_others_does_not_wait_for_them(running, kind)
     assert group.limit._free == 1
 
 
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 def test_a_call_on_an_event_loop_that_waits_for_coroutines_of_that_loop_ends(running):
     # Which holds the permit that the innermost of the three loaders needs.
     group = Group(max_in_flight=1)

@@ -97,6 +97,7 @@ def one_thread(monkeypatch):
 @both_ways
 @kinds
 @inner_kinds
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 def test_a_function_lends_its_permit_to_the_load_that_it_waits_for(
     one_request, kind, blocking, load
 ):
@@ -106,6 +107,7 @@ def test_a_function_lends_its_permit_to_the_load_that_it_waits_for(
 
 @both_ways
 @kinds
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 def test_a_loader_with_one_permit_may_ask_itself_for_other_keys(kind, load):
     async def sum_of_predecessors(key):
         return key and key + await loader.asyncio(key - 1)
@@ -161,6 +163,7 @@ def test_a_function_that_is_cancelled_while_it_waits_leaves_no_permit():
         assert outer.limit._free == 1
 
 
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 def test_a_synchronous_call_ends_whose_event_loop_holds_all_permits():
     @asynq.loader(max_in_flight=1)
     async def loader(keys):
@@ -243,6 +246,7 @@ def test_functions_that_wait_do_not_let_new_calls_start_more_threads(one_thread)
 
 
 @both_ways
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 def test_a_blocked_event_loop_is_not_asked_for_the_answer(load):
     outer = nested(blocking_the_loop, nested(calling, tenfold(False)))
     assert load(outer, 1, 2, 3) == [10, 20, 30]
@@ -254,6 +258,7 @@ def test_a_blocked_event_loop_is_not_asked_for_the_answer(load):
 @both_ways
 @kinds
 @pytest.mark.parametrize("limit", [None, 1])
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 def test_a_function_that_asks_for_its_own_key_fails(kind, limit, load):
     async def itself(key):
         return await loader.asyncio(key)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from differential import interpreter
 from differential.programs import programs
 from hypothesis import HealthCheck, given, settings
@@ -42,6 +43,7 @@ class _PureCall:
 
 
 @some
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 @given(programs())
 def test_a_program_does_the_same_on_an_event_loop(program):
     assert RunOnLoop(program).report() == interpreter.run(program)

@@ -48,7 +48,9 @@ def test_the_warning_says_what_to_write():
     page = new_function()
     [warning] = warnings_of(page)
     name = page.__qualname__
-    assert f"write `await {name}.asyncio(...)`, or `yield {name}.asynq(...)`" in str(warning.message)
+    assert f"write `await {name}.asyncio(...)`, or `yield {name}.asynq(...)`" in str(
+        warning.message
+    )
 
 
 def test_the_warning_names_the_line_of_the_call():

@@ -67,8 +67,8 @@ class FunctionsOnLoop(LoadsOnLoop):
 
 
 class SixLoads(LoadsOnLoop):
-    """6 loads of one loader under `asyncio.gather` on an event loop, in one batch, whose function is
-    a coroutine function. Ours calls `loader.asyncio(key)`, the others `loader.load(key)`.
+    """6 loads of one loader under `asyncio.gather` on an event loop, in one batch, whose function
+    is a coroutine function. Ours calls `loader.asyncio(key)`, the others `loader.load(key)`.
     """
 
     title = "6 loads on a loop"
@@ -90,8 +90,8 @@ class ManyLoads(LoadsOnLoop):
 
 
 class SixFunctions(FunctionsOnLoop):
-    """6 loads as above, each in a separate call of an async function: ours is a generator, called by
-    `function.asyncio(key)`, those of the others are coroutine functions.
+    """6 loads as above, each in a separate call of an async function: ours is a generator, called
+    by `function.asyncio(key)`, those of the others are coroutine functions.
     """
 
     title = "6 functions on a loop"
@@ -118,8 +118,8 @@ SECONDS_OF_A_BATCH = 0.001
 
 
 class Arrivals(LoadsOnLoop):
-    """Requests that arrive steadily, 5,000 a second for 0.4 s. Each is an asyncio task that makes one
-    load, and each batch takes 1 ms.
+    """Requests that arrive steadily, 5,000 a second for 0.4 s. Each is an asyncio task that makes
+    one load, and each batch takes 1 ms.
     """
 
     unit = "request"

@@ -35,7 +35,7 @@ class Workload(ABC):
 
     #: True if the program on asynq is a coroutine function, too.
     on_loop: ClassVar[bool] = False
-    #: The quantile of `latencies`, in seconds, that is the cost of a run; by default that is the time.
+    #: The quantile of `latencies` (seconds) that is the cost of a run; by default that is its time.
     quantile: ClassVar[float | None] = None
     latencies: ClassVar[list[float]] = []
 
