@@ -35,11 +35,13 @@ def synchronously(loader, key):
 both_ways = pytest.mark.parametrize("call", [synchronously, in_coroutine])
 
 
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 @both_ways
 def test_a_coroutine_may_call_another_loader_synchronously(call):
     assert call(square_by_a_synchronous_call, 3) == 9
 
 
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 @both_ways
 def test_a_loader_answers_after_a_coroutine_has_called_another_one(call):
     call(square_by_a_synchronous_call, 3)
@@ -47,7 +49,6 @@ def test_a_loader_answers_after_a_coroutine_has_called_another_one(call):
 
 
 @in_new_process()
-@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running")
 def test_coroutines_that_call_each_other_without_end_fail():
     @asynq.loader
     async def endless(keys):
