@@ -4,7 +4,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
-use syn::{FnArg, GenericParam, Ident, Pat, ReturnType, Signature, Token, Type, parse_quote};
+use syn::{
+    FnArg, GenericParam, Generics, Ident, Pat, ReturnType, Signature, Token, Type, parse_quote,
+};
 
 use crate::form::Form;
 use crate::opaque::is_opaque;
@@ -23,6 +25,57 @@ pub(crate) struct Call {
     nameable: bool,
     /// Name of the function with the body. The body may refer to any other name.
     pub(crate) body: Ident,
+}
+
+/// The way in which the asynchronous call of an async function returns its body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Returned {
+    /// As a future without a name, which does nothing before it is polled.
+    Call,
+    /// In a task.
+    Task,
+}
+
+impl Returned {
+    /// Returns the type of a call whose value is an `output`. `captured` are the generic parameters that the
+    /// future depends on, if the lifetime of a borrowed `self` is to be left out.
+    pub(crate) fn output(self, output: &Type, captured: Option<&[&Ident]>) -> TokenStream {
+        match (self, captured) {
+            (Self::Task, _) => quote!(::asynq::AsyncTask<#output>),
+            (Self::Call, None) => {
+                quote!(::asynq::Call<impl ::core::future::Future<Output = #output>>)
+            }
+            (Self::Call, Some(captured)) => {
+                let captured = quote!(use<#(#captured),*>);
+                quote!(::asynq::Call<impl ::core::future::Future<Output = #output> + #captured>)
+            }
+        }
+    }
+
+    /// Returns the function that makes the call of a body.
+    pub(crate) fn make(self) -> TokenStream {
+        match self {
+            Self::Call => quote!(::asynq::plumbing::call),
+            Self::Task => quote!(::asynq::plumbing::task),
+        }
+    }
+
+    /// Returns the function that makes the call of the task of a mock.
+    pub(crate) fn mocked(self) -> TokenStream {
+        match self {
+            Self::Call => quote!(::asynq::plumbing::mocked),
+            Self::Task => quote!(::core::convert::identity),
+        }
+    }
+}
+
+/// Returns the names of the type and constant parameters of `generics`.
+pub(crate) fn parameters_of(generics: &Generics) -> impl Iterator<Item = &Ident> {
+    generics.params.iter().filter_map(|parameter| match parameter {
+        GenericParam::Lifetime(_) => None,
+        GenericParam::Type(parameter) => Some(&parameter.ident),
+        GenericParam::Const(parameter) => Some(&parameter.ident),
+    })
 }
 
 impl Call {
@@ -44,12 +97,7 @@ impl Call {
             parameters.push(parse_quote!(#name: #ty));
             arguments.push(name);
         }
-        let generics = signature.generics.params.iter().filter_map(|parameter| match parameter {
-            GenericParam::Lifetime(_) => None,
-            GenericParam::Type(parameter) => Some(&parameter.ident),
-            GenericParam::Const(parameter) => Some(&parameter.ident),
-        });
-        let generics: Vec<_> = generics.collect();
+        let generics: Vec<_> = parameters_of(&signature.generics).collect();
         let is_proxy = matches!(form, Form::Proxy);
         let is_named = !matches!(&signature.output, ReturnType::Type(_, ty) if is_opaque(ty));
         Self {

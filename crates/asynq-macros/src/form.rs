@@ -88,12 +88,11 @@ impl Form {
     }
 
     /// Returns the types of the plain call and of the asynchronous call of a function that is declared
-    /// to return `output`.
-    pub(crate) fn outputs(&self, output: &Type) -> (TokenStream, TokenStream) {
-        let task = quote!(::asynq::AsyncTask<#output>);
+    /// to return `output`. `call` is the type of the call of an async function.
+    pub(crate) fn outputs(&self, output: &Type, call: TokenStream) -> (TokenStream, TokenStream) {
         match self {
-            Self::Plain | Self::Sync(_) => (quote!(#output), task),
-            Self::Pure => (task.clone(), task),
+            Self::Plain | Self::Sync(_) => (quote!(#output), call),
+            Self::Pure => (call.clone(), call),
             Self::Proxy => match value_of_opaque(output) {
                 Some(value) => (quote!(#value), quote!(#output)),
                 None => (quote!(<#output as ::core::future::Future>::Output), quote!(#output)),
@@ -110,7 +109,7 @@ impl Form {
         future: &TokenStream,
     ) -> TokenStream {
         match self {
-            Self::Plain => quote!(::asynq::plumbing::call(#asynq_call(#arguments))),
+            Self::Plain => quote!(::asynq::plumbing::value(#asynq_call(#arguments))),
             Self::Proxy => quote!(::asynq::FutureBase::value(#asynq_call(#arguments))),
             Self::Pure => quote!(#asynq_call(#arguments)),
             Self::Sync(path) => {
@@ -120,6 +119,11 @@ impl Form {
             }
         }
     }
+}
+
+/// Returns the type of the future that a mock of a function returns, which is declared to return `output`.
+pub(crate) fn task(form: &Form, output: &Type) -> TokenStream {
+    if let Form::Proxy = form { quote!(#output) } else { quote!(::asynq::AsyncTask<#output>) }
 }
 
 /// Returns the code that calls the mock of `function`, if there is one. `recorded` is `None` if the

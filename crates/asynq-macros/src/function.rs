@@ -6,8 +6,9 @@ use syn::ext::IdentExt;
 use syn::{Attribute, Error, ItemFn};
 
 use crate::attributes::Attributes;
-use crate::call::{self, Call};
+use crate::call::{self, Call, Returned};
 use crate::form::{self, Form};
+use crate::recursion::OwnCall;
 use crate::validate;
 
 /// Expands to a function for the plain call, and a type of the same name for the asynchronous call.
@@ -39,21 +40,27 @@ pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) ->
     let Call { parameters, arguments, turbofish, output, body, .. } = call;
     let site = call::site(&name.unraw().to_string());
     let documentation = format!("The asynchronous form of [`{0}`](fn@{0}).", name.unraw());
-    let (plain_output, future) = if refused { &Form::Plain } else { form }.outputs(&output);
+    let own_call = OwnCall::of_function(&name.unraw().to_string());
+    let is_task = refused || own_call.is_awaited_in(block);
+    let returned = if is_task { Returned::Task } else { Returned::Call };
+    let (plain_output, future) =
+        if refused { &Form::Plain } else { form }.outputs(&output, returned.output(&output, None));
+    let task = form::task(form, &output);
     let asynq_path = quote!(#name::asynq #turbofish);
     let passed = quote!(#arguments);
 
     let (plain_call, asynq_call) = if refused {
         (quote!(loop {}), quote!(loop {}))
     } else {
-        (form.plain_call(&asynq_path, &passed, recorded.as_ref(), &future), {
-            let identity = quote!(::core::convert::identity);
-            let mock = form::mock(&asynq_path, recorded.as_ref(), &future, &identity);
+        (form.plain_call(&asynq_path, &passed, recorded.as_ref(), &task), {
             let run = quote!(#body #turbofish (#arguments));
-            let (asyncness, run) = match form {
-                Form::Proxy => (None, run),
-                _ => (Some(quote!(async)), quote!(::asynq::plumbing::task(#site, #run))),
+            let (asyncness, run, finish) = if let Form::Proxy = form {
+                (None, run, quote!(::core::convert::identity))
+            } else {
+                let make = returned.make();
+                (Some(quote!(async)), quote!(#make(#site, #run)), returned.mocked())
             };
+            let mock = form::mock(&asynq_path, recorded.as_ref(), &task, &finish);
             quote! {
                 #(#body_attributes)*
                 #asyncness fn #body #generics (#inputs) -> #output #where_clause #block

@@ -7,6 +7,7 @@ mod form;
 mod function;
 mod methods;
 mod opaque;
+mod recursion;
 mod validate;
 
 use proc_macro2::TokenStream;
@@ -23,8 +24,8 @@ use crate::form::Form;
 ///
 /// - a function `f(a: A) -> T`, the plain call: it runs the function to its value, and can be called
 ///   from anywhere, also inside other tasks;
-/// - a type `f` with the function `f::asynq(a: A) -> AsyncTask<T>`, the asynchronous call: it returns
-///   a task, which starts when it is awaited.
+/// - a type `f` with the function `f::asynq(a: A) -> Call<impl Future<Output = T>>`, the asynchronous call: it
+///   returns a future, which starts when it is awaited, and is `Send` if the body is.
 ///
 /// `use module::f` imports both. In documentation, link to the function as `f()`, since `f` is
 /// ambiguous.
@@ -49,9 +50,9 @@ use crate::form::Form;
 /// # On an inherent `impl` block
 ///
 /// Each `async fn m(..) -> T` in it becomes a plain call `m(..) -> T` and an asynchronous call
-/// `m_asynq(..) -> AsyncTask<T>`. Other items are unchanged.
+/// `m_asynq(..) -> Call<impl Future<Output = T>>`. Other items are unchanged.
 ///
-/// A task outlives the borrow that it was created from. So a method with `&self` works on a clone, and
+/// A call outlives the borrow that it was created from. So a method with `&self` works on a clone, and
 /// needs `Self: Clone` (usually a cheap handle). A method with `self: Rc<Self>` or `self` does not.
 ///
 /// ```
@@ -88,6 +89,35 @@ use crate::form::Form;
 /// }
 /// ```
 ///
+/// # Recursion
+///
+/// The future of a function cannot contain itself. So the asynchronous call of a function that awaits itself
+/// returns an `AsyncTask`, which is not `Send`, unless it makes a task of the inner call
+/// (`f::asynq(a).task().await`) or pins it in a box (`Box::pin(f::asynq(a)).await`). Of functions that call each
+/// other, one has to do either.
+///
+/// ```
+/// use asynq::asynq;
+///
+/// #[asynq]
+/// async fn is_even(n: u32) -> bool {
+///     n == 0 || is_odd::asynq(n - 1).task().await
+/// }
+///
+/// #[asynq]
+/// async fn is_odd(n: u32) -> bool {
+///     n != 0 && is_even::asynq(n - 1).await
+/// }
+///
+/// #[asynq]
+/// async fn factorial(n: u64) -> u64 {
+///     if n == 0 { 1 } else { n * factorial::asynq(n - 1).await }
+/// }
+///
+/// assert!(is_even(10));
+/// assert_eq!(factorial(5), 120);
+/// ```
+///
 /// # Other attributes
 ///
 /// An attribute of another macro below `#[asynq]`, such as `#[tracing::instrument]`, applies to the body, so to both
@@ -95,7 +125,7 @@ use crate::form::Form;
 ///
 /// # Arguments
 ///
-/// `#[asynq(pure)]`: the plain call is the same as the asynchronous call, and returns the task.
+/// `#[asynq(pure)]`: the plain call is the same as the asynchronous call, and returns the future.
 ///
 /// ```
 /// use asynq::{FutureBase, asynq};
@@ -152,7 +182,7 @@ use crate::form::Form;
 /// # Limits
 ///
 /// The attribute refuses functions that are not `async`; arguments and values that borrow (other than
-/// for `'static`), since a task owns its data; `-> impl Trait`, since the type of the task names the
+/// for `'static`), since a call owns its data; `-> impl Trait`, since the type of the call names the
 /// type of the value; `&mut self`; and `const`, `unsafe` and `extern` functions. In traits and their
 /// implementations, write a plain function that returns an `AsyncTask`.
 #[proc_macro_attribute]
@@ -182,7 +212,7 @@ pub fn asynq(
 ///
 /// #[async_proxy]
 /// fn quadruple(n: u32) -> AsyncTask<u32> {
-///     double::asynq(2 * n)
+///     double::asynq(2 * n).task()
 /// }
 ///
 /// assert_eq!(quadruple(3), 12);

@@ -3,11 +3,13 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
-use syn::{Error, FnArg, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Type};
+use syn::{Error, FnArg, Generics, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Type};
 
 use crate::attributes::Attributes;
-use crate::call::{self, Call};
+use crate::call::{self, Call, Returned, parameters_of};
 use crate::form::{self, Form};
+use crate::opaque::is_opaque;
+use crate::recursion::OwnCall;
 use crate::validate;
 
 /// Expands to the block with three functions for each async function: both calls, and the body.
@@ -21,7 +23,8 @@ pub(crate) fn expand(mut block: ItemImpl, errors: &mut Vec<Error>) -> TokenStrea
             ImplItem::Fn(mut method) if is_asynq(&method) => {
                 asynq_functions += 1;
                 let form = Form::take_from(&mut method.attrs, errors);
-                let expansion = expand_method(&method, &form, &name, errors);
+                let owner = Owner { name: &name, generics: &block.generics };
+                let expansion = expand_method(&method, &form, &owner, errors);
                 items.push(ImplItem::Verbatim(expansion));
             }
             other => items.push(other),
@@ -43,10 +46,18 @@ fn is_asynq(method: &ImplItemFn) -> bool {
     method.sig.asyncness.is_some() || is_marked("async_proxy") || is_marked("asynq")
 }
 
+/// The type that the methods of a block belong to.
+struct Owner<'a> {
+    /// Its name without its path and arguments.
+    name: &'a str,
+    /// The generic parameters of the block.
+    generics: &'a Generics,
+}
+
 fn expand_method(
     method: &ImplItemFn,
     form: &Form,
-    owner: &str,
+    owner: &Owner<'_>,
     errors: &mut Vec<Error>,
 ) -> TokenStream {
     let ImplItemFn { attrs, vis, sig, block, .. } = method;
@@ -67,7 +78,7 @@ fn expand_method(
     let receiver = receiver.map(|receiver| quote!(#receiver,));
     let Attributes { plain, asynchronous, body: body_attributes, leniency, .. } =
         Attributes::sort(attrs, &name.unraw().to_string());
-    let site = call::site(&format!("{owner}::{}", name.unraw()));
+    let site = call::site(&format!("{}::{}", owner.name, name.unraw()));
     let documentation = format!("The asynchronous form of [`{0}`](Self::{0}).", name.unraw());
 
     let borrows = sig.receiver().is_some_and(|r| matches!(r.kind, ReceiverKind::Reference(..)));
@@ -81,7 +92,18 @@ fn expand_method(
         None => call.recorded(None),
     };
     let Call { parameters, arguments, turbofish, output, body, .. } = call;
-    let (plain_output, future) = if refused { &Form::Plain } else { form }.outputs(&output);
+    let own_call = OwnCall::of_method(owner.name, &name.unraw().to_string());
+    // A future that leaves out the lifetime of `self` has to name all types that it depends on.
+    let has_unnamed = sig.inputs.iter().any(|input| match input {
+        FnArg::Typed(input) => is_opaque(&input.ty),
+        FnArg::Receiver(_) => false,
+    });
+    let is_task = refused || own_call.is_awaited_in(block) || (borrows && has_unnamed);
+    let returned = if is_task { Returned::Task } else { Returned::Call };
+    let captured: Vec<_> = parameters_of(owner.generics).chain(parameters_of(generics)).collect();
+    let (plain_output, future) = if refused { &Form::Plain } else { form }
+        .outputs(&output, returned.output(&output, borrows.then_some(&*captured)));
+    let task = form::task(form, &output);
     let asynq_path = quote!(Self::#asynq_name #turbofish);
     let passed = quote!(#this #arguments);
     let run = if borrows && !is_proxy {
@@ -98,10 +120,14 @@ fn expand_method(
     let (plain_call, asynq_call) = if refused {
         (quote!(loop {}), quote!(loop {}))
     } else {
-        (form.plain_call(&asynq_path, &passed, recorded.as_ref(), &future), {
-            let identity = quote!(::core::convert::identity);
-            let mock = form::mock(&asynq_path, recorded.as_ref(), &future, &identity);
-            let run = if is_proxy { run } else { quote!(::asynq::plumbing::task(#site, #run)) };
+        (form.plain_call(&asynq_path, &passed, recorded.as_ref(), &task), {
+            let (run, finish) = if is_proxy {
+                (run, quote!(::core::convert::identity))
+            } else {
+                let make = returned.make();
+                (quote!(#make(#site, #run)), returned.mocked())
+            };
+            let mock = form::mock(&asynq_path, recorded.as_ref(), &task, &finish);
             quote! {
                 #mock
                 #run

@@ -43,6 +43,22 @@ pub(crate) struct Origin {
     pub(crate) creator: Option<Rc<Creator>>,
 }
 
+/// A call that waits as a part of its task.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallInPlace {
+    pub(crate) site: &'static Site,
+    /// Place of the call.
+    pub(crate) at: &'static Location<'static>,
+    /// The task itself has made it, and not another call.
+    pub(crate) is_outermost: bool,
+}
+
+impl fmt::Display for CallInPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Origin { site: self.site, at: self.at, creator: None }.call().fmt(f)
+    }
+}
+
 /// A task as the creator of other tasks.
 #[derive(Debug)]
 pub(crate) struct Creator(Origin);
@@ -54,6 +70,11 @@ impl Creator {
 
     pub(crate) fn call(&self) -> Call {
         self.0.call()
+    }
+
+    /// Returns the calls from the outermost to this one.
+    pub(crate) fn stack(&self) -> AsynqStack {
+        self.0.stack()
     }
 
     /// Returns whether this is `ancestor`, or was created by it, or by a task that was, and so on.

@@ -44,8 +44,9 @@
 //! # Overview
 //!
 //! - [`#[asynq]`](macro@asynq) on an `async fn` gives it two kinds of calls. `f(a)` runs the function
-//!   to its value, from anywhere, also inside other tasks. `f::asynq(a)` returns an [`AsyncTask`], to
-//!   be awaited together with others.
+//!   to its value, from anywhere, also inside other tasks. `f::asynq(a)` returns a [`Call`], to
+//!   be awaited, alone or together with others.
+//! - [`AsyncTask`] is a call that runs once and can be shared, or any other future as one.
 //! - [`Batch`] describes how a source answers many keys. A [`Source`] collects the requested keys in
 //!   batches. A [`BatchItem`] is the future of one value.
 //! - [`all`] and [`try_all`] await many futures together. [`ConstFuture`], [`ErrorFuture`],
@@ -137,7 +138,7 @@ pub use crate::loader::Loader;
 #[cfg(feature = "tokio")]
 pub use crate::pinned::{Pinned, PinnedError, Pool, spawn_pinned};
 pub use crate::scheduler::set_max_call_stack;
-pub use crate::task::{AsyncTask, Promise, PromiseFuture, promise};
+pub use crate::task::{AsyncCall, AsyncTask, Call, Promise, PromiseFuture, promise};
 
 /// Tests of the examples in the guide.
 #[cfg(all(doctest, feature = "mock", feature = "tokio", feature = "tracing"))]

@@ -39,6 +39,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 
 /// Function that can be called with the tuple `Args`: any function of up to eight arguments.
@@ -216,7 +217,7 @@ pub fn replace<F, Args, T>(
     replacement: impl Function<Args, Output = T> + 'static,
 ) -> Mock<Args>
 where
-    F: Function<Args, Output = AsyncTask<T>> + 'static,
+    F: Function<Args, Output: FutureBase<Joined = AsyncTask<T>>> + 'static,
     Args: Clone + 'static,
     T: 'static,
 {
@@ -244,14 +245,14 @@ where
 /// ```
 pub fn replace_asynq<F, Args, Out>(
     function: F,
-    replacement: impl Function<Args, Output = Out> + 'static,
+    replacement: impl Function<Args, Output: FutureBase<Joined = Out>> + 'static,
 ) -> Mock<Args>
 where
-    F: Function<Args, Output = Out> + 'static,
+    F: Function<Args, Output: FutureBase<Joined = Out>> + 'static,
     Args: Clone + 'static,
     Out: 'static,
 {
-    Mock::new(function, move |arguments| replacement.call(arguments))
+    Mock::new(function, move |arguments| replacement.call(arguments).into_joined())
 }
 
 /// Replaces an async function by values: each call returns the next.
@@ -276,7 +277,7 @@ pub fn replace_by_values<F, Args, T>(
     values: impl IntoIterator<Item = T, IntoIter: 'static>,
 ) -> Mock<Args>
 where
-    F: Function<Args, Output = AsyncTask<T>> + 'static,
+    F: Function<Args, Output: FutureBase<Joined = AsyncTask<T>>> + 'static,
     Args: Clone + 'static,
     T: 'static,
 {
@@ -306,10 +307,11 @@ where
 /// ```
 pub fn spy<F, Args>(function: F) -> Mock<Args>
 where
-    F: Function<Args, Output: 'static> + Copy + 'static,
+    F: Function<Args, Output: FutureBase<Joined: 'static>> + Copy + 'static,
     Args: Clone + 'static,
 {
-    Mock::new(function, move |arguments| call_through::<F, _>(|| function.call(arguments)))
+    let call = move |arguments| call_through::<F, _>(|| function.call(arguments)).into_joined();
+    Mock::new(function, call)
 }
 
 /// Replaces a method with `&self`, as [`replace`] does: the replacement gets a clone of `self`.
@@ -335,7 +337,7 @@ pub fn replace_method<F, Args, T>(
     replacement: impl Method<Args, Output = T> + 'static,
 ) -> Mock<Args>
 where
-    F: Method<Args, Output = AsyncTask<T>> + 'static,
+    F: Method<Args, Output: FutureBase<Joined = AsyncTask<T>>> + 'static,
     Args: Clone + 'static,
     T: 'static,
 {
@@ -349,10 +351,11 @@ where
 /// Records the calls of a method with `&self`, as [`spy`] does.
 pub fn spy_method<F, Args>(method: F) -> Mock<Args>
 where
-    F: Method<Args, Output: 'static> + Copy + 'static,
+    F: Method<Args, Output: FutureBase<Joined: 'static>> + Copy + 'static,
     Args: Clone + 'static,
 {
-    Mock::new(method, move |arguments| call_through::<F, _>(|| method.call(arguments)))
+    let call = move |arguments| call_through::<F, _>(|| method.call(arguments)).into_joined();
+    Mock::new(method, call)
 }
 
 fn run<Args: 'static, T: 'static>(

@@ -2,10 +2,18 @@
 
 pub use crate::async_call::{Returned, ReturnedFuture, ReturnedValue};
 pub use crate::call_stack::Site;
-use crate::futures::FutureBase;
-use crate::task::AsyncTask;
+use crate::task::{AsyncCall, AsyncTask, Call};
 
-/// Creates the task of a call of the async function at `site`.
+/// Creates a call of the async function at `site`.
+#[track_caller]
+pub fn call<F>(site: &'static Site, future: F) -> Call<F>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    Call::new(site, future)
+}
+
+/// Creates the task of a call of the async function at `site`, which calls itself.
 #[track_caller]
 pub fn task<T: 'static>(
     site: &'static Site,
@@ -14,10 +22,18 @@ pub fn task<T: 'static>(
     AsyncTask::with_site(site, future)
 }
 
-/// Runs the task of a plain call to its value.
+/// Creates a call whose value is that of a mock.
+pub fn mocked<F>(mock: AsyncTask<F::Output>) -> Call<F>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    Call::mocked(mock)
+}
+
+/// Runs a plain call to its value.
 #[track_caller]
-pub fn call<T: 'static>(task: AsyncTask<T>) -> T {
-    task.value()
+pub fn value<C: AsyncCall>(call: C) -> C::Output {
+    call.value()
 }
 
 /// Returns the clone of a borrowed `self` that a task owns.

@@ -26,7 +26,7 @@ impl Client {
 
 #[async_proxy(pure)]
 fn of_a_proxy() -> asynq::AsyncTask<()> {
-    both::asynq()
+    both::asynq().task()
 }
 
 fn main() {

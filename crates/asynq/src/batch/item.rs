@@ -189,6 +189,12 @@ impl<B: Batch> Future for BatchItem<B> {
 }
 
 impl<B: Batch> FutureBase for BatchItem<B> {
+    type Joined = Self;
+
+    fn into_joined(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         self.cell.pending(self.index).is_none()
     }

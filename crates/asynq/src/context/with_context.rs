@@ -42,7 +42,7 @@ pub fn with_context<F: IntoFuture>(
     context: impl AsyncContext + 'static,
     future: F,
 ) -> WithContext<F::IntoFuture> {
-    let entered = Entered { context: Rc::new(context), state: Phase::Before };
+    let entered = Entered { context: Rc::new(context), code_context: None, state: Phase::Before };
     WithContext { entered, future: future.into_future() }
 }
 
@@ -159,8 +159,13 @@ pin_project! {
 
 struct Entered {
     context: Rc<dyn AsyncContext>,
+    /// The same, if it was entered outside of tasks.
+    code_context: Option<Rc<CodeContext>>,
     state: Phase,
 }
+
+const POLLED_AGAIN: &str =
+    "the future of `with_context` was polled after it had returned its value";
 
 #[derive(Clone, Copy)]
 enum Phase {
@@ -204,10 +209,48 @@ impl Entered {
                 });
                 Some((id, outer))
             }
-            Phase::After => {
-                panic!("the future of `with_context` was polled after it had returned its value")
-            }
+            Phase::After => panic!("{POLLED_AGAIN}"),
         }
+    }
+
+    /// Polls `future` in this context, in a call outside of tasks.
+    fn poll_outside<F: Future>(
+        &mut self,
+        future: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        let outer = self.enter_outside();
+        let polled = future.poll(cx);
+        if polled.is_ready() {
+            self.leave();
+        } else {
+            scheduler::with(|scheduler| scheduler.switch_to(outer));
+        }
+        let panic = self.code_context.as_ref().and_then(|context| context.panic.take());
+        if let Some(payload) = panic {
+            resume_unwind(payload);
+        }
+        polled
+    }
+
+    /// Makes this the innermost context of code of no task. Returns the one that was.
+    fn enter_outside(&mut self) -> Option<ContextId> {
+        let outer = scheduler::with(Scheduler::innermost_context);
+        match self.state {
+            Phase::Before => {
+                let context: Box<dyn AsyncContext> = Box::new(Rc::clone(&self.context));
+                let context = Rc::new(CodeContext { context, panic: RefCell::default() });
+                let payload: Weak<CodeContext> = Rc::downgrade(&context);
+                let id = scheduler::with(|scheduler| scheduler.enter_code_context(payload));
+                scheduler::with(|scheduler| scheduler.report_entered(id));
+                self.code_context = Some(context);
+                self.state = Phase::In(id, outer);
+                self.context.resume();
+            }
+            Phase::In(id, _) => scheduler::with(|scheduler| scheduler.switch_to(Some(id))),
+            Phase::After => panic!("{POLLED_AGAIN}"),
+        }
+        outer
     }
 
     fn leave(&mut self) {
@@ -237,6 +280,9 @@ impl<F: Future> Future for WithContext<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        if scheduler::with(|scheduler| !scheduler.is_polling() && scheduler.is_in_place()) {
+            return this.entered.poll_outside(this.future, cx);
+        }
         assert!(
             scheduler::with(Scheduler::is_polling),
             "the future of `with_context` was polled outside of a task; await it in a task, or use \

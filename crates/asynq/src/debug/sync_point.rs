@@ -81,6 +81,12 @@ impl Future for SyncPoint {
 }
 
 impl FutureBase for SyncPoint {
+    type Joined = Self;
+
+    fn into_joined(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         self.item.is_computed()
     }

@@ -5,14 +5,23 @@ use std::future::Future;
 use crate::scheduler::{self, Request};
 use crate::task::AsyncTask;
 
-/// Future of this crate: a task, an item of a batch, a known value, or a join of these.
+/// Future of this crate: a call of an async function, a task, an item of a batch, a known value, or a join of
+/// these.
 ///
 /// It can be awaited, and it can be asked for its value from anywhere.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a future of asynq",
     note = "make a task of another future: `AsyncTask::new(future)`"
 )]
-pub trait FutureBase: Future + Request + Sized + Unpin {
+pub trait FutureBase: Future + Sized {
+    /// The future in a join: the task of a call, and itself of any other future.
+    #[doc(hidden)]
+    type Joined: FutureBase<Output = Self::Output> + Request;
+
+    /// Makes a task of a call.
+    #[doc(hidden)]
+    fn into_joined(self) -> Self::Joined;
+
     /// Returns whether the future is resolved, so that awaiting it would not wait.
     fn is_computed(&self) -> bool;
 
@@ -33,6 +42,8 @@ pub trait FutureBase: Future + Request + Sized + Unpin {
     }
 
     /// Calls `callback` when the future is resolved, or at once if it is. This alone does not make
-    /// the future run.
-    fn on_computed(&self, callback: impl FnOnce() + 'static);
+    /// the future run. Make a task of a call first ([`AsyncCall::task`](crate::AsyncCall::task)).
+    fn on_computed(&self, callback: impl FnOnce() + 'static)
+    where
+        Self: Request;
 }

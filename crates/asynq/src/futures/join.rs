@@ -94,6 +94,12 @@ impl<P: Parts> Future for All<P> {
 }
 
 impl<P: Parts> FutureBase for All<P> {
+    type Joined = Self;
+
+    fn into_joined(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         self.parts.is_computed()
     }
@@ -129,6 +135,12 @@ impl<P: Parts<Output: Transpose>> Future for TryAll<P> {
 }
 
 impl<P: Parts<Output: Transpose>> FutureBase for TryAll<P> {
+    type Joined = Self;
+
+    fn into_joined(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         self.all.is_computed()
     }

@@ -9,7 +9,7 @@ use std::mem;
 use std::rc::Rc;
 
 use super::base::FutureBase;
-use crate::scheduler::Requester;
+use crate::scheduler::{Request, Requester};
 
 /// Argument of [`all`](crate::all).
 ///
@@ -60,18 +60,10 @@ impl<I> Joinable<Iterating> for I
 where
     I: Iterator<Item: FutureBase>,
 {
-    type Parts = Vec<I::Item>;
+    type Parts = Vec<<I::Item as FutureBase>::Joined>;
 
     fn into_parts(self) -> Self::Parts {
-        self.collect()
-    }
-}
-
-impl<P: Parts> Joinable<Shape> for P {
-    type Parts = Self;
-
-    fn into_parts(self) -> Self {
-        self
+        self.map(FutureBase::into_joined).collect()
     }
 }
 
@@ -83,7 +75,7 @@ impl Countdown {
         Rc::new(Self(RefCell::new(Some(callback))))
     }
 
-    fn subscribe(self: &Rc<Self>, future: &impl FutureBase) {
+    fn subscribe(self: &Rc<Self>, future: &(impl FutureBase + Request)) {
         let handle = Rc::clone(self);
         future.on_computed(move || handle.done());
     }
@@ -97,11 +89,21 @@ impl Countdown {
     }
 }
 
-/// Implements `Parts` for a type whose futures can be iterated.
-macro_rules! parts_by_iteration {
-    ([$($generics:tt)*] $type:ty => $output:ty,
-     |$parts:ident| iter_mut: $iter_mut:expr, iter: $iter:expr, take: $take:expr) => {
-        impl<$($generics)*> Parts for $type {
+/// Implements `Joinable` and `Parts` for a type whose futures can be iterated. `$joined` is the type with the
+/// joined form of these.
+macro_rules! shapes_by_iteration {
+    ([$($generics:tt)*] $type:ty => $joined:ty => $output:ty,
+     |$parts:ident| join: $join:expr, iter_mut: $iter_mut:expr, iter: $iter:expr, take: $take:expr) => {
+        impl<F: FutureBase, $($generics)*> Joinable<Shape> for $type {
+            type Parts = $joined;
+
+            fn into_parts(self) -> $joined {
+                let $parts = self;
+                $join
+            }
+        }
+
+        impl<F: FutureBase + Request, $($generics)*> Parts for $type {
             type Output = $output;
 
             fn request(&mut self, requester: &Requester<'_>) -> bool {
@@ -132,37 +134,51 @@ macro_rules! parts_by_iteration {
     };
 }
 
-parts_by_iteration!([F: FutureBase] Vec<F> => Vec<F::Output>, |parts|
+shapes_by_iteration!([] Vec<F> => Vec<F::Joined> => Vec<F::Output>, |parts|
+    join: parts.into_iter().map(F::into_joined).collect(),
     iter_mut: parts.iter_mut(),
     iter: parts.iter(),
     take: mem::take(parts).iter_mut().map(F::take).collect());
 
-parts_by_iteration!([F: FutureBase] Option<F> => Option<F::Output>, |parts|
+shapes_by_iteration!([] Option<F> => Option<F::Joined> => Option<F::Output>, |parts|
+    join: parts.map(F::into_joined),
     iter_mut: parts.iter_mut(),
     iter: parts.iter(),
     take: parts.as_mut().map(F::take));
 
-parts_by_iteration!([F: FutureBase, const N: usize] [F; N] => [F::Output; N], |parts|
+shapes_by_iteration!([const N: usize] [F; N] => [F::Joined; N] => [F::Output; N], |parts|
+    join: parts.map(F::into_joined),
     iter_mut: parts.iter_mut(),
     iter: parts.iter(),
     take: parts.each_mut().map(F::take));
 
-parts_by_iteration!(
-    [K: Eq + Hash + Unpin, F: FutureBase, S: BuildHasher + Default + Unpin]
-    HashMap<K, F, S> => HashMap<K, F::Output, S>, |parts|
+shapes_by_iteration!(
+    [K: Eq + Hash + Unpin, S: BuildHasher + Default + Unpin]
+    HashMap<K, F, S> => HashMap<K, F::Joined, S> => HashMap<K, F::Output, S>, |parts|
+    join: parts.into_iter().map(|(key, future)| (key, future.into_joined())).collect(),
     iter_mut: parts.values_mut(),
     iter: parts.values(),
     take: parts.drain().map(|(key, mut future)| (key, future.take())).collect());
 
-parts_by_iteration!([K: Ord + Unpin, F: FutureBase] BTreeMap<K, F> => BTreeMap<K, F::Output>,
-    |parts|
+shapes_by_iteration!(
+    [K: Ord + Unpin] BTreeMap<K, F> => BTreeMap<K, F::Joined> => BTreeMap<K, F::Output>, |parts|
+    join: parts.into_iter().map(|(key, future)| (key, future.into_joined())).collect(),
     iter_mut: parts.values_mut(),
     iter: parts.values(),
     take: mem::take(parts).into_iter().map(|(key, mut future)| (key, future.take())).collect());
 
 macro_rules! tuples {
     ($($name:ident $value:ident $index:tt),+) => {
-        impl<$($name: FutureBase),+> Parts for ($($name,)+) {
+        impl<$($name: FutureBase),+> Joinable<Shape> for ($($name,)+) {
+            type Parts = ($($name::Joined,)+);
+
+            fn into_parts(self) -> Self::Parts {
+                let ($($value,)+) = self;
+                ($($value.into_joined(),)+)
+            }
+        }
+
+        impl<$($name: FutureBase + Request),+> Parts for ($($name,)+) {
             type Output = ($($name::Output,)+);
 
             fn request(&mut self, requester: &Requester<'_>) -> bool {

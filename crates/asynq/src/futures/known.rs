@@ -53,6 +53,12 @@ impl<T> Request for ConstFuture<T> {
 }
 
 impl<T> FutureBase for ConstFuture<T> {
+    type Joined = Self;
+
+    fn into_joined(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         true
     }
@@ -105,6 +111,12 @@ impl<T, E> Request for ErrorFuture<T, E> {
 }
 
 impl<T, E> FutureBase for ErrorFuture<T, E> {
+    type Joined = Self;
+
+    fn into_joined(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         true
     }

@@ -81,6 +81,12 @@ impl<T> Request for LazyFuture<T> {
 }
 
 impl<T> FutureBase for LazyFuture<T> {
+    type Joined = Self;
+
+    fn into_joined(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         !matches!(self.state, Lazy::Provider(_))
     }

@@ -30,6 +30,7 @@ impl Scheduler {
         self.engine().enter(root);
         self.creator.take();
         let _frame = FrameGuard { scheduler: self, outer: self.polling.suspend() };
+        let _apart = self.in_place.apart();
         runtime::without_budget(|| self.drive_call(root, caller.as_ref()))
     }
 
@@ -104,10 +105,10 @@ impl Drop for FrameGuard<'_> {
     }
 }
 
-/// Passes the failure of a task on, as a panic: to the task that runs now, or to code outside of
+/// Passes the failure of a task on, as a panic: to the task or call that runs now, or to code outside of
 /// tasks.
 pub(crate) fn throw(error: TaskError) -> ! {
-    if state::with(Scheduler::is_driving) {
+    if state::with(|scheduler| scheduler.is_driving() || scheduler.is_in_place()) {
         resume_unwind(Box::new(error));
     }
     resume_unwind(error.into_payload());

@@ -52,7 +52,7 @@ impl Scheduler {
     }
 
     /// Makes exactly those contexts active that are around `scope`.
-    pub(super) fn switch_to(&self, scope: Option<ContextId>) {
+    pub(crate) fn switch_to(&self, scope: Option<ContextId>) {
         self.perform_switch(|engine| engine.switch_to(scope));
     }
 
@@ -76,7 +76,7 @@ impl Scheduler {
     }
 
     /// Returns the innermost active context.
-    pub(super) fn innermost_context(&self) -> Option<ContextId> {
+    pub(crate) fn innermost_context(&self) -> Option<ContextId> {
         self.engine().active_contexts().last().copied()
     }
 

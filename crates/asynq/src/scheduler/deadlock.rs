@@ -1,6 +1,7 @@
 //! Deadlocks: the failure of their tasks, and the text of the report.
 
 use std::fmt::Write;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Weak;
 
@@ -8,7 +9,7 @@ use asynq_engine::{Deadlock, Dependency, TaskId};
 
 use super::state::Scheduler;
 use crate::error::{TaskError, TaskErrorKind};
-use crate::task::computation::AnyComputation;
+use crate::task::computation::{AnyComputation, Waiting};
 
 /// Maximum number of tasks in a report, and of things that one task waits for.
 const SHOWN: usize = 50;
@@ -50,21 +51,45 @@ fn describe(scheduler: &Scheduler, root: TaskId, report: &Deadlock) -> String {
         "deadlock: these tasks can never go on:".to_owned()
     };
     for (task, on) in report.waits.iter().take(SHOWN) {
-        let mut names: Vec<_> = on.iter().take(SHOWN).map(|&on| name(scheduler, on)).collect();
-        if on.len() > SHOWN {
-            names.push(format!("{} more", on.len() - SHOWN));
-        }
-        if names.is_empty() {
-            names.push("a future that nobody will wake".to_owned());
-        }
-        let task = name(scheduler, (*task).into());
-        // Writing to a string does not fail.
-        let _ = write!(text, "\n  {task}\n    waits for {}", names.join(",\n              "));
+        describe_wait(&mut text, scheduler, *task, on);
     }
     if report.waits.len() > SHOWN {
         let _ = write!(text, "\n  … and {} more", report.waits.len() - SHOWN);
     }
     text
+}
+
+/// Names the things that a task waits for, or the innermost of its calls.
+fn describe_wait(text: &mut String, scheduler: &Scheduler, task: TaskId, on: &[Dependency]) {
+    let mut names: Vec<_> = on.iter().take(SHOWN).map(|&on| name(scheduler, on)).collect();
+    if on.len() > SHOWN {
+        names.push(format!("{} more", on.len() - SHOWN));
+    }
+    if names.is_empty() {
+        names.push("a future that nobody will wake".to_owned());
+    }
+    let computation = scheduler.engine().task(task).cloned();
+    let Waiting { calls, is_alone } =
+        computation.as_ref().map(|task| task.waiting()).unwrap_or_default();
+    let mut lines = Vec::new();
+    let mut awaited = Vec::new();
+    for call in calls {
+        if is_alone && lines.is_empty() {
+            lines.push((call.to_string(), mem::take(&mut names)));
+        } else if !awaited.is_empty() {
+            lines.push((call.to_string(), mem::take(&mut awaited)));
+        }
+        if call.is_outermost {
+            names.insert(0, call.to_string());
+        } else {
+            awaited.push(call.to_string());
+        }
+    }
+    lines.push((name(scheduler, task.into()), names));
+    for (waiting, on) in lines.iter().rev() {
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n  {waiting}\n    waits for {}", on.join(",\n              "));
+    }
 }
 
 fn name(scheduler: &Scheduler, on: Dependency) -> String {

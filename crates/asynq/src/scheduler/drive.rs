@@ -28,9 +28,12 @@ impl Scheduler {
     /// Polls a task once.
     pub(super) fn run(&self, id: TaskId, task: &AnyComputation) {
         let waker = self.wakers.take(id, &self.wake_queue);
+        let apart = self.in_place.apart();
         self.polling.begin(waker.waker());
         let pending = task.as_ref().step(&mut Context::from_waker(waker.waker())).is_pending();
         self.polling.end();
+        apart.take_waiting(|calls| task.set_waiting(calls, self.polling.awaits() <= 1));
+        drop(apart);
         self.creator.take();
         let kept = waker.is_kept();
         if pending {

@@ -133,7 +133,10 @@ impl Scheduler {
     /// Drives the innermost frame until it waits for something outside, which will wake `waker`.
     fn drive(&self, waker: &Waker, roots: impl Fn() -> Vec<Dependency>) {
         let before = self.innermost_context();
+        let apart = self.in_place.apart();
+        self.creator.take();
         runtime::without_budget(|| self.drive_until_it_waits(waker, roots));
+        drop(apart);
         self.switch_to(before);
     }
 

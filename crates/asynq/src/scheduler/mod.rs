@@ -5,6 +5,7 @@
 //! step; `call` and `foreign` are the two loops over the steps of the engine.
 
 mod call;
+mod calls_in_place;
 mod contexts;
 mod deadlock;
 mod drive;
@@ -13,6 +14,7 @@ mod flush;
 mod flush_timer;
 mod foreign;
 mod foreign_requests;
+mod in_place;
 mod native_stack;
 mod nesting;
 mod payload;

@@ -11,7 +11,11 @@ use super::state::Scheduler;
 ///
 /// Only this crate can implement it: the future must not wake anybody before it is computed, and
 /// its value must be there as soon as it is.
-pub trait Request: Future {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a task or another future that can be shared",
+    note = "make a task of a call: `f::asynq(a).task()`"
+)]
+pub trait Request: Future + Unpin {
     /// Requests the value: adds the things that it waits for to the dependencies of the running
     /// task. Returns whether there are any.
     fn request(&mut self, requester: &Requester<'_>) -> bool;

@@ -7,6 +7,7 @@ use std::task::Waker;
 
 use asynq_engine::{BatchId, Dependency, Engine, TaskId};
 
+use super::calls_in_place::CallsInPlace;
 use super::flush_timer::FlushTimer;
 use super::foreign_requests::ForeignRequests;
 use super::native_stack::NativeStack;
@@ -15,7 +16,7 @@ use super::permit_table::PermitTable;
 use super::polling::Polling;
 use super::thread_waits::ThreadWaits;
 use super::waker::{WakeQueue, Wakers};
-use crate::call_stack::{AsynqStack, Creator};
+use crate::call_stack::Creator;
 use crate::debug::EventListeners;
 use crate::error::TaskError;
 use crate::task::computation::AnyComputation;
@@ -24,6 +25,7 @@ pub(crate) struct Scheduler {
     engine: RefCell<Engine<Payloads>>,
     pub(crate) event_listeners: EventListeners,
     pub(super) polling: Polling,
+    pub(super) in_place: CallsInPlace,
     /// Cache of [`creator`](Self::creator), for one poll.
     pub(super) creator: Cell<Option<Rc<Creator>>>,
     /// Batch whose flush holds the thread and whose items are held back: see `Note: held items`.
@@ -66,6 +68,7 @@ impl Scheduler {
             engine: RefCell::new(Engine::new()),
             event_listeners: EventListeners::default(),
             polling: Polling::default(),
+            in_place: CallsInPlace::default(),
             creator: Cell::default(),
             held: Cell::default(),
             wake_queue: WakeQueue::new(),
@@ -92,25 +95,9 @@ impl Scheduler {
         engine.running().and_then(|task| engine.task(task)).cloned()
     }
 
-    /// Returns the creator that a task which is created now gets.
-    pub(crate) fn creator(&self) -> Option<Rc<Creator>> {
-        let creator = self.creator.take().or_else(|| self.running().map(|task| task.as_creator()));
-        self.creator.set(creator.clone());
-        creator
-    }
-
     /// Returns the task of the innermost synchronous call.
     pub(crate) fn current_call(&self) -> Option<TaskId> {
         self.engine.borrow().called().last()
-    }
-
-    /// Returns the asynq stack of the running task or, in a flush, of the call that flushes.
-    pub(crate) fn stack(&self) -> Option<AsynqStack> {
-        let called = || {
-            let engine = self.engine.borrow();
-            self.current_call().and_then(|task| engine.task(task)).cloned()
-        };
-        self.running().or_else(called).map(|task| task.stack())
     }
 
     /// Returns whether a call or a poll by another executor is in progress, so that a task may be

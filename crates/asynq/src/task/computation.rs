@@ -13,7 +13,7 @@ use asynq_engine::TaskId;
 use pin_cell::{PinCell, PinMut};
 use pin_project_lite::pin_project;
 
-use crate::call_stack::{AsynqStack, Call, Creator, Origin};
+use crate::call_stack::{AsynqStack, Call, CallInPlace, Creator, Origin};
 use crate::callbacks::Callbacks;
 use crate::error::TaskError;
 
@@ -32,9 +32,19 @@ pin_project! {
         pub(crate) callbacks: Callbacks,
         origin: Origin,
         creator: OnceCell<Rc<Creator>>,
+        // The calls that wait as parts of it, as the last poll has left them.
+        waiting: Cell<Option<Box<Waiting>>>,
         #[pin]
         body: PinCell<B>,
     }
+}
+
+/// Calls that wait as parts of a task, an inner one before the one around it.
+#[derive(Clone, Default)]
+pub(crate) struct Waiting {
+    pub(crate) calls: Vec<CallInPlace>,
+    /// The task waits for nothing but the calls.
+    pub(crate) is_alone: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,6 +119,7 @@ impl<B> Computation<B> {
             callbacks: Callbacks::default(),
             origin,
             creator: OnceCell::new(),
+            waiting: Cell::new(None),
             body: PinCell::new(body),
         })
     }
@@ -140,6 +151,27 @@ impl<B: ?Sized> Computation<B> {
         let failure = self.failure.take();
         self.failure.set(failure.clone());
         failure
+    }
+
+    /// Notes which calls wait as parts of it.
+    #[inline]
+    pub(crate) fn set_waiting(&self, calls: &[CallInPlace], is_alone: bool) {
+        let waiting = self.waiting.take();
+        if calls.is_empty() && waiting.is_none() {
+            return;
+        }
+        let mut waiting = waiting.unwrap_or_default();
+        waiting.calls.clear();
+        waiting.calls.extend_from_slice(calls);
+        waiting.is_alone = is_alone;
+        self.waiting.set(Some(waiting));
+    }
+
+    /// Returns the calls that wait as parts of it.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let waiting = self.waiting.take();
+        self.waiting.set(waiting.clone());
+        waiting.map(|waiting| *waiting).unwrap_or_default()
     }
 
     /// Makes it fail in its next step, unless it has ended or is failing already.

@@ -9,6 +9,12 @@ use crate::futures::FutureBase;
 use crate::scheduler::{self, Request, Requester};
 
 impl<T: 'static> FutureBase for AsyncTask<T> {
+    type Joined = Self;
+
+    fn into_joined(self) -> Self {
+        self
+    }
+
     #[inline]
     fn is_computed(&self) -> bool {
         self.cell.is_computed()

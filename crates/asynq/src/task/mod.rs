@@ -1,5 +1,6 @@
 //! Tasks and promises: computations that the scheduler drives, and the handles to them.
 
+mod call;
 pub(crate) mod computation;
 mod deferred_drop;
 mod end;
@@ -8,6 +9,7 @@ mod handle;
 mod promise;
 mod weak;
 
+pub use self::call::{AsyncCall, Call};
 pub use self::handle::AsyncTask;
 pub(crate) use self::promise::promise_at;
 pub use self::promise::{Promise, PromiseFuture, promise};

@@ -92,6 +92,12 @@ impl<T: 'static> Drop for Promise<T> {
 }
 
 impl<T: 'static> FutureBase for PromiseFuture<T> {
+    type Joined = Self;
+
+    fn into_joined(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         self.cell.is_computed()
     }

@@ -8,7 +8,7 @@ use super::pin_scope::{PinScope, pin_also, pin_nothing};
 use super::running_calls::RunningCalls;
 use crate::context::ScopedValue;
 use crate::futures::FutureBase;
-use crate::task::{AsyncTask, WeakTask};
+use crate::task::{AsyncCall, AsyncTask, WeakTask};
 
 /// Creates a function whose equal calls share one task while that is pending.
 ///
@@ -45,10 +45,11 @@ use crate::task::{AsyncTask, WeakTask};
 /// A shared task runs under the contexts of the first task that awaits it. If the function reads a
 /// [`ScopedValue`], such as the current user, add that to the key with
 /// [`vary_on`](Deduplicate::vary_on); otherwise all get what the first may see.
-pub fn deduplicate<A, T>(function: impl Fn(A) -> AsyncTask<T> + 'static) -> Deduplicate<A, T>
+pub fn deduplicate<A, T, C>(function: impl Fn(A) -> C + 'static) -> Deduplicate<A, T>
 where
     A: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
+    C: AsyncCall<Output = T>,
 {
     deduplicate_by(A::clone, function)
 }
@@ -79,15 +80,17 @@ where
 /// );
 /// assert_eq!(balance.call((Account { id: 7 }, 2000)), 2007);
 /// ```
-pub fn deduplicate_by<A, K, T>(
+pub fn deduplicate_by<A, K, T, C>(
     key: impl Fn(&A) -> K + 'static,
-    function: impl Fn(A) -> AsyncTask<T> + 'static,
+    function: impl Fn(A) -> C + 'static,
 ) -> Deduplicate<A, T, K>
 where
     K: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
+    C: AsyncCall<Output = T>,
 {
-    let (key, function) = (Box::new(key), Box::new(function));
+    let key = Box::new(key);
+    let function = Box::new(move |arguments| function(arguments).task());
     let (running, pin) = (RunningCalls::new(), pin_nothing());
     Deduplicate { inner: Rc::new(Inner { key, function, running, pin }) }
 }

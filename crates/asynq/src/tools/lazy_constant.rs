@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::cached::{Cached, Store};
 use crate::call_stack::Site;
 use crate::futures::FutureBase;
-use crate::task::AsyncTask;
+use crate::task::{AsyncCall, AsyncTask};
 
 /// Caches the value of `function` until `ttl` has passed (`None`: no limit), or
 /// [`dirty`](AlazyConstant::dirty) is called.
@@ -33,13 +33,13 @@ use crate::task::AsyncTask;
 ///
 /// assert_eq!(RATES.with(AlazyConstant::call), RATES.with(AlazyConstant::call));
 /// ```
-pub fn alazy_constant<T: Clone + 'static>(
+pub fn alazy_constant<T: Clone + 'static, C: AsyncCall<Output = T>>(
     ttl: impl Into<Option<Duration>>,
-    function: impl Fn() -> AsyncTask<T> + 'static,
+    function: impl Fn() -> C + 'static,
 ) -> AlazyConstant<T> {
     let ttl = ttl.into();
     let cached = Cached::new(Expiring::new(ttl, Instant::now));
-    AlazyConstant { function: Rc::new(function), ttl, cached }
+    AlazyConstant { function: Rc::new(move || function().task()), ttl, cached }
 }
 
 /// Function without arguments that caches its value, made by [`alazy_constant`].

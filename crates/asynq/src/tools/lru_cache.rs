@@ -12,7 +12,7 @@ use super::cached::{Cached, Store};
 use crate::call_stack::Site;
 use crate::context::ScopedValue;
 use crate::futures::FutureBase;
-use crate::task::AsyncTask;
+use crate::task::{AsyncCall, AsyncTask};
 
 /// Caches the values of `function` for the `maxsize` arguments that were used last.
 ///
@@ -43,13 +43,11 @@ use crate::task::AsyncTask;
 /// assert_eq!(PARSE.with(|parse| parse.call("7")), Ok(7));
 /// assert_eq!(PARSE.with(|parse| parse.call("7")), Ok(7));
 /// ```
-pub fn alru_cache<A, T>(
-    maxsize: usize,
-    function: impl Fn(A) -> AsyncTask<T> + 'static,
-) -> AlruCache<A, T>
+pub fn alru_cache<A, T, C>(maxsize: usize, function: impl Fn(A) -> C + 'static) -> AlruCache<A, T>
 where
     A: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
+    C: AsyncCall<Output = T>,
 {
     alru_cache_by(maxsize, A::clone, function)
 }
@@ -72,21 +70,22 @@ where
 /// );
 /// assert_eq!(lines.call(("a poem", "one\ntwo".to_owned())), 2);
 /// ```
-pub fn alru_cache_by<A, K, T>(
+pub fn alru_cache_by<A, K, T, C>(
     maxsize: usize,
     key: impl Fn(&A) -> K + 'static,
-    function: impl Fn(A) -> AsyncTask<T> + 'static,
+    function: impl Fn(A) -> C + 'static,
 ) -> AlruCache<A, T, K>
 where
     K: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
+    C: AsyncCall<Output = T>,
 {
     let maxsize =
         NonZeroUsize::new(maxsize).expect("the maxsize of `alru_cache` must be 1 or more, got 0");
     AlruCache {
         maxsize,
         key: Rc::new(key),
-        function: Rc::new(function),
+        function: Rc::new(move |arguments| function(arguments).task()),
         cached: Cached::new(RefCell::new(LruCache::sparse(maxsize))),
     }
 }

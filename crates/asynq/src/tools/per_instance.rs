@@ -10,7 +10,7 @@ use super::cached::{Cached, Store};
 use crate::call_stack::Site;
 use crate::context::ScopedValue;
 use crate::futures::FutureBase;
-use crate::task::AsyncTask;
+use crate::task::{AsyncCall, AsyncTask};
 
 /// Caches the values of an async `method` for one object and all arguments, as long as the object lives.
 ///
@@ -45,15 +45,17 @@ use crate::task::AsyncTask;
 /// assert_eq!(account.balance.call(&account, "EUR"), 700);
 /// assert_eq!(account.balance.call(&account, "EUR"), 700);
 /// ```
-pub fn acached_per_instance<S, A, T>(
-    method: impl Fn(&S, A) -> AsyncTask<T> + 'static,
+pub fn acached_per_instance<S, A, T, C>(
+    method: impl Fn(&S, A) -> C + 'static,
 ) -> AcachedPerInstance<S, A, T>
 where
     A: Clone + Eq + Hash + 'static,
     T: Clone + 'static,
+    C: AsyncCall<Output = T>,
 {
     let cached = Cached::new(RefCell::new(HashMap::new()));
-    AcachedPerInstance { key: Rc::new(A::clone), method: Rc::new(method), cached }
+    let method = Rc::new(move |instance: &S, arguments| method(instance, arguments).task());
+    AcachedPerInstance { key: Rc::new(A::clone), method, cached }
 }
 
 /// Method that caches its values in a field of the object, made by [`acached_per_instance`].

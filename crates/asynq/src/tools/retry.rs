@@ -11,7 +11,7 @@ use futures_timer::Delay;
 use crate::call_stack::Site;
 use crate::futures::FutureBase;
 use crate::scheduler::woken_by_thread;
-use crate::task::AsyncTask;
+use crate::task::{AsyncCall, AsyncTask};
 
 /// Creates a function that calls `function` again when it returns an `Err`, as `policy` allows, and
 /// returns the result of the last call.
@@ -35,11 +35,14 @@ use crate::task::AsyncTask;
 ///
 /// assert_eq!(FETCH.with(|fetch| fetch.call(7)), Ok("page 7".to_owned()));
 /// ```
-pub fn aretry<A, T, E>(
+pub fn aretry<A, T, E, C>(
     policy: RetryPolicy<E>,
-    function: impl Fn(A) -> AsyncTask<Result<T, E>> + 'static,
-) -> Aretry<A, T, E> {
-    Aretry { policy, function: Rc::new(function) }
+    function: impl Fn(A) -> C + 'static,
+) -> Aretry<A, T, E>
+where
+    C: AsyncCall<Output = Result<T, E>>,
+{
+    Aretry { policy, function: Rc::new(move |arguments| function(arguments).task()) }
 }
 
 /// Conditions and delays of retries.

@@ -14,7 +14,7 @@ fn now(n: u32) -> u32 {
 
 #[test]
 fn an_async_function_gives_its_own_task() {
-    let task: AsyncTask<u32> = async_call!(later::asynq, 1);
+    let task: AsyncTask<u32> = async_call!(later::asynq, 1).task();
     assert_eq!(task.value(), 1);
 }
 

@@ -21,7 +21,7 @@ fn a_plain_call_runs_to_the_value() {
 
 #[test]
 fn an_asynchronous_call_is_a_task() {
-    let task: AsyncTask<u32> = increment::asynq(1);
+    let task: AsyncTask<u32> = increment::asynq(1).task();
     assert!(!task.is_computed());
     assert_eq!(task.value(), 2);
 }

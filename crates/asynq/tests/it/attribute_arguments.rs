@@ -25,7 +25,7 @@ async fn triple(n: u32) -> u32 {
 
 #[async_proxy]
 fn even_or_double(n: u32) -> AsyncTask<u32> {
-    if n.is_multiple_of(2) { AsyncTask::new(async move { n }) } else { double(n) }
+    if n.is_multiple_of(2) { AsyncTask::new(async move { n }) } else { double(n).task() }
 }
 
 #[async_proxy]
@@ -65,14 +65,14 @@ impl Scale {
 impl Unique {
     #[async_proxy]
     fn doubled(&self) -> AsyncTask<u32> {
-        double(self.0)
+        double(self.0).task()
     }
 }
 
 #[test]
 fn the_plain_call_of_a_pure_function_is_its_task() {
-    let task: AsyncTask<u32> = double(2);
-    assert_eq!(all([task, double::asynq(3)]).value(), [4, 6]);
+    let task: AsyncTask<u32> = double(2).task();
+    assert_eq!(all([task, double::asynq(3).task()]).value(), [4, 6]);
 }
 
 #[test]

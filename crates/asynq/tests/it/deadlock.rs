@@ -45,7 +45,7 @@ async fn waits_for(other: Rc<RefCell<Option<AsyncTask<u32>>>>) -> u32 {
 #[test]
 fn a_task_that_awaits_itself_is_a_deadlock() {
     let this: Rc<RefCell<Option<AsyncTask<u32>>>> = Rc::default();
-    let task = waits_for::asynq(Rc::clone(&this));
+    let task = waits_for::asynq(Rc::clone(&this)).task();
     this.replace(Some(task.clone()));
     let error = task.outcome().unwrap_err();
     this.take();
@@ -81,7 +81,7 @@ async fn three(next: Rc<RefCell<Option<AsyncTask<u32>>>>) -> u32 {
 #[test]
 fn a_circle_is_a_deadlock_that_names_all_of_it() {
     let next: Rc<RefCell<Option<AsyncTask<u32>>>> = Rc::default();
-    let task = one::asynq(Rc::clone(&next));
+    let task = one::asynq(Rc::clone(&next)).task();
     next.replace(Some(task.clone()));
     let error = task.outcome().unwrap_err();
     next.take();

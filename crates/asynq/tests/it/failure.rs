@@ -99,7 +99,7 @@ fn a_task_that_catches_the_panic_of_another_goes_on() {
 
 #[test]
 fn each_of_those_who_wait_gets_the_failure() {
-    let shared = broken::asynq();
+    let shared = broken::asynq().task();
     let waiters = [shared.clone(), shared].map(AsyncTask::new);
     AsyncTask::new(all(waiters.clone())).outcome().unwrap_err();
     for waiter in waiters {
@@ -111,7 +111,7 @@ fn each_of_those_who_wait_gets_the_failure() {
 fn a_failure_leaves_siblings_alone() {
     let log = Log::new();
     let sibling = logged(&log, "sibling", store(&log, "numbers").item(1));
-    AsyncTask::new(all([broken::asynq(), sibling.clone()])).outcome().unwrap_err();
+    AsyncTask::new(all((broken::asynq(), sibling.clone()))).outcome().unwrap_err();
     assert_eq!(sibling.value(), 10);
 }
 

@@ -15,6 +15,7 @@ mod attribute;
 mod attribute_arguments;
 mod batches;
 mod calls;
+mod calls_in_place;
 #[cfg(feature = "tokio")]
 mod calls_in_tokio;
 mod cancel;

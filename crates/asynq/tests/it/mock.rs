@@ -219,7 +219,7 @@ fn a_mock_belongs_to_its_thread() {
 
 #[test]
 fn a_task_made_before_the_mock_is_the_real_one() {
-    let task: AsyncTask<String> = name::asynq(1);
+    let task: AsyncTask<String> = name::asynq(1).task();
     let _mock = mock::replace(name::asynq, |_: u32| String::new());
     assert_eq!(task.value(), "user 1");
 }

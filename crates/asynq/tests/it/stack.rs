@@ -134,7 +134,7 @@ fn it_is_the_same_after_a_wait() {
 fn it_stays_complete_after_the_callers_have_ended() {
     #[asynq]
     async fn makes() -> AsyncTask<AsynqStack> {
-        branch::asynq()
+        branch::asynq().task()
     }
 
     let stack = makes().value();

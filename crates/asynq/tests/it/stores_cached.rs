@@ -276,7 +276,8 @@ fn what_began_before_a_value_was_forgotten_is_not_kept<S: Kind>(server: S) {
 }
 
 fn a_panic_is_that_of_the_caller<S: Kind>(server: S) {
-    let broken: Cached<u32, u32> = server.store().cached("broken", None, |_| panic!("broken"));
+    let broken: Cached<u32, u32> =
+        server.store().cached("broken", None, |_| -> AsyncTask<u32> { panic!("broken") });
     assert_eq!(broken.asynq(1).outcome().unwrap_err().message(), "broken");
     common::assert_usable();
 }

@@ -16,7 +16,7 @@ use super::operations::Operations;
 use crate::batch::BatchError;
 use crate::call_stack::Site;
 use crate::futures::FutureBase;
-use crate::task::AsyncTask;
+use crate::task::{AsyncCall, AsyncTask};
 use crate::tools::{Deduplicate, deduplicate_by};
 
 /// Function with a cache in a key-value store, made by [`KeyValue::cached`](super::KeyValue::cached),
@@ -62,12 +62,12 @@ struct Shared {
 
 impl<A: Serialize + 'static, T: Clone + 'static> Cached<A, T> {
     #[track_caller]
-    pub(super) fn new(
+    pub(super) fn new<C: AsyncCall<Output = T>>(
         operations: Operations,
         codec: impl Codec<T> + 'static,
         prefix: &str,
         ttl: Option<Duration>,
-        function: impl Fn(A) -> AsyncTask<T> + 'static,
+        function: impl Fn(A) -> C + 'static,
     ) -> Self {
         assert!(
             prefix.len() <= MAX_KEY / 2 && is_plain(prefix.as_bytes()),
@@ -162,11 +162,11 @@ impl Shared {
         on_error(error);
     }
 
-    async fn read_through<T: 'static>(
+    async fn read_through<T, C: AsyncCall<Output = T>>(
         &self,
         key: Vec<u8>,
         codec: &impl Codec<T>,
-        call: impl FnOnce() -> AsyncTask<T>,
+        call: impl FnOnce() -> C,
     ) -> T {
         let mut get = self.operations.get(key.clone(), Reply::into_value);
         let cached = match (&mut get).await {

@@ -58,6 +58,12 @@ impl<T> Future for OperationFuture<T> {
 }
 
 impl<T> FutureBase for OperationFuture<T> {
+    type Joined = Self;
+
+    fn into_joined(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         self.load.is_computed()
     }

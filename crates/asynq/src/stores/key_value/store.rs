@@ -10,7 +10,7 @@ use super::codec::{Codec, Json, JsonOk};
 use super::operation::{Action, Reply};
 use super::operation_future::OperationFuture;
 use crate::loader::Stats;
-use crate::task::AsyncTask;
+use crate::task::AsyncCall;
 
 pub(super) mod sealed {
     use crate::stores::key_value::operations::Operations;
@@ -97,13 +97,14 @@ pub trait KeyValue: sealed::Store {
     ///
     /// If `ttl` is zero, or the prefix is longer than 125 bytes or has spaces or control characters.
     #[track_caller]
-    fn cached<A, T>(
+    fn cached<A, T, C>(
         &self,
         prefix: &str,
         ttl: impl Into<Option<Duration>>,
-        function: impl Fn(A) -> AsyncTask<T> + 'static,
+        function: impl Fn(A) -> C + 'static,
     ) -> Cached<A, T>
     where
+        C: AsyncCall<Output = T>,
         A: Serialize + 'static,
         T: Serialize + DeserializeOwned + Clone + 'static,
     {
@@ -116,13 +117,14 @@ pub trait KeyValue: sealed::Store {
     ///
     /// As [`cached`](Self::cached).
     #[track_caller]
-    fn try_cached<A, T, E>(
+    fn try_cached<A, T, E, C>(
         &self,
         prefix: &str,
         ttl: impl Into<Option<Duration>>,
-        function: impl Fn(A) -> AsyncTask<Result<T, E>> + 'static,
+        function: impl Fn(A) -> C + 'static,
     ) -> Cached<A, Result<T, E>>
     where
+        C: AsyncCall<Output = Result<T, E>>,
         A: Serialize + 'static,
         T: Serialize + DeserializeOwned + Clone + 'static,
         E: Clone + 'static,
@@ -136,14 +138,15 @@ pub trait KeyValue: sealed::Store {
     ///
     /// As [`cached`](Self::cached).
     #[track_caller]
-    fn cached_as<A, T>(
+    fn cached_as<A, T, C>(
         &self,
         codec: impl Codec<T> + 'static,
         prefix: &str,
         ttl: impl Into<Option<Duration>>,
-        function: impl Fn(A) -> AsyncTask<T> + 'static,
+        function: impl Fn(A) -> C + 'static,
     ) -> Cached<A, T>
     where
+        C: AsyncCall<Output = T>,
         A: Serialize + 'static,
         T: Clone + 'static,
     {

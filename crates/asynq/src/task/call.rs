@@ -1,0 +1,251 @@
+//! Calls of async functions that have not become tasks.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use send_wrapper::SendWrapper;
+
+use super::handle::AsyncTask;
+use crate::call_stack::{Origin, Site};
+use crate::error::TaskError;
+use crate::futures::FutureBase;
+use crate::scheduler::{self, Request};
+
+/// Call of an async function: a [`Call`], as `f::asynq(a)` returns it, or an [`AsyncTask`].
+pub trait AsyncCall:
+    FutureBase<Output: 'static, Joined = AsyncTask<<Self as Future>::Output>> + 'static
+{
+    /// Makes a task of the call.
+    fn task(self) -> AsyncTask<Self::Output> {
+        self.into_joined()
+    }
+}
+
+impl<T: 'static> AsyncCall for AsyncTask<T> {}
+
+impl<F: Future<Output: 'static> + 'static> AsyncCall for Call<F> {}
+
+pin_project! {
+    /// Call of an async function, as `f::asynq(a)` returns it.
+    ///
+    /// It does nothing until it is awaited or asked for its value. Awaited directly, it runs as a part of the task, or
+    /// of the future of another executor, that awaits it, without an allocation. It is `Send` if the body of the
+    /// function is.
+    ///
+    /// It becomes a task of its own where it runs together with others: in [`all`](crate::all), in another branch of
+    /// a `join!` than the first, or in a queue of futures. [`task`](Self::task) makes it one, to be shared, cancelled
+    /// or kept in a variable of a named type.
+    ///
+    /// ```
+    /// use asynq::{AsyncTask, asynq};
+    ///
+    /// #[asynq]
+    /// async fn double(n: u32) -> u32 {
+    ///     2 * n
+    /// }
+    ///
+    /// #[asynq]
+    /// async fn sum() -> u32 {
+    ///     let shared: AsyncTask<u32> = double::asynq(1).task();
+    ///     double::asynq(20).await + shared.clone().await + shared.await
+    /// }
+    ///
+    /// assert_eq!(sum(), 44);
+    /// ```
+    ///
+    /// A function that calls itself returns an [`AsyncTask`], which is a call as well. Of functions that call each
+    /// other, one has to make a task of its call.
+    #[must_use = "a call does nothing unless awaited or asked for its value"]
+    pub struct Call<F: Future>
+    where
+        F::Output: 'static,
+    {
+        #[pin]
+        state: State<F>,
+        site: &'static Site,
+        at: &'static Location<'static>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    #[project_replace = StateReplacement]
+    enum State<F: Future>
+    where
+        F::Output: 'static,
+    {
+        // Not polled, so it can move.
+        New { future: F },
+        // Polled by whoever awaits the call.
+        InPlace { #[pin] future: F },
+        // It has become a task of the thread.
+        Task { task: SendWrapper<AsyncTask<F::Output>> },
+        Ended,
+    }
+}
+
+impl<F> Call<F>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    #[track_caller]
+    pub(crate) fn new(site: &'static Site, future: F) -> Self {
+        Self { state: State::New { future }, site, at: Location::caller() }
+    }
+
+    /// Creates a call whose value is that of `mock`.
+    pub(crate) fn mocked(mock: AsyncTask<F::Output>) -> Self {
+        static MOCK: Site = Site::new("mock");
+        let state = State::Task { task: SendWrapper::new(mock) };
+        Self { state, site: &MOCK, at: Location::caller() }
+    }
+
+    /// Makes a task of the call.
+    pub fn task(self) -> AsyncTask<F::Output> {
+        self.into_joined()
+    }
+
+    /// Runs the call to its end, as [`value`](FutureBase::value) does, and returns its value or its failure.
+    ///
+    /// # Errors
+    ///
+    /// If the call panicked or took part in a deadlock.
+    pub fn outcome(self) -> Result<F::Output, TaskError> {
+        self.task().outcome()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin { site: self.site, at: self.at, creator: None }
+    }
+}
+
+impl<F> FutureBase for Call<F>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    type Joined = AsyncTask<F::Output>;
+
+    fn into_joined(self) -> Self::Joined {
+        match self.state {
+            State::New { future } | State::InPlace { future } => {
+                AsyncTask::made_at(self.site, self.at, future)
+            }
+            State::Task { task } => task.take(),
+            State::Ended => {
+                panic!("{} was used after it had returned its value", self.origin().call())
+            }
+        }
+    }
+
+    fn is_computed(&self) -> bool {
+        match &self.state {
+            State::New { .. } | State::InPlace { .. } => false,
+            State::Task { task } => task.is_computed(),
+            State::Ended => true,
+        }
+    }
+
+    fn value(self) -> F::Output {
+        self.task().value()
+    }
+
+    fn on_computed(&self, _: impl FnOnce() + 'static)
+    where
+        Self: Request,
+    {
+        unreachable!("a call is no `Request`")
+    }
+}
+
+impl<F> Future for Call<F>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        let (site, at) = (*this.site, *this.at);
+        if let StateProjection::New { .. } = this.state.as_mut().project() {
+            start(this.state.as_mut(), site, at, cx);
+        }
+        let polled = match this.state.as_mut().project() {
+            StateProjection::InPlace { future } => poll_in_place(future, site, at, cx),
+            StateProjection::Task { task } => {
+                let call = Origin { site, at, creator: None };
+                assert!(task.valid(), "{} became a task of another thread", call.call());
+                Ok(Pin::new(&mut **task).poll(cx))
+            }
+            StateProjection::New { .. } | StateProjection::Ended => {
+                let call = Origin { site, at, creator: None }.call();
+                panic!("{call} was polled after it had returned its value")
+            }
+        };
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => {
+                this.state.set(State::Ended);
+                Poll::Ready(value)
+            }
+            Err(error) => {
+                this.state.set(State::Ended);
+                scheduler::throw(error)
+            }
+        }
+    }
+}
+
+/// Begins a call, which was not polled before: in place, or as a task.
+fn start<F>(
+    mut state: Pin<&mut State<F>>,
+    site: &'static Site,
+    at: &'static Location<'static>,
+    cx: &Context<'_>,
+) where
+    F: Future<Output: 'static> + 'static,
+{
+    let begun = state.as_mut().project_replace(State::Ended);
+    let StateReplacement::New { future } = begun else { unreachable!("it was not polled before") };
+    let is_in_place = scheduler::with(|scheduler| scheduler.can_poll_in_place(cx.waker()));
+    state.set(if is_in_place {
+        State::InPlace { future }
+    } else {
+        State::Task { task: SendWrapper::new(AsyncTask::made_at(site, at, future)) }
+    });
+}
+
+/// Polls the body of a call as a part of the poll that is in progress.
+fn poll_in_place<F: Future>(
+    body: Pin<&mut F>,
+    site: &'static Site,
+    at: &'static Location<'static>,
+    cx: &mut Context<'_>,
+) -> Result<Poll<F::Output>, TaskError> {
+    scheduler::with(|scheduler| scheduler.begin_in_place(site, at));
+    let polled = catch_unwind(AssertUnwindSafe(|| body.poll(cx)));
+    scheduler::with(|scheduler| {
+        let polled = polled.map_err(|payload| {
+            TaskError::from_panic(payload, || scheduler.stack().unwrap_or_default())
+        });
+        scheduler.end_in_place(matches!(polled, Ok(Poll::Pending)));
+        polled
+    })
+}
+
+impl<F> fmt::Debug for Call<F>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::New { .. } => "not started",
+            State::InPlace { .. } | State::Task { .. } => "pending",
+            State::Ended => "computed",
+        };
+        write!(f, "AsyncCall({}, {state})", self.origin().call())
+    }
+}
