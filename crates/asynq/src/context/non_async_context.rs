@@ -65,6 +65,7 @@ impl NonAsyncContext {
         let context = Rc::new(Forbidden { what, id: Cell::new(None) });
         let payload = Rc::downgrade(&context) as Weak<dyn AsyncContext>;
         let id = scheduler::with(|scheduler| {
+            scheduler.enter_call();
             if scheduler.engine().running().is_some() {
                 scheduler.switch_to_running();
             }

@@ -183,6 +183,7 @@ impl Entered {
             Phase::Before => {
                 let payload = Rc::downgrade(&self.context);
                 let (outer, id) = scheduler::with(|scheduler| {
+                    scheduler.enter_call();
                     // Another branch of the task may have been left inside a context of its own.
                     scheduler.switch_to_running();
                     let outer = scheduler.engine().scope();

@@ -1,9 +1,10 @@
 //! The common trait of all futures of this crate.
 
 use std::future::Future;
+use std::panic::Location;
 
 use crate::scheduler::{self, Request};
-use crate::task::AsyncTask;
+use crate::task::{BLOCK, on_stack};
 
 /// Future of this crate: a call of an async function, a task, an item of a batch, a known value, or a join of
 /// these.
@@ -38,7 +39,8 @@ pub trait FutureBase: Future + Sized {
         Self: 'static,
         Self::Output: 'static,
     {
-        AsyncTask::new(self).outcome().unwrap_or_else(|error| scheduler::throw(error))
+        let value = on_stack::call(&BLOCK, Location::caller(), self);
+        value.unwrap_or_else(|error| scheduler::throw(error))
     }
 
     /// Calls `callback` when the future is resolved, or at once if it is. This alone does not make

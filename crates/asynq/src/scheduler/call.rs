@@ -19,7 +19,9 @@ impl Scheduler {
     /// If `root` waits for a task that is suspended in the caller, or for a runtime that the call holds; if
     /// calls are nested too deeply; or if a flush panicked after all of its items had their values.
     pub(crate) fn call(&self, root: TaskId) -> Result<(), TaskError> {
-        let _nested = self.nest(root)?;
+        self.enter_call();
+        let name = || self.engine().task(root).map(ToString::to_string).unwrap_or_default();
+        let _nested = self.nest(name)?;
         let caller = self.running();
         if caller.is_some() {
             // A branch of the caller may have been left inside a context of its own.
@@ -31,10 +33,21 @@ impl Scheduler {
         self.creator.take();
         let _frame = FrameGuard { scheduler: self, outer: self.polling.suspend() };
         let _apart = self.in_place.apart();
-        runtime::without_budget(|| self.drive_call(root, caller.as_ref()))
+        let mut run = |id, task: &AnyComputation| self.run(id, task);
+        runtime::without_budget(|| self.drive_call(root, caller.as_ref(), &mut run))
     }
 
-    fn drive_call(&self, root: TaskId, caller: Option<&AnyComputation>) -> Result<(), TaskError> {
+    /// Drives the innermost frame, whose root is `root`, to its end. `run` runs a task of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub(super) fn drive_call(
+        &self,
+        root: TaskId,
+        caller: Option<&AnyComputation>,
+        run: &mut dyn FnMut(TaskId, &AnyComputation),
+    ) -> Result<(), TaskError> {
         let mut waited = false;
         loop {
             self.deliver_wakes();
@@ -48,7 +61,7 @@ impl Scheduler {
                 let task = engine.task(id).cloned().expect("the engine runs only what it has");
                 drop(engine);
                 self.report_events();
-                self.run(id, &task);
+                run(id, &task);
                 waited = false;
                 continue;
             }
@@ -88,9 +101,9 @@ impl Scheduler {
 }
 
 /// Guard of a call's frame, which must not stay behind when the call unwinds.
-struct FrameGuard<'s> {
-    scheduler: &'s Scheduler,
-    outer: Polling,
+pub(super) struct FrameGuard<'s> {
+    pub(super) scheduler: &'s Scheduler,
+    pub(super) outer: Polling,
 }
 
 impl Drop for FrameGuard<'_> {

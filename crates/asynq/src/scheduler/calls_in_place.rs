@@ -32,6 +32,12 @@ pub(super) struct Apart<'s> {
 }
 
 impl CallsInPlace {
+    /// Begins a poll that may be part of the calls which are being polled.
+    #[inline]
+    pub(super) fn mark(&self) -> Apart<'_> {
+        Apart { calls: self, outer: self.outer.get(), waiting: self.waiting.borrow().len() }
+    }
+
     /// Begins code that is not part of the calls which are being polled.
     #[inline]
     pub(super) fn apart(&self) -> Apart<'_> {

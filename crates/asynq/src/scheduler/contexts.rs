@@ -82,6 +82,7 @@ impl Scheduler {
 
     /// Enters a context for the running task; `None` if no task runs.
     pub(crate) fn enter_context(&self, context: Weak<dyn AsyncContext>) -> Option<ContextId> {
+        self.enter_call();
         let in_flushes = in_flushes(&context);
         let mut engine = self.engine();
         let id = engine.enter_context(context)?;

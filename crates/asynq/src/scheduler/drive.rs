@@ -1,11 +1,13 @@
 //! The steps of a drive: does what the engine says.
 
-use std::task::Context;
+use std::task::{Context, Poll};
 
 use asynq_engine::{Step, TaskId, Until};
 use slotmap::Key;
 
+use super::calls_in_place::Apart;
 use super::state::Scheduler;
+use super::waker::TaskWaker;
 use crate::task::computation::AnyComputation;
 
 impl Scheduler {
@@ -26,25 +28,49 @@ impl Scheduler {
     }
 
     /// Polls a task once.
+    #[inline]
     pub(super) fn run(&self, id: TaskId, task: &AnyComputation) {
+        self.run_by(id, task, |cx| task.as_ref().step(cx));
+    }
+
+    /// Polls a task once, by `step`.
+    #[inline]
+    pub(super) fn run_by(
+        &self,
+        id: TaskId,
+        task: &AnyComputation,
+        step: impl FnOnce(&mut Context<'_>) -> Poll<()>,
+    ) {
         let waker = self.wakers.take(id, &self.wake_queue);
         let apart = self.in_place.apart();
         self.polling.begin(waker.waker());
-        let pending = task.as_ref().step(&mut Context::from_waker(waker.waker())).is_pending();
+        let is_pending = step(&mut Context::from_waker(waker.waker())).is_pending();
+        self.end_run(id, task, is_pending, waker, &apart);
+    }
+
+    /// Ends the poll of a task, which still waits if `is_pending`.
+    #[inline]
+    pub(super) fn end_run(
+        &self,
+        id: TaskId,
+        task: &AnyComputation,
+        is_pending: bool,
+        waker: Box<TaskWaker>,
+        apart: &Apart<'_>,
+    ) {
         self.polling.end();
         apart.take_waiting(|calls| task.set_waiting(calls, self.polling.awaits() <= 1));
-        drop(apart);
         self.creator.take();
         let kept = waker.is_kept();
-        if pending {
+        if is_pending {
             self.block(kept);
         }
-        match (pending, kept) {
+        match (is_pending, kept) {
             (_, false) => self.wakers.give_back(waker),
             (true, true) => self.wakers.keep(id, waker),
             (false, true) => {}
         }
-        if !pending {
+        if !is_pending {
             self.finish(id);
             task.callbacks.run();
         }

@@ -56,7 +56,10 @@ impl BatchEntry {
     /// Adds an item to the open batch. Returns its index.
     pub(crate) fn add_item(&self) -> u32 {
         let id = self.id.get().expect("an open batch has an id");
-        let item = state::with(|scheduler| scheduler.engine().add_item(id));
+        let item = state::with(|scheduler| {
+            scheduler.enter_call();
+            scheduler.engine().add_item(id)
+        });
         item.expect("the batch is open").index
     }
 
@@ -179,6 +182,7 @@ impl Scheduler {
     }
 
     fn flush_now(&self, id: BatchId) {
+        self.enter_call();
         self.count_items(id);
         if self.engine().begin_flush(id) {
             self.flush_out_of_turn(id);

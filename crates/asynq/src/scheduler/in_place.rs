@@ -37,11 +37,26 @@ impl Scheduler {
             && !self.event_listeners.is_present()
     }
 
-    /// Begins to poll a call in place.
+    /// Begins to poll a call in place. Returns its index among those that are.
     #[inline]
-    pub(crate) fn begin_in_place(&self, site: &'static Site, at: &'static Location<'static>) {
+    pub(crate) fn begin_in_place(
+        &self,
+        site: &'static Site,
+        at: &'static Location<'static>,
+    ) -> usize {
         let caller = self.creator.take();
-        self.in_place.calls.borrow_mut().push(InPlace { site, at, caller });
+        let mut calls = self.in_place.calls.borrow_mut();
+        calls.push(InPlace { site, at, caller });
+        calls.len() - 1
+    }
+
+    /// Makes the call at `index` one that is not polled in place. The calls inside it are parts of it from now on.
+    /// Returns its creator.
+    pub(super) fn take_out_of_place(&self, index: usize) -> Option<Rc<Creator>> {
+        let creator = self.creator_before(index);
+        let call = self.in_place.calls.borrow_mut().remove(index);
+        self.in_place.outer.set(index);
+        call.caller.or(creator)
     }
 
     /// Ends what the last [`begin_in_place`](Self::begin_in_place) began. The call may still wait.
@@ -63,9 +78,15 @@ impl Scheduler {
 
     /// Returns the innermost call in place as a creator, or else the task that runs now.
     fn current_creator(&self) -> Option<Rc<Creator>> {
+        let innermost = self.in_place.calls.borrow().len();
+        self.creator_before(innermost)
+    }
+
+    /// Returns the call in place around the one at `index` as a creator, or else the task that runs now.
+    fn creator_before(&self, index: usize) -> Option<Rc<Creator>> {
         let mut creator = self.running().map(|task| task.as_creator());
         let mut calls = self.in_place.calls.borrow_mut();
-        for call in &mut calls[self.in_place.outer.get()..] {
+        for call in &mut calls[self.in_place.outer.get()..index] {
             let caller = call.caller.take().or(creator);
             call.caller.clone_from(&caller);
             creator = Some(Creator::new(Origin { site: call.site, at: call.at, creator: caller }));

@@ -5,6 +5,7 @@
 //! step; `call` and `foreign` are the two loops over the steps of the engine.
 
 mod call;
+mod call_on_stack;
 mod calls_in_place;
 mod contexts;
 mod deadlock;
@@ -34,6 +35,7 @@ mod request;
 )]
 mod runtime;
 mod sleep;
+mod stack_call;
 mod state;
 mod sync;
 mod thread_waits;

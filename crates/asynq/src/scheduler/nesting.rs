@@ -1,25 +1,22 @@
 //! The error of synchronous calls that are nested too deeply.
 
-use asynq_engine::TaskId;
-
 use super::native_stack::Nested;
 use super::state::{self, Scheduler};
 use crate::error::{TaskError, TaskErrorKind};
 
 impl Scheduler {
-    /// Begins a call of `root`.
+    /// Begins a call of the task that `name` names.
     ///
     /// # Errors
     ///
     /// If the calls around it take too much stack already.
-    pub(super) fn nest(&self, root: TaskId) -> Result<Nested<'_>, TaskError> {
-        self.native_stack.nest().map_err(|taken| self.nested_too_deeply(root, taken))
+    pub(super) fn nest(&self, name: impl FnOnce() -> String) -> Result<Nested<'_>, TaskError> {
+        self.native_stack.nest().map_err(|taken| self.nested_too_deeply(&name(), taken))
     }
 
     #[cold]
-    fn nested_too_deeply(&self, root: TaskId, taken: usize) -> TaskError {
+    fn nested_too_deeply(&self, name: &str, taken: usize) -> TaskError {
         let depth = self.engine().depth();
-        let name = self.engine().task(root).map(ToString::to_string).unwrap_or_default();
         let message = format!(
             "{depth} nested synchronous calls take {taken} bytes of native stack, and {name} would be the next. \
              Await the calls (`f::asynq(..).await`), which takes no stack, or allow more by \

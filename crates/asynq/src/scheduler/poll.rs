@@ -19,6 +19,7 @@ pub(crate) fn poll_pending<F: Request>(
     request: impl FnOnce(&mut F, &Requester<'_>) -> bool,
 ) -> Poll<F::Output> {
     let is_pending = state::with(|scheduler| {
+        scheduler.enter_call();
         let Some(own) = scheduler.polling.is_own(cx.waker()) else {
             return scheduler.request_foreign(future, cx.waker());
         };

@@ -14,6 +14,7 @@ use super::native_stack::NativeStack;
 use super::payload::Payloads;
 use super::permit_table::PermitTable;
 use super::polling::Polling;
+use super::stack_call::StackCall;
 use super::thread_waits::ThreadWaits;
 use super::waker::{WakeQueue, Wakers};
 use crate::call_stack::Creator;
@@ -26,6 +27,7 @@ pub(crate) struct Scheduler {
     pub(crate) event_listeners: EventListeners,
     pub(super) polling: Polling,
     pub(super) in_place: CallsInPlace,
+    pub(super) stack_call: StackCall,
     /// Cache of [`creator`](Self::creator), for one poll.
     pub(super) creator: Cell<Option<Rc<Creator>>>,
     /// Batch whose flush holds the thread and whose items are held back: see `Note: held items`.
@@ -69,6 +71,7 @@ impl Scheduler {
             event_listeners: EventListeners::default(),
             polling: Polling::default(),
             in_place: CallsInPlace::default(),
+            stack_call: StackCall::default(),
             creator: Cell::default(),
             held: Cell::default(),
             wake_queue: WakeQueue::new(),
@@ -104,7 +107,7 @@ impl Scheduler {
     /// waiting for what happens now.
     pub(crate) fn is_driving(&self) -> bool {
         let idle_frames = usize::from(self.foreign.root.get().is_some());
-        self.foreign.driving.get() || self.engine().depth() > idle_frames
+        self.foreign.driving.get() || self.is_polling() || self.engine().depth() > idle_frames
     }
 
     /// Keeps a panic for the call, or the poll by another executor, that is in progress.

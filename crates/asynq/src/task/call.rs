@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use send_wrapper::SendWrapper;
 
 use super::handle::AsyncTask;
+use super::on_stack;
 use crate::call_stack::{Origin, Site};
 use crate::error::TaskError;
 use crate::futures::FutureBase;
@@ -115,7 +116,10 @@ where
     ///
     /// If the call panicked or took part in a deadlock.
     pub fn outcome(self) -> Result<F::Output, TaskError> {
-        self.task().outcome()
+        match self.state {
+            State::New { future } => on_stack::call(self.site, self.at, future),
+            _ => self.task().outcome(),
+        }
     }
 
     fn origin(&self) -> Origin {
@@ -150,7 +154,7 @@ where
     }
 
     fn value(self) -> F::Output {
-        self.task().value()
+        self.outcome().unwrap_or_else(|error| scheduler::throw(error))
     }
 
     fn on_computed(&self, _: impl FnOnce() + 'static)

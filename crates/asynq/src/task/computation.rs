@@ -210,32 +210,13 @@ impl<B: ?Sized> Computation<B> {
 
 impl<B: Body + ?Sized> Computation<B> {
     /// Runs it until it waits or has ended.
+    #[inline]
     pub(crate) fn step(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_computed() {
             // Ended by a call that was made while its locals were dropped.
             return Poll::Ready(());
         }
-        let mut body = self.body();
-        let polled = if self.phase.get() == Phase::Failing {
-            Ok(Poll::Pending)
-        } else {
-            catch_unwind(AssertUnwindSafe(|| PinMut::as_mut(&mut body).poll(cx)))
-        };
-        match (polled, self.phase.get()) {
-            (Ok(Poll::Pending), Phase::Alive) => return Poll::Pending,
-            (Ok(Poll::Ready(())), Phase::Alive) => {}
-            (polled, _) => {
-                // The task has failed or ended already. A local that panics in its destructor now
-                // does not replace that failure.
-                let _cleared = catch_panic(|| PinMut::as_mut(&mut body).clear());
-                if let Err(payload) = polled {
-                    self.fail(TaskError::from_panic(payload, || self.stack()));
-                }
-            }
-        }
-        self.phase.set(Phase::Ended);
-        self.id.set(None);
-        Poll::Ready(())
+        self.step_body(PinMut::as_mut(&mut self.body()), cx)
     }
 
     /// Drops the contents of the body, or leaves that to the poll that borrows it. Returns the
@@ -251,6 +232,50 @@ impl<B: Body + ?Sized> Computation<B> {
     pub(crate) fn discard(self: Pin<&Self>) -> thread::Result<()> {
         self.phase.set(Phase::Ended);
         self.clear()
+    }
+}
+
+/// # Bodies
+///
+/// The body of a synchronous call is on the stack of its caller, not in the computation.
+impl<B: ?Sized> Computation<B> {
+    /// Runs `body` until it waits or has ended.
+    #[inline]
+    pub(crate) fn step_body(
+        &self,
+        mut body: Pin<&mut (impl Body + ?Sized)>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let polled = if self.phase.get() == Phase::Failing {
+            Ok(Poll::Pending)
+        } else {
+            catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx)))
+        };
+        self.end_step(body, polled)
+    }
+
+    /// Ends a step of `body`, whose poll has returned `polled`, or panicked. Returns whether the body still waits.
+    #[inline]
+    pub(crate) fn end_step(
+        &self,
+        body: Pin<&mut (impl Body + ?Sized)>,
+        polled: thread::Result<Poll<()>>,
+    ) -> Poll<()> {
+        match (polled, self.phase.get()) {
+            (Ok(Poll::Pending), Phase::Alive) => return Poll::Pending,
+            (Ok(Poll::Ready(())), Phase::Alive) => {}
+            (polled, _) => {
+                // The task has failed or ended already. A local that panics in its destructor now
+                // does not replace that failure.
+                let _cleared = catch_panic(|| body.clear());
+                if let Err(payload) = polled {
+                    self.fail(TaskError::from_panic(payload, || self.stack()));
+                }
+            }
+        }
+        self.phase.set(Phase::Ended);
+        self.id.set(None);
+        Poll::Ready(())
     }
 }
 

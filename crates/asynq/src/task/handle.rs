@@ -45,13 +45,15 @@ pub struct AsyncTask<T: 'static> {
 
 pub(super) type CloneValue<T> = fn(&T) -> T;
 
+/// Site of a future that is no call of a function.
+pub(crate) static BLOCK: Site = Site::new("async block");
+
 impl<T: 'static> AsyncTask<T> {
     /// Creates a task that runs `future`.
     ///
     /// `#[asynq]` does this for a call. Use it for an async block, or for a future from elsewhere.
     #[track_caller]
     pub fn new(future: impl Future<Output = T> + 'static) -> Self {
-        static BLOCK: Site = Site::new("async block");
         Self::with_site(&BLOCK, future)
     }
 

@@ -6,11 +6,13 @@ mod deferred_drop;
 mod end;
 mod future;
 mod handle;
+pub(crate) mod on_stack;
 mod promise;
 mod weak;
 
 pub use self::call::{AsyncCall, Call};
 pub use self::handle::AsyncTask;
+pub(crate) use self::handle::BLOCK;
 pub(crate) use self::promise::promise_at;
 pub use self::promise::{Promise, PromiseFuture, promise};
 pub(crate) use self::weak::WeakTask;

@@ -1,6 +1,7 @@
 //! Calls that are awaited directly: they run as parts of their callers, and nobody can tell.
 #![allow(clippy::needless_raw_string_hashes, reason = "as `expect_test` writes them")]
 
+use asynq::debug::AsynqStack;
 use asynq::{AsyncTask, FutureBase, ScopedValue, Source, all, asynq, debug, promise, with_context};
 use expect_test::expect;
 use futures::executor::{LocalPool, block_on};
@@ -289,4 +290,43 @@ fn a_call_has_a_debug_form() {
         AsyncCall(it::calls_in_place::yields, called at crates/asynq/tests/it/calls_in_place.rs, not started)
     "#]]
     .assert_eq(&without_lines(&format!("{call:?}")));
+}
+
+#[test]
+fn a_plain_call_that_wakes_itself_goes_on() {
+    assert_eq!(yields_twice(1), 2);
+    assert_usable();
+}
+
+#[test]
+fn a_plain_call_is_made_where_another_call_waits_for_nothing() {
+    #[asynq]
+    async fn outer(numbers: Source<Store>) -> (u32, AsynqStack) {
+        let value = ten_fold(numbers, 1);
+        (value, debug::format_asynq_stack().unwrap())
+    }
+
+    let log = Log::new();
+    let (value, stack) = outer(store(&log, "numbers"));
+    assert_eq!((value, stack.calls().len()), (10, 1));
+    assert_eq!(log.take(), "flush numbers [1]\n");
+    assert_usable();
+}
+
+#[test]
+fn a_plain_call_stands_in_the_stack_of_the_tasks_that_its_calls_make() {
+    #[asynq]
+    async fn makes_a_task() -> AsynqStack {
+        AsyncTask::new(async { debug::format_asynq_stack().unwrap() }).await
+    }
+
+    #[asynq]
+    async fn outer() -> AsynqStack {
+        makes_a_task::asynq().await
+    }
+
+    let stack = outer();
+    let names: Vec<_> = stack.calls().iter().map(|call| call.function).collect();
+    assert!(names[0].ends_with("outer") && names[1].ends_with("makes_a_task"), "{names:?}");
+    assert_eq!(names.len(), 3);
 }

@@ -1,0 +1,168 @@
+//! Synchronous calls whose bodies are on the stack of their callers.
+//!
+//! # Note: calls that are not entered
+//!
+//! A call that waits for nothing needs neither a task nor a frame, since nothing else could run before it has
+//! returned. So its body is polled at once, and the engine hears of the call only when somebody could notice: the
+//! body waits, enters a context, or makes a call itself. Then [`Scheduler::enter_call`] makes it the root of a frame
+//! like any other.
+
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use asynq_engine::{Step, TaskId};
+use slotmap::Key;
+
+use super::call::FrameGuard;
+use super::polling::Polling;
+use super::runtime;
+use super::stack_call::{Entered, Unentered};
+use super::state::Scheduler;
+use crate::call_stack::{Origin, Site};
+use crate::error::TaskError;
+use crate::task::computation::{AnyComputation, Body, Computation};
+
+/// Body of a task whose future is on the stack of a call, which polls it.
+struct OnStack;
+
+impl Body for OnStack {
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        unreachable!("the call polls it")
+    }
+
+    fn clear(self: Pin<&mut Self>) {}
+}
+
+/// Guard of a call: brings back the state of the code around it.
+struct Around<'s> {
+    scheduler: &'s Scheduler,
+    /// Until the call has a frame, which does the same.
+    polling: Option<Polling>,
+    entered: Option<Entered>,
+}
+
+impl Drop for Around<'_> {
+    fn drop(&mut self) {
+        if let Some(polling) = &self.polling {
+            self.scheduler.polling.resume(polling);
+        }
+        self.scheduler.stack_call.entered.set(self.entered.take());
+    }
+}
+
+/// Guard of the task of a call, which must not stay behind when the call ends.
+struct Root<'s>(&'s Scheduler, TaskId);
+
+impl Drop for Root<'_> {
+    fn drop(&mut self) {
+        self.0.finish(self.1);
+    }
+}
+
+impl Scheduler {
+    /// Runs `body` to its end, as a call of `site`.
+    ///
+    /// # Errors
+    ///
+    /// If the body panics; or as [`call`](Self::call).
+    pub(crate) fn call_on_stack(
+        &self,
+        site: &'static Site,
+        at: &'static Location<'static>,
+        mut body: Pin<&mut dyn Body>,
+    ) -> Result<(), TaskError> {
+        self.enter_call();
+        let _nested = self.nest(|| Origin { site, at, creator: None }.call().to_string())?;
+        // A branch of the caller may have been left inside a context of its own.
+        self.switch_to_branch();
+        self.leave_idle_foreign_frame();
+        let mut around = Around {
+            scheduler: self,
+            polling: Some(self.polling.suspend()),
+            entered: self.stack_call.entered.take(),
+        };
+        let mark = self.in_place.mark();
+        let waker = self.wakers.take(TaskId::null(), &self.wake_queue);
+        let index = self.begin_in_place(site, at);
+        self.stack_call.unentered.set(Some(Unentered { site, at, index }));
+        self.polling.begin(waker.waker());
+        if self.event_listeners.is_present() {
+            self.enter_call();
+        }
+        let cx = &mut Context::from_waker(waker.waker());
+        let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx)));
+        if self.stack_call.unentered.get().is_some() {
+            if !matches!(polled, Ok(Poll::Pending)) {
+                self.stack_call.unentered.set(None);
+                let stack = || self.stack().unwrap_or_default();
+                let result = polled.map_err(|payload| TaskError::from_panic(payload, stack));
+                self.polling.end();
+                self.end_in_place(false);
+                if !waker.is_kept() {
+                    self.wakers.give_back(waker);
+                }
+                return result.map(|_| ());
+            }
+            self.enter_call();
+        }
+
+        let Entered { id, root, caller } =
+            self.stack_call.entered.take().expect("the engine knows it");
+        let _root = Root(self, id);
+        let result = {
+            let outer = around.polling.take().expect("until here");
+            let _frame = FrameGuard { scheduler: self, outer };
+            waker.lend(id);
+            let is_pending = root.end_step(body.as_mut(), polled).is_pending();
+            if is_pending && (waker.is_kept() || self.wake_queue.is_filled()) {
+                // It may have been woken before the waker was lent to it.
+                self.engine().wake(id);
+            }
+            self.end_run(id, &root, is_pending, waker, &mark);
+            let mut run = |task_id, task: &AnyComputation| {
+                if task_id == id {
+                    self.run_by(id, task, |cx| task.step_body(body.as_mut(), cx));
+                } else {
+                    self.run(task_id, task);
+                }
+            };
+            runtime::without_budget(|| self.drive_call(id, caller.as_ref(), &mut run))
+        };
+        if let Err(error) = result {
+            root.set_ended(None);
+            body.clear();
+            return Err(error);
+        }
+        root.failure().map_or(Ok(()), Err)
+    }
+
+    /// Makes the call whose body is being polled the root of a frame, if the engine does not know it.
+    #[inline]
+    pub(crate) fn enter_call(&self) {
+        if let Some(call) = self.stack_call.unentered.take() {
+            self.enter_unentered(call);
+        }
+    }
+
+    #[cold]
+    fn enter_unentered(&self, Unentered { site, at, index }: Unentered) {
+        let caller = self.running();
+        let creator = self.take_out_of_place(index);
+        let root = Computation::new(Origin { site, at, creator }, OnStack) as AnyComputation;
+        self.report_held();
+        let id = self.engine().add_task(Pin::clone(&root));
+        root.id.set(Some(id));
+        self.report_events();
+        self.engine().enter(id);
+        loop {
+            let step = self.engine().next();
+            self.report_events();
+            match step {
+                Step::Run(_) => break,
+                step => self.perform(&step),
+            }
+        }
+        self.stack_call.entered.set(Some(Entered { id, root, caller }));
+    }
+}
