@@ -58,6 +58,10 @@ impl Loader {
             if sent.pending == 0 { Vec::new() } else { core::mem::take(&mut sent.slots) };
         let time = now.saturating_sub(sent.sent_at);
         self.stats.time += time;
+        self.typical_time = match self.typical_time {
+            0 => time,
+            typical => typical - typical / 8 + time / 8,
+        };
         let unanswered: Vec<_> =
             unanswered.into_iter().filter(|&slot| self.slots.remove(slot).is_some()).collect();
         self.remove_part(part);

@@ -57,6 +57,10 @@
 //! most `max_batch_size` keys, in the order in which they were loaded. With a `hold`, it also stays
 //! open for that time after its first key, unless it fills a part before.
 //!
+//! Where other requests load as well (a server), nobody knows that nothing else can run. There a round has
+//! *settled* when some turns of the executor have brought no new key ([`turn`](Loader::turn)), and stays open
+//! while the store is busy ([`round_settled`](Loader::round_settled)).
+//!
 //! On hosts where keys may keep coming (`max_delay`), a round is sent at the latest when it fills a
 //! part, or when its first key has waited so long, whatever else can run.
 //!
@@ -116,6 +120,7 @@ mod id;
 mod output;
 mod part;
 mod settings;
+mod settle;
 mod slot;
 mod stats;
 
@@ -138,5 +143,6 @@ pub use load::Join;
 pub use loader::Loader;
 pub use output::Output;
 pub use permits::Permits;
-pub use settings::{Settings, Time};
+pub use settings::{Busy, Settings, Time};
+pub use settle::Settle;
 pub use stats::Stats;

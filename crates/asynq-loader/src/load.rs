@@ -29,7 +29,7 @@ impl Loader {
     pub fn load(&mut self, now: Time) -> SlotId {
         let slot = self.slots.insert(Slot { waiters: 1, state: SlotState::Unsent });
         self.queue.push(slot, self.settings.is_timed().then_some(now));
-        if self.settings.max_delay.is_some() || self.is_held {
+        if self.settings.max_delay.is_some() || self.held.is_some() {
             self.send_full(now);
         }
         slot
@@ -57,10 +57,16 @@ impl Loader {
     /// Loads a key whose value is cached. The slot waits for the keys that are sent in the same step
     /// ([`cached_ready`](Self::cached_ready)).
     pub fn load_cached(&mut self) -> SlotId {
-        self.stats.hits += 1;
-        let slot = self.slots.insert(Slot { waiters: 1, state: SlotState::Cached });
+        let slot = self.load_cached_apart();
         self.cached.push(slot);
         slot
+    }
+
+    /// Loads a key whose value is cached, on a host that takes several steps at a time: it gives the slots of each
+    /// to [`cached_slots_ready`](Self::cached_slots_ready).
+    pub fn load_cached_apart(&mut self) -> SlotId {
+        self.stats.hits += 1;
+        self.slots.insert(Slot { waiters: 1, state: SlotState::Cached })
     }
 
     /// Counts a load whose value is cached and that waits for nothing: a plain call.

@@ -9,11 +9,24 @@ use crate::output::Output;
 use crate::part::{Part, Parts};
 use crate::queue::Queue;
 use crate::riders::AllRiders;
-use crate::settings::Settings;
+use crate::settings::{Settings, Time};
 use crate::slot::{SlotState, Slots};
 use crate::stats::Stats;
 
-/// The state of a loader on one host: a thread, an event loop, a greenlet.
+/// Reason why a round that is ready stays open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// For the time of `Settings::hold`.
+    ForTime {
+        /// Position behind the last key when it became ready.
+        since: u64,
+    },
+    /// Until fewer parts are in flight, or the first key has waited long enough.
+    WhileBusy,
+}
+
+/// The state of a loader on one host: a thread, an event loop, a greenlet; or of all threads of a process,
+/// behind a lock.
 ///
 /// See the [crate](crate#driving-it) for the order of the calls.
 #[derive(Default)]
@@ -24,8 +37,12 @@ pub struct Loader {
     pub(crate) queue: Queue,
     /// Position in the queue behind the last key that is ready.
     pub(crate) ready_until: u64,
-    /// The round is ready, and stays open for the time of `Settings::hold`.
-    pub(crate) is_held: bool,
+    /// Reason why the round stays open, although it is ready.
+    pub(crate) held: Option<Held>,
+    /// Keys come from several requests: see `Settings::holds_alone`.
+    pub(crate) is_shared: bool,
+    /// Time that a part takes, as an average that forgets. 0 if none has ended.
+    pub(crate) typical_time: Time,
     /// Parts that wait for permits, in the order in which they were claimed.
     pub(crate) waiting: VecDeque<PartId>,
     pub(crate) parts: Parts,
@@ -139,7 +156,9 @@ impl Loader {
             self.slots.get(slot).is_none_or(|node| node.state != SlotState::Unsent)
         });
         self.resolve_riders(&[]);
-        self.is_held &= self.queue.wanted > 0;
+        if self.queue.wanted == 0 {
+            self.held = None;
+        }
         let size = self.settings.part_size();
         let needed = self.queue.wanted.div_ceil(size);
         while self.waiting.len() > needed {
@@ -156,6 +175,9 @@ impl Loader {
         {
             self.riders.end_part(&part.riders);
             self.resolve_riders(&part.riders);
+        }
+        if self.held == Some(Held::WhileBusy) && !self.is_busy() {
+            self.send_held();
         }
     }
 }

@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::id::{PartId, SlotId};
-use crate::loader::Loader;
+use crate::loader::{Held, Loader};
 use crate::output::Output;
 use crate::part::{Part, SentPart};
 use crate::settings::Time;
+use crate::settle::Settle;
 use crate::slot::SlotState;
 
 /// # 2. Send
@@ -21,12 +22,40 @@ impl Loader {
         let from = self.make_ready(now);
         let hold = self.settings.hold;
         let first = self.queue.first_arrival();
-        self.is_held = hold > 0 && first.is_some_and(|first| now < first.saturating_add(hold));
-        if self.is_held {
+        self.is_shared |= self.in_flight() > 0;
+        let is_held = hold > 0
+            && (self.settings.holds_alone || self.is_shared)
+            && first.is_some_and(|first| now < first.saturating_add(hold));
+        if is_held {
+            self.held = self.held.or(Some(Held::ForTime { since: self.queue.end() }));
             self.send_full(now);
         } else {
+            self.end_hold();
             self.claim(from);
         }
+    }
+
+    /// Makes the open round ready on a host that cannot know whether further keys come: no task waits for
+    /// another, but other requests may load. While the store is [busy](crate::Settings::busy), the round
+    /// stays open, until fewer parts are in flight or its first key has waited as long as a part typically takes.
+    pub fn round_settled(&mut self, now: Time) {
+        if self.queue.wanted == 0 || !self.is_busy() {
+            return self.round_ready(now);
+        }
+        self.make_ready(now);
+        self.held = Some(Held::WhileBusy);
+        if self.send_time().is_none_or(|time| time <= now) {
+            self.send_held();
+        } else {
+            self.send_full(now);
+        }
+    }
+
+    /// Counts a turn of an executor: everything else that can run has run once. Returns whether the open round
+    /// has settled: [`Settings::settle`](crate::Settings::settle) turns have brought no new key. Each code that
+    /// waits for that has a count of its own.
+    pub fn turn(&self, count: &mut Settle) -> bool {
+        count.turn(self.queue.end()) >= self.settings.settle
     }
 
     /// Makes the cached keys ready: nothing else can run, and somebody waits for one of them. If
@@ -34,6 +63,12 @@ impl Loader {
     /// together with these. Otherwise they resolve at once, and nothing is sent.
     pub fn cached_ready(&mut self, with_round: bool) {
         let slots = mem::take(&mut self.cached);
+        self.cached_slots_ready(slots, with_round);
+    }
+
+    /// Makes some cached keys ready, which were loaded by
+    /// [`load_cached_apart`](Self::load_cached_apart): see [`cached_ready`](Self::cached_ready).
+    pub fn cached_slots_ready(&mut self, slots: Vec<SlotId>, with_round: bool) {
         if with_round && self.queue.wanted > 0 {
             self.riders.add(slots, self.queue.front(), self.queue.end());
             return;
@@ -65,16 +100,42 @@ impl Loader {
         }
         self.late_unsent(now);
         if has_passed(self.send_time()) {
-            self.is_held = false;
+            self.end_hold();
             let from = self.make_ready(now);
             self.claim(from);
+        }
+    }
+
+    /// Returns whether as many parts are in flight as the store can take at a time.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.settings.busy.is_some_and(|busy| self.in_flight() >= busy.in_flight.max(1))
+    }
+
+    fn in_flight(&self) -> usize {
+        self.parts.len() - self.waiting.len()
+    }
+
+    /// Sends the round that was held while the store was busy.
+    pub(crate) fn send_held(&mut self) {
+        self.held = None;
+        let from = self.take_unready();
+        self.claim(from);
+    }
+
+    fn end_hold(&mut self) {
+        if let Some(Held::ForTime { since }) = self.held.take() {
+            self.is_shared = self.queue.end() > since;
         }
     }
 
     /// Returns the time at which the first key in the queue has waited long enough.
     fn send_time(&self) -> Option<Time> {
         let first = self.queue.first_arrival()?;
-        let hold = self.is_held.then_some(self.settings.hold);
+        let hold = self.held.map(|held| match held {
+            Held::ForTime { .. } => self.settings.hold,
+            Held::WhileBusy if self.typical_time > 0 => self.typical_time,
+            Held::WhileBusy => self.settings.busy.map_or(0, |busy| busy.patience),
+        });
         let wait = [hold, self.settings.max_delay].into_iter().flatten().min()?;
         Some(first.saturating_add(wait))
     }
@@ -131,6 +192,10 @@ impl Loader {
     /// Makes the keys in the queue ready. Returns the position of the first that was not.
     fn make_ready(&mut self, now: Time) -> u64 {
         self.set_deadline(now);
+        self.take_unready()
+    }
+
+    fn take_unready(&mut self) -> u64 {
         let (front, end) = (self.queue.front(), self.queue.end());
         let ready = mem::replace(&mut self.ready_until, end);
         if ready < end { ready } else { front }

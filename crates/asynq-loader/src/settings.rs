@@ -18,8 +18,27 @@ pub struct Settings {
     /// Time for which a round stays open after its first key, although it is ready, so that others
     /// can join it.
     pub hold: Time,
+    /// Hold also the rounds of requests that come alone. Without it, a round is held only while keys come from
+    /// several requests: others were in flight when it became ready, or the last hold has brought further keys.
+    pub holds_alone: bool,
+    /// Number of turns of an executor without a new key after which a round has
+    /// [settled](crate::Loader::turn).
+    pub settle: u32,
+    /// Rounds that have settled wait while the store is busy.
+    pub busy: Option<Busy>,
     /// Send keys that nobody waits for any more, and do not cancel parts: for keys that are writes.
     pub sends_unawaited: bool,
+}
+
+/// The wait of rounds for a busy store, in which they collect further keys: see
+/// [`round_settled`](crate::Loader::round_settled).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy {
+    /// Number of parts in flight from which on the store is busy. 0 counts as 1.
+    pub in_flight: usize,
+    /// Maximum time for which the first key waits, as long as no part has ended. Afterwards, that is the time
+    /// that a part typically takes.
+    pub patience: Time,
 }
 
 impl Default for Settings {
@@ -30,6 +49,9 @@ impl Default for Settings {
             timeout: None,
             max_delay: None,
             hold: 0,
+            holds_alone: true,
+            settle: 0,
+            busy: None,
             sends_unawaited: false,
         }
     }
@@ -42,6 +64,6 @@ impl Settings {
 
     /// Returns whether the time at which a key was loaded matters.
     pub(crate) fn is_timed(&self) -> bool {
-        self.hold > 0 || self.max_delay.is_some()
+        self.hold > 0 || self.max_delay.is_some() || self.busy.is_some()
     }
 }

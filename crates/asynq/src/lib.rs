@@ -111,6 +111,7 @@ pub mod mock;
 mod pinned;
 #[doc(hidden)]
 pub mod plumbing;
+mod request;
 mod scheduler;
 pub mod stores;
 mod task;
@@ -134,9 +135,14 @@ pub use crate::futures::{
     All, ConstFuture, ErrorFuture, FutureBase, Joinable, LazyFuture, Parts, Transpose, TryAll, all,
     try_all,
 };
-pub use crate::loader::Loader;
+pub use crate::loader::{Loader, LocalLoader};
 #[cfg(feature = "tokio")]
 pub use crate::pinned::{Pinned, PinnedError, Pool, spawn_pinned};
+#[cfg(feature = "async-graphql")]
+pub use crate::request::RequestExtension;
+pub use crate::request::{Request, request};
+#[cfg(feature = "tower")]
+pub use crate::request::{RequestLayer, RequestService};
 pub use crate::scheduler::set_max_call_stack;
 pub use crate::task::{AsyncCall, AsyncTask, Call, Promise, PromiseFuture, promise};
 

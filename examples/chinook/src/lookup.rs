@@ -1,10 +1,9 @@
 //! The loader of a column, which counts what it is asked for.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use asynq::Loader;
-use asynq::loader::Load;
+use asynq::{BatchError, Loader, LocalLoader};
 
 use crate::column::Column;
 use crate::store::{Store, Value};
@@ -18,32 +17,69 @@ pub(crate) struct Round {
 }
 
 /// All that was flushed, in order; the lookups of a [`Music`](crate::music::Music) share it.
-pub(crate) type Log = Rc<RefCell<Vec<Round>>>;
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<Round>>>);
+
+impl Log {
+    /// Returns the rounds so far.
+    pub(crate) fn rounds(&self) -> Vec<Round> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, round: Round) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(round);
+    }
+}
+
+/// A loader of values by their keys. That of a key-value store belongs to one thread, as the store does.
+#[derive(Clone)]
+pub(crate) enum AnyLoader<V: Value> {
+    OfAllThreads(Loader<i64, V>),
+    #[cfg_attr(
+        not(feature = "servers"),
+        allow(dead_code, reason = "the servers have such loaders")
+    )]
+    OfOneThread(LocalLoader<i64, V>),
+}
+
+impl<V: Value> AnyLoader<V> {
+    fn on_flush(self, name: &str, before: impl Fn(&[i64]) + Send + Sync + 'static) -> Self {
+        match self {
+            Self::OfAllThreads(loader) => {
+                Self::OfAllThreads(loader.name(name).before_flush(before))
+            }
+            Self::OfOneThread(loader) => Self::OfOneThread(loader.name(name).before_flush(before)),
+        }
+    }
+}
 
 /// The loader of a column, which writes down its rounds.
 #[derive(Clone)]
 pub(crate) struct Lookup<V: Value> {
-    loader: Loader<i64, V>,
+    loader: AnyLoader<V>,
     /// Number of keys that were asked for since the last round.
-    asked: Rc<Cell<usize>>,
+    asked: Arc<AtomicUsize>,
 }
 
 impl<V: Value> Lookup<V> {
     pub(crate) fn new(store: &impl Store, column: Column, log: &Log) -> Self {
-        let asked = Rc::new(Cell::new(0));
+        let asked = Arc::<AtomicUsize>::default();
         let before_flush = {
-            let (asked, log) = (Rc::clone(&asked), Rc::clone(log));
+            let (asked, log) = (Arc::clone(&asked), log.clone());
             move |keys: &[i64]| {
-                let (keys, distinct) = (asked.take(), keys.len());
-                log.borrow_mut().push(Round { source: column.table, keys, distinct });
+                let (keys, distinct) = (asked.swap(0, Ordering::Relaxed), keys.len());
+                log.add(Round { source: column.table, keys, distinct });
             }
         };
-        let loader = store.loader(column).name(column.table).before_flush(before_flush);
+        let loader = store.loader(column).on_flush(column.table, before_flush);
         Self { loader, asked }
     }
 
-    pub(crate) fn load(&self, key: i64) -> Load<i64, V> {
-        self.asked.set(self.asked.get() + 1);
-        self.loader.load(key)
+    pub(crate) async fn load(&self, key: i64) -> Result<V, BatchError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        match &self.loader {
+            AnyLoader::OfAllThreads(loader) => loader.load(key).await,
+            AnyLoader::OfOneThread(loader) => loader.load(key).await,
+        }
     }
 }

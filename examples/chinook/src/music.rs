@@ -50,6 +50,6 @@ impl Music {
 
     /// Returns the rounds so far.
     pub(crate) fn rounds(&self) -> Vec<Round> {
-        self.log.borrow().clone()
+        self.log.rounds()
     }
 }

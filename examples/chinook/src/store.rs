@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::str::FromStr;
 
-use asynq::Loader;
 use rusqlite::types::FromSql;
 #[cfg(feature = "servers")]
 use tokio_postgres::types::FromSqlOwned;
 
 use crate::column::Column;
+use crate::lookup::AnyLoader;
 
 /// Stands for the trait of `tokio_postgres`, in a demo without servers.
 #[cfg(not(feature = "servers"))]
@@ -31,5 +31,5 @@ impl<V> Value for V where
 /// A place where the values of the columns are kept.
 pub(crate) trait Store {
     /// A loader of a column's values by their keys.
-    fn loader<V: Value>(&self, column: Column) -> Loader<i64, V>;
+    fn loader<V: Value>(&self, column: Column) -> AnyLoader<V>;
 }

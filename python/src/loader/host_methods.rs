@@ -42,6 +42,7 @@ impl LoaderHost {
             max_delay: max_delay.map(nanoseconds),
             hold: nanoseconds(hold),
             sends_unawaited,
+            ..asynq_loader::Settings::default()
         };
         let totals = std::sync::Arc::clone(&core.state().totals);
         let slots = PyDict::new(core.py()).unbind();

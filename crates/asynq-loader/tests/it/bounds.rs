@@ -10,6 +10,9 @@ const BOUNDED: Settings = Settings {
     max_delay: Some(10),
     hold: 0,
     sends_unawaited: false,
+    holds_alone: true,
+    settle: 0,
+    busy: None,
 };
 
 #[test]

@@ -10,6 +10,9 @@ const TIMED: Settings = Settings {
     max_delay: None,
     hold: 0,
     sends_unawaited: false,
+    holds_alone: true,
+    settle: 0,
+    busy: None,
 };
 
 #[test]

@@ -6,9 +6,11 @@ mod sim;
 
 mod answers;
 mod bounds;
+mod busy;
 mod cost;
 mod deadlines;
 mod keys;
 mod permits;
 mod random;
 mod scenarios;
+mod servers;

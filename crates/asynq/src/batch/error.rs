@@ -53,7 +53,7 @@ impl Failure {
 }
 
 impl BatchError {
-    pub(super) fn new(batch: String, index: u32, kind: BatchErrorKind, stack: AsynqStack) -> Self {
+    pub(crate) fn new(batch: String, index: u32, kind: BatchErrorKind, stack: AsynqStack) -> Self {
         Self { inner: Arc::new(Inner { batch, index, kind, stack }) }
     }
 

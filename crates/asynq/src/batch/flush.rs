@@ -221,6 +221,11 @@ impl<B: Batch> Items<B> {
         });
     }
 
+    /// Sets the value of the item at `index`.
+    pub(crate) fn set_value_at(&self, index: usize, value: B::Value) {
+        Item { items: self, index }.set_value(value);
+    }
+
     fn set_slots(&self, mut find: impl FnMut(&B::Key) -> Option<Slot<B::Value>>) {
         // `find` is called for every key, also if the batch is gone.
         let batch = self.batch.upgrade();

@@ -14,6 +14,7 @@ use asynq_engine::ContextId;
 use pin_project_lite::pin_project;
 
 use super::async_context::AsyncContext;
+use crate::request::current;
 use crate::scheduler::{self, Scheduler};
 
 /// Runs `future` in `context`.
@@ -281,14 +282,14 @@ impl<F: Future> Future for WithContext<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if scheduler::with(|scheduler| !scheduler.is_polling() && scheduler.is_in_place()) {
+        if !scheduler::with(Scheduler::is_polling) {
+            assert!(
+                current::is_active() || scheduler::with(Scheduler::is_in_place),
+                "the future of `with_context` was polled outside of a task; await it in a task or in a \
+                 `request`, or use `call_with_context`"
+            );
             return this.entered.poll_outside(this.future, cx);
         }
-        assert!(
-            scheduler::with(Scheduler::is_polling),
-            "the future of `with_context` was polled outside of a task; await it in a task, or use \
-             `call_with_context`"
-        );
         let awaits = scheduler::with(Scheduler::awaits);
         // None: code of the task has cancelled it, and this is its last poll.
         let Some((id, outer)) = this.entered.enter() else { return Poll::Pending };

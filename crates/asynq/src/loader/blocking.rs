@@ -1,17 +1,19 @@
 //! Loaders by functions that block their thread.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use super::answer::{Answer, ThreadAnswer};
 use super::handle::Loader;
-use super::keys::Key;
+use super::key::Key;
 use crate::batch::BoxError;
 use crate::debug::format_asynq_stack;
 use crate::scheduler::woken_by_thread;
 use crate::worker::{Job, run_on, unblock};
 
 /// # Functions that block
-impl<K: Key + Send, V: Clone + 'static> Loader<K, V> {
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
     /// Creates a loader by a `function` that blocks its thread. It runs on a worker thread, so its
     /// batches overlap with those of other sources.
     ///
@@ -66,7 +68,7 @@ impl<K: Key + Send, V: Clone + 'static> Loader<K, V> {
     /// ```
     #[track_caller]
     pub fn blocking_on<A>(
-        executor: impl Fn(Job) + 'static,
+        executor: impl Fn(Job) + Send + Sync + 'static,
         function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
     ) -> Self
     where
@@ -80,7 +82,7 @@ impl<K: Key + Send, V: Clone + 'static> Loader<K, V> {
     /// [`try_new`](Self::try_new).
     #[track_caller]
     pub fn try_blocking_on<A, E>(
-        executor: impl Fn(Job) + 'static,
+        executor: impl Fn(Job) + Send + Sync + 'static,
         function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
     ) -> Self
     where
@@ -91,23 +93,26 @@ impl<K: Key + Send, V: Clone + 'static> Loader<K, V> {
     }
 }
 
+/// Future of the answer of another thread.
+type Blocking<A> = Pin<Box<dyn Future<Output = A> + Send>>;
+
 /// Wraps a function so that it runs on a worker thread.
 fn on_worker_thread<K, A>(
     function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
-) -> impl AsyncFn(Vec<K>) -> ThreadAnswer<A>
+) -> impl Fn(Vec<K>) -> Blocking<ThreadAnswer<A>>
 where
     K: Send + 'static,
     A: Send + 'static,
 {
     let function = Arc::new(function);
-    move |keys: Vec<K>| unblock(call(&function, keys))
+    move |keys: Vec<K>| Box::pin(unblock(call(&function, keys)))
 }
 
 /// Wraps a function so that it runs in an executor.
 fn on_executor<K, A>(
-    executor: impl Fn(Job) + 'static,
+    executor: impl Fn(Job) + Send + Sync + 'static,
     function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
-) -> impl AsyncFn(Vec<K>) -> Result<ThreadAnswer<A>, BoxError>
+) -> impl Fn(Vec<K>) -> Blocking<Result<ThreadAnswer<A>, BoxError>>
 where
     K: Send + 'static,
     A: Send + 'static,
@@ -115,7 +120,7 @@ where
     let function = Arc::new(function);
     move |keys: Vec<K>| {
         let answer = run_on(&executor, call(&function, keys));
-        async move { woken_by_thread(answer).await.ok_or_else(|| DROPPED.into()) }
+        Box::pin(async move { woken_by_thread(answer).await.ok_or_else(|| DROPPED.into()) })
     }
 }
 

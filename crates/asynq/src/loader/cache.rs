@@ -1,17 +1,13 @@
 //! Caches of loaders.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::num::NonZero;
-use std::rc::Rc;
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
-
-use super::error::LoadError;
 
 /// Cache of a loader.
 pub trait Cache<K, V> {
@@ -23,13 +19,45 @@ pub trait Cache<K, V> {
     fn remove(&mut self, key: &K);
     /// Removes all values.
     fn clear(&mut self);
-    /// Creates an empty cache for the errors of [`cache_errors`](super::Loader::cache_errors), with
-    /// the same capacity and time to live. By default a map, which has no limits.
-    fn for_errors(&self) -> Box<dyn Cache<K, LoadError>>
-    where
-        K: Eq + Hash + 'static,
-    {
-        Box::new(HashMap::new())
+    /// Returns the limits of the cache, which hold for the errors of
+    /// [`cache_errors`](super::Loader::cache_errors) as well. By default, there are none.
+    fn limits(&self) -> CacheLimits {
+        CacheLimits::default()
+    }
+}
+
+/// Limits of a [`Cache`].
+#[derive(Clone, Default)]
+pub struct CacheLimits {
+    /// Maximum number of values.
+    pub capacity: Option<usize>,
+    /// Time after which a value expires.
+    pub ttl: Option<Duration>,
+    /// Clock for that time, if it is not [`Instant::now`].
+    pub clock: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
+}
+
+impl CacheLimits {
+    /// Creates an empty cache with these limits.
+    pub(super) fn cache<K: Eq + Hash, V>(self) -> Lru<K, V> {
+        let mut cache = match self.capacity {
+            Some(capacity) => Lru::new(capacity, self.ttl),
+            None => Lru { values: LruCache::unbounded(), ..Lru::new(1, self.ttl) },
+        };
+        if let Some(clock) = self.clock {
+            cache.clock = clock;
+        }
+        cache
+    }
+}
+
+impl fmt::Debug for CacheLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { capacity, ttl, .. } = self;
+        f.debug_struct("CacheLimits")
+            .field("capacity", capacity)
+            .field("ttl", ttl)
+            .finish_non_exhaustive()
     }
 }
 
@@ -73,7 +101,7 @@ impl<K: Ord, V: Clone> Cache<K, V> for BTreeMap<K, V> {
 pub struct Lru<K, V> {
     values: LruCache<K, (V, Instant)>,
     ttl: Option<Duration>,
-    clock: Rc<dyn Fn() -> Instant>,
+    clock: Arc<dyn Fn() -> Instant + Send + Sync>,
 }
 
 impl<K: Eq + Hash, V> Lru<K, V> {
@@ -82,13 +110,13 @@ impl<K: Eq + Hash, V> Lru<K, V> {
     #[must_use]
     pub fn new(capacity: usize, ttl: impl Into<Option<Duration>>) -> Self {
         let capacity = NonZero::new(capacity).unwrap_or(NonZero::<usize>::MIN);
-        Self { values: LruCache::new(capacity), ttl: ttl.into(), clock: Rc::new(Instant::now) }
+        Self { values: LruCache::new(capacity), ttl: ttl.into(), clock: Arc::new(Instant::now) }
     }
 
     /// Reads the time from `clock`, for tests.
     #[must_use]
-    pub fn with_clock(mut self, clock: impl Fn() -> Instant + 'static) -> Self {
-        self.clock = Rc::new(clock);
+    pub fn with_clock(mut self, clock: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 }
@@ -116,113 +144,15 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> for Lru<K, V> {
         self.values.clear();
     }
 
-    fn for_errors(&self) -> Box<dyn Cache<K, LoadError>>
-    where
-        K: 'static,
-    {
+    fn limits(&self) -> CacheLimits {
         let Self { ttl, clock, .. } = self;
-        let values = LruCache::new(self.values.cap());
-        Box::new(Lru { values, ttl: *ttl, clock: Rc::clone(clock) })
+        let capacity = Some(self.values.cap().get());
+        CacheLimits { capacity, ttl: *ttl, clock: Some(Arc::clone(clock)) }
     }
 }
 
 impl<K: Eq + Hash, V> fmt::Debug for Lru<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lru").field("len", &self.values.len()).finish_non_exhaustive()
-    }
-}
-
-/// Cache of one scope, which a loader shares with its requests.
-pub(super) type SharedCache<K, V> = Rc<ScopeCache<K, V>>;
-
-/// Cached values and errors of one scope.
-///
-/// Caches run code of users, which may call the loader. So they are taken out while they are used: a
-/// call inside finds nothing, and its changes are made afterwards.
-pub(super) struct ScopeCache<K, V> {
-    caches: Cell<Option<Caches<K, V>>>,
-    changes: RefCell<VecDeque<Change<K, V>>>,
-}
-
-struct Caches<K, V> {
-    values: Box<dyn Cache<K, V>>,
-    errors: Box<dyn Cache<K, LoadError>>,
-}
-
-pub(super) enum Change<K, V> {
-    Insert(K, Result<V, LoadError>),
-    Remove(K),
-    Clear,
-}
-
-/// The caches, taken out of their scope until this is dropped.
-struct Taken<'c, K, V> {
-    scope: &'c ScopeCache<K, V>,
-    caches: Option<Caches<K, V>>,
-}
-
-impl<K: Eq + Hash + 'static, V: Clone + 'static> ScopeCache<K, V> {
-    pub(super) fn new(values: impl Cache<K, V> + 'static) -> SharedCache<K, V> {
-        let errors = values.for_errors();
-        let caches = Caches { errors, values: Box::new(values) };
-        Rc::new(Self { caches: Cell::new(Some(caches)), changes: RefCell::default() })
-    }
-
-    pub(super) fn get(&self, key: &K) -> Option<Result<V, LoadError>> {
-        let mut taken = self.take()?;
-        let caches = taken.caches.as_mut()?;
-        match caches.values.get(key) {
-            Some(value) => Some(Ok(value)),
-            None => caches.errors.get(key).map(Err),
-        }
-    }
-
-    pub(super) fn change(&self, change: Change<K, V>) {
-        self.changes.borrow_mut().push_back(change);
-        drop(self.take());
-    }
-
-    fn take(&self) -> Option<Taken<'_, K, V>> {
-        let caches = self.caches.take()?;
-        Some(Taken { scope: self, caches: Some(caches) })
-    }
-}
-
-impl<K, V> ScopeCache<K, V> {
-    fn next_change(&self) -> Option<Change<K, V>> {
-        self.changes.borrow_mut().pop_front()
-    }
-}
-
-impl<K, V> Caches<K, V> {
-    fn change(&mut self, change: Change<K, V>) {
-        match change {
-            Change::Insert(key, Ok(value)) => {
-                self.errors.remove(&key);
-                self.values.insert(key, value);
-            }
-            Change::Insert(key, Err(error)) => self.errors.insert(key, error),
-            Change::Remove(key) => {
-                self.values.remove(&key);
-                self.errors.remove(&key);
-            }
-            Change::Clear => {
-                self.values.clear();
-                self.errors.clear();
-            }
-        }
-    }
-}
-
-impl<K, V> Drop for Taken<'_, K, V> {
-    fn drop(&mut self) {
-        if let Some(caches) = &mut self.caches
-            && !thread::panicking()
-        {
-            while let Some(change) = self.scope.next_change() {
-                caches.change(change);
-            }
-        }
-        self.scope.caches.set(self.caches.take());
     }
 }

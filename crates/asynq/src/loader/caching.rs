@@ -1,42 +1,16 @@
 //! The cached keys of a loader: scopes, primed values and clears.
 
-use std::collections::HashMap;
-use std::fmt;
-
-use super::cache::{Change, ScopeCache, SharedCache};
 use super::group::Member;
 use super::handle::Loader;
-use super::keys::{Key, Shared};
-use crate::context::{AsyncContext, ScopedOverride};
-
-/// Context of [`Loader::scope`].
-#[must_use = "a scope does nothing unless it is entered: `with_context(scope, future)`"]
-pub struct Scope<K, V>(ScopedOverride<Option<SharedCache<K, V>>>);
-
-impl<K, V> AsyncContext for Scope<K, V> {
-    fn resume(&self) {
-        self.0.resume();
-    }
-
-    fn pause(&self) {
-        self.0.pause();
-    }
-
-    fn name(&self) -> String {
-        "scope of a loader".to_owned()
-    }
-}
-
-impl<K, V> fmt::Debug for Scope<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").finish_non_exhaustive()
-    }
-}
+use super::key::Key;
+use super::scope::Scope;
+use super::scope_cache::Change;
 
 /// # Caching
-impl<K: Key, V: Clone + 'static> Loader<K, V> {
-    /// Creates a context in which the loader has a cache of its own: for one request, by
-    /// [`with_context`](crate::with_context). A [`Group`](super::Group) has scopes for several loaders.
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
+    /// Creates a context in which the loader has a cache of its own: for one part of a request, by
+    /// [`with_context`](crate::with_context). A [`Group`](super::Group) has scopes for several loaders;
+    /// [`cache_per_request`](Self::cache_per_request) needs none.
     ///
     /// ```
     /// use asynq::{AsyncTask, FutureBase, Loader, with_context};
@@ -54,14 +28,14 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// assert_eq!(request.value(), (9, 9));
     /// assert_eq!(square.stats().batches, 1);
     /// ```
-    pub fn scope(&self) -> Scope<K, V> {
-        self.shared.scope()
+    pub fn scope(&self) -> Scope {
+        self.shared.open_scope()
     }
 
     /// Adds a value to the current cache, if there is one. A pending value of `key`, which may be older,
     /// is not cached.
     pub fn prime(&self, key: K, value: V) {
-        self.detach(&key);
+        self.shared.detach(&key);
         if let Some(cache) = self.shared.current_cache() {
             cache.change(Change::Insert(key, Ok(value)));
         }
@@ -86,17 +60,9 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// Removes `key` from the current cache. A pending value of it is not cached, and later loads
     /// request the key again.
     pub fn clear(&self, key: &K) {
-        self.detach(key);
+        self.shared.detach(key);
         if let Some(cache) = self.shared.current_cache() {
             cache.change(Change::Remove(key.clone()));
-        }
-    }
-
-    /// Detaches a key that is in flight.
-    fn detach(&self, key: &K) {
-        let hash = self.shared.table.hash(key);
-        if let Some(place) = self.shared.table.find(hash, key) {
-            self.shared.machine.borrow_mut().clear(place.slot);
         }
     }
 
@@ -104,25 +70,5 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// their keys again.
     pub fn clear_all(&self) {
         self.shared.clear_all();
-    }
-}
-
-impl<K: Key, V: Clone + 'static> Shared<K, V> {
-    fn scope(&self) -> Scope<K, V> {
-        self.caches.set(true);
-        Scope(self.cache.override_with(Some(ScopeCache::new(HashMap::new()))))
-    }
-}
-
-impl<K: Key, V: Clone + 'static> Member for Shared<K, V> {
-    fn new_scope(&self) -> Box<dyn AsyncContext> {
-        Box::new(self.scope())
-    }
-
-    fn clear_all(&self) {
-        self.machine.borrow_mut().clear_all();
-        if let Some(cache) = self.current_cache() {
-            cache.change(Change::Clear);
-        }
     }
 }

@@ -1,28 +1,24 @@
 //! Configuration of a loader, by methods that return it.
 
 use std::collections::HashMap;
-use std::rc::{Rc, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::cache::{Cache, ScopeCache};
+use super::cache::Cache;
 use super::error::LoadError;
 use super::group::Group;
 use super::handle::Loader;
-use super::keys::{Key, Shared};
+use super::key::Key;
+use super::limits::Limit;
+use super::scope_cache::ScopeCache;
 use super::settings::Settings;
+use super::shared::Shared;
 use super::stats::Flushed;
-use crate::scheduler::Limit;
 
 /// # Configuration
-impl<K: Key, V: Clone + 'static> Loader<K, V> {
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
     fn set(self, set: impl FnOnce(&mut Settings<K, V>)) -> Self {
-        let mut settings = self.shared.settings.borrow_mut();
-        set(&mut settings);
-        let for_machine = settings.for_machine();
-        drop(settings);
-        let is_timed = for_machine.max_delay.is_some() || for_machine.hold > 0;
-        self.shared.is_timed.set(is_timed);
-        self.shared.machine.borrow_mut().set(for_machine);
+        self.shared.set(set);
         self
     }
 
@@ -53,7 +49,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         self.set(|settings| settings.limit = Some(Limit::new(batches)))
     }
 
-    /// Fails loads that take longer than `after` with a [`TimeoutError`](super::TimeoutError), and
+    /// Fails loads that take longer than `after` with a [`TimeoutError`](crate::loader::TimeoutError), and
     /// cancels a batch whose loads are all late (async functions only). The time begins when the batch
     /// would be sent if there were no limit, so it covers the wait for other batches.
     #[must_use]
@@ -100,23 +96,59 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// ```
     #[must_use]
     pub fn hold(self, time: Duration) -> Self {
-        self.set(|settings| settings.hold = time)
+        self.set(|settings| {
+            settings.hold = time;
+            settings.holds_alone = true;
+        })
+    }
+
+    /// Sets the number of turns of the executor without a new key after which a batch is sent (default: 2). In each
+    /// turn, everything else that can run has run, so other requests may have joined. With 0, a batch is sent as
+    /// soon as the code of one request can go on no more.
+    ///
+    /// The scheduler of tasks knows when nothing can run, and sends at once.
+    #[must_use]
+    pub fn settle(self, turns: u32) -> Self {
+        self.set(|settings| settings.settle = turns)
+    }
+
+    /// Sets the number of batches in flight from which on a batch that could be sent waits, and collects keys of other
+    /// requests (default: 2; `None`: it never waits). It is sent when fewer are in flight, or when its first key has
+    /// waited as long as a batch typically takes. So this is no limit: for one, see
+    /// [`max_in_flight`](Self::max_in_flight).
+    ///
+    /// Tasks of a scheduler send at once, so that the same program sends the same batches.
+    #[must_use]
+    pub fn busy_at(self, batches: impl Into<Option<usize>>) -> Self {
+        let batches = batches.into();
+        self.set(|settings| settings.busy = batches)
+    }
+
+    /// Keeps a batch open like [`hold`](Self::hold), but only while requests overlap: others were in flight, or the
+    /// last batch that was held has gained keys. Requests that come alone do not wait.
+    ///
+    /// This sends the fewest batches; a request waits longer while others overlap with it.
+    #[must_use]
+    pub fn hold_when_busy(self, time: Duration) -> Self {
+        self.set(|settings| {
+            settings.hold = time;
+            settings.holds_alone = false;
+        })
     }
 
     /// Makes the loader a member of a [`Group`], and of no other.
     #[must_use]
     pub fn group(self, group: &Group) -> Self {
-        let shared: Weak<Shared<K, V>> = Rc::downgrade(&self.shared);
-        let membership = group.join(shared);
-        let before = self.shared.settings.borrow_mut().group.replace(membership);
-        drop(before);
-        self
+        let member: Weak<Shared<K, V>> = Arc::downgrade(&self.shared);
+        group.join(member);
+        self.shared.enable_scopes();
+        self.set(|settings| settings.group = Some(group.clone()))
     }
 
     /// Sets the value for keys that are missing from the answer.
     #[must_use]
-    pub fn default_with(self, default: impl Fn(&K) -> V + 'static) -> Self {
-        self.set(|settings| settings.default = Some(Rc::new(default)))
+    pub fn default_with(self, default: impl Fn(&K) -> V + Send + Sync + 'static) -> Self {
+        self.set(|settings| settings.default = Some(Arc::new(default)))
     }
 
     /// Caches values: in the [scope](Self::scope) of the task, or outside of all scopes for the
@@ -126,16 +158,32 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
         self.cache_in(HashMap::new())
     }
 
-    /// Caches values that are loaded outside of all scopes in `cache`: a map, an [`Lru`](super::Lru),
+    /// Caches values that are loaded outside of all scopes in `cache`: a map, an [`Lru`](crate::loader::Lru),
     /// or any other [`Cache`].
     #[must_use]
-    pub fn cache_in(self, cache: impl Cache<K, V> + 'static) -> Self {
-        self.shared.cache.set(Some(ScopeCache::new(cache)));
-        self.shared.caches.set(true);
+    pub fn cache_in(self, cache: impl Cache<K, V> + Send + 'static) -> Self {
+        self.shared.set_cache(ScopeCache::new(cache));
         self
     }
 
-    /// Caches the errors of single keys as well as values. With an [`Lru`](super::Lru), in another one
+    /// Caches values for the time of each [`request`](crate::request()), which has a cache of its own.
+    ///
+    /// ```
+    /// use asynq::{Loader, request};
+    ///
+    /// let square = Loader::new(|ns: Vec<u32>| ns.iter().map(|n| n * n).collect::<Vec<_>>());
+    /// let square = square.cache_per_request();
+    /// let twice = request(async { (square.load(3).await.unwrap(), square.load(3).await.unwrap()) });
+    /// assert_eq!(futures::executor::block_on(twice), (9, 9));
+    /// assert_eq!(square.stats().batches, 1);
+    /// ```
+    #[must_use]
+    pub fn cache_per_request(self) -> Self {
+        self.shared.cache_requests();
+        self
+    }
+
+    /// Caches the errors of single keys as well as values. With an [`Lru`](crate::loader::Lru), in another one
     /// of the same capacity and time to live.
     #[must_use]
     pub fn cache_errors(self) -> Self {
@@ -159,26 +207,22 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// assert_eq!(name.stats().batches, 1);
     /// ```
     #[must_use]
-    pub fn cache_errors_if(self, predicate: impl Fn(&LoadError) -> bool + 'static) -> Self {
-        self.set(|settings| settings.caches_error = Some(Rc::new(predicate)))
-    }
-
-    /// Sends keys although their loads were dropped, together with others: the keys are writes.
-    #[cfg(any(feature = "redis", feature = "memcached"))]
-    #[must_use]
-    pub(crate) fn sends_dropped(self) -> Self {
-        self.set(|settings| settings.sends_dropped = true)
+    pub fn cache_errors_if(
+        self,
+        predicate: impl Fn(&LoadError) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.set(|settings| settings.caches_error = Some(Arc::new(predicate)))
     }
 
     /// Calls `hook` with the keys of each batch before it is sent.
     #[must_use]
-    pub fn before_flush(self, hook: impl Fn(&[K]) + 'static) -> Self {
-        self.set(|settings| settings.before.push(Rc::new(hook)))
+    pub fn before_flush(self, hook: impl Fn(&[K]) + Send + Sync + 'static) -> Self {
+        self.set(|settings| settings.before.push(Arc::new(hook)))
     }
 
     /// Calls `hook` after each batch has completed.
     #[must_use]
-    pub fn after_flush(self, hook: impl Fn(&Flushed<'_, K>) + 'static) -> Self {
-        self.set(|settings| settings.after.push(Rc::new(hook)))
+    pub fn after_flush(self, hook: impl Fn(&Flushed<'_, K>) + Send + Sync + 'static) -> Self {
+        self.set(|settings| settings.after.push(Arc::new(hook)))
     }
 }

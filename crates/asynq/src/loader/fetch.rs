@@ -1,7 +1,6 @@
 //! The batch function of a loader, whatever it returns.
 
 use std::ops::Range;
-use std::rc::Rc;
 use std::time::Instant;
 
 use super::answer::Answer;
@@ -18,10 +17,11 @@ pub(super) struct Fetched<K, V> {
 /// Calls a callback with the index of each key of a batch, and the value or error that the function
 /// returned for it.
 type GiveValues<K, V> = Box<
-    dyn FnOnce(&[K], &mut dyn FnMut(usize, Option<Result<V, BoxError>>)) -> Result<(), BoxError>,
+    dyn FnOnce(&[K], &mut dyn FnMut(usize, Option<Result<V, BoxError>>)) -> Result<(), BoxError>
+        + Send,
 >;
 
-type Call<K, V> = Box<dyn Fn(Vec<K>) -> Called<Fetched<K, V>>>;
+type Call<K, V> = Box<dyn Fn(Vec<K>) -> Called<Fetched<K, V>> + Send + Sync>;
 
 /// A batch function of any return type.
 pub(super) struct Fetch<K, V> {
@@ -29,11 +29,11 @@ pub(super) struct Fetch<K, V> {
     is_async: bool,
 }
 
-impl<K, V> Fetch<K, V> {
+impl<K: 'static, V: 'static> Fetch<K, V> {
     /// Wraps `function`; `convert` makes the value or error of a key of what it returns.
     pub(super) fn new<W, Kind, F>(
         function: F,
-        convert: impl Fn(W) -> Result<V, BoxError> + Copy + 'static,
+        convert: impl Fn(W) -> Result<V, BoxError> + Copy + Send + Sync + 'static,
     ) -> Self
     where
         F: BatchFunction<K, Kind, Answer: Answer<K, Value = W>>,
@@ -45,7 +45,6 @@ impl<K, V> Fetch<K, V> {
             });
             Fetched { give, span }
         };
-        let function = Rc::new(function);
         let call = move |keys| match function.call(keys) {
             Called::Now(answer) => Called::Now(fetched(answer)),
             Called::Later(answer) => Called::Later(Box::pin(async move { fetched(answer.await) })),

@@ -1,66 +1,138 @@
-//! The task of a part, whose future can be dropped before it has ended.
+//! The call of a batch function, as the loads inside it see it.
+//!
+//! # Note: calls that wait for each other
+//!
+//! A function may load. If it loads a key that it was called for, it would wait for itself; if it loads a key of
+//! a call that waits for it, they would wait for each other. So each call notes which loads it waits for, and a
+//! load inside a call follows these notes before it waits.
 
-use std::cell::Cell;
-use std::future::{Future, poll_fn};
-use std::panic::Location;
+use std::cell::RefCell;
+use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 
-use asynq_engine::TaskId;
+use asynq_loader::ClaimId;
+use pin_project_lite::pin_project;
 
-use crate::call_stack::Site;
-use crate::scheduler;
-use crate::task::AsyncTask;
+use super::entry::EntryId;
 
-/// Site of the tasks of parts.
-pub(super) static BATCH: Site = Site::made("batch of a loader");
+thread_local! {
+    /// Calls around the code that runs, the innermost last.
+    static RUNNING: RefCell<Vec<Arc<Flight>>> = const { RefCell::new(Vec::new()) };
+}
 
-type Inner = Pin<Box<dyn Future<Output = ()>>>;
-
-/// The future of a part, and its task. The flushes that wait for the part have handles to the task,
-/// which owns this.
 pub(super) struct Flight {
-    task: Cell<Option<TaskId>>,
-    /// Taken out while it is polled.
-    future: Cell<Option<Inner>>,
-    is_cancelled: Cell<bool>,
+    /// Permits of the call.
+    pub(super) claim: Option<ClaimId>,
+    waits: Mutex<Vec<(Weak<dyn Flights>, EntryId)>>,
+}
+
+/// A loader, which knows the call for each of its keys.
+pub(super) trait Flights: Send + Sync {
+    /// Returns the call that a pending key was sent with.
+    fn flight_of(&self, entry: EntryId) -> Option<Arc<Flight>>;
 }
 
 impl Flight {
-    /// Creates a task for the future that `start` returns. `at` is the place of its loader.
-    pub(super) fn start(
-        at: &'static Location<'static>,
-        start: impl FnOnce(TaskId) -> Inner,
-    ) -> (Rc<Self>, AsyncTask<()>) {
-        let flight = Rc::new(Self {
-            task: Cell::new(None),
-            future: Cell::new(None),
-            is_cancelled: Cell::new(false),
-        });
-        let polled = Rc::clone(&flight);
-        let task = AsyncTask::made_at(&BATCH, at, poll_fn(move |cx| polled.poll(cx)));
-        let id = task.register();
-        flight.task.set(Some(id));
-        flight.future.set(Some(start(id)));
-        (flight, task)
+    pub(super) fn new(claim: Option<ClaimId>) -> Arc<Self> {
+        Arc::new(Self { claim, waits: Mutex::default() })
     }
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(mut future) = self.future.take() else { return Poll::Ready(()) };
-        if future.as_mut().poll(cx).is_ready() || self.is_cancelled.get() {
-            return Poll::Ready(());
-        }
-        self.future.set(Some(future));
-        Poll::Pending
+    /// Returns whether the code that runs is part of the call.
+    pub(super) fn is_around_this_code(self: &Arc<Self>) -> bool {
+        RUNNING.with_borrow(|running| running.iter().any(|flight| Arc::ptr_eq(flight, self)))
     }
 
-    /// Drops the future, and ends the task. While the future is polled, at the end of that.
-    pub(super) fn cancel(&self) {
-        self.is_cancelled.set(true);
-        drop(self.future.take());
-        if let Some(task) = self.task.get() {
-            scheduler::try_with(|scheduler| scheduler.interrupt(task));
+    /// Calls `f` inside the call.
+    pub(super) fn run<R>(self: &Arc<Self>, f: impl FnOnce() -> R) -> R {
+        struct Leave;
+
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                let ended = RUNNING.with_borrow_mut(Vec::pop);
+                drop(ended);
+            }
         }
+
+        RUNNING.with_borrow_mut(|running| running.push(Arc::clone(self)));
+        let _leave = Leave;
+        f()
+    }
+
+    /// Returns whether this waits for `other`, directly or through others. Forgets the waits that have ended.
+    fn waits_for(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        let (mut next, mut seen) = (vec![Arc::clone(self)], Vec::<Arc<Self>>::new());
+        while let Some(flight) = next.pop() {
+            if Arc::ptr_eq(&flight, other) {
+                return true;
+            }
+            if !seen.iter().any(|seen| Arc::ptr_eq(seen, &flight)) {
+                next.extend(flight.awaited());
+                seen.push(flight);
+            }
+        }
+        false
+    }
+
+    fn awaited(&self) -> Vec<Arc<Self>> {
+        let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let flight =
+            |(loader, entry): &(Weak<dyn Flights>, EntryId)| loader.upgrade()?.flight_of(*entry);
+        waits.iter().filter_map(flight).collect()
+    }
+
+    fn add_wait(&self, loader: &Weak<dyn Flights>, entry: EntryId) {
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waits.iter().any(|(other, id)| *id == entry && Weak::ptr_eq(other, loader)) {
+            if waits.len() == waits.capacity() {
+                waits.retain(|(loader, _)| loader.strong_count() > 0);
+            }
+            waits.push((Weak::clone(loader), entry));
+        }
+    }
+}
+
+/// Returns whether code of a batch function runs.
+#[inline]
+pub(super) fn is_inside() -> bool {
+    RUNNING.with_borrow(|running| !running.is_empty())
+}
+
+/// Returns whether a wait of the code that runs for a key would not end: the key was sent with a call that waits
+/// for this code.
+pub(super) fn would_wait_in_a_circle(flight: &Arc<Flight>) -> bool {
+    let Some(own) = RUNNING.with_borrow(|running| running.last().cloned()) else { return false };
+    flight.waits_for(&own)
+}
+
+/// Notes that the code that runs waits for a key. Returns the permits of its call, which it lends meanwhile.
+pub(super) fn note_wait(loader: &Weak<dyn Flights>, entry: EntryId) -> Option<ClaimId> {
+    let own = RUNNING.with_borrow(|running| running.last().cloned())?;
+    own.add_wait(loader, entry);
+    own.claim
+}
+
+pin_project! {
+    /// Future that is polled inside a call.
+    pub(super) struct InFlight<F> {
+        #[pin]
+        future: F,
+        flight: Arc<Flight>,
+    }
+}
+
+impl<F> InFlight<F> {
+    pub(super) fn new(flight: Arc<Flight>, future: F) -> Self {
+        Self { future, flight }
+    }
+}
+
+impl<F: Future> Future for InFlight<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        this.flight.run(|| this.future.poll(cx))
     }
 }

@@ -1,32 +1,30 @@
 //! Batch functions.
 
 use std::future::Future;
-use std::future::poll_fn;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
 use super::answer::Answer;
 
-/// Function from many keys to an [`Answer`], async or not: `Fn(Vec<K>) -> A` or `AsyncFn(Vec<K>) -> A`.
+/// Function from many keys to an [`Answer`], async or not: `Fn(Vec<K>) -> A`, or one that returns a `Send` future.
 ///
 /// `Kind` is inferred. It separates the two.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a batch function of keys `{K}`",
-    label = "not a function of `Vec<{K}>` that returns an `Answer`, or a future of one",
+    label = "not a `Send + Sync` function of `Vec<{K}>` that returns an `Answer`, or a `Send` future of one",
     note = "return a `HashMap` or `BTreeMap` from keys to values, a `Vec` with a value for each key, \
             or a `Result` of one of these; or a future of that",
-    note = "the function is called any number of times, so it is an `Fn` or `AsyncFn`: change what it \
-            captures through a `Cell` or `RefCell`"
+    note = "the future must not borrow from what the closure captures, so clone that for each call: \
+            `move |keys| {{ let pool = pool.clone(); async move {{ pool.rows(keys).await }} }}`",
+    note = "functions, keys and values that are not `Send` need a `LocalLoader`"
 )]
-pub trait BatchFunction<K, Kind>: 'static {
+pub trait BatchFunction<K, Kind>: Send + Sync + 'static {
     /// The answer, or the output of the future.
-    type Answer: Answer<K> + 'static;
+    type Answer: Answer<K> + Send + 'static;
     /// `true` for async functions.
     #[doc(hidden)]
     const IS_ASYNC: bool;
     #[doc(hidden)]
-    fn call(self: &Rc<Self>, keys: Vec<K>) -> Called<Self::Answer>;
+    fn call(&self, keys: Vec<K>) -> Called<Self::Answer>;
 }
 
 /// Kind of functions that are not async.
@@ -40,51 +38,32 @@ pub enum Async {}
 #[doc(hidden)]
 pub enum Called<A> {
     Now(A),
-    Later(Pin<Box<dyn Future<Output = A>>>),
+    Later(Pin<Box<dyn Future<Output = A> + Send>>),
 }
 
 impl<K, A, F> BatchFunction<K, Plain> for F
 where
-    F: Fn(Vec<K>) -> A + 'static,
-    A: Answer<K> + 'static,
+    F: Fn(Vec<K>) -> A + Send + Sync + 'static,
+    A: Answer<K> + Send + 'static,
 {
     type Answer = A;
     const IS_ASYNC: bool = false;
 
-    fn call(self: &Rc<Self>, keys: Vec<K>) -> Called<A> {
+    fn call(&self, keys: Vec<K>) -> Called<A> {
         Called::Now(self(keys))
     }
 }
 
-impl<K, A, F> BatchFunction<K, Async> for F
+impl<K, A, F, R> BatchFunction<K, Async> for F
 where
-    K: 'static,
-    F: AsyncFn(Vec<K>) -> A + 'static,
-    A: Answer<K> + 'static,
+    F: Fn(Vec<K>) -> R + Send + Sync + 'static,
+    R: Future<Output = A> + Send + 'static,
+    A: Answer<K> + Send + 'static,
 {
     type Answer = A;
     const IS_ASYNC: bool = true;
 
-    fn call(self: &Rc<Self>, keys: Vec<K>) -> Called<A> {
-        let function = Rc::clone(self);
-        // Owns the function, from which the future of the call may borrow.
-        let mut answer = Box::pin(async move {
-            let answer = function(keys);
-            suspend().await;
-            answer.await
-        });
-        // Calls the function now, and polls the future of the call for the first time in a task.
-        let poll = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        debug_assert!(poll.is_pending());
-        Called::Later(answer)
+    fn call(&self, keys: Vec<K>) -> Called<A> {
+        Called::Later(Box::pin(self(keys)))
     }
-}
-
-/// Is ready at the second poll.
-async fn suspend() {
-    let mut is_second = false;
-    poll_fn(
-        |_| if std::mem::replace(&mut is_second, true) { Poll::Ready(()) } else { Poll::Pending },
-    )
-    .await;
 }

@@ -2,62 +2,72 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::rc::Rc;
-use std::time::Duration;
-
-use asynq_loader::{Join, SlotId};
+use std::sync::Arc;
 
 use super::answer::Answer;
-use super::cache::SharedCache;
-use super::error::LoadError;
+use super::call;
 use super::fetch::Fetch;
 use super::function::BatchFunction;
-use super::keys::{EndlessWait, Key, KeyRequest, Keys, Load, Shared, name};
-use super::request::{CachedLoad, Caches, Request};
-use super::slot_table::Place;
+use super::key::Key;
+use super::load::Load;
+use super::shared::Shared;
 use super::stats::Stats;
-use crate::batch::{BoxError, Source};
+use crate::batch::BoxError;
 use crate::futures::{All, TryAll, all, try_all};
 
 /// Source of values by a batch function: a function from many keys to their values.
 ///
 /// The function gets the distinct keys in the order in which they were first requested. It returns a
-/// map from keys to values, or a `Vec` with one value for each key ([`Answer`]). It may be async: its
-/// batches then overlap with those of other sources, and with tasks that can run.
+/// map from keys to values, or a `Vec` with one value for each key ([`Answer`]). It may return a future of that: its
+/// batches then overlap with those of other sources, and with everything that can run.
 ///
 /// A key is requested once in a batch, and while that batch is in flight; its loads share the value,
 /// which is `Clone`. A key that is missing from the answer fails with
 /// [`LoadError::Missing`](super::LoadError::Missing), unless there is a
 /// [`default`](Self::default_with).
 ///
-/// Clones are handles to the same loader. A loader belongs to one thread; keep it in a
-/// `thread_local!`.
+/// A loader is `Send` and `Sync`, and its clones are handles to the same loader: keep it in a `static`, or in the
+/// state of a server. Requests on any thread share its batches. A batch is sent
+///
+/// - in a [`request`](crate::request()), when none of its code can run; elsewhere in async code, when the executor has
+///   run what can run;
+/// - and then when two turns of the executor have brought no further key, unless two batches are in flight
+///   ([`settle`](Self::settle), [`busy_at`](Self::busy_at));
+/// - in a task of this crate ([`#[asynq]`](macro@crate::asynq), [`value`](crate::FutureBase::value)) when no task of
+///   the scheduler can run.
+///
+/// The function sees no context, span or task-local of the requests that wait, which may be several. What the values
+/// depend on belongs into the key, or into a loader for each such value ([`per`](super::per)). With tokio, a function that returns
+/// a future runs as a task of the runtime.
 ///
 /// ```
 /// use std::collections::HashMap;
-/// use asynq::{FutureBase, Loader};
+/// use std::sync::LazyLock;
+/// use asynq::{FutureBase, Loader, request};
 ///
-/// let user = Loader::new(|ids: Vec<u32>| {
-///     println!("SELECT … WHERE id IN {ids:?}");
-///     ids.into_iter().map(|id| (id, format!("user {id}"))).collect::<HashMap<_, _>>()
+/// static USER: LazyLock<Loader<u32, String>> = LazyLock::new(|| {
+///     Loader::new(|ids: Vec<u32>| {
+///         println!("SELECT … WHERE id IN {ids:?}");
+///         ids.into_iter().map(|id| (id, format!("user {id}"))).collect::<HashMap<_, _>>()
+///     })
 /// });
-/// assert_eq!(user.load(7).value().unwrap(), "user 7");
-/// assert_eq!(user.load_many([1, 2]).value().unwrap(), ["user 1", "user 2"]);
+///
+/// let users = request(async { (USER.load(7).await.unwrap(), USER.load(7).await.unwrap()) });
+/// assert_eq!(futures::executor::block_on(users).0, "user 7");
+/// assert_eq!(USER.load_many([1, 2]).value().unwrap(), ["user 1", "user 2"]);     // from plain code
 /// ```
-pub struct Loader<K: Key, V: Clone + 'static> {
-    source: Source<Keys<K, V>>,
-    /// Source of the keys that are cached.
-    cached: Source<Keys<K, V>>,
-    pub(super) shared: Rc<Shared<K, V>>,
+pub struct Loader<K: Key + Send + Sync, V: Clone + Send + 'static> {
+    pub(super) shared: Arc<Shared<K, V>>,
 }
 
-impl<K: Key, V: Clone + 'static> Loader<K, V> {
-    /// Creates a loader by `function`, which returns a value for each key. It may be async, and then
-    /// borrow what it captures:
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
+    /// Creates a loader by `function`, which returns a value for each key, or a future of that. The future owns what
+    /// it needs:
     ///
     /// ```
     /// use asynq::{FutureBase, Loader};
     ///
+    /// #[derive(Clone)]
     /// struct Pool;
     ///
     /// impl Pool {
@@ -67,7 +77,10 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// }
     ///
     /// let pool = Pool;
-    /// let name = Loader::new(async move |ids: Vec<u32>| pool.names(&ids).await);
+    /// let name = Loader::new(move |ids: Vec<u32>| {
+    ///     let pool = pool.clone();
+    ///     async move { pool.names(&ids).await }
+    /// });
     /// assert_eq!(name.load(7).value().unwrap(), "user 7");
     /// ```
     #[track_caller]
@@ -85,7 +98,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// ```
     /// use asynq::{FutureBase, Loader};
     ///
-    /// let number = Loader::try_new(|texts: Vec<&str>| {
+    /// let number = Loader::try_new(|texts: Vec<&'static str>| {
     ///     texts.into_iter().map(str::parse::<u32>).collect::<Vec<_>>()
     /// })
     /// .name("number");
@@ -104,14 +117,10 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
 
     #[track_caller]
     pub(super) fn from_fetch(fetch: Fetch<K, V>) -> Self {
-        let shared = Rc::new(Shared::new(fetch, Location::caller()));
-        let source = Source::new(Keys { shared: Rc::clone(&shared), round: None });
-        let round = Some(source.clone());
-        let cached = Source::new(Keys { shared: Rc::clone(&shared), round });
-        Self { source, cached, shared }
+        Self { shared: Shared::new(fetch, call::begin, Location::caller()) }
     }
 
-    /// Requests one key.
+    /// Requests one key. It joins the open batch at once.
     ///
     /// A cached key resolves at the same time as the keys that are sent, so caching never splits a
     /// later batch. If only cached keys are awaited, they resolve at once and nothing is sent.
@@ -119,120 +128,7 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// A key whose loads are all dropped before it is sent is not sent.
     #[inline]
     pub fn load(&self, key: K) -> Load<K, V> {
-        if self.shared.defers() {
-            self.source.item(KeyRequest::New(key))
-        } else {
-            self.look_up(key)
-        }
-    }
-
-    /// Requests one key, and looks for a load of an equal key at once.
-    #[inline(never)]
-    fn look_up(&self, key: K) -> Load<K, V> {
-        let shared = &self.shared;
-        if shared.has_deferred.get() {
-            self.source.admit();
-        }
-        let cache = shared.current_cache();
-        if let Some(outcome) = cache.as_ref().and_then(|cache| cache.get(&key)) {
-            return self.load_cached(outcome);
-        }
-        let hash = shared.table.hash(&key);
-        let before = shared.table.find(hash, &key);
-        if let Some(place) = before
-            && let Some(load) = self.join(place, &key, cache.as_ref())
-        {
-            return load;
-        }
-        let entry = if before.is_none() { Some(key.clone()) } else { None };
-        // No code of users runs before the request is complete.
-        let mut slot = SlotId::default();
-        let load = self.source.item_with(|| {
-            let now = if shared.is_timed.get() { shared.now() } else { 0 };
-            slot = shared.machine.borrow_mut().load(now);
-            KeyRequest::Slot(slot)
-        });
-        let item = load.downgrade();
-        let (batch, index) = load.place();
-        let place = Place { slot, batch, item: index };
-        shared.requests.borrow_mut().insert(slot, Request::new(key, item));
-        if let Some(cache) = cache {
-            shared.caches_of.borrow_mut().insert(slot, Caches::One(cache));
-        }
-        match (before, entry) {
-            (None, Some(key)) => shared.table.insert(hash, key, place),
-            (Some(before), _) => shared.table.replace(hash, before.slot, place),
-            (None, None) => {}
-        }
-        if shared.is_timed.get() {
-            self.bound_wait(&load);
-        }
-        load
-    }
-
-    /// Bounds the wait of a load: its batch is flushed in time, whatever else can run.
-    fn bound_wait(&self, load: &Load<K, V>) {
-        self.shared.perform();
-        let max_delay = self.shared.settings.borrow().max_delay;
-        if self.shared.has_claims() {
-            // It has filled a part.
-            load.flush_after(Duration::ZERO);
-        } else if let Some(delay) = max_delay
-            && load.index() == 0
-        {
-            load.flush_after(delay);
-        }
-    }
-
-    /// Shares the slot of an equal key, if it is pending.
-    #[inline(never)]
-    fn join(&self, place: Place, key: &K, cache: Option<&SharedCache<K, V>>) -> Option<Load<K, V>> {
-        let (shared, slot) = (&self.shared, place.slot);
-        let mut wait = None;
-        let join = shared.machine.borrow_mut().join(slot, |part| {
-            wait = shared.endless_wait(part);
-            wait.is_some()
-        });
-        match join {
-            Join::Gone => None,
-            Join::SelfWait => {
-                let key = name(key);
-                let error = match wait {
-                    Some(EndlessWait::Circle) => LoadError::Circle { key },
-                    Some(EndlessWait::ForItself) | None => LoadError::SelfWait { key },
-                };
-                let load = self.cached.item(KeyRequest::ended());
-                load.downgrade().set_outcome(Err::<V, _>(error));
-                Some(load)
-            }
-            Join::Shared => {
-                if let Some(cache) = cache {
-                    shared.add_cache(slot, cache);
-                }
-                let unsent = || self.source.share(place.batch, place.item);
-                let sent = || shared.requests.borrow().get(slot)?.item.upgrade();
-                Some(unsent().or_else(sent).unwrap_or_else(|| self.load_again(slot)))
-            }
-        }
-    }
-
-    /// Creates an item of a key that is in flight although all of its loads were dropped.
-    #[cold]
-    fn load_again(&self, slot: SlotId) -> Load<K, V> {
-        let load = self.source.item(KeyRequest::Slot(slot));
-        if let Some(request) = self.shared.requests.borrow_mut().get_mut(slot) {
-            request.item = load.downgrade();
-        }
-        self.bound_wait(&load);
-        load
-    }
-
-    fn load_cached(&self, outcome: Result<V, LoadError>) -> Load<K, V> {
-        let slot = self.shared.machine.borrow_mut().load_cached();
-        let load = self.cached.item(KeyRequest::Slot(slot));
-        let cached = CachedLoad { item: load.downgrade(), outcome, flush: None };
-        self.shared.cached_loads.borrow_mut().insert(slot, cached);
-        load
+        Load::new(&self.shared, self.shared.load(key))
     }
 
     /// Requests several keys. The future returns all values in the order of the keys, or the first
@@ -260,20 +156,18 @@ impl<K: Key, V: Clone + 'static> Loader<K, V> {
     /// Returns the counts since the loader was created.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.source.admit();
         self.shared.stats()
     }
 }
 
-impl<K: Key, V: Clone + 'static> Clone for Loader<K, V> {
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Clone for Loader<K, V> {
     fn clone(&self) -> Self {
-        let Self { source, cached, shared } = self;
-        Self { source: source.clone(), cached: cached.clone(), shared: Rc::clone(shared) }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 
-impl<K: Key, V: Clone + 'static> fmt::Debug for Loader<K, V> {
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> fmt::Debug for Loader<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Loader({}, {:?})", self.shared.settings.borrow().name, self.stats())
+        write!(f, "Loader({}, {:?})", self.shared.name(), self.stats())
     }
 }

@@ -1,37 +1,58 @@
 //! Loaders: sources of values by batch functions.
 
-mod admit;
 mod answer;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod cache;
 mod caching;
+mod call;
 mod configure;
+mod entry;
 mod error;
 mod fetch;
 mod flight;
-mod flush;
 mod function;
 mod group;
 mod handle;
-mod hold;
-mod keys;
-mod limit;
-mod part;
-mod request;
+mod host;
+mod job;
+mod key;
+mod limits;
+mod load;
+mod local;
+mod per;
+#[cfg_attr(
+    not(any(
+        feature = "tokio",
+        feature = "tokio-postgres",
+        feature = "redis",
+        feature = "memcached"
+    )),
+    path = "no_runtime.rs"
+)]
+mod runtime;
+mod scope;
+mod scope_cache;
 mod settings;
-mod slot_table;
+mod shared;
+mod state;
 mod stats;
+mod thread_lock;
 
 pub use self::answer::Answer;
-pub use self::cache::{Cache, Lru};
-pub use self::caching::Scope;
+pub use self::cache::{Cache, CacheLimits, Lru};
 pub use self::error::{LengthError, LoadError, TimeoutError};
 pub use self::function::{Async, BatchFunction, Plain};
-pub use self::group::{Group, GroupScope};
+pub use self::group::Group;
 pub use self::handle::Loader;
-pub use self::keys::{Key, Keys, Load};
-pub use self::limit::set_max_in_flight;
+pub use self::key::Key;
+pub use self::load::Load;
+pub use self::local::{
+    LocalBatchFunction, LocalGroup, LocalGroupScope, LocalKeys, LocalLoad, LocalLoader, LocalScope,
+    set_max_in_flight,
+};
+pub use self::per::{Per, per};
+pub use self::scope::Scope;
 pub use self::stats::{Flushed, Stats};
 #[cfg(feature = "blocking")]
 pub use crate::worker::Job;

@@ -5,6 +5,6 @@ pub(super) fn sleep(_is_woken_by_threads: bool, sleep: impl FnOnce()) -> bool {
     true
 }
 
-pub(super) fn without_budget<R>(f: impl FnOnce() -> R) -> R {
+pub(crate) fn without_budget<R>(f: impl FnOnce() -> R) -> R {
     f()
 }

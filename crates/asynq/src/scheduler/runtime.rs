@@ -31,7 +31,7 @@ pub(super) fn sleep(is_woken_by_threads: bool, sleep: impl FnOnce()) -> bool {
 
 /// Calls `f` outside of the budget of the task of tokio that runs. Within it, futures of tokio that have used it
 /// up stay pending until the task gives its thread back.
-pub(super) fn without_budget<R>(f: impl FnOnce() -> R) -> R {
+pub(crate) fn without_budget<R>(f: impl FnOnce() -> R) -> R {
     let mut f = Some(f);
     let mut future = unconstrained(poll_fn(|_| match f.take() {
         Some(f) => Poll::Ready(f()),

@@ -103,6 +103,11 @@ impl Scheduler {
         self.engine.borrow().called().last()
     }
 
+    /// Returns whether the innermost call holds its thread until it returns.
+    pub(crate) fn blocks_thread(&self) -> bool {
+        self.current_call().is_some_and(|call| self.foreign.root.get() != Some(call))
+    }
+
     /// Returns whether a call or a poll by another executor is in progress, so that a task may be
     /// waiting for what happens now.
     pub(crate) fn is_driving(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use asynq::{AsyncTask, FutureBase, Loader, TaskError, TaskErrorKind, asynq};
+use asynq::{AsyncTask, FutureBase, LocalLoader, TaskError, TaskErrorKind, asynq};
 use expect_test::expect;
 use futures::future::join_all;
 use tokio::runtime::{Builder, Runtime};
@@ -13,11 +13,11 @@ use crate::common::assert_usable;
 
 thread_local! {
     /// A loader that needs a timer of tokio.
-    static SLOW: Loader<u32, u32> = Loader::new(async |keys: Vec<u32>| {
+    static SLOW: LocalLoader<u32, u32> = LocalLoader::new(async |keys: Vec<u32>| {
         tokio::time::sleep(Duration::from_millis(1)).await;
         keys
     });
-    static FAST: Loader<u32, u32> = Loader::new(|keys: Vec<u32>| keys);
+    static FAST: LocalLoader<u32, u32> = LocalLoader::new(|keys: Vec<u32>| keys);
 }
 
 #[asynq]
@@ -93,13 +93,13 @@ fn a_load_after_such_an_error_has_its_value() {
 #[cfg(feature = "blocking")]
 #[test]
 fn a_call_may_wait_for_a_worker_thread_everywhere() {
-    let loader = || Loader::blocking(|keys: Vec<u32>| keys);
+    let loader = || LocalLoader::blocking(|keys: Vec<u32>| keys);
     assert_eq!(current_thread().block_on(async { loader().load(1).value().unwrap() }), 1);
 }
 
 #[test]
 fn a_call_may_wait_for_the_timeout_of_a_loader_everywhere() {
-    let never = Loader::new(async |keys: Vec<u32>| {
+    let never = LocalLoader::new(async |keys: Vec<u32>| {
         std::future::pending::<()>().await;
         keys
     })

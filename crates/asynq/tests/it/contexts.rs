@@ -378,8 +378,8 @@ fn with_context_outside_of_tasks_says_what_to_use_instead() {
         poll_outside(&mut Box::pin(with_context(traced(&Log::new(), "a"), async {})))
     });
     expect![
-        "the future of `with_context` was polled outside of a task; await it in a task, or use \
-         `call_with_context`"
+        "the future of `with_context` was polled outside of a task; await it in a task or in a \
+         `request`, or use `call_with_context`"
     ]
     .assert_eq(&message);
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
 use asynq::{
-    AsyncTask, BatchError, FutureBase, LazyFuture, Loader, TaskError, TaskErrorKind, all, asynq,
-    debug, promise,
+    AsyncTask, BatchError, FutureBase, LazyFuture, LocalLoader, TaskError, TaskErrorKind, all,
+    asynq, debug, promise,
 };
 use expect_test::expect;
 use futures::FutureExt;
@@ -185,7 +185,7 @@ fn a_panic_while_a_shared_item_is_cloned_is_that_of_the_one_who_takes_it() {
         }
     }
 
-    let loader = Loader::new(|keys: Vec<u32>| keys.iter().map(|_| Unique).collect::<Vec<_>>());
+    let loader = LocalLoader::new(|keys: Vec<u32>| keys.iter().map(|_| Unique).collect::<Vec<_>>());
     let (first, second) = (loader.load(1), loader.load(1));
     let error = AsyncTask::new(first).outcome().err().unwrap();
     assert_eq!(error.message(), "there can be only one");

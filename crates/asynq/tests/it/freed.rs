@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use asynq::{AsyncTask, Batch, BatchItem, FutureBase, Items, Loader, Source, debug};
+use asynq::{AsyncTask, Batch, BatchItem, FutureBase, Items, LocalLoader, Source, debug};
 
 use crate::common::{By, Later, knowing_itself, later, poll_once, source};
 
@@ -173,7 +173,7 @@ fn the_keys_of_a_batch_are_freed_with_its_flush() {
 
 #[test]
 fn the_keys_of_a_loader_are_freed_when_their_batch_has_ended() {
-    let loader = Loader::new(|keys: Vec<Rc<str>>| async move { vec![(); keys.len()] });
+    let loader = LocalLoader::new(|keys: Vec<Rc<str>>| async move { vec![(); keys.len()] });
     let key: Rc<str> = "key".into();
     loader.load(Rc::clone(&key)).value().unwrap();
     assert_eq!(Rc::strong_count(&key), 1);

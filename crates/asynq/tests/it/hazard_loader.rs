@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use asynq::loader::Group;
-use asynq::{FutureBase, Loader, all, call_with_context};
+use asynq::loader::LocalGroup;
+use asynq::{FutureBase, LocalLoader, all, call_with_context};
 
 use crate::common::assert_usable;
 
@@ -21,8 +21,8 @@ enum In {
 /// A loader, its group, and one of the calls that a method makes.
 #[derive(Clone)]
 struct Target {
-    loader: Loader<Caller, Caller>,
-    group: Group,
+    loader: LocalLoader<Caller, Caller>,
+    group: LocalGroup,
     call: fn(&Target, In),
 }
 
@@ -107,8 +107,8 @@ impl Drop for Caller {
 /// Loads, primes and clears equal and different keys, while one method of theirs calls the loader.
 fn every_load_has_its_value(method: In, caches: bool) {
     for call in CALLS {
-        let group = Group::new();
-        let loader = Loader::new(|keys: Vec<Caller>| keys).group(&group);
+        let group = LocalGroup::new();
+        let loader = LocalLoader::new(|keys: Vec<Caller>| keys).group(&group);
         let loader = if caches { loader.cache() } else { loader };
         TARGET.set(Some(Target { loader: loader.clone(), group: group.clone(), call }));
         CALLS_IN.set(Some(method));
@@ -163,7 +163,8 @@ fn the_drop_of_a_key_or_value_may_call_its_loader() {
 fn a_value_that_is_dropped_with_its_loader_may_load() {
     let dropped = Rc::new(Cell::new(false));
     let value = Rc::new(OnDrop(Rc::clone(&dropped)));
-    let loader = Loader::new(move |keys: Vec<u32>| vec![Rc::clone(&value); keys.len()]).cache();
+    let loader =
+        LocalLoader::new(move |keys: Vec<u32>| vec![Rc::clone(&value); keys.len()]).cache();
     drop(loader.load(1).value());
     drop(loader);
     assert!(dropped.get());
@@ -173,7 +174,7 @@ struct OnDrop(Rc<Cell<bool>>);
 
 impl Drop for OnDrop {
     fn drop(&mut self) {
-        let other = Loader::new(|keys: Vec<u32>| keys);
+        let other = LocalLoader::new(|keys: Vec<u32>| keys);
         self.0.set(other.load(1).value().is_ok());
     }
 }

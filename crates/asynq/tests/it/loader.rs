@@ -7,15 +7,15 @@ use std::fmt;
 use std::rc::Rc;
 
 use asynq::loader::{LengthError, LoadError};
-use asynq::{AsyncTask, BatchError, FutureBase, Loader, all, asynq};
+use asynq::{AsyncTask, BatchError, FutureBase, LocalLoader, all, asynq};
 use expect_test::expect;
 
 use crate::common::{Log, assert_usable, later, store};
 
 /// A loader of tenfold numbers that writes its batches into a log.
-fn tens(log: &Log) -> Loader<u32, u32> {
+fn tens(log: &Log) -> LocalLoader<u32, u32> {
     let log = log.clone();
-    Loader::new(move |keys: Vec<u32>| {
+    LocalLoader::new(move |keys: Vec<u32>| {
         log.add(format_args!("load {keys:?}"));
         keys.into_iter().map(|key| (key, key * 10)).collect::<HashMap<_, _>>()
     })
@@ -59,13 +59,13 @@ fn a_key_is_asked_for_again_in_a_later_batch() {
 
 #[test]
 fn a_vec_is_in_the_order_of_the_keys() {
-    let squares = Loader::new(|keys: Vec<u32>| keys.iter().map(|n| n * n).collect::<Vec<_>>());
+    let squares = LocalLoader::new(|keys: Vec<u32>| keys.iter().map(|n| n * n).collect::<Vec<_>>());
     assert_eq!(squares.load_many([3, 2]).value().unwrap(), [9, 4]);
 }
 
 #[test]
 fn a_map_may_be_sorted() {
-    let names = Loader::new(|keys: Vec<u32>| {
+    let names = LocalLoader::new(|keys: Vec<u32>| {
         keys.into_iter().map(|key| (key, key.to_string())).collect::<BTreeMap<_, _>>()
     });
     assert_eq!(names.load(7).value().unwrap(), "7");
@@ -73,7 +73,7 @@ fn a_map_may_be_sorted() {
 
 #[test]
 fn a_vec_of_another_length_fails_each_load() {
-    let short = Loader::new(|_: Vec<u32>| vec![1]).name("short");
+    let short = LocalLoader::new(|_: Vec<u32>| vec![1]).name("short");
     let [one, two] = all([short.load(1), short.load(2)]).value().map(Result::unwrap_err);
     expect![[r#"
         [
@@ -90,7 +90,7 @@ fn a_vec_of_another_length_fails_each_load() {
 
 #[test]
 fn a_key_for_which_nothing_comes_back_fails_by_name() {
-    let none = Loader::new(|_: Vec<u32>| HashMap::<u32, u32>::new()).name("none");
+    let none = LocalLoader::new(|_: Vec<u32>| HashMap::<u32, u32>::new()).name("none");
     let error = none.load(7).value().unwrap_err();
     assert_eq!(error.to_string(), "batch none: nothing came back for key 7");
     assert!(matches!(
@@ -101,19 +101,19 @@ fn a_key_for_which_nothing_comes_back_fails_by_name() {
 
 #[test]
 fn what_nobody_asked_for_is_left() {
-    let more = Loader::new(|_: Vec<u32>| HashMap::from([(1, "one"), (2, "two")]));
+    let more = LocalLoader::new(|_: Vec<u32>| HashMap::from([(1, "one"), (2, "two")]));
     assert_eq!(more.load(1).value().unwrap(), "one");
 }
 
 #[test]
 fn a_key_for_which_nothing_comes_back_may_have_a_default() {
-    let none = Loader::new(|_: Vec<u32>| HashMap::new()).default_with(|key| key + 1);
+    let none = LocalLoader::new(|_: Vec<u32>| HashMap::new()).default_with(|key| key + 1);
     assert_eq!(none.load(7).value().unwrap(), 8);
 }
 
 #[test]
 fn a_default_does_not_replace_an_error() {
-    let down = Loader::try_new(|keys: Vec<u32>| {
+    let down = LocalLoader::try_new(|keys: Vec<u32>| {
         keys.into_iter().map(|key| (key, Err::<u32, _>("down"))).collect::<HashMap<_, _>>()
     });
     assert!(down.default_with(|key| key + 1).load(7).value().is_err());
@@ -133,7 +133,7 @@ impl Error for Unlucky {}
 
 #[test]
 fn an_error_of_one_key_is_that_of_its_loads_alone() {
-    let lucky = Loader::try_new(|keys: Vec<u32>| {
+    let lucky = LocalLoader::try_new(|keys: Vec<u32>| {
         let lucky = |key| if key == 13 { Err(Unlucky(key)) } else { Ok(key) };
         keys.into_iter().map(lucky).collect::<Vec<_>>()
     })
@@ -150,7 +150,7 @@ fn an_error_of_one_key_is_that_of_its_loads_alone() {
 
 #[test]
 fn an_error_of_the_batch_is_that_of_each_load() {
-    let down = Loader::new(|_: Vec<u32>| Err::<Vec<u32>, _>(Unlucky(13))).name("down");
+    let down = LocalLoader::new(|_: Vec<u32>| Err::<Vec<u32>, _>(Unlucky(13))).name("down");
     let [one, two] = all([down.load(1), down.load(2)]).value().map(Result::unwrap_err);
     assert_eq!(one.to_string(), "batch down: key 1: 13 is unlucky");
     assert_eq!(two.to_string(), "batch down: key 2: 13 is unlucky");
@@ -158,7 +158,7 @@ fn an_error_of_the_batch_is_that_of_each_load() {
 
 #[test]
 fn a_panic_of_the_function_reaches_those_who_wait() {
-    let broken = Loader::new(|keys: Vec<u32>| -> Vec<u32> { panic!("no {keys:?}") });
+    let broken = LocalLoader::new(|keys: Vec<u32>| -> Vec<u32> { panic!("no {keys:?}") });
     let load = broken.load(1);
     let error = AsyncTask::new(async move { load.await.is_ok() }).outcome().unwrap_err();
     assert_eq!(error.message(), "no [1]");
@@ -168,7 +168,7 @@ fn a_panic_of_the_function_reaches_those_who_wait() {
 #[test]
 fn after_a_panic_a_key_is_asked_for_again() {
     let broken = Cell::new(true);
-    let loader = Loader::new(move |keys: Vec<u32>| {
+    let loader = LocalLoader::new(move |keys: Vec<u32>| {
         assert!(!broken.replace(false), "broken");
         keys
     });
@@ -186,7 +186,7 @@ fn a_batch_has_no_more_keys_than_it_may() {
 
 #[test]
 fn a_panic_in_one_part_of_a_round_keeps_no_other_from_going_out() {
-    let picky = Loader::new(|keys: Vec<u32>| {
+    let picky = LocalLoader::new(|keys: Vec<u32>| {
         assert!(keys != [1], "not 1");
         keys
     })
@@ -200,7 +200,7 @@ fn a_panic_in_one_part_of_a_round_keeps_no_other_from_going_out() {
 fn a_function_may_be_async_and_ask_other_sources() {
     let log = Log::new();
     let source = store(&log, "store");
-    let doubled = Loader::try_new({
+    let doubled = LocalLoader::try_new({
         let log = log.clone();
         move |keys: Vec<u32>| {
             log.add(format_args!("load {keys:?}"));
@@ -219,7 +219,7 @@ async fn tenfold(keys: Vec<u32>) -> Vec<u32> {
 
 #[test]
 fn a_function_may_be_an_asynq_function() {
-    let loader = Loader::new(tenfold::asynq);
+    let loader = LocalLoader::new(tenfold::asynq);
     assert_eq!(loader.load_many([1, 2]).value().unwrap(), [10, 20]);
 }
 
@@ -247,7 +247,7 @@ fn hooks_are_called_around_each_batch() {
 fn a_hook_is_told_of_an_error() {
     let log = Rc::new(RefCell::new(None));
     let seen = Rc::clone(&log);
-    let down = Loader::new(|_: Vec<u32>| Err::<Vec<u32>, _>("down"))
+    let down = LocalLoader::new(|_: Vec<u32>| Err::<Vec<u32>, _>("down"))
         .after_flush(move |batch| *seen.borrow_mut() = batch.error.map(ToString::to_string));
     assert!(down.load(1).value().is_err());
     assert_eq!(log.take().as_deref(), Some("down"));
@@ -257,7 +257,7 @@ fn a_hook_is_told_of_an_error() {
 fn a_hook_is_told_of_a_panic() {
     let log = Rc::new(RefCell::new(None));
     let seen = Rc::clone(&log);
-    let broken = Loader::new(|_: Vec<u32>| -> Vec<u32> { panic!("broken") })
+    let broken = LocalLoader::new(|_: Vec<u32>| -> Vec<u32> { panic!("broken") })
         .after_flush(move |batch| *seen.borrow_mut() = batch.error.map(ToString::to_string));
     assert!(AsyncTask::new(broken.load(1)).outcome().is_err());
     assert!(log.take().expect("the hook was called").starts_with("broken\n"));
@@ -296,7 +296,7 @@ fn a_panic_of_the_hook_before_a_batch_is_that_of_its_loads() {
 
 #[test]
 fn a_panic_for_one_key_leaves_those_before_it_what_they_have() {
-    let loader = Loader::new(|_: Vec<u32>| HashMap::<u32, u32>::new())
+    let loader = LocalLoader::new(|_: Vec<u32>| HashMap::<u32, u32>::new())
         .default_with(|&key| if key == 2 { panic!("no {key}") } else { key });
     let (one, two) = (loader.load(1), loader.load(2));
     assert_eq!(AsyncTask::new(two).outcome().unwrap_err().message(), "no 2");
@@ -354,7 +354,7 @@ fn the_loads_of_equal_keys_may_be_dropped_in_any_order() {
 
 #[test]
 fn equal_keys_of_a_part_in_flight_have_their_value_when_it_ends() {
-    let loader = Loader::new(async |keys: Vec<u32>| {
+    let loader = LocalLoader::new(async |keys: Vec<u32>| {
         later(1).await;
         keys
     })
@@ -380,7 +380,7 @@ fn a_callback_of_each_load_of_an_equal_key_is_called() {
 fn the_loader_of_highest_priority_goes_first() {
     let log = Log::new();
     let urgent = tens(&log).priority(1);
-    let many = Loader::new({
+    let many = LocalLoader::new({
         let log = log.clone();
         move |keys: Vec<u32>| {
             log.add(format_args!("many {keys:?}"));
@@ -393,9 +393,9 @@ fn the_loader_of_highest_priority_goes_first() {
 
 #[test]
 fn a_function_may_call_its_own_loader() {
-    let own: Rc<RefCell<Option<Loader<u32, u32>>>> = Rc::default();
+    let own: Rc<RefCell<Option<LocalLoader<u32, u32>>>> = Rc::default();
     let inner = Rc::clone(&own);
-    let factorial = Loader::new(move |keys: Vec<u32>| {
+    let factorial = LocalLoader::new(move |keys: Vec<u32>| {
         let before = |key: u32| {
             let loader = inner.borrow().clone().expect("it is set");
             loader.load(key - 1).value().unwrap()

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use asynq::{AsyncTask, FutureBase, Loader, ScopedValue, all, with_context};
+use asynq::{AsyncTask, FutureBase, LocalLoader, ScopedValue, all, with_context};
 use futures::StreamExt;
 use futures::future::{Either, select};
 use futures::stream::FuturesUnordered;
@@ -26,7 +26,7 @@ fn busy(done: &Rc<Cell<bool>>) -> AsyncTask<()> {
 }
 
 /// Loads a key beside a task that can run until the load has its value.
-fn load_beside_busy_task(loader: &Loader<u32, u32>, key: u32) -> AsyncTask<u32> {
+fn load_beside_busy_task(loader: &LocalLoader<u32, u32>, key: u32) -> AsyncTask<u32> {
     let done = Rc::new(Cell::new(false));
     let load = {
         let (loader, done) = (loader.clone(), Rc::clone(&done));
@@ -49,7 +49,7 @@ fn a_batch_is_sent_after_the_delay_although_a_task_can_run() {
 
 #[test]
 fn an_async_batch_is_sent_after_the_delay_although_a_task_can_run() {
-    let loader = Loader::new(async |keys: Vec<u32>| {
+    let loader = LocalLoader::new(async |keys: Vec<u32>| {
         yield_now().await;
         keys
     });
@@ -148,7 +148,7 @@ fn a_batch_that_is_sent_after_the_delay_sees_no_context_of_a_task() {
     let user = ScopedValue::new("nobody");
     let seen = {
         let user = user.clone();
-        Loader::new(move |keys: Vec<u32>| vec![user.get(); keys.len()])
+        LocalLoader::new(move |keys: Vec<u32>| vec![user.get(); keys.len()])
     };
     let seen = seen.max_delay(SHORT);
     let done = Rc::new(Cell::new(false));

@@ -1,26 +1,25 @@
 //! Caches of loaders: their contents, their scopes and their lifetimes.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use asynq::loader::Lru;
-use asynq::{AsyncTask, FutureBase, Loader, all};
+use asynq::{AsyncTask, FutureBase, LocalLoader, all};
 
 use crate::common::{Log, later};
 
 /// A loader of tenfold numbers that writes its batches into a log.
-pub(crate) fn tens(log: &Log) -> Loader<u32, u32> {
+pub(crate) fn tens(log: &Log) -> LocalLoader<u32, u32> {
     let log = log.clone();
-    Loader::new(move |keys: Vec<u32>| {
+    LocalLoader::new(move |keys: Vec<u32>| {
         log.add(format_args!("load {keys:?}"));
         keys.into_iter().map(|key| (key, key * 10)).collect::<HashMap<_, _>>()
     })
 }
 
 /// A load in a task of its own.
-pub(crate) fn load(loader: &Loader<u32, u32>, key: u32) -> AsyncTask<u32> {
+pub(crate) fn load(loader: &LocalLoader<u32, u32>, key: u32) -> AsyncTask<u32> {
     let loader = loader.clone();
     AsyncTask::new(async move { loader.load(key).await.unwrap() })
 }
@@ -39,7 +38,7 @@ fn what_is_kept_goes_with_what_is_not() {
     let log = Log::new();
     let first = tens(&log).cache();
     first.prime(1, 10);
-    let next = Loader::new({
+    let next = LocalLoader::new({
         let log = log.clone();
         move |keys: Vec<u32>| {
             log.add(format_args!("next {keys:?}"));
@@ -57,7 +56,7 @@ fn what_is_kept_goes_with_what_is_not() {
 #[test]
 fn what_is_kept_goes_with_what_is_in_flight() {
     let log = Log::new();
-    let first = Loader::new(|keys: Vec<u32>| async {
+    let first = LocalLoader::new(|keys: Vec<u32>| async {
         later(1).await;
         keys
     })
@@ -75,7 +74,7 @@ fn what_is_kept_goes_with_what_is_in_flight() {
 #[test]
 fn what_is_kept_goes_with_the_last_part_of_its_batch() {
     let log = Log::new();
-    let first = Loader::new(|keys: Vec<u32>| async move {
+    let first = LocalLoader::new(|keys: Vec<u32>| async move {
         later(keys[0] as usize).await; // Each part ends in a round of its own.
         keys
     });
@@ -92,7 +91,7 @@ fn what_is_kept_goes_with_the_last_part_of_its_batch() {
 
 #[test]
 fn what_is_kept_is_there_though_the_batch_it_went_with_panics() {
-    let broken = Loader::new(|_: Vec<u32>| async { panic!("broken") as Vec<u32> }).cache();
+    let broken = LocalLoader::new(|_: Vec<u32>| async { panic!("broken") as Vec<u32> }).cache();
     broken.prime(1, 1);
     let (kept, fresh) = (broken.load(1), AsyncTask::new(broken.load(2)));
     assert!(fresh.outcome().is_err());
@@ -114,7 +113,7 @@ fn a_key_that_is_cleared_before_it_goes_out_is_asked_for_once() {
 
 #[test]
 fn what_is_asked_for_while_kept_values_are_given_is_of_the_next_batch() {
-    let tens = Loader::new(|keys: Vec<u32>| async {
+    let tens = LocalLoader::new(|keys: Vec<u32>| async {
         later(1).await;
         keys.into_iter().map(|key| key * 10).collect::<Vec<_>>()
     })
@@ -130,7 +129,7 @@ fn what_is_asked_for_while_kept_values_are_given_is_of_the_next_batch() {
 
 #[test]
 fn what_was_primed_is_not_replaced_by_what_was_in_flight() {
-    let older = Loader::new(|keys: Vec<u32>| async {
+    let older = LocalLoader::new(|keys: Vec<u32>| async {
         later(1).await;
         keys
     })
@@ -196,7 +195,7 @@ fn what_is_kept_of_one_loader_does_not_wait_for_another() {
     let log = Log::new();
     let kept = tens(&log).cache();
     kept.prime(1, 10);
-    let other = Loader::new({
+    let other = LocalLoader::new({
         let log = log.clone();
         move |keys: Vec<u32>| {
             log.add(format_args!("other {keys:?}"));
@@ -224,9 +223,9 @@ fn what_is_forgotten_is_loaded_again() {
 }
 
 /// A loader that keeps its values and whose batches take a round.
-fn slow(log: &Log) -> Loader<u32, u32> {
+fn slow(log: &Log) -> LocalLoader<u32, u32> {
     let log = log.clone();
-    let slow = Loader::new(move |keys: Vec<u32>| {
+    let slow = LocalLoader::new(move |keys: Vec<u32>| {
         log.add(format_args!("load {keys:?}"));
         async move {
             later(1).await;
@@ -237,7 +236,7 @@ fn slow(log: &Log) -> Loader<u32, u32> {
 }
 
 /// Loads some keys, and does something while they are in flight.
-fn meanwhile(loader: &Loader<u32, u32>, keys: [u32; 2], act: impl FnOnce() + 'static) {
+fn meanwhile(loader: &LocalLoader<u32, u32>, keys: [u32; 2], act: impl FnOnce() + 'static) {
     let acts = AsyncTask::new(async move {
         later(1).await;
         act();
@@ -311,14 +310,15 @@ fn an_lru_forgets_what_was_used_least_recently() {
 #[test]
 fn an_lru_forgets_what_is_too_old() {
     let log = Log::new();
-    let (start, passed) = (Instant::now(), Rc::new(Cell::new(Duration::ZERO)));
-    let clock = Rc::clone(&passed);
-    let lru = Lru::new(2, Duration::from_secs(10)).with_clock(move || start + clock.get());
+    let (start, passed) = (Instant::now(), Arc::new(Mutex::new(Duration::ZERO)));
+    let clock = Arc::clone(&passed);
+    let lru =
+        Lru::new(2, Duration::from_secs(10)).with_clock(move || start + *clock.lock().unwrap());
     let tens = tens(&log).cache_in(lru);
     load(&tens, 1).value();
-    passed.set(Duration::from_secs(9));
+    *passed.lock().unwrap() = Duration::from_secs(9);
     load(&tens, 1).value();
-    passed.set(Duration::from_secs(10));
+    *passed.lock().unwrap() = Duration::from_secs(10);
     load(&tens, 1).value();
     assert_eq!(log.take(), "load [1]\nload [1]\n");
 }

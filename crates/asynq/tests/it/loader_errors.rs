@@ -3,18 +3,19 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use asynq::loader::{LoadError, Lru};
-use asynq::{AsyncTask, FutureBase, Loader};
+use asynq::{AsyncTask, FutureBase, LocalLoader};
 
 use crate::common::assert_usable;
 
 /// A loader whose every key fails, and how often it was called.
-fn down() -> (Loader<u32, u32>, Rc<Cell<usize>>) {
+fn down() -> (LocalLoader<u32, u32>, Rc<Cell<usize>>) {
     let calls = Rc::new(Cell::new(0));
     let counted = Rc::clone(&calls);
-    let down = Loader::try_new(move |keys: Vec<u32>| {
+    let down = LocalLoader::try_new(move |keys: Vec<u32>| {
         counted.set(counted.get() + 1);
         keys.into_iter().map(|_| Err("down")).collect::<Vec<_>>()
     });
@@ -23,7 +24,7 @@ fn down() -> (Loader<u32, u32>, Rc<Cell<usize>>) {
 
 #[test]
 fn each_key_may_have_its_value_or_error() {
-    let even = Loader::new(|keys: Vec<u32>| {
+    let even = LocalLoader::new(|keys: Vec<u32>| {
         keys.into_iter().filter(|key| key % 2 == 0).map(|key| (key, key)).collect::<HashMap<_, _>>()
     })
     .name("even");
@@ -62,7 +63,7 @@ fn errors_are_kept_on_demand() {
 fn the_error_of_a_whole_batch_is_not_kept() {
     let calls = Rc::new(Cell::new(0));
     let counted = Rc::clone(&calls);
-    let down = Loader::new(move |_: Vec<u32>| {
+    let down = LocalLoader::new(move |_: Vec<u32>| {
         counted.set(counted.get() + 1);
         Err::<Vec<u32>, _>("down")
     });
@@ -109,9 +110,10 @@ fn a_kept_error_can_be_forgotten() {
 fn kept_errors_go_as_values_do() {
     let (down, calls) = down();
     let start = Instant::now();
-    let clock = Rc::new(Cell::new(Duration::ZERO));
-    let time = Rc::clone(&clock);
-    let lru = Lru::new(2, Duration::from_secs(10)).with_clock(move || start + time.get());
+    let clock = Arc::new(Mutex::new(Duration::ZERO));
+    let time = Arc::clone(&clock);
+    let lru =
+        Lru::new(2, Duration::from_secs(10)).with_clock(move || start + *time.lock().unwrap());
     let down = down.cache_in(lru).cache_errors();
     let calls_for = |key| {
         assert!(down.load(key).value().is_err());
@@ -119,15 +121,15 @@ fn kept_errors_go_as_values_do() {
     };
     assert_eq!([1, 2, 1, 3].map(calls_for), [1, 1, 0, 1]);
     assert_eq!([2, 3].map(calls_for), [1, 0], "there is room for two");
-    clock.set(Duration::from_secs(10));
+    *clock.lock().unwrap() = Duration::from_secs(10);
     assert_eq!(calls_for(3), 1, "they are kept for ten seconds");
 }
 
 /// A loader in which key 1 is missing and key 2 fails, and how often it was called.
-fn missing_or_down() -> (Loader<u32, u32>, Rc<Cell<usize>>) {
+fn missing_or_down() -> (LocalLoader<u32, u32>, Rc<Cell<usize>>) {
     let calls = Rc::new(Cell::new(0));
     let counted = Rc::clone(&calls);
-    let loader = Loader::try_new(move |keys: Vec<u32>| {
+    let loader = LocalLoader::try_new(move |keys: Vec<u32>| {
         counted.set(counted.get() + 1);
         let failed = keys.into_iter().filter(|&key| key == 2);
         failed.map(|key| (key, Err("down"))).collect::<HashMap<_, _>>()
@@ -200,7 +202,7 @@ fn a_load_has_its_value_although_it_cannot_be_kept() {
     let refuses = Rc::new(Cell::new(true));
     let loader = {
         let refuses = Rc::clone(&refuses);
-        Loader::new(move |_: Vec<u32>| vec![Once(Rc::clone(&refuses))]).cache()
+        LocalLoader::new(move |_: Vec<u32>| vec![Once(Rc::clone(&refuses))]).cache()
     };
     assert!(loader.load(1).value().unwrap().0.get());
     refuses.set(false);

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use asynq::loader::Job;
-use asynq::{AsyncTask, FutureBase, Loader, all, debug};
+use asynq::{AsyncTask, FutureBase, LocalLoader, all, debug};
 
 /// An executor of one thread, whose name is `executor`.
 fn one_thread() -> impl Fn(Job) {
@@ -23,13 +23,13 @@ fn names_of_threads(keys: Vec<u32>) -> Vec<String> {
 
 #[test]
 fn the_function_runs_in_the_executor() {
-    let thread = Loader::blocking_on(one_thread(), names_of_threads);
+    let thread = LocalLoader::blocking_on(one_thread(), names_of_threads);
     assert_eq!(thread.load(1).value().unwrap(), "executor");
 }
 
 #[test]
 fn the_function_may_return_a_result_for_each_key() {
-    let number = Loader::try_blocking_on(one_thread(), |texts: Vec<&str>| {
+    let number = LocalLoader::try_blocking_on(one_thread(), |texts: Vec<&str>| {
         texts.into_iter().map(str::parse::<u32>).collect::<Vec<_>>()
     });
     let (seven, error) = all((number.load("7"), number.load("x"))).value();
@@ -41,7 +41,7 @@ fn the_function_may_return_a_result_for_each_key() {
 fn tasks_run_while_the_executor_works() {
     let (proceed, proceeds) = channel();
     let proceeds = Mutex::new(proceeds);
-    let waits = Loader::blocking_on(one_thread(), move |keys: Vec<u32>| {
+    let waits = LocalLoader::blocking_on(one_thread(), move |keys: Vec<u32>| {
         proceeds.lock().unwrap().recv().unwrap();
         keys
     });
@@ -55,7 +55,7 @@ fn tasks_run_while_the_executor_works() {
 #[test]
 fn a_panic_of_the_function_reaches_its_loads_and_not_the_executor() {
     let executor = one_thread();
-    let loader = Loader::blocking_on(executor, |keys: Vec<u32>| {
+    let loader = LocalLoader::blocking_on(executor, |keys: Vec<u32>| {
         assert_ne!(keys, [1], "not 1");
         keys
     });
@@ -66,7 +66,7 @@ fn a_panic_of_the_function_reaches_its_loads_and_not_the_executor() {
 
 #[test]
 fn an_executor_that_drops_the_job_fails_the_batch() {
-    let loader = Loader::blocking_on(drop, names_of_threads).name("dropped");
+    let loader = LocalLoader::blocking_on(drop, names_of_threads).name("dropped");
     let error = loader.load(1).value().unwrap_err();
     let expected = "batch dropped: key 1: the executor dropped the batch before it had run";
     assert_eq!(error.to_string(), expected);
@@ -74,14 +74,14 @@ fn an_executor_that_drops_the_job_fails_the_batch() {
 
 #[test]
 fn a_panic_of_the_executor_fails_the_batch() {
-    let loader = Loader::blocking_on(|_: Job| panic!("shut down"), names_of_threads);
+    let loader = LocalLoader::blocking_on(|_: Job| panic!("shut down"), names_of_threads);
     let error = AsyncTask::new(loader.load(1)).outcome().unwrap_err();
     assert!(error.to_string().contains("shut down"), "{error}");
 }
 
 #[test]
 fn the_asynq_stack_of_the_function_is_the_one_of_the_flush() {
-    let stack = Loader::blocking_on(one_thread(), |keys: Vec<u32>| {
+    let stack = LocalLoader::blocking_on(one_thread(), |keys: Vec<u32>| {
         let stack = debug::format_asynq_stack().map(|stack| stack.to_string());
         vec![stack.unwrap_or_default(); keys.len()]
     });
@@ -91,8 +91,8 @@ fn the_asynq_stack_of_the_function_is_the_one_of_the_flush() {
 
 #[test]
 fn a_blocking_loader_in_the_function_runs_on_the_same_thread() {
-    let outer = Loader::blocking_on(one_thread(), |keys: Vec<u32>| {
-        let inner = Loader::blocking(names_of_threads);
+    let outer = LocalLoader::blocking_on(one_thread(), |keys: Vec<u32>| {
+        let inner = LocalLoader::blocking(names_of_threads);
         inner.load_many(keys).value().unwrap()
     });
     assert_eq!(outer.load(1).value().unwrap(), "executor");
@@ -109,7 +109,7 @@ fn the_time_of_a_batch_is_the_time_of_the_call() {
         };
         drop(thread::spawn(run));
     };
-    let loader = Loader::blocking_on(executor, |keys: Vec<u32>| keys);
+    let loader = LocalLoader::blocking_on(executor, |keys: Vec<u32>| keys);
     let began = Instant::now();
     loader.load(1).value().unwrap();
     let (whole, call) = (began.elapsed(), loader.stats().time);

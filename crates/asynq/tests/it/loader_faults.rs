@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use asynq::{AsyncTask, FutureBase, Loader, all};
+use asynq::{AsyncTask, FutureBase, LocalLoader, all};
 
 use crate::common::{assert_usable, later};
 
@@ -16,9 +16,9 @@ const BAD: u32 = 13;
 macro_rules! of_each_kind {
     ($function:expr) => {
         [
-            Loader::new($function),
-            Loader::new(|keys| async { $function(keys) }),
-            Loader::blocking($function),
+            LocalLoader::new($function),
+            LocalLoader::new(|keys| async { $function(keys) }),
+            LocalLoader::blocking($function),
         ]
         .map(|loader| loader.name("broken"))
     };
@@ -26,7 +26,7 @@ macro_rules! of_each_kind {
 
 /// The load of the bad key fails by name, for a reason that has some words in it.
 #[track_caller]
-fn assert_fails_by_name(loader: &Loader<u32, u32>, words: &str) {
+fn assert_fails_by_name(loader: &LocalLoader<u32, u32>, words: &str) {
     let [_, bad] = all([loader.load(1), loader.load(BAD)]).value();
     let error = bad.unwrap_err().to_string();
     assert!(error.starts_with("batch broken: "), "{error}");
@@ -35,7 +35,7 @@ fn assert_fails_by_name(loader: &Loader<u32, u32>, words: &str) {
 
 /// Shows that the next batch works.
 #[track_caller]
-fn assert_works(loader: &Loader<u32, u32>) {
+fn assert_works(loader: &LocalLoader<u32, u32>) {
     assert_eq!(loader.load(1).value().unwrap(), 1);
     assert_usable();
 }
@@ -59,9 +59,9 @@ fn error_of_a_key() {
     }
 
     let loaders = [
-        Loader::try_new(fails),
-        Loader::try_new(|keys| async { fails(keys) }),
-        Loader::try_blocking(fails),
+        LocalLoader::try_new(fails),
+        LocalLoader::try_new(|keys| async { fails(keys) }),
+        LocalLoader::try_blocking(fails),
     ];
     for loader in loaders.map(|loader| loader.name("broken")) {
         assert_fails_by_name(&loader, "unlucky");
@@ -124,8 +124,8 @@ fn value_of_a_key_that_nobody_asked_for() {
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// Its batch with the bad key stays in flight.
-fn never_returns() -> Loader<u32, u32> {
-    Loader::new(|keys: Vec<u32>| async {
+fn never_returns() -> LocalLoader<u32, u32> {
+    LocalLoader::new(|keys: Vec<u32>| async {
         if keys.contains(&BAD) {
             pending::<()>().await;
         }
@@ -135,10 +135,10 @@ fn never_returns() -> Loader<u32, u32> {
 }
 
 /// The same on another thread, until the sender is dropped.
-fn blocks_for_ever() -> (mpsc::Sender<()>, Loader<u32, u32>) {
+fn blocks_for_ever() -> (mpsc::Sender<()>, LocalLoader<u32, u32>) {
     let (held, receiver) = mpsc::channel();
     let receiver = Mutex::new(receiver);
-    let loader = Loader::blocking(move |keys: Vec<u32>| {
+    let loader = LocalLoader::blocking(move |keys: Vec<u32>| {
         if keys.contains(&BAD) {
             let _ = receiver.lock().unwrap().recv();
         }
@@ -164,7 +164,7 @@ fn function_that_blocks_for_ever() {
 }
 
 /// A call that ends while the load of the bad key is in flight: cancelled by another task of it.
-fn cancel_in_flight(loader: &Loader<u32, u32>) {
+fn cancel_in_flight(loader: &LocalLoader<u32, u32>) {
     let waits = AsyncTask::new(loader.load(BAD));
     let cancels = {
         let waits = waits.clone();

@@ -7,16 +7,16 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::time::Duration;
 
-use asynq::{AsyncTask, FutureBase, Loader, Promise, all, promise, try_all};
+use asynq::{AsyncTask, FutureBase, LocalLoader, Promise, all, promise, try_all};
 use expect_test::expect;
 use futures::FutureExt;
 
 use crate::common::{Log, assert_usable, later};
 
 /// A loader whose batches take a round, and which writes their begins and ends into a log.
-pub(crate) fn slow(log: &Log, name: &'static str) -> Loader<u32, u32> {
+pub(crate) fn slow(log: &Log, name: &'static str) -> LocalLoader<u32, u32> {
     let log = log.clone();
-    Loader::new(move |keys: Vec<u32>| {
+    LocalLoader::new(move |keys: Vec<u32>| {
         let log = log.clone();
         async move {
             log.add(format_args!("{name} begins {keys:?}"));
@@ -100,9 +100,9 @@ fn a_key_that_is_in_flight_is_not_asked_for_again() {
 pub(crate) type Answers = Rc<RefCell<VecDeque<Promise<()>>>>;
 
 /// A loader whose batches come back when their promises are set, in order.
-pub(crate) fn by_hand(log: &Log) -> (Answers, Loader<u32, u32>) {
+pub(crate) fn by_hand(log: &Log) -> (Answers, LocalLoader<u32, u32>) {
     let (answers, log) = (Answers::default(), log.clone());
-    let loader = Loader::new({
+    let loader = LocalLoader::new({
         let answers = Rc::clone(&answers);
         move |keys: Vec<u32>| {
             log.add(format_args!("load {keys:?}"));
@@ -126,7 +126,7 @@ fn a_batch_that_panics_does_not_wait_for_the_others_of_its_round() {
     let log = Log::new();
     let (one, two) = {
         let log = log.clone();
-        let loader = Loader::new(move |keys: Vec<u32>| {
+        let loader = LocalLoader::new(move |keys: Vec<u32>| {
             let log = log.clone();
             async move {
                 assert!(keys != [1], "not 1");
@@ -150,9 +150,9 @@ fn a_batch_that_panics_does_not_wait_for_the_others_of_its_round() {
 }
 
 /// A loader whose first batch never comes back.
-pub(crate) fn slow_once() -> Loader<u32, u32> {
+pub(crate) fn slow_once() -> LocalLoader<u32, u32> {
     let first = RefCell::new(true);
-    Loader::new(move |keys: Vec<u32>| {
+    LocalLoader::new(move |keys: Vec<u32>| {
         let first = first.replace(false);
         async move {
             if first {
@@ -165,7 +165,7 @@ pub(crate) fn slow_once() -> Loader<u32, u32> {
 
 #[test]
 fn a_batch_that_takes_too_long_fails_by_name() {
-    let never = Loader::new(|_: Vec<u32>| pending::<Vec<u32>>())
+    let never = LocalLoader::new(|_: Vec<u32>| pending::<Vec<u32>>())
         .name("never")
         .timeout(Duration::from_millis(1));
     let error = never.load(7).value().unwrap_err();
@@ -182,15 +182,15 @@ fn a_key_that_took_too_long_can_be_asked_for_again() {
 
 #[test]
 fn a_batch_in_time_is_not_waited_for_any_longer() {
-    let quick = Loader::new(|keys: Vec<u32>| async { keys }).timeout(Duration::MAX);
+    let quick = LocalLoader::new(|keys: Vec<u32>| async { keys }).timeout(Duration::MAX);
     assert_eq!(quick.load(1).value().unwrap(), 1);
 }
 
 #[test]
 fn a_function_that_loads_its_own_key_gets_an_error() {
-    let own: Rc<RefCell<Option<Loader<u32, u32>>>> = Rc::default();
+    let own: Rc<RefCell<Option<LocalLoader<u32, u32>>>> = Rc::default();
     let inner = Rc::clone(&own);
-    let circular = Loader::try_new(move |keys: Vec<u32>| {
+    let circular = LocalLoader::try_new(move |keys: Vec<u32>| {
         let loader = inner.borrow().clone().expect("it is set");
         all(keys.into_iter().map(move |key| loader.load(key)))
     })
@@ -205,9 +205,9 @@ fn a_function_that_loads_its_own_key_gets_an_error() {
 
 #[test]
 fn a_task_of_a_function_that_loads_its_key_gets_an_error() {
-    let own: Rc<RefCell<Option<Loader<u32, bool>>>> = Rc::default();
+    let own: Rc<RefCell<Option<LocalLoader<u32, bool>>>> = Rc::default();
     let inner = Rc::clone(&own);
-    let circular = Loader::new(move |keys: Vec<u32>| {
+    let circular = LocalLoader::new(move |keys: Vec<u32>| {
         let loader = inner.borrow().clone().expect("it is set");
         async move {
             let fails = AsyncTask::new(async move {
@@ -268,7 +268,7 @@ mod blocking {
         let barrier = Arc::new(Barrier::new(2));
         let loader = || {
             let barrier = Arc::clone(&barrier);
-            Loader::blocking(move |keys: Vec<u32>| {
+            LocalLoader::blocking(move |keys: Vec<u32>| {
                 barrier.wait();
                 keys.into_iter().map(|_| thread::current().id()).collect::<Vec<_>>()
             })
@@ -279,7 +279,7 @@ mod blocking {
 
     #[test]
     fn a_function_that_blocks_is_a_part_of_the_stack_of_its_round() {
-        let depth = Loader::blocking(|keys: Vec<u32>| {
+        let depth = LocalLoader::blocking(|keys: Vec<u32>| {
             // A task on that thread has the same stack beneath its own call.
             let inner = AsyncTask::new(async { format_asynq_stack().unwrap().calls().len() });
             let own = format_asynq_stack().map_or(0, |stack| stack.calls().len());
@@ -293,8 +293,9 @@ mod blocking {
 
     #[test]
     fn a_function_that_a_worker_thread_calls_runs_on_that_thread() {
-        let outer = Loader::blocking(|keys: Vec<u32>| {
-            let inner = Loader::blocking(|keys: Vec<u32>| vec![thread::current().id(); keys.len()]);
+        let outer = LocalLoader::blocking(|keys: Vec<u32>| {
+            let inner =
+                LocalLoader::blocking(|keys: Vec<u32>| vec![thread::current().id(); keys.len()]);
             let inside = all((inner.load(1), inner.load(2))).value();
             assert_eq!(inside.0.unwrap(), inside.1.unwrap());
             let here = thread::current().id();
@@ -312,7 +313,7 @@ mod blocking {
         }
 
         thread_local! {
-            static LOADER: Loader<u32, u32> = Loader::blocking(next);
+            static LOADER: LocalLoader<u32, u32> = LocalLoader::blocking(next);
         }
 
         let error = AsyncTask::new(LOADER.with(|loader| loader.load(0))).outcome().unwrap_err();
@@ -322,7 +323,7 @@ mod blocking {
 
     #[test]
     fn a_panic_on_another_thread_reaches_those_who_wait() {
-        let broken = Loader::blocking(|_: Vec<u32>| -> Vec<u32> { panic!("broken") });
+        let broken = LocalLoader::blocking(|_: Vec<u32>| -> Vec<u32> { panic!("broken") });
         let error = AsyncTask::new(broken.load(1)).outcome().unwrap_err();
         assert_eq!(error.message(), "broken");
         assert_usable();

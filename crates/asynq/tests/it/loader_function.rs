@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use asynq::{FutureBase, Loader, all, asynq};
+use asynq::{FutureBase, LocalLoader, all, asynq};
 
 use crate::common::{Log, later};
 
@@ -23,7 +23,7 @@ impl Pool {
 fn an_async_closure_may_borrow_what_it_captures() {
     let log = Log::new();
     let pool = Pool(log.clone());
-    let row = Loader::new(async move |keys: Vec<u32>| pool.query(&keys).await);
+    let row = LocalLoader::new(async move |keys: Vec<u32>| pool.query(&keys).await);
     assert_eq!(row.load_many([1, 2]).value().unwrap(), ["row 1", "row 2"]);
     assert_eq!(row.load(3).value().unwrap(), "row 3");
     assert_eq!(log.take(), "query [1, 2]\nquery [3]\n");
@@ -33,7 +33,8 @@ fn an_async_closure_may_borrow_what_it_captures() {
 fn the_calls_of_an_async_closure_may_overlap() {
     let log = Log::new();
     let pool = Pool(log.clone());
-    let row = Loader::new(async move |keys: Vec<u32>| pool.query(&keys).await).max_batch_size(1);
+    let row =
+        LocalLoader::new(async move |keys: Vec<u32>| pool.query(&keys).await).max_batch_size(1);
     row.load_many([1, 2]).value().unwrap();
     assert_eq!(log.take(), "query [1]\nquery [2]\n");
 }
@@ -43,7 +44,7 @@ fn an_async_closure_may_change_what_it_captures_behind_a_cell() {
     let calls = Rc::new(RefCell::new(Vec::new()));
     let number = {
         let calls = Rc::clone(&calls);
-        Loader::new(async move |keys: Vec<u32>| {
+        LocalLoader::new(async move |keys: Vec<u32>| {
             calls.borrow_mut().push(keys.clone());
             later(1).await;
             let number = calls.borrow().len();
@@ -56,7 +57,7 @@ fn an_async_closure_may_change_what_it_captures_behind_a_cell() {
 
 #[test]
 fn an_async_closure_may_return_a_result_for_each_key() {
-    let even = Loader::try_new(async |keys: Vec<u32>| {
+    let even = LocalLoader::try_new(async |keys: Vec<u32>| {
         let check = |key| if key % 2 == 0 { Ok(key) } else { Err(format!("{key} is odd")) };
         keys.into_iter().map(check).collect::<Vec<_>>()
     });
@@ -74,8 +75,8 @@ async fn rows(keys: Vec<u32>) -> Vec<u32> {
 
 #[test]
 fn an_asynq_function_may_be_a_batch_function() {
-    assert_eq!(Loader::new(rows::asynq).load(1).value().unwrap(), 10);
-    assert_eq!(Loader::new(rows).load(1).value().unwrap(), 10);
+    assert_eq!(LocalLoader::new(rows::asynq).load(1).value().unwrap(), 10);
+    assert_eq!(LocalLoader::new(rows).load(1).value().unwrap(), 10);
 }
 
 #[test]
@@ -83,7 +84,7 @@ fn the_function_is_called_in_the_flush_and_its_future_later() {
     let log = Log::new();
     let loader = {
         let log = log.clone();
-        Loader::new(move |keys: Vec<u32>| {
+        LocalLoader::new(move |keys: Vec<u32>| {
             log.add("called");
             let log = log.clone();
             async move {
@@ -101,7 +102,7 @@ fn the_function_is_called_in_the_flush_and_its_future_later() {
 
 #[test]
 fn a_function_that_panics_before_its_first_await_fails_its_keys() {
-    let loader = Loader::new(|keys: Vec<u32>| {
+    let loader = LocalLoader::new(|keys: Vec<u32>| {
         assert!(keys.is_empty(), "no keys, please");
         async { keys }
     });

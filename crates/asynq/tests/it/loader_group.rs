@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use asynq::loader::Group;
-use asynq::{AsyncTask, FutureBase, Loader, all, call_with_context, with_context};
+use asynq::loader::LocalGroup;
+use asynq::{AsyncTask, FutureBase, LocalLoader, all, call_with_context, with_context};
 use expect_test::expect;
 
 use crate::common::{Log, later};
@@ -13,13 +13,13 @@ use crate::loader_cache::{load, tens};
 use crate::loader_flight::{by_hand, slow};
 
 /// Two loaders of a group.
-fn two(log: &Log, group: &Group) -> [Loader<u32, u32>; 2] {
+fn two(log: &Log, group: &LocalGroup) -> [LocalLoader<u32, u32>; 2] {
     [tens(log).group(group), tens(log).group(group)]
 }
 
 #[test]
 fn in_a_scope_each_loader_of_the_group_has_a_cache() {
-    let (log, group) = (Log::new(), Group::new());
+    let (log, group) = (Log::new(), LocalGroup::new());
     let [one, two] = two(&log, &group);
     let request = {
         let (one, two) = (one.clone(), two.clone());
@@ -36,7 +36,7 @@ fn in_a_scope_each_loader_of_the_group_has_a_cache() {
 
 #[test]
 fn scopes_of_a_group_do_not_see_each_other() {
-    let (log, group) = (Log::new(), Group::new());
+    let (log, group) = (Log::new(), LocalGroup::new());
     let tens = tens(&log).group(&group);
     let request = || {
         let tens = tens.clone();
@@ -54,7 +54,7 @@ fn scopes_of_a_group_do_not_see_each_other() {
 
 #[test]
 fn a_loader_that_joins_in_a_scope_has_a_cache_in_it() {
-    let (log, group) = (Log::new(), Group::new());
+    let (log, group) = (Log::new(), LocalGroup::new());
     let request = {
         let (log, group) = (log.clone(), group.clone());
         with_context(group.clone().scope(), async move {
@@ -69,8 +69,8 @@ fn a_loader_that_joins_in_a_scope_has_a_cache_in_it() {
 
 #[test]
 fn a_loader_that_joins_while_a_scope_is_paused_has_a_cache_in_it() {
-    let (log, group) = (Log::new(), Group::new());
-    let late: Rc<RefCell<Option<Loader<u32, u32>>>> = Rc::default();
+    let (log, group) = (Log::new(), LocalGroup::new());
+    let late: Rc<RefCell<Option<LocalLoader<u32, u32>>>> = Rc::default();
     let request = {
         let late = Rc::clone(&late);
         AsyncTask::new(with_context(group.scope(), async move {
@@ -89,7 +89,7 @@ fn a_loader_that_joins_while_a_scope_is_paused_has_a_cache_in_it() {
 
 #[test]
 fn the_scope_of_a_loader_counts_inside_that_of_its_group() {
-    let (log, group) = (Log::new(), Group::new());
+    let (log, group) = (Log::new(), LocalGroup::new());
     let tens = tens(&log).group(&group);
     let loads = || (load(&tens, 1).value(), load(&tens, 1).value());
     call_with_context(group.scope(), || {
@@ -102,7 +102,7 @@ fn the_scope_of_a_loader_counts_inside_that_of_its_group() {
 
 #[test]
 fn the_scope_of_a_group_counts_inside_that_of_a_loader() {
-    let (log, group) = (Log::new(), Group::new());
+    let (log, group) = (Log::new(), LocalGroup::new());
     let tens = tens(&log).group(&group);
     let loads = || (load(&tens, 1).value(), load(&tens, 1).value());
     call_with_context(tens.scope(), || {
@@ -118,7 +118,7 @@ fn the_scope_of_a_group_counts_inside_that_of_a_loader() {
 
 #[test]
 fn a_clear_of_the_group_clears_each_loader_in_the_scope() {
-    let (log, group) = (Log::new(), Group::new());
+    let (log, group) = (Log::new(), LocalGroup::new());
     let [one, two] = two(&log, &group);
     let outside = tens(&log).cache();
     load(&outside, 7).value();
@@ -134,7 +134,7 @@ fn a_clear_of_the_group_clears_each_loader_in_the_scope() {
 
 #[test]
 fn a_clear_of_the_group_detaches_what_is_in_flight() {
-    let group = Group::new();
+    let group = LocalGroup::new();
     let (answers, loader) = by_hand(&Log::new());
     let loader = loader.cache().group(&group);
     let first = loader.load(1);
@@ -160,7 +160,7 @@ fn a_clear_of_the_group_detaches_what_is_in_flight() {
 
 #[test]
 fn a_loader_leaves_its_group_for_another() {
-    let (log, [before, after]) = (Log::new(), [Group::new(), Group::new()]);
+    let (log, [before, after]) = (Log::new(), [LocalGroup::new(), LocalGroup::new()]);
     let tens = tens(&log).cache().group(&before).group(&after);
     load(&tens, 1).value();
     before.clear_all();
@@ -173,20 +173,23 @@ fn a_loader_leaves_its_group_for_another() {
 
 #[test]
 fn a_group_does_not_keep_its_loaders() {
-    let group = Group::new();
+    let group = LocalGroup::new();
     let value = Rc::new(());
     for _ in 0..10 {
         let value = Rc::clone(&value);
-        drop(Loader::new(move |keys: Vec<u32>| vec![Rc::clone(&value); keys.len()]).group(&group));
+        drop(
+            LocalLoader::new(move |keys: Vec<u32>| vec![Rc::clone(&value); keys.len()])
+                .group(&group),
+        );
     }
     assert_eq!(Rc::strong_count(&value), 1);
-    assert_eq!(format!("{group:?}"), "Group { loaders: 0, .. }");
+    assert_eq!(format!("{group:?}"), "LocalGroup { loaders: 0, .. }");
 }
 
 #[test]
 fn no_more_batches_of_a_group_are_in_flight_than_may_be() {
     let log = Log::new();
-    let group = Group::new().max_in_flight(1);
+    let group = LocalGroup::new().max_in_flight(1);
     let [one, two, other] = ["one", "two", "other"].map(|name| slow(&log, name));
     let (one, two) = (one.group(&group), two.group(&group));
     drop(all((one.load(1), two.load(2), other.load(3))).value());
@@ -204,10 +207,10 @@ fn no_more_batches_of_a_group_are_in_flight_than_may_be() {
 #[test]
 fn a_function_that_is_not_async_waits_for_the_others_of_its_group() {
     let log = Log::new();
-    let group = Group::new().max_in_flight(1);
+    let group = LocalGroup::new().max_in_flight(1);
     let plain = {
         let log = log.clone();
-        Loader::new(move |keys: Vec<u32>| {
+        LocalLoader::new(move |keys: Vec<u32>| {
             log.add(format_args!("plain {keys:?}"));
             keys
         })
@@ -227,9 +230,9 @@ fn a_function_that_is_not_async_waits_for_the_others_of_its_group() {
 #[test]
 fn a_function_lends_the_permit_of_its_group_to_a_loader_that_it_awaits() {
     let log = Log::new();
-    let group = Group::new().max_in_flight(1);
+    let group = LocalGroup::new().max_in_flight(1);
     let inner = slow(&log, "inner").group(&group);
-    let outer = Loader::try_new(async move |keys: Vec<u32>| inner.load_each(keys).await);
+    let outer = LocalLoader::try_new(async move |keys: Vec<u32>| inner.load_each(keys).await);
     let outer = outer.group(&group);
     assert_eq!(outer.load_many([1, 2]).value().unwrap(), [1, 2]);
     assert_eq!(log.take(), "inner begins [1, 2]\ninner ends [1, 2]\n");
@@ -237,20 +240,20 @@ fn a_function_lends_the_permit_of_its_group_to_a_loader_that_it_awaits() {
 
 #[test]
 fn a_plain_call_in_a_function_of_the_group_does_not_wait_for_its_permit() {
-    let group = Group::new().max_in_flight(1);
-    let inner = Loader::new(|keys: Vec<u32>| keys).group(&group);
+    let group = LocalGroup::new().max_in_flight(1);
+    let inner = LocalLoader::new(|keys: Vec<u32>| keys).group(&group);
     let outer = {
         let inner = inner.clone();
-        Loader::try_new(move |keys: Vec<u32>| inner.load_each(keys).value()).group(&group)
+        LocalLoader::try_new(move |keys: Vec<u32>| inner.load_each(keys).value()).group(&group)
     };
     assert_eq!(outer.load_many([1, 2]).value().unwrap(), [1, 2]);
     assert_eq!(inner.stats().batches, 1);
 }
 
 /// A loader over a connection that runs one statement at a time.
-fn statements(log: &Log, is_busy: &Rc<Cell<bool>>, name: &'static str) -> Loader<u32, u32> {
+fn statements(log: &Log, is_busy: &Rc<Cell<bool>>, name: &'static str) -> LocalLoader<u32, u32> {
     let (log, is_busy) = (log.clone(), Rc::clone(is_busy));
-    Loader::new(async move |keys: Vec<u32>| {
+    LocalLoader::new(async move |keys: Vec<u32>| {
         assert!(!is_busy.replace(true), "the connection runs a statement");
         log.add(format_args!("{name} begins {keys:?}"));
         later(2).await;
@@ -264,7 +267,7 @@ fn statements(log: &Log, is_busy: &Rc<Cell<bool>>, name: &'static str) -> Loader
 fn a_plain_call_waits_for_the_batch_of_the_group_that_is_in_flight_around_it() {
     let log = Log::new();
     let is_busy = Rc::default();
-    let group = Group::new().max_in_flight(1);
+    let group = LocalGroup::new().max_in_flight(1);
     let [one, two] = ["one", "two"].map(|name| statements(&log, &is_busy, name).group(&group));
     let calls = AsyncTask::new(async move {
         later(1).await;
@@ -282,9 +285,9 @@ fn a_plain_call_waits_for_the_batch_of_the_group_that_is_in_flight_around_it() {
 
 #[test]
 fn a_plain_call_does_not_wait_for_a_batch_of_the_group_that_waits_for_its_task() {
-    let group = Group::new().max_in_flight(1);
-    let inner = Loader::new(async |keys: Vec<u32>| keys).group(&group);
-    let outer = Loader::new(async move |keys: Vec<u32>| {
+    let group = LocalGroup::new().max_in_flight(1);
+    let inner = LocalLoader::new(async |keys: Vec<u32>| keys).group(&group);
+    let outer = LocalLoader::new(async move |keys: Vec<u32>| {
         let calls = inner.clone();
         AsyncTask::new(async move { calls.load_many(keys).value().unwrap() }).await
     });
@@ -293,9 +296,9 @@ fn a_plain_call_does_not_wait_for_a_batch_of_the_group_that_waits_for_its_task()
 
 #[test]
 fn a_plain_call_does_not_wait_for_a_batch_of_the_group_that_only_its_caller_can_end() {
-    let group = Group::new().max_in_flight(1);
+    let group = LocalGroup::new().max_in_flight(1);
     let (answers, busy) = by_hand(&Log::new());
-    let (busy, inner) = (busy.group(&group), Loader::new(async |keys: Vec<u32>| keys));
+    let (busy, inner) = (busy.group(&group), LocalLoader::new(async |keys: Vec<u32>| keys));
     let inner = inner.group(&group);
     let calls = AsyncTask::new(async move {
         later(1).await;
@@ -308,10 +311,10 @@ fn a_plain_call_does_not_wait_for_a_batch_of_the_group_that_only_its_caller_can_
 
 #[test]
 fn a_deadline_covers_the_wait_for_the_permit_of_the_group() {
-    let group = Group::new().max_in_flight(1);
+    let group = LocalGroup::new().max_in_flight(1);
     let (answers, busy) = by_hand(&Log::new());
     let busy = busy.group(&group);
-    let waits = Loader::new(|keys: Vec<u32>| keys).group(&group);
+    let waits = LocalLoader::new(|keys: Vec<u32>| keys).group(&group);
     let waits = waits.timeout(Duration::from_millis(20)).name("waits");
     let late = {
         let waits = waits.clone();
@@ -328,7 +331,7 @@ fn a_deadline_covers_the_wait_for_the_permit_of_the_group() {
 
 #[test]
 fn a_clear_of_a_group_may_drop_a_value_that_clears_it() {
-    struct Clears(Group, Rc<Cell<usize>>);
+    struct Clears(LocalGroup, Rc<Cell<usize>>);
 
     impl Drop for Clears {
         fn drop(&mut self) {
@@ -337,10 +340,10 @@ fn a_clear_of_a_group_may_drop_a_value_that_clears_it() {
         }
     }
 
-    let (group, dropped) = (Group::new(), Rc::new(Cell::new(0)));
+    let (group, dropped) = (LocalGroup::new(), Rc::new(Cell::new(0)));
     let loader = {
         let (group, dropped) = (group.clone(), Rc::clone(&dropped));
-        Loader::new(move |keys: Vec<u32>| {
+        LocalLoader::new(move |keys: Vec<u32>| {
             keys.iter()
                 .map(|_| Rc::new(Clears(group.clone(), Rc::clone(&dropped))))
                 .collect::<Vec<_>>()
@@ -356,7 +359,7 @@ fn a_clear_of_a_group_may_drop_a_value_that_clears_it() {
 
 #[test]
 fn the_end_of_a_scope_may_drop_a_value_that_loads() {
-    struct Loads(Loader<u32, u32>);
+    struct Loads(LocalLoader<u32, u32>);
 
     impl Drop for Loads {
         fn drop(&mut self) {
@@ -364,11 +367,11 @@ fn the_end_of_a_scope_may_drop_a_value_that_loads() {
         }
     }
 
-    let (log, group) = (Log::new(), Group::new());
+    let (log, group) = (Log::new(), LocalGroup::new());
     let tens = tens(&log).group(&group);
     let loads = {
         let tens = tens.clone();
-        Loader::new(move |_: Vec<u32>| vec![Rc::new(Loads(tens.clone()))])
+        LocalLoader::new(move |_: Vec<u32>| vec![Rc::new(Loads(tens.clone()))])
     };
     let loads = loads.group(&group);
     call_with_context(group.scope(), || drop(loads.load(1).value()));

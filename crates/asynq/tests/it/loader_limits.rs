@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use asynq::loader::set_max_in_flight;
-use asynq::{AsyncTask, BatchError, FutureBase, Loader, all};
+use asynq::{AsyncTask, BatchError, FutureBase, LocalLoader, all};
 use expect_test::expect;
 use futures::future::{Either, select};
 
@@ -149,8 +149,8 @@ fn a_permit_passes_over_any_number_of_batches_that_were_given_up() {
 #[test]
 fn functions_that_hold_the_thread_have_no_limit() {
     set_max_in_flight(1);
-    let inner = Loader::new(|keys: Vec<u32>| keys);
-    let outer = Loader::new(move |keys: Vec<u32>| {
+    let inner = LocalLoader::new(|keys: Vec<u32>| keys);
+    let outer = LocalLoader::new(move |keys: Vec<u32>| {
         keys.into_iter().map(|key| inner.load(key).value().unwrap()).collect::<Vec<_>>()
     });
     assert_eq!(outer.load(1).value().unwrap(), 1);
@@ -236,7 +236,7 @@ fn a_function_that_holds_the_thread_does_not_wait_for_a_permit() {
     let log = Log::new();
     let plain = {
         let log = log.clone();
-        Loader::new(move |keys: Vec<u32>| {
+        LocalLoader::new(move |keys: Vec<u32>| {
             log.add(format_args!("plain {keys:?}"));
             keys
         })
@@ -258,7 +258,7 @@ fn a_round_that_waits_for_a_permit_collects_keys() {
         })
     };
     // While the first batch is in flight, the others are requested in rounds of their own.
-    let first = Loader::new({
+    let first = LocalLoader::new({
         let slow = slow.clone();
         move |keys: Vec<u32>| slow.load_many(keys)
     });
@@ -272,7 +272,7 @@ fn a_round_that_waits_for_a_permit_collects_keys() {
 fn a_function_that_awaits_another_loader_lends_it_its_permit() {
     let log = Log::new();
     let inner = slow(&log, "inner");
-    let outer = Loader::try_new({
+    let outer = LocalLoader::try_new({
         let inner = inner.clone();
         move |keys: Vec<u32>| all(keys.into_iter().map(|key| inner.load(10 * key)))
     });
@@ -285,9 +285,9 @@ fn a_function_that_awaits_another_loader_lends_it_its_permit() {
 
 #[test]
 fn a_function_that_awaits_its_own_loader_lends_it_its_permit() {
-    let own: Rc<RefCell<Option<Loader<u32, u32>>>> = Rc::default();
+    let own: Rc<RefCell<Option<LocalLoader<u32, u32>>>> = Rc::default();
     let inner = Rc::clone(&own);
-    let factorial = Loader::new(move |keys: Vec<u32>| {
+    let factorial = LocalLoader::new(move |keys: Vec<u32>| {
         let loader = inner.borrow().clone().expect("it is set");
         async move {
             let mut values = Vec::new();
@@ -309,7 +309,7 @@ fn a_function_lends_its_permit_while_others_are_in_flight() {
     let log = Log::new();
     let (answers, busy) = by_hand(&log);
     let inner = slow(&log, "inner").max_in_flight(1);
-    let outer = Loader::try_new({
+    let outer = LocalLoader::try_new({
         let inner = inner.clone();
         move |keys: Vec<u32>| {
             let inner = inner.clone();

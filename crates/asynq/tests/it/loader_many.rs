@@ -2,8 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
-use asynq::loader::Load;
-use asynq::{AsyncTask, FutureBase, Loader, all};
+use asynq::loader::LocalLoad;
+use asynq::{AsyncTask, FutureBase, LocalLoader, all};
 
 use crate::common::{Log, assert_usable, later};
 
@@ -11,9 +11,9 @@ use crate::common::{Log, assert_usable, later};
 const MANY: u32 = 4096;
 
 /// A loader of tenfold numbers that writes the keys below 100 into a log.
-fn tens(log: &Log) -> Loader<u32, u32> {
+fn tens(log: &Log) -> LocalLoader<u32, u32> {
     let log = log.clone();
-    Loader::new(move |keys: Vec<u32>| {
+    LocalLoader::new(move |keys: Vec<u32>| {
         let few: Vec<_> = keys.iter().filter(|&&key| key < 100).collect();
         log.add(format_args!("load {few:?}"));
         keys.into_iter().map(|key| key * 10).collect::<Vec<_>>()
@@ -21,7 +21,7 @@ fn tens(log: &Log) -> Loader<u32, u32> {
 }
 
 /// Loads so many keys that further ones are looked up later.
-fn fill(loader: &Loader<u32, u32>) -> Vec<Load<u32, u32>> {
+fn fill(loader: &LocalLoader<u32, u32>) -> Vec<LocalLoad<u32, u32>> {
     (100..100 + MANY).map(|key| loader.load(key)).collect()
 }
 
@@ -82,7 +82,7 @@ fn a_key_whose_loads_are_dropped_is_not_sent() {
 
 #[test]
 fn equal_keys_of_a_part_in_flight_have_their_value_when_it_ends() {
-    let loader = Loader::new(async |keys: Vec<u32>| {
+    let loader = LocalLoader::new(async |keys: Vec<u32>| {
         later(1).await;
         keys
     })
@@ -116,7 +116,8 @@ fn a_panic_while_a_value_is_cloned_is_that_of_the_one_who_takes_it() {
         }
     }
 
-    let loader = Loader::new(|keys: Vec<u32>| keys.into_iter().map(Unique).collect::<Vec<_>>());
+    let loader =
+        LocalLoader::new(|keys: Vec<u32>| keys.into_iter().map(Unique).collect::<Vec<_>>());
     let _many: Vec<_> = (100..100 + MANY).map(|key| loader.load(key)).collect();
     let (first, second) = (loader.load(1), loader.load(1));
     let error = AsyncTask::new(first).outcome().err().unwrap();
@@ -143,7 +144,7 @@ impl PartialEq for Hashed {
 
 #[test]
 fn a_panic_of_the_hash_of_a_key_is_that_of_its_load_alone() {
-    let loader = Loader::new(|keys: Vec<Hashed>| keys);
+    let loader = LocalLoader::new(|keys: Vec<Hashed>| keys);
     let _many: Vec<_> = (100..100 + MANY).map(|key| loader.load(Hashed(key))).collect();
     let [one, failing, two] = [1, 13, 2].map(|key| AsyncTask::new(loader.load(Hashed(key))));
     let failed = AsyncTask::new(async move { (one.await, two.await) });

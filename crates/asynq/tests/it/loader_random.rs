@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use asynq::{AsyncTask, FutureBase, Loader, all};
+use asynq::{AsyncTask, FutureBase, LocalLoader, all};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -32,7 +32,7 @@ fn value(key: u8) -> u32 {
 /// The batches that the loader makes, and what the tasks get.
 fn run(program: &Program) -> (Vec<Vec<u8>>, Vec<Vec<u32>>) {
     let batches: Rc<RefCell<Vec<Vec<u8>>>> = Rc::default();
-    let loader = Loader::new({
+    let loader = LocalLoader::new({
         let batches = Rc::clone(&batches);
         move |keys: Vec<u8>| {
             batches.borrow_mut().push(keys.clone());

@@ -8,8 +8,8 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use asynq::loader::{Load, LoadError, TimeoutError};
-use asynq::{AsyncTask, BatchError, FutureBase, Loader};
+use asynq::loader::{LoadError, LocalLoad, TimeoutError};
+use asynq::{AsyncTask, BatchError, FutureBase, LocalLoader};
 use futures::FutureExt;
 use futures::executor::LocalPool;
 use futures::future::{AbortHandle, Abortable};
@@ -21,7 +21,7 @@ use crate::common::yield_now;
 use self::scenario::{Action, Face, Settings, Stats, event};
 
 #[path = "../../../asynq-loader/tests/it/scenario.rs"]
-mod scenario;
+pub(crate) mod scenario;
 
 #[test]
 fn every_scenario_holds() {
@@ -72,14 +72,14 @@ impl Drop for Running {
 struct Waiter {
     key: u32,
     /// Until it is awaited.
-    load: Option<Load<u32, String>>,
+    load: Option<LocalLoad<u32, String>>,
     abort: Option<AbortHandle>,
     outcome: Rc<RefCell<Option<Result<String, BatchError>>>>,
 }
 
 struct Library {
     pool: LocalPool,
-    loader: Loader<u32, String>,
+    loader: LocalLoader<u32, String>,
     calls: Rc<RefCell<Vec<Rc<Call>>>>,
     waiters: Rc<RefCell<Vec<Waiter>>>,
     log: Log,
@@ -89,7 +89,7 @@ impl Face for Library {
     fn new(settings: &Settings) -> Self {
         let (log, calls) = (Log::default(), Rc::<RefCell<Vec<Rc<Call>>>>::default());
         let waiters = Rc::<RefCell<Vec<Waiter>>>::default();
-        let itself: Rc<RefCell<Option<Loader<u32, String>>>> = Rc::default();
+        let itself: Rc<RefCell<Option<LocalLoader<u32, String>>>> = Rc::default();
         let function = {
             let (log, calls, waiters) = (log.clone(), Rc::clone(&calls), Rc::clone(&waiters));
             let itself = Rc::clone(&itself);
@@ -125,7 +125,7 @@ impl Face for Library {
                 }
             }
         };
-        let mut loader = Loader::try_new(function);
+        let mut loader = LocalLoader::try_new(function);
         if let Some(keys) = settings.max_batch_size {
             loader = loader.max_batch_size(keys);
         }

@@ -4,16 +4,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use asynq::loader::{LoadError, set_max_in_flight};
-use asynq::{AsyncTask, BatchError, FutureBase, Loader, TaskError, TaskErrorKind, all};
+use asynq::{AsyncTask, BatchError, FutureBase, LocalLoader, TaskError, TaskErrorKind, all};
 
 use crate::common::{assert_usable, later};
 
-type Handle = Rc<RefCell<Option<Loader<u32, u32>>>>;
+type Handle = Rc<RefCell<Option<LocalLoader<u32, u32>>>>;
 
 /// A loader whose function loads its keys from the loader in `other`, in a task of its own.
-fn from(other: &Handle) -> Loader<u32, u32> {
+fn from(other: &Handle) -> LocalLoader<u32, u32> {
     let other = Rc::clone(other);
-    Loader::try_new(async move |keys: Vec<u32>| {
+    LocalLoader::try_new(async move |keys: Vec<u32>| {
         let other = other.borrow().clone().expect("it is set");
         AsyncTask::new(other.load_each(keys)).await
     })
@@ -29,7 +29,7 @@ fn innermost(error: &BatchError) -> &(dyn std::error::Error + 'static) {
 }
 
 /// Two loaders, each of which loads its keys from the other.
-fn circle() -> (Loader<u32, u32>, Handle) {
+fn circle() -> (LocalLoader<u32, u32>, Handle) {
     let handle = Handle::default();
     let one = from(&handle).name("one");
     let two = from(&Rc::new(RefCell::new(Some(one.clone())))).name("two");
@@ -69,7 +69,7 @@ fn functions_that_wait_for_each_other_get_an_error() {
 #[test]
 fn functions_that_wait_for_each_other_get_an_error_while_others_are_in_flight() {
     let (one, handle) = circle();
-    let busy = Loader::new(async |keys: Vec<u32>| {
+    let busy = LocalLoader::new(async |keys: Vec<u32>| {
         later(20).await;
         keys
     });
@@ -94,7 +94,7 @@ fn functions_may_load_other_keys_of_each_other() {
     let handle = Handle::default();
     let down = {
         let handle = Rc::clone(&handle);
-        Loader::try_new(async move |keys: Vec<u32>| {
+        LocalLoader::try_new(async move |keys: Vec<u32>| {
             let other = handle.borrow().clone().expect("it is set");
             let lower = |key: &u32| key.checked_sub(1).map(|key| other.load(key));
             let loads: Vec<_> = keys.iter().map(lower).collect();
@@ -120,7 +120,7 @@ fn a_function_that_waits_for_a_task_that_waits_for_it_gets_the_deadlock() {
     let waits: Rc<RefCell<Option<AsyncTask<u32>>>> = Rc::default();
     let loader = {
         let waits = Rc::clone(&waits);
-        Loader::new(async move |keys: Vec<u32>| {
+        LocalLoader::new(async move |keys: Vec<u32>| {
             let task = waits.borrow().clone().expect("it is set");
             vec![task.await; keys.len()]
         })

@@ -55,6 +55,8 @@ mod loader_many;
 mod loader_random;
 mod loader_scenarios;
 mod loader_scope;
+mod loader_shared;
+mod loader_shared_scenarios;
 mod loader_time;
 mod loader_waits;
 #[cfg(feature = "mock")]
@@ -64,6 +66,8 @@ mod non_async;
 mod pinned;
 mod random;
 mod random_contexts;
+#[cfg(feature = "tokio")]
+mod request;
 mod rounds;
 mod scale;
 mod scoped;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use asynq::{AsyncTask, Batch, Items, Loader, Pool, Source, all, spawn_pinned};
+use asynq::{AsyncTask, Batch, Items, LocalLoader, Pool, Source, all, spawn_pinned};
 use futures::future::join_all;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -62,7 +62,7 @@ fn concurrent_requests_make_no_more_than_the_ideal_number_of_batches() {
 #[test]
 fn queues_of_futures_inside_each_other_share_a_batch() {
     let request = Pool::new(1).spawn_pinned(|| async {
-        let same = &Loader::new(|keys: Vec<u32>| keys);
+        let same = &LocalLoader::new(|keys: Vec<u32>| keys);
         let load = |key| async move { same.load(key).await };
         let rows = (31..80).map(|row| join_all((0..row).map(move |key| load(100 * row + key))));
         join_all(rows).await;

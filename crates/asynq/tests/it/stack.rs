@@ -4,7 +4,7 @@
 use std::num::ParseIntError;
 
 use asynq::debug::{self, AsynqStack, Traced};
-use asynq::{AsyncTask, FutureBase, Loader, all, asynq, try_all};
+use asynq::{AsyncTask, FutureBase, LocalLoader, all, asynq, try_all};
 use expect_test::expect;
 
 use crate::common::{self, Log, store, without_lines};
@@ -41,20 +41,20 @@ fn there_is_none_outside_of_tasks() {
 fn in_a_flush_it_is_that_of_the_call_whose_round_it_is() {
     let seen = Log::new();
     let log = seen.clone();
-    let numbers = Loader::new(move |keys: Vec<u32>| {
+    let numbers = LocalLoader::new(move |keys: Vec<u32>| {
         log.add(functions(&here()).join(" "));
         keys
     });
 
     #[asynq]
-    async fn inner(numbers: Loader<u32, u32>) {
+    async fn inner(numbers: LocalLoader<u32, u32>) {
         // Not those of the tasks that it is for, which may be many.
         let asks = |key| AsyncTask::new(numbers.load(key));
         try_all([asks(1), asks(2)]).await.unwrap();
     }
 
     #[asynq]
-    async fn outer(numbers: Loader<u32, u32>) {
+    async fn outer(numbers: LocalLoader<u32, u32>) {
         inner(numbers);
     }
 

@@ -7,9 +7,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use asynq::loader::Load;
+use asynq::loader::LocalLoad;
 use asynq::stores::KeyValue;
-use asynq::{AsyncTask, BatchError, FutureBase, Loader, all};
+use asynq::{AsyncTask, BatchError, FutureBase, LocalLoader, all};
 
 use crate::common::assert_usable;
 use crate::key_value::{Kind, for_each_kind};
@@ -42,9 +42,9 @@ fn failure<S: Kind>(store: &S::Store, meanwhile: impl FnOnce() + 'static) -> Str
 }
 
 /// Does something when the batch that was opened before it is on its way.
-fn once_sent(act: impl FnOnce() + 'static) -> Load<(), ()> {
+fn once_sent(act: impl FnOnce() + 'static) -> LocalLoad<(), ()> {
     let act = Cell::new(Some(act));
-    let acts = Loader::new(move |keys: Vec<()>| {
+    let acts = LocalLoader::new(move |keys: Vec<()>| {
         act.take().expect("asked once")();
         keys
     });

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use asynq::stores::{KeyValue, Redis};
-use asynq::{AsyncTask, FutureBase, Loader, all};
+use asynq::{AsyncTask, FutureBase, LocalLoader, all};
 use local_servers::installed;
 use local_servers::redis::{RedisCluster, RedisServer};
 
@@ -82,7 +82,7 @@ fn node_killed_during_a_flush() {
     let cluster = Rc::new(RefCell::new(cluster));
     let kills = {
         let cluster = Rc::clone(&cluster);
-        Loader::new(move |keys: Vec<()>| {
+        LocalLoader::new(move |keys: Vec<()>| {
             cluster.borrow_mut().node().kill();
             keys
         })
@@ -134,7 +134,7 @@ fn caller_cancelled_in_flight() {
     cluster.node().pause();
     let waits = AsyncTask::new(cluster.redis.get("a"));
     let cancelled = Cell::new(Some(waits.clone()));
-    let cancels = Loader::new(move |keys: Vec<()>| {
+    let cancels = LocalLoader::new(move |keys: Vec<()>| {
         cancelled.take().expect("asked once").cancel();
         keys
     });

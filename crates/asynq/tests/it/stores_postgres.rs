@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::rc::Rc;
 use std::thread;
 
 use asynq::stores::Postgres;
@@ -225,19 +224,6 @@ fn sql_of_ones_own_that_fails_is_the_error_of_each_key() {
     let error = broken.name("broken").load(1).value().unwrap_err().to_string();
     assert!(error.starts_with("batch broken: key 1: db error"), "{error}");
     assert!(names(&music).load(1).value().unwrap().is_some());
-}
-
-#[test]
-fn a_row_is_made_a_value_on_the_thread_of_the_load() {
-    let Some(music) = Database::music() else { return };
-    // Neither the function nor its value is `Send`.
-    let here = Rc::new(thread::current().id());
-    let threads: Loader<i32, Rc<bool>> = {
-        let here = Rc::clone(&here);
-        let artists = music.rows_by("artist", "artist_id");
-        artists.one(move |_| Ok(Rc::new(*here == thread::current().id())))
-    };
-    assert!(*threads.load(1).value().unwrap());
 }
 
 #[test]

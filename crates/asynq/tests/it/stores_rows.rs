@@ -56,7 +56,7 @@ impl rusqlite::ToSql for Cell {
 type Loaders<K> = (Loader<K, Vec<String>>, Loader<K, String>);
 
 /// Checks what the loaders find for the keys of a scenario.
-fn check<K: Clone + Debug + Eq + Hash + 'static>(
+fn check<K: Clone + Debug + Eq + Hash + Send + Sync + 'static>(
     scenario: &Json,
     key: fn(&Json) -> K,
     (many, one): &Loaders<K>,

@@ -4,12 +4,12 @@ use std::future;
 use std::time::Duration;
 
 use asynq::stores::run_io;
-use asynq::{AsyncTask, FutureBase, Loader};
+use asynq::{AsyncTask, FutureBase, LocalLoader};
 use futures::channel::oneshot;
 
 /// A loader that needs a timer of tokio.
-fn squares() -> Loader<u32, u32> {
-    Loader::new(|numbers: Vec<u32>| {
+fn squares() -> LocalLoader<u32, u32> {
+    LocalLoader::new(|numbers: Vec<u32>| {
         run_io(async move {
             tokio::time::sleep(Duration::from_millis(1)).await;
             numbers.into_iter().map(|number| number * number).collect::<Vec<_>>()
@@ -34,7 +34,7 @@ async fn a_runtime_may_await_it() {
 
 #[test]
 fn a_panic_is_one_of_the_batch() {
-    let broken: Loader<u32, u32> = Loader::new(|keys: Vec<u32>| {
+    let broken: LocalLoader<u32, u32> = LocalLoader::new(|keys: Vec<u32>| {
         run_io(async move { if keys.is_empty() { keys } else { panic!("broken") } })
     });
     let error = AsyncTask::new(broken.load(1)).outcome().unwrap_err();

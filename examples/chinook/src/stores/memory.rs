@@ -1,33 +1,34 @@
 //! Tables that were read beforehand.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use asynq::{BoxError, Loader};
 
 use crate::column::Column;
 use crate::database::Database;
+use crate::lookup::AnyLoader;
 use crate::store::{Store, Value};
 
 /// The values of each table, as texts.
 pub(crate) struct Memory {
-    tables: HashMap<&'static str, Rc<HashMap<i64, String>>>,
+    tables: HashMap<&'static str, Arc<HashMap<i64, String>>>,
 }
 
 impl Memory {
     pub(crate) fn read(database: &Database) -> Result<Self, BoxError> {
-        let table = |column: Column| Ok((column.table, Rc::new(column.read(database)?)));
+        let table = |column: Column| Ok((column.table, Arc::new(column.read(database)?)));
         let tables = Column::ALL.into_iter().map(table).collect::<Result<_, BoxError>>()?;
         Ok(Self { tables })
     }
 }
 
 impl Store for Memory {
-    fn loader<V: Value>(&self, column: Column) -> Loader<i64, V> {
-        let table = Rc::clone(&self.tables[column.table]);
-        Loader::try_new(move |keys: Vec<i64>| {
+    fn loader<V: Value>(&self, column: Column) -> AnyLoader<V> {
+        let table = Arc::clone(&self.tables[column.table]);
+        AnyLoader::OfAllThreads(Loader::try_new(move |keys: Vec<i64>| {
             let value = |key| Some((key, table.get(&key)?.parse()));
             keys.into_iter().filter_map(value).collect::<HashMap<_, _>>()
-        })
+        }))
     }
 }

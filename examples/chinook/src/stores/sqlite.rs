@@ -1,13 +1,14 @@
 //! The database itself.
 
-use asynq::Loader;
 use asynq::stores::Sqlite;
 
 use crate::column::Column;
+use crate::lookup::AnyLoader;
 use crate::store::{Store, Value};
 
 impl Store for Sqlite {
-    fn loader<V: Value>(&self, Column { table, key, value }: Column) -> Loader<i64, V> {
-        self.rows_by(table, key).columns([value]).one(|row| row.get(0))
+    fn loader<V: Value>(&self, Column { table, key, value }: Column) -> AnyLoader<V> {
+        let rows = self.rows_by(table, key).columns([value]);
+        AnyLoader::OfAllThreads(rows.one(|row| row.get(0)))
     }
 }

@@ -59,6 +59,7 @@ fn settings() -> impl Strategy<Value = Settings> {
             max_delay,
             hold,
             sends_unawaited,
+            ..Settings::default()
         },
     )
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use super::operation::{Operation, Reply};
 use crate::batch::{BatchError, BatchErrorKind, BoxError};
 use crate::futures::FutureBase;
-use crate::loader::{Load, LoadError};
+use crate::loader::{LoadError, LocalLoad};
 use crate::scheduler::{self, Request, Requester};
 
 /// Converts a reply to the value of a future.
@@ -21,13 +21,17 @@ pub(super) type Read<T> = fn(Reply) -> Result<T, BoxError>;
 /// [`BatchItem`](crate::BatchItem) does.
 #[must_use = "a batch is sent when one of its operations is awaited; await this one, or a later one"]
 pub struct OperationFuture<T> {
-    load: Load<Operation, Reply>,
+    load: LocalLoad<Operation, Reply>,
     operation: Operation,
     read: Read<T>,
 }
 
 impl<T> OperationFuture<T> {
-    pub(super) fn new(load: Load<Operation, Reply>, operation: Operation, read: Read<T>) -> Self {
+    pub(super) fn new(
+        load: LocalLoad<Operation, Reply>,
+        operation: Operation,
+        read: Read<T>,
+    ) -> Self {
         Self { load, operation, read }
     }
 

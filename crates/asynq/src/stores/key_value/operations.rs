@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::operation::{Action, Operation, Replies, Reply};
 use super::operation_future::{OperationFuture, Read};
 use crate::batch::BoxError;
-use crate::loader::Loader;
+use crate::loader::LocalLoader;
 
 /// Returns the reason why a store refuses a key, if it does.
 pub(super) type Refusal = fn(&[u8]) -> Option<String>;
@@ -16,7 +16,7 @@ pub(super) type Refusal = fn(&[u8]) -> Option<String>;
 /// Loader of operations: a batch has them in the order in which they were requested.
 #[derive(Clone)]
 pub struct Operations {
-    pub(super) loader: Loader<Operation, Reply>,
+    pub(super) loader: LocalLoader<Operation, Reply>,
     /// Gets of the open batch that no write of the same key follows, so that equal gets share one.
     gets: Rc<RefCell<HashMap<Vec<u8>, Operation>>>,
     refusal: Refusal,
@@ -35,7 +35,7 @@ impl Operations {
     {
         let gets: Rc<RefCell<HashMap<Vec<u8>, Operation>>> = Rc::default();
         // One batch at a time: of two, the later could be the first to arrive.
-        let loader = Loader::try_new(move |operations| run_accepted(operations, &run))
+        let loader = LocalLoader::try_new(move |operations| run_accepted(operations, &run))
             .name(name)
             .max_in_flight(1)
             .sends_dropped()

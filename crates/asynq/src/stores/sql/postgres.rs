@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use deadpool_postgres::{Client, Manager, Pool, PoolError};
@@ -105,8 +104,8 @@ impl Postgres {
         + 'static,
     ) -> Loader<K, V>
     where
-        K: Key + Send,
-        V: Clone + 'static,
+        K: Key + Send + Sync,
+        V: Clone + Send + 'static,
         A: Answer<K, Value = V> + Send + 'static,
         E: Into<BoxError> + 'static,
     {
@@ -176,10 +175,13 @@ impl<C: 'static> RowsBy<Postgres, C> {
     /// [`default`](Loader::default_with). A key with several rows fails.
     #[must_use]
     #[track_caller]
-    pub fn one<K, T>(self, map: impl Fn(&Row) -> Result<T, Error> + 'static) -> Loader<K, T>
+    pub fn one<K, T>(
+        self,
+        map: impl Fn(&Row) -> Result<T, Error> + Send + Sync + 'static,
+    ) -> Loader<K, T>
     where
         K: Key + Send + Sync + PostgresKey<C>,
-        T: Clone + 'static,
+        T: Clone + Send + 'static,
     {
         self.loader(map, RowsByKey::one)
     }
@@ -187,10 +189,13 @@ impl<C: 'static> RowsBy<Postgres, C> {
     /// Creates a loader of all rows of a key.
     #[must_use]
     #[track_caller]
-    pub fn many<K, T>(self, map: impl Fn(&Row) -> Result<T, Error> + 'static) -> Loader<K, Vec<T>>
+    pub fn many<K, T>(
+        self,
+        map: impl Fn(&Row) -> Result<T, Error> + Send + Sync + 'static,
+    ) -> Loader<K, Vec<T>>
     where
         K: Key + Send + Sync + PostgresKey<C>,
-        T: Clone + 'static,
+        T: Clone + Send + 'static,
     {
         self.loader(map, RowsByKey::many).default_with(|_| Vec::new())
     }
@@ -198,20 +203,20 @@ impl<C: 'static> RowsBy<Postgres, C> {
     #[track_caller]
     fn loader<K, T, V>(
         self,
-        map: impl Fn(&Row) -> Result<T, Error> + 'static,
+        map: impl Fn(&Row) -> Result<T, Error> + Send + Sync + 'static,
         collect: Collect<K, T, V>,
     ) -> Loader<K, V>
     where
         K: Key + Send + Sync + PostgresKey<C>,
-        T: 'static,
-        V: Clone + 'static,
+        T: Send + 'static,
+        V: Clone + Send + 'static,
     {
         let name = self.name();
         let select = Arc::new(Select { sql: self.sql(), filters: self.values });
-        let (pool, map) = (self.store.pool, Rc::new(map));
+        let (pool, map) = (self.store.pool, Arc::new(map));
         Loader::try_new(move |keys: Vec<K>| {
             let found = run_io(find(pool.clone(), Arc::clone(&select), keys));
-            let map = Rc::clone(&map);
+            let map = Arc::clone(&map);
             async move {
                 let Found { keys, rows, errors } = found.await?;
                 let mut rows_by_key = RowsByKey::new(keys.len());

@@ -127,8 +127,8 @@ impl Sqlite {
         function: impl Fn(&Connection, Vec<K>) -> Result<A, E> + Send + Sync + 'static,
     ) -> Loader<K, V>
     where
-        K: Key + Send,
-        V: Clone + 'static,
+        K: Key + Send + Sync,
+        V: Clone + Send + 'static,
         A: Answer<K, Value = V> + Send + 'static,
         E: Into<BoxError>,
     {
@@ -252,7 +252,7 @@ impl<C> RowsBy<Sqlite, C> {
         map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
     ) -> Loader<K, T>
     where
-        K: Key + Send + SqliteKey<C>,
+        K: Key + Send + Sync + SqliteKey<C>,
         T: Clone + Send + 'static,
     {
         self.loader(map, RowsByKey::one)
@@ -266,7 +266,7 @@ impl<C> RowsBy<Sqlite, C> {
         map: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + Sync + 'static,
     ) -> Loader<K, Vec<T>>
     where
-        K: Key + Send + SqliteKey<C>,
+        K: Key + Send + Sync + SqliteKey<C>,
         T: Clone + Send + 'static,
     {
         self.loader(map, RowsByKey::many).default_with(|_| Vec::new())
@@ -279,9 +279,9 @@ impl<C> RowsBy<Sqlite, C> {
         collect: Collect<K, T, V>,
     ) -> Loader<K, V>
     where
-        K: Key + Send + SqliteKey<C>,
+        K: Key + Send + Sync + SqliteKey<C>,
         T: Send + 'static,
-        V: Clone + 'static,
+        V: Clone + Send + 'static,
     {
         let name = self.name();
         let sql = self.sql();

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 use asynq::stores::{KeyValue, Memcached, Redis};
-use asynq::{BoxError, FutureBase, Loader, try_all};
+use asynq::{BoxError, FutureBase, LocalLoader, try_all};
 
 use super::Served;
 use crate::column::Column;
 use crate::database::Database;
+use crate::lookup::AnyLoader;
 use crate::store::{Store, Value};
 
 impl Store for Redis {
-    fn loader<V: Value>(&self, column: Column) -> Loader<i64, V> {
+    fn loader<V: Value>(&self, column: Column) -> AnyLoader<V> {
         loader(self, column)
     }
 }
@@ -27,7 +28,7 @@ impl Served for Redis {
 }
 
 impl Store for Memcached {
-    fn loader<V: Value>(&self, column: Column) -> Loader<i64, V> {
+    fn loader<V: Value>(&self, column: Column) -> AnyLoader<V> {
         loader(self, column)
     }
 }
@@ -42,13 +43,13 @@ impl Served for Memcached {
     }
 }
 
-fn loader<S, V>(store: &S, column: Column) -> Loader<i64, V>
+fn loader<S, V>(store: &S, column: Column) -> AnyLoader<V>
 where
     S: KeyValue + Clone + 'static,
     V: Value,
 {
     let store = store.clone();
-    Loader::new(move |keys: Vec<i64>| {
+    AnyLoader::OfOneThread(LocalLoader::new(move |keys: Vec<i64>| {
         let values = try_all(keys.iter().map(|&key| store.get(name(column, key))));
         async move {
             let mut found = HashMap::new();
@@ -59,7 +60,7 @@ where
             }
             Ok::<_, BoxError>(found)
         }
-    })
+    }))
 }
 
 fn fill(store: &impl KeyValue, database: &Database) -> Result<(), BoxError> {

@@ -1,18 +1,20 @@
 //! A server of PostgreSQL, with a copy of the three tables.
 
+use asynq::BoxError;
 use asynq::stores::Postgres;
-use asynq::{BoxError, Loader};
 use tokio::runtime;
 use tokio_postgres::{Client, NoTls};
 
 use super::Served;
 use crate::column::Column;
 use crate::database::Database;
+use crate::lookup::AnyLoader;
 use crate::store::{Store, Value};
 
 impl Store for Postgres {
-    fn loader<V: Value>(&self, Column { table, key, value }: Column) -> Loader<i64, V> {
-        self.rows_by(table, key).columns([value]).one(|row| row.try_get(0))
+    fn loader<V: Value>(&self, Column { table, key, value }: Column) -> AnyLoader<V> {
+        let rows = self.rows_by(table, key).columns([value]);
+        AnyLoader::OfAllThreads(rows.one(|row| row.try_get(0)))
     }
 }
 

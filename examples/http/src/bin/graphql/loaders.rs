@@ -1,4 +1,6 @@
-//! Loaders of one thread: one statement for all that the resolvers asked for together.
+//! Loaders of all requests: one statement for all that the resolvers asked for together.
+
+use std::sync::LazyLock;
 
 use asynq::Loader;
 use asynq::stores::Sqlite;
@@ -9,30 +11,28 @@ use crate::schema::{Album, Artist, Genre, Track};
 
 const DATABASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/chinook.sqlite");
 
-thread_local! {
-    static CHINOOK: Sqlite = Sqlite::open_with(connect);
+static CHINOOK: LazyLock<Sqlite> = LazyLock::new(|| Sqlite::open_with(connect));
 
-    /// So many artists.
-    pub(crate) static ARTISTS: Loader<u32, Vec<Artist>> =
-        Loader::blocking(first_artists).name("first artists");
+/// So many artists.
+pub(crate) static ARTISTS: LazyLock<Loader<u32, Vec<Artist>>> =
+    LazyLock::new(|| Loader::blocking(first_artists).name("first artists"));
 
-    /// The albums of an artist.
-    pub(crate) static ALBUMS: Loader<i64, Vec<Album>> = CHINOOK.with(|chinook| {
-        let albums = chinook.rows_by("Album", "ArtistId").columns(["AlbumId", "Title"]);
-        albums.order_by("AlbumId").many(|row| Ok(Album { id: row.get(0)?, title: row.get(1)? }))
-    });
+/// The albums of an artist.
+pub(crate) static ALBUMS: LazyLock<Loader<i64, Vec<Album>>> = LazyLock::new(|| {
+    let albums = CHINOOK.rows_by("Album", "ArtistId").columns(["AlbumId", "Title"]);
+    albums.order_by("AlbumId").many(|row| Ok(Album { id: row.get(0)?, title: row.get(1)? }))
+});
 
-    /// The tracks of an album.
-    pub(crate) static TRACKS: Loader<i64, Vec<Track>> = CHINOOK.with(|chinook| {
-        let tracks = chinook.rows_by("Track", "AlbumId").columns(["Name", "GenreId"]);
-        tracks.order_by("TrackId").many(|row| Ok(Track { name: row.get(0)?, genre_id: row.get(1)? }))
-    });
+/// The tracks of an album.
+pub(crate) static TRACKS: LazyLock<Loader<i64, Vec<Track>>> = LazyLock::new(|| {
+    let tracks = CHINOOK.rows_by("Track", "AlbumId").columns(["Name", "GenreId"]);
+    tracks.order_by("TrackId").many(|row| Ok(Track { name: row.get(0)?, genre_id: row.get(1)? }))
+});
 
-    pub(crate) static GENRE: Loader<i64, Genre> = CHINOOK.with(|chinook| {
-        let genres = chinook.rows_by("Genre", "GenreId").columns(["Name"]);
-        genres.one(|row| Ok(Genre { name: row.get(0)? }))
-    });
-}
+pub(crate) static GENRE: LazyLock<Loader<i64, Genre>> = LazyLock::new(|| {
+    let genres = CHINOOK.rows_by("Genre", "GenreId").columns(["Name"]);
+    genres.one(|row| Ok(Genre { name: row.get(0)? }))
+});
 
 /// Returns the first artists for each count. All counts share a statement: a smaller count gets its beginning.
 fn first_artists(counts: Vec<u32>) -> rusqlite::Result<Vec<Vec<Artist>>> {

@@ -15,15 +15,14 @@ use std::env;
 
 use async_graphql::http::GraphiQLSource;
 use async_graphql::{Request, Response};
-use asynq::{BoxError, spawn_pinned};
+use asynq::BoxError;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Html;
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 
-use crate::schema::Music;
+use crate::schema::{Music, music};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -31,53 +30,33 @@ async fn main() -> Result<(), BoxError> {
     let listener = TcpListener::bind(&address).await?;
     println!("http://{}", listener.local_addr()?);
     let graphiql = Html(GraphiQLSource::build().finish());
-    let routes =
-        Router::new().route("/", get(async || graphiql).post(graphql)).with_state(Music::default());
+    let routes = Router::new().route("/", get(async || graphiql).post(graphql)).with_state(music());
     Ok(axum::serve(listener, routes).await?)
 }
 
-/// The whole request stays on one thread of a pool.
-async fn graphql(
-    State(music): State<Music>,
-    Json(request): Json<Request>,
-) -> Result<Json<Response>, (StatusCode, String)> {
-    spawn_pinned(async move || music.execute(request).await)
-        .await
-        .map(Json)
-        .map_err(|panic| (StatusCode::INTERNAL_SERVER_ERROR, panic.to_string()))
+async fn graphql(State(music): State<Music>, Json(request): Json<Request>) -> Json<Response> {
+    Json(music.execute(request).await)
 }
 
 #[cfg(test)]
 mod tests {
-    use asynq::{AsyncTask, Loader};
-    use tokio::runtime::Builder;
-    use tokio::task::{LocalSet, spawn_local};
-
     use super::loaders::{ALBUMS, ARTISTS, GENRE, TRACKS};
     use super::*;
 
     // The schema alone: over HTTP, nobody knows which request comes first.
-    #[test]
-    fn two_requests_on_one_thread_share_the_statements() {
-        let runtime = Builder::new_current_thread().build().unwrap();
-        LocalSet::new().block_on(&runtime, async {
-            let requests = [50, 275].map(|first| {
-                let music = Music::default();
+    #[tokio::test]
+    async fn two_requests_share_the_statements() {
+        let requests = [2, 3].map(|first| {
+            let music = music();
             let query = format!(
                 "{{ artists(first: {first}) {{ name albums {{ title tracks {{ name genre {{ name }} }} }} }} }}"
             );
-                spawn_local(AsyncTask::new(async move { music.execute(query).await }))
-            });
-            for request in requests {
-                assert!(request.await.unwrap().is_ok());
-            }
+            tokio::spawn(async move { music.execute(query).await })
         });
-        let stats = [
-            ARTISTS.with(Loader::stats),
-            ALBUMS.with(Loader::stats),
-            TRACKS.with(Loader::stats),
-            GENRE.with(Loader::stats),
-        ];
+        for request in requests {
+            assert!(request.await.unwrap().is_ok());
+        }
+        let stats = [ARTISTS.stats(), ALBUMS.stats(), TRACKS.stats(), GENRE.stats()];
         assert_eq!(stats.map(|loader| loader.batches), [1; 4]);
     }
 }

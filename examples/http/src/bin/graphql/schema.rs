@@ -1,26 +1,26 @@
 //! Types and fields that clients can query. Each resolver is written for one artist, album or track.
 
-use std::thread::LocalKey;
-
 use async_graphql::{
     ComplexObject, EmptyMutation, EmptySubscription, Object, Schema, SimpleObject,
 };
-use asynq::loader::{Key, Load};
-use asynq::{BatchError, Loader};
-use send_wrapper::SendWrapper;
+use asynq::{BatchError, RequestExtension};
 
 use crate::loaders::{ALBUMS, ARTISTS, GENRE, TRACKS};
 
 pub(crate) type Music = Schema<Query, EmptyMutation, EmptySubscription>;
 
-#[derive(Default)]
+/// The schema, whose operations are requests.
+pub(crate) fn music() -> Music {
+    Schema::build(Query, EmptyMutation, EmptySubscription).extension(RequestExtension).finish()
+}
+
 pub(crate) struct Query;
 
 #[Object]
 impl Query {
     /// So many artists.
     async fn artists(&self, first: u32) -> Result<Vec<Artist>, BatchError> {
-        load(&ARTISTS, first).await
+        ARTISTS.load(first).await
     }
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Artist {
 #[ComplexObject]
 impl Artist {
     async fn albums(&self) -> Result<Vec<Album>, BatchError> {
-        load(&ALBUMS, self.id).await
+        ALBUMS.load(self.id).await
     }
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Album {
 #[ComplexObject]
 impl Album {
     async fn tracks(&self) -> Result<Vec<Track>, BatchError> {
-        load(&TRACKS, self.id).await
+        TRACKS.load(self.id).await
     }
 }
 
@@ -65,20 +65,11 @@ pub(crate) struct Track {
 #[ComplexObject]
 impl Track {
     async fn genre(&self) -> Result<Genre, BatchError> {
-        load(&GENRE, self.genre_id).await
+        GENRE.load(self.genre_id).await
     }
 }
 
 #[derive(Clone, SimpleObject)]
 pub(crate) struct Genre {
     pub(crate) name: String,
-}
-
-/// Asks a loader of this thread. A resolver has to be `Send`, and a load is not: the wrapper is, and
-/// panics if another thread uses it, which does not happen in a pinned request.
-fn load<K: Key, V: Clone>(
-    loader: &'static LocalKey<Loader<K, V>>,
-    key: K,
-) -> SendWrapper<Load<K, V>> {
-    SendWrapper::new(loader.with(|loader| loader.load(key)))
 }

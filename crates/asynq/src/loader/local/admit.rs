@@ -11,12 +11,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use asynq_loader::{Join, SlotId};
 use slotmap::Key as _;
 
-use super::keys::{Key, KeyRequest, Keys, Shared};
+use super::keys::{KeyRequest, LocalKeys, Shared};
 use super::request::Request;
 use super::slot_table::Place;
 use crate::batch::{Admitting, WeakItem};
 use crate::call_stack::AsynqStack;
 use crate::error::TaskError;
+use crate::loader::key::Key;
 
 /// Number of keys from which on look-ups wait for the flush. The tables of fewer keys are in the cache.
 const MANY: usize = 4096;
@@ -42,7 +43,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         &self,
         keys: &mut [KeyRequest<K>],
         first: usize,
-        batch: &Admitting<'_, Keys<K, V>>,
+        batch: &Admitting<'_, LocalKeys<K, V>>,
     ) {
         if !self.has_deferred.take() {
             return;
@@ -67,7 +68,12 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         }
     }
 
-    fn admit_key(&self, place: &mut KeyRequest<K>, index: u32, batch: &Admitting<'_, Keys<K, V>>) {
+    fn admit_key(
+        &self,
+        place: &mut KeyRequest<K>,
+        index: u32,
+        batch: &Admitting<'_, LocalKeys<K, V>>,
+    ) {
         let KeyRequest::New(key) = &*place else { return };
         let hash = self.table.hash(key);
         let mut slot = SlotId::null();

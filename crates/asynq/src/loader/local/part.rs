@@ -13,13 +13,14 @@ use std::time::Duration;
 use asynq_loader::PartId;
 use futures_timer::Delay;
 
-use super::error::{LoadError, TimeoutError};
 use super::fetch::Fetched;
 use super::function::Called;
-use super::keys::{Failure, Key, Shared, name};
-use super::stats::Flushed;
+use super::keys::{Failure, Shared};
 use crate::batch::BoxError;
 use crate::error::TaskError;
+use crate::loader::error::{LoadError, TimeoutError};
+use crate::loader::key::{Key, name};
+use crate::loader::stats::Flushed;
 use crate::scheduler::{self, Claim, Scheduler, woken_by_thread};
 use crate::task::PromiseFuture;
 

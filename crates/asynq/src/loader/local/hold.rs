@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 
 use futures_timer::Delay;
 
-use super::keys::{Holding, Key, Shared};
+use super::keys::{Holding, Shared};
 use crate::call_stack::Site;
 use crate::futures::all;
+use crate::loader::key::Key;
 use crate::scheduler::{self, WokenByThread, woken_by_thread};
 use crate::task::{AsyncTask, WeakTask};
 

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -14,77 +13,31 @@ use asynq_loader::{Loader as Machine, Output, PartId, SlotId};
 use foldhash::fast::RandomState;
 use slotmap::{Key as _, SecondaryMap};
 
-use super::cache::{Change, SharedCache};
-use super::error::{LoadError, TimeoutError};
 use super::fetch::Fetch;
 use super::flight::{BATCH, Flight};
 use super::request::{CachedLoad, Caches, Request};
+use super::scope_cache::{Change, SharedCache};
 use super::settings::Settings;
 use super::slot_table::{SlotTable, is_too_large};
-use super::stats::Stats;
 use crate::batch::{BatchItem, Source};
 use crate::call_stack::Creator;
 use crate::context::ScopedValue;
 use crate::error::TaskError;
+use crate::loader::error::{LoadError, TimeoutError};
+use crate::loader::key::{Key, name};
+use crate::loader::stats::Stats;
 use crate::scheduler::{self, Scheduler};
 use crate::task::{Promise, WeakTask};
 
-/// Key of a loader.
-///
-/// Equal keys are requested once. For a type that is not `Eq` or `Hash`, or of which a part says which
-/// keys are equal, make a newtype:
-///
-/// ```
-/// use std::hash::{Hash, Hasher};
-/// use asynq::{FutureBase, Loader};
-///
-/// /// A search for rows of a score.
-/// #[derive(Clone, Debug)]
-/// struct Search {
-///     text: String,
-///     min_score: f64,
-/// }
-///
-/// impl Search {
-///     fn key(&self) -> (&str, u64) {
-///         (&self.text, self.min_score.to_bits())
-///     }
-/// }
-///
-/// impl PartialEq for Search {
-///     fn eq(&self, other: &Self) -> bool {
-///         self.key() == other.key()
-///     }
-/// }
-///
-/// impl Eq for Search {}
-///
-/// impl Hash for Search {
-///     fn hash<H: Hasher>(&self, state: &mut H) {
-///         self.key().hash(state);
-///     }
-/// }
-///
-/// let hits = Loader::new(|searches: Vec<Search>| {
-///     searches.iter().map(|search| search.text.len()).collect::<Vec<_>>()
-/// });
-/// let search = Search { text: "ann".to_owned(), min_score: 0.5 };
-/// assert_eq!(hits.load_many([search.clone(), search]).value().unwrap(), [3, 3]);
-/// assert_eq!(hits.stats().keys, 1);
-/// ```
-pub trait Key: Clone + Eq + Hash + fmt::Debug + 'static {}
-
-impl<K: Clone + Eq + Hash + fmt::Debug + 'static> Key for K {}
-
-/// The [`Batch`](crate::Batch) of a [`Loader`](super::Loader).
-pub struct Keys<K: Key, V: Clone + 'static> {
+/// The [`Batch`](crate::Batch) of a [`LocalLoader`](super::LocalLoader).
+pub struct LocalKeys<K: Key, V: Clone + 'static> {
     pub(super) shared: Rc<Shared<K, V>>,
     /// For the loads of cached keys: the source of the others.
     pub(super) round: Option<Source<Self>>,
 }
 
 /// Future of the value of one key, or of a [`BatchError`](crate::BatchError).
-pub type Load<K, V> = BatchItem<Keys<K, V>>;
+pub type LocalLoad<K, V> = BatchItem<LocalKeys<K, V>>;
 
 /// Key of an item.
 #[derive(Debug)]
@@ -95,8 +48,8 @@ pub enum KeyRequest<K> {
     Slot(SlotId),
 }
 
-type Requests<K, V> = SecondaryMap<SlotId, Request<K, Keys<K, V>>>;
-type CachedLoads<K, V> = HashMap<SlotId, CachedLoad<Keys<K, V>>, RandomState>;
+type Requests<K, V> = SecondaryMap<SlotId, Request<K, LocalKeys<K, V>>>;
+type CachedLoads<K, V> = HashMap<SlotId, CachedLoad<LocalKeys<K, V>>, RandomState>;
 
 /// State that a loader shares with its batches. Nothing is borrowed while code of users runs.
 pub(super) struct Shared<K: Key, V: Clone + 'static> {
@@ -229,7 +182,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
     }
 
     /// Removes the request of a slot that has ended.
-    pub(super) fn take_request(&self, slot: SlotId) -> Option<Request<K, Keys<K, V>>> {
+    pub(super) fn take_request(&self, slot: SlotId) -> Option<Request<K, LocalKeys<K, V>>> {
         if self.caches.get() {
             let caches = self.caches_of.borrow_mut().remove(&slot);
             drop(caches);
@@ -434,10 +387,6 @@ impl Failure {
     }
 }
 
-pub(super) fn name(key: &impl fmt::Debug) -> String {
-    format!("{key:?}")
-}
-
 impl<K> KeyRequest<K> {
     /// Creates the key of an item that has its error already, or that nobody waits for.
     pub(super) fn ended() -> Self {
@@ -453,8 +402,8 @@ impl<K> KeyRequest<K> {
     }
 }
 
-impl<K: Key, V: Clone + 'static> fmt::Debug for Keys<K, V> {
+impl<K: Key, V: Clone + 'static> fmt::Debug for LocalKeys<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Keys({})", self.shared.settings.borrow().name)
+        write!(f, "LocalKeys({})", self.shared.settings.borrow().name)
     }
 }

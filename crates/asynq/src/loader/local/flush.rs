@@ -11,15 +11,16 @@ use asynq_engine::TaskId;
 use asynq_loader::{PartId, SlotId};
 
 use super::flight::Flight;
-use super::keys::{Key, KeyRequest, Keys, PartTask, Shared};
+use super::keys::{KeyRequest, LocalKeys, PartTask, Shared};
 use super::limit;
 use super::part::Part;
 use crate::batch::{Admitting, Batch, Flush, FlushStep, Items};
 use crate::futures::all;
+use crate::loader::key::Key;
 use crate::scheduler::{Claim, Limit};
 use crate::task::{AsyncTask, WeakTask, promise};
 
-impl<K: Key, V: Clone + 'static> Batch for Keys<K, V> {
+impl<K: Key, V: Clone + 'static> Batch for LocalKeys<K, V> {
     type Key = KeyRequest<K>;
     type Value = V;
     type Flush = Sending;

@@ -3,9 +3,9 @@
 use std::mem;
 use std::rc::Rc;
 
-use super::cache::SharedCache;
-use super::error::LoadError;
+use super::scope_cache::SharedCache;
 use crate::batch::{Batch, WeakItem};
+use crate::loader::error::LoadError;
 
 /// A key that was requested and has no value yet.
 pub(super) struct Request<K, B: Batch> {

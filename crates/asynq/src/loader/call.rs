@@ -1,0 +1,269 @@
+//! The call of the batch function for a part of a round, and its answer.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use asynq_loader::PartId;
+
+use super::entry::Outcome;
+use super::error::LoadError;
+use super::fetch::Fetched;
+use super::flight::{Flight, InFlight};
+use super::function::Called;
+use super::job::Job;
+use super::key::{Key, name};
+use super::limits::Claim;
+use super::scope_cache::Change;
+use super::settings::Settings;
+use super::shared::{Calls, Shared};
+use super::state::Part;
+use crate::batch::BoxError;
+use crate::call_stack::{Origin, Site};
+use crate::error::TaskError;
+use crate::request::request;
+
+/// Calls the function for a part that has its permits, if any of its keys are still wanted.
+pub(super) fn begin<K, V>(
+    shared: &Arc<Shared<K, V>>,
+    part: PartId,
+    claim: Option<Claim>,
+    calls: Calls,
+) where
+    K: Key + Send + Sync,
+    V: Clone + Send + 'static,
+{
+    let flight = Flight::new(claim.as_ref().map(Claim::id));
+    let now = shared.now();
+    let mut claim = claim;
+    let begun = shared.change(Calls::InJobs, |state| {
+        if !state.machine.permit(part, now) {
+            return None;
+        }
+        let (keys, entries) = state.take_keys(part);
+        let (keys, flight) = (Arc::new(keys), Arc::clone(&flight));
+        let claim = claim.take();
+        state.parts.insert(
+            part,
+            Part { keys: Arc::clone(&keys), entries, flight, job: None, _claim: claim },
+        );
+        Some(keys)
+    });
+    // Released if the part is not sent.
+    drop(claim);
+    let Some(keys) = begun.flatten() else { return };
+    let call = Call { shared: Arc::clone(shared), part, keys, has_ended: false };
+    if calls == Calls::Here && !shared.fetch.is_async() {
+        return call.run_here(&flight);
+    }
+    let job = Job::start(InFlight::new(flight, request(call.run())));
+    if calls == Calls::Here && !job.is_spawned() {
+        job.poll(Waker::noop());
+    }
+    shared.add_job(&job, |state| {
+        let entries = state.parts.get(&part).map(|part| part.entries.clone());
+        state.wake(&entries.unwrap_or_default());
+    });
+    if !job.has_ended() {
+        shared.change(Calls::InJobs, |state| {
+            if let Some(part) = state.parts.get_mut(&part) {
+                part.job = Some(job);
+            }
+        });
+    }
+}
+
+/// A part that was sent and has not ended. Dropping it ends it without an answer.
+struct Call<K: Key + Send + Sync, V: Clone + Send + 'static> {
+    shared: Arc<Shared<K, V>>,
+    part: PartId,
+    keys: Arc<Vec<K>>,
+    has_ended: bool,
+}
+
+/// Failure of a whole part.
+enum Failure {
+    Error(Arc<dyn std::error::Error + Send + Sync>),
+    Panic(TaskError),
+}
+
+impl Failure {
+    fn outcome<V>(&self, key: &impl std::fmt::Debug) -> Outcome<V> {
+        match self {
+            Self::Panic(panic) => Outcome::Panicked(panic.clone()),
+            Self::Error(error) => {
+                let error = Arc::clone(error);
+                Outcome::Failed(LoadError::Failed { key: name(key), error })
+            }
+        }
+    }
+
+    fn error(&self) -> &(dyn std::error::Error + 'static) {
+        match self {
+            Self::Error(error) => &**error,
+            Self::Panic(panic) => panic,
+        }
+    }
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
+    /// Calls a function that is not async.
+    fn run_here(mut self, flight: &Arc<Flight>) {
+        let fetched = catch_unwind(AssertUnwindSafe(|| flight.run(|| self.call())));
+        match fetched {
+            Ok(Called::Now(answer)) => self.end(Ok(answer)),
+            Ok(Called::Later(_)) => unreachable!("the function is not async"),
+            Err(payload) => self.end(Err(payload)),
+        }
+    }
+
+    /// Calls the function, and gives the loads their values.
+    async fn run(mut self) {
+        let fetched = catch_unwind(AssertUnwindSafe(|| self.call()));
+        let fetched = match fetched {
+            Ok(Called::Now(answer)) => Ok(answer),
+            Ok(Called::Later(answer)) => catch(answer).await,
+            Err(payload) => Err(payload),
+        };
+        self.end(fetched);
+    }
+
+    fn call(&self) -> Called<Fetched<K, V>> {
+        let before = self.shared.settings().map(|settings| settings.before.clone());
+        let before = before.unwrap_or_default();
+        if !before.is_empty() {
+            for hook in before {
+                hook(&self.keys);
+            }
+            self.called_at(self.shared.now());
+        }
+        self.shared.fetch.call(Vec::clone(&self.keys))
+    }
+
+    /// Returns the failure of a function that panicked, which names the place of its loader.
+    fn panic(&self, payload: Box<dyn std::any::Any + Send>) -> TaskError {
+        static BATCH: Site = Site::made("batch of a loader");
+        let origin = Origin { site: &BATCH, at: self.shared.at, creator: None };
+        TaskError::from_panic(payload, || origin.stack())
+    }
+
+    /// Begins the time of the call.
+    fn called_at(&self, time: u64) {
+        self.shared.change(Calls::InJobs, |state| state.machine.called(self.part, time));
+    }
+
+    /// Gives each load its value or error. `fetched` is the answer of the function, or the payload of its panic.
+    fn end(&mut self, fetched: thread::Result<Fetched<K, V>>) {
+        let Some(settings) = self.shared.settings() else { return };
+        let mut end = None;
+        if let Ok(Fetched { span: Some(span), .. }) = &fetched {
+            self.called_at(self.shared.time_of(span.start));
+            end = Some(self.shared.time_of(span.end));
+        }
+        let mut outcomes = Vec::with_capacity(self.keys.len());
+        let given = fetched.and_then(|answer| {
+            catch_unwind(AssertUnwindSafe(|| {
+                (answer.give)(&self.keys, &mut |index, value| {
+                    outcomes.push((index, self.outcome(&settings, index, value)));
+                })
+            }))
+        });
+        let failure = match given {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(Failure::Error(Arc::from(error))),
+            Err(payload) => Some(Failure::Panic(self.panic(payload))),
+        };
+        let time = self.resolve(&settings, outcomes, failure.as_ref(), end);
+        let error = failure.as_ref().map(Failure::error);
+        settings.call_after_hooks(&self.keys, Duration::from_nanos(time), error);
+    }
+
+    fn outcome(
+        &self,
+        settings: &Settings<K, V>,
+        index: usize,
+        value: Option<Result<V, BoxError>>,
+    ) -> Result<V, LoadError> {
+        let key = &self.keys[index];
+        match (value, &settings.default) {
+            (Some(Ok(value)), _) => Ok(value),
+            (Some(Err(error)), _) => Err(LoadError::Failed { key: name(key), error: error.into() }),
+            (None, Some(default)) => Ok(default(key)),
+            (None, None) => Err(LoadError::Missing { key: name(key) }),
+        }
+    }
+
+    /// Resolves the keys of the part, and ends it. Returns the time of the call.
+    fn resolve(
+        &mut self,
+        settings: &Settings<K, V>,
+        outcomes: Vec<(usize, Result<V, LoadError>)>,
+        failure: Option<&Failure>,
+        end: Option<u64>,
+    ) -> u64 {
+        self.has_ended = true;
+        let (shared, keys, part) = (&self.shared, &self.keys, self.part);
+        let mut panic = None;
+        let time = shared.change(Calls::InJobs, |state| {
+            for (index, outcome) in outcomes {
+                let Some(answered) = state.machine.answered(part, index) else { continue };
+                let is_cached = answered.is_fresh
+                    && match &outcome {
+                        Ok(_) => true,
+                        Err(error) => shared.caches_error(settings, error),
+                    };
+                let caches =
+                    state.entry_of(answered.slot).map(|entry| std::mem::take(&mut entry.caches));
+                if is_cached {
+                    // The load gets its value although a clone of it or of the key panics.
+                    let added = catch_unwind(AssertUnwindSafe(|| {
+                        for cache in caches.iter().flatten() {
+                            cache.change(Change::Insert(keys[index].clone(), outcome.clone()));
+                        }
+                    }));
+                    panic = panic.take().or(added.err());
+                }
+                state.resolve(answered.slot, outcome.into());
+            }
+            let ended = state.machine.ended(part, end.unwrap_or_else(|| shared.now()));
+            let time = ended.as_ref().map_or(0, |ended| ended.time);
+            let of_panic = panic.take().map(|payload| Failure::Panic(self.panic(payload)));
+            let dropped = Failure::Error(Arc::from(BoxError::from("the batch was cancelled")));
+            let failure = failure.or(of_panic.as_ref()).unwrap_or(&dropped);
+            for slot in ended.map(|ended| ended.unanswered).unwrap_or_default() {
+                let index = state.entry_of(slot).and_then(|entry| entry.index_in_part());
+                let Some(index) = index else { continue };
+                state.resolve(slot, failure.outcome(&keys[index]));
+            }
+            state.perform();
+            state.end_part(part);
+            state.sweep();
+            time
+        });
+        time.unwrap_or_default()
+    }
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Drop for Call<K, V> {
+    fn drop(&mut self) {
+        if !self.has_ended
+            && let Some(settings) = self.shared.settings()
+        {
+            self.resolve(&settings, Vec::new(), None, None);
+        }
+    }
+}
+
+/// Awaits `future`, and returns its output or the payload of its panic.
+async fn catch<F: Future>(future: F) -> thread::Result<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(payload) => Poll::Ready(Err(payload)),
+    })
+    .await
+}

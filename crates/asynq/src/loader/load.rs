@@ -1,0 +1,231 @@
+//! The future of one key.
+
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use asynq_loader::Settle;
+
+use super::entry::{EntryId, Outcome};
+use super::error::LoadError;
+use super::host;
+use super::key::Key;
+use super::shared::{Loaded, Shared};
+use super::state::Status;
+use crate::batch::{BatchError, BatchErrorKind};
+use crate::futures::FutureBase;
+use crate::request::current::{self, Round};
+use crate::scheduler::{self, Request, Requester, Scheduler};
+
+/// Future of the value of one key, or of a [`BatchError`].
+///
+/// It can be awaited anywhere: in a [`request`](crate::request()), in a task of this crate, and in any other async
+/// code. It is `Send`, and belongs to no thread.
+#[must_use = "futures do nothing unless awaited or asked for their value"]
+pub struct Load<K: Key + Send + Sync, V: Clone + Send + 'static> {
+    shared: Arc<Shared<K, V>>,
+    state: LoadState<K>,
+    /// Place of its waker among those of its key.
+    waker: Option<usize>,
+    /// Turns of the executor that it has seen outside of requests.
+    count: Settle,
+}
+
+enum LoadState<K> {
+    /// The key was not looked up yet.
+    New(K),
+    Entry(EntryId),
+    Failed(LoadError),
+    Taken,
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
+    pub(super) fn new(shared: &Arc<Shared<K, V>>, loaded: Loaded<K>) -> Self {
+        let state = match loaded {
+            Loaded::Entry(entry) => LoadState::Entry(entry),
+            Loaded::Later(key) => LoadState::New(key),
+            Loaded::Failed(error) => LoadState::Failed(error),
+        };
+        Self { shared: Arc::clone(shared), state, waker: None, count: Settle::default() }
+    }
+
+    /// Returns the entry of the key, unless the load has its error already.
+    fn entry(&mut self) -> Option<EntryId> {
+        if let LoadState::New(_) = self.state
+            && let LoadState::New(key) = mem::replace(&mut self.state, LoadState::Taken)
+        {
+            let shared = Arc::clone(&self.shared);
+            *self = Self::new(&shared, self.shared.load(key));
+        }
+        match self.state {
+            LoadState::Entry(entry) => Some(entry),
+            LoadState::New(_) => panic!(
+                "loader {}: code that hashes, compares or clones its keys and values waits for the loader",
+                self.shared.name()
+            ),
+            LoadState::Failed(_) | LoadState::Taken => None,
+        }
+    }
+
+    fn error(&self, kind: BatchErrorKind) -> BatchError {
+        let stack = scheduler::with(Scheduler::stack).unwrap_or_default();
+        BatchError::new(self.shared.name(), 0, kind, stack)
+    }
+
+    fn output(&self, outcome: Outcome<V>) -> Result<V, BatchError> {
+        match outcome {
+            Outcome::Value(value) => Ok(value),
+            Outcome::Failed(error) => Err(self.error(BatchErrorKind::Failed(Arc::new(error)))),
+            Outcome::Panicked(panic) => scheduler::throw(panic),
+            Outcome::Pending | Outcome::Cached(_) => unreachable!("an outcome is there"),
+        }
+    }
+
+    fn try_take(&mut self) -> Option<Result<V, BatchError>> {
+        match self.state {
+            LoadState::Entry(entry) => {
+                let outcome = self.shared.take(entry)?;
+                self.state = LoadState::Taken;
+                Some(self.output(outcome))
+            }
+            LoadState::Failed(_) => {
+                let LoadState::Failed(error) = mem::replace(&mut self.state, LoadState::Taken)
+                else {
+                    unreachable!("it has failed")
+                };
+                Some(self.output(Outcome::Failed(error)))
+            }
+            LoadState::New(_) => None,
+            LoadState::Taken => panic!(
+                "a load of {} was polled after it had returned its value",
+                self.shared.name()
+            ),
+        }
+    }
+
+    /// Polls the load outside of tasks. Returns whether it is pending.
+    fn poll_outside(&mut self, waker: &Waker) -> bool {
+        let Some(entry) = self.entry() else { return false };
+        if let Some(error) = self.shared.wait_inside(entry) {
+            self.shared.release(entry);
+            self.state = LoadState::Failed(error);
+            return false;
+        }
+        loop {
+            let place = self.waker;
+            let Some((place, status)) = self.shared.register(entry, place, waker) else {
+                return false;
+            };
+            self.waker = Some(place);
+            let cached = match status {
+                Status::Sent => None,
+                Status::Unsent => Some(None),
+                Status::Cached(slot) => Some(Some(slot)),
+            };
+            let mut again = false;
+            if let Some(cached) = cached {
+                let shared = &self.shared;
+                let round = || Arc::clone(shared) as Arc<dyn Round>;
+                if !current::touch(shared.id, cached, round) {
+                    again = shared.send_outside(cached, &mut self.count);
+                }
+            }
+            let ended = self.shared.poll_jobs(waker, false);
+            if self.shared.is_resolved(entry) {
+                return false;
+            }
+            if again {
+                waker.wake_by_ref();
+            }
+            if !ended {
+                return true;
+            }
+        }
+    }
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Request for Load<K, V> {
+    fn request(&mut self, requester: &Requester<'_>) -> bool {
+        if !requester.scheduler.is_polling() {
+            let waker = requester.waker.unwrap_or_else(|| Waker::noop());
+            return self.poll_outside(waker);
+        }
+        let Some(entry) = self.entry() else { return false };
+        if self.shared.is_resolved(entry) {
+            return false;
+        }
+        if let Some(error) = self.shared.wait_inside(entry) {
+            self.shared.release(entry);
+            self.state = LoadState::Failed(error);
+            return false;
+        }
+        host::request(&self.shared, entry, requester)
+    }
+
+    fn take(&mut self) -> Self::Output {
+        self.try_take()
+            .unwrap_or_else(|| unreachable!("the load is awaited before its value is taken"))
+    }
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Future for Load<K, V> {
+    type Output = Result<V, BatchError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Some(output) = this.try_take() {
+            return Poll::Ready(output);
+        }
+        if scheduler::with(Scheduler::is_polling) {
+            return scheduler::poll_pending(this, cx, Self::request);
+        }
+        if this.poll_outside(cx.waker()) { Poll::Pending } else { Poll::Ready(this.take()) }
+    }
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> FutureBase for Load<K, V> {
+    type Joined = Self;
+
+    fn into_joined(self) -> Self {
+        self
+    }
+
+    fn is_computed(&self) -> bool {
+        match &self.state {
+            LoadState::New(_) => false,
+            LoadState::Entry(entry) => self.shared.is_resolved(*entry),
+            LoadState::Failed(_) | LoadState::Taken => true,
+        }
+    }
+
+    fn on_computed(&self, callback: impl FnOnce() + 'static) {
+        match self.state {
+            LoadState::Entry(entry) if !self.shared.is_resolved(entry) => {
+                host::on_resolved(&self.shared, entry, callback);
+            }
+            _ => callback(),
+        }
+    }
+}
+
+// The key is never pinned.
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Unpin for Load<K, V> {}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Drop for Load<K, V> {
+    #[inline]
+    fn drop(&mut self) {
+        if let LoadState::Entry(entry) = self.state {
+            self.shared.release(entry);
+        }
+    }
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> fmt::Debug for Load<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.is_computed() { "computed" } else { "pending" };
+        write!(f, "Load({}, {state})", self.shared.name())
+    }
+}

@@ -1,0 +1,143 @@
+//! Loaders by functions that block their thread.
+
+use std::sync::Arc;
+
+use super::handle::LocalLoader;
+use crate::batch::BoxError;
+use crate::debug::format_asynq_stack;
+use crate::loader::answer::{Answer, ThreadAnswer};
+use crate::loader::key::Key;
+use crate::scheduler::woken_by_thread;
+use crate::worker::{Job, run_on, unblock};
+
+/// # Functions that block
+impl<K: Key + Send, V: Clone + 'static> LocalLoader<K, V> {
+    /// Creates a loader by a `function` that blocks its thread. It runs on a worker thread, so its
+    /// batches overlap with those of other sources.
+    ///
+    /// There are at most 500 worker threads in a process, or as many as the environment variable
+    /// `BLOCKING_MAX_THREADS` says; further batches wait for one. If the function calls such a loader
+    /// itself, the batch runs on the same thread. 32 nested ones count as an endless recursion and panic.
+    ///
+    /// On the worker thread, the asynq stack is the one of the flush, and so is the `tracing` span
+    /// (with that feature). Contexts and thread-locals are not available there, nor is a
+    /// [`ScopedValue`](crate::ScopedValue). Put their values into the key; or read them in the
+    /// function of a [`new`](Self::new) loader, which runs here and can return a future of the work on
+    /// a thread.
+    #[track_caller]
+    pub fn blocking<A>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
+    where
+        A: Answer<K, Value = V> + Send + 'static,
+    {
+        Self::new(on_worker_thread(function))
+    }
+
+    /// Creates a loader by a `function` that blocks its thread and returns a `Result` for each key: see
+    /// [`blocking`](Self::blocking) and [`try_new`](Self::try_new).
+    #[track_caller]
+    pub fn try_blocking<A, E>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
+    where
+        A: Answer<K, Value = Result<V, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        Self::try_new(on_worker_thread(function))
+    }
+
+    /// Creates a loader by a `function` that blocks its thread and runs in an executor of your own: a
+    /// thread pool whose threads have connections, for example. `executor` gets each call as a closure,
+    /// which it runs on any thread. If it drops the closure, the batch fails.
+    ///
+    /// A function that calls another loader with the same executor needs a further thread of it. Calls of
+    /// [`blocking`](Self::blocking) loaders run on the same thread. The rest is as described there.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use asynq::loader::Job;
+    /// use asynq::{FutureBase, LocalLoader};
+    ///
+    /// let (jobs, received) = mpsc::channel::<Job>();
+    /// std::thread::spawn(move || received.into_iter().for_each(|job| job()));
+    ///
+    /// let executor = move |job| jobs.send(job).unwrap();
+    /// let square = LocalLoader::blocking_on(executor, |ns: Vec<u32>| {
+    ///     ns.iter().map(|n| n * n).collect::<Vec<_>>()
+    /// });
+    /// assert_eq!(square.load(3).value().unwrap(), 9);
+    /// ```
+    #[track_caller]
+    pub fn blocking_on<A>(
+        executor: impl Fn(Job) + 'static,
+        function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: Answer<K, Value = V> + Send + 'static,
+    {
+        Self::new(on_executor(executor, function))
+    }
+
+    /// Creates a loader by a `function` that blocks its thread, runs in an executor of your own, and
+    /// returns a `Result` for each key: see [`blocking_on`](Self::blocking_on) and
+    /// [`try_new`](Self::try_new).
+    #[track_caller]
+    pub fn try_blocking_on<A, E>(
+        executor: impl Fn(Job) + 'static,
+        function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: Answer<K, Value = Result<V, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        Self::try_new(on_executor(executor, function))
+    }
+}
+
+/// Wraps a function so that it runs on a worker thread.
+fn on_worker_thread<K, A>(
+    function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
+) -> impl AsyncFn(Vec<K>) -> ThreadAnswer<A>
+where
+    K: Send + 'static,
+    A: Send + 'static,
+{
+    let function = Arc::new(function);
+    move |keys: Vec<K>| unblock(call(&function, keys))
+}
+
+/// Wraps a function so that it runs in an executor.
+fn on_executor<K, A>(
+    executor: impl Fn(Job) + 'static,
+    function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
+) -> impl AsyncFn(Vec<K>) -> Result<ThreadAnswer<A>, BoxError>
+where
+    K: Send + 'static,
+    A: Send + 'static,
+{
+    let function = Arc::new(function);
+    move |keys: Vec<K>| {
+        let answer = run_on(&executor, call(&function, keys));
+        async move { woken_by_thread(answer).await.ok_or_else(|| DROPPED.into()) }
+    }
+}
+
+const DROPPED: &str = "the executor dropped the batch before it had run";
+
+/// Returns a call of a function for another thread, with the asynq stack and span of this one.
+fn call<K, A, F>(
+    function: &Arc<F>,
+    keys: Vec<K>,
+) -> impl FnOnce() -> ThreadAnswer<A> + Send + use<K, A, F>
+where
+    K: Send + 'static,
+    A: Send + 'static,
+    F: Fn(Vec<K>) -> A + Send + Sync + 'static,
+{
+    let function = Arc::clone(function);
+    let stack = format_asynq_stack().unwrap_or_default();
+    #[cfg(feature = "tracing")]
+    let span = tracing::Span::current();
+    move || {
+        #[cfg(feature = "tracing")]
+        let _inside = span.enter();
+        ThreadAnswer::of(|| stack.beneath(|| function(keys)))
+    }
+}

@@ -1,0 +1,119 @@
+//! The future of a request.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use pin_project_lite::pin_project;
+
+use super::current::{self, Shelf, TouchedRounds};
+use super::waker::RequestWaker;
+use crate::scheduler::{self, Scheduler};
+
+/// Runs `future` as one request: the keys that it loads are sent together, when none of its code can run.
+///
+/// This is for handlers of servers: the future runs where it is polled, so the spans, task-locals and borrows of
+/// the handler are there, and it is `Send` if `future` is. It may join others in any way (`join_all`, `join!`,
+/// [`all`](crate::all), the resolvers of async-graphql), which all load in the same rounds. Requests share the rounds
+/// of their loaders, whatever thread they run on. A future of tokio that has used up the budget of its task
+/// does not split a round.
+///
+/// A [`Loader`](crate::Loader) with [`cache_per_request`](crate::Loader::cache_per_request) caches its values in the
+/// request. [`with_context`](crate::with_context) works inside: the context is active while its future is polled.
+///
+/// Code that spawns tasks loads outside of the request; a request in each of them does the same for these.
+///
+/// ```
+/// use std::sync::LazyLock;
+/// use asynq::{Loader, all, request};
+///
+/// static NAME: LazyLock<Loader<u32, String>> = LazyLock::new(|| {
+///     Loader::new(|ids: Vec<u32>| {
+///         assert_eq!(ids, [1, 2, 3]);           // one statement
+///         ids.into_iter().map(|id| format!("user {id}")).collect::<Vec<_>>()
+///     })
+/// });
+///
+/// async fn greeting(id: u32) -> String {
+///     format!("Hello, {}!", NAME.load(id).await.unwrap())
+/// }
+///
+/// let greetings = futures::future::join_all([1, 2, 3].map(greeting));
+/// assert_eq!(futures::executor::block_on(request(greetings))[2], "Hello, user 3!");
+/// ```
+pub fn request<F: IntoFuture>(future: F) -> Request<F::IntoFuture> {
+    Request {
+        future: future.into_future(),
+        touched: TouchedRounds::default(),
+        waker: None,
+        shelf: Arc::default(),
+    }
+}
+
+pin_project! {
+    /// The future of [`request`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Request<F> {
+        #[pin]
+        future: F,
+        touched: TouchedRounds,
+        // Made when it is first polled, with the same allocation as a `Waker`.
+        waker: Option<(Arc<RequestWaker>, Waker)>,
+        shelf: Arc<Shelf>,
+    }
+}
+
+impl<F: Future> Future for Request<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        if scheduler::with(Scheduler::is_polling) {
+            // The scheduler knows what else can run.
+            return self.project().future.poll(cx);
+        }
+        let this = self.project();
+        let (waker, as_waker) = this.waker.get_or_insert_with(|| {
+            let waker = RequestWaker::new();
+            (Arc::clone(&waker), Waker::from(waker))
+        });
+        let mut future = this.future;
+        let mut is_woken = waker.begin(cx.waker());
+        loop {
+            if is_woken {
+                let poll = || future.as_mut().poll(&mut Context::from_waker(as_waker));
+                let poll = || scheduler::without_budget(poll);
+                let polled = current::poll(this.touched, this.shelf, poll);
+                if polled.is_ready() {
+                    return polled;
+                }
+                if waker.is_woken() {
+                    break;
+                }
+            }
+            if this.touched.is_empty() {
+                break;
+            }
+            this.touched.turn();
+            is_woken = waker.is_woken();
+            if !is_woken {
+                break;
+            }
+            // A function that is not async has answered.
+            waker.begin_again();
+        }
+        if !this.touched.is_empty() && !waker.is_woken() {
+            // Polled again when the executor has polled everything else.
+            cx.waker().wake_by_ref();
+        }
+        waker.end();
+        Poll::Pending
+    }
+}
+
+impl<F> fmt::Debug for Request<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,15 @@
+//! Requests: futures whose loads are sent together, on any executor.
+
+pub(crate) mod current;
+mod future;
+#[cfg(feature = "async-graphql")]
+mod graphql;
+#[cfg(feature = "tower")]
+mod tower;
+mod waker;
+
+pub use self::future::{Request, request};
+#[cfg(feature = "async-graphql")]
+pub use self::graphql::RequestExtension;
+#[cfg(feature = "tower")]
+pub use self::tower::{RequestLayer, RequestService};
