@@ -74,8 +74,9 @@ pub(crate) enum Askers {
 pub(crate) enum BatchState<P> {
     /// Takes items; its place in the flush queue of its frame.
     Open(QueuePlace<P>),
-    /// The front end is flushing it, on this thread, now.
-    Flushing,
+    /// The front end is flushing it, on this thread, now. Meanwhile others may begin to wait: this is
+    /// the innermost context around the flush that is common to them, too.
+    Flushing(Option<ContextId>),
     /// Its flush was sent and will be closed later: by the end of that task, or from outside.
     InFlight(Option<TaskId>),
 }

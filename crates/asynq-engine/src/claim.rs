@@ -91,7 +91,7 @@ impl<H: Host> Engine<H> {
                     owner.flush_queue.insert(&mut self.batches, id);
                 }
             }
-            BatchState::Flushing => {}
+            BatchState::Flushing(_) => {}
             BatchState::InFlight(Some(flush_task)) => rest.push(flush_task.into()),
             BatchState::InFlight(None) => {
                 self.frames.remove_external_wait(before);

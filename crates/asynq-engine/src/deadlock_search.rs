@@ -164,7 +164,7 @@ impl<H: Host> Engine<H> {
             Dependency::Task(task) => Some(task),
             Dependency::Item(item) => match self.batches.get(item.batch)?.state {
                 BatchState::InFlight(flush_task) => flush_task,
-                BatchState::Open(_) | BatchState::Flushing => None,
+                BatchState::Open(_) | BatchState::Flushing(_) => None,
             },
         }
     }

@@ -134,10 +134,11 @@ impl<H: Host> Engine<H> {
             owner.flush_queue.remove(&mut self.batches, id);
             owner.flush_queue.forget_answers(&mut self.batches);
         }
-        self.batches[id].state = BatchState::Flushing;
         if !self.contexts.is_empty() {
             self.narrow_to_flush(id);
         }
+        let batch = &mut self.batches[id];
+        batch.state = BatchState::Flushing(batch.scope);
         self.record(|| Event::FlushBegan { batch: id, items });
         true
     }
@@ -150,7 +151,7 @@ impl<H: Host> Engine<H> {
         let Some(batch) = self.batches.get_mut(id) else {
             return false;
         };
-        let BatchState::Flushing = batch.state else {
+        let BatchState::Flushing(_) = batch.state else {
             return false;
         };
         batch.state = BatchState::Open(QueuePlace::Unlisted);
@@ -228,13 +229,13 @@ impl<H: Host> Engine<H> {
         let Some(batch) = self.batches.get_mut(id) else {
             return;
         };
-        let BatchState::Flushing = batch.state else {
+        let BatchState::Flushing(limit) = batch.state else {
             return;
         };
         batch.state = BatchState::InFlight(flush_task);
         let needed_by = batch.needed_by;
         if let Some(task) = flush_task {
-            self.inherit_flush_scope(task, id);
+            self.inherit_flush_scope(task, id, limit);
         }
         match flush_task {
             // The frame that drives the batch drives the task; if there is none yet, the task
@@ -259,7 +260,7 @@ impl<H: Host> Engine<H> {
                 }
             }
             BatchState::InFlight(None) => self.frames.remove_external_wait(needed_by),
-            BatchState::InFlight(Some(_)) | BatchState::Flushing => {}
+            BatchState::InFlight(Some(_)) | BatchState::Flushing(_) => {}
         }
         let mut batch = self.batches.remove(id)?;
         if let Some(scope) = batch.scope {

@@ -13,6 +13,9 @@
 //! asks for is asked for under its limit. A task without a limit, which is nearly every task, asks
 //! under its scope, with the contexts that it has entered itself.
 //!
+//! Who begins to wait when a flush has begun is too late for its scope, and counts for the limit of the
+//! task that goes on with the flush.
+//!
 //! Both are narrowed when somebody begins to wait, so a flush need not look at its items. When the
 //! limit of a task narrows, so does that of what the task waits for, and so on. A limit only moves
 //! outwards, so this costs at most the number of edges times the depth of contexts, and nothing
@@ -125,16 +128,17 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Puts a task that goes on with a flush under the scope of that.
-    pub(crate) fn inherit_flush_scope(&mut self, flush_task: TaskId, batch: BatchId) {
+    /// Puts a task that goes on with a flush under the scope of that. `limit` is common to everybody
+    /// who has waited until now.
+    pub(crate) fn inherit_flush_scope(&mut self, flush_task: TaskId, batch: BatchId, limit: Scope) {
         let scope = self.batches[batch].scope;
-        match self.tasks.get_mut(flush_task) {
-            Some(node) if node.is_unclaimed() => {
-                node.needed_by = FrameId::FLUSH;
-                self.contexts.replace(&mut node.scope, scope);
-            }
-            _ => self.narrow(flush_task.into(), scope),
+        if let Some(node) = self.tasks.get_mut(flush_task)
+            && node.is_unclaimed()
+        {
+            node.needed_by = FrameId::FLUSH;
+            self.contexts.replace(&mut node.scope, scope);
         }
+        self.narrow(flush_task.into(), limit);
     }
 
     /// The scope of the flush of an open batch, by a call that was made under `callers`.
@@ -199,13 +203,13 @@ impl<H: Host> Engine<H> {
         awaited.extend(all.map(|dependency| (dependency, limit)));
     }
 
-    /// Narrows the scope of a batch that is open. Returns the flush task of one that is in flight,
-    /// which is to be narrowed instead.
-    fn narrow_batch(&mut self, batch: BatchId, scope: Scope) -> Option<TaskId> {
-        match self.batches.get(batch)?.state {
-            BatchState::Open(_) => self.narrow_open(batch, scope),
-            BatchState::InFlight(flush_task) => return flush_task,
-            BatchState::Flushing => {}
+    /// Narrows the scope of a batch that is open. Of one that is being flushed, it narrows the limit of
+    /// the task that may go on with the flush; of one in flight, it returns that task.
+    fn narrow_batch(&mut self, id: BatchId, scope: Scope) -> Option<TaskId> {
+        match &mut self.batches.get_mut(id)?.state {
+            BatchState::Open(_) => self.narrow_open(id, scope),
+            BatchState::Flushing(limit) => *limit = self.contexts.common(*limit, scope),
+            BatchState::InFlight(flush_task) => return *flush_task,
         }
         None
     }

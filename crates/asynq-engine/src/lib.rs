@@ -158,8 +158,8 @@
 //! - Contexts nest. So the flush is under the longest chain of common contexts: it begins with the
 //!   outermost, and ends before the first that is not common, or that the front end
 //!   [keeps out of flushes](Engine::keep_out_of_flushes).
-//! - A task that goes on with the flush inherits these contexts, and who waits for the batch later
-//!   does not change them.
+//! - A task that goes on with the flush inherits these contexts. Who begins to wait for the batch later
+//!   does not change them, and counts for what that task waits for.
 //!
 //! A front end may [limit](Engine::limit_to_call) the flush of a batch further, to contexts that were
 //! active around the call which drives it.

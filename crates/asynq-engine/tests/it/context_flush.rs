@@ -674,6 +674,42 @@ fn nothing_is_common_while_nobody_waits_for_an_item_of_an_unknown_asker() {
     }
 }
 
+/// A flush calls a task of somebody else, which waits for the batch that is being flushed.
+#[test]
+fn who_awaits_an_item_during_its_flush_counts_for_what_the_flush_task_asks_for() {
+    let mut engine = Engine::<Plain>::new();
+    let [root, first, second, load] = [(); 4].map(|()| engine.add_task(()));
+    let promise = engine.add_promise(());
+    let [db, config] = [(); 2].map(|()| engine.add_batch((), PriorityRule::BySize));
+    begin_call(&mut engine, root);
+    await_all(&mut engine, [second, first]);
+    assert_eq!(engine.next(), Step::Run(second));
+    await_all(&mut engine, [promise]);
+    assert_eq!(engine.next(), Step::Run(first));
+    let context = engine.enter_context(()).unwrap();
+    let item = engine.add_item(db).unwrap();
+    await_all(&mut engine, [item]);
+    assert_eq!(engine.next(), Step::Flush(db));
+
+    engine.complete(promise);
+    engine.enter(second);
+    assert_eq!(engine.next(), Step::Pause(context));
+    assert_eq!(engine.next(), Step::Run(second));
+    await_all(&mut engine, [item]);
+    assert!(matches!(engine.next(), Step::Deadlock(_)));
+    engine.abandon();
+    assert_eq!(engine.next(), Step::Resume(context));
+    assert_eq!(engine.next(), Step::Done);
+    engine.exit();
+
+    engine.defer(db, Some(load));
+    assert_eq!(engine.next(), Step::Run(load));
+    let key = engine.add_item(config).unwrap();
+    await_all(&mut engine, [key]);
+    assert_eq!(engine.next(), Step::Pause(context));
+    assert_eq!(engine.next(), Step::Flush(config));
+}
+
 #[test]
 fn a_flush_in_flight_keeps_its_scope() {
     let mut engine = Engine::<Plain>::new();

@@ -228,7 +228,7 @@ impl World {
     pub(super) fn note_flush(&mut self, batch: usize, is_out_of_turn: bool) {
         let scope = self.code_waiting_scope();
         self.batches[batch].waiting_scopes.push(scope);
-        // From now on nobody changes it.
+        // From now on nobody changes it: those who wait later count for the flush task.
         let scope = self.flush_scope(batch, is_out_of_turn);
         self.batches[batch].waiting_scopes = vec![scope];
         self.batches[batch].stage = Stage::Flushing;
@@ -301,9 +301,9 @@ impl World {
         if self.batches[batch].stage == Stage::Flushing {
             self.batches[batch].stage = Stage::InFlight(flush_task);
             if let Some(flush_task) = flush_task {
-                let scope = self.batches[batch].waiting_scopes[0];
-                self.adopt(flush_task, scope);
-                self.tasks[flush_task].waiting_scopes.push(scope);
+                let scopes = self.batches[batch].waiting_scopes.clone();
+                self.adopt(flush_task, scopes[0]);
+                self.tasks[flush_task].waiting_scopes.extend(scopes);
                 self.spread_waiting();
             }
         }

@@ -63,7 +63,7 @@ impl World {
             Dependency::Item(_) => {
                 let batch = self.items[place].batch;
                 match self.batches[batch].stage {
-                    Stage::Open => &mut self.batches[batch].waiting_scopes,
+                    Stage::Open | Stage::Flushing => &mut self.batches[batch].waiting_scopes,
                     Stage::InFlight(Some(flush_task)) => &mut self.tasks[flush_task].waiting_scopes,
                     _ => return false,
                 }

@@ -63,7 +63,8 @@ pub(super) enum State {
 pub(super) struct Batch {
     pub(super) id: BatchId,
     pub(super) stage: Stage,
-    /// The scopes of all who asked for an item, or waited for one, before the flush.
+    /// The scopes of all who asked for an item, or waited for one. When the flush begins, its own scope
+    /// replaces them; those of who waits during the flush follow.
     pub(super) waiting_scopes: Vec<Option<usize>>,
     pub(super) is_limited_to_call: bool,
     /// Code of no task has asked for an item, outside of contexts.
