@@ -79,6 +79,17 @@ impl Named {
     }
 }
 
+impl From<&[Dependency]> for Dependencies {
+    #[inline]
+    fn from(dependencies: &[Dependency]) -> Self {
+        match dependencies {
+            [] => Self::None,
+            [only] => Self::One(*only),
+            several => Self::Many(Box::new(several.to_vec())),
+        }
+    }
+}
+
 impl Dependencies {
     pub(crate) fn as_slice(&self) -> &[Dependency] {
         match self {

@@ -14,8 +14,6 @@
 //! and on the ones that have not started, and blocks it. Then the started task goes on
 //! ([`go_on`](Engine::go_on)).
 
-use core::mem;
-
 use crate::dependency::Dependency;
 use crate::engine::Engine;
 use crate::host::Host;
@@ -41,17 +39,28 @@ impl<H: Host> Engine<H> {
     ///
     /// If there is no call.
     pub fn add_blocked(&mut self, payload: H::Task, dependencies: &[Dependency]) -> TaskId {
-        let task = self.add_started(payload);
-        let frame = self.frame_mut();
-        let awaiting = frame.running.replace(task);
-        let before = mem::take(&mut frame.dependencies);
-        for &dependency in dependencies {
-            self.depend(dependency);
+        let frame = self.frame_mut().id;
+        let stamp = self.last_stamp.next();
+        self.last_stamp = stamp;
+        let task = self.add(payload, State::Blocked(Until::All));
+        let node = &mut self.tasks[task];
+        node.started = true;
+        node.needed_by = frame;
+        node.stamp = stamp;
+        let count = u32::try_from(dependencies.len().max(1));
+        node.count = count.expect("a task waits for fewer than 2³² things");
+        node.dependencies = dependencies.into();
+        let waiter = Waiter { task, stamp };
+        let mut computed = 0;
+        for &dependency in dependencies.iter().rev() {
+            if let Dependency::Item(item) = dependency {
+                self.await_item(item);
+            }
+            computed += usize::from(!self.wait_for(dependency, waiter, frame));
         }
-        self.block(Until::All);
-        let frame = self.frame_mut();
-        frame.running = awaiting;
-        frame.dependencies = before;
+        if computed > 0 {
+            self.count_computed(task, dependencies.len(), computed, false);
+        }
         task
     }
 

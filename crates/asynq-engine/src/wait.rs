@@ -115,7 +115,13 @@ impl<H: Host> Engine<H> {
     /// Counts those of `count` dependencies that were computed between `depend` and `block`, and
     /// ends the wait if that is enough, or if the task was woken.
     #[cold]
-    fn count_computed(&mut self, task: TaskId, count: usize, computed: usize, woken: bool) {
+    pub(crate) fn count_computed(
+        &mut self,
+        task: TaskId,
+        count: usize,
+        computed: usize,
+        woken: bool,
+    ) {
         let node = &mut self.tasks[task];
         let State::Blocked(until) = node.state else { unreachable!("it begins to wait") };
         let enough = if until == Until::All { count } else { 1 };
@@ -160,7 +166,12 @@ impl<H: Host> Engine<H> {
 
     /// Makes `waiter` wait for `dependency`, and `frame` drive that. Returns whether there is
     /// anything to wait for.
-    fn wait_for(&mut self, dependency: Dependency, waiter: Waiter, frame: FrameId) -> bool {
+    pub(crate) fn wait_for(
+        &mut self,
+        dependency: Dependency,
+        waiter: Waiter,
+        frame: FrameId,
+    ) -> bool {
         match dependency {
             Dependency::Task(task) => {
                 let Some(node) = self.tasks.get_mut(task) else {
@@ -178,6 +189,9 @@ impl<H: Host> Engine<H> {
                     node.needed_by = frame;
                     self.frames.push_ready(End::Front, task, node, &mut self.last_stamp);
                     return true;
+                }
+                if matches!(node.state, State::Blocked(_)) && node.needed_by >= frame {
+                    return true; // A claim would change nothing.
                 }
             }
             Dependency::Item(item) => {

@@ -40,6 +40,15 @@ impl Woken {
         index
     }
 
+    /// Takes out the task, if there is only one, and the frame that needs it.
+    #[inline]
+    pub(crate) fn pop_only(&mut self) -> Option<(Waiter, FrameId)> {
+        if self.tasks.len() != 1 || self.is_mixed {
+            return None;
+        }
+        self.tasks.pop().map(|task| (task, self.frame))
+    }
+
     /// Returns whether a task is at an index.
     pub(crate) fn contains(&self, index: u32, task: Waiter) -> bool {
         self.tasks.get(index as usize) == Some(&task)
