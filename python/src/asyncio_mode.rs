@@ -48,9 +48,15 @@ pub(crate) fn is_asyncio_mode(py: Python<'_>) -> PyResult<bool> {
     Ok(is_entered(py)? || (per_loop::are_used() && Scheduler::current().is_in_task_of_loop()))
 }
 
+/// Returns whether the mode was ever entered in this process.
+#[inline]
+pub(crate) fn may_be_entered() -> bool {
+    EVER.load(Ordering::Relaxed)
+}
+
 /// Returns whether the current context is in the block of a `NoAsyncioMode`, which allows synchronous calls.
 pub(crate) fn allows_calls(py: Python<'_>) -> PyResult<bool> {
-    if !EVER.load(Ordering::Relaxed) {
+    if !may_be_entered() {
         return Ok(false);
     }
     Ok(!variable(py)?.call_method1("get", (true,))?.is_truthy()?)
@@ -60,7 +66,7 @@ pub(crate) fn allows_calls(py: Python<'_>) -> PyResult<bool> {
 #[pyfunction]
 #[pyo3(name = "is_in_asyncio_mode")]
 pub(crate) fn is_entered(py: Python<'_>) -> PyResult<bool> {
-    if !EVER.load(Ordering::Relaxed) {
+    if !may_be_entered() {
         return Ok(false);
     }
     variable(py)?.call_method1("get", (false,))?.is_truthy()

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::batch::base::BatchBase;
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop::release;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::object_memory::HotClass;
@@ -25,6 +25,11 @@ has_state!(BatchItemBase: Item);
 
 impl HotClass for BatchItemBase {
     type Base = FutureBase;
+
+    #[inline]
+    fn give_up(self, py: Python<'_>) {
+        release(py, self.0.into_inner().batch);
+    }
 }
 
 /// State of a [`BatchItemBase`].
@@ -57,16 +62,18 @@ impl Item {
     }
 }
 
-impl Drop for Item {
-    fn drop(&mut self) {
-        defer_drop(self.batch.take());
-    }
-}
-
 impl BatchItemBase {
     /// Makes an item that belongs to no batch yet.
     pub(crate) fn blank() -> Self {
         Self(GilCell::new(Item { batch: None, index: 0, joined: None, profile: None }))
+    }
+
+    /// Returns the batch that the item has joined, and its position there; `None` if it has joined none.
+    #[inline]
+    pub(crate) fn known_place<'py>(slf: &Bound<'py, Self>) -> Option<(Bound<'py, BatchBase>, u32)> {
+        let state = slf.state();
+        let ordinal = state.ordinal()?;
+        Some((state.batch.as_ref()?.bind(slf.py()).clone(), ordinal))
     }
 
     /// Returns the batch that the item has joined, and its position there.
@@ -75,11 +82,7 @@ impl BatchItemBase {
     ///
     /// `TypeError` if it has joined none.
     pub(crate) fn place<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, BatchBase>, u32)> {
-        let (batch, ordinal) = {
-            let state = slf.state();
-            (state.batch.as_ref().map(|batch| batch.bind(slf.py()).clone()), state.ordinal())
-        };
-        batch.zip(ordinal).ok_or_else(|| {
+        Self::known_place(slf).ok_or_else(|| {
             PyTypeError::new_err(format!(
                 "this item belongs to no batch: {} has to call super().__init__(batch)",
                 imports::type_name(slf.as_any())

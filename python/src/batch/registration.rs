@@ -32,6 +32,22 @@ impl Registrations {
         all.find(|one| one.scheduler_id == scheduler_id).map(|one| one.engine_id)
     }
 
+    /// Returns the id of the batch in the engine of this scheduler, if that is the only one that knows it,
+    /// and knows all of its `count` items.
+    #[inline]
+    pub(crate) fn only_with_all(&self, scheduler_id: u32, count: u32) -> Option<BatchId> {
+        let only = self.first.as_ref().filter(|_| self.others.is_empty())?;
+        (only.scheduler_id == scheduler_id && only.known == count).then_some(only.engine_id)
+    }
+
+    /// Returns the number of the scheduler that knows the item at this index, with the id of the batch
+    /// there, if it is the only one that knows the batch.
+    #[inline]
+    pub(crate) fn only_with_item(&self, index: u32) -> Option<(u32, BatchId)> {
+        let only = self.first.as_ref().filter(|_| self.others.is_empty())?;
+        (index < only.known).then_some((only.scheduler_id, only.engine_id))
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Registration> {
         self.first.iter_mut().chain(&mut self.others)
     }

@@ -5,7 +5,7 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::ffi::arguments::Positional;
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop::release;
 use crate::ffi::gc_tracking;
 
 /// Arguments without a tuple, until somebody asks for one: it would be one object more for each task that
@@ -95,12 +95,13 @@ impl Args {
     }
 
     /// Gives them up, however long the chain of tasks that hangs on them.
-    pub(crate) fn defer_drop(self) {
+    #[inline]
+    pub(crate) fn release(self, py: Python<'_>) {
         match self {
             Self::None => {}
-            Self::One(arg) => defer_drop(Some(arg)),
-            Self::Many(args) => args.into_iter().for_each(|arg| defer_drop(Some(arg))),
-            Self::Tuple(args) => defer_drop(Some(args)),
+            Self::One(arg) => release(py, Some(arg)),
+            Self::Many(args) => args.into_iter().for_each(|arg| release(py, Some(arg))),
+            Self::Tuple(args) => release(py, Some(args)),
         }
     }
 

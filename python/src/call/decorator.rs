@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::{PyClassInitializer, PyTraverseError, PyTypeInfo, PyVisit, intern};
 
-use crate::asyncio_mode::is_entered;
+use crate::asyncio_mode::{is_entered, may_be_entered};
 use crate::call::args::Args;
 use crate::call::binder::{AsyncDecoratorBinder, PureAsyncDecoratorBinder};
 use crate::call::decorator_base::DecoratorBase;
@@ -25,7 +25,7 @@ use crate::overrides::overrides;
 use crate::recursion::guarded;
 use crate::scheduler::blocking_call::Allowed;
 use crate::scheduler::state::{Scheduler, origin};
-use crate::task::async_task::AsyncTask;
+use crate::task::async_task::{AsyncTask, Origin};
 use crate::task::body::Body;
 
 /// The decorator of `@asynq(pure=True)`: calling the function returns an `AsyncTask`.
@@ -37,6 +37,7 @@ has_state!(PureAsyncDecorator: Options);
 
 /// State of a [`PureAsyncDecorator`]: the way in which its function is called.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "they do not depend on each other")]
 pub(crate) struct Options {
     task_cls: Option<Py<PyAny>>,
     kwargs: Option<Py<PyDict>>,
@@ -45,6 +46,8 @@ pub(crate) struct Options {
     allow_sync_call: bool,
     /// True if the function lives as long as its module: the garbage collector need not visit it.
     is_global: bool,
+    /// True if a call certainly makes a plain task: see [`makes_plain_tasks`](Self::makes_plain_tasks).
+    is_plain: bool,
 }
 
 impl Drop for Options {
@@ -77,14 +80,16 @@ impl PureAsyncDecorator {
         let py = slf.py();
         let is_generator = imports::makes_generator(py)?.call1((&function,))?.is_truthy()?;
         let is_global = is_global(&function);
-        let options = Options {
+        let mut options = Options {
             task_cls: task_cls.map(Bound::unbind),
             kwargs: kwargs.map(Bound::unbind),
             asyncio_fn: asyncio_fn.map(Bound::unbind),
             needs_wrapper: is_generator,
             allow_sync_call,
             is_global,
+            is_plain: false,
         };
+        options.is_plain = options.makes_plain_tasks(py);
         let before = std::mem::replace(&mut *slf.state(), options);
         drop(before);
         Ok(())
@@ -113,11 +118,7 @@ impl PureAsyncDecorator {
             } else {
                 Body::Call
             };
-            // Outside of any call, a module may keep the task in a global for ever.
-            let is_leaf =
-                is_global && origin.creator.is_some() && kwargs.is_none() && args.are_leaves(py);
-            return AsyncTask::create(py, body, function, args, kwargs, origin, is_leaf)
-                .map(Bound::into_any);
+            return plain_task(py, body, function, args, kwargs, origin, is_global);
         }
         let args = args.to_tuple(py)?;
         let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
@@ -132,6 +133,39 @@ impl PureAsyncDecorator {
             let args = (generator, function, args, kwargs);
             task_cls.bind(py).call(args, Some(&Self::kwargs(slf)))
         })
+    }
+
+    /// Makes the task of a call of an object of this class that needs nothing but that. Returns `None`
+    /// if it needs more: then nothing has happened.
+    #[inline]
+    pub(crate) fn make_task_at_once<'py>(
+        slf: &Bound<'py, Self>,
+        instance: Option<&Bound<'py, PyAny>>,
+        args: Arguments<'_, 'py>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = slf.py();
+        if may_be_entered() || per_loop::are_used() || args.has_keywords() {
+            return Ok(None);
+        }
+        let (is_generator, is_global) = {
+            let options = slf.state();
+            if !options.is_plain {
+                return Ok(None);
+            }
+            (options.needs_wrapper, options.is_global)
+        };
+        let Some(function) = DecoratorBase::known_function(slf.as_super()) else { return Ok(None) };
+        let origin = origin(py)?;
+        if origin.creator.is_none() {
+            thread_exit::protect();
+        }
+        let all = Args::new(instance.cloned(), args.positional());
+        let body = match (is_generator, instance) {
+            (false, _) => Body::Call,
+            (true, None) => Body::of_generator(args.call(&function)?),
+            (true, Some(_)) => Body::of_generator(all.call(&function, None)?),
+        };
+        plain_task(py, body, function, all, None, origin, is_global).map(Some)
     }
 
     /// A call, in the way of the decorator's class.
@@ -177,6 +211,22 @@ impl PureAsyncDecorator {
         }
         Self::make_task(slf, args, kwargs)
     }
+}
+
+/// Makes a plain task of a call.
+#[inline]
+fn plain_task<'py>(
+    py: Python<'py>,
+    body: Body,
+    function: Bound<'py, PyAny>,
+    args: Args,
+    kwargs: Option<Bound<'py, PyDict>>,
+    origin: Origin<'py>,
+    is_global: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    // Outside of any call, a module may keep the task in a global for ever.
+    let is_leaf = is_global && origin.creator.is_some() && kwargs.is_none() && args.are_leaves(py);
+    AsyncTask::create(py, body, function, args, kwargs, origin, is_leaf).map(Bound::into_any)
 }
 
 /// Returns whether an object has an attribute in place of the method of its class.
@@ -239,7 +289,11 @@ impl PureAsyncDecorator {
 
     #[setter]
     fn set_task_cls(slf: &Bound<'_, Self>, class: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut slf.state().task_cls, class);
+        let before = {
+            let mut options = slf.state();
+            options.is_plain = false;
+            std::mem::replace(&mut options.task_cls, class)
+        };
         defer_drop(before);
     }
 
@@ -281,12 +335,18 @@ impl PureAsyncDecorator {
     #[getter]
     fn kwargs<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyDict> {
         let empty = PyDict::new(slf.py()).unbind();
-        slf.state().kwargs.get_or_insert(empty).bind(slf.py()).clone()
+        let mut options = slf.state();
+        options.is_plain = false; // The caller may change the dict.
+        options.kwargs.get_or_insert(empty).bind(slf.py()).clone()
     }
 
     #[setter]
     fn set_kwargs(slf: &Bound<'_, Self>, kwargs: Py<PyDict>) {
-        let before = slf.state().kwargs.replace(kwargs);
+        let before = {
+            let mut options = slf.state();
+            options.is_plain = false;
+            options.kwargs.replace(kwargs)
+        };
         defer_drop(before);
     }
 
@@ -374,14 +434,14 @@ impl AsyncDecorator {
     /// no other class of decorator or task, and nobody watches.
     fn directly<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<(Bound<'py, PyAny>, bool)>> {
         let py = slf.py();
-        let is_ours = slf.get_type().is(Self::type_object(py))
+        let is_ours = slf.is_exact_instance_of::<Self>()
             || !overrides::<PureAsyncDecorator>(slf.as_any(), intern!(py, "_call_pure"));
         if !is_ours || !Switches::on().none() {
             return Ok(None);
         }
         let is_generator = {
             let options = slf.as_super().state();
-            if !options.makes_plain_tasks(py) {
+            if !options.is_plain && !options.makes_plain_tasks(py) {
                 return Ok(None);
             }
             options.needs_wrapper
@@ -475,6 +535,28 @@ impl Callable for AsyncDecorator {
             task.state().rare().runs_in_place = true;
         }
         future.call_method0(value)
+    }
+
+    #[inline]
+    fn call_at_once<'py>(
+        slf: &Bound<'py, Self>,
+        args: Arguments<'_, 'py>,
+    ) -> Option<PyResult<Bound<'py, PyAny>>> {
+        if may_be_entered() || !Switches::on().none() || !slf.is_exact_instance_of::<Self>() {
+            return None;
+        }
+        let is_generator = {
+            let options = slf.as_super().state();
+            if !options.is_plain {
+                return None;
+            }
+            options.needs_wrapper
+        };
+        if cfg!(not(Py_3_10)) && is_generator {
+            return None; // Its end is an exception.
+        }
+        let function = DecoratorBase::known_function(slf.as_super().as_super())?;
+        Some(sync::run(&function, args, is_generator))
     }
 
     fn entry(&self) -> &Entry<Self> {

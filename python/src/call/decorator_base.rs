@@ -40,14 +40,15 @@ impl Drop for Decorated {
 }
 
 impl DecoratorBase {
+    #[inline]
     pub(crate) fn function<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let function = slf.state().function.as_ref().map(|f| f.bind(slf.py()).clone());
-        function.ok_or_else(|| {
-            PyTypeError::new_err(format!(
-                "{} decorates nothing: its class has to call super().__init__(fn, ...)",
-                imports::type_name(slf.as_any())
-            ))
-        })
+        Self::known_function(slf).ok_or_else(|| decorates_nothing(slf))
+    }
+
+    /// Returns the function; `None` if `__init__` was not called.
+    #[inline]
+    pub(crate) fn known_function<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
+        slf.state().function.as_ref().map(|function| function.bind(slf.py()).clone())
     }
 
     /// Replaces the function, and returns the one before, to be dropped.
@@ -99,6 +100,14 @@ impl DecoratorBase {
         defer_drop(before);
         Ok(())
     }
+}
+
+#[cold]
+fn decorates_nothing(decorator: &Bound<'_, DecoratorBase>) -> PyErr {
+    PyTypeError::new_err(format!(
+        "{} decorates nothing: its class has to call super().__init__(fn, ...)",
+        imports::type_name(decorator.as_any())
+    ))
 }
 
 #[pymethods]

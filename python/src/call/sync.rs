@@ -6,6 +6,7 @@
 use pyo3::prelude::*;
 
 use crate::ffi::arguments::{Activation, Arguments};
+use crate::ffi::interpreter::attached;
 use crate::ffi::resume::is_coroutine;
 use crate::future::base::FutureBase;
 use crate::imports::internal_error;
@@ -17,6 +18,7 @@ use crate::task::forgotten::{check_value, is_suspect};
 use crate::task::{code, step};
 
 /// Runs a function to its value.
+#[inline]
 pub(crate) fn run<'py>(
     function: &Bound<'py, PyAny>,
     args: Arguments<'_, 'py>,
@@ -27,9 +29,8 @@ pub(crate) fn run<'py>(
     let generator = if is_generator { Some(args.call(function)?) } else { None };
     let call = Activation::new(function, args, generator.as_ref());
     let running = scheduler.call_stack.push_call(call);
-    let none = py.None().into_bound(py);
     let called = match &generator {
-        Some(generator) => body::send(generator, &none),
+        Some(generator) => body::start(generator),
         None => args.call(function).map(Advance::Return),
     };
     // Held until the call has ended, as the generator is.
@@ -38,30 +39,47 @@ pub(crate) fn run<'py>(
         Ok(Advance::Return(value)) if generator.is_none() && is_coroutine(&value) => {
             scheduler.call_stack.set_coroutine(&value);
             coroutine = value;
-            body::send(&coroutine, &none)
+            body::start(&coroutine)
         }
         called => called,
     };
-    if let Ok(Advance::Return(value)) = started {
-        return match scheduler.call_stack.pop_unasked() {
+    let (started, framed) = match started {
+        Ok(Advance::Return(value)) => match scheduler.call_stack.pop_unasked() {
             Ok(()) => {
                 scheduler.release_batches(py);
                 scheduler.end_call();
-                if is_suspect(&value) {
-                    check_value(function, &value)?;
-                }
-                Ok(value)
+                return if is_suspect(&value) { checked(function, value) } else { Ok(value) };
             }
-            Err(framed) => finish(py, &scheduler, running, Ok(Advance::Return(value)), framed),
-        };
-    }
-    let framed = !scheduler.call_stack.is_unframed();
+            Err(framed) => (Ok(Advance::Return(value)), framed),
+        },
+        started => (started, !scheduler.call_stack.is_unframed()),
+    };
     finish(py, &scheduler, running, started, framed)
+}
+
+/// Returns a value that may be a pending future, with a warning if it is one.
+#[cold]
+fn checked<'py>(
+    function: &Bound<'py, PyAny>,
+    value: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    attached(value.py(), || check_value(function, &value))?;
+    Ok(value)
 }
 
 /// Finishes a call that has to wait, has failed, or is known as a task.
 #[cold]
 fn finish<'py>(
+    py: Python<'py>,
+    scheduler: &Scheduler,
+    running: Running<'_>,
+    started: PyResult<Advance<'py>>,
+    framed: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    attached(py, || finish_attached(py, scheduler, running, started, framed))
+}
+
+fn finish_attached<'py>(
     py: Python<'py>,
     scheduler: &Scheduler,
     running: Running<'_>,

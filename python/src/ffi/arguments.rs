@@ -74,6 +74,12 @@ impl<'a, 'py> Arguments<'a, 'py> {
         Positional { args, py: self.py }
     }
 
+    /// Returns whether there are keyword arguments.
+    #[inline]
+    pub(crate) fn has_keywords(self) -> bool {
+        self.positional < self.values.len()
+    }
+
     /// Returns the keyword arguments, if there are any.
     #[inline]
     pub(crate) fn keywords(self) -> PyResult<Option<Bound<'py, PyDict>>> {

@@ -28,7 +28,20 @@ fn may_hold_a_chain<T>(reference: &Py<T>) -> bool {
     unsafe { ffi::Py_REFCNT(object) == 1 && ffi::PyType_IS_GC(ffi::Py_TYPE(object)) != 0 }
 }
 
-/// Gives up `reference`, now or when the destructors around have ended.
+/// Gives up `reference`, now or when the destructors around have ended. The token saves the question
+/// whether this thread holds the GIL.
+#[inline]
+pub(crate) fn release<T>(py: Python<'_>, reference: Option<Py<T>>) {
+    if let Some(reference) = reference {
+        if may_hold_a_chain(&reference) {
+            drop_chain(reference.into_any());
+        } else {
+            reference.drop_ref(py);
+        }
+    }
+}
+
+/// Gives up `reference` as [`release`] does, in a destructor, which has no token.
 #[inline]
 pub(crate) fn defer_drop<T>(reference: Option<Py<T>>) {
     if let Some(reference) = reference
@@ -41,21 +54,22 @@ pub(crate) fn defer_drop<T>(reference: Option<Py<T>>) {
 #[inline(never)]
 fn drop_chain(reference: Py<PyAny>) {
     thread_exit::protect();
-    // The thread may be ending, its locals gone.
-    let Ok(depth) = DEPTH.try_with(Cell::get) else { return };
-    if depth >= MAX_DEPTH {
-        let _ = DEFERRED.try_with(|deferred| deferred.borrow_mut().push(reference));
-        return;
-    }
-    DEPTH.set(depth + 1);
-    drop(reference);
-    // Counted, not compared with `depth`: a destructor may switch to another greenlet.
-    if DEPTH.get() == 1 {
-        // The borrow ends before the drop, which may defer more.
-        let next = || DEFERRED.try_with(|deferred| deferred.borrow_mut().pop()).ok().flatten();
-        while let Some(reference) = next() {
-            drop(reference);
+    DEPTH.with(|depth| {
+        if depth.get() >= MAX_DEPTH {
+            // The thread may be ending, its locals gone.
+            let _ = DEFERRED.try_with(|deferred| deferred.borrow_mut().push(reference));
+            return;
         }
-    }
-    DEPTH.set(DEPTH.get().saturating_sub(1));
+        depth.set(depth.get() + 1);
+        drop(reference);
+        // Read again: a destructor may switch to another greenlet.
+        if depth.get() == 1 {
+            // The borrow ends before the drop, which may defer more.
+            let next = || DEFERRED.try_with(|deferred| deferred.borrow_mut().pop()).ok().flatten();
+            while let Some(reference) = next() {
+                drop(reference);
+            }
+        }
+        depth.set(depth.get().saturating_sub(1));
+    });
 }

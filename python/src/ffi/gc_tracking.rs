@@ -21,7 +21,7 @@ use std::mem::ManuallyDrop;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop::{defer_drop, release};
 
 /// Takes an object off the collector's lists, until [`resume`]. Something that the collector does not
 /// see has to hold it meanwhile. Returns whether it was on the lists.
@@ -90,6 +90,23 @@ impl GcRef {
             resume(self.object.bind(py));
         }
     }
+}
+
+impl GcRef {
+    /// Gives up the reference.
+    #[inline]
+    pub(crate) fn release(mut self, py: Python<'_>) {
+        self.resume(py);
+        let this = ManuallyDrop::new(self); // Its destructor has no token.
+        release(py, Some(take_object(this)));
+    }
+}
+
+/// Takes the object out of a reference, whose destructor does not run.
+#[allow(unsafe_code)]
+fn take_object(mut reference: ManuallyDrop<GcRef>) -> Py<PyAny> {
+    // SAFETY: nobody uses the field afterwards.
+    unsafe { ManuallyDrop::take(&mut reference.object) }
 }
 
 impl Drop for GcRef {

@@ -65,6 +65,12 @@ impl<T> GilCell<T> {
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
+
+    /// Returns the value of a cell that nobody else can reach.
+    #[inline]
+    pub(crate) fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
 }
 
 #[cold]

@@ -23,6 +23,15 @@ pub(crate) fn require_main(_py: Python<'_>) -> PyResult<()> {
     ))
 }
 
+/// Runs `function` with this thread known to `pyo3` as one that holds the GIL, as it does. Otherwise
+/// references without a token would be given up later.
+#[inline]
+#[allow(unsafe_code)]
+pub(crate) fn attached<R>(_py: Python<'_>, function: impl FnOnce() -> R) -> R {
+    // SAFETY: the token proves that there is an interpreter, whose GIL this thread holds.
+    unsafe { Python::attach_unchecked(|_py| function()) }
+}
+
 /// Returns whether there is an interpreter: not after the end of the program.
 #[allow(unsafe_code)]
 pub(crate) fn is_running() -> bool {

@@ -13,7 +13,7 @@ pub(crate) fn type_version(class: &Bound<'_, PyType>) -> Option<NonZeroU32> {
     // SAFETY: a live class; the GIL keeps others from changing it meanwhile.
     let (version, flags) = unsafe {
         let class = class.as_type_ptr();
-        ((*class).tp_version_tag, ffi::PyType_GetFlags(class))
+        ((*class).tp_version_tag, (*class).tp_flags)
     };
     // Before CPython 3.13 the number may be that of a time before a change.
     let is_valid = cfg!(Py_3_13) || flags & ffi::Py_TPFLAGS_VALID_VERSION_TAG != 0;

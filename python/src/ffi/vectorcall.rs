@@ -11,12 +11,20 @@ use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
 use crate::ffi::arguments::Arguments;
+use crate::ffi::interpreter::attached;
 use crate::imports::internal_error;
 
 /// A class whose objects are called. Its `__call__` must do the same as `call`, for its subclasses in
 /// Python.
 pub(crate) trait Callable: PyClass<Frozen = True> + Sync {
     fn call<'py>(slf: &Bound<'py, Self>, args: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>>;
+
+    /// Makes a call that needs nothing of `pyo3`'s knowledge of this thread: it gives up no reference but
+    /// those that have a token. `None` if the call needs more, and was not made.
+    fn call_at_once<'py>(
+        slf: &Bound<'py, Self>,
+        args: Arguments<'_, 'py>,
+    ) -> Option<PyResult<Bound<'py, PyAny>>>;
 
     fn entry(&self) -> &Entry<Self>
     where
@@ -87,23 +95,25 @@ unsafe extern "C" fn enter<T: Callable>(
     count: usize,
     names: *mut PyObject,
 ) -> *mut PyObject {
-    Python::attach(|py| {
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: live objects that the caller holds.
-            let (slf, args) = unsafe {
-                let slf = Bound::from_borrowed_ptr(py, slf).cast_into_unchecked::<T>();
-                let count = ffi::PyVectorcall_NARGS(count).unsigned_abs();
-                (slf, Arguments::of_vectorcall(py, args, count, names))
-            };
-            recursive(py, || T::call(&slf, args))
-        }));
-        let result = result.unwrap_or_else(|_| Err(internal_error()));
-        result.map_or_else(
-            |error| {
-                error.restore(py);
-                ptr::null_mut()
-            },
-            Bound::into_ptr,
-        )
-    })
+    // SAFETY: the interpreter holds the GIL when it calls an object. The others are live objects that the
+    // caller holds.
+    let (py, slf, args) = unsafe {
+        let py = Python::assume_attached();
+        let slf = Bound::from_borrowed_ptr(py, slf).cast_into_unchecked::<T>();
+        let count = ffi::PyVectorcall_NARGS(count).unsigned_abs();
+        (py, slf, Arguments::of_vectorcall(py, args, count, names))
+    };
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        recursive(py, || {
+            // To attach the thread takes longer than most calls.
+            T::call_at_once(&slf, args).unwrap_or_else(|| attached(py, || T::call(&slf, args)))
+        })
+    }));
+    result.unwrap_or_else(|_| Err(internal_error())).map_or_else(
+        |error| {
+            error.restore(py);
+            ptr::null_mut()
+        },
+        Bound::into_ptr,
+    )
 }

@@ -1,9 +1,11 @@
 //! `FutureBase`: the base class of futures, and its state.
 
+use std::mem::ManuallyDrop;
+
 use asynq_engine::TaskId;
 use pyo3::prelude::*;
 
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop::{defer_drop, release};
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::object_memory::HotClass;
@@ -43,6 +45,15 @@ has_state!(FutureBase: Future);
 
 impl HotClass for FutureBase {
     type Base = PyAny;
+
+    #[inline]
+    fn give_up(self, py: Python<'_>) {
+        // Not by its destructor, which has no token.
+        let mut this = ManuallyDrop::new(self);
+        let state = this.0.get_mut();
+        std::mem::take(&mut state.outcome).release(py);
+        release(py, state.on_computed.take());
+    }
 }
 
 /// State of a [`FutureBase`].

@@ -99,7 +99,7 @@ impl FutureBase {
     /// no reason to do this.
     fn reset_unsafe(slf: &Bound<'_, Self>) {
         let before = std::mem::take(&mut slf.state().outcome);
-        before.defer_drop();
+        before.release(slf.py());
     }
 
     /// Override this to say how the value is computed; it has to set a value or an error.

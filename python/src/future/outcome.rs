@@ -4,7 +4,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTraceback;
 
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop::{defer_drop, release};
 use crate::imports;
 
 /// The value or error of a future, or neither yet.
@@ -87,6 +87,20 @@ impl Outcome {
     }
 
     /// Gives up what it holds, however long the chain that hangs on it.
+    #[inline]
+    pub(crate) fn release(self, py: Python<'_>) {
+        match self {
+            Self::Pending => {}
+            Self::Value(value) => release(py, Some(value)),
+            Self::Error(failure) => {
+                let Failure { error, traceback } = *failure;
+                release(py, Some(error));
+                release(py, traceback);
+            }
+        }
+    }
+
+    /// Gives up what it holds as [`release`](Self::release) does, in a destructor.
     pub(crate) fn defer_drop(self) {
         match self {
             Self::Pending => {}

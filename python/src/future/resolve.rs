@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
 use crate::ffi::gil_cell::TakeState;
+use crate::ffi::kind_cast::as_item;
 use crate::ffi::thread_exit;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
@@ -47,23 +48,57 @@ pub(crate) fn resolve_on(
         state.outcome = outcome;
         (state.kind, state.scheduler_id, state.engine_id.take(), state.has_leaf_value(future.py()))
     };
+    let py = future.py();
+    if let Some(item) = as_item(future) {
+        return item_resolved(item);
+    }
     if kind == Kind::Task {
         AsyncTask::resolved(future.cast::<AsyncTask>()?, is_leaf);
     }
     // Before any code of the user: whatever that does, the tasks that wait go on.
     if let Some(engine_id) = engine_id {
         match scheduler {
-            Some(scheduler) if scheduler.id() == scheduler_id => scheduler.complete_here(engine_id),
-            _ => Scheduler::complete(scheduler_id, engine_id),
+            Some(scheduler) if scheduler.id() == scheduler_id => {
+                scheduler.complete_here(py, engine_id);
+            }
+            _ => Scheduler::complete(py, scheduler_id, engine_id),
         }
-    } else if kind == Kind::Item {
-        let item = future.cast::<BatchItemBase>()?;
-        let batch = item_resolved(item);
-        let cleaned = clean_up(future);
-        let ended = batch.map_or(Ok(()), |batch| end_load(item, &batch));
-        return cleaned.and(ended);
     }
     clean_up(future)
+}
+
+/// Tells everybody of an item that was just resolved.
+fn item_resolved(item: &Bound<'_, BatchItemBase>) -> PyResult<()> {
+    let load = item.cast_exact::<Load>().ok();
+    if !load.is_some_and(Load::is_leaf) {
+        BatchItemBase::resume_tracking(item);
+    }
+    wake_waiters(item);
+    // Nobody asks a load for its batch afterwards, and it would keep the batch alive.
+    let batch = load.and_then(|_| item.state().batch.take());
+    let cleaned = clean_up(item.as_super());
+    let Some(batch) = batch else { return cleaned };
+    let ended = match (load, batch.bind(item.py()).cast::<LoaderBatch>()) {
+        (Some(load), Ok(batch)) => end_load(load, batch),
+        _ => Ok(()),
+    };
+    cleaned.and(ended)
+}
+
+/// Tells the schedulers that know the batch of an item that the item is resolved.
+fn wake_waiters(item: &Bound<'_, BatchItemBase>) {
+    let py = item.py();
+    let (only, all, index) = {
+        let state = item.state();
+        let (Some(batch), Some(index)) = (&state.batch, state.ordinal()) else { return };
+        let batch = batch.bind(py).state();
+        let only = batch.registrations.only_with_item(index);
+        let all = if only.is_none() { Some(batch.registrations.with_item(index)) } else { None };
+        (only, all, index)
+    };
+    for (scheduler_id, batch) in only.into_iter().chain(all.into_iter().flatten()) {
+        Scheduler::complete_item(py, scheduler_id, ItemId { batch, index });
+    }
 }
 
 fn clean_up(future: &Bound<'_, FutureBase>) -> PyResult<()> {
@@ -77,14 +112,9 @@ fn clean_up(future: &Bound<'_, FutureBase>) -> PyResult<()> {
 }
 
 /// Tells its batch of a load that was just resolved.
-fn end_load(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
-    match (item.cast_exact::<Load>(), batch.cast::<LoaderBatch>()) {
-        (Ok(load), Ok(batch)) => {
-            let (slot, end_load) = (load.state().slot, batch.state().end_load);
-            end_load(batch, slot)
-        }
-        _ => Ok(()),
-    }
+fn end_load(load: &Bound<'_, Load>, batch: &Bound<'_, LoaderBatch>) -> PyResult<()> {
+    let (slot, end_load) = (load.state().slot, batch.state().end_load);
+    end_load(batch, slot)
 }
 
 /// Cleans up after a future that was just resolved, and calls its subscribers.
@@ -125,31 +155,6 @@ pub(crate) fn after_resolve(future: &Bound<'_, FutureBase>) -> PyResult<()> {
         }
     }
     finished
-}
-
-/// Tells the engine, and the garbage collector, of an item that was just resolved. Returns its batch.
-fn item_resolved<'py>(item: &Bound<'py, BatchItemBase>) -> Option<Bound<'py, BatchBase>> {
-    let py = item.py();
-    let load = item.cast_exact::<Load>().ok();
-    if !load.is_some_and(Load::is_leaf) {
-        BatchItemBase::resume_tracking(item);
-    }
-    let (batch, index) = {
-        let mut state = item.state();
-        // Nobody asks a load for its batch afterwards, and it would keep the batch alive.
-        let batch = match load {
-            Some(_) => state.batch.take(),
-            None => state.batch.as_ref().map(|batch| batch.clone_ref(py)),
-        };
-        (batch, state.ordinal())
-    };
-    let (batch, index) = batch.zip(index)?;
-    let batch = batch.into_bound(py);
-    let registrations = batch.state().registrations.with_item(index);
-    for (scheduler_id, batch) in registrations {
-        Scheduler::complete_item(scheduler_id, ItemId { batch, index });
-    }
-    Some(batch)
 }
 
 /// Resolves the items that a flush task leaves without a value or error, if `task` is one.

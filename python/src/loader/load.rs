@@ -6,7 +6,7 @@ use slotmap::Key;
 
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop::release;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::object_memory::HotClass;
@@ -22,6 +22,17 @@ has_state!(Load: LoadState);
 
 impl HotClass for Load {
     type Base = BatchItemBase;
+
+    #[inline]
+    fn give_up(self, py: Python<'_>) {
+        let LoadState { key, cache_key, cached_value, caches, .. } = self.0.into_inner();
+        release(py, Some(key));
+        release(py, cache_key);
+        release(py, cached_value);
+        for cache in caches {
+            release(py, Some(cache));
+        }
+    }
 }
 
 /// State of a [`Load`].
@@ -49,13 +60,6 @@ impl LoadState {
             slot: SlotId::null(),
             is_sent: false,
         }
-    }
-}
-
-impl Drop for LoadState {
-    fn drop(&mut self) {
-        defer_drop(self.cached_value.take());
-        self.caches.drain(..).for_each(|cache| defer_drop(Some(cache)));
     }
 }
 

@@ -1,27 +1,53 @@
 //! The call stack of a thread: the tasks and synchronous calls whose code is running.
 
 use std::cell::RefCell;
+use std::mem;
 
 use pyo3::prelude::*;
 
 use crate::call::args::Args;
 use crate::ffi::arguments::Activation;
 use crate::ffi::gil_cell::TakeState;
+use crate::ffi::unowned::Unowned;
 use crate::task::async_task::{AsyncTask, Origin};
 use crate::task::body::Body;
 
-/// One entry of the stack. A synchronous call is a task only if somebody asks for that task, or if
-/// it has to wait: most calls end before.
+/// One entry of the stack.
 struct StackEntry {
-    task: Option<Py<AsyncTask>>,
-    /// The call, until it is a task.
-    call: Option<Activation>,
+    code: Code,
     /// The engine knows that this is running.
     framed: bool,
     /// A call that this has made is being driven.
     waiting: bool,
-    /// It is a step of a task, and no synchronous call.
-    is_step: bool,
+}
+
+/// The code that is running.
+enum Code {
+    /// A step of a task.
+    Step(Unowned<AsyncTask>),
+    /// A synchronous call. It becomes a task only if somebody asks for that, or if it has to wait: most
+    /// calls end before.
+    Call(Activation),
+    /// A synchronous call that is a task.
+    Task(Py<AsyncTask>),
+    /// A synchronous call that becomes a task right now.
+    Unfinished,
+}
+
+impl StackEntry {
+    /// Returns the task, unless the entry is a call that is none.
+    #[inline]
+    fn task<'py>(&self, py: Python<'py>) -> Option<Bound<'py, AsyncTask>> {
+        match &self.code {
+            Code::Step(task) => Some(task.get(py)),
+            Code::Task(task) => Some(task.bind(py).clone()),
+            Code::Call(_) | Code::Unfinished => None,
+        }
+    }
+
+    fn is_task(&self) -> bool {
+        matches!(self.code, Code::Step(_) | Code::Task(_))
+    }
 }
 
 /// The stack, the innermost last.
@@ -29,35 +55,26 @@ struct StackEntry {
 pub(crate) struct CallStack(RefCell<Vec<StackEntry>>);
 
 impl CallStack {
-    /// Adds a task that the engine runs.
-    pub(crate) fn push_task(&self, task: &Bound<'_, AsyncTask>) -> Running<'_> {
-        self.push(StackEntry {
-            task: Some(task.clone().unbind()),
-            call: None,
-            framed: true,
-            waiting: false,
-            is_step: true,
-        })
+    /// Adds a task that the engine runs, until the guard is dropped.
+    #[inline]
+    pub(crate) fn push_task<'a>(&'a self, task: &'a Bound<'_, AsyncTask>) -> Running<'a> {
+        let code = Code::Step(Unowned::new(task));
+        self.push(StackEntry { code, framed: true, waiting: false })
     }
 
     /// Adds a function that is called synchronously. Its code holds what the activation refers to as long
     /// as the entry is here.
     #[inline]
     pub(crate) fn push_call(&self, call: Activation) -> Running<'_> {
-        self.push(StackEntry {
-            task: None,
-            call: Some(call),
-            framed: false,
-            waiting: false,
-            is_step: false,
-        })
+        self.push(StackEntry { code: Code::Call(call), framed: false, waiting: false })
     }
 
     #[inline]
     fn push(&self, entry: StackEntry) -> Running<'_> {
         let mut entries = self.0.borrow_mut();
+        let depth = entries.len();
         entries.push(entry);
-        Running { stack: self, depth: entries.len() - 1 }
+        Running { stack: self, depth }
     }
 
     /// Removes the innermost call, which has ended.
@@ -66,22 +83,22 @@ impl CallStack {
     ///
     /// If it has become a task, which the caller has to end: whether the engine knows that it is
     /// running. Then the entry stays.
+    #[inline]
     pub(crate) fn pop_unasked(&self) -> Result<(), bool> {
-        let popped = {
-            let mut stack = self.0.borrow_mut();
-            match stack.last() {
-                Some(top) if top.task.is_some() => return Err(top.framed),
-                _ => stack.pop(),
-            }
-        };
-        drop(popped);
+        let mut entries = self.0.borrow_mut();
+        if let Some(top) = entries.last()
+            && top.is_task()
+        {
+            return Err(top.framed);
+        }
+        entries.pop();
         Ok(())
     }
 
     /// Returns whether the code of one task is running, and nothing that it has called synchronously.
     pub(crate) fn is_one_task(&self) -> bool {
         let entries = self.0.borrow();
-        matches!(&entries[..], [only] if only.is_step && !only.waiting)
+        matches!(&entries[..], [StackEntry { code: Code::Step(_), waiting: false, .. }])
     }
 
     /// Returns whether no code of an async function is running.
@@ -100,37 +117,41 @@ impl CallStack {
     /// # Errors
     ///
     /// If there is no memory for it.
+    #[inline]
     pub(crate) fn task<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, AsyncTask>>> {
-        if let Some(StackEntry { task: Some(task), .. }) = self.0.borrow().last() {
-            return Ok(Some(task.bind(py).clone()));
+        match self.0.borrow().last().map(|entry| entry.task(py)) {
+            None => return Ok(None),
+            Some(Some(task)) => return Ok(Some(task)),
+            Some(None) => {}
         }
+        self.make_tasks(py)
+    }
+
+    /// Makes tasks of the calls that are none, and returns that of the innermost.
+    #[cold]
+    fn make_tasks<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, AsyncTask>>> {
         // The creator of a task is the call around it, which becomes a task first.
-        let start = {
-            let entries = self.0.borrow();
-            let outermost_call = entries.iter().rposition(|entry| entry.task.is_some());
-            outermost_call.unwrap_or(0)
-        };
+        let start = self.0.borrow().iter().rposition(StackEntry::is_task).unwrap_or(0);
         let mut innermost = None;
         for index in start.. {
             // Each time anew: making a task may run code, which uses this stack.
-            let (task, call) = match self.0.borrow_mut().get_mut(index) {
-                Some(entry) => {
-                    (entry.task.as_ref().map(|task| task.bind(py).clone()), entry.call.take())
-                }
+            let call = match self.0.borrow_mut().get_mut(index) {
+                Some(entry) => match mem::replace(&mut entry.code, Code::Unfinished) {
+                    Code::Call(call) => call,
+                    other => {
+                        entry.code = other;
+                        // If it is no task, that code runs right now, inside of `into_task`.
+                        innermost = entry.task(py);
+                        continue;
+                    }
+                },
                 None => break,
             };
-            innermost = match (task, call) {
-                (Some(task), _) => Some(task),
-                (None, Some(call)) => {
-                    let task = into_task(&call, py, innermost.as_ref())?;
-                    if let Some(entry) = self.0.borrow_mut().get_mut(index) {
-                        entry.task = Some(task.clone().unbind());
-                    }
-                    Some(task)
-                }
-                // That code runs right now, inside of `into_task`.
-                (None, None) => None,
-            };
+            let task = into_task(&call, py, innermost.as_ref())?;
+            if let Some(entry) = self.0.borrow_mut().get_mut(index) {
+                entry.code = Code::Task(task.clone().unbind());
+            }
+            innermost = Some(task);
         }
         Ok(innermost)
     }
@@ -158,11 +179,9 @@ impl CallStack {
 
     /// Sets the code of the innermost call: its function has returned a coroutine.
     pub(crate) fn set_coroutine(&self, coroutine: &Bound<'_, PyAny>) {
-        match self.0.borrow_mut().last_mut() {
-            Some(StackEntry { call: Some(call), .. }) => {
-                call.set_generator(coroutine);
-            }
-            Some(StackEntry { task: Some(task), .. }) => {
+        match self.0.borrow_mut().last_mut().map(|entry| &mut entry.code) {
+            Some(Code::Call(call)) => call.set_generator(coroutine),
+            Some(Code::Task(task)) => {
                 task.bind(coroutine.py()).state().body = Body::of_generator(coroutine.clone());
             }
             _ => {}
@@ -179,8 +198,7 @@ impl CallStack {
     pub(crate) fn wait(&self) -> Waiting<'_> {
         let mut entries = self.0.borrow_mut();
         let depth = entries.len();
-        let before =
-            entries.last_mut().is_some_and(|top| std::mem::replace(&mut top.waiting, true));
+        let before = entries.last_mut().is_some_and(|top| mem::replace(&mut top.waiting, true));
         Waiting { stack: self, depth, before }
     }
 
@@ -201,15 +219,18 @@ pub(crate) struct Running<'a> {
 impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
-        let top = {
-            let mut entries = self.stack.0.borrow_mut();
-            if entries.len() == self.depth + 1 { entries.pop() } else { None }
-        };
-        drop(top);
-        // Those that a panic has left above it.
-        if self.stack.0.borrow().len() > self.depth {
-            let removed = self.stack.0.borrow_mut().split_off(self.depth);
-            drop(removed);
+        let mut entries = self.stack.0.borrow_mut();
+        match entries.last() {
+            Some(top) if entries.len() == self.depth + 1 && matches!(top.code, Code::Step(_)) => {
+                entries.pop();
+            }
+            _ if entries.len() <= self.depth => {}
+            _ => {
+                // A call that is a task, or those that a panic has left above it.
+                let removed = entries.split_off(self.depth);
+                drop(entries);
+                drop(removed);
+            }
         }
     }
 }

@@ -197,9 +197,11 @@ impl Drop for BeginAnew<'_> {
 fn run_job(scheduler: &Scheduler, py: Python<'_>, id: TaskId) -> PyResult<()> {
     let job = scheduler.engine().task(id).map(|job| job.clone_ref(py));
     match job {
-        Some(Job::Future(future)) => step::compute(scheduler, future.bind(py)),
-        Some(Job::Task(task)) if Switches::on().none() => step::run(scheduler, task.bind(py)),
+        Some(Job::Task(task)) if Switches::on().none() => {
+            step::run(scheduler, &task.into_bound(py))
+        }
         Some(Job::Task(task)) => run_observed(scheduler, task.bind(py)),
+        Some(Job::Future(future)) => step::compute(scheduler, future.bind(py)),
         Some(Job::Call(call)) => {
             run_call(scheduler, call.bind(py));
             Ok(())

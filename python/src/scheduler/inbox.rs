@@ -128,6 +128,12 @@ impl Inbox {
         self.ring(py);
     }
 
+    /// Returns whether other threads have resolved futures of this scheduler.
+    #[inline]
+    pub(crate) fn has_resolved(&self, py: Python<'_>) -> bool {
+        !self.contents.take(py).resolved.is_empty()
+    }
+
     /// Takes the futures of the scheduler with the number `id` that other threads have resolved.
     #[inline]
     pub(crate) fn take_resolved(&self, py: Python<'_>, id: u32) -> Vec<Dependency> {

@@ -49,6 +49,22 @@ pub(crate) fn add_running(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) ->
     engine_id
 }
 
+/// Adds a task that nobody has asked for, without a look at the tasks that are being started inline. `None` if
+/// there are too many.
+pub(crate) fn add_fresh(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<TaskId> {
+    let engine_id = {
+        let mut engine = scheduler.unsettled_engine();
+        if engine.task_count() >= options::max_tasks() {
+            return None;
+        }
+        engine.add_task(Job::Task(task.clone().unbind()))
+    };
+    task.state().demand = Demand::Asked;
+    set_engine_id(scheduler, task.as_super(), engine_id);
+    AsyncTask::pause_tracking(task, Tracking::Paused);
+    Some(engine_id)
+}
+
 pub(crate) fn set_engine_id(
     scheduler: &Scheduler,
     future: &Bound<'_, FutureBase>,
@@ -125,12 +141,49 @@ pub(crate) fn register_item(
 ) -> PyResult<ItemId> {
     let (batch, index) = BatchItemBase::place(item)?;
     let engine_id = register_batch(scheduler, &batch)?;
-    if let (Ok(keys), Ok(load)) = (batch.cast::<LoaderBatch>(), item.cast_exact::<Load>()) {
+    hold_item(&batch, item);
+    Ok(ItemId { batch: engine_id, index })
+}
+
+/// Notes that an item is awaited.
+#[inline]
+fn hold_item(batch: &Bound<'_, BatchBase>, item: &Bound<'_, BatchItemBase>) {
+    if let Ok(load) = item.cast_exact::<Load>()
+        && let Ok(keys) = batch.cast::<LoaderBatch>()
+    {
         LoaderBatch::want(keys, load);
     }
     // The engine holds the batch, which holds its items.
     BatchItemBase::pause_tracking(item);
-    Ok(ItemId { batch: engine_id, index })
+}
+
+/// Registers an item that is pending and whose batch takes items. `None` if it is another one, or if that
+/// fails.
+#[inline]
+pub(crate) fn register_open_item(
+    scheduler: &Scheduler,
+    item: &Bound<'_, BatchItemBase>,
+) -> Option<ItemId> {
+    if !FutureBase::is_pending(item.as_super()) {
+        return None;
+    }
+    let (batch, index) = BatchItemBase::known_place(item)?;
+    if BatchBase::is_flushed(&batch) {
+        return None;
+    }
+    let known = {
+        let state = batch.state();
+        if state.flushing || !matches!(state.flight, Arrival::None) {
+            return None;
+        }
+        state.registrations.only_with_all(scheduler.id(), state.count)
+    };
+    let engine_id = match known {
+        Some(engine_id) => engine_id,
+        None => register_batch(scheduler, &batch).ok()?,
+    };
+    hold_item(&batch, item);
+    Some(ItemId { batch: engine_id, index })
 }
 
 /// Adds a batch to the engine of this scheduler, because one of its items is awaited.

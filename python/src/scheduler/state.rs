@@ -27,7 +27,7 @@ use crate::scheduler::call_stack::CallStack;
 use crate::scheduler::greenlets::{self, PerGreenlet};
 use crate::scheduler::handle::TaskScheduler;
 use crate::scheduler::inbox::{self, Inbox};
-use crate::scheduler::starts::Start;
+use crate::scheduler::starts::{Blocked, Start};
 use crate::scheduler::variables::Variables;
 use crate::task::async_task::{AsyncTask, Entered, Origin};
 
@@ -70,6 +70,17 @@ impl Job {
             Self::Root => Self::Root,
         }
     }
+
+    /// Gives up the object.
+    #[inline]
+    pub(crate) fn release(self, py: pyo3::Python<'_>) {
+        match self {
+            Self::Task(task) => task.drop_ref(py),
+            Self::Future(future) => future.drop_ref(py),
+            Self::Call(call) => call.drop_ref(py),
+            Self::Root => {}
+        }
+    }
 }
 
 /// The scheduler of a thread, of a greenlet that is not the main one of its thread, or of an event loop.
@@ -98,7 +109,7 @@ pub(crate) struct Scheduler {
     /// because it is above the scheduler.
     settle: Cell<Option<Settle>>,
     /// Error that ends the call, of a task that was started inline.
-    start_error: Cell<Option<PyErr>>,
+    start_error: Cell<Option<Box<PyErr>>>,
     /// Number of tasks that start others inline, on the native stack.
     pub(crate) start_depth: Cell<u32>,
     /// Number of nested synchronous calls that are allowed to block an event loop.
@@ -301,6 +312,18 @@ impl Scheduler {
         Ok(scheduler)
     }
 
+    /// Runs `function` with the scheduler of the main greenlet of this thread, if it has this number.
+    #[inline]
+    fn with_main<R>(scheduler_id: u32, function: impl FnOnce(&Self) -> R) -> Option<R> {
+        SCHEDULERS
+            .try_with(|schedulers| {
+                let main = schedulers.of_main().get().filter(|main| main.id() == scheduler_id)?;
+                Some(function(main))
+            })
+            .ok()
+            .flatten()
+    }
+
     /// Returns the scheduler with this number, if it is one of this thread.
     fn at(scheduler_id: u32) -> Option<Rc<Self>> {
         let has_number = |scheduler: &Rc<Self>| scheduler.id() == scheduler_id;
@@ -426,45 +449,67 @@ impl Scheduler {
     #[inline]
     pub(crate) fn release_batches(&self, py: pyo3::Python<'_>) {
         if !self.held_batches.borrow().is_empty() {
-            for batch in self.held_batches.take().into_values() {
-                LoaderBatch::released(batch.bind(py));
-            }
+            self.release_all_batches(py);
+        }
+    }
+
+    #[cold]
+    fn release_all_batches(&self, py: pyo3::Python<'_>) {
+        for batch in self.held_batches.take().into_values() {
+            LoaderBatch::released(batch.bind(py));
         }
     }
 
     /// Tells the engine of futures that other threads have resolved.
     #[inline]
     pub(crate) fn read_inbox(&self, py: pyo3::Python<'_>) {
-        for on in self.inbox.take_resolved(py, self.id()) {
-            self.computed(on);
+        if self.inbox.has_resolved(py) {
+            self.read_resolved(py);
         }
     }
 
-    fn computed(&self, on: Dependency) {
+    #[cold]
+    fn read_resolved(&self, py: pyo3::Python<'_>) {
+        for on in self.inbox.take_resolved(py, self.id()) {
+            self.computed(py, on);
+        }
+    }
+
+    fn computed(&self, py: pyo3::Python<'_>, on: Dependency) {
         match on {
-            Dependency::Task(task) => self.complete_here(task),
+            Dependency::Task(task) => self.complete_here(py, task),
             Dependency::Item(item) => self.engine().complete_item(item),
         }
     }
 
     /// Tells the engine that a task or promise of this scheduler is resolved.
-    pub(crate) fn complete_here(&self, task: TaskId) {
+    #[inline]
+    pub(crate) fn complete_here(&self, py: pyo3::Python<'_>, task: TaskId) {
         let job = self.engine().complete(task);
-        drop(job);
+        if let Some(job) = job {
+            job.release(py);
+        }
     }
 
-    fn post(scheduler_id: u32, on: Dependency) {
+    fn post(py: pyo3::Python<'_>, scheduler_id: u32, on: Dependency) {
+        let of_thread = |scheduler: &Self| {
+            scheduler.computed(py, on);
+            scheduler.nudge();
+        };
+        if Self::with_main(scheduler_id, of_thread).is_some() {
+            return;
+        }
         match Self::at(scheduler_id) {
             Some(scheduler) => {
-                scheduler.computed(on);
+                scheduler.computed(py, on);
                 scheduler.nudge();
             }
             None if scheduler_id == 0 => {}
-            None => pyo3::Python::attach(|py| {
+            None => {
                 if let Some(inbox) = Inbox::of(py, scheduler_id) {
                     inbox.post(py, scheduler_id, on);
                 }
-            }),
+            }
         }
     }
 
@@ -482,22 +527,26 @@ impl Scheduler {
     }
 
     /// Tells the scheduler with this number that a task or promise is resolved.
-    pub(crate) fn complete(scheduler_id: u32, task: TaskId) {
-        Self::post(scheduler_id, task.into());
+    pub(crate) fn complete(py: pyo3::Python<'_>, scheduler_id: u32, task: TaskId) {
+        Self::post(py, scheduler_id, task.into());
     }
 
     /// Tells the scheduler with this number that an item is resolved.
-    pub(crate) fn complete_item(scheduler_id: u32, item: ItemId) {
-        Self::post(scheduler_id, item.into());
+    #[inline]
+    pub(crate) fn complete_item(py: pyo3::Python<'_>, scheduler_id: u32, item: ItemId) {
+        Self::post(py, scheduler_id, item.into());
     }
 
     /// Adds `count` items to a batch. Returns whether the scheduler with this number is that of this
     /// thread.
     pub(crate) fn add_items(scheduler_id: u32, batch: BatchId, count: u32) -> bool {
-        let Some(scheduler) = Self::at(scheduler_id) else { return false };
-        let mut engine = scheduler.unsettled_engine();
-        (0..count).for_each(|_| _ = engine.add_item(batch));
-        true
+        let add = |scheduler: &Self| {
+            let mut engine = scheduler.unsettled_engine();
+            (0..count).for_each(|_| _ = engine.add_item(batch));
+        };
+        Self::with_main(scheduler_id, add)
+            .or_else(|| Self::at(scheduler_id).map(|scheduler| add(&scheduler)))
+            .is_some()
     }
 
     /// Tells the engine that a batch is flushed. Returns the batch if that is out of turn, and the
@@ -657,7 +706,7 @@ impl Scheduler {
     }
 
     /// Removes the innermost. Returns the tasks that it has to wait for.
-    pub(crate) fn pop_start(&self) -> Vec<Dependency> {
+    pub(crate) fn pop_start(&self) -> Blocked {
         let start = {
             let mut starts = self.starts.borrow_mut();
             let start = starts.pop();
@@ -667,6 +716,11 @@ impl Scheduler {
             start
         };
         start.map(|start| start.blocked).unwrap_or_default()
+    }
+
+    /// Returns whether all tasks were started that are awaited by those which start others.
+    pub(crate) fn has_started_all(&self) -> bool {
+        self.starts.borrow().iter().all(|start| start.started == start.count)
     }
 
     /// Returns whether tasks may be started inside of those that are being started.
@@ -697,11 +751,12 @@ impl Scheduler {
 
     /// Ends the call by the error of a task that was started inline.
     pub(crate) fn fail_start(&self, error: PyErr) {
-        self.start_error.set(Some(error));
+        self.start_error.set(Some(Box::new(error)));
     }
 
+    #[inline]
     pub(crate) fn take_start_error(&self) -> Option<PyErr> {
-        self.start_error.take()
+        self.start_error.take().map(|error| *error)
     }
 }
 
@@ -716,6 +771,7 @@ pub(crate) fn active_task(py: pyo3::Python<'_>) -> PyResult<Option<Bound<'_, Asy
 }
 
 /// Returns what a task that is made now knows of the code that makes it.
+#[inline]
 pub(crate) fn origin(py: pyo3::Python<'_>) -> PyResult<Origin<'_>> {
     let scheduler = Scheduler::current();
     let creator = scheduler.call_stack.task(py)?;

@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyList, PyWeakrefReference};
 
 use crate::call::args::Args;
 use crate::ffi::context_vars::Context;
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop::release;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::object_memory::{self, HotClass, Recycled, Spare};
@@ -30,6 +30,11 @@ has_state!(AsyncTask: Task);
 
 impl HotClass for AsyncTask {
     type Base = FutureBase;
+
+    #[inline]
+    fn give_up(self, py: Python<'_>) {
+        self.0.into_inner().give_up(py);
+    }
 }
 
 impl Recycled for AsyncTask {
@@ -94,17 +99,21 @@ impl Task {
         py: Python<'py>,
     ) -> (Bound<'py, PyAny>, Args, Option<Bound<'py, PyDict>>) {
         let function = bound_or_none(py, self.function.as_ref());
-        let function = match function.cast::<PyWeakrefReference>() {
-            Ok(weak) if self.function_is_weak => {
-                weak.upgrade().unwrap_or_else(|| py.None().into_bound(py))
-            }
-            _ => function,
-        };
+        let function = if self.function_is_weak { referent(function) } else { function };
         (
             function,
             self.args.clone_ref(py),
             self.kwargs.as_ref().map(|kwargs| kwargs.bind(py).clone()),
         )
+    }
+}
+
+/// Returns the object of a weak reference; `None` if it is gone.
+fn referent(reference: Bound<'_, PyAny>) -> Bound<'_, PyAny> {
+    let py = reference.py();
+    match reference.cast::<PyWeakrefReference>() {
+        Ok(weak) => weak.upgrade().unwrap_or_else(|| py.None().into_bound(py)),
+        Err(_) => reference,
     }
 }
 
@@ -189,6 +198,7 @@ impl AsyncTask {
     }
 
     /// Makes a task that runs `body`.
+    #[inline]
     pub(crate) fn create<'py>(
         py: Python<'py>,
         body: Body,
@@ -198,20 +208,26 @@ impl AsyncTask {
         origin: Origin<'py>,
         is_leaf: bool,
     ) -> PyResult<Bound<'py, Self>> {
-        let mut task = Task::blank();
-        task.body = body;
-        task.function = Some(function.unbind());
-        task.args = args;
-        task.kwargs = kwargs.map(Bound::unbind);
-        task.creator = reference(origin.creator.as_ref())?;
-        task.snapshot = origin.snapshot;
-        let is_leaf = is_leaf && task.snapshot.is_none();
-        if is_leaf {
-            task.tracking = Tracking::Leaf;
-            if let Body::Generator(generator) = &mut task.body {
-                generator.pause(py);
-            }
+        let is_leaf = is_leaf && origin.snapshot.is_none();
+        let mut body = body;
+        if is_leaf && let Body::Generator(generator) = &mut body {
+            generator.pause(py);
         }
+        let task = Task {
+            body,
+            function: Some(function.unbind()),
+            function_is_weak: false,
+            args,
+            kwargs: kwargs.map(Bound::unbind),
+            creator: reference(origin.creator.as_ref())?,
+            waiting: None,
+            steps: 0,
+            running: false,
+            tracking: if is_leaf { Tracking::Leaf } else { Tracking::On },
+            demand: Demand::Never,
+            snapshot: origin.snapshot,
+            rare: None,
+        };
         let future = FutureBase::new(Kind::Task);
         let task = object_memory::new_object(py, future, Self(GilCell::new(task)))?;
         if !is_leaf {
@@ -337,7 +353,7 @@ impl AsyncTask {
             task.function_is_weak = true;
             task.function.replace(weak.into_any().unbind())
         };
-        defer_drop(before);
+        release(slf.py(), before);
         true
     }
 }
@@ -346,7 +362,7 @@ impl AsyncTask {
 pub(crate) fn reference(
     task: Option<&Bound<'_, AsyncTask>>,
 ) -> PyResult<Option<Py<PyWeakrefReference>>> {
-    task.map(|task| PyWeakrefReference::new(task.as_any()).map(Bound::unbind)).transpose()
+    task.map(|task| object_memory::weak_reference(task).map(Bound::unbind)).transpose()
 }
 
 pub(crate) fn bound_or_none<'py>(py: Python<'py>, object: Option<&Py<PyAny>>) -> Bound<'py, PyAny> {

@@ -24,6 +24,16 @@ impl Body {
     }
 }
 
+impl Body {
+    /// Gives up the generator, if there is one.
+    #[inline]
+    pub(crate) fn release(self, py: Python<'_>) {
+        if let Self::Generator(generator) = self {
+            generator.release(py);
+        }
+    }
+}
+
 /// Result of one step of a body.
 pub(crate) enum Advance<'py> {
     Yield(Bound<'py, PyAny>),
@@ -52,6 +62,12 @@ pub(crate) fn send<'py>(
 ) -> PyResult<Advance<'py>> {
     let py = generator.py();
     advance(py, generator.call_method1(pyo3::intern!(py, "send"), (value,)))
+}
+
+/// Starts a generator or coroutine.
+#[inline]
+pub(crate) fn start<'py>(generator: &Bound<'py, PyAny>) -> PyResult<Advance<'py>> {
+    send(generator, &generator.py().None().into_bound(generator.py()))
 }
 
 /// Raises an error in a generator or coroutine, at the `yield` or `await` where it waits.

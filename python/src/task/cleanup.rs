@@ -3,7 +3,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop;
 use crate::ffi::gil_cell::TakeState;
 use crate::imports;
 use crate::options::Switches;
@@ -30,7 +30,7 @@ pub(crate) fn release(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     drop(snapshot);
     if contexts.is_none() && matches!(body, Body::Ended) && Switches::on().none() {
         // Most tasks have nothing else.
-        defer_drop(waiting);
+        deferred_drop::release(py, waiting);
         return Ok(());
     }
     let mut closed = Ok(());
@@ -49,12 +49,12 @@ pub(crate) fn release(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     if Switches::on().has(Switches::COLLECT_PERF_STATS) {
         // It reads what the task waits for, which is given up only now.
         let before = std::mem::replace(&mut task.state().waiting, waiting);
-        defer_drop(before);
+        deferred_drop::release(py, before);
         imports::describe(py, "task_collect_perf_stats", (task,))?;
         let waiting = task.state().waiting.take();
-        defer_drop(waiting);
+        deferred_drop::release(py, waiting);
     } else {
-        defer_drop(waiting);
+        deferred_drop::release(py, waiting);
     }
     let kept = {
         let mut state = task.state();

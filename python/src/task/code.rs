@@ -5,6 +5,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::event_loop::current_task::{self, Current};
+use crate::ffi::context_vars::Context;
+use crate::ffi::deferred_drop::release;
 use crate::ffi::gil_cell::TakeState;
 use crate::ffi::resume::is_coroutine;
 use crate::future::base::FutureBase;
@@ -89,21 +91,23 @@ pub(crate) fn stepped(task: &Bound<'_, AsyncTask>, result: &PyResult<Advance<'_>
             _ => std::mem::replace(&mut state.body, Body::Ended),
         }
     };
-    if let Body::Generator(mut generator) = ended {
-        generator.resume(task.py());
-    }
+    ended.release(task.py());
 }
 
 /// Returns the outcome of a task whose code has returned `value`.
 fn returned(task: &Bound<'_, AsyncTask>, value: Bound<'_, PyAny>) -> Outcome {
-    if forgotten::is_suspect(&value) {
-        let py = task.py();
-        let (function, ..) = task.state().call(py);
-        if let Err(warning) = forgotten::check_value(&function, &value) {
-            return failure(py, task, &warning);
-        }
+    if forgotten::is_suspect(&value)
+        && let Err(warning) = check_returned(task, &value)
+    {
+        return failure(task.py(), task, &warning);
     }
     Outcome::Value(value.unbind())
+}
+
+#[cold]
+fn check_returned(task: &Bound<'_, AsyncTask>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (function, ..) = task.state().call(task.py());
+    forgotten::check_value(&function, value)
 }
 
 /// Returns the outcome of a task whose code has raised `error`.
@@ -152,6 +156,7 @@ pub(crate) fn end(
     outcome: Outcome,
 ) -> PyResult<()> {
     let py = task.py();
+    let Some(outcome) = end_at_once(scheduler, task, outcome) else { return Ok(()) };
     if Switches::on().has(Switches::DUMP_QUEUED_RESULTS) {
         match &outcome {
             Outcome::Value(value) => imports::trace(py, "queued_result", (task, value)),
@@ -164,9 +169,46 @@ pub(crate) fn end(
     if FutureBase::is_pending(task.as_super()) {
         resolve_on(Some(scheduler), task.as_super(), outcome)
     } else {
-        outcome.defer_drop();
+        outcome.release(py);
         Ok(())
     }
+}
+
+/// Resolves a task that nobody watches and that holds nothing but what it waits for. Returns the outcome
+/// if it is another one.
+#[inline]
+fn end_at_once(
+    scheduler: &Scheduler,
+    task: &Bound<'_, AsyncTask>,
+    outcome: Outcome,
+) -> Option<Outcome> {
+    let py = task.py();
+    if !Switches::on().none() || !task.is_exact_instance_of::<AsyncTask>() {
+        return Some(outcome);
+    }
+    let (engine_id, is_leaf, waiting, snapshot) = {
+        let mut future = task.as_super().state();
+        let mut state = task.state();
+        let is_ours = future.engine_id.is_none() || future.scheduler_id == scheduler.id();
+        let is_plain = future.outcome.is_pending()
+            && future.on_computed.is_none()
+            && is_ours
+            && state.rare.is_none()
+            && matches!(state.body, Body::Ended);
+        if !is_plain {
+            return Some(outcome);
+        }
+        future.outcome = outcome;
+        let is_leaf = future.has_leaf_value(py);
+        (future.engine_id.take(), is_leaf, state.waiting.take(), state.snapshot.take())
+    };
+    AsyncTask::resolved(task, is_leaf);
+    if let Some(engine_id) = engine_id {
+        scheduler.complete_here(py, engine_id);
+    }
+    release(py, waiting);
+    release(py, snapshot.map(Context::into_object));
+    None
 }
 
 /// Returns the outcome of a task whose code has ended; `None` if it has not.

@@ -4,33 +4,46 @@ use pyo3::prelude::*;
 use pyo3::types::PyWeakrefReference;
 
 use crate::ffi::context_vars::Context;
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop::release;
 use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::ffi::interpreter;
 use crate::ffi::raised_error::RaisedError;
 use crate::ffi::resume::is_coroutine;
 use crate::future::base::FutureBase;
 use crate::imports;
-use crate::task::async_task::{AsyncTask, Demand, Task, bound_or_none};
+use crate::task::async_task::{AsyncTask, Demand, Rare, Task, bound_or_none};
 use crate::task::body::Body;
 
-impl Drop for Task {
-    fn drop(&mut self) {
-        std::mem::take(&mut self.args).defer_drop();
-        defer_drop(self.kwargs.take());
-        defer_drop(self.function.take());
-        defer_drop(self.waiting.take());
-        defer_drop(self.snapshot.take().map(Context::into_object));
-        if let Some(rare) = &mut self.rare {
-            defer_drop(rare.variables.take().map(Context::into_object));
-            defer_drop(rare.creator.take());
-            defer_drop(rare.kept.take());
-            defer_drop(rare.flushes.take());
-            defer_drop(rare.loop_task.take());
-            defer_drop(rare.name.take());
-            defer_drop(rare.created_in.take());
-            defer_drop(rare.perf_stats.take());
-            rare.contexts.drain(..).for_each(|entered| defer_drop(Some(entered.context)));
+impl Task {
+    /// Gives up everything, however long the chain of tasks that hangs on it.
+    #[inline]
+    pub(crate) fn give_up(self, py: Python<'_>) {
+        let Self { body, function, args, kwargs, creator, waiting, snapshot, rare, .. } = self;
+        body.release(py);
+        args.release(py);
+        release(py, kwargs);
+        release(py, function);
+        release(py, creator);
+        release(py, waiting);
+        release(py, snapshot.map(Context::into_object));
+        if let Some(rare) = rare {
+            (*rare).give_up(py);
+        }
+    }
+}
+
+impl Rare {
+    fn give_up(self, py: Python<'_>) {
+        release(py, self.variables.map(Context::into_object));
+        release(py, self.creator);
+        release(py, self.kept);
+        release(py, self.flushes);
+        release(py, self.loop_task);
+        release(py, self.name);
+        release(py, self.created_in);
+        release(py, self.perf_stats);
+        for entered in self.contexts {
+            release(py, Some(entered.context));
         }
     }
 }

@@ -5,15 +5,15 @@ use asynq_engine::{Dependency, Until};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop::release;
 use crate::ffi::gil_cell::TakeState;
-use crate::future::base::{FutureBase, Kind};
+use crate::ffi::list_items;
+use crate::future::base::FutureBase;
 use crate::future::outcome::Outcome;
 use crate::options::Switches;
-use crate::scheduler::register::{self, register, register_item};
-use crate::scheduler::starts::Start;
+use crate::scheduler::register::{self, register, register_open_item};
+use crate::scheduler::starts::{Blocked, Start};
 use crate::scheduler::state::{Job, Scheduler};
 use crate::task::async_task::{AsyncTask, Demand, PendingError, Tracking};
 use crate::task::body::{Advance, Body};
@@ -31,6 +31,8 @@ pub(crate) type Proceed =
 pub(crate) enum Waits {
     /// It goes on at once.
     No,
+    /// It has to wait for this.
+    ForOne(Dependency),
     /// It has to wait for these.
     For(Vec<Dependency>),
     /// It waits already: the state of the engine is settled.
@@ -68,7 +70,7 @@ fn count_fresh(yielded: &Bound<'_, PyAny>) -> Option<usize> {
     }
     let is_fresh = |item: &Bound<'_, PyAny>| item.cast_exact::<AsyncTask>().is_ok_and(is_fresh);
     if let Ok(list) = yielded.cast_exact::<PyList>() {
-        list.iter().all(|item| is_fresh(&item)).then(|| list.len())
+        list_items::all(list, is_fresh).then(|| list.len())
     } else if let Ok(tuple) = yielded.cast_exact::<PyTuple>() {
         tuple.iter_borrowed().all(|item| is_fresh(&item)).then(|| tuple.len())
     } else {
@@ -127,13 +129,14 @@ fn start_each<'py>(
     proceed: Proceed,
 ) -> Waits {
     let before = task.state().waiting.replace(awaited.clone().unbind());
-    defer_drop(before);
+    release(task.py(), before);
     let depth = scheduler.push_start(
         Start {
             task: task.clone().unbind(),
             awaited: awaited.clone().unbind(),
+            count,
             started: 0,
-            blocked: Vec::new(),
+            blocked: Blocked::None,
         },
         settle,
     );
@@ -158,13 +161,14 @@ fn start_each<'py>(
         }
     }
     scheduler.variables.return_to(task);
-    let blocked = scheduler.pop_start();
-    if blocked.is_empty() {
-        let before = task.state().waiting.take();
-        defer_drop(before);
-        Waits::No
-    } else {
-        Waits::For(blocked)
+    match scheduler.pop_start() {
+        Blocked::None => {
+            let before = task.state().waiting.take();
+            release(task.py(), before);
+            Waits::No
+        }
+        Blocked::One(dependency) => Waits::ForOne(dependency),
+        Blocked::Many(dependencies) => Waits::For(dependencies),
     }
 }
 
@@ -197,6 +201,10 @@ fn run(
                 result = code::send(scheduler, task, yielded::unwrap(&yielded));
                 code::stepped(task, &result);
             }
+            Waits::ForOne(dependency) => {
+                drop(running);
+                return Some(block(scheduler, task, yielded, &[dependency]));
+            }
             Waits::For(dependencies) => {
                 drop(running);
                 return Some(block(scheduler, task, yielded, &dependencies));
@@ -226,7 +234,7 @@ fn block(
     dependencies: &[Dependency],
 ) -> Dependency {
     let before = task.state().waiting.replace(yielded.unbind());
-    defer_drop(before);
+    release(task.py(), before);
     let job = Job::Task(task.clone().unbind());
     let engine_id = scheduler.unsettled_engine().add_blocked(job, dependencies);
     register::set_engine_id(scheduler, task.as_super(), engine_id);
@@ -241,42 +249,37 @@ fn waits<'py>(
     yielded: &Bound<'py, PyAny>,
     proceed: Proceed,
 ) -> Waits {
-    if let Ok(item) = yielded.cast::<BatchItemBase>() {
-        return if Switches::on().none() && is_open(item) {
-            register_item(scheduler, item)
-                .map_or(Waits::Unknown, |item| Waits::For(vec![item.into()]))
-        } else {
+    if let Some(count) = count_fresh(yielded) {
+        return if !scheduler.variables.can_be_left(task) {
             Waits::Unknown
+        } else if scheduler.goes_deeper(MAX_DEPTH) {
+            start_all(scheduler, task, yielded, count, proceed)
+        } else {
+            start_later(scheduler, yielded)
         };
     }
-    match count_fresh(yielded) {
-        Some(count)
-            if scheduler.goes_deeper(MAX_DEPTH) && scheduler.variables.can_be_left(task) =>
-        {
-            start_all(scheduler, task, yielded, count, proceed)
-        }
+    match yielded.cast::<BatchItemBase>() {
+        Ok(item) if Switches::on().none() => register_open_item(scheduler, item)
+            .map_or(Waits::Unknown, |item| Waits::ForOne(item.into())),
         _ => Waits::Unknown,
     }
 }
 
-/// Returns whether an item is pending, and its batch takes items.
-fn is_open(item: &Bound<'_, BatchItemBase>) -> bool {
-    let is_pending = {
-        let future = item.as_super().state();
-        future.kind == Kind::Item && future.outcome.is_pending()
-    };
-    is_pending
-        && BatchItemBase::place(item).is_ok_and(|(batch, _)| {
-            let is_flushing = batch.state().flushing;
-            !is_flushing && !BatchBase::is_flushed(&batch) && !BatchBase::is_in_flight(&batch)
-        })
+/// Lets the engine start a task, which is as deep as the native stack allows. Only if the tasks that wait for
+/// it await nothing else that has not started: otherwise, that would start first.
+fn start_later(scheduler: &Scheduler, yielded: &Bound<'_, PyAny>) -> Waits {
+    match yielded.cast_exact::<AsyncTask>() {
+        Ok(child) if scheduler.has_started_all() => register::add_fresh(scheduler, child)
+            .map_or(Waits::Unknown, |id| Waits::ForOne(id.into())),
+        _ => Waits::Unknown,
+    }
 }
 
 /// Brings about the state in which the engine would be if no task had been started inline.
 fn settle(scheduler: &Scheduler, starts: Vec<Start>) {
     Python::attach(|py| {
-        for Start { task, awaited, started, blocked } in starts {
-            settle_one(scheduler, task.bind(py), awaited.bind(py), started, &blocked);
+        for Start { task, awaited, started, blocked, .. } in starts {
+            settle_one(scheduler, task.bind(py), awaited.bind(py), started, blocked.as_slice());
         }
     });
 }

@@ -360,7 +360,7 @@ impl AsyncTask {
 
     fn __clear__(slf: &Bound<'_, Self>) {
         let before = std::mem::replace(&mut *slf.state(), Task::blank());
-        drop(before);
+        before.give_up(slf.py());
     }
 }
 

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::event_loop::foreign::{adopt, adopt_awaited};
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop::release;
 use crate::ffi::gil_cell::TakeState;
 use crate::ffi::resume::is_coroutine;
 use crate::future::base::{FutureBase, Kind};
@@ -40,6 +40,25 @@ pub(crate) fn run(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResul
 /// Returns the outcome of the task, or `None` if it waits.
 fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome> {
     let py = task.py();
+    let waited_for = {
+        let mut state = task.state();
+        let is_usual = state.demand == Demand::Asked && state.rare.is_none();
+        if is_usual { Some(state.waiting.take()) } else { None }
+    };
+    let Some(waited_for) = waited_for else { return advance_unusual(scheduler, task) };
+    let sent = match &waited_for {
+        None => Ok(py.None().into_bound(py)),
+        Some(waiting) => yielded::unwrap(waiting.bind(py)),
+    };
+    release(py, waited_for);
+    let result = send(scheduler, task, sent);
+    stepped(task, &result);
+    proceed(scheduler, task, result)
+}
+
+/// Advances a task that has a state that few tasks have, or that a call has left behind.
+fn advance_unusual(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome> {
+    let py = task.py();
     if task.state().demand == Demand::Suspended
         && let Err(error) = reenter_contexts(scheduler, task)
     {
@@ -66,7 +85,7 @@ fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome
         },
         (None, Some(waiting)) => yielded::unwrap(waiting.bind(py)),
     };
-    defer_drop(waited_for);
+    release(py, waited_for);
     let result = send(scheduler, task, sent);
     stepped(task, &result);
     proceed(scheduler, task, result)
@@ -127,7 +146,7 @@ fn proceed<'py>(
         }
         result = send(scheduler, task, sent);
         stepped(task, &result);
-        defer_drop(unknown);
+        release(py, unknown);
     }
 }
 
@@ -152,7 +171,7 @@ fn reenter_contexts(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRes
 
 fn wait<'py>(scheduler: &Scheduler, task: &Bound<'py, AsyncTask>, yielded: Bound<'py, PyAny>) {
     let before = task.state().waiting.replace(yielded.unbind());
-    defer_drop(before);
+    release(task.py(), before);
     scheduler.engine().block(Until::All);
 }
 
@@ -165,6 +184,7 @@ fn start_or_wait<'py>(
 ) -> Option<PyResult<bool>> {
     let dependencies = match inline::start(scheduler, task, yielded, proceed) {
         Waits::No => return Some(Ok(false)),
+        Waits::ForOne(dependency) => return Some(Ok(scheduler.engine().depend(dependency))),
         Waits::For(dependencies) => dependencies,
         Waits::Settled => return None,
         Waits::Unknown => return Some(must_wait(scheduler, task, yielded)),

@@ -5,6 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
+use crate::ffi::list_items;
 use crate::ffi::resume::has_await;
 use crate::future::base::FutureBase;
 use crate::imports;
@@ -62,6 +63,15 @@ pub(crate) fn unwrap<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAn
     rebuild(value, false, 0)
 }
 
+/// Returns the value of a future that has one.
+#[inline]
+fn known_value<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    match object.cast_exact::<AsyncTask>() {
+        Ok(task) => FutureBase::known_value(task.as_super()),
+        Err(_) => object.cast::<FutureBase>().ok().and_then(FutureBase::known_value),
+    }
+}
+
 fn rebuild<'py>(
     value: &Bound<'py, PyAny>,
     returns_errors: bool,
@@ -90,6 +100,9 @@ fn rebuild<'py>(
     } else if nesting > MAX_NESTING {
         Err(too_nested())
     } else if let Ok(list) = value.cast_exact::<PyList>() {
+        if let Some(values) = list_items::try_map(list, known_value)? {
+            return Ok(values.into_any());
+        }
         let mut values = Vec::with_capacity(list.len());
         for item in list.iter() {
             values.push(rebuild(&item, returns_errors, nesting + 1)?);
