@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
+use crate::ffi::deferred_drop::release;
 use crate::ffi::gil_cell::TakeState;
 use crate::imports;
 use crate::options::Switches;
@@ -52,6 +53,6 @@ pub(crate) fn join(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>
     }
     let before = state.batch.replace(batch.clone().unbind());
     drop(state);
-    drop(before);
+    release(py, before);
     Ok(())
 }

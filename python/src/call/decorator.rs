@@ -142,30 +142,34 @@ impl PureAsyncDecorator {
         slf: &Bound<'py, Self>,
         instance: Option<&Bound<'py, PyAny>>,
         args: Arguments<'_, 'py>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    ) -> Option<PyResult<Bound<'py, PyAny>>> {
         let py = slf.py();
-        if may_be_entered() || per_loop::are_used() || args.has_keywords() {
-            return Ok(None);
+        let is_usual = !may_be_entered() && !per_loop::are_used() && Switches::on().none();
+        if !is_usual || args.has_keywords() {
+            return None;
         }
         let (is_generator, is_global) = {
             let options = slf.state();
             if !options.is_plain {
-                return Ok(None);
+                return None;
             }
             (options.needs_wrapper, options.is_global)
         };
-        let Some(function) = DecoratorBase::known_function(slf.as_super()) else { return Ok(None) };
-        let origin = origin(py)?;
-        if origin.creator.is_none() {
-            thread_exit::protect();
-        }
-        let all = Args::new(instance.cloned(), args.positional());
-        let body = match (is_generator, instance) {
-            (false, _) => Body::Call,
-            (true, None) => Body::of_generator(args.call(&function)?),
-            (true, Some(_)) => Body::of_generator(all.call(&function, None)?),
+        let function = DecoratorBase::known_function(slf.as_super())?;
+        let make = || {
+            let origin = origin(py)?;
+            if origin.creator.is_none() {
+                thread_exit::protect();
+            }
+            let all = Args::new(instance.cloned(), args.positional());
+            let body = match (is_generator, instance) {
+                (false, _) => Body::Call,
+                (true, None) => Body::of_generator(args.call(&function)?),
+                (true, Some(_)) => Body::of_generator(all.call(&function, None)?),
+            };
+            plain_task(py, body, function, all, None, origin, is_global)
         };
-        plain_task(py, body, function, all, None, origin, is_global).map(Some)
+        Some(make())
     }
 
     /// A call, in the way of the decorator's class.

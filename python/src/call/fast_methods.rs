@@ -21,13 +21,19 @@ impl FastMethod for AsyncDecorator {
     const DOC: &'static CStr = DOC;
 
     fn call<'py>(slf: &Bound<'py, Self>, args: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-        if slf.is_exact_instance_of::<Self>()
-            && let Some(task) = PureAsyncDecorator::make_task_at_once(slf.as_super(), None, args)?
-        {
-            return Ok(task);
-        }
         let kwargs = args.keywords()?;
         PureAsyncDecorator::dispatch(slf.as_super(), Args::new(None, args.positional()), kwargs)
+    }
+
+    #[inline]
+    fn call_at_once<'py>(
+        slf: &Bound<'py, Self>,
+        args: Arguments<'_, 'py>,
+    ) -> Option<PyResult<Bound<'py, PyAny>>> {
+        if !slf.is_exact_instance_of::<Self>() {
+            return None;
+        }
+        PureAsyncDecorator::make_task_at_once(slf.as_super(), None, args)
     }
 }
 
@@ -40,23 +46,24 @@ impl FastMethod for AsyncDecoratorBinder {
     fn call<'py>(slf: &Bound<'py, Self>, args: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let binder = slf.as_super();
-        let (decorator, instance) =
-            (DecoratorBinder::decorator(binder)?, DecoratorBinder::instance(binder));
-        let plain = decorator.cast_exact::<AsyncDecorator>();
-        if let Ok(decorator) = plain
-            && let Some(task) = PureAsyncDecorator::make_task_at_once(
-                decorator.as_super(),
-                instance.as_ref(),
-                args,
-            )?
-        {
-            return Ok(task);
-        }
         let kwargs = args.keywords()?;
-        let args = Args::new(instance, args.positional());
-        if let Ok(decorator) = plain {
+        let args = Args::new(DecoratorBinder::instance(binder), args.positional());
+        let decorator = DecoratorBinder::decorator(binder)?;
+        if let Ok(decorator) = decorator.cast_exact::<AsyncDecorator>() {
             return PureAsyncDecorator::dispatch(decorator.as_super(), args, kwargs);
         }
         decorator.call_method(intern!(py, "asynq"), args.to_tuple(py)?, kwargs.as_ref())
+    }
+
+    #[inline]
+    fn call_at_once<'py>(
+        slf: &Bound<'py, Self>,
+        args: Arguments<'_, 'py>,
+    ) -> Option<PyResult<Bound<'py, PyAny>>> {
+        let binder = slf.as_super();
+        let decorator = DecoratorBinder::decorator(binder).ok()?;
+        let decorator = decorator.cast_exact::<AsyncDecorator>().ok()?;
+        let instance = DecoratorBinder::instance(binder);
+        PureAsyncDecorator::make_task_at_once(decorator.as_super(), instance.as_ref(), args)
     }
 }

@@ -110,14 +110,20 @@ impl<'a, 'py> Arguments<'a, 'py> {
     ///
     /// `TypeError` if it is missing, or there are others.
     #[inline]
-    #[allow(unsafe_code)]
     pub(crate) fn one(self, method: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        self.only().map_or_else(|| self.one_by_name(method, name), Ok)
+    }
+
+    /// Returns the only argument, if there is one and it is positional.
+    #[inline]
+    #[allow(unsafe_code)]
+    pub(crate) fn only(self) -> Option<Bound<'py, PyAny>> {
         match self.values {
             // SAFETY: a live object, which the caller holds.
             [only] if self.positional == 1 => unsafe {
-                Ok(Bound::from_borrowed_ptr(self.py, *only))
+                Some(Bound::from_borrowed_ptr(self.py, *only))
             },
-            _ => self.one_by_name(method, name),
+            _ => None,
         }
     }
 

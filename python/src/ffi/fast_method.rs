@@ -13,6 +13,7 @@ use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
 
 use crate::ffi::arguments::Arguments;
+use crate::ffi::interpreter::attached;
 use crate::imports::internal_error;
 
 /// A method of a class.
@@ -27,6 +28,13 @@ pub(crate) trait FastMethod {
         slf: &Bound<'py, Self::Class>,
         args: Arguments<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>>;
+
+    /// Makes a call as [`Callable::call_at_once`](crate::ffi::vectorcall::Callable::call_at_once) does.
+    /// `None` if the call needs more, and was not made.
+    fn call_at_once<'py>(
+        slf: &Bound<'py, Self::Class>,
+        args: Arguments<'_, 'py>,
+    ) -> Option<PyResult<Bound<'py, PyAny>>>;
 }
 
 /// Adds a method to its class.
@@ -61,23 +69,21 @@ unsafe extern "C" fn entry<M: FastMethod>(
     count: Py_ssize_t,
     names: *mut PyObject,
 ) -> *mut PyObject {
-    Python::attach(|py| {
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: `slf` and the arguments are live objects that the caller holds. The descriptor
-            // has checked the class of `slf`.
-            let (slf, args) = unsafe {
-                let slf = Bound::from_borrowed_ptr(py, slf).cast_into_unchecked::<M::Class>();
-                (slf, Arguments::of_vectorcall(py, args, count.unsigned_abs(), names))
-            };
-            M::call(&slf, args)
-        }));
-        let result = result.unwrap_or_else(|_| Err(internal_error()));
-        result.map_or_else(
-            |error| {
-                error.restore(py);
-                ptr::null_mut()
-            },
-            Bound::into_ptr,
-        )
-    })
+    // SAFETY: the interpreter holds the GIL when it calls a method. `slf` and the arguments are live objects
+    // that the caller holds. The descriptor has checked the class of `slf`.
+    let (py, slf, args) = unsafe {
+        let py = Python::assume_attached();
+        let slf = Bound::from_borrowed_ptr(py, slf).cast_into_unchecked::<M::Class>();
+        (py, slf, Arguments::of_vectorcall(py, args, count.unsigned_abs(), names))
+    };
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        M::call_at_once(&slf, args).unwrap_or_else(|| attached(py, || M::call(&slf, args)))
+    }));
+    result.unwrap_or_else(|_| Err(internal_error())).map_or_else(
+        |error| {
+            error.restore(py);
+            ptr::null_mut()
+        },
+        Bound::into_ptr,
+    )
 }

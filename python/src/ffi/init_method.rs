@@ -33,6 +33,7 @@ pub(crate) trait InitMethod {
     const SIGNATURE: &'static CStr;
     const DOC: &'static CStr;
 
+    /// Makes a call as [`Callable::call_at_once`](crate::ffi::vectorcall::Callable::call_at_once) does.
     fn call(slf: &Bound<'_, Self::Class>, args: Arguments<'_, '_>) -> PyResult<()>;
 }
 
@@ -138,28 +139,28 @@ unsafe extern "C" fn call<M: InitMethod>(
     count: usize,
     names: *mut PyObject,
 ) -> *mut PyObject {
-    Python::attach(|py| {
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: `count` live objects and one for each name, which the caller holds.
-            let (slf, args) = unsafe {
-                let count = ffi::PyVectorcall_NARGS(count).unsigned_abs();
-                if count == 0 {
-                    return Err(PyTypeError::new_err("__init__() needs an object"));
-                }
-                let slf = Bound::from_borrowed_ptr(py, *args);
-                (slf, Arguments::of_vectorcall(py, args.add(1), count - 1, names))
-            };
-            let slf = slf.cast::<M::Class>().map_err(|_| wrong_object::<M>(&slf))?;
-            M::call(slf, args)
-        }));
-        match result.unwrap_or_else(|_| Err(internal_error())) {
-            Ok(()) => py.None().into_ptr(),
-            Err(error) => {
-                error.restore(py);
-                ptr::null_mut()
+    // SAFETY: the interpreter holds the GIL when it calls an object.
+    let py = unsafe { Python::assume_attached() };
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: `count` live objects and one for each name, which the caller holds.
+        let (slf, args) = unsafe {
+            let count = ffi::PyVectorcall_NARGS(count).unsigned_abs();
+            if count == 0 {
+                return Err(PyTypeError::new_err("__init__() needs an object"));
             }
+            let slf = Bound::from_borrowed_ptr(py, *args);
+            (slf, Arguments::of_vectorcall(py, args.add(1), count - 1, names))
+        };
+        let slf = slf.cast::<M::Class>().map_err(|_| wrong_object::<M>(&slf))?;
+        M::call(slf, args)
+    }));
+    match result.unwrap_or_else(|_| Err(internal_error())) {
+        Ok(()) => py.None().into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            ptr::null_mut()
         }
-    })
+    }
 }
 
 #[cold]

@@ -12,11 +12,12 @@ use crate::ffi::arguments::Arguments;
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::fast_method::FastMethod;
 use crate::ffi::gil_cell::TakeState;
+use crate::ffi::kind_cast::as_item;
 use crate::future::awaiting;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::compute;
 use crate::future::outcome::Outcome;
-use crate::future::resolve::{after_resolve, resolve};
+use crate::future::resolve::{after_resolve, is_resolved_at_once, resolve};
 use crate::imports;
 use crate::loader::load::Load;
 use crate::task::async_task::AsyncTask;
@@ -39,6 +40,16 @@ impl FastMethod for SetValue {
         let value = args.one("FutureBase.set_value", "value")?;
         resolve(slf, Outcome::Value(value.unbind()))?;
         Ok(slf.py().None().into_bound(slf.py()))
+    }
+
+    #[inline]
+    fn call_at_once<'py>(
+        slf: &Bound<'py, FutureBase>,
+        args: Arguments<'_, 'py>,
+    ) -> Option<PyResult<Bound<'py, PyAny>>> {
+        let item = as_item(slf)?;
+        let value = args.only()?;
+        is_resolved_at_once(item, value).then(|| Ok(slf.py().None().into_bound(slf.py())))
     }
 }
 

@@ -85,6 +85,32 @@ fn item_resolved(item: &Bound<'_, BatchItemBase>) -> PyResult<()> {
     cleaned.and(ended)
 }
 
+/// Gives a pending item that nobody watches its value. Returns `false`, and does nothing, if it is another
+/// one.
+#[inline]
+pub(crate) fn is_resolved_at_once<'py>(
+    item: &Bound<'py, BatchItemBase>,
+    value: Bound<'py, PyAny>,
+) -> bool {
+    let future = item.as_super();
+    let is_watched = !Switches::on().none()
+        || item.is_exact_instance_of::<Load>()
+        || overrides::<FutureBase>(item.as_any(), intern!(item.py(), "_computed"));
+    if is_watched {
+        return false;
+    }
+    {
+        let mut state = future.state();
+        if !state.outcome.is_pending() || state.on_computed.is_some() {
+            return false;
+        }
+        state.outcome = Outcome::Value(value.unbind());
+    }
+    BatchItemBase::resume_tracking(item);
+    wake_waiters(item);
+    true
+}
+
 /// Tells the schedulers that know the batch of an item that the item is resolved.
 fn wake_waiters(item: &Bound<'_, BatchItemBase>) {
     let py = item.py();
