@@ -4,6 +4,7 @@ use pyo3::exceptions::{PyAssertionError, PyNotImplementedError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit, intern};
+use smallvec::SmallVec;
 
 use crate::ffi::gil_cell::{GilCell, HasState, TakeState, has_state};
 use crate::ffi::thread_exit;
@@ -14,16 +15,16 @@ use crate::scheduler::state::{Scheduler, active_task};
 use crate::task::async_task::{AsyncTask, Entered};
 
 /// Tasks that have entered a context, the last one last; `None` for code outside of tasks.
-type EnteredBy = Vec<Option<Py<AsyncTask>>>;
+type EnteredBy = SmallVec<[Option<Py<AsyncTask>>; 1]>;
 
 /// Enters `context` in the running task; returns the task.
 fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
     let py = context.py();
-    let Some(task) = active_task(py)? else { return Ok(None) };
+    let scheduler = Scheduler::current();
+    let Some(task) = scheduler.call_stack.task(py)? else { return Ok(None) };
     if Switches::on().has(Switches::DUMP_CONTEXTS) {
         imports::trace(py, "context_enter", (context,));
     }
-    let scheduler = Scheduler::current();
     if scheduler.call_stack.is_unframed() {
         frame::open(&scheduler, &task)?;
     }
@@ -46,7 +47,8 @@ fn leave(context: &Bound<'_, PyAny>, task: &Bound<'_, AsyncTask>) {
         place.map(|place| contexts.remove(place))
     };
     if let Some(entered) = entered {
-        Scheduler::leave_context(&entered);
+        Scheduler::leave_context(context.py(), &entered);
+        entered.context.drop_ref(context.py());
     }
 }
 
@@ -59,7 +61,7 @@ where
     let running = active_task(py)?;
     let task = leaving(running.as_ref(), &mut entered_by.state());
     if let Some(task) = task {
-        leave(context, task.bind(py));
+        leave(context, &task.into_bound(py));
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ pub(crate) fn run<'py>(
         Ok(Advance::Return(value)) => match scheduler.call_stack.pop_unasked() {
             Ok(()) => {
                 scheduler.release_batches(py);
-                scheduler.end_call();
+                scheduler.end_call(py);
                 return if is_suspect(&value) { checked(function, value) } else { Ok(value) };
             }
             Err(framed) => (Ok(Advance::Return(value)), framed),
@@ -104,7 +104,7 @@ fn finish_attached<'py>(
     if framed {
         ended.and(drive::finish(scheduler, &task, true))?;
     } else {
-        scheduler.end_call();
+        scheduler.end_call(py);
         ended?;
     }
     FutureBase::outcome(task.as_super()).unwrap_or_else(|| task.call_method0("value"))

@@ -210,7 +210,7 @@ fn exit_root(scheduler: &Scheduler, event_loop: &EventLoop, py: Python<'_>) {
     if scheduler.engine().depth() == 0 {
         scheduler.let_go(py);
         scheduler.release_batches(py);
-        scheduler.end_call();
+        scheduler.end_call(py);
     }
 }
 

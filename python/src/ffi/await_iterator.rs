@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use crate::ffi::deferred_drop::defer_drop;
+use crate::ffi::deferred_drop::release;
 
 /// Returns the value of the awaited object, for somebody who sends `None` instead.
 pub(crate) type Finish = for<'py> fn(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
@@ -150,7 +150,7 @@ unsafe fn resume(
             value
         };
         let awaited = ptr::replace(&raw mut (*iterator).awaited, ptr::null_mut());
-        defer_drop(Bound::from_owned_ptr_or_opt(py, awaited).map(Bound::unbind));
+        release(py, Bound::from_owned_ptr_or_opt(py, awaited).map(Bound::unbind));
         Ok(Answer::Return(value))
     }
 }
@@ -300,7 +300,7 @@ unsafe fn recycle(py: Python<'_>, exception: *mut PyObject) {
         let value = ptr::replace(&raw mut (*fields).value, py.None().into_ptr());
         let other = SPARE_EXCEPTION.swap(exception, Ordering::Relaxed);
         drop(Bound::from_owned_ptr_or_opt(py, other));
-        defer_drop(Bound::from_owned_ptr_or_opt(py, value).map(Bound::unbind));
+        release(py, Bound::from_owned_ptr_or_opt(py, value).map(Bound::unbind));
     }
 }
 
@@ -332,7 +332,7 @@ unsafe extern "C" fn dealloc(iterator: *mut PyObject) {
         #[cfg(Py_3_12)]
         recycle(py, exception);
         // A long chain of tasks may hang on it.
-        defer_drop(Bound::from_owned_ptr_or_opt(py, awaited).map(Bound::unbind));
+        release(py, Bound::from_owned_ptr_or_opt(py, awaited).map(Bound::unbind));
     }
 }
 

@@ -34,7 +34,7 @@ fn may_hold_a_chain<T>(reference: &Py<T>) -> bool {
 pub(crate) fn release<T>(py: Python<'_>, reference: Option<Py<T>>) {
     if let Some(reference) = reference {
         if may_hold_a_chain(&reference) {
-            drop_chain(reference.into_any());
+            drop_chain(reference.into_any(), |reference| reference.drop_ref(py));
         } else {
             reference.drop_ref(py);
         }
@@ -47,12 +47,12 @@ pub(crate) fn defer_drop<T>(reference: Option<Py<T>>) {
     if let Some(reference) = reference
         && may_hold_a_chain(&reference)
     {
-        drop_chain(reference.into_any());
+        drop_chain(reference.into_any(), drop);
     }
 }
 
 #[inline(never)]
-fn drop_chain(reference: Py<PyAny>) {
+fn drop_chain(reference: Py<PyAny>, give_up: impl Fn(Py<PyAny>)) {
     thread_exit::protect();
     DEPTH.with(|depth| {
         if depth.get() >= MAX_DEPTH {
@@ -61,13 +61,13 @@ fn drop_chain(reference: Py<PyAny>) {
             return;
         }
         depth.set(depth.get() + 1);
-        drop(reference);
+        give_up(reference);
         // Read again: a destructor may switch to another greenlet.
         if depth.get() == 1 {
             // The borrow ends before the drop, which may defer more.
             let next = || DEFERRED.try_with(|deferred| deferred.borrow_mut().pop()).ok().flatten();
             while let Some(reference) = next() {
-                drop(reference);
+                give_up(reference);
             }
         }
         depth.set(depth.get().saturating_sub(1));

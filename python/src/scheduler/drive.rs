@@ -123,7 +123,7 @@ pub(crate) fn finish(
             scheduler.let_go(py);
         }
         scheduler.release_batches(py);
-        scheduler.end_call();
+        scheduler.end_call(py);
     }
     result
 }

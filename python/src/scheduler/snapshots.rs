@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::ffi::context_vars::{Context, Table, current_table};
 use crate::ffi::gil_cell::TakeState;
+use crate::ffi::interpreter::attached;
 use crate::task::async_task::AsyncTask;
 
 /// The variables of a context at one time. Nobody enters the copy.
@@ -46,7 +47,7 @@ impl Snapshots {
             Some(outermost) if outermost.table == table => return Ok(None),
             _ => {}
         }
-        self.of_changed(py, creator, table)
+        attached(py, || self.of_changed(py, creator, table))
     }
 
     #[cold]

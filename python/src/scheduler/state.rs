@@ -11,6 +11,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple, PyWeakrefReference};
+use slotmap::SecondaryMap;
 
 use crate::batch::base::BatchBase;
 use crate::batch::item;
@@ -18,6 +19,7 @@ use crate::batch::priority::BatchPriority;
 use crate::event_loop::call::AsyncioCall;
 use crate::event_loop::host::EventLoop;
 use crate::event_loop::per_loop::{self, PerLoop};
+use crate::ffi::interpreter::attached;
 use crate::ffi::thread_exit;
 use crate::future::base::FutureBase;
 use crate::imports;
@@ -47,6 +49,13 @@ impl Host for Python {
 struct EnteredContext {
     context: Py<PyAny>,
     task: Py<AsyncTask>,
+}
+
+impl EnteredContext {
+    fn release(self, py: pyo3::Python<'_>) {
+        self.context.drop_ref(py);
+        self.task.drop_ref(py);
+    }
 }
 
 /// A unit of work that the engine runs.
@@ -96,7 +105,7 @@ pub(crate) struct Scheduler {
     /// Number of nested calls that are guarded against endless recursion.
     pub(crate) depth: Cell<u32>,
     /// Contexts that the engine knows.
-    contexts: RefCell<HashMap<ContextId, EnteredContext>>,
+    contexts: RefCell<SecondaryMap<ContextId, EnteredContext>>,
     handle: RefCell<Option<Py<TaskScheduler>>>,
     handles: Cell<u32>,
     /// Unfinished batches of loaders that were opened in the outermost call, by their addresses.
@@ -370,9 +379,9 @@ impl Scheduler {
 
     /// Forgets what is known of the call that has just ended, if it was the outermost.
     #[inline]
-    pub(crate) fn end_call(&self) {
+    pub(crate) fn end_call(&self, py: pyo3::Python<'_>) {
         if self.variables.snapshots.any() && self.call_stack.is_empty() {
-            self.variables.snapshots.clear();
+            attached(py, || self.variables.snapshots.clear());
         }
     }
 
@@ -456,7 +465,7 @@ impl Scheduler {
     #[cold]
     fn release_all_batches(&self, py: pyo3::Python<'_>) {
         for batch in self.held_batches.take().into_values() {
-            LoaderBatch::released(batch.bind(py));
+            LoaderBatch::released(&batch.into_bound(py));
         }
     }
 
@@ -608,11 +617,13 @@ impl Scheduler {
     }
 
     /// Leaves a context that was entered in this thread.
-    pub(crate) fn leave_context(entered: &Entered) {
+    pub(crate) fn leave_context(py: pyo3::Python<'_>, entered: &Entered) {
         let Some(scheduler) = Self::at(entered.scheduler_id) else { return };
         let _ = scheduler.engine().leave_context(entered.id);
-        let context = scheduler.contexts.borrow_mut().remove(&entered.id);
-        drop(context);
+        let context = scheduler.contexts.borrow_mut().remove(entered.id);
+        if let Some(context) = context {
+            context.release(py);
+        }
     }
 
     /// Returns a context, and the task that has entered it.
@@ -622,7 +633,7 @@ impl Scheduler {
         id: ContextId,
     ) -> Option<(Bound<'py, PyAny>, Bound<'py, AsyncTask>)> {
         let contexts = self.contexts.borrow();
-        let entered = contexts.get(&id)?;
+        let entered = contexts.get(id)?;
         Some((entered.context.bind(py).clone(), entered.task.bind(py).clone()))
     }
 
@@ -630,7 +641,7 @@ impl Scheduler {
     pub(crate) fn forget_contexts(entered: &[Entered]) {
         for entered in entered {
             let Some(scheduler) = Self::at(entered.scheduler_id) else { continue };
-            let context = scheduler.contexts.borrow_mut().remove(&entered.id);
+            let context = scheduler.contexts.borrow_mut().remove(entered.id);
             drop(context);
         }
     }

@@ -4,6 +4,7 @@ use asynq_engine::ContextId;
 use pyo3::PyClassInitializer;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyWeakrefReference};
+use smallvec::SmallVec;
 
 use crate::call::args::Args;
 use crate::ffi::context_vars::Context;
@@ -141,7 +142,7 @@ pub(crate) enum Tracking {
 #[derive(Default)]
 pub(crate) struct Rare {
     /// Contexts that it has entered and not left, the outermost first.
-    pub(crate) contexts: Vec<Entered>,
+    pub(crate) contexts: SmallVec<[Entered; 1]>,
     /// Its context variables, once it has set one.
     pub(crate) variables: Option<Context>,
     /// A synchronous call has made it, and runs it in the context of its caller.
