@@ -36,6 +36,9 @@ impl<H: Host> Engine<H> {
     /// If there is no call, or [`Step::Run`] was not answered.
     #[inline]
     pub fn next_run(&mut self) -> Option<Step> {
+        if let Some(task) = self.only_woken() {
+            return Some(self.begin_run(task));
+        }
         self.queue_woken();
         let frame = self.frames.top_mut().expect("only between `enter` and `exit`");
         assert!(frame.running.is_none(), "answer Step::Run by `block` or `complete` first");
@@ -101,9 +104,32 @@ impl<H: Host> Engine<H> {
         }
     }
 
+    /// Takes the task that was woken since the last step, if there is only one and nothing has to be done
+    /// before it runs: it passes by the list of ready tasks, of which it would be the first.
+    #[inline]
+    fn only_woken(&mut self) -> Option<TaskId> {
+        let (woken, needed_by) = self.woken.only()?;
+        let frame = self.frames.top()?;
+        let is_next = frame.id <= needed_by
+            && frame.running.is_none()
+            && !frame.abandoned
+            && self.tasks.contains_key(frame.root);
+        let node = self.tasks.get(woken.task)?;
+        let is_current = node.state == State::Ready && node.stamp == woken.stamp;
+        if !(is_next && is_current && self.contexts.is_switched(node.scope)) {
+            return None;
+        }
+        self.woken.pop();
+        Some(woken.task)
+    }
+
     fn run(&mut self, task: TaskId) -> Step {
+        self.frame_mut().ready.pop_front();
+        self.begin_run(task)
+    }
+
+    fn begin_run(&mut self, task: TaskId) -> Step {
         let frame = self.frames.top_mut().expect("called by `next`");
-        frame.ready.pop_front();
         frame.flush_queue.forget_answers(&mut self.batches);
         frame.running = Some(task);
         frame.dependencies.clear();

@@ -77,16 +77,8 @@ impl<H: Host> Engine<H> {
     /// in which they began to wait.
     #[inline]
     pub(crate) fn queue_woken(&mut self) {
-        if self.woken.is_empty() {
-            return;
-        }
-        match self.woken.pop_only() {
-            Some((entry, frame)) => {
-                if let Some(owner) = self.frames.owner_mut(frame) {
-                    owner.ready.push(End::Front, entry);
-                }
-            }
-            None => self.queue_all_woken(),
+        if !self.woken.is_empty() {
+            self.queue_all_woken();
         }
     }
 

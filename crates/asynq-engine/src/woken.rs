@@ -40,13 +40,19 @@ impl Woken {
         index
     }
 
-    /// Takes out the task, if there is only one, and the frame that needs it.
+    /// Returns the task, if there is only one, and the frame that needs it.
     #[inline]
-    pub(crate) fn pop_only(&mut self) -> Option<(Waiter, FrameId)> {
-        if self.tasks.len() != 1 || self.is_mixed {
-            return None;
+    pub(crate) fn only(&self) -> Option<(Waiter, FrameId)> {
+        match self.tasks[..] {
+            [task] if !self.is_mixed => Some((task, self.frame)),
+            _ => None,
         }
-        self.tasks.pop().map(|task| (task, self.frame))
+    }
+
+    /// Removes the task that was added last.
+    #[inline]
+    pub(crate) fn pop(&mut self) {
+        self.tasks.pop();
     }
 
     /// Returns whether a task is at an index.
