@@ -15,7 +15,9 @@ pub(crate) enum Args {
     #[default]
     None,
     One(Py<PyAny>),
-    Many(Box<[Py<PyAny>]>),
+    Two(Box<[Py<PyAny>; 2]>),
+    // Boxed twice to keep tasks small.
+    Many(Box<Box<[Py<PyAny>]>>),
     Tuple(Py<PyTuple>),
 }
 
@@ -27,11 +29,23 @@ impl Args {
         match (len, all.next()) {
             (_, None) => Self::None,
             (1, Some(only)) => Self::One(only),
-            (_, Some(first)) => {
+            (_, Some(first)) => Self::of_several(len, first, all),
+        }
+    }
+
+    fn of_several(
+        len: usize,
+        first: Py<PyAny>,
+        mut others: impl Iterator<Item = Py<PyAny>>,
+    ) -> Self {
+        match (len, others.next()) {
+            (2, Some(second)) => Self::Two(Box::new([first, second])),
+            (_, second) => {
                 let mut args = Vec::with_capacity(len);
                 args.push(first);
-                args.extend(all);
-                Self::Many(args.into())
+                args.extend(second);
+                args.extend(others);
+                Self::Many(Box::new(args.into()))
             }
         }
     }
@@ -40,7 +54,10 @@ impl Args {
         match self {
             Self::None => Self::None,
             Self::One(arg) => Self::One(arg.clone_ref(py)),
-            Self::Many(args) => Self::Many(args.iter().map(|arg| arg.clone_ref(py)).collect()),
+            Self::Two(args) => Self::Two(Box::new(args.each_ref().map(|arg| arg.clone_ref(py)))),
+            Self::Many(args) => {
+                Self::Many(Box::new(args.iter().map(|arg| arg.clone_ref(py)).collect()))
+            }
             Self::Tuple(args) => Self::Tuple(args.clone_ref(py)),
         }
     }
@@ -49,7 +66,8 @@ impl Args {
         match self {
             Self::None => Ok(PyTuple::empty(py)),
             Self::One(arg) => PyTuple::new(py, [arg]),
-            Self::Many(args) => PyTuple::new(py, args),
+            Self::Two(args) => PyTuple::new(py, &**args),
+            Self::Many(args) => PyTuple::new(py, &***args),
             Self::Tuple(args) => Ok(args.bind(py).clone()),
         }
     }
@@ -63,11 +81,10 @@ impl Args {
         match (self, kwargs) {
             (Self::None, None) => function.call0(),
             (Self::One(arg), None) => function.call1((arg,)),
-            (Self::Many(args), None) => match &**args {
-                [a, b] => function.call1((a, b)),
-                [a, b, c] => function.call1((a, b, c)),
-                _ => function.call1(self.to_tuple(function.py())?),
-            },
+            (Self::Two(args), None) => {
+                let [a, b] = &**args;
+                function.call1((a, b))
+            }
             _ => function.call(self.to_tuple(function.py())?, kwargs),
         }
     }
@@ -77,6 +94,7 @@ impl Args {
         match self {
             Self::None => {}
             Self::One(arg) => visit(arg.bind(py)),
+            Self::Two(args) => args.iter().for_each(|arg| visit(arg.bind(py))),
             Self::Many(args) => args.iter().for_each(|arg| visit(arg.bind(py))),
             Self::Tuple(args) => args.bind(py).iter_borrowed().for_each(|arg| visit(&arg)),
         }
@@ -87,6 +105,7 @@ impl Args {
         match self {
             Self::None => true,
             Self::One(arg) => gc_tracking::is_leaf(arg.bind(py)),
+            Self::Two(args) => args.iter().all(|arg| gc_tracking::is_leaf(arg.bind(py))),
             Self::Many(args) => args.iter().all(|arg| gc_tracking::is_leaf(arg.bind(py))),
             Self::Tuple(args) => {
                 args.bind(py).iter_borrowed().all(|arg| gc_tracking::is_leaf(&arg))
@@ -100,6 +119,7 @@ impl Args {
         match self {
             Self::None => {}
             Self::One(arg) => release(py, Some(arg)),
+            Self::Two(args) => args.into_iter().for_each(|arg| release(py, Some(arg))),
             Self::Many(args) => args.into_iter().for_each(|arg| release(py, Some(arg))),
             Self::Tuple(args) => release(py, Some(args)),
         }
@@ -109,6 +129,7 @@ impl Args {
         match self {
             Self::None => Ok(()),
             Self::One(arg) => visit.call(arg),
+            Self::Two(args) => args.iter().try_for_each(|arg| visit.call(arg)),
             Self::Many(args) => args.iter().try_for_each(|arg| visit.call(arg)),
             Self::Tuple(args) => visit.call(args),
         }

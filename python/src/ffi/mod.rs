@@ -20,3 +20,4 @@ pub(crate) mod thread_exit;
 pub(crate) mod type_version;
 pub(crate) mod unowned;
 pub(crate) mod vectorcall;
+pub(crate) mod weak_reference;

@@ -12,7 +12,6 @@ use pyo3::exceptions::PyImportError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
-use pyo3::types::PyWeakrefReference;
 use pyo3::{Borrowed, PyClass};
 
 /// A class whose objects are freed here, or a base of one.
@@ -250,32 +249,6 @@ pub(crate) fn new_object<T: Recycled>(
         weak_references.cast::<*mut PyObject>().write(ptr::null_mut());
         Ok(Bound::from_owned_ptr(py, object).cast_into_unchecked())
     }
-}
-
-/// Returns a weak reference to an object: the one that there is already, or a new one.
-///
-/// # Errors
-///
-/// `MemoryError`.
-#[inline]
-#[allow(unsafe_code)]
-pub(crate) fn weak_reference<'py, T: Recycled>(
-    object: &Bound<'py, T>,
-) -> PyResult<Bound<'py, PyWeakrefReference>> {
-    // SAFETY: the object has the address of its first weak reference at this place, or null. That is
-    // alive, since it takes itself off the list when it dies, and objects that share one without a
-    // callback have it there. A reference of the exact class has the layout of `PyWeakReference`.
-    unsafe {
-        let at = T::spare().weak_references_at.load(Ordering::Relaxed);
-        let first = *object.as_ptr().byte_add(at).cast::<*mut PyObject>();
-        let is_plain = !first.is_null()
-            && ptr::eq(ffi::Py_TYPE(first), &raw const ffi::_PyWeakref_RefType)
-            && (*first.cast::<ffi::PyWeakReference>()).wr_callback.is_null();
-        if is_plain {
-            return Ok(Bound::from_borrowed_ptr(object.py(), first).cast_into_unchecked());
-        }
-    }
-    PyWeakrefReference::new(object.as_any())
 }
 
 /// Frees an object, and keeps its memory for another one: the `tp_dealloc` of a class.

@@ -80,9 +80,8 @@ pub(crate) fn finish(
             scheduler.engine().abandon();
             result = result.and(Err(error));
         }
-        scheduler.read_inbox(py);
-        if scheduler.inbox.has_flights(py)
-            && let Err(error) = flights::deliver(scheduler, py)
+        if scheduler.inbox.has_news(py)
+            && let Err(error) = receive(scheduler, py)
         {
             scheduler.engine().abandon();
             result = result.and(Err(error));
@@ -126,6 +125,13 @@ pub(crate) fn finish(
         scheduler.end_call(py);
     }
     result
+}
+
+/// Handles what other threads have for the scheduler.
+#[cold]
+fn receive(scheduler: &Scheduler, py: Python<'_>) -> PyResult<()> {
+    scheduler.read_inbox(py);
+    if scheduler.inbox.has_flights(py) { flights::deliver(scheduler, py) } else { Ok(()) }
 }
 
 /// Makes the error of a synchronous call on an event loop that waits for something of the loop.

@@ -128,10 +128,11 @@ impl Inbox {
         self.ring(py);
     }
 
-    /// Returns whether other threads have resolved futures of this scheduler.
+    /// Returns whether other threads have resolved futures of this scheduler, or it waits for flights.
     #[inline]
-    pub(crate) fn has_resolved(&self, py: Python<'_>) -> bool {
-        !self.contents.take(py).resolved.is_empty()
+    pub(crate) fn has_news(&self, py: Python<'_>) -> bool {
+        let contents = self.contents.take(py);
+        !contents.resolved.is_empty() || !contents.flights.is_empty()
     }
 
     /// Takes the futures of the scheduler with the number `id` that other threads have resolved.

@@ -472,13 +472,6 @@ impl Scheduler {
     /// Tells the engine of futures that other threads have resolved.
     #[inline]
     pub(crate) fn read_inbox(&self, py: pyo3::Python<'_>) {
-        if self.inbox.has_resolved(py) {
-            self.read_resolved(py);
-        }
-    }
-
-    #[cold]
-    fn read_resolved(&self, py: pyo3::Python<'_>) {
         for on in self.inbox.take_resolved(py, self.id()) {
             self.computed(py, on);
         }

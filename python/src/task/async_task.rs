@@ -12,6 +12,7 @@ use crate::ffi::deferred_drop::release;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::object_memory::{self, HotClass, Recycled, Spare};
+use crate::ffi::weak_reference::weak_reference;
 use crate::future::base::{FutureBase, Kind};
 use crate::imports;
 use crate::options::Switches;
@@ -348,7 +349,7 @@ impl AsyncTask {
     /// and the collector would not find that cycle. Returns whether that is possible.
     fn hold_function_weakly(slf: &Bound<'_, Self>, function: Option<Bound<'_, PyAny>>) -> bool {
         let Some(function) = function else { return true };
-        let Ok(weak) = PyWeakrefReference::new(&function) else { return false };
+        let Ok(weak) = weak_reference(&function) else { return false };
         let before = {
             let mut task = slf.state();
             task.function_is_weak = true;
@@ -363,7 +364,7 @@ impl AsyncTask {
 pub(crate) fn reference(
     task: Option<&Bound<'_, AsyncTask>>,
 ) -> PyResult<Option<Py<PyWeakrefReference>>> {
-    task.map(|task| object_memory::weak_reference(task).map(Bound::unbind)).transpose()
+    task.map(|task| weak_reference(task).map(Bound::unbind)).transpose()
 }
 
 pub(crate) fn bound_or_none<'py>(py: Python<'py>, object: Option<&Py<PyAny>>) -> Bound<'py, PyAny> {
