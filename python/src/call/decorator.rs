@@ -144,7 +144,9 @@ impl PureAsyncDecorator {
         args: Arguments<'_, 'py>,
     ) -> Option<PyResult<Bound<'py, PyAny>>> {
         let py = slf.py();
-        let is_usual = !may_be_entered() && !per_loop::are_used() && Switches::on().none();
+        let is_in_task_of_loop =
+            || per_loop::are_used() && Scheduler::current().is_in_task_of_loop();
+        let is_usual = !may_be_entered() && Switches::on().none() && !is_in_task_of_loop();
         if !is_usual || args.has_keywords() {
             return None;
         }
@@ -551,7 +553,7 @@ impl Callable for AsyncDecorator {
         }
         let is_generator = {
             let options = slf.as_super().state();
-            if !options.is_plain {
+            if !options.is_plain || options.allow_sync_call {
                 return None;
             }
             options.needs_wrapper

@@ -46,6 +46,7 @@ pub(crate) fn run<'py>(
     let (started, framed) = match started {
         Ok(Advance::Return(value)) => match scheduler.call_stack.pop_unasked() {
             Ok(()) => {
+                running.forget();
                 scheduler.release_batches(py);
                 scheduler.end_call(py);
                 return if is_suspect(&value) { checked(function, value) } else { Ok(value) };

@@ -100,6 +100,14 @@ impl GcRef {
         let this = ManuallyDrop::new(self); // Its destructor has no token.
         release(py, Some(take_object(this)));
     }
+
+    /// Gives up the reference to a generator that has ended, on which nothing hangs any more.
+    #[inline]
+    pub(crate) fn release_ended(mut self, py: Python<'_>) {
+        self.resume(py);
+        let this = ManuallyDrop::new(self);
+        take_object(this).drop_ref(py);
+    }
 }
 
 /// Takes the object out of a reference, whose destructor does not run.

@@ -11,11 +11,12 @@ pub(crate) mod gil_cell;
 pub(crate) mod init_method;
 pub(crate) mod interpreter;
 pub(crate) mod kind_cast;
-pub(crate) mod list_items;
+
 pub(crate) mod method_descriptor;
 pub(crate) mod object_memory;
 pub(crate) mod raised_error;
 pub(crate) mod resume;
+pub(crate) mod sequence_items;
 pub(crate) mod thread_exit;
 pub(crate) mod type_version;
 pub(crate) mod unowned;

@@ -268,10 +268,10 @@ unsafe extern "C" fn free_recycled<T: Recycled>(object: *mut PyObject) {
             ffi::PyObject_ClearWeakRefs(object);
         }
         let is_finalized = ffi::PyObject_GC_IsFinalized(object) != 0;
-        if !is_finalized {
-            finalize::<T>(object);
-        }
         let is_exact = Python::try_attach(|py| {
+            if !is_finalized {
+                Borrowed::from_ptr(py, object).cast_unchecked::<T>().get().finalize(py);
+            }
             T::drop_fields(py, object);
             class == T::type_object_raw(py)
         });

@@ -25,6 +25,20 @@ pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
     unsafe { std::ptr::eq(ffi::Py_TYPE(object.as_ptr()), &raw const ffi::PyCoro_Type) }
 }
 
+/// Returns whether an object may be awaited, or is a list, tuple or dict: few values are.
+#[allow(unsafe_code)]
+#[inline]
+pub(crate) fn is_awaitable_or_collection(object: &Bound<'_, PyAny>) -> bool {
+    const COLLECTIONS: std::ffi::c_ulong = ffi::Py_TPFLAGS_LIST_SUBCLASS
+        | ffi::Py_TPFLAGS_TUPLE_SUBCLASS
+        | ffi::Py_TPFLAGS_DICT_SUBCLASS;
+    // SAFETY: a live object, which holds its class.
+    unsafe {
+        let class = ffi::Py_TYPE(object.as_ptr());
+        !(*class).tp_as_async.is_null() || (*class).tp_flags & COLLECTIONS != 0
+    }
+}
+
 /// Returns whether an object can be awaited.
 #[allow(unsafe_code)]
 #[inline]

@@ -9,9 +9,10 @@ use pyo3::prelude::*;
 ///
 /// # Note: who holds it
 ///
-/// Only the call stack of a scheduler keeps these, each no longer than the guard lives which
+/// Only a scheduler keeps these: its call stack, no longer than the guard lives which
 /// [`CallStack::push_task`](crate::scheduler::call_stack::CallStack::push_task) has returned, and that
-/// borrows the counted reference.
+/// borrows the counted reference; and the [`Start`](crate::scheduler::starts::Start) of a task, which is
+/// removed by the function that was called with both references. What a panic leaves is never read.
 pub(crate) struct Unowned<T> {
     object: *mut PyObject,
     class: PhantomData<T>,

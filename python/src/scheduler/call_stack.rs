@@ -167,8 +167,8 @@ impl CallStack {
     ) -> PyResult<Option<Bound<'py, AsyncTask>>> {
         self.task(py)?; // Now each of them is a task.
         let entries = self.0.borrow();
-        let outermost = entries.iter().find(|entry| !entry.is_step);
-        Ok(outermost.and_then(|entry| Some(entry.task.as_ref()?.bind(py).clone())))
+        let outermost = entries.iter().find(|entry| !matches!(entry.code, Code::Step(_)));
+        Ok(outermost.and_then(|entry| entry.task(py)))
     }
 
     /// Returns whether the code of the innermost is running: not that of a flush or a hook in a call that
@@ -214,6 +214,14 @@ impl CallStack {
 pub(crate) struct Running<'a> {
     stack: &'a CallStack,
     depth: usize,
+}
+
+impl Running<'_> {
+    /// Forgets the entry, which was removed already.
+    #[inline]
+    pub(crate) fn forget(self) {
+        mem::forget(self);
+    }
 }
 
 impl Drop for Running<'_> {

@@ -3,13 +3,14 @@
 use asynq_engine::Dependency;
 use pyo3::prelude::*;
 
+use crate::ffi::unowned::Unowned;
 use crate::task::async_task::AsyncTask;
 
-/// A task that awaits tasks which are started one after the other.
+/// A task that awaits tasks which are started one after the other, by code that holds both.
 pub(crate) struct Start {
-    pub(crate) task: Py<AsyncTask>,
+    pub(crate) task: Unowned<AsyncTask>,
     /// The task that it awaits, or a list or tuple of tasks.
-    pub(crate) awaited: Py<PyAny>,
+    pub(crate) children: Unowned<PyAny>,
     /// Number of tasks that it awaits.
     pub(crate) count: usize,
     /// Number of those that were started. The last of them may be running.

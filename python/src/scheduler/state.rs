@@ -380,7 +380,14 @@ impl Scheduler {
     /// Forgets what is known of the call that has just ended, if it was the outermost.
     #[inline]
     pub(crate) fn end_call(&self, py: pyo3::Python<'_>) {
-        if self.variables.snapshots.any() && self.call_stack.is_empty() {
+        if self.variables.snapshots.any() {
+            self.forget_snapshots(py);
+        }
+    }
+
+    #[cold]
+    fn forget_snapshots(&self, py: pyo3::Python<'_>) {
+        if self.call_stack.is_empty() {
             attached(py, || self.variables.snapshots.clear());
         }
     }

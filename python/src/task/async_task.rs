@@ -11,13 +11,12 @@ use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::release;
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
-use crate::ffi::object_memory::{self, HotClass, Recycled, Spare};
+use crate::ffi::object_memory;
 use crate::ffi::weak_reference::weak_reference;
 use crate::future::base::{FutureBase, Kind};
 use crate::imports;
 use crate::options::Switches;
 use crate::task::body::Body;
-use crate::task::dropped;
 
 /// A running call of an async function: what `fn.asynq(...)` returns.
 ///
@@ -30,27 +29,6 @@ pub(crate) struct AsyncTask(pub(crate) GilCell<Task>);
 
 has_state!(AsyncTask: Task);
 
-impl HotClass for AsyncTask {
-    type Base = FutureBase;
-
-    #[inline]
-    fn give_up(self, py: Python<'_>) {
-        self.0.into_inner().give_up(py);
-    }
-}
-
-impl Recycled for AsyncTask {
-    fn spare() -> &'static Spare {
-        static SPARE: Spare = Spare::new();
-        &SPARE
-    }
-
-    #[inline]
-    fn finalize(&self, py: Python<'_>) {
-        dropped::finalize(py, &self.0);
-    }
-}
-
 /// State of an [`AsyncTask`].
 pub(crate) struct Task {
     pub(crate) body: Body,
@@ -59,6 +37,7 @@ pub(crate) struct Task {
     pub(crate) function_is_weak: bool,
     pub(crate) args: Args,
     pub(crate) kwargs: Option<Py<PyDict>>,
+    /// Task that made it.
     pub(crate) creator: Option<Py<PyWeakrefReference>>,
     /// Object that it has yielded, while it waits for the futures in it.
     pub(crate) waiting: Option<Py<PyAny>>,
@@ -361,6 +340,7 @@ impl AsyncTask {
 }
 
 /// Makes a weak reference to the creator of a task.
+#[inline]
 pub(crate) fn reference(
     task: Option<&Bound<'_, AsyncTask>>,
 ) -> PyResult<Option<Py<PyWeakrefReference>>> {

@@ -82,6 +82,7 @@ fn not_initialized(task: &Bound<'_, AsyncTask>) -> PyErr {
 }
 
 /// Notes that the code of a task has stopped running, until its next step or at its end.
+#[inline]
 pub(crate) fn stepped(task: &Bound<'_, AsyncTask>, result: &PyResult<Advance<'_>>) {
     let ended = {
         let mut state = task.state();
@@ -91,7 +92,10 @@ pub(crate) fn stepped(task: &Bound<'_, AsyncTask>, result: &PyResult<Advance<'_>
             _ => std::mem::replace(&mut state.body, Body::Ended),
         }
     };
-    ended.release(task.py());
+    match ended {
+        Body::Generator(generator) if result.is_ok() => generator.release_ended(task.py()),
+        ended => ended.release(task.py()),
+    }
 }
 
 /// Returns the outcome of a task whose code has returned `value`.

@@ -1,4 +1,4 @@
-//! Drop of a task, and the warning about one that nobody has asked for.
+//! The end of the object of a task, and the warning about one that nobody has asked for.
 
 use pyo3::prelude::*;
 use pyo3::types::PyWeakrefReference;
@@ -7,12 +7,34 @@ use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::release;
 use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::ffi::interpreter;
+use crate::ffi::object_memory::{HotClass, Recycled, Spare};
 use crate::ffi::raised_error::RaisedError;
 use crate::ffi::resume::is_coroutine;
 use crate::future::base::FutureBase;
 use crate::imports;
 use crate::task::async_task::{AsyncTask, Demand, Rare, Task, bound_or_none};
 use crate::task::body::Body;
+
+impl HotClass for AsyncTask {
+    type Base = FutureBase;
+
+    #[inline]
+    fn give_up(self, py: Python<'_>) {
+        self.0.into_inner().give_up(py);
+    }
+}
+
+impl Recycled for AsyncTask {
+    fn spare() -> &'static Spare {
+        static SPARE: Spare = Spare::new();
+        &SPARE
+    }
+
+    #[inline]
+    fn finalize(&self, py: Python<'_>) {
+        finalize(py, &self.0);
+    }
+}
 
 impl Task {
     /// Gives up everything, however long the chain of tasks that hangs on it.

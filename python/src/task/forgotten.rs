@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::batch::item::BatchItemBase;
 use crate::ffi::gil_cell::TakeState;
-use crate::ffi::resume::has_await;
+use crate::ffi::resume::{has_await, is_awaitable_or_collection};
 use crate::future::base::FutureBase;
 use crate::imports;
 use crate::task::async_task::{AsyncTask, Demand};
@@ -19,6 +19,10 @@ use crate::task::yielded;
 /// dict of such. Few others are.
 #[inline]
 pub(crate) fn is_suspect(value: &Bound<'_, PyAny>) -> bool {
+    is_awaitable_or_collection(value) && has_awaitable(value)
+}
+
+fn has_awaitable(value: &Bound<'_, PyAny>) -> bool {
     if let Ok(list) = value.cast_exact::<PyList>() {
         !list.is_empty() && list.get_item(0).is_ok_and(|first| has_await(&first))
     } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {

@@ -8,7 +8,8 @@ use pyo3::types::{PyList, PyTuple};
 use crate::batch::item::BatchItemBase;
 use crate::ffi::deferred_drop::release;
 use crate::ffi::gil_cell::TakeState;
-use crate::ffi::list_items;
+use crate::ffi::sequence_items;
+use crate::ffi::unowned::Unowned;
 use crate::future::base::FutureBase;
 use crate::future::outcome::Outcome;
 use crate::options::Switches;
@@ -18,6 +19,7 @@ use crate::scheduler::state::{Job, Scheduler};
 use crate::task::async_task::{AsyncTask, Demand, PendingError, Tracking};
 use crate::task::body::{Advance, Body};
 use crate::task::code;
+use crate::task::gather::Gather;
 use crate::task::yielded;
 
 /// Number of tasks that may be started inside each other, each of which takes some native stack.
@@ -48,34 +50,36 @@ pub(crate) fn start<'py>(
     yielded: &Bound<'py, PyAny>,
     proceed: Proceed,
 ) -> Waits {
-    match count_fresh(yielded) {
-        Some(count)
+    match fresh_tasks(yielded) {
+        Some((children, count))
             if scheduler.starts_inline(count, MAX_DEPTH)
                 && scheduler.variables.can_be_left(task) =>
         {
-            start_all(scheduler, task, yielded, count, proceed)
+            start_all(scheduler, task, yielded, &children, count, proceed)
         }
         _ => Waits::Unknown,
     }
 }
 
-/// Returns the number of tasks in `yielded`, if it is a task, list or tuple of tasks that nobody has asked
-/// for, and of nothing else.
-fn count_fresh(yielded: &Bound<'_, PyAny>) -> Option<usize> {
+/// Returns the task, or the list or tuple of tasks, that `yielded` is or gathers, and the number of tasks, if
+/// nobody has asked for any of them, and there is nothing else.
+fn fresh_tasks<'py>(yielded: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyAny>, usize)> {
     if !Switches::on().none() {
         return None;
     }
-    if yielded.cast_exact::<AsyncTask>().is_ok_and(is_fresh) {
-        return Some(1);
+    if let Ok(task) = yielded.cast_exact::<AsyncTask>() {
+        return is_fresh(task).then(|| (yielded.clone(), 1));
     }
     let is_fresh = |item: &Bound<'_, PyAny>| item.cast_exact::<AsyncTask>().is_ok_and(is_fresh);
     if let Ok(list) = yielded.cast_exact::<PyList>() {
-        list_items::all(list, is_fresh).then(|| list.len())
-    } else if let Ok(tuple) = yielded.cast_exact::<PyTuple>() {
-        tuple.iter_borrowed().all(|item| is_fresh(&item)).then(|| tuple.len())
-    } else {
-        None
+        return sequence_items::all(list, is_fresh).then(|| (yielded.clone(), list.len()));
     }
+    let tuple = match yielded.cast_exact::<PyTuple>() {
+        Ok(tuple) => tuple.clone(),
+        Err(_) => Gather::awaitables(yielded.cast_exact().ok()?),
+    };
+    let count = tuple.len();
+    sequence_items::all(&tuple, is_fresh).then(|| (tuple.into_any(), count))
 }
 
 /// Returns whether nobody has asked for a task.
@@ -94,13 +98,13 @@ fn is_fresh(task: &Bound<'_, AsyncTask>) -> bool {
 }
 
 /// Returns the task at an index.
-fn child<'py>(awaited: &Bound<'py, PyAny>, index: usize) -> Option<Bound<'py, AsyncTask>> {
-    let item = if let Ok(list) = awaited.cast_exact::<PyList>() {
+fn child<'py>(children: &Bound<'py, PyAny>, index: usize) -> Option<Bound<'py, AsyncTask>> {
+    let item = if let Ok(list) = children.cast_exact::<PyList>() {
         list.get_item(index).ok()?
-    } else if let Ok(tuple) = awaited.cast_exact::<PyTuple>() {
+    } else if let Ok(tuple) = children.cast_exact::<PyTuple>() {
         tuple.get_item(index).ok()?
     } else if index == 0 {
-        awaited.clone()
+        children.clone()
     } else {
         return None;
     };
@@ -111,12 +115,13 @@ fn start_all<'py>(
     scheduler: &Scheduler,
     task: &Bound<'py, AsyncTask>,
     awaited: &Bound<'py, PyAny>,
+    children: &Bound<'py, PyAny>,
     count: usize,
     proceed: Proceed,
 ) -> Waits {
     let depth = scheduler.start_depth.get();
     scheduler.start_depth.set(depth + 1);
-    let waits = start_each(scheduler, task, awaited, count, proceed);
+    let waits = start_each(scheduler, task, awaited, children, count, proceed);
     scheduler.start_depth.set(depth);
     waits
 }
@@ -125,6 +130,7 @@ fn start_each<'py>(
     scheduler: &Scheduler,
     task: &Bound<'py, AsyncTask>,
     awaited: &Bound<'py, PyAny>,
+    children: &Bound<'py, PyAny>,
     count: usize,
     proceed: Proceed,
 ) -> Waits {
@@ -132,8 +138,8 @@ fn start_each<'py>(
     release(task.py(), before);
     let depth = scheduler.push_start(
         Start {
-            task: task.clone().unbind(),
-            awaited: awaited.clone().unbind(),
+            task: Unowned::new(task),
+            children: Unowned::new(children),
             count,
             started: 0,
             blocked: Blocked::None,
@@ -141,7 +147,7 @@ fn start_each<'py>(
         settle,
     );
     for index in 0..count {
-        let Some(child) = child(awaited, index) else { break };
+        let Some(child) = child(children, index) else { break };
         scheduler.count_start();
         let is_blocked = if is_fresh(&child) {
             let place = scheduler.variables.enter(&child);
@@ -249,11 +255,11 @@ fn waits<'py>(
     yielded: &Bound<'py, PyAny>,
     proceed: Proceed,
 ) -> Waits {
-    if let Some(count) = count_fresh(yielded) {
+    if let Some((children, count)) = fresh_tasks(yielded) {
         return if !scheduler.variables.can_be_left(task) {
             Waits::Unknown
         } else if scheduler.goes_deeper(MAX_DEPTH) {
-            start_all(scheduler, task, yielded, count, proceed)
+            start_all(scheduler, task, yielded, &children, count, proceed)
         } else {
             start_later(scheduler, yielded)
         };
@@ -278,8 +284,8 @@ fn start_later(scheduler: &Scheduler, yielded: &Bound<'_, PyAny>) -> Waits {
 /// Brings about the state in which the engine would be if no task had been started inline.
 fn settle(scheduler: &Scheduler, starts: Vec<Start>) {
     Python::attach(|py| {
-        for Start { task, awaited, started, blocked, .. } in starts {
-            settle_one(scheduler, task.bind(py), awaited.bind(py), started, blocked.as_slice());
+        for Start { task, children, started, blocked, .. } in starts {
+            settle_one(scheduler, &task.get(py), &children.get(py), started, blocked.as_slice());
         }
     });
 }
@@ -287,7 +293,7 @@ fn settle(scheduler: &Scheduler, starts: Vec<Start>) {
 fn settle_one(
     scheduler: &Scheduler,
     task: &Bound<'_, AsyncTask>,
-    awaited: &Bound<'_, PyAny>,
+    children: &Bound<'_, PyAny>,
     started: usize,
     blocked: &[Dependency],
 ) {
@@ -295,7 +301,7 @@ fn settle_one(
     for &dependency in blocked {
         waits |= scheduler.engine().depend(dependency);
     }
-    let last = started.checked_sub(1).and_then(|last| child(awaited, last));
+    let last = started.checked_sub(1).and_then(|last| child(children, last));
     let running = last.filter(|last| {
         let future = last.as_super().state();
         future.outcome.is_pending() && future.engine_id.is_none()
@@ -310,7 +316,7 @@ fn settle_one(
     });
     let mut failed = None;
     for index in started.. {
-        let Some(child) = child(awaited, index) else { break };
+        let Some(child) = child(children, index) else { break };
         child.state().demand = Demand::Asked;
         match register(scheduler, child.as_super()) {
             Ok(Some(on)) => waits |= scheduler.engine().depend(on),

@@ -5,8 +5,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::ffi::list_items;
 use crate::ffi::resume::has_await;
+use crate::ffi::sequence_items;
 use crate::future::base::FutureBase;
 use crate::imports;
 use crate::task::async_task::AsyncTask;
@@ -100,7 +100,7 @@ fn rebuild<'py>(
     } else if nesting > MAX_NESTING {
         Err(too_nested())
     } else if let Ok(list) = value.cast_exact::<PyList>() {
-        if let Some(values) = list_items::try_map(list, known_value)? {
+        if let Some(values) = sequence_items::try_map(list, known_value)? {
             return Ok(values.into_any());
         }
         let mut values = Vec::with_capacity(list.len());
@@ -126,6 +126,9 @@ fn rebuild<'py>(
     } else if let Ok(gather) = value.cast_exact::<Gather>() {
         let returns_errors = Gather::returns_errors(gather);
         let awaitables = Gather::awaitables(gather);
+        if let Some(values) = sequence_items::try_map(&awaitables, known_value)? {
+            return Ok(values.into_any());
+        }
         let mut values = Vec::with_capacity(awaitables.len());
         for item in awaitables.iter() {
             values.push(rebuild(&item, returns_errors, nesting + 1)?);
