@@ -289,6 +289,25 @@ async def test_a_coroutine_may_call_synchronously(source):
 
 
 @on_loop
+async def test_the_tasks_of_a_synchronous_call_load_without_the_loop(source):
+    @asynq.loader
+    async def tenfold_later(keys):
+        return [10 * key for key in keys]
+
+    @asynq.asynq()
+    def one(key):
+        return (yield tenfold_later.asynq(key))
+
+    @asynq.asynq(allow_sync_call=True)
+    def all_of(keys):
+        yield None
+        return (yield [one.asynq(key) for key in keys])
+
+    assert await one.asyncio(1) == 10
+    assert all_of([2, 3]) == [20, 30]
+
+
+@on_loop
 async def test_a_synchronous_call_that_needs_the_loop_is_an_error(source):
     @asynq.asynq()
     def naps():

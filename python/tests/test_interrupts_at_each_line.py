@@ -249,8 +249,8 @@ def test_a_loader_answers_after_an_exception_at_each_line(kind, error, answers):
     assert number > 10
 
 
-# On an event loop, a handler that interrupts one of these may need the loop, which is an error.
-NEEDS_LOOP = {"nested", "defaults", "failing"}
+# On an event loop, a handler that asks one of these for a future may need the loop for its value.
+NEEDS_LOOP = {"defaults", "failing"}
 ways_of_handlers = [(kind, answers) for kind in KINDS] + [
     (kind, answers_on_event_loop) for kind in KINDS if kind.__name__ not in NEEDS_LOOP
 ]
@@ -279,6 +279,38 @@ def test_a_signal_handler_can_load_at_each_line(kind, answers):
         if trace.left > 0:
             break
     assert number > 10
+
+
+@pytest.mark.parametrize("kind", [defaults, failing])
+def test_a_signal_handler_on_an_event_loop_gets_the_value_of_a_future_or_a_clear_error(kind):
+    loader = kind()
+    answers_on_event_loop(loader, [-1, -2, -3])
+    number = 0
+    while True:
+        number += 1
+        keys = [10 * number, 10 * number + 1, 10 * number + 2]
+        seen = []
+
+        def load_another():
+            try:
+                with NoAsyncioMode():
+                    seen.append(loader.asynq(keys[0] + 3).error())  # noqa: B023
+            except RuntimeError as error:
+                seen.append(error)  # noqa: B023
+
+        with at_line(number, load_another) as trace:
+            assert answers_on_event_loop(loader, keys) in ([], keys)
+        for outcome in seen:
+            assert outcome is None or isinstance(outcome, asynq.LoadError) or needs_loop(outcome)
+        assert_unharmed(loader, keys, answers_on_event_loop)
+        if trace.left > 0:
+            break
+    assert number > 10
+
+
+def needs_loop(error):
+    """Returns whether an error says that the event loop has to run first."""
+    return "write `await f.asyncio(...)`" in str(error) or "event loop has to run" in str(error)
 
 
 @pytest.mark.parametrize("error", [SoftTimeLimitError, HardTimeLimitError])

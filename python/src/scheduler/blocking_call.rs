@@ -19,7 +19,8 @@ use crate::task::async_task::AsyncTask;
 /// The warning, if the user has warnings raised.
 pub(crate) fn check(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
-    if scheduler.allowed_calls.get() > 0
+    if is_nested(scheduler)
+        || scheduler.allowed_calls.get() > 0
         || running_loop(py)?.is_none()
         || asyncio_mode::allows_calls(py)?
         || (greenlets::are_loaded() && greenlets::current(py)?.is_some())
@@ -29,6 +30,12 @@ pub(crate) fn check(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRes
     let outermost = scheduler.call_stack.outermost_call(py)?;
     let outermost = outermost.as_ref().unwrap_or(task);
     imports::warn_of_blocked_loop(py)?.call1((outermost,)).map(|_| ())
+}
+
+/// Returns whether the call is made inside of another one that waits, which was checked.
+fn is_nested(scheduler: &Scheduler) -> bool {
+    let has_root = scheduler.event_loop().is_some_and(|event_loop| event_loop.root.get().is_some());
+    scheduler.engine().depth() > 1 + usize::from(has_root)
 }
 
 /// Allows the synchronous calls of a thread to block an event loop, until it is dropped.

@@ -253,7 +253,10 @@ impl Scheduler {
 
     /// Returns whether the code of a task runs that the event loop drives, and not a synchronous call.
     pub(crate) fn is_in_task_of_loop(&self) -> bool {
-        self.event_loop.is_some() && self.call_stack.is_one_task()
+        // The steps of a synchronous call are the only ones on the stack, too, but have a frame of theirs.
+        self.event_loop.as_ref().is_some_and(|event_loop| event_loop.is_driving.get())
+            && self.call_stack.is_one_task()
+            && self.unsettled_engine().depth() == 1
     }
 
     fn new(id: u32, event_loop: Option<EventLoop>) -> Self {
