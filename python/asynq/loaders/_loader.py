@@ -16,6 +16,7 @@ from .._asynq import (
     LoaderHost,
     call_as_methods,
     enter_asyncio_mode,
+    get_active_task,
     is_asyncio_mode,
 )
 from .._forgotten import stands_for
@@ -25,12 +26,12 @@ from ..decorators import asynq, is_async_fn
 from . import errors
 from .batch import PrioritizedBatch
 from .cache_claim import claim_cache
-from .caller_context import CallerContext
 from .event_loop_host import EventLoopHost
 from .event_loop_request import EventLoopRequest
 from .group import Group
 from .limit import new_limit
 from .request import Request
+from .running_function import running_function
 from .scope import LoaderScope, Scopes
 from .settings import Settings
 from .stats import Stats
@@ -38,6 +39,19 @@ from .variants import find_variant
 from .weak_objects import WeakObjects
 
 __traceback_hide__ = True
+
+
+class _SetByInit:
+    """An attribute that `Loader.__init__` sets.
+
+    Not a `__getattr__` of the class, with which the interpreter takes longer to look up `asynq`.
+    """
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            raise AttributeError
+        cls = type(instance).__name__
+        raise TypeError(f"{cls}.__init__() must call super().__init__(fn, **settings)")
 
 
 class Loader(LoaderBase):
@@ -105,6 +119,9 @@ class Loader(LoaderBase):
 
     _variants = None
 
+    settings = name = group = _values = _SetByInit()
+    _schedulers = _loops = _hosts = _counted_hosts = _SetByInit()
+
     # Send keys whose coroutines were all cancelled, because they are writes.
     _sends_unawaited = False
 
@@ -123,6 +140,7 @@ class Loader(LoaderBase):
             self.__isabstractmethod__ = True
         self.fn = fn
         self.is_coroutine_function = inspect.iscoroutinefunction(fn)
+        self.is_asynq_function = is_async_fn(fn)
         self.settings = settings
         self.group = settings.group if isinstance(settings.group, Group) else None
         self.name = settings.name or getattr(fn, "__qualname__", repr(fn))
@@ -158,12 +176,6 @@ class Loader(LoaderBase):
         core = weakref.ref(self)
         self._schedulers = GreenletLocal(functools.partial(_new_host, core))
         self._loops = LoopLocal(functools.partial(_new_event_loop_host, core))
-
-    def __getattr__(self, name):
-        if "settings" not in self.__dict__ and not name.startswith("__"):
-            cls = type(self).__name__
-            raise TypeError(f"{cls}.__init__() must call super().__init__(fn, **settings)")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def is_pure_async_fn(self):
         return False
@@ -322,7 +334,7 @@ class Loader(LoaderBase):
                 " is not a method: give it a Group"
             )
         if host.is_event_loop and not host.unsent:
-            host.caller = CallerContext(self)
+            host.opener = get_active_task(), running_function.get()
         return (PrioritizedBatch if self.settings.priority else LoaderBatch)(self, host)
 
     def _new_request(self, host, part):
@@ -351,7 +363,7 @@ def loader(fn=None, **settings):
 def _new_host(core):
     core = core()
     # With a limit it is called synchronously, so that it lends its permits whenever it waits.
-    runs_tasks = is_async_fn(core.fn) and core.group_limit is None
+    runs_tasks = core.is_asynq_function and core.group_limit is None
     return _add_host(core, LoaderHost(core, None, runs_tasks, *_limits(core), None, 0.0))
 
 

@@ -43,6 +43,7 @@ class Loader(LoaderBase, Generic[_K, _V]):
     limit: Limit | None
     group: Group | None
     group_limit: Limit | None
+    is_asynq_function: bool
     is_coroutine_function: bool
     per: Per
     _context: Context

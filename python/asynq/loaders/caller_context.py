@@ -29,11 +29,11 @@ def definition_context(loader, function=None):
 class CallerContext:
     """The context in which one call of a batch function runs in another thread or coroutine.
 
-    The asynq stack is that of the code that creates it.
+    The asynq stack is that of `task`, or of the code that creates it.
     """
 
-    def __init__(self, loader, function=None):
-        self.task = get_active_task()
+    def __init__(self, loader, function=None, task=None):
+        self.task = get_active_task() if task is None else task
         self.context = definition_context(loader, function)
 
     def run(self, function, *args):
@@ -59,6 +59,8 @@ class CallerContext:
 
     def start(self, coroutine):
         """Starts a coroutine in this context on the running event loop. Returns its task."""
+        if self.task is None:
+            return self.context.run(asyncio.get_running_loop().create_task, coroutine)
         task = self.context.run(asyncio.ensure_future, self.drive(coroutine))
         # It may be cancelled before its first step.
         task.add_done_callback(lambda _: coroutine.close())

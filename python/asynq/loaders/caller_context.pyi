@@ -19,7 +19,10 @@ class CallerContext:
     task: AsyncTask[Any] | None
     context: Context
     def __init__(
-        self, loader: Loader[Any, Any], function: RunningFunction | None = None
+        self,
+        loader: Loader[Any, Any],
+        function: RunningFunction | None = None,
+        task: AsyncTask[Any] | None = None,
     ) -> None: ...
     def run(self, function: Callable[..., _T], *args: Any) -> _T: ...
     def drive(self, coroutine: Coroutine[Any, Any, _T]) -> Coroutine[Any, Any, _T]: ...

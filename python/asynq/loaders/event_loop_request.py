@@ -6,7 +6,6 @@ import functools
 import inspect
 
 from .._asynq import call_until_done, set_asyncio_result
-from ..decorators import is_async_fn
 from .caller_context import CallerContext
 from .request import Request
 from .running_function import running_function
@@ -21,14 +20,18 @@ class EventLoopRequest(Request):
         super().__init__(loader, host, part)
         self._loop = asyncio.get_running_loop()
         self.is_nested = host.is_nested
-        self._caller = host.caller or CallerContext(loader)
+        self._opener, self._parent = host.opener
         self._timer = None
 
     def send(self):
         """Calls the batch function, as soon as it has its permits."""
-        self.task = self._caller.start(self._run())
+        blocking = self.loader.settings.blocking
+        function = self.new_function(None if blocking else self._loop, self._parent)
+        caller = CallerContext(self.loader, function, self._opener)
+        self.task = caller.start(self._run())
         self.task.add_done_callback(functools.partial(call_until_done, self._end))
-        self._set_timer()
+        if self.loader.settings.timeout is not None:
+            self._set_timer()
 
     def is_asker(self):
         """Returns whether the batch function itself is calling this."""
@@ -61,16 +64,14 @@ class EventLoopRequest(Request):
 
     async def _run(self):
         blocking = self.loader.settings.blocking
-        function = self.new_function(None if blocking else self._loop)
         try:
-            running_function.set(function)  # In the context of this task.
             if blocking:
                 answer, error = await self._call_on_thread()
             else:
                 answer, error = await self._call_here()
         finally:
             if not (blocking and self.loads):
-                function.permits.release()  # Otherwise the thread of the function does.
+                self.function.permits.release()  # Otherwise the thread of the function does.
         if error is not None:
             self.fail(error)
         else:
@@ -81,13 +82,15 @@ class EventLoopRequest(Request):
         try:
             turn = _Turn(self._loop)
             self.function.permits.acquire(turn.begin)
-            await turn.wait()
+            if not turn.has_come:
+                await turn.wait()
             if not self.permit():
                 return None, None
-            self._set_timer()
+            if self.loader.settings.timeout is not None:
+                self._set_timer()
             self.start()
             try:
-                if is_async_fn(self.loader.fn):
+                if self.loader.is_asynq_function:
                     answer = await self.loader.fn.asyncio(self.keys)
                 else:
                     answer = self._host.call(self._part, self._call_function)
@@ -168,19 +171,18 @@ class _Turn:
 
     def __init__(self, loop):
         self._loop = loop
-        self._has_come = False
+        self.has_come = False
         self._future = None
 
     def begin(self):
         """Begins the turn, in any thread."""
-        self._has_come = True
+        self.has_come = True
         if self._future is not None:
             with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
                 self._loop.call_soon_threadsafe(set_asyncio_result, self._future, None)
 
     async def wait(self):
         """Waits for the turn."""
-        if not self._has_come:
-            self._future = self._loop.create_future()
-            if not self._has_come:  # Another thread may have begun it.
-                await self._future
+        self._future = self._loop.create_future()
+        if not self.has_come:  # Another thread may have begun it.
+            await self._future

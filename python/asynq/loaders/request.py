@@ -10,11 +10,11 @@ from concurrent.futures import CancelledError
 
 from .._asynq import Flight, call_with_permits, get_active_task
 from .._forgotten import may_be_dropped
-from ..decorators import asynq, is_async_fn
+from ..decorators import asynq
 from . import errors, limit
 from .caller_context import CallerContext, definition_context
 from .event_loop_thread import CoroutineCall, event_loop_thread
-from .running_function import RunningFunction
+from .running_function import RunningFunction, running_function
 from .settings import NOTHING
 from .stats import Flushed
 from .thread_pool import thread_pool
@@ -103,7 +103,7 @@ class Request:
         """Calls the batch function, as soon as it has its permits."""
         loader = self.loader
         try:
-            if is_async_fn(loader.fn) and loader.group_limit is None:
+            if loader.is_asynq_function and loader.group_limit is None:
                 self._start_task()
             elif loader.settings.blocking:
                 self._launch(self._begin_on_thread, None)
@@ -148,7 +148,7 @@ class Request:
     def _call_when_permitted(self):
         """Calls the batch function on this thread, once its group has room."""
         timeout = self.loader.settings.timeout
-        function = self.new_function(asyncio._get_running_loop())
+        function = self.new_function(asyncio._get_running_loop(), running_function.get())
         self._watch()
         answer = call_with_permits(function, self._call_if_permitted, timeout)
         if self.loads:
@@ -165,9 +165,9 @@ class Request:
         begin = functools.partial(self._begin_on_event_loop, thread, coroutine)
         self._launch(begin, thread.event_loop())
 
-    def new_function(self, event_loop=None):
-        """Returns the new `RunningFunction` of this request."""
-        self.function = RunningFunction(self, limit.permits(self.loader, event_loop))
+    def new_function(self, event_loop, parent):
+        """Returns the new `RunningFunction` of this request, which `parent` waits for, if any."""
+        self.function = RunningFunction(self, limit.permits(self.loader, event_loop), parent)
         if self.is_nested:
             self.function.nest()
         return self.function
@@ -179,7 +179,7 @@ class Request:
             self.function.nest()
 
     def _launch(self, begin, event_loop):
-        function = self.new_function(event_loop)
+        function = self.new_function(event_loop, running_function.get())
         begin = functools.partial(begin, CallerContext(self.loader, function))
         self._flight = Flight(self)
         function.may_run_here = True

@@ -37,13 +37,13 @@ class RunningFunction:
         "waits_for",
     )
 
-    def __init__(self, request, permits):
+    def __init__(self, request, permits, parent):
         self.permits = permits
         self.waits_for = set()
         self._request = request
         self._job = None
         self.may_run_here = False  # True while the thread that waits for it sends it.
-        self._parent = running_function.get()
+        self._parent = parent
         while self._parent is not None and self._parent.has_ended:
             self._parent = self._parent._parent
         self.is_nested = self._parent is not None
