@@ -258,7 +258,7 @@ class Opaque(asyncio.SelectorEventLoop):
 
 
 def test_a_loop_that_does_not_tell_what_can_run_is_given_some_turns():
-    loader, batches = recording()
+    loader, batches = recording(max_delay=None)
 
     async def after(turns):
         for _ in range(turns):
