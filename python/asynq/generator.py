@@ -46,7 +46,7 @@ import inspect
 import operator
 import types
 
-from ._asynq import ConstFuture
+from ._asynq import ConstFuture, count_as_asked
 from ._forgotten import may_be_dropped
 from ._validation import check_callable
 from .decorators import async_proxy, asynq
@@ -192,6 +192,8 @@ class _AsyncGenerator:
         yielded = self._advance(value)
         if isinstance(yielded, Value):
             return ConstFuture(yielded.value)
+        # The collector may find it before the task that is to await it.
+        count_as_asked(yielded)
         self.last_task = self._run_to_value.asynq(yielded)
         return self.last_task
 

@@ -125,6 +125,7 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(scopes::push_scope, module)?)?;
     module.add_function(wrap_pyfunction!(scopes::scopes_variable, module)?)?;
     module.add_function(wrap_pyfunction!(scopes::set_active_scopes, module)?)?;
+    module.add_function(wrap_pyfunction!(task::forgotten::count_as_asked, module)?)?;
     module.add_function(wrap_pyfunction!(task::yielded::extract_futures, module)?)?;
     module.add_function(wrap_pyfunction!(task::yielded::py_unwrap, module)?)
 }

@@ -1,6 +1,7 @@
 """Generators that wait for futures between the values they produce."""
 
 import copy
+import gc
 import pickle
 
 import pytest
@@ -163,6 +164,15 @@ def test_the_next_value_cannot_be_asked_for_before_the_last_is_computed():
 def test_the_method_next_is_the_same_as_the_function():
     values = numbers(2)
     assert (values.next().value(), next(values).value()) == (0, 1)
+
+
+def test_the_collector_warns_of_nothing_in_a_generator_that_is_left():
+    @async_generator()
+    def waits():
+        yield Value((yield double.asynq(1)))
+
+    next(waits())
+    gc.collect()  # A warning would be an error here.
 
 
 def test_a_for_loop_iterates_over_futures():

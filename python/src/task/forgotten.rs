@@ -53,14 +53,24 @@ pub(crate) fn check_value(function: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>)
     if is_forgotten(&first) {
         imports::warn_of_value(value.py())?.call1((function, value))?;
         // That is enough: they are dropped without another warning.
-        yielded::for_each_future(value, &mut |future| {
-            if let Ok(task) = future.cast::<AsyncTask>() {
-                task.state().demand = Demand::Asked;
-            }
-            Ok(())
-        })?;
+        count_as_asked(value)?;
     }
     Ok(())
+}
+
+/// Counts the tasks in a yielded value as asked for, before somebody awaits them.
+#[pyfunction]
+pub(crate) fn count_as_asked(value: &Bound<'_, PyAny>) -> PyResult<()> {
+    yielded::for_each_future(value, &mut |future| {
+        if let Ok(task) = future.cast::<AsyncTask>() {
+            let mut task = task.state();
+            if task.demand == Demand::Never {
+                task.demand = Demand::Asked;
+            }
+        }
+        Ok(())
+    })
+    .map(|_| ())
 }
 
 /// Returns whether an object has to be awaited for its value, and nobody has begun to.
