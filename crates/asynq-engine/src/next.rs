@@ -46,6 +46,18 @@ impl<H: Host> Engine<H> {
         if frame.abandoned || !self.tasks.contains_key(root) {
             return Some(self.switch_to(callers).unwrap_or(Step::Done));
         }
+        // Nearly always, there are no contexts, and the first entry of the list is current.
+        if self.contexts.is_empty()
+            && let Some((task, node)) = frame.ready.take_front(&mut self.tasks)
+        {
+            frame.flush_queue.forget_answers(&mut self.batches);
+            frame.running = Some(task);
+            frame.dependencies.clear();
+            node.state = State::Running { woken: false };
+            let started = mem::replace(&mut node.started, true);
+            self.record_run(task, started);
+            return Some(Step::Run(task));
+        }
         let (task, scope) = frame.ready.front(&self.tasks)?;
         Some(self.switch_to(scope).unwrap_or_else(|| self.run(task)))
     }
@@ -136,8 +148,13 @@ impl<H: Host> Engine<H> {
         let node = &mut self.tasks[task];
         node.state = State::Running { woken: false };
         let started = mem::replace(&mut node.started, true);
-        self.record(|| if started { Event::Continued(task) } else { Event::Started(task) });
+        self.record_run(task, started);
         Step::Run(task)
+    }
+
+    #[inline]
+    fn record_run(&mut self, task: TaskId, started: bool) {
+        self.record(|| if started { Event::Continued(task) } else { Event::Started(task) });
     }
 
     /// Returns the next [`Step::Pause`] or [`Step::Resume`] that the task which runs now needs,

@@ -55,8 +55,22 @@ impl Ready {
         self.stack.extend(entries.drain(..).rev());
     }
 
-    /// Returns the first to run, which stays in the list, and its scope.
+    /// Takes out the first to run, if the first entry is current; the caller gives the task its next state.
     #[inline]
+    pub(crate) fn take_front<'t, H: Host>(
+        &mut self,
+        tasks: &'t mut Tasks<H>,
+    ) -> Option<(TaskId, &'t mut Task<H>)> {
+        let &Waiter { task, stamp } = self.stack.last()?;
+        let node = tasks.get_mut(task)?;
+        if node.state != State::Ready || node.stamp != stamp {
+            return None;
+        }
+        self.stack.pop();
+        Some((task, node))
+    }
+
+    /// Returns the first to run, which stays in the list, and its scope.
     pub(crate) fn front<H: Host>(&mut self, tasks: &Tasks<H>) -> Option<(TaskId, Scope)> {
         while let Some(&entry) = self.stack.last() {
             if let Some(scope) = scope_if_current(tasks, entry) {

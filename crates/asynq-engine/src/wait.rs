@@ -41,15 +41,15 @@ impl<H: Host> Engine<H> {
     #[inline]
     pub fn depend(&mut self, dependency: impl Into<Dependency>) -> bool {
         let dependency = dependency.into();
-        if self.running().is_none() {
+        if !self.frames.runs_task() {
             return true;
         }
         let pending = match dependency {
             Dependency::Task(task) => self.inherit_scope(task),
             Dependency::Item(item) => self.await_item(item),
         };
-        if pending {
-            self.frame_mut().dependencies.push(dependency);
+        if pending && let Some(frame) = self.frames.top_mut() {
+            frame.dependencies.push(dependency);
         }
         pending
     }

@@ -45,6 +45,7 @@ impl TaskError {
 
     /// Makes a failure of the payload of a panic. The failure of another task is passed on, with
     /// the stack of the task where it began.
+    #[cold]
     pub(crate) fn from_panic(
         payload: Box<dyn Any + Send>,
         stack: impl FnOnce() -> AsynqStack,

@@ -33,8 +33,8 @@ impl Scheduler {
         self.creator.take();
         let _frame = FrameGuard { scheduler: self, outer: self.polling.suspend() };
         let _apart = self.in_place.apart();
-        let mut run = |id, task: &AnyComputation| self.run(id, task);
-        runtime::without_budget(|| self.drive_call(root, caller.as_ref(), &mut run))
+        let run = |id, task: &AnyComputation| self.run(id, task);
+        runtime::without_budget(|| self.drive_call(root, caller.as_ref(), run))
     }
 
     /// Drives the innermost frame, whose root is `root`, to its end. `run` runs a task of it.
@@ -46,7 +46,7 @@ impl Scheduler {
         &self,
         root: TaskId,
         caller: Option<&AnyComputation>,
-        run: &mut dyn FnMut(TaskId, &AnyComputation),
+        mut run: impl FnMut(TaskId, &AnyComputation),
     ) -> Result<(), TaskError> {
         let mut waited = false;
         loop {
@@ -103,7 +103,7 @@ impl Scheduler {
 /// Guard of a call's frame, which must not stay behind when the call unwinds.
 pub(super) struct FrameGuard<'s> {
     pub(super) scheduler: &'s Scheduler,
-    pub(super) outer: Polling,
+    pub(super) outer: Option<Polling>,
 }
 
 impl Drop for FrameGuard<'_> {
@@ -111,7 +111,7 @@ impl Drop for FrameGuard<'_> {
         if thread::panicking() {
             self.scheduler.give_up();
         }
-        self.scheduler.polling.resume(&self.outer);
+        self.scheduler.polling.resume(self.outer.as_ref());
         self.scheduler.creator.take();
         self.scheduler.engine().exit();
         self.scheduler.report_events();

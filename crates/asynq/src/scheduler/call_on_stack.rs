@@ -15,9 +15,8 @@ use asynq_engine::{Step, TaskId};
 use slotmap::Key;
 
 use super::call::FrameGuard;
-use super::polling::Polling;
 use super::runtime;
-use super::stack_call::{Entered, Unentered};
+use super::stack_call::Entered;
 use super::state::Scheduler;
 use crate::call_stack::{Origin, Site};
 use crate::error::TaskError;
@@ -32,23 +31,6 @@ impl Body for OnStack {
     }
 
     fn clear(self: Pin<&mut Self>) {}
-}
-
-/// Guard of a call: brings back the state of the code around it.
-struct Around<'s> {
-    scheduler: &'s Scheduler,
-    /// Until the call has a frame, which does the same.
-    polling: Option<Polling>,
-    entered: Option<Entered>,
-}
-
-impl Drop for Around<'_> {
-    fn drop(&mut self) {
-        if let Some(polling) = &self.polling {
-            self.scheduler.polling.resume(polling);
-        }
-        self.scheduler.stack_call.entered.set(self.entered.take());
-    }
 }
 
 /// Guard of the task of a call, which must not stay behind when the call ends.
@@ -77,27 +59,22 @@ impl Scheduler {
         // A branch of the caller may have been left inside a context of its own.
         self.switch_to_branch();
         self.leave_idle_foreign_frame();
-        let mut around = Around {
-            scheduler: self,
-            polling: Some(self.polling.suspend()),
-            entered: self.stack_call.entered.take(),
-        };
+        let outer = self.polling.suspend();
         let mark = self.in_place.mark();
         let waker = self.wakers.take(TaskId::null(), &self.wake_queue);
         let index = self.begin_in_place(site, at);
-        self.stack_call.unentered.set(Some(Unentered { site, at, index }));
+        self.stack_call.begin(index);
         self.polling.begin(waker.waker());
         if self.event_listeners.is_present() {
             self.enter_call();
         }
         let cx = &mut Context::from_waker(waker.waker());
         let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx)));
-        if self.stack_call.unentered.get().is_some() {
+        if self.stack_call.is_unentered() {
             if !matches!(polled, Ok(Poll::Pending)) {
-                self.stack_call.unentered.set(None);
-                let stack = || self.stack().unwrap_or_default();
-                let result = polled.map_err(|payload| TaskError::from_panic(payload, stack));
-                self.polling.end();
+                self.stack_call.take_unentered();
+                let result = polled.map_err(|payload| self.failure(payload));
+                self.polling.resume(outer.as_ref());
                 self.end_in_place(false);
                 if !waker.is_kept() {
                     self.wakers.give_back(waker);
@@ -107,11 +84,9 @@ impl Scheduler {
             self.enter_call();
         }
 
-        let Entered { id, root, caller } =
-            self.stack_call.entered.take().expect("the engine knows it");
+        let Entered { id, root, caller } = self.stack_call.take_entered();
         let _root = Root(self, id);
         let result = {
-            let outer = around.polling.take().expect("until here");
             let _frame = FrameGuard { scheduler: self, outer };
             waker.lend(id);
             let is_pending = root.end_step(body.as_mut(), polled).is_pending();
@@ -120,14 +95,14 @@ impl Scheduler {
                 self.engine().wake(id);
             }
             self.end_run(id, &root, is_pending, waker, &mark);
-            let mut run = |task_id, task: &AnyComputation| {
+            let run = |task_id, task: &AnyComputation| {
                 if task_id == id {
                     self.run_by(id, task, |cx| task.step_body(body.as_mut(), cx));
                 } else {
                     self.run(task_id, task);
                 }
             };
-            runtime::without_budget(|| self.drive_call(id, caller.as_ref(), &mut run))
+            runtime::without_budget(|| self.drive_call(id, caller.as_ref(), run))
         };
         if let Err(error) = result {
             root.set_ended(None);
@@ -140,16 +115,16 @@ impl Scheduler {
     /// Makes the call whose body is being polled the root of a frame, if the engine does not know it.
     #[inline]
     pub(crate) fn enter_call(&self) {
-        if let Some(call) = self.stack_call.unentered.take() {
-            self.enter_unentered(call);
+        if self.stack_call.is_unentered() {
+            self.enter_unentered();
         }
     }
 
     #[cold]
-    fn enter_unentered(&self, Unentered { site, at, index }: Unentered) {
+    fn enter_unentered(&self) {
         let caller = self.running();
-        let creator = self.take_out_of_place(index);
-        let root = Computation::new(Origin { site, at, creator }, OnStack) as AnyComputation;
+        let origin = self.take_out_of_place(self.stack_call.take_unentered());
+        let root = Computation::new(origin, OnStack) as AnyComputation;
         self.report_held();
         let id = self.engine().add_task(Pin::clone(&root));
         root.id.set(Some(id));
@@ -163,6 +138,6 @@ impl Scheduler {
                 step => self.perform(&step),
             }
         }
-        self.stack_call.entered.set(Some(Entered { id, root, caller }));
+        self.stack_call.enter(Entered { id, root, caller });
     }
 }

@@ -11,10 +11,14 @@ use crate::call_stack::{CallInPlace, Creator, Site};
 pub(super) struct CallsInPlace {
     /// The innermost is last.
     pub(super) calls: RefCell<Vec<InPlace>>,
+    /// Number of `calls`.
+    pub(super) len: Cell<usize>,
     /// Number of calls that the code which runs now is not part of.
     pub(super) outer: Cell<usize>,
     /// The calls that wait, of the polls that are in progress. An inner call is before the one around it.
-    pub(super) waiting: RefCell<Vec<CallInPlace>>,
+    waiting: RefCell<Vec<CallInPlace>>,
+    /// Number of `waiting`.
+    waiting_len: Cell<usize>,
 }
 
 pub(super) struct InPlace {
@@ -32,17 +36,51 @@ pub(super) struct Apart<'s> {
 }
 
 impl CallsInPlace {
+    /// Adds a call inside of the others. Returns its index.
+    #[inline]
+    pub(super) fn push(&self, call: InPlace) -> usize {
+        let index = self.len.get();
+        self.calls.borrow_mut().push(call);
+        self.len.set(index + 1);
+        index
+    }
+
+    #[inline]
+    pub(super) fn pop(&self) -> Option<InPlace> {
+        let call = self.calls.borrow_mut().pop()?;
+        self.len.set(self.len.get() - 1);
+        Some(call)
+    }
+
+    pub(super) fn remove(&self, index: usize) -> InPlace {
+        self.len.set(self.len.get() - 1);
+        self.calls.borrow_mut().remove(index)
+    }
+
+    /// Returns the number of calls that the code which runs now is part of.
+    #[inline]
+    pub(super) fn depth(&self) -> usize {
+        self.len.get() - self.outer.get()
+    }
+
+    /// Notes that a call waits.
+    #[inline]
+    pub(super) fn push_waiting(&self, call: CallInPlace) {
+        self.waiting.borrow_mut().push(call);
+        self.waiting_len.set(self.waiting_len.get() + 1);
+    }
+
     /// Begins a poll that may be part of the calls which are being polled.
     #[inline]
     pub(super) fn mark(&self) -> Apart<'_> {
-        Apart { calls: self, outer: self.outer.get(), waiting: self.waiting.borrow().len() }
+        Apart { calls: self, outer: self.outer.get(), waiting: self.waiting_len.get() }
     }
 
     /// Begins code that is not part of the calls which are being polled.
     #[inline]
     pub(super) fn apart(&self) -> Apart<'_> {
-        let outer = self.outer.replace(self.calls.borrow().len());
-        Apart { calls: self, outer, waiting: self.waiting.borrow().len() }
+        let outer = self.outer.replace(self.len.get());
+        Apart { calls: self, outer, waiting: self.waiting_len.get() }
     }
 }
 
@@ -50,9 +88,13 @@ impl Apart<'_> {
     /// Takes the calls that wait, of the poll of a task that has ended.
     #[inline]
     pub(super) fn take_waiting(&self, take: impl FnOnce(&[CallInPlace])) {
+        if self.calls.waiting_len.get() == self.waiting {
+            return take(&[]);
+        }
         let mut waiting = self.calls.waiting.borrow_mut();
         take(&waiting[self.waiting..]);
         waiting.truncate(self.waiting);
+        self.calls.waiting_len.set(self.waiting);
     }
 }
 

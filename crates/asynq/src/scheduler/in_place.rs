@@ -14,6 +14,7 @@
 //! Outside of tasks there is nothing to order, and the future may go on in another thread. So such calls are always
 //! polled in place.
 
+use std::any::Any;
 use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
@@ -21,20 +22,31 @@ use std::task::Waker;
 use super::calls_in_place::InPlace;
 use super::state::Scheduler;
 use crate::call_stack::{AsynqStack, CallInPlace, Creator, Origin, Site};
+use crate::error::TaskError;
 
 /// Number of calls that are polled in place inside of each other.
 const MAX_DEPTH: usize = 16;
 
 impl Scheduler {
-    /// Returns whether a call that was not polled before is to be polled in place, with `waker`.
+    /// Begins to poll a call in place that was not polled before, unless it has to become a task. Returns whether it
+    /// has begun.
     #[inline]
-    pub(crate) fn can_poll_in_place(&self, waker: &Waker) -> bool {
-        let Some(is_own) = self.polling.is_own(waker) else { return true };
-        let depth = self.in_place.calls.borrow().len() - self.in_place.outer.get();
-        is_own
-            && self.polling.awaits() == 0
-            && depth < MAX_DEPTH
-            && !self.event_listeners.is_present()
+    pub(crate) fn try_begin_in_place(
+        &self,
+        waker: &Waker,
+        site: &'static Site,
+        at: &'static Location<'static>,
+    ) -> bool {
+        let can_begin = self.polling.is_own(waker).is_none_or(|is_own| {
+            is_own
+                && self.polling.awaits() == 0
+                && self.in_place.depth() < MAX_DEPTH
+                && !self.event_listeners.is_present()
+        });
+        if can_begin {
+            self.begin_in_place(site, at);
+        }
+        can_begin
     }
 
     /// Begins to poll a call in place. Returns its index among those that are.
@@ -45,45 +57,44 @@ impl Scheduler {
         at: &'static Location<'static>,
     ) -> usize {
         let caller = self.creator.take();
-        let mut calls = self.in_place.calls.borrow_mut();
-        calls.push(InPlace { site, at, caller });
-        calls.len() - 1
+        self.in_place.push(InPlace { site, at, caller })
     }
 
     /// Makes the call at `index` one that is not polled in place. The calls inside it are parts of it from now on.
-    /// Returns its creator.
-    pub(super) fn take_out_of_place(&self, index: usize) -> Option<Rc<Creator>> {
+    /// Returns its origin.
+    pub(super) fn take_out_of_place(&self, index: usize) -> Origin {
         let creator = self.creator_before(index);
-        let call = self.in_place.calls.borrow_mut().remove(index);
+        let InPlace { site, at, caller } = self.in_place.remove(index);
         self.in_place.outer.set(index);
-        call.caller.or(creator)
+        Origin { site, at, creator: caller.or(creator) }
     }
 
     /// Ends what the last [`begin_in_place`](Self::begin_in_place) began. The call may still wait.
     #[inline]
     pub(crate) fn end_in_place(&self, waits: bool) {
-        let mut calls = self.in_place.calls.borrow_mut();
-        let Some(InPlace { site, at, caller }) = calls.pop() else { return };
+        let Some(InPlace { site, at, caller }) = self.in_place.pop() else { return };
         self.creator.set(caller);
         if waits && self.polling.is_active() {
-            let is_outermost = calls.len() == self.in_place.outer.get();
-            self.in_place.waiting.borrow_mut().push(CallInPlace { site, at, is_outermost });
+            let is_outermost = self.in_place.depth() == 0;
+            self.in_place.push_waiting(CallInPlace { site, at, is_outermost });
         }
     }
 
     /// Returns whether the code that runs now is part of a call that is polled in place.
     pub(crate) fn is_in_place(&self) -> bool {
-        self.in_place.calls.borrow().len() > self.in_place.outer.get()
+        self.in_place.depth() > 0
     }
 
     /// Returns the innermost call in place as a creator, or else the task that runs now.
     fn current_creator(&self) -> Option<Rc<Creator>> {
-        let innermost = self.in_place.calls.borrow().len();
-        self.creator_before(innermost)
+        self.creator_before(self.in_place.len.get())
     }
 
     /// Returns the call in place around the one at `index` as a creator, or else the task that runs now.
     fn creator_before(&self, index: usize) -> Option<Rc<Creator>> {
+        if index == 0 && !self.is_polling() {
+            return None;
+        }
         let mut creator = self.running().map(|task| task.as_creator());
         let mut calls = self.in_place.calls.borrow_mut();
         for call in &mut calls[self.in_place.outer.get()..index] {
@@ -95,6 +106,7 @@ impl Scheduler {
     }
 
     /// Returns the creator that a task which is created now gets.
+    #[inline]
     pub(crate) fn creator(&self) -> Option<Rc<Creator>> {
         let creator = self.creator.take().or_else(|| self.current_creator());
         self.creator.set(creator.clone());
@@ -112,5 +124,11 @@ impl Scheduler {
             self.engine().task(called).cloned()
         };
         self.running().or_else(called).map(|task| task.stack())
+    }
+
+    /// Returns the failure of a call whose body has panicked.
+    #[cold]
+    pub(crate) fn failure(&self, payload: Box<dyn Any + Send>) -> TaskError {
+        TaskError::from_panic(payload, || self.stack().unwrap_or_default())
     }
 }

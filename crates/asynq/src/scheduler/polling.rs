@@ -37,8 +37,13 @@ impl Polling {
         self.waker.set(None);
     }
 
-    /// Puts the poll aside while a call inside it polls others.
-    pub(super) fn suspend(&self) -> Self {
+    /// Puts the poll that is in progress aside, if there is one, while a call inside it polls others.
+    #[inline]
+    pub(super) fn suspend(&self) -> Option<Self> {
+        self.is_active().then(|| self.suspend_active())
+    }
+
+    fn suspend_active(&self) -> Self {
         Self {
             awaits: self.awaits.take().into(),
             inside: self.inside.take().into(),
@@ -47,7 +52,16 @@ impl Polling {
         }
     }
 
-    pub(super) fn resume(&self, suspended: &Self) {
+    /// Goes back to what [`suspend`](Self::suspend) has put aside.
+    #[inline]
+    pub(super) fn resume(&self, suspended: Option<&Self>) {
+        match suspended {
+            Some(suspended) => self.resume_active(suspended),
+            None => self.end(),
+        }
+    }
+
+    fn resume_active(&self, suspended: &Self) {
         self.awaits.set(suspended.awaits.get());
         self.inside.set(suspended.inside.get());
         self.astray.set(suspended.astray.get());

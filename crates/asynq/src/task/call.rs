@@ -1,5 +1,6 @@
 //! Calls of async functions that have not become tasks.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -171,73 +172,87 @@ where
 {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         let (site, at) = (*this.site, *this.at);
-        if let StateProjection::New { .. } = this.state.as_mut().project() {
-            start(this.state.as_mut(), site, at, cx);
-        }
         let polled = match this.state.as_mut().project() {
-            StateProjection::InPlace { future } => poll_in_place(future, site, at, cx),
-            StateProjection::Task { task } => {
-                let call = Origin { site, at, creator: None };
-                assert!(task.valid(), "{} became a task of another thread", call.call());
-                Ok(Pin::new(&mut **task).poll(cx))
+            StateProjection::New { .. } => start(this.state.as_mut(), site, at, cx),
+            StateProjection::InPlace { future } => {
+                scheduler::with(|scheduler| scheduler.begin_in_place(site, at));
+                poll_in_place(future, cx)
             }
-            StateProjection::New { .. } | StateProjection::Ended => {
+            StateProjection::Task { task } => Ok(poll_task(task, site, at, cx)),
+            StateProjection::Ended => {
                 let call = Origin { site, at, creator: None }.call();
                 panic!("{call} was polled after it had returned its value")
             }
         };
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(value)) => {
-                this.state.set(State::Ended);
-                Poll::Ready(value)
-            }
-            Err(error) => {
-                this.state.set(State::Ended);
-                scheduler::throw(error)
-            }
+        if !matches!(polled, Ok(Poll::Pending)) {
+            this.state.set(State::Ended);
         }
+        polled.unwrap_or_else(|error| scheduler::throw(error))
     }
 }
 
-/// Begins a call, which was not polled before: in place, or as a task.
+/// Begins a call that was not polled before, in place or as a task, and polls it.
+#[inline]
 fn start<F>(
     mut state: Pin<&mut State<F>>,
     site: &'static Site,
     at: &'static Location<'static>,
-    cx: &Context<'_>,
-) where
+    cx: &mut Context<'_>,
+) -> Result<Poll<F::Output>, TaskError>
+where
     F: Future<Output: 'static> + 'static,
 {
     let begun = state.as_mut().project_replace(State::Ended);
     let StateReplacement::New { future } = begun else { unreachable!("it was not polled before") };
-    let is_in_place = scheduler::with(|scheduler| scheduler.can_poll_in_place(cx.waker()));
+    let is_in_place =
+        scheduler::with(|scheduler| scheduler.try_begin_in_place(cx.waker(), site, at));
     state.set(if is_in_place {
         State::InPlace { future }
     } else {
         State::Task { task: SendWrapper::new(AsyncTask::made_at(site, at, future)) }
     });
+    match state.project() {
+        StateProjection::InPlace { future } => poll_in_place(future, cx),
+        StateProjection::Task { task } => Ok(poll_task(task, site, at, cx)),
+        StateProjection::New { .. } | StateProjection::Ended => unreachable!("it has begun"),
+    }
 }
 
-/// Polls the body of a call as a part of the poll that is in progress.
+/// Polls the body of a call as a part of the poll that is in progress, after the call has begun there.
+#[inline]
 fn poll_in_place<F: Future>(
     body: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Result<Poll<F::Output>, TaskError> {
+    let polled = catch_unwind(AssertUnwindSafe(|| body.poll(cx))).map_err(failure)?;
+    scheduler::with(|scheduler| scheduler.end_in_place(polled.is_pending()));
+    Ok(polled)
+}
+
+/// Ends a call in place whose body has panicked. Returns its failure.
+#[cold]
+fn failure(payload: Box<dyn Any + Send>) -> TaskError {
+    scheduler::with(|scheduler| {
+        let failure = scheduler.failure(payload);
+        scheduler.end_in_place(false);
+        failure
+    })
+}
+
+/// Polls the task of a call that was not polled in place.
+fn poll_task<T: 'static>(
+    task: &mut SendWrapper<AsyncTask<T>>,
     site: &'static Site,
     at: &'static Location<'static>,
     cx: &mut Context<'_>,
-) -> Result<Poll<F::Output>, TaskError> {
-    scheduler::with(|scheduler| scheduler.begin_in_place(site, at));
-    let polled = catch_unwind(AssertUnwindSafe(|| body.poll(cx)));
-    scheduler::with(|scheduler| {
-        let polled = polled.map_err(|payload| {
-            TaskError::from_panic(payload, || scheduler.stack().unwrap_or_default())
-        });
-        scheduler.end_in_place(matches!(polled, Ok(Poll::Pending)));
-        polled
-    })
+) -> Poll<T> {
+    let call = Origin { site, at, creator: None };
+    assert!(task.valid(), "{} became a task of another thread", call.call());
+    Pin::new(&mut **task).poll(cx)
 }
 
 impl<F> fmt::Debug for Call<F>

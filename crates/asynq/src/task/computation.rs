@@ -34,6 +34,7 @@ pin_project! {
         creator: OnceCell<Rc<Creator>>,
         // The calls that wait as parts of it, as the last poll has left them.
         waiting: Cell<Option<Box<Waiting>>>,
+        is_waiting: Cell<bool>,
         #[pin]
         body: PinCell<B>,
     }
@@ -120,6 +121,7 @@ impl<B> Computation<B> {
             origin,
             creator: OnceCell::new(),
             waiting: Cell::new(None),
+            is_waiting: Cell::new(false),
             body: PinCell::new(body),
         })
     }
@@ -156,11 +158,14 @@ impl<B: ?Sized> Computation<B> {
     /// Notes which calls wait as parts of it.
     #[inline]
     pub(crate) fn set_waiting(&self, calls: &[CallInPlace], is_alone: bool) {
-        let waiting = self.waiting.take();
-        if calls.is_empty() && waiting.is_none() {
-            return;
+        if self.is_waiting.get() || !calls.is_empty() {
+            self.note_waiting(calls, is_alone);
         }
-        let mut waiting = waiting.unwrap_or_default();
+    }
+
+    fn note_waiting(&self, calls: &[CallInPlace], is_alone: bool) {
+        self.is_waiting.set(true);
+        let mut waiting = self.waiting.take().unwrap_or_default();
         waiting.calls.clear();
         waiting.calls.extend_from_slice(calls);
         waiting.is_alone = is_alone;
