@@ -140,7 +140,10 @@ class Arrivals(LoadsOnLoop):
         return lambda: self.serve(on_loop.double.asyncio)
 
     def with_loaders(self, loader: Callable[[Any], Any]) -> Callable[[], Any]:
-        return lambda: self.serve(loader(self.load, cache=False).load)
+        async def serve():
+            return await self.serve(loader(self.load, cache=False).load)  # It belongs to the loop.
+
+        return serve
 
     async def load(self, keys):
         await asyncio.sleep(SECONDS_OF_A_BATCH)
