@@ -57,7 +57,8 @@
 //! - [`AsyncContext`]s and [`ScopedValue`]s follow the task that entered them.
 //! - A [`generator`] produces many values, one at a time.
 //! - [`debug`] shows which function called which, and the steps of the scheduler.
-//! - A [`Loader`] is a source by a function from many keys to their values. [`stores`] has loaders for
+//! - A [`Loader`] is a source by a function from many keys to their values, for all threads: keep it in a
+//!   `static`. [`request()`] sends the keys of a handler together, on any executor. [`stores`] has loaders for
 //!   databases and caches.
 //! - [`tools`] has functions for mapping, caching and retrying, and a timer.
 //!
@@ -86,8 +87,9 @@
 //! `value` and not a `block_on` around a future of this crate: `block_on` suspends the very task that
 //! would have to drive that future.
 //!
-//! A `Send` handler on a multi-thread runtime runs its request on a thread of a pool, by
-//! `spawn_pinned` (feature `tokio`).
+//! A [`Loader`] and its loads belong to no thread. A `Send` handler on a multi-thread runtime awaits them in a
+//! [`request()`]; `RequestLayer` (feature `tower`) and `RequestExtension` (feature `async-graphql`) make each request of
+//! a server one. What is not `Send` runs on a thread of a pool, by `spawn_pinned` (feature `tokio`).
 //!
 //! # Panics
 //!
