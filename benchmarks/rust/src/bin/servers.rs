@@ -111,7 +111,7 @@ impl Server for Theirs {
 
 type Policy = fn(Loader<u64, u64>) -> Loader<u64, u64>;
 
-const POLICIES: [(&str, Policy); 7] = [
+const POLICIES: [(&str, Policy); 8] = [
     ("asynq, default", |loader| loader),
     ("asynq, at once", |loader| loader.settle(0).busy_at(None)),
     ("asynq, settle 2", |loader| loader.busy_at(None)),
@@ -119,8 +119,11 @@ const POLICIES: [(&str, Policy); 7] = [
     ("asynq, hold 1 ms when busy", |loader| {
         loader.busy_at(None).hold_when_busy(Duration::from_millis(1))
     }),
-    ("asynq, default and hold 1 ms when busy", |loader| {
-        loader.hold_when_busy(Duration::from_millis(1))
+    ("asynq, hold 2 ms when busy", |loader| {
+        loader.busy_at(None).hold_when_busy(Duration::from_millis(2))
+    }),
+    ("asynq, hold 3 ms when busy", |loader| {
+        loader.busy_at(None).hold_when_busy(Duration::from_millis(3))
     }),
     ("asynq, max_in_flight 2", |loader| loader.busy_at(None).max_in_flight(2)),
 ];

@@ -33,7 +33,12 @@ impl<B: Batch> Source<B> {
     /// Creates a source that `batch` describes.
     #[track_caller]
     pub fn new(batch: B) -> Self {
-        let (batch, at) = (Rc::new(batch), Location::caller());
+        Self::new_at(batch, Location::caller())
+    }
+
+    /// Creates a source that reports name as created at a place.
+    pub(crate) fn new_at(batch: B, at: &'static Location<'static>) -> Self {
+        let batch = Rc::new(batch);
         Self {
             inner: Rc::new(Inner {
                 batch,

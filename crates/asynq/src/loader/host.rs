@@ -90,8 +90,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Host<K, V> {
         let (items, loader) = (Rc::<RefCell<HostItems<K, V>>>::default(), Arc::downgrade(shared));
         let batch =
             |round| HostBatch { loader: loader.clone(), items: Rc::downgrade(&items), round };
-        let round = Source::new(batch(None));
-        let cached = Source::new(batch(Some(round.clone())));
+        let round = Source::new_at(batch(None), shared.at);
+        let cached = Source::new_at(batch(Some(round.clone())), shared.at);
         Self { round, cached, items, loader }
     }
 

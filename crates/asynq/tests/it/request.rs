@@ -225,11 +225,17 @@ fn plain_calls_on_every_worker_of_a_runtime_return() {
 
 #[test]
 fn a_plain_call_that_holds_the_only_thread_of_a_runtime_is_an_error() {
-    let slow = slow().name("slow");
-    let task = |slow: &Loader<u32, u32>| AsyncTask::new(slow.load(1)).outcome().unwrap_err();
-    let error = current_thread().block_on(async { task(&slow) });
+    let line = line!() + 1;
+    let slow = Loader::new(|keys: Vec<u32>| async move {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        keys
+    });
+    let error =
+        current_thread().block_on(async { AsyncTask::new(slow.load(1)).outcome().unwrap_err() });
     assert_eq!(error.kind(), TaskErrorKind::Deadlock);
+    let place = format!("{}:{line}", file!());
     assert!(error.message().contains("holds the only thread"), "{error}");
+    assert!(error.message().contains(&place), "it names the place of the loader: {error}");
 }
 
 #[test]
