@@ -179,7 +179,8 @@ impl<H: Host> Engine<H> {
         let own = self.tasks.get(task)?.scope;
         let before = match self.contexts.limit(task) {
             Some(limit) => limit,
-            None if own == scope => return None,
+            // While it flushes a batch out of turn, its scope is not where it was awaited.
+            None if own == scope && !self.contexts.is_flushed_out_of_turn() => return None,
             None => self.contexts.inherited(task, own),
         };
         let limit = self.contexts.common(before, scope);

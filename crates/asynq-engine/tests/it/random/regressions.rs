@@ -4,7 +4,7 @@ use asynq_engine::{Engine, PriorityRule, Step, Until};
 
 use super::model;
 use super::programs::Case;
-use crate::sim::{Driver, Flush, Join, On, Op, Program, Sim, any, one};
+use crate::sim::{Driver, Flush, Join, On, Op, Program, Sim, all, any, one};
 
 /// A task waits for itself, then for an item whose flush task waits for it, then for itself again.
 #[test]
@@ -51,6 +51,28 @@ fn a_flush_task_that_an_inner_call_needs_runs_there() {
     engine.defer(batch, Some(flush_task));
     engine.complete(flushing);
     assert_eq!(engine.next(), Step::Run(flush_task));
+}
+
+/// What a task in no context waits for is not asked for under a context, even if that wait began while
+/// the awaited task was flushing a batch, and so outside of its own context.
+#[test]
+fn who_awaits_a_task_during_a_flush_of_it_counts_for_what_it_asks_for_later() {
+    let mut p = Program::new();
+    let [db, config] = ["db", "config"].map(|name| p.source(name));
+    let context = p.context("context");
+    let shared = p.declare("shared");
+    let helper = p.task("helper", [one(shared)]);
+    p.flush(db, Flush::Calls(helper));
+    p.script(shared, [Op::Depend(vec![db.item(1)]), Op::Flush(db), one(config.item(1))]);
+    let other = p.task("other", [one(db.item(2))]);
+    let first = p.task("first", [Op::Enter(context), one(shared), Op::Leave(context)]);
+    let root = p.task("root", [all([other, first])]);
+    let case = Case { program: p, roots: vec![root] };
+    let mut driver = Driver::new(case.program.clone());
+    driver.call(root);
+    let log = driver.into_record().log();
+    assert!(log.contains("other fails: deadlock\nflush config#1(1)\n"), "{log}");
+    assert_eq!(log, model::run(&case.program, &case.roots).log);
 }
 
 /// A task is driven by a call of somebody else, which it gives up.
