@@ -64,9 +64,11 @@ async fn main() -> Result<(), BoxError> {
 
 /// One artist, as if there were no other request.
 async fn artist(Path(id): Path<i64>) -> Result<Json<Artist>, (StatusCode, String)> {
-    let (name, albums) = try_join(ARTIST.load(id), ALBUMS.load(id)).await.map_err(|error| internal(&error))?;
+    let (name, albums) =
+        try_join(ARTIST.load(id), ALBUMS.load(id)).await.map_err(|error| internal(&error))?;
     let name = name.ok_or_else(|| (StatusCode::NOT_FOUND, format!("there is no artist {id}")))?;
-    let albums = try_join_all(albums.into_iter().map(album)).await.map_err(|error| internal(&error))?;
+    let albums =
+        try_join_all(albums.into_iter().map(album)).await.map_err(|error| internal(&error))?;
     Ok(Json(Artist { name, albums }))
 }
 
