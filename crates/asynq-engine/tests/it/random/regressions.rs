@@ -95,3 +95,18 @@ fn a_task_that_gives_up_a_call_of_somebody_else_leaves_its_contexts() {
     driver.call(root);
     assert_eq!(driver.into_record().log(), model::run(&case.program, &case.roots).log);
 }
+
+/// The model used to line up the tasks that were woken when the call began, before it claimed them.
+#[test]
+fn tasks_that_the_caller_woke_go_on_in_the_call_in_the_order_of_their_waits() {
+    let mut p = Program::new();
+    let promise = p.promise("promise");
+    let [first, second] = ["first", "second"].map(|name| p.task(name, [one(promise)]));
+    let called = p.task("called", [all([second, first])]);
+    let calling = p.task("calling", [Op::Set(promise, Ok(1)), Op::Call(called)]);
+    let root = p.task("root", [all([first, second, called, calling])]);
+    let case = Case { program: p, roots: vec![root] };
+    let mut driver = Driver::new(case.program.clone());
+    driver.call(root);
+    assert_eq!(driver.into_record().log(), model::run(&case.program, &case.roots).log);
+}

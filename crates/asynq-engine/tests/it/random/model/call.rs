@@ -6,7 +6,6 @@ use crate::sim::Outcome;
 impl Model<'_> {
     pub(super) fn call(&mut self, root: usize) -> Outcome {
         self.say(&format!("call {}", self.tasks[root].name));
-        self.line_up();
         let scope = self.code_scope();
         self.adopt(root, scope);
         self.note_waiting(On::Task(root), self.code_waiting_scope());
