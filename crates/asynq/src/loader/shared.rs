@@ -403,9 +403,17 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         let borrower = claim.id();
         let mut claim = Some(claim);
         let lenders = self.change(Calls::InJobs, |state| {
+            if state.granted.contains(&part) {
+                return Vec::new();
+            }
             state.claims.extend(claim.take().map(|claim| (part, claim)));
             state.lenders()
         });
+        if let Some(claim) = claim {
+            // Another thread was told before this one had kept the claim.
+            self.change(Calls::InJobs, |state| state.granted.retain(|&other| other != part));
+            return (self.begin)(&self.this(), part, Some(claim), Calls::InJobs);
+        }
         limits::grant();
         for lender in lenders.unwrap_or_default() {
             limits::lend(lender, borrower);
@@ -481,7 +489,15 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
 
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Claimer for Shared<K, V> {
     fn granted(self: Arc<Self>, part: PartId) {
-        let claim = self.change(Calls::InJobs, |state| state.claims.remove(&part)).flatten();
+        let claim = self
+            .change(Calls::InJobs, |state| {
+                let claim = state.claims.remove(&part);
+                if claim.is_none() {
+                    state.granted.push(part);
+                }
+                claim
+            })
+            .flatten();
         if let Some(claim) = claim {
             (self.begin)(&self, part, Some(claim), Calls::InJobs);
         }

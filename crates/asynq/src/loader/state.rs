@@ -31,6 +31,8 @@ pub(super) struct State<K, V> {
     pub(super) parts: HashMap<PartId, Part<K>>,
     /// Claims of parts that wait for their permits.
     pub(super) claims: HashMap<PartId, Claim>,
+    /// Parts that got their permits before their claims were kept.
+    pub(super) granted: Vec<PartId>,
     /// Calls that wait for keys which were not sent, and lend their permits to the parts of these.
     lenders: Vec<(EntryId, ClaimId)>,
     /// Jobs that no runtime polls.
@@ -129,6 +131,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
             slots: SecondaryMap::new(),
             parts: HashMap::new(),
             claims: HashMap::new(),
+            granted: Vec::new(),
             lenders: Vec::new(),
             in_place: Vec::new(),
             timer: None,
