@@ -1,6 +1,6 @@
 //! Errors of keys: beside values, and in caches.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -178,13 +178,16 @@ fn a_choice_of_errors_that_panics_fails_the_loads_of_its_batch() {
 #[test]
 fn a_choice_of_errors_may_load() {
     let (loader, _) = missing_or_down();
-    let again = loader.clone();
+    let itself = Rc::new(RefCell::new(Some(loader.clone())));
+    let again = Rc::clone(&itself);
     let loader = loader.cache().cache_errors_if(move |error| {
-        error.to_string().contains("down") && again.load(1).value().is_err()
+        let again = again.borrow().clone();
+        error.to_string().contains("down") && again.unwrap().load(1).value().is_err()
     });
     assert!(loader.load(2).value().is_err());
     assert!(loader.load(2).value().is_err());
     assert_eq!(loader.stats().keys, 2, "key 1 inside");
+    itself.take();
 }
 
 #[test]

@@ -83,6 +83,17 @@ struct Library {
     calls: Rc<RefCell<Vec<Rc<Call>>>>,
     waiters: Rc<RefCell<Vec<Waiter>>>,
     log: Log,
+    /// The loader, for its own function.
+    itself: Rc<RefCell<Option<LocalLoader<u32, String>>>>,
+}
+
+/// Breaks the circles of the loader, its function and its loads.
+impl Drop for Library {
+    fn drop(&mut self) {
+        let itself = self.itself.take();
+        let waiters = self.waiters.take();
+        drop((itself, waiters));
+    }
 }
 
 impl Face for Library {
@@ -150,9 +161,8 @@ impl Face for Library {
         if let Some(default) = settings.default.clone() {
             loader = loader.default_with(move |_| default.clone());
         }
-        // The handle is weak enough: the process ends after the tests.
         *itself.borrow_mut() = Some(loader.clone());
-        Self { pool: LocalPool::new(), loader, calls, waiters, log }
+        Self { pool: LocalPool::new(), loader, calls, waiters, log, itself }
     }
 
     fn act(&mut self, action: &Action) -> Vec<String> {

@@ -79,6 +79,17 @@ struct Library {
     calls: Arc<Mutex<Vec<Arc<Call>>>>,
     waiters: Arc<Mutex<Vec<Waiter>>>,
     log: Log,
+    /// The loader, for its own function.
+    itself: Arc<Mutex<Option<Loader<u32, String>>>>,
+}
+
+/// Breaks the circles of the loader, its function and its loads.
+impl Drop for Library {
+    fn drop(&mut self) {
+        let itself = self.itself.lock().unwrap().take();
+        let waiters = std::mem::take(&mut *self.waiters.lock().unwrap());
+        drop((itself, waiters));
+    }
 }
 
 impl Face for Library {
@@ -146,9 +157,8 @@ impl Face for Library {
         if let Some(default) = settings.default.clone() {
             loader = loader.default_with(move |_| default.clone());
         }
-        // The handle is weak enough: the process ends after the tests.
         *itself.lock().unwrap() = Some(loader.clone());
-        Self { pool: LocalPool::new(), loader, calls, waiters, log }
+        Self { pool: LocalPool::new(), loader, calls, waiters, log, itself }
     }
 
     fn act(&mut self, action: &Action) -> Vec<String> {
