@@ -106,6 +106,19 @@ impl<H: Host> Contexts<H> {
         self.active.last().copied()
     }
 
+    /// The innermost active context from `id` outwards.
+    pub(crate) fn active_around(&self, id: ContextId) -> Scope {
+        let mut next = Some(id);
+        while let Some(id) = next {
+            let context = &self.nodes[id];
+            if context.active.is_some() {
+                return Some(id);
+            }
+            next = context.parent;
+        }
+        None
+    }
+
     /// The active contexts, the outermost first.
     pub(crate) fn active(&self) -> &[ContextId] {
         &self.active

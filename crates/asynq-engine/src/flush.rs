@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::batch::{Askers, Batch, BatchState, PriorityRule, QueuePlace};
+use crate::context::Scope;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::host::Host;
@@ -129,18 +130,34 @@ impl<H: Host> Engine<H> {
         let BatchState::Open(_) = batch.state else {
             return false;
         };
+        if !self.contexts.is_empty() {
+            let scope = self.scope_out_of_turn(id);
+            self.narrow_open(id, scope);
+        }
+        self.start_flush(id);
+        true
+    }
+
+    /// Begins the flush of an open batch that is chosen, under `scope`.
+    pub(crate) fn begin_chosen_flush(&mut self, id: BatchId, scope: Scope) {
+        if !self.contexts.is_empty() {
+            self.narrow_open(id, scope);
+            self.frame_mut().chosen = Some(id);
+        }
+        self.start_flush(id);
+    }
+
+    /// Begins the flush of an open batch under its scope: from now on it takes no more items.
+    fn start_flush(&mut self, id: BatchId) {
+        let batch = &self.batches[id];
         let items = batch.count();
         if let Some(owner) = self.frames.owner_mut(batch.needed_by) {
             owner.flush_queue.remove(&mut self.batches, id);
             owner.flush_queue.forget_answers(&mut self.batches);
         }
-        if !self.contexts.is_empty() {
-            self.narrow_to_flush(id);
-        }
         let batch = &mut self.batches[id];
         batch.state = BatchState::Flushing(batch.scope);
         self.record(|| Event::FlushBegan { batch: id, items });
-        true
     }
 
     /// Opens a batch again that [`Step::Flush`](crate::Step::Flush) has chosen, before anything of it

@@ -5,7 +5,8 @@
 //! Somebody waits for a batch who has asked for an item of it, or awaits one, or awaits a task that
 //! does. A context is *common* to the batch if all of them wait under it, by each way that leads from
 //! them to the batch. The flush is under the longest chain of common contexts: its innermost one is
-//! the *scope* of the batch.
+//! the *scope* of the batch. A context that was left is common as before, because contexts inside it may
+//! be. So code in a flush asks and waits under the scope of that, rather than under what is active.
 //!
 //! A task waits under its own chain. That begins with the contexts of the task that first awaited
 //! it; those who await it later may be under others. So such a task has a *limit*: the innermost
@@ -39,13 +40,23 @@ use crate::id::{BatchId, FrameId, ItemId, TaskId};
 use crate::task::State;
 
 impl<H: Host> Engine<H> {
-    /// The innermost context of the code that runs now: that of the running task, or else the one
-    /// that is active while a flush or other code of no task runs.
+    /// The innermost context of the code that runs now: that of the running task, or of the flush that
+    /// was chosen, or else the one that is active while other code of no task runs.
     pub(crate) fn code_scope(&self) -> Scope {
-        match self.running().and_then(|task| self.tasks.get(task)) {
-            Some(task) => task.scope,
-            None => self.contexts.innermost(),
+        if let Some(task) = self.running().and_then(|task| self.tasks.get(task)) {
+            return task.scope;
         }
+        let active = self.contexts.innermost();
+        // Otherwise the code of the flush has entered a context.
+        let flush =
+            self.chosen_scope().filter(|&scope| self.contexts.active_around(scope) == active);
+        flush.or(active)
+    }
+
+    /// The scope of the flush that was chosen in the innermost call, until it is answered for.
+    fn chosen_scope(&self) -> Scope {
+        let batch = self.batches.get(self.frames.top()?.chosen?)?;
+        if matches!(batch.state, BatchState::InFlight(_)) { None } else { batch.scope }
     }
 
     /// The innermost context under which the code that runs now asks and waits.
@@ -102,17 +113,18 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Narrows the scope of a batch whose flush begins to the contexts that the flush is under.
+    /// The contexts to which a flush out of turn narrows the scope of a batch: the code that runs now
+    /// waits for the flush.
     #[cold]
-    pub(crate) fn narrow_to_flush(&mut self, batch: BatchId) {
-        // The code that runs now waits for the flush.
-        let mut scope = self.waiting_scope();
+    pub(crate) fn scope_out_of_turn(&self, batch: BatchId) -> Scope {
+        let scope = self.waiting_scope();
         if self.is_asked_by_others(batch) {
-            scope = None;
-        } else if !self.batches[batch].is_limited_to_call {
-            scope = self.contexts.flushes_under(scope);
+            None
+        } else if self.batches[batch].is_limited_to_call {
+            scope
+        } else {
+            self.contexts.flushes_under(scope)
         }
-        self.narrow_open(batch, scope);
     }
 
     /// Returns whether code may have asked for an item that is not the caller, and does not wait.
@@ -215,7 +227,8 @@ impl<H: Host> Engine<H> {
         None
     }
 
-    fn narrow_open(&mut self, id: BatchId, scope: Scope) {
+    /// Narrows the scope of an open batch.
+    pub(crate) fn narrow_open(&mut self, id: BatchId, scope: Scope) {
         let batch = &mut self.batches[id];
         let common = if batch.has_scope { self.contexts.common(batch.scope, scope) } else { scope };
         batch.has_scope = true;

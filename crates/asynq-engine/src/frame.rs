@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use crate::dependency::{Dependency, Named};
 use crate::flush_queue::FlushQueue;
 use crate::host::{Host, Priority};
-use crate::id::{ContextId, FrameId, Stamp, TaskId};
+use crate::id::{BatchId, ContextId, FrameId, Stamp, TaskId};
 use crate::ready::{End, Ready};
 use crate::task::{State, Task};
 use crate::waiter::Waiter;
@@ -33,6 +33,8 @@ pub(crate) struct Frame<P> {
     pub(crate) running: Option<TaskId>,
     /// The dependencies that the running task has named so far.
     pub(crate) dependencies: Named,
+    /// The batch that `Step::Flush` has chosen last, if there were contexts.
+    pub(crate) chosen: Option<BatchId>,
     pub(crate) ready: Ready,
     pub(crate) flush_queue: FlushQueue<P>,
     /// Number of tasks of this frame, and of its flushes in flight, that something outside the
@@ -80,6 +82,7 @@ impl<P> Frames<P> {
             root,
             running: None,
             dependencies: Named::default(),
+            chosen: None,
             ready: lists.ready,
             flush_queue: lists.flush_queue,
             external_waits: 0,

@@ -108,7 +108,7 @@ impl<H: Host> Engine<H> {
                     self.scope_of_next_flush(batch, callers)
                 };
                 Some(self.switch_to(scope).unwrap_or_else(|| {
-                    self.begin_flush(batch);
+                    self.begin_chosen_flush(batch, scope);
                     Step::Flush(batch)
                 }))
             }

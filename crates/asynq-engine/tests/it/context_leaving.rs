@@ -2,7 +2,7 @@
 
 use crate::plain::{Plain, await_all, begin_call};
 use crate::sim::{Op, Program, all, fail, one};
-use asynq_engine::{Engine, Step};
+use asynq_engine::{Engine, PriorityRule, Step};
 use expect_test::expect;
 
 #[test]
@@ -160,4 +160,27 @@ fn a_context_left_twice_is_kept_for_the_tasks_under_it() {
     assert!(engine.context(context).is_some(), "it is on the chain of `under`");
     engine.complete(under);
     assert!(engine.context(context).is_none());
+}
+
+/// Code of no task flushes it then, which may wait under what the chosen flush is under.
+#[test]
+fn a_chosen_batch_that_is_opened_again_is_flushed_under_the_same_contexts_although_they_are_left() {
+    let mut engine = Engine::<Plain>::new();
+    let root = engine.add_task(());
+    let batch = engine.add_batch((), PriorityRule::BySize);
+    begin_call(&mut engine, root);
+    let outer = engine.enter_context(()).unwrap();
+    let waiting = engine.add_task(());
+    await_all(&mut engine, [waiting]);
+    assert_eq!(engine.next(), Step::Run(waiting));
+    let item = engine.add_item(batch).unwrap();
+    assert!(engine.leave_context(outer));
+    await_all(&mut engine, [item]);
+    assert_eq!(engine.next(), Step::Flush(batch));
+
+    assert!(engine.reopen(batch));
+    engine.add_item(batch).unwrap();
+    assert!(engine.begin_flush(batch));
+
+    assert_eq!(engine.flush_scope(batch), Some(outer));
 }

@@ -4,7 +4,7 @@ use asynq_engine::{Engine, PriorityRule, Step, Until};
 
 use super::model;
 use super::programs::Case;
-use crate::sim::{Driver, Flush, Join, On, Op, Program, Sim, all, any, one};
+use crate::sim::{Driver, Flush, Join, On, Op, Program, Sim, TaskRef, all, any, one};
 
 /// A task waits for itself, then for an item whose flush task waits for it, then for itself again.
 #[test]
@@ -109,4 +109,36 @@ fn tasks_that_the_caller_woke_go_on_in_the_call_in_the_order_of_their_waits() {
     let mut driver = Driver::new(case.program.clone());
     driver.call(root);
     assert_eq!(driver.into_record().log(), model::run(&case.program, &case.roots).log);
+}
+
+/// A flush that is chosen used to be under no context if the context that all who wait have in common
+/// was left: what somebody in it asks for was then asked for under no context, too.
+fn flush_under_a_context_that_was_left(flush: impl Fn(TaskRef) -> Flush) {
+    let mut p = Program::new();
+    let [db, config] = ["db", "config"].map(|name| p.source(name));
+    let [outer, inner] = ["outer", "inner"].map(|name| p.context(name));
+    let shared = p.task("shared", [Op::Enter(inner), one(config.item(1)), one(config.item(2))]);
+    let helper = p.task("helper", [one(shared)]);
+    p.flush(db, flush(helper));
+    let asking = p.task("asking", [one(db.item(0))]);
+    let called = p.task("called", [Op::Leave(outer), all([asking, shared])]);
+    let root = p.task("root", [Op::Enter(outer), Op::Call(called)]);
+    let case = Case { program: p, roots: vec![root] };
+    let mut driver = Driver::new(case.program.clone());
+    driver.call(root);
+    let log = driver.into_record().log();
+    let lines: Vec<_> = log.lines().map(str::trim).collect();
+    let asks = lines.iter().position(|&line| line == "shared awaits [config#2(2)]").expect(&log);
+    assert_eq!(lines[asks + 1], "flush config#2(2)", "`inner` is common to all who wait: {log}");
+    assert_eq!(log, model::run(&case.program, &case.roots).log);
+}
+
+#[test]
+fn a_flush_task_waits_under_the_contexts_of_its_flush_although_they_are_left() {
+    flush_under_a_context_that_was_left(Flush::Carried);
+}
+
+#[test]
+fn a_call_in_a_flush_is_made_under_the_contexts_of_the_flush_although_they_are_left() {
+    flush_under_a_context_that_was_left(Flush::Calls);
 }

@@ -226,8 +226,10 @@ impl World {
 
     /// The flush of a batch begins.
     pub(super) fn note_flush(&mut self, batch: usize, is_out_of_turn: bool) {
-        let scope = self.code_waiting_scope();
-        self.batches[batch].waiting_scopes.push(scope);
+        if is_out_of_turn {
+            let scope = self.code_waiting_scope();
+            self.batches[batch].waiting_scopes.push(scope);
+        }
         // From now on nobody changes it: those who wait later count for the flush task.
         let scope = self.flush_scope(batch, is_out_of_turn);
         self.batches[batch].waiting_scopes = vec![scope];

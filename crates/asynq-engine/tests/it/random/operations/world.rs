@@ -129,12 +129,17 @@ impl World {
         self.calls.last()?.running
     }
 
-    /// The scope of the code that runs: of a task, or else what is active.
+    /// The scope of the code that runs: of a task, or of a chosen flush, or else what is active.
     pub(super) fn code_scope(&self) -> Option<usize> {
         match self.running() {
             Some(task) if self.tasks[task].state != State::Ended => self.tasks[task].scope,
-            _ => self.active.last().copied(),
+            _ => self.chosen_scope().or(self.active.last().copied()),
         }
+    }
+
+    fn chosen_scope(&self) -> Option<usize> {
+        let Batch { stage, waiting_scopes, .. } = &self.batches[self.calls.last()?.flushing?];
+        if *stage == Stage::Flushing { waiting_scopes[0] } else { None }
     }
 
     pub(super) fn is_computed(&self, on: Dependency) -> bool {
