@@ -244,9 +244,20 @@ impl<H: Host> Contexts<H> {
         !self.flushing.is_empty()
     }
 
-    pub(crate) fn end_flushing(&mut self, task: TaskId) {
-        let place = self.flushing.iter().rposition(|&(flushing, _)| flushing == task);
-        place.map(|place| self.flushing.remove(place));
+    /// Returns the scope to which a task goes back that has flushed a batch out of turn.
+    pub(crate) fn end_flushing(&mut self, task: TaskId) -> Scope {
+        let place = self.flushing.iter().rposition(|&(flushing, _)| flushing == task)?;
+        self.flushing.remove(place).1
+    }
+
+    /// Keeps the task that entered a context from going back to it after a flush out of turn.
+    pub(crate) fn leave_while_flushing(&mut self, id: ContextId) {
+        let Some(Context { owner, parent, .. }) = self.nodes.get(id) else { return };
+        for (task, scope) in &mut self.flushing {
+            if task == owner && *scope == Some(id) {
+                *scope = *parent;
+            }
+        }
     }
 
     /// Leaves every context that `owner` has entered, from `scope` outwards. Those that are active

@@ -198,11 +198,12 @@ impl<H: Host> Engine<H> {
         Some(place)
     }
 
-    /// Ends the flush that [`enter_flush`](Self::enter_flush) began.
+    /// Ends the flush that [`enter_flush`](Self::enter_flush) began. The task goes back to the innermost
+    /// context that it was in, or, if it has left that meanwhile, to the one around it.
     pub fn leave_flush(&mut self, Place { task, scope }: Place) {
-        self.move_task(task, scope);
         if let Some(task) = task {
-            self.contexts.end_flushing(task);
+            let outside = self.contexts.end_flushing(task);
+            self.move_task(Some(task), outside);
         }
         if let Some(scope) = scope {
             self.contexts.release(scope);

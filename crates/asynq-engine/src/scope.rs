@@ -46,6 +46,7 @@ impl<H: Host> Engine<H> {
             self.contexts.retain(node.scope);
             self.contexts.release(context);
         }
+        self.contexts.leave_while_flushing(context);
         self.contexts.leave(context)
     }
 

@@ -142,3 +142,23 @@ fn a_flush_task_waits_under_the_contexts_of_its_flush_although_they_are_left() {
 fn a_call_in_a_flush_is_made_under_the_contexts_of_the_flush_although_they_are_left() {
     flush_under_a_context_that_was_left(Flush::Calls);
 }
+
+/// A task used to go back to a context after a flush out of turn although that was left meanwhile. Here it
+/// is one that is kept out of flushes, and with it whatever is entered inside.
+#[test]
+fn a_task_does_not_go_back_to_a_context_that_fails_to_resume_after_a_flush() {
+    let mut p = Program::new();
+    let [db, config] = ["db", "config"].map(|name| p.source(name));
+    let [clock, own] = ["clock", "own"].map(|name| p.context(name));
+    p.keep_out_of_flushes(clock);
+    p.fail_resume(clock, 2);
+    let asking = p.task("asking", [Op::Enter(own), one(config.item(1))]);
+    let flushing = [Op::Enter(clock), Op::Depend(vec![db.item(0)]), Op::Flush(db), one(asking)];
+    let root = p.task("root", flushing);
+    let case = Case { program: p, roots: vec![root] };
+    let mut driver = Driver::new(case.program.clone());
+    driver.call(root);
+    let log = driver.into_record().log();
+    assert!(log.contains("asking awaits [config#1(1)]\nflush config#1(1)\n"), "{log}");
+    assert_eq!(log, model::run(&case.program, &case.roots).log);
+}
