@@ -3,10 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use asynq::{BatchError, Loader, LocalLoader};
+use asynq::BatchError;
 
+use crate::any_loader::AnyLoader;
 use crate::column::Column;
-use crate::store::{Store, Value};
+use crate::store::Store;
+use crate::value::Value;
 
 /// A flush, for `--explain`.
 #[derive(Clone)]
@@ -28,28 +30,6 @@ impl Log {
 
     fn add(&self, round: Round) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(round);
-    }
-}
-
-/// A loader of values by their keys. That of a key-value store belongs to one thread, as the store does.
-#[derive(Clone)]
-pub(crate) enum AnyLoader<V: Value> {
-    OfAllThreads(Loader<i64, V>),
-    #[cfg_attr(
-        not(feature = "servers"),
-        allow(dead_code, reason = "the servers have such loaders")
-    )]
-    OfOneThread(LocalLoader<i64, V>),
-}
-
-impl<V: Value> AnyLoader<V> {
-    fn on_flush(self, name: &str, before: impl Fn(&[i64]) + Send + Sync + 'static) -> Self {
-        match self {
-            Self::OfAllThreads(loader) => {
-                Self::OfAllThreads(loader.name(name).before_flush(before))
-            }
-            Self::OfOneThread(loader) => Self::OfOneThread(loader.name(name).before_flush(before)),
-        }
     }
 }
 
@@ -77,9 +57,6 @@ impl<V: Value> Lookup<V> {
 
     pub(crate) async fn load(&self, key: i64) -> Result<V, BatchError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        match &self.loader {
-            AnyLoader::OfAllThreads(loader) => loader.load(key).await,
-            AnyLoader::OfOneThread(loader) => loader.load(key).await,
-        }
+        self.loader.load(key).await
     }
 }

@@ -5,6 +5,7 @@
 //! what they ask it of, and `stores/` has each kind of store; the rest is a command line.
 #![forbid(unsafe_code)]
 
+mod any_loader;
 mod column;
 mod database;
 mod listing;
@@ -15,6 +16,7 @@ mod report;
 mod run;
 mod store;
 mod stores;
+mod value;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use asynq::{BoxError, Loader};
 
+use crate::any_loader::AnyLoader;
 use crate::column::Column;
 use crate::database::Database;
-use crate::lookup::AnyLoader;
-use crate::store::{Store, Value};
+use crate::store::Store;
+use crate::value::Value;
 
 /// The values of each table, as texts.
 pub(crate) struct Memory {

@@ -2,9 +2,10 @@
 
 use asynq::stores::Sqlite;
 
+use crate::any_loader::AnyLoader;
 use crate::column::Column;
-use crate::lookup::AnyLoader;
-use crate::store::{Store, Value};
+use crate::store::Store;
+use crate::value::Value;
 
 impl Store for Sqlite {
     fn loader<V: Value>(&self, Column { table, key, value }: Column) -> AnyLoader<V> {

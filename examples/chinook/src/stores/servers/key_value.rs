@@ -6,10 +6,11 @@ use asynq::stores::{KeyValue, Memcached, Redis};
 use asynq::{BoxError, FutureBase, LocalLoader, try_all};
 
 use super::Served;
+use crate::any_loader::AnyLoader;
 use crate::column::Column;
 use crate::database::Database;
-use crate::lookup::AnyLoader;
-use crate::store::{Store, Value};
+use crate::store::Store;
+use crate::value::Value;
 
 impl Store for Redis {
     fn loader<V: Value>(&self, column: Column) -> AnyLoader<V> {

@@ -6,10 +6,11 @@ use tokio::runtime;
 use tokio_postgres::{Client, NoTls};
 
 use super::Served;
+use crate::any_loader::AnyLoader;
 use crate::column::Column;
 use crate::database::Database;
-use crate::lookup::AnyLoader;
-use crate::store::{Store, Value};
+use crate::store::Store;
+use crate::value::Value;
 
 impl Store for Postgres {
     fn loader<V: Value>(&self, Column { table, key, value }: Column) -> AnyLoader<V> {
