@@ -415,12 +415,14 @@ async def handle(engine, size):
 
 async def main():
     engine = create_async_engine("sqlite+aiosqlite://")
+    async with engine.connect():
+        pass  # Otherwise each of the first sessions would open the only connection, and leave it.
     sums = await asyncio.gather(*[handle(engine, size) for size in range(1, 9)])
     await engine.dispose()
     assert sums == [[30 * id for id in range(size)] for size in range(1, 9)], sums
     print("well")
 
-asyncio.run(main())
+asyncio.run(main(), debug=False)  # Also in Python's development mode.
 """
 
 
@@ -451,12 +453,14 @@ async def handle(engine, size):
 
 async def main():
     engine = create_async_engine("sqlite+aiosqlite://")
+    async with engine.connect():
+        pass  # Otherwise each of the first sessions would open the only connection, and leave it.
     values = await asyncio.gather(*[handle(engine, size) for size in range(1, 9)])
     await engine.dispose()
     assert values == [[10 * id for id in range(size)] for size in range(1, 9)], values
     print("well")
 
-asyncio.run(asyncio.wait_for(main(), 30))
+asyncio.run(asyncio.wait_for(main(), 30), debug=False)  # Also in Python's development mode.
 """
 
 
