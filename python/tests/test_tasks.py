@@ -347,6 +347,25 @@ def test_a_waiting_task_can_be_given_its_value_by_another(log, source):
     assert "went on" not in log
 
 
+@pytest.mark.parametrize("last", ["nothing", None, [], ConstFuture(1), {"key": ConstFuture(1)}])
+def test_a_task_can_be_given_its_value_by_a_synchronous_call_that_it_makes(last):
+    @asynq()
+    def sets(task):
+        yield None
+        task.set_value("set")
+
+    @asynq()
+    def calls():
+        yield None
+        sets(get_active_task())
+        if last != "nothing":
+            yield last
+        return "returned"
+
+    assert calls() == "set"
+    assert calls.asynq().value() == "set"
+
+
 def test_a_task_is_computed_for_its_handlers_when_it_ends(log):
     @asynq()
     def main():

@@ -58,7 +58,8 @@ impl<H: Host> Engine<H> {
         frame.running = None;
     }
 
-    /// Ends the innermost call, after [`Step::Done`](crate::Step::Done).
+    /// Ends the innermost call, after [`Step::Done`](crate::Step::Done). If the task that made it was
+    /// completed meanwhile, no task runs now.
     ///
     /// # Panics
     ///
@@ -68,11 +69,12 @@ impl<H: Host> Engine<H> {
         // The priorities were given for a choice of this call.
         frame.flush_queue.forget_answers(&mut self.batches);
         let callers = self.frames.pop();
-        if (callers.is_some() || self.contexts.is_flushed_out_of_turn())
-            && let Some(caller) = self.running().filter(|&task| !self.tasks.contains_key(task))
-        {
-            // It was cancelled during the call.
-            self.contexts.leave_all(caller, callers);
+        if let Some(caller) = self.running().filter(|&task| !self.tasks.contains_key(task)) {
+            // It was completed during the call, which is the answer to its `Step::Run`.
+            if callers.is_some() || self.contexts.is_flushed_out_of_turn() {
+                self.contexts.leave_all(caller, callers);
+            }
+            self.frame_mut().running = None;
         }
         if let Some(callers) = callers {
             self.contexts.release(callers);

@@ -1,6 +1,8 @@
 //! Cancelling: a task is ended from outside, whatever it is doing.
 
+use crate::plain::{Plain, begin_call, end_call};
 use crate::sim::{Flush, Join, Op, Program, all, depend, one};
+use asynq_engine::{Engine, Step};
 use expect_test::expect;
 
 #[test]
@@ -140,6 +142,18 @@ fn a_task_that_runs_in_an_outer_call() {
         root fails: cancelled
     "#]]
     .assert_eq(&p.log(root));
+}
+
+#[test]
+fn a_task_that_was_ended_in_a_call_of_its_own_needs_no_other_end() {
+    let mut engine = Engine::<Plain>::new();
+    let (calling, called) = (engine.add_task(()), engine.add_task(()));
+    begin_call(&mut engine, calling);
+    begin_call(&mut engine, called);
+    engine.complete(calling);
+    end_call(&mut engine, called);
+    assert_eq!(engine.running(), None);
+    assert_eq!(engine.next(), Step::Done);
 }
 
 #[test]

@@ -156,6 +156,7 @@ impl World {
         outer.needs.extend(ended.needs);
         let caller = outer.running;
         if let Some(caller) = caller.filter(|&caller| self.tasks[caller].state == State::Ended) {
+            outer.running = None;
             self.leave_all(caller, ended.callers);
         }
     }
