@@ -9,6 +9,7 @@ import pytest
 from threads import in_thread
 
 import asynq
+from asynq import _asynq
 from asynq.loaders import Group, Loader, Lru
 from asynq.tools import deduplicate
 
@@ -345,3 +346,11 @@ def test_a_loader_that_is_gone_is_not_taken_for_a_new_one():
 
     with asynq.request():
         assert [load_from_new_loader(value) for value in range(100)] == list(range(100))
+
+
+def test_nothing_can_be_taken_for_the_owner_of_requests(user, calls):
+    with pytest.raises(TypeError, match="takes no arguments"):
+        _asynq.divide_loaders_by_request([])
+    _asynq.divide_loaders_by_request()
+    asyncio.run(handle(user, 1))
+    assert calls == [[1]]

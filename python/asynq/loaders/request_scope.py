@@ -51,7 +51,7 @@ class request(Scope):
             variant.clear_all()
 
     def resume(self):
-        divide_loaders_by_request(REQUESTS)
+        divide_loaders_by_request()
         super().resume()
 
     async def __aenter__(self):

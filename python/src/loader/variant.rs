@@ -19,13 +19,9 @@ use crate::loader::bound::with_core;
 use crate::loader::varies::{self, Varies};
 use crate::scopes::active_scopes;
 
-/// Owner of the requests among the active scopes.
-static REQUESTS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-
-/// Makes loaders ask in which request their caller is. `owner` is that of requests among scopes.
+/// Makes loaders ask in which request their caller is.
 #[pyfunction]
-pub(crate) fn divide_loaders_by_request(owner: Bound<'_, PyAny>) {
-    let _ = REQUESTS.set(owner.py(), owner.unbind());
+pub(crate) fn divide_loaders_by_request() {
     varies::note_request();
 }
 
@@ -81,7 +77,9 @@ fn bind<'py>(
 }
 
 fn current_request(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    let Some(owner) = REQUESTS.get(py) else { return Ok(None) };
+    /// Owner of the requests among the active scopes.
+    static REQUESTS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let owner = REQUESTS.import(py, "asynq._scopes", "REQUESTS")?;
     let Some(requests) = active_scopes(py)?.get_item(owner)? else { return Ok(None) };
     let requests = requests.cast_into::<PyTuple>()?;
     let innermost = requests.get_item(requests.len() - 1)?;
