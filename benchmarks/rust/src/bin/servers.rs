@@ -180,7 +180,7 @@ fn measure<S: Server>(
         times.into_iter().flat_map(|times| times.expect("no panic")).collect()
     });
     let seconds = start.elapsed().as_secs_f64();
-    let cpu = cpu_time().zip(cpu).map(|(after, before)| (after - before).as_secs_f64());
+    let cpu = cpu_time().zip(cpu).map(|(after, before)| after.saturating_sub(before).as_secs_f64());
     times.sort_unstable();
     #[allow(clippy::cast_precision_loss, reason = "counts of a few seconds")]
     let requests = times.len() as f64;
