@@ -14,8 +14,8 @@
 //! asks for is asked for under its limit. A task without a limit, which is nearly every task, asks
 //! under its scope, with the contexts that it has entered itself.
 //!
-//! Who begins to wait when a flush has begun is too late for its scope, and counts for the limit of the
-//! task that goes on with the flush.
+//! Somebody who begins to wait when a flush has begun is too late for its scope, and counts for the limit
+//! of the task that goes on with the flush.
 //!
 //! Both are narrowed when somebody begins to wait, so a flush need not look at its items. When the
 //! limit of a task narrows, so does that of what the task waits for, and so on. A limit only moves

@@ -57,7 +57,7 @@
 //! most `max_batch_size` keys, in the order in which they were loaded. With a `hold`, it also stays
 //! open for that time after its first key, unless it fills a part before.
 //!
-//! Where other requests load as well (a server), nobody knows that nothing else can run. There a round has
+//! If other requests load as well (a server), nobody knows that nothing else can run. There a round has
 //! *settled* when some turns of the executor have brought no new key ([`turn`](Loader::turn)), and stays open
 //! while the store is busy ([`round_settled`](Loader::round_settled)).
 //!

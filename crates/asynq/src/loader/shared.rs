@@ -1,4 +1,4 @@
-//! What the handles to a loader share: the operations on its state, from any thread.
+//! The shared part of the handles to a loader: the operations on its state, from any thread.
 
 use std::collections::HashMap;
 use std::panic::Location;
@@ -58,7 +58,7 @@ pub(super) enum Loaded<K> {
     Failed(LoadError),
 }
 
-/// Whether a call of a function that is not async may hold the thread.
+/// Place where a function that is not async is called: here, where it holds the thread, or in a job.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Calls {
     Here,

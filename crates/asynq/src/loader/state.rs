@@ -39,7 +39,7 @@ pub(super) struct State<K, V> {
     pub(super) in_place: Vec<Arc<Job>>,
     /// Time for which a timer is set, with its job.
     pub(super) timer: Option<(u64, Option<Arc<Job>>)>,
-    /// What loads outside of requests wait for.
+    /// Wait of the loads outside of requests.
     pub(super) outside: Outside,
     /// The time at which a key is loaded matters.
     pub(super) is_timed: bool,
@@ -74,7 +74,7 @@ pub(super) struct Outside {
     pub(super) cached: Vec<SlotId>,
 }
 
-/// What follows from a change of the state, once the lock is released: it runs code of users.
+/// Consequences of a change of the state, carried out once the lock is released: they run code of users.
 pub(super) struct Effects<K, V> {
     /// Parts that claim permits.
     pub(super) claims: Vec<PartId>,

@@ -53,7 +53,7 @@ fn a_flush_task_that_an_inner_call_needs_runs_there() {
     assert_eq!(engine.next(), Step::Run(flush_task));
 }
 
-/// What a task in no context waits for is not asked for under a context, even if that wait began while
+/// A task in no context makes what it waits for be asked for under none, even if that wait began while
 /// the awaited task was flushing a batch, and so outside of its own context.
 #[test]
 fn who_awaits_a_task_during_a_flush_of_it_counts_for_what_it_asks_for_later() {
