@@ -134,7 +134,7 @@ check: check-msrv check-no-std check-fuzz check-api ## each feature alone on the
 check-msrv: $(cargo-hack)
 	$(call need,rustup toolchain install $(msrv) --profile minimal,rustup could not install Rust $(msrv))
 	RUSTUP_TOOLCHAIN=$(msrv) RUSTFLAGS='-D warnings' $(cargo-hack) hack check --locked \
-	    -p asynq-engine -p asynq-loader -p asynq-batch -p asynq-batch-macros \
+	    -p asynq-engine -p asynq-loader -p asynq-explain -p asynq-batch -p asynq-batch-macros \
 	    -p asynq-python --each-feature --lib --target-dir target/msrv
 
 # A target that has no `std`.
@@ -149,8 +149,8 @@ check-fuzz:
 # $(call list-api,CRATE,FILE) writes the public API of a crate.
 list-api = RUSTUP_TOOLCHAIN=$(nightly) $(cargo-public-api) --package $(1) --all-features -sss \
     --target-dir target/api >$(2)
-apis := asynq-engine:crates/asynq-engine asynq-loader:crates/asynq-loader asynq-batch:crates/asynq \
-    asynq-batch-macros:crates/asynq-macros
+apis := asynq-engine:crates/asynq-engine asynq-loader:crates/asynq-loader asynq-explain:crates/asynq-explain \
+    asynq-batch:crates/asynq asynq-batch-macros:crates/asynq-macros
 
 check-api: $(cargo-public-api) nightly
 	@mkdir -p target/api; for api in $(apis); do \

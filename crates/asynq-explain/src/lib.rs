@@ -1,0 +1,45 @@
+//! Recordings of the rounds of asynq: why each was needed, and what to change.
+//!
+//! A face feeds a [`Recorder`]. From its [`Recording`], an [`Explanation`] computes the rounds, the critical path and
+//! the findings. The format of recordings is described in `docs/recording.md`.
+//!
+//! The crate does no I/O except on the readers and writers that it is given, and has no clock.
+#![forbid(unsafe_code)]
+
+// The format.
+mod event;
+mod keys;
+mod place;
+mod recorder;
+mod recording;
+
+#[cfg(feature = "rust")]
+mod rust_source;
+
+// The analyses. A file uses those above it.
+mod timeline;
+
+mod code;
+mod finding;
+mod names;
+mod rounds;
+
+mod critical_path;
+mod findings;
+
+mod explanation;
+
+pub use critical_path::Link;
+pub use event::{
+    BatchAnswered, BatchSent, CallBegins, CallEnds, ContextChange, Event, How, Id, KeyLoaded,
+    Reason, TaskCreated, TaskEnds, TaskRuns, TaskWaits, Time,
+};
+pub use explanation::Explanation;
+pub use finding::{Finding, Kind};
+pub use keys::{Keys, UnknownKeys};
+pub use place::{Flow, Site, Source};
+pub use recorder::{Options, Recorder, hash_key};
+pub use recording::{Header, ReadError, Recording, VERSION};
+#[cfg(feature = "rust")]
+pub use rust_source::flows_of_rust;
+pub use timeline::{Batch, Load, Task, Wait};
