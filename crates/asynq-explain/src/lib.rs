@@ -1,7 +1,7 @@
 //! Recordings of the rounds of asynq: why each was needed, and what to change.
 //!
 //! A face feeds a [`Recorder`]. From its [`Recording`], an [`Explanation`] computes the rounds, the critical path and
-//! the findings. The format of recordings is described in `docs/recording.md`.
+//! the findings, and a [`Report`] or [`text`] draws them. The format of recordings is described in `docs/recording.md`.
 //!
 //! The crate does no I/O except on the readers and writers that it is given, and has no clock.
 #![forbid(unsafe_code)]
@@ -29,6 +29,23 @@ mod findings;
 
 mod explanation;
 
+// The reports.
+mod lookup;
+mod shown_batches;
+mod terminal_style;
+
+mod graph;
+mod terminal_table;
+
+mod chrome_trace;
+mod dot;
+mod mermaid;
+mod terminal;
+
+mod html;
+
+mod report;
+
 pub use critical_path::Link;
 pub use event::{
     BatchAnswered, BatchSent, CallBegins, CallEnds, ContextChange, Event, How, Id, KeyLoaded,
@@ -40,6 +57,9 @@ pub use keys::{Keys, UnknownKeys};
 pub use place::{Flow, Site, Source};
 pub use recorder::{Options, Recorder, hash_key};
 pub use recording::{Header, ReadError, Recording, VERSION};
+pub use report::{Report, UnknownReport};
 #[cfg(feature = "rust")]
 pub use rust_source::flows_of_rust;
+pub use terminal::text;
+pub use terminal_style::Style;
 pub use timeline::{Batch, Load, Task, Wait};

@@ -9,6 +9,7 @@ mod format;
 mod path;
 mod promises;
 mod recorder;
+mod report;
 mod rounds;
 #[cfg(feature = "rust")]
 mod rust_source;
