@@ -92,6 +92,14 @@ impl Loader {
         [self.send_time(), late].into_iter().flatten().min()
     }
 
+    /// Returns whether the open round may be sent by the time or the number of its keys: it is ready and
+    /// [held](crate::Settings::hold), or keys may keep coming ([`max_delay`](crate::Settings::max_delay)).
+    #[inline]
+    #[must_use]
+    pub fn is_round_timed(&self) -> bool {
+        self.held.is_some() || self.settings.max_delay.is_some()
+    }
+
     /// Sends the open round if its deadline has passed. Keys that are late fail instead.
     pub fn round_late(&mut self, now: Time) {
         let has_passed = |time: Option<Time>| time.is_some_and(|time| time <= now);

@@ -8,6 +8,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::call_stack::{AsynqStack, Site};
 use crate::callbacks::Callbacks;
 use crate::error::TaskError;
 use crate::futures::FutureBase;
-use crate::scheduler::{self, BatchEntry, Flushable};
+use crate::scheduler::{self, BatchEntry, Flushable, Requester, Scheduler};
 use crate::task::AsyncTask;
 
 /// A source as its batches know it.
@@ -41,6 +42,17 @@ pub(super) trait AnySource<K, V> {
 pub enum FlushStep {
     Done(Result<(), BoxError>),
     Later(Pin<Box<dyn Future<Output = Result<(), BoxError>>>>),
+}
+
+impl FlushStep {
+    pub(crate) const DONE: Self = Self::Done(Ok(()));
+
+    pub(crate) fn later(rest: impl Future<Output = ()> + 'static) -> Self {
+        Self::Later(Box::pin(async move {
+            rest.await;
+            Ok(())
+        }))
+    }
 }
 
 /// A batch, from its first item until all items are resolved.
@@ -151,13 +163,20 @@ impl<K: 'static, V: 'static> BatchCell<K, V> {
 
 /// # Items
 impl<K, V> BatchCell<K, V> {
-    /// Adds an item to an open batch. Returns its index.
-    pub(super) fn push(&self, key: K) -> u32 {
-        let index = self.entry.add_item();
+    /// Returns the next item of an open batch.
+    #[inline]
+    pub(super) fn next_item(&self) -> Option<ItemId> {
+        if self.is_open() { self.entry.item(self.item_count()) } else { None }
+    }
+
+    /// Adds an item to an open batch.
+    #[inline]
+    pub(super) fn push(&self, key: K) -> ItemId {
+        let item = self.entry.add_item();
         self.keys.borrow_mut().push(key);
         self.slots.borrow_mut().push(Slot::Pending);
         self.pending.set(self.pending.get() + 1);
-        index
+        item
     }
 
     /// Returns the item in the engine, if it is pending.
@@ -166,6 +185,24 @@ impl<K, V> BatchCell<K, V> {
         let slots = self.slots.borrow();
         let is_pending = self.pending.get() == slots.len() || is_pending(&slots, index);
         is_pending.then_some(item)
+    }
+
+    /// Requests the value of an item, which is pending.
+    #[inline]
+    pub(super) fn request(&self, item: ItemId, requester: &Requester<'_>) -> bool {
+        let &Requester { scheduler, waker } = requester;
+        scheduler.engine().depend(item);
+        if let Some(waker) = waker {
+            self.register_combinator(item, scheduler, waker);
+        }
+        true
+    }
+
+    /// Registers the waker of a combinator that polls an item.
+    #[cold]
+    fn register_combinator(&self, item: ItemId, scheduler: &Scheduler, waker: &Waker) {
+        self.add_callback(item.index, |callbacks| callbacks.add_waker(waker));
+        scheduler.register_for_combinator(item.into(), waker);
     }
 
     /// Fills a slot that is pending.
@@ -400,14 +437,18 @@ impl<K, V> BatchCell<K, V> {
         }
     }
 
-    /// Fails all pending items. The caller runs the callbacks when the batch is consistent again,
-    /// since they may call into it.
     fn fail_pending(&self, failure: &Failure) {
+        self.set_pending(|| Slot::Failed(failure.clone()));
+    }
+
+    /// Fills the slots of all pending items. The caller runs the callbacks when the batch is consistent again,
+    /// since they may call into it.
+    pub(super) fn set_pending(&self, slot: impl Fn() -> Slot<V>) {
         if self.pending.take() == 0 {
             return;
         }
-        for slot in self.slots.borrow_mut().iter_mut().filter(|slot| slot.is_pending()) {
-            *slot = Slot::Failed(failure.clone());
+        for place in self.slots.borrow_mut().iter_mut().filter(|slot| slot.is_pending()) {
+            *place = slot();
         }
         self.entry.resolve_all(0..self.item_count());
     }
@@ -423,7 +464,7 @@ impl<K, V> BatchCell<K, V> {
         self.callbacks.borrow_mut().pop_first()
     }
 
-    fn item_count(&self) -> u32 {
+    pub(super) fn item_count(&self) -> u32 {
         u32::try_from(self.len()).expect("the engine counts items in a u32")
     }
 

@@ -226,6 +226,13 @@ impl<B: Batch> Items<B> {
         Item { items: self, index }.set_value(value);
     }
 
+    /// Sets the value of all pending items, at the end of a flush, which runs the callbacks then.
+    pub(crate) fn set_all(&self, value: impl Fn() -> B::Value) {
+        if let Some(batch) = self.batch.upgrade() {
+            batch.set_pending(|| Slot::Value(value()));
+        }
+    }
+
     fn set_slots(&self, mut find: impl FnMut(&B::Key) -> Option<Slot<B::Value>>) {
         // `find` is called for every key, also if the batch is gone.
         let batch = self.batch.upgrade();
@@ -330,6 +337,12 @@ impl<B: Batch<Key: fmt::Debug>> fmt::Debug for Item<'_, B> {
 pub trait Flush: 'static {
     #[doc(hidden)]
     fn into_step(self) -> FlushStep;
+}
+
+impl Flush for FlushStep {
+    fn into_step(self) -> FlushStep {
+        self
+    }
 }
 
 impl Flush for () {

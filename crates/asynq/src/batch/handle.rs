@@ -2,9 +2,13 @@
 
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
+
+use asynq_engine::ItemId;
 
 use super::cell::BatchCell;
 use super::flush::Batch;
+use crate::scheduler::Requester;
 
 /// Handle to a batch of a [`Source`](super::Source), to flush it out of turn, or to cancel it.
 pub struct BatchHandle<B: Batch> {
@@ -52,6 +56,46 @@ impl<B: Batch> BatchHandle<B> {
     /// [`BatchErrorKind::Cancelled`]: super::BatchErrorKind::Cancelled
     pub fn cancel(&self) {
         self.cell.cancel();
+    }
+}
+
+/// # Items by their indices
+impl<B: Batch> BatchHandle<B> {
+    /// Returns whether all items have a value or an error.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.cell.is_ended()
+    }
+
+    /// Returns whether an item belongs to the batch, and is pending.
+    pub(crate) fn has(&self, item: ItemId) -> bool {
+        self.cell.pending(item.index) == Some(item)
+    }
+
+    /// Returns the next item, as long as the batch takes items.
+    #[inline]
+    pub(crate) fn next_item(&self) -> Option<ItemId> {
+        self.cell.next_item()
+    }
+
+    /// Adds an item to the batch, which takes items.
+    #[inline]
+    pub(crate) fn push(&self, key: B::Key) -> ItemId {
+        self.cell.push(key)
+    }
+
+    /// Requests the value of an item, which is pending.
+    pub(crate) fn request(&self, item: ItemId, requester: &Requester<'_>) -> bool {
+        self.cell.request(item, requester)
+    }
+
+    /// Calls `callback` when an item that is pending is resolved.
+    pub(crate) fn on_computed(&self, item: ItemId, callback: impl FnOnce() + 'static) {
+        self.cell.add_callback(item.index, |callbacks| callbacks.add(callback));
+    }
+
+    /// Flushes the batch after `delay`, even if tasks can run then.
+    pub(crate) fn flush_after(&self, delay: Duration) {
+        self.cell.flush_after(delay);
     }
 }
 

@@ -4,10 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
-
-use asynq_engine::ItemId;
 
 use super::cell::{BatchCell, Slot};
 use super::error::{BatchError, BatchErrorKind, BoxError, Failure};
@@ -94,7 +92,7 @@ impl<B: Batch<Value: Clone>> BatchItem<B> {
 
 impl<B: Batch> BatchItem<B> {
     pub(super) fn new(cell: Rc<BatchCell<B::Key, B::Value>>, key: B::Key) -> Self {
-        let index = cell.push(key);
+        let index = cell.push(key).index;
         Self { cell, index }
     }
 
@@ -108,24 +106,6 @@ impl<B: Batch> BatchItem<B> {
     pub(crate) fn error(&self, kind: BatchErrorKind) -> BatchError {
         let stack = scheduler::with(Scheduler::stack).unwrap_or_default();
         BatchError::new(self.cell.name(), self.index, kind, stack)
-    }
-
-    /// Requests the value, which is pending.
-    #[inline]
-    fn request_pending(&self, item: ItemId, requester: &Requester<'_>) -> bool {
-        let &Requester { scheduler, waker } = requester;
-        scheduler.engine().depend(item);
-        if let Some(waker) = waker {
-            self.register_combinator(item, scheduler, waker);
-        }
-        true
-    }
-
-    /// Registers the waker of a combinator that polls this item.
-    #[cold]
-    fn register_combinator(&self, item: ItemId, scheduler: &Scheduler, waker: &Waker) {
-        self.cell.add_callback(self.index, |callbacks| callbacks.add_waker(waker));
-        scheduler.register_for_combinator(item.into(), waker);
     }
 
     /// Flushes the batch of the item after `delay`, even if tasks can run then.
@@ -155,7 +135,7 @@ impl<B: Batch> Request for BatchItem<B> {
     #[inline]
     fn request(&mut self, requester: &Requester<'_>) -> bool {
         match self.cell.pending(self.index) {
-            Some(item) => self.request_pending(item, requester),
+            Some(item) => self.cell.request(item, requester),
             None => false,
         }
     }
@@ -184,7 +164,9 @@ impl<B: Batch> Future for BatchItem<B> {
         let this = &mut *self;
         // The value of a resolved item is taken without the scheduler.
         let Some(item) = this.cell.pending(this.index) else { return Poll::Ready(this.take()) };
-        scheduler::poll_pending(this, cx, |this, requester| this.request_pending(item, requester))
+        let request =
+            |this: &mut Self, requester: &Requester<'_>| this.cell.request(item, requester);
+        scheduler::poll_pending(this, cx, request)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Loaders by functions that block their thread.
 
+use std::convert::identity;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,94 +8,117 @@ use std::sync::Arc;
 use super::answer::{Answer, ThreadAnswer};
 use super::handle::Loader;
 use super::key::Key;
+use super::local::LocalLoader;
 use crate::batch::BoxError;
 use crate::debug::format_asynq_stack;
 use crate::scheduler::woken_by_thread;
 use crate::worker::{Job, run_on, unblock};
 
-/// # Functions that block
-impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
-    /// Creates a loader by a `function` that blocks its thread. It runs on a worker thread, so its
-    /// batches overlap with those of other sources.
-    ///
-    /// There are at most 500 worker threads in a process, or as many as the environment variable
-    /// `BLOCKING_MAX_THREADS` says; further batches wait for one. If the function calls such a loader
-    /// itself, the batch runs on the same thread. 32 nested ones count as an endless recursion and panic.
-    ///
-    /// On the worker thread, the asynq stack is the one of the flush, and so is the `tracing` span
-    /// (with that feature). Contexts and thread-locals are not available there, nor is a
-    /// [`ScopedValue`](crate::ScopedValue). Put their values into the key; or read them in the
-    /// function of a [`new`](Self::new) loader, which runs here and can return a future of the work on
-    /// a thread.
-    #[track_caller]
-    pub fn blocking<A>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
-    where
-        A: Answer<K, Value = V> + Send + 'static,
-    {
-        Self::new(on_worker_thread(function))
-    }
+/// Implements the constructors of a loader whose keys, values and executors have these bounds.
+macro_rules! blocking {
+    (
+        $loader:ident, keys: [$($key_bounds:tt)*], values: [$($value_bounds:tt)*],
+        executors: [$($send:ident)*], form of functions: $form:expr
+    ) => {
+        /// # Functions that block
+        impl<K: $($key_bounds)*, V: $($value_bounds)*> $loader<K, V> {
+            /// Creates a loader by a `function` that blocks its thread. It runs on a worker thread, so its
+            /// batches overlap with those of other sources.
+            ///
+            /// There are at most 500 worker threads in a process, or as many as the environment variable
+            /// `BLOCKING_MAX_THREADS` says; further batches wait for one. If the function calls such a loader
+            /// itself, the batch runs on the same thread. 32 nested ones count as an endless recursion and panic.
+            ///
+            /// On the worker thread, the asynq stack is the one of the flush, and so is the `tracing` span
+            /// (with that feature). Contexts and thread-locals are not available there, nor is a
+            /// [`ScopedValue`](crate::ScopedValue). Put their values into the key; or read them in the
+            /// function of a [`new`](Self::new) loader, which runs here and can return a future of the work on
+            /// a thread.
+            #[track_caller]
+            pub fn blocking<A>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
+            where
+                A: Answer<K, Value = V> + Send + 'static,
+            {
+                Self::new($form(on_worker_thread(function)))
+            }
 
-    /// Creates a loader by a `function` that blocks its thread and returns a `Result` for each key: see
-    /// [`blocking`](Self::blocking) and [`try_new`](Self::try_new).
-    #[track_caller]
-    pub fn try_blocking<A, E>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
-    where
-        A: Answer<K, Value = Result<V, E>> + Send + 'static,
-        E: Into<BoxError>,
-    {
-        Self::try_new(on_worker_thread(function))
-    }
+            /// Creates a loader by a `function` that blocks its thread and returns a `Result` for each key: see
+            /// [`blocking`](Self::blocking) and [`try_new`](Self::try_new).
+            #[track_caller]
+            pub fn try_blocking<A, E>(function: impl Fn(Vec<K>) -> A + Send + Sync + 'static) -> Self
+            where
+                A: Answer<K, Value = Result<V, E>> + Send + 'static,
+                E: Into<BoxError>,
+            {
+                Self::try_new($form(on_worker_thread(function)))
+            }
 
-    /// Creates a loader by a `function` that blocks its thread and runs in an executor of your own: a
-    /// thread pool whose threads have connections, for example. `executor` gets each call as a closure,
-    /// which it runs on any thread. If it drops the closure, the batch fails.
-    ///
-    /// A function that calls another loader with the same executor needs a further thread of it. Calls of
-    /// [`blocking`](Self::blocking) loaders run on the same thread. The rest is as described there.
-    ///
-    /// ```
-    /// use std::sync::mpsc;
-    /// use asynq::loader::Job;
-    /// use asynq::{FutureBase, Loader};
-    ///
-    /// let (jobs, received) = mpsc::channel::<Job>();
-    /// std::thread::spawn(move || received.into_iter().for_each(|job| job()));
-    ///
-    /// let executor = move |job| jobs.send(job).unwrap();
-    /// let square = Loader::blocking_on(executor, |ns: Vec<u32>| {
-    ///     ns.iter().map(|n| n * n).collect::<Vec<_>>()
-    /// });
-    /// assert_eq!(square.load(3).value().unwrap(), 9);
-    /// ```
-    #[track_caller]
-    pub fn blocking_on<A>(
-        executor: impl Fn(Job) + Send + Sync + 'static,
-        function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
-    ) -> Self
-    where
-        A: Answer<K, Value = V> + Send + 'static,
-    {
-        Self::new(on_executor(executor, function))
-    }
+            /// Creates a loader by a `function` that blocks its thread and runs in an executor of your own: a
+            /// thread pool whose threads have connections, for example. `executor` gets each call as a closure,
+            /// which it runs on any thread. If it drops the closure, the batch fails.
+            ///
+            /// A function that calls another loader with the same executor needs a further thread of it. Calls of
+            /// [`blocking`](Self::blocking) loaders run on the same thread. The rest is as described there.
+            ///
+            /// ```
+            /// use std::sync::mpsc;
+            /// use asynq::loader::Job;
+            #[doc = concat!(" use asynq::{FutureBase, ", stringify!($loader), "};")]
+            ///
+            /// let (jobs, received) = mpsc::channel::<Job>();
+            /// std::thread::spawn(move || received.into_iter().for_each(|job| job()));
+            ///
+            /// let executor = move |job| jobs.send(job).unwrap();
+            #[doc = concat!(" let square = ", stringify!($loader), "::blocking_on(executor, |ns: Vec<u32>| {")]
+            ///     ns.iter().map(|n| n * n).collect::<Vec<_>>()
+            /// });
+            /// assert_eq!(square.load(3).value().unwrap(), 9);
+            /// ```
+            #[track_caller]
+            pub fn blocking_on<A>(
+                executor: impl Fn(Job) + $($send +)* 'static,
+                function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
+            ) -> Self
+            where
+                A: Answer<K, Value = V> + Send + 'static,
+            {
+                Self::new($form(on_executor(executor, function)))
+            }
 
-    /// Creates a loader by a `function` that blocks its thread, runs in an executor of your own, and
-    /// returns a `Result` for each key: see [`blocking_on`](Self::blocking_on) and
-    /// [`try_new`](Self::try_new).
-    #[track_caller]
-    pub fn try_blocking_on<A, E>(
-        executor: impl Fn(Job) + Send + Sync + 'static,
-        function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
-    ) -> Self
-    where
-        A: Answer<K, Value = Result<V, E>> + Send + 'static,
-        E: Into<BoxError>,
-    {
-        Self::try_new(on_executor(executor, function))
-    }
+            /// Creates a loader by a `function` that blocks its thread, runs in an executor of your own, and
+            /// returns a `Result` for each key: see [`blocking_on`](Self::blocking_on) and
+            /// [`try_new`](Self::try_new).
+            #[track_caller]
+            pub fn try_blocking_on<A, E>(
+                executor: impl Fn(Job) + $($send +)* 'static,
+                function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
+            ) -> Self
+            where
+                A: Answer<K, Value = Result<V, E>> + Send + 'static,
+                E: Into<BoxError>,
+            {
+                Self::try_new($form(on_executor(executor, function)))
+            }
+        }
+    };
 }
+
+blocking!(
+    Loader, keys: [Key + Send + Sync], values: [Clone + Send + 'static], executors: [Send Sync],
+    form of functions: identity
+);
+blocking!(
+    LocalLoader, keys: [Key + Send], values: [Clone + 'static], executors: [],
+    form of functions: into_async
+);
 
 /// Future of the answer of another thread.
 type Blocking<A> = Pin<Box<dyn Future<Output = A> + Send>>;
+
+/// Returns a function that returns a future as an async function.
+fn into_async<K, A>(function: impl Fn(Vec<K>) -> Blocking<A>) -> impl AsyncFn(Vec<K>) -> A {
+    move |keys: Vec<K>| function(keys)
+}
 
 /// Wraps a function so that it runs on a worker thread.
 fn on_worker_thread<K, A>(
@@ -110,7 +134,7 @@ where
 
 /// Wraps a function so that it runs in an executor.
 fn on_executor<K, A>(
-    executor: impl Fn(Job) + Send + Sync + 'static,
+    executor: impl Fn(Job) + 'static,
     function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
 ) -> impl Fn(Vec<K>) -> Blocking<Result<ThreadAnswer<A>, BoxError>>
 where

@@ -1,17 +1,18 @@
 //! The call of the batch function for a part of a round, and its answer.
 
-use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
 use asynq_loader::PartId;
 
+use super::caches::SharedCache;
+use super::effects::Part;
 use super::entry::Outcome;
 use super::error::LoadError;
+use super::failure::{Failure, catch, outcome};
 use super::fetch::Fetched;
 use super::flight::{Flight, InFlight};
 use super::function::Called;
@@ -19,9 +20,9 @@ use super::job::Job;
 use super::key::{Key, name};
 use super::limits::Claim;
 use super::scope_cache::Change;
-use super::settings::Settings;
+use super::settings::{Settings, call_after};
 use super::shared::{Calls, Shared};
-use super::state::Part;
+use super::threads::AllThreads;
 use crate::batch::BoxError;
 use crate::call_stack::{Origin, Site};
 use crate::error::TaskError;
@@ -65,12 +66,12 @@ pub(super) fn begin<K, V>(
         job.poll(Waker::noop());
     }
     shared.add_job(&job, |state| {
-        let entries = state.parts.get(&part).map(|part| part.entries.clone());
+        let entries = state.parts.get(part).map(|part| part.entries.clone());
         state.wake(&entries.unwrap_or_default());
     });
     if !job.has_ended() {
         shared.change(Calls::InJobs, |state| {
-            if let Some(part) = state.parts.get_mut(&part) {
+            if let Some(part) = state.parts.get_mut(part) {
                 part.job = Some(job);
             }
         });
@@ -83,31 +84,6 @@ struct Call<K: Key + Send + Sync, V: Clone + Send + 'static> {
     part: PartId,
     keys: Arc<Vec<K>>,
     has_ended: bool,
-}
-
-/// Failure of a whole part.
-enum Failure {
-    Error(Arc<dyn std::error::Error + Send + Sync>),
-    Panic(TaskError),
-}
-
-impl Failure {
-    fn outcome<V>(&self, key: &impl std::fmt::Debug) -> Outcome<V> {
-        match self {
-            Self::Panic(panic) => Outcome::Panicked(panic.clone()),
-            Self::Error(error) => {
-                let error = Arc::clone(error);
-                Outcome::Failed(LoadError::Failed { key: name(key), error })
-            }
-        }
-    }
-
-    fn error(&self) -> &(dyn std::error::Error + 'static) {
-        match self {
-            Self::Error(error) => &**error,
-            Self::Panic(panic) => panic,
-        }
-    }
 }
 
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
@@ -165,10 +141,12 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
             end = Some(self.shared.time_of(span.end));
         }
         let mut outcomes = Vec::with_capacity(self.keys.len());
+        let default = settings.default.as_deref();
         let given = fetched.and_then(|answer| {
             catch_unwind(AssertUnwindSafe(|| {
-                (answer.give)(&self.keys, &mut |index, value| {
-                    outcomes.push((index, self.outcome(&settings, index, value)));
+                (answer.give)(&self.keys, &mut |index, answer| {
+                    let outcome = outcome(&self.keys[index], answer, default);
+                    outcomes.push((index, Outcome::from(outcome.map_err(Arc::new))));
                 })
             }))
         });
@@ -179,55 +157,51 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
         };
         let time = self.resolve(&settings, outcomes, failure.as_ref(), end);
         let error = failure.as_ref().map(Failure::error);
-        settings.call_after_hooks(&self.keys, Duration::from_nanos(time), error);
+        call_after(&settings.after, &self.keys, Duration::from_nanos(time), error);
     }
 
-    fn outcome(
+    /// Adds the value or error of a key to caches.
+    fn cache(
         &self,
-        settings: &Settings<K, V>,
+        settings: &Settings<K, V, AllThreads>,
+        caches: Vec<SharedCache<K, V>>,
         index: usize,
-        value: Option<Result<V, BoxError>>,
-    ) -> Result<V, LoadError> {
-        let key = &self.keys[index];
-        match (value, &settings.default) {
-            (Some(Ok(value)), _) => Ok(value),
-            (Some(Err(error)), _) => Err(LoadError::Failed { key: name(key), error: error.into() }),
-            (None, Some(default)) => Ok(default(key)),
-            (None, None) => Err(LoadError::Missing { key: name(key) }),
+        outcome: &Outcome<V>,
+    ) {
+        let result = match outcome {
+            Outcome::Value(value) => Ok(value),
+            Outcome::Failed(error) if settings.caches_error(error) => Err(&**error),
+            _ => return,
+        };
+        for cache in caches {
+            let result = result.cloned().map_err(LoadError::clone);
+            cache.change(Change::Insert(self.keys[index].clone(), result));
         }
     }
 
     /// Resolves the keys of the part, and ends it. Returns the time of the call.
     fn resolve(
         &mut self,
-        settings: &Settings<K, V>,
-        outcomes: Vec<(usize, Result<V, LoadError>)>,
+        settings: &Settings<K, V, AllThreads>,
+        outcomes: Vec<(usize, Outcome<V>)>,
         failure: Option<&Failure>,
         end: Option<u64>,
     ) -> u64 {
         self.has_ended = true;
         let (shared, keys, part) = (&self.shared, &self.keys, self.part);
         let mut panic = None;
+        let has_caches = shared.caches.are_used();
         let time = shared.change(Calls::InJobs, |state| {
             for (index, outcome) in outcomes {
-                let Some(answered) = state.machine.answered(part, index) else { continue };
-                let is_cached = answered.is_fresh
-                    && match &outcome {
-                        Ok(_) => true,
-                        Err(error) => shared.caches_error(settings, error),
-                    };
-                let caches =
-                    state.entry_of(answered.slot).map(|entry| std::mem::take(&mut entry.caches));
-                if is_cached {
+                let Some((entry, is_fresh)) = state.answer(part, index) else { continue };
+                if has_caches {
+                    let caches = state.take_caches(entry);
                     // The load gets its value although a clone of it or of the key panics.
-                    let added = catch_unwind(AssertUnwindSafe(|| {
-                        for cache in caches.iter().flatten() {
-                            cache.change(Change::Insert(keys[index].clone(), outcome.clone()));
-                        }
-                    }));
+                    let add = || self.cache(settings, caches, index, &outcome);
+                    let added = if is_fresh { catch_unwind(AssertUnwindSafe(add)) } else { Ok(()) };
                     panic = panic.take().or(added.err());
                 }
-                state.resolve(answered.slot, outcome.into());
+                state.resolve(entry, outcome);
             }
             let ended = state.machine.ended(part, end.unwrap_or_else(|| shared.now()));
             let time = ended.as_ref().map_or(0, |ended| ended.time);
@@ -235,9 +209,9 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
             let dropped = Failure::Error(Arc::from(BoxError::from("the batch was cancelled")));
             let failure = failure.or(of_panic.as_ref()).unwrap_or(&dropped);
             for slot in ended.map(|ended| ended.unanswered).unwrap_or_default() {
-                let index = state.entry_of(slot).and_then(|entry| entry.index_in_part());
-                let Some(index) = index else { continue };
-                state.resolve(slot, failure.outcome(&keys[index]));
+                let Some(entry) = state.entry_of(slot) else { continue };
+                let Some(index) = state.index_in_part(entry) else { continue };
+                state.resolve(entry, failed(&keys[index], failure));
             }
             state.perform();
             state.end_part(part);
@@ -258,12 +232,13 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Drop for Call<K, V> {
     }
 }
 
-/// Awaits `future`, and returns its output or the payload of its panic.
-async fn catch<F: Future>(future: F) -> thread::Result<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Ok),
-        Err(payload) => Poll::Ready(Err(payload)),
-    })
-    .await
+/// Returns the outcome of a key of a part that has failed.
+fn failed<K: Key, V>(key: &K, failure: &Failure) -> Outcome<V> {
+    match failure {
+        Failure::Panic(panic) => Outcome::Panicked(panic.clone()),
+        Failure::Error(error) => {
+            let error = Arc::clone(error);
+            Outcome::Failed(Arc::new(LoadError::Failed { key: name(key), error }))
+        }
+    }
 }

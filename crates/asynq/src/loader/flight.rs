@@ -6,7 +6,7 @@
 //! a call that waits for it, they would wait for each other. So each call notes which loads it waits for, and a
 //! load inside a call follows these notes before it waits.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -20,6 +20,8 @@ use super::entry::EntryId;
 thread_local! {
     /// Calls around the code that runs, the innermost last.
     static RUNNING: RefCell<Vec<Arc<Flight>>> = const { RefCell::new(Vec::new()) };
+    /// Number of these calls.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
 pub(super) struct Flight {
@@ -51,11 +53,13 @@ impl Flight {
         impl Drop for Leave {
             fn drop(&mut self) {
                 let ended = RUNNING.with_borrow_mut(Vec::pop);
+                DEPTH.set(DEPTH.get() - 1);
                 drop(ended);
             }
         }
 
         RUNNING.with_borrow_mut(|running| running.push(Arc::clone(self)));
+        DEPTH.set(DEPTH.get() + 1);
         let _leave = Leave;
         f()
     }
@@ -96,7 +100,7 @@ impl Flight {
 /// Returns whether code of a batch function runs.
 #[inline]
 pub(super) fn is_inside() -> bool {
-    RUNNING.with_borrow(|running| !running.is_empty())
+    DEPTH.get() > 0
 }
 
 /// Returns whether a wait of the code that runs for a key would not end: the key was sent with a call that waits

@@ -9,12 +9,12 @@ use std::task::{Context, Poll, Waker};
 
 use asynq_loader::Settle;
 
-use super::entry::{EntryId, Outcome};
+use super::entry::{EntryId, Outcome, Status};
 use super::error::LoadError;
 use super::host;
 use super::key::Key;
-use super::shared::{Loaded, Shared};
-use super::state::Status;
+use super::shared::Shared;
+use super::state::{Loaded, Registered};
 use crate::batch::{BatchError, BatchErrorKind};
 use crate::futures::FutureBase;
 use crate::request::current::{self, Round};
@@ -28,8 +28,7 @@ use crate::scheduler::{self, Request, Requester, Scheduler};
 pub struct Load<K: Key + Send + Sync, V: Clone + Send + 'static> {
     shared: Arc<Shared<K, V>>,
     state: LoadState<K>,
-    /// Place of its waker among those of its key.
-    waker: Option<usize>,
+    wait: Wait,
     /// Turns of the executor that it has seen outside of requests.
     count: Settle,
 }
@@ -38,35 +37,52 @@ enum LoadState<K> {
     /// The key was not looked up yet.
     New(K),
     Entry(EntryId),
-    Failed(LoadError),
+    Failed(Arc<LoadError>),
     Taken,
 }
 
+/// The wait of a load for its key, as the last poll has left it.
+#[derive(Clone, Copy)]
+enum Wait {
+    None,
+    /// In the scheduler of a thread.
+    InScheduler,
+    /// By a waker, which has this place among those of the key.
+    ByWaker(usize),
+}
+
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
+    #[inline]
     pub(super) fn new(shared: &Arc<Shared<K, V>>, loaded: Loaded<K>) -> Self {
         let state = match loaded {
             Loaded::Entry(entry) => LoadState::Entry(entry),
             Loaded::Later(key) => LoadState::New(key),
             Loaded::Failed(error) => LoadState::Failed(error),
         };
-        Self { shared: Arc::clone(shared), state, waker: None, count: Settle::default() }
+        Self { shared: Arc::clone(shared), state, wait: Wait::None, count: Settle::default() }
     }
 
     /// Returns the entry of the key, unless the load has its error already.
+    #[inline]
     fn entry(&mut self) -> Option<EntryId> {
-        if let LoadState::New(_) = self.state
-            && let LoadState::New(key) = mem::replace(&mut self.state, LoadState::Taken)
-        {
-            let shared = Arc::clone(&self.shared);
-            *self = Self::new(&shared, self.shared.load(key));
+        if let LoadState::New(_) = self.state {
+            self.look_up();
         }
         match self.state {
             LoadState::Entry(entry) => Some(entry),
-            LoadState::New(_) => panic!(
-                "loader {}: code that hashes, compares or clones its keys and values waits for the loader",
-                self.shared.name()
-            ),
+            LoadState::New(_) => unreachable!("it was looked up"),
             LoadState::Failed(_) | LoadState::Taken => None,
+        }
+    }
+
+    #[cold]
+    fn look_up(&mut self) {
+        if let LoadState::New(key) = mem::replace(&mut self.state, LoadState::Taken) {
+            self.state = match self.shared.load(key) {
+                Loaded::Entry(entry) => LoadState::Entry(entry),
+                Loaded::Failed(error) => LoadState::Failed(error),
+                Loaded::Later(_) => self.shared.refuse_wait(),
+            };
         }
     }
 
@@ -75,15 +91,26 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
         BatchError::new(self.shared.name(), 0, kind, stack)
     }
 
+    #[inline]
     fn output(&self, outcome: Outcome<V>) -> Result<V, BatchError> {
         match outcome {
             Outcome::Value(value) => Ok(value),
-            Outcome::Failed(error) => Err(self.error(BatchErrorKind::Failed(Arc::new(error)))),
-            Outcome::Panicked(panic) => scheduler::throw(panic),
-            Outcome::Pending | Outcome::Cached(_) => unreachable!("an outcome is there"),
+            failure => Err(self.failure(failure)),
         }
     }
 
+    #[cold]
+    fn failure(&self, outcome: Outcome<V>) -> BatchError {
+        match outcome {
+            Outcome::Failed(error) => self.error(BatchErrorKind::Failed(error)),
+            Outcome::Panicked(panic) => scheduler::throw(panic),
+            Outcome::Pending | Outcome::Cached(_) | Outcome::Value(_) => {
+                unreachable!("it has failed")
+            }
+        }
+    }
+
+    #[inline]
     fn try_take(&mut self) -> Option<Result<V, BatchError>> {
         match self.state {
             LoadState::Entry(entry) => {
@@ -91,47 +118,74 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
                 self.state = LoadState::Taken;
                 Some(self.output(outcome))
             }
-            LoadState::Failed(_) => {
-                let LoadState::Failed(error) = mem::replace(&mut self.state, LoadState::Taken)
-                else {
-                    unreachable!("it has failed")
-                };
-                Some(self.output(Outcome::Failed(error)))
-            }
             LoadState::New(_) => None,
-            LoadState::Taken => panic!(
+            LoadState::Failed(_) | LoadState::Taken => Some(self.take_error()),
+        }
+    }
+
+    #[cold]
+    fn take_error(&mut self) -> Result<V, BatchError> {
+        match mem::replace(&mut self.state, LoadState::Taken) {
+            LoadState::Failed(error) => self.output(Outcome::Failed(error)),
+            _ => panic!(
                 "a load of {} was polled after it had returned its value",
                 self.shared.name()
             ),
         }
     }
 
-    /// Polls the load outside of tasks. Returns whether it is pending.
-    fn poll_outside(&mut self, waker: &Waker) -> bool {
+    fn fail(&mut self, entry: EntryId, error: LoadError) {
+        self.shared.release(entry);
+        self.state = LoadState::Failed(Arc::new(error));
+    }
+
+    /// Requests the key in the scheduler. Returns whether it is pending.
+    #[inline]
+    fn request_inside(&mut self, requester: &Requester<'_>) -> bool {
         let Some(entry) = self.entry() else { return false };
         if let Some(error) = self.shared.wait_inside(entry) {
-            self.shared.release(entry);
-            self.state = LoadState::Failed(error);
+            self.fail(entry, error);
+            return false;
+        }
+        let is_pending = host::request(&self.shared, entry, requester);
+        if is_pending {
+            self.wait = Wait::InScheduler;
+        }
+        is_pending
+    }
+
+    /// Polls the load outside of tasks. Returns whether it is pending.
+    fn request_outside(&mut self, waker: &Waker) -> bool {
+        let Some(entry) = self.entry() else { return false };
+        if let Some(error) = self.shared.wait_inside(entry) {
+            self.fail(entry, error);
             return false;
         }
         loop {
-            let place = self.waker;
-            let Some((place, status)) = self.shared.register(entry, place, waker) else {
-                return false;
+            let place = match self.wait {
+                Wait::ByWaker(place) => Some(place),
+                Wait::None | Wait::InScheduler => None,
             };
-            self.waker = Some(place);
+            let registered = self.shared.register(entry, place, waker);
+            let Some(Registered { place, status, has_jobs }) = registered else { return false };
+            self.wait = Wait::ByWaker(place);
             let cached = match status {
                 Status::Sent => None,
                 Status::Unsent => Some(None),
                 Status::Cached(slot) => Some(Some(slot)),
             };
             let mut again = false;
+            let mut may_have_ended = has_jobs;
             if let Some(cached) = cached {
                 let shared = &self.shared;
                 let round = || Arc::clone(shared) as Arc<dyn Round>;
                 if !current::touch(shared.id, cached, round) {
                     again = shared.send_outside(cached, &mut self.count);
+                    may_have_ended = true;
                 }
+            }
+            if !may_have_ended {
+                return true;
             }
             let ended = self.shared.poll_jobs(waker, false);
             if self.shared.is_resolved(entry) {
@@ -149,22 +203,14 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
 
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Request for Load<K, V> {
     fn request(&mut self, requester: &Requester<'_>) -> bool {
-        if !requester.scheduler.is_polling() {
-            let waker = requester.waker.unwrap_or_else(|| Waker::noop());
-            return self.poll_outside(waker);
+        if requester.scheduler.is_polling() {
+            self.request_inside(requester)
+        } else {
+            self.request_outside(requester.waker.unwrap_or_else(|| Waker::noop()))
         }
-        let Some(entry) = self.entry() else { return false };
-        if self.shared.is_resolved(entry) {
-            return false;
-        }
-        if let Some(error) = self.shared.wait_inside(entry) {
-            self.shared.release(entry);
-            self.state = LoadState::Failed(error);
-            return false;
-        }
-        host::request(&self.shared, entry, requester)
     }
 
+    #[inline]
     fn take(&mut self) -> Self::Output {
         self.try_take()
             .unwrap_or_else(|| unreachable!("the load is awaited before its value is taken"))
@@ -176,13 +222,16 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Future for Load<K, V> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(output) = this.try_take() {
+        // Nearly always, it waits when it is polled first, and then has its value.
+        if !matches!(this.wait, Wait::None)
+            && let Some(output) = this.try_take()
+        {
             return Poll::Ready(output);
         }
         if scheduler::with(Scheduler::is_polling) {
-            return scheduler::poll_pending(this, cx, Self::request);
+            return scheduler::poll_pending(this, cx, Self::request_inside);
         }
-        if this.poll_outside(cx.waker()) { Poll::Pending } else { Poll::Ready(this.take()) }
+        if this.request_outside(cx.waker()) { Poll::Pending } else { Poll::Ready(this.take()) }
     }
 }
 

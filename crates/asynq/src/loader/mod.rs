@@ -4,22 +4,30 @@ mod answer;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod cache;
+mod caches;
 mod caching;
 mod call;
+mod configuration;
 mod configure;
+mod effects;
 mod entry;
 mod error;
+mod failure;
 mod fetch;
 mod flight;
 mod function;
 mod group;
 mod handle;
 mod host;
+mod host_batch;
 mod job;
 mod key;
 mod limits;
 mod load;
 mod local;
+mod lookup;
+mod outputs;
+mod parts;
 mod per;
 #[cfg_attr(
     not(any(
@@ -33,11 +41,14 @@ mod per;
 mod runtime;
 mod scope;
 mod scope_cache;
+mod sending;
 mod settings;
 mod shared;
+mod spare;
 mod state;
 mod stats;
 mod thread_lock;
+mod threads;
 
 pub use self::answer::Answer;
 pub use self::cache::{Cache, CacheLimits, Lru};

@@ -6,26 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::LoadError;
-use super::group::Group;
-use super::limits::Limit;
 use super::stats::Flushed;
+use super::threads::Threads;
 
-pub(super) type Default<K, V> = Arc<dyn Fn(&K) -> V + Send + Sync>;
-pub(super) type Before<K> = Arc<dyn Fn(&[K]) + Send + Sync>;
-pub(super) type After<K> = Arc<dyn Fn(&Flushed<'_, K>) + Send + Sync>;
-pub(super) type CachesError = Arc<dyn Fn(&LoadError) -> bool + Send + Sync>;
-
-/// Number of turns of an executor without a new key after which a round is sent.
-const SETTLE: u32 = 2;
-
-/// Number of batches in flight from which on a round waits and collects keys.
-const BUSY: usize = 2;
-
-/// Maximum time of that wait before the time of a batch is known.
+/// Maximum time for which a round waits for a busy store, before the time of a batch is known.
 const PATIENCE: Duration = Duration::from_millis(5);
 
 /// Settings of a loader, with its defaults.
-pub(super) struct Settings<K, V> {
+pub(super) struct Settings<K, V, T: Threads> {
     pub(super) name: Arc<str>,
     pub(super) priority: i64,
     pub(super) max_batch_size: usize,
@@ -35,16 +23,18 @@ pub(super) struct Settings<K, V> {
     pub(super) holds_alone: bool,
     pub(super) settle: u32,
     pub(super) busy: Option<usize>,
-    pub(super) limit: Option<Arc<Limit>>,
-    pub(super) group: Option<Group>,
+    pub(super) limit: Option<T::Limit>,
+    pub(super) group: Option<T::Group>,
     /// Says which errors of keys are cached.
-    pub(super) caches_error: Option<CachesError>,
-    pub(super) default: Option<Default<K, V>>,
-    pub(super) before: Vec<Before<K>>,
-    pub(super) after: Vec<After<K>>,
+    pub(super) caches_error: Option<Arc<T::CachesError>>,
+    pub(super) default: Option<Arc<T::Default<K, V>>>,
+    pub(super) before: Vec<Arc<T::Before<K>>>,
+    pub(super) after: Vec<Arc<T::After<K>>>,
+    /// Send keys whose loads were dropped, together with others.
+    pub(super) sends_dropped: bool,
 }
 
-impl<K, V> Settings<K, V> {
+impl<K, V, T: Threads> Settings<K, V, T> {
     pub(super) fn new(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -54,40 +44,21 @@ impl<K, V> Settings<K, V> {
             max_delay: None,
             hold: Duration::ZERO,
             holds_alone: true,
-            settle: SETTLE,
-            busy: Some(BUSY),
+            settle: T::SETTLE,
+            busy: T::BUSY,
             limit: None,
             group: None,
             caches_error: None,
             default: None,
             before: Vec::new(),
             after: Vec::new(),
+            sends_dropped: false,
         }
     }
 
-    /// Returns the limits of a part, always in the same order, so that no two parts wait for each other.
-    pub(super) fn limits(&self, is_async: bool) -> Vec<Arc<Limit>> {
-        let own = self.limit.clone().filter(|_| is_async);
-        let group = self.group.as_ref().and_then(Group::limit);
-        own.into_iter().chain(group).collect()
-    }
-
-    /// Calls the hooks after a batch.
-    pub(super) fn call_after_hooks(
-        &self,
-        keys: &[K],
-        time: Duration,
-        error: Option<&(dyn Error + 'static)>,
-    ) {
-        if self.after.is_empty() {
-            return;
-        }
-        let keys: Vec<&K> = keys.iter().collect();
-        let flushed = Flushed { keys: &keys, time, error };
-        for hook in &self.after {
-            // A panic of a hook does not fail the batch, which has completed.
-            drop(catch_unwind(AssertUnwindSafe(|| hook(&flushed))));
-        }
+    /// Returns whether an error of a key is cached where there is a cache.
+    pub(super) fn caches_error(&self, error: &LoadError) -> bool {
+        self.caches_error.as_ref().is_some_and(|caches_error| caches_error(error))
     }
 
     /// Returns the settings of the state machine, whose time is in nanoseconds.
@@ -102,12 +73,12 @@ impl<K, V> Settings<K, V> {
             holds_alone: self.holds_alone,
             settle: self.settle,
             busy: self.busy.map(|in_flight| asynq_loader::Busy { in_flight, patience }),
-            sends_unawaited: false,
+            sends_unawaited: self.sends_dropped,
         }
     }
 }
 
-impl<K, V> Clone for Settings<K, V> {
+impl<K, V, T: Threads<Limit: Clone, Group: Clone>> Clone for Settings<K, V, T> {
     fn clone(&self) -> Self {
         let Self { name, limit, group, caches_error, default, before, after, .. } = self;
         Self {
@@ -120,5 +91,25 @@ impl<K, V> Clone for Settings<K, V> {
             after: after.clone(),
             ..*self
         }
+    }
+}
+
+/// Calls the hooks after a batch.
+pub(super) fn call_after<K, F>(
+    hooks: &[Arc<F>],
+    keys: &[K],
+    time: Duration,
+    error: Option<&(dyn Error + 'static)>,
+) where
+    F: Fn(&Flushed<'_, K>) + ?Sized,
+{
+    if hooks.is_empty() {
+        return;
+    }
+    let keys: Vec<&K> = keys.iter().collect();
+    let flushed = Flushed { keys: &keys, time, error };
+    for hook in hooks {
+        // A panic of a hook does not fail the batch, which has completed.
+        drop(catch_unwind(AssertUnwindSafe(|| hook(&flushed))));
     }
 }

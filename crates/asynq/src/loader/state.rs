@@ -1,40 +1,39 @@
 //! The state of a loader, which its lock guards.
 
-use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
-use asynq_loader::{ClaimId, Join, Loader as Machine, Output, PartId, SlotId};
-use hashbrown::HashTable;
+use asynq_engine::ItemId;
+use asynq_loader::{ClaimId, Join, Loader as Machine, PartId, SlotId};
+use hashbrown::{HashTable, hash_table};
 use slotmap::{SecondaryMap, SlotMap};
 
-use super::entry::{Entry, EntryId, KeyPlace, Outcome};
-use super::error::{LoadError, TimeoutError};
-use super::flight::Flight;
+use super::caches::SharedCache;
+use super::effects::{Effects, Part};
+use super::entry::{Entry, EntryId, HostId, ItemPlace, KeyPlace, Outcome, Status};
+use super::error::LoadError;
 use super::job::Job;
 use super::key::{Key, name};
 use super::limits::Claim;
-use super::scope_cache::SharedCache;
 use super::settings::Settings;
-
-/// Number of keys for which an idle table keeps room, however few keys it has had.
-const SPARE_CAPACITY: usize = 1 << 10;
+use super::threads::AllThreads;
 
 pub(super) struct State<K, V> {
-    pub(super) settings: Arc<Settings<K, V>>,
+    pub(super) settings: Arc<Settings<K, V, AllThreads>>,
     pub(super) machine: Machine,
     pub(super) entries: SlotMap<EntryId, Entry<K, V>>,
     /// Entries by the hashes of their keys. Those that have ended are removed from time to time.
-    table: HashTable<(u64, EntryId)>,
-    slots: SecondaryMap<SlotId, EntryId>,
-    pub(super) parts: HashMap<PartId, Part<K>>,
+    pub(super) table: HashTable<(u64, EntryId)>,
+    pub(super) slots: SecondaryMap<SlotId, EntryId>,
+    pub(super) parts: Parts<K>,
     /// Claims of parts that wait for their permits.
-    pub(super) claims: HashMap<PartId, Claim>,
+    pub(super) claims: SecondaryMap<PartId, Claim>,
     /// Parts that got their permits before their claims were kept.
     pub(super) granted: Vec<PartId>,
     /// Calls that wait for keys which were not sent, and lend their permits to the parts of these.
-    lenders: Vec<(EntryId, ClaimId)>,
+    pub(super) lenders: Vec<(EntryId, ClaimId)>,
     /// Jobs that no runtime polls.
     pub(super) in_place: Vec<Arc<Job>>,
     /// Time for which a timer is set, with its job.
@@ -46,23 +45,37 @@ pub(super) struct State<K, V> {
     pub(super) effects: Effects<K, V>,
 }
 
-/// Status of a pending key.
-#[derive(Clone, Copy)]
-pub(super) enum Status {
-    Unsent,
-    Cached(SlotId),
-    Sent,
+type Parts<K> = SecondaryMap<PartId, Part<K>>;
+
+/// Result of a load.
+pub(super) enum Loaded<K> {
+    Entry(EntryId),
+    /// Code of users under the lock has called: the key is looked up when it is awaited.
+    Later(K),
+    Failed(Arc<LoadError>),
 }
 
-/// A call of the batch function.
-pub(super) struct Part<K> {
-    pub(super) keys: Arc<Vec<K>>,
-    pub(super) entries: Vec<EntryId>,
-    pub(super) flight: Arc<Flight>,
-    /// The call, if the function is async.
-    pub(super) job: Option<Arc<Job>>,
-    /// Its permits.
-    pub(super) _claim: Option<Claim>,
+/// A load that was polled outside of the scheduler, and waits.
+pub(super) struct Registered {
+    /// Place of the waker.
+    pub(super) place: usize,
+    pub(super) status: Status,
+    /// Jobs wait for somebody to poll them.
+    pub(super) has_jobs: bool,
+}
+
+/// Result of the request of a key in the scheduler of a thread.
+pub(super) enum Requested {
+    Resolved,
+    /// It has an item, which may have ended.
+    HasItem(ItemId),
+    /// It gets the next item of the open batch.
+    NeedsItem {
+        status: Status,
+        max_delay: Option<Duration>,
+    },
+    /// It needs an item, and no batch is open.
+    NeedsBatch(Status),
 }
 
 /// Loads that were polled outside of requests and tasks.
@@ -74,54 +87,8 @@ pub(super) struct Outside {
     pub(super) cached: Vec<SlotId>,
 }
 
-/// Consequences of a change of the state, carried out once the lock is released: they run code of users.
-pub(super) struct Effects<K, V> {
-    /// Parts that claim permits.
-    pub(super) claims: Vec<PartId>,
-    pub(super) cancelled: Vec<Part<K>>,
-    ended: Vec<Part<K>>,
-    wakers: Vec<Waker>,
-    withdrawn: Vec<Claim>,
-    entries: Vec<Entry<K, V>>,
-}
-
-impl<K, V> Default for Effects<K, V> {
-    fn default() -> Self {
-        Self {
-            claims: Vec::new(),
-            cancelled: Vec::new(),
-            ended: Vec::new(),
-            wakers: Vec::new(),
-            withdrawn: Vec::new(),
-            entries: Vec::new(),
-        }
-    }
-}
-
-impl<K, V> Effects<K, V> {
-    pub(super) fn is_empty(&self) -> bool {
-        self.claims.is_empty()
-            && self.cancelled.is_empty()
-            && self.ended.is_empty()
-            && self.wakers.is_empty()
-            && self.withdrawn.is_empty()
-            && self.entries.is_empty()
-    }
-
-    /// Wakes loads, cancels jobs, and drops keys and values. Returns the parts that claim permits.
-    pub(super) fn run(self) -> Vec<PartId> {
-        self.wakers.into_iter().for_each(Waker::wake);
-        for part in &self.cancelled {
-            if let Some(job) = &part.job {
-                job.cancel();
-            }
-        }
-        self.claims
-    }
-}
-
 impl<K: Key, V: Clone + 'static> State<K, V> {
-    pub(super) fn new(settings: Settings<K, V>) -> Self {
+    pub(super) fn new(settings: Settings<K, V, AllThreads>) -> Self {
         let for_machine = settings.for_machine();
         let mut state = Self {
             settings: Arc::new(settings),
@@ -129,8 +96,8 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
             entries: SlotMap::with_key(),
             table: HashTable::new(),
             slots: SecondaryMap::new(),
-            parts: HashMap::new(),
-            claims: HashMap::new(),
+            parts: SecondaryMap::new(),
+            claims: SecondaryMap::new(),
             granted: Vec::new(),
             lenders: Vec::new(),
             in_place: Vec::new(),
@@ -143,7 +110,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
         state
     }
 
-    pub(super) fn set(&mut self, set: impl FnOnce(&mut Settings<K, V>)) {
+    pub(super) fn set(&mut self, set: impl FnOnce(&mut Settings<K, V, AllThreads>)) {
         let settings = Arc::make_mut(&mut self.settings);
         set(settings);
         let for_machine = settings.for_machine();
@@ -154,73 +121,68 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
         self.machine.set(for_machine);
     }
 
-    /// Finds the entry of a key.
+    /// Loads a key. `now` is called only if the time matters.
     #[inline]
-    pub(super) fn find(&self, hash: u64, key: &K) -> Option<EntryId> {
-        if self.table.is_empty() {
-            return None;
-        }
-        let is_key = |&(other, id): &(u64, EntryId)| {
-            other == hash
-                && self.entries.get(id).is_some_and(|entry| {
-                    entry.outcome.is_pending() && self.key(entry).is_some_and(|other| other == key)
-                })
-        };
-        self.table.find(hash, is_key).map(|&(_, id)| id)
-    }
-
-    fn key<'s>(&'s self, entry: &'s Entry<K, V>) -> Option<&'s K> {
-        match &entry.key {
-            KeyPlace::Here(key) => Some(key),
-            KeyPlace::Part(part, index) => self.parts.get(part)?.keys.get(*index as usize),
-            KeyPlace::Cached => None,
-        }
-    }
-
-    /// Shares an entry that is pending.
-    pub(super) fn join(&mut self, id: EntryId, cache: Option<&SharedCache<K, V>>) -> Join {
-        let Some(entry) = self.entries.get_mut(id) else { return Join::Gone };
-        let parts = &self.parts;
-        let is_asker =
-            |part| parts.get(&part).is_some_and(|part| part.flight.is_around_this_code());
-        let join = self.machine.join(entry.slot, is_asker);
-        if join == Join::Shared {
-            entry.handles += 1;
-            if let Some(cache) = cache {
-                entry.add_cache(cache);
-            }
-        }
-        join
-    }
-
-    /// Adds a key that has no entry, or whose entry `before` has been detached.
-    pub(super) fn add(
+    pub(super) fn load(
         &mut self,
         hash: u64,
         key: K,
-        before: Option<EntryId>,
         cache: Option<&SharedCache<K, V>>,
-        now: u64,
-    ) -> EntryId {
-        let slot = self.machine.load(now);
-        let mut entry = Entry::new(slot, KeyPlace::Here(key), Outcome::Pending);
-        if let Some(cache) = cache {
-            entry.add_cache(cache);
-        }
-        let id = self.entries.insert(entry);
-        self.slots.insert(slot, id);
-        let found = before.and_then(|before| self.table.find_mut(hash, |&(_, id)| id == before));
-        match found {
-            Some(found) => found.1 = id,
-            None => {
-                self.table.insert_unique(hash, (hash, id), |&(hash, _)| hash);
+        now: impl FnOnce() -> u64,
+    ) -> Loaded<K> {
+        let Self { machine, entries, parts, .. } = self;
+        let is_key = |&(other, id): &(u64, EntryId)| {
+            other == hash && entries.get(id).is_some_and(|entry| is_pending_key(entry, &key, parts))
+        };
+        match self.table.entry(hash, is_key, |&(hash, _)| hash) {
+            hash_table::Entry::Occupied(mut place) => {
+                let id = place.get().1;
+                match join(machine, &mut entries[id], parts) {
+                    Join::Shared => {
+                        if let Some(cache) = cache {
+                            entries[id].add_cache(cache);
+                        }
+                        Loaded::Entry(id)
+                    }
+                    Join::SelfWait => {
+                        Loaded::Failed(Arc::new(LoadError::SelfWait { key: name(&key) }))
+                    }
+                    Join::Gone => {
+                        let id = add(machine, entries, &mut self.slots, key, cache, now());
+                        place.get_mut().1 = id;
+                        Loaded::Entry(id)
+                    }
+                }
+            }
+            hash_table::Entry::Vacant(place) => {
+                let id = add(machine, entries, &mut self.slots, key, cache, now());
+                place.insert((hash, id));
+                Loaded::Entry(id)
             }
         }
-        id
+    }
+
+    /// Returns the slot of a key that is pending.
+    pub(super) fn find(&self, hash: u64, key: &K) -> Option<SlotId> {
+        let is_key = |&(other, id): &(u64, EntryId)| {
+            let entry = || self.entries.get(id);
+            other == hash && entry().is_some_and(|entry| is_pending_key(entry, key, &self.parts))
+        };
+        let &(_, id) = self.table.find(hash, is_key)?;
+        Some(self.entries[id].slot)
+    }
+
+    /// Returns whether the time of a load matters now: it may have to be followed by a timer, or by a part.
+    #[inline]
+    pub(super) fn is_load_timed(&self) -> bool {
+        self.is_timed
+            && (self.machine.unsent() == 0
+                || self.machine.is_round_timed()
+                || self.machine.waiting_parts().next().is_some())
     }
 
     /// Adds a load of a cached key.
-    pub(super) fn add_cached(&mut self, outcome: Result<V, LoadError>) -> EntryId {
+    pub(super) fn add_cached(&mut self, outcome: Result<V, Arc<LoadError>>) -> EntryId {
         let slot = self.machine.load_cached_apart();
         let entry = Entry::new(slot, KeyPlace::Cached, Outcome::Cached(outcome));
         let id = self.entries.insert(entry);
@@ -229,20 +191,17 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     }
 
     /// Returns the status of an entry, if it is pending.
-    #[inline]
     pub(super) fn status(&self, id: EntryId) -> Option<Status> {
-        let entry = self.entries.get(id)?;
-        match entry.outcome {
-            Outcome::Pending if matches!(entry.key, KeyPlace::Here(_)) => Some(Status::Unsent),
-            Outcome::Pending => Some(Status::Sent),
-            Outcome::Cached(_) => Some(Status::Cached(entry.slot)),
-            Outcome::Value(_) | Outcome::Failed(_) | Outcome::Panicked(_) => None,
-        }
+        self.entries.get(id)?.status()
     }
 
-    /// Takes the outcome for one load, if it is there.
+    /// Takes the outcome for one load, if it is there. What is left of an entry that has ended goes to `rest`.
     #[inline]
-    pub(super) fn take(&mut self, id: EntryId) -> Option<Outcome<V>> {
+    pub(super) fn take(
+        &mut self,
+        id: EntryId,
+        rest: &mut Option<Entry<K, V>>,
+    ) -> Option<Outcome<V>> {
         let entry = self.entries.get_mut(id)?;
         if entry.outcome.is_pending() {
             return None;
@@ -256,9 +215,52 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
         let mut entry = self.entries.remove(id)?;
         let outcome = mem::replace(&mut entry.outcome, Outcome::Pending);
         if matches!(entry.key, KeyPlace::Here(_)) {
-            self.effects.entries.push(entry);
+            *rest = Some(entry);
         }
         Some(outcome)
+    }
+
+    /// Registers the waker of a load, which had this place before, if its key is pending.
+    #[inline]
+    pub(super) fn register(
+        &mut self,
+        id: EntryId,
+        place: Option<usize>,
+        waker: &Waker,
+    ) -> Option<Registered> {
+        let entry = self.entries.get_mut(id)?;
+        let status = entry.status()?;
+        let place = entry.register(place, waker);
+        Some(Registered { place, status, has_jobs: !self.in_place.is_empty() })
+    }
+
+    /// Requests a key in the scheduler `host`. `next` returns the place of the item that its open batch will have next.
+    #[inline]
+    pub(super) fn request(
+        &mut self,
+        id: EntryId,
+        host: HostId,
+        next: impl FnOnce(Status) -> Option<ItemId>,
+    ) -> Requested {
+        let Some(entry) = self.entries.get_mut(id) else { return Requested::Resolved };
+        let Some(status) = entry.status() else { return Requested::Resolved };
+        if let Some(item) = entry.item(host) {
+            return Requested::HasItem(item);
+        }
+        match next(status) {
+            Some(item) => {
+                entry.add_item(ItemPlace { host, item });
+                Requested::NeedsItem { status, max_delay: self.settings.max_delay }
+            }
+            None => Requested::NeedsBatch(status),
+        }
+    }
+
+    /// Forgets the item of a key in the scheduler `host`, which has ended.
+    pub(super) fn remove_item(&mut self, id: EntryId, host: HostId) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.remove_item(host);
+        }
     }
 
     /// Notes that a load was dropped before it had taken the value.
@@ -273,167 +275,49 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
         }
     }
 
-    fn remove(&mut self, id: EntryId) {
+    pub(super) fn remove(&mut self, id: EntryId) {
         self.effects.entries.extend(self.entries.remove(id));
     }
+}
 
-    /// Gives the entry of a slot its value or error.
-    pub(super) fn resolve(&mut self, slot: SlotId, outcome: Outcome<V>) {
-        let Some(id) = self.slots.remove(slot) else { return };
-        let Some(entry) = self.entries.get_mut(id) else { return };
-        entry.outcome = outcome;
-        entry.waiters.take(&mut self.effects.wakers);
-        if entry.handles == 0 {
-            self.remove(id);
-        }
+/// Returns the key of an entry, unless its value was cached.
+pub(super) fn key_of<'s, K, V>(entry: &'s Entry<K, V>, parts: &'s Parts<K>) -> Option<&'s K> {
+    match &entry.key {
+        KeyPlace::Here(key) => Some(key),
+        KeyPlace::Part(part, index) => parts.get(*part)?.keys.get(*index as usize),
+        KeyPlace::Cached => None,
     }
+}
 
-    pub(super) fn entry_of(&mut self, slot: SlotId) -> Option<&mut Entry<K, V>> {
-        self.entries.get_mut(*self.slots.get(slot)?)
-    }
+fn is_pending_key<K: Eq, V>(entry: &Entry<K, V>, wanted: &K, parts: &Parts<K>) -> bool {
+    entry.outcome.is_pending() && key_of(entry, parts).is_some_and(|key| key == wanted)
+}
 
-    /// Notes that a call with permits waits for a key.
-    pub(super) fn add_lender(&mut self, entry: EntryId, lender: ClaimId) {
-        self.lenders.push((entry, lender));
+/// Shares an entry that is pending.
+fn join<K, V>(machine: &mut Machine, entry: &mut Entry<K, V>, parts: &Parts<K>) -> Join {
+    let is_asker = |part| parts.get(part).is_some_and(|part| part.flight.is_around_this_code());
+    let join = machine.join(entry.slot, is_asker);
+    if join == Join::Shared {
+        entry.handles += 1;
     }
+    join
+}
 
-    /// Returns the claims of the calls that wait for keys which were not sent.
-    pub(super) fn lenders(&mut self) -> Vec<ClaimId> {
-        let mut lenders = std::mem::take(&mut self.lenders);
-        lenders.retain(|&(entry, _)| matches!(self.status(entry), Some(Status::Unsent)));
-        self.lenders = lenders;
-        self.lenders.iter().map(|&(_, lender)| lender).collect()
+/// Adds the entry of a key that joins the open round.
+fn add<K, V>(
+    machine: &mut Machine,
+    entries: &mut SlotMap<EntryId, Entry<K, V>>,
+    slots: &mut SecondaryMap<SlotId, EntryId>,
+    key: K,
+    cache: Option<&SharedCache<K, V>>,
+    now: u64,
+) -> EntryId {
+    let slot = machine.load(now);
+    let mut entry = Entry::new(slot, KeyPlace::Here(key), Outcome::Pending);
+    if let Some(cache) = cache {
+        entry.add_cache(cache);
     }
-
-    /// Wakes the loads of some entries, which poll their jobs then.
-    pub(super) fn wake(&mut self, entries: &[EntryId]) {
-        for entry in entries.iter().filter_map(|&id| self.entries.get(id)) {
-            entry.waiters.copy(&mut self.effects.wakers);
-        }
-    }
-
-    /// Wakes the loads of all keys.
-    pub(super) fn wake_all(&mut self) {
-        for entry in self.entries.values() {
-            entry.waiters.copy(&mut self.effects.wakers);
-        }
-    }
-
-    /// Returns the key of an entry as errors name it.
-    pub(super) fn key_name(&self, id: EntryId) -> String {
-        self.entries.get(id).and_then(|entry| self.key(entry)).map(name).unwrap_or_default()
-    }
-
-    /// Removes a part that has ended.
-    pub(super) fn end_part(&mut self, part: PartId) {
-        self.effects.ended.extend(self.parts.remove(&part));
-    }
-
-    /// Takes the keys of a part that has been sent.
-    pub(super) fn take_keys(&mut self, part: PartId) -> (Vec<K>, Vec<EntryId>) {
-        let slots = self.machine.slots_of(part).unwrap_or_default();
-        let (mut keys, mut entries) =
-            (Vec::with_capacity(slots.len()), Vec::with_capacity(slots.len()));
-        for (index, slot) in (0..).zip(slots) {
-            let id = self.slots[*slot];
-            let place = &mut self.entries[id].key;
-            if let KeyPlace::Here(key) = mem::replace(place, KeyPlace::Part(part, index)) {
-                keys.push(key);
-            }
-            entries.push(id);
-        }
-        (keys, entries)
-    }
-
-    /// Performs the outputs of the state machine.
-    #[inline]
-    pub(super) fn perform(&mut self) {
-        while let Some(output) = self.machine.next_output() {
-            self.perform_output(output);
-        }
-    }
-
-    fn perform_output(&mut self, output: Output) {
-        match output {
-            Output::Claim(part) => self.effects.claims.push(part),
-            Output::Cancel(part) => {
-                self.effects.withdrawn.extend(self.claims.remove(&part));
-                self.effects.cancelled.extend(self.parts.remove(&part));
-            }
-            Output::Resolve(slot) => {
-                let Some(entry) = self.entry_of(slot) else { return };
-                if let Outcome::Cached(outcome) = mem::replace(&mut entry.outcome, Outcome::Pending)
-                {
-                    self.resolve(slot, outcome.into());
-                }
-            }
-            Output::Forget(slot) => {
-                if let Some(id) = self.slots.remove(slot) {
-                    self.remove(id);
-                }
-            }
-            Output::Late(slot) => {
-                let Some(entry) = self.slots.get(slot).and_then(|&id| self.entries.get(id)) else {
-                    return;
-                };
-                let key = self.key(entry).map(name).unwrap_or_default();
-                let after = self.settings.timeout.unwrap_or_default();
-                let error = Arc::new(TimeoutError { after });
-                self.resolve(slot, Outcome::Failed(LoadError::Failed { key, error }));
-            }
-        }
-    }
-
-    /// Gives back the memory of keys that have ended, if these are most of the keys.
-    pub(super) fn sweep(&mut self) {
-        let (pending, keys) = (self.machine.pending(), self.table.len());
-        if pending > 0 {
-            if keys >= 2 * pending + 16 {
-                let entries = &self.entries;
-                self.table.retain(|&mut (_, id)| {
-                    entries.get(id).is_some_and(|entry| entry.outcome.is_pending())
-                });
-            }
-            return;
-        }
-        self.table.clear();
-        let is_too_large = |capacity: usize| capacity > SPARE_CAPACITY.max(4 * keys);
-        if is_too_large(self.table.capacity()) {
-            self.table = HashTable::new();
-        }
-        if self.entries.is_empty() && is_too_large(self.entries.capacity()) {
-            self.entries = SlotMap::with_key();
-            self.slots = SecondaryMap::new();
-        }
-    }
-
-    /// Returns the time at which something is due, whatever the loads do.
-    pub(super) fn deadline(&self) -> Option<u64> {
-        let parts = self.parts.keys().filter_map(|&part| self.machine.deadline(part));
-        let waiting = self.machine.waiting_parts().next();
-        let waiting = waiting.and_then(|part| self.machine.deadline(part));
-        parts.chain(waiting).chain(self.machine.round_deadline()).min()
-    }
-
-    /// Returns the next deadline, if no timer is set before it.
-    pub(super) fn timer_to_set(&self) -> Option<u64> {
-        let deadline = self.deadline()?;
-        let is_set = self.timer.as_ref().is_some_and(|(time, _)| *time <= deadline);
-        (!is_set).then_some(deadline)
-    }
-
-    /// Does what is due.
-    pub(super) fn tick(&mut self, now: u64) {
-        self.machine.round_late(now);
-        let is_due = |part: &PartId| self.machine.deadline(*part).is_some_and(|time| time <= now);
-        let due: Vec<_> = self.parts.keys().copied().filter(is_due).collect();
-        for part in due {
-            self.machine.late(part, now);
-        }
-        // Keys that wait for permits may be late as well.
-        let waiting = self.machine.waiting_parts().next();
-        if let Some(part) = waiting {
-            self.machine.late(part, now);
-        }
-    }
+    let id = entries.insert(entry);
+    slots.insert(slot, id);
+    id
 }

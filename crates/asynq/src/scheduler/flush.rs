@@ -53,14 +53,14 @@ impl BatchEntry {
         self.id.set(Some(id));
     }
 
-    /// Adds an item to the open batch. Returns its index.
-    pub(crate) fn add_item(&self) -> u32 {
+    /// Adds an item to the open batch.
+    pub(crate) fn add_item(&self) -> ItemId {
         let id = self.id.get().expect("an open batch has an id");
         let item = state::with(|scheduler| {
             scheduler.enter_call();
             scheduler.engine().add_item(id)
         });
-        item.expect("the batch is open").index
+        item.expect("the batch is open")
     }
 
     /// Returns the id of an item, until the batch is closed.

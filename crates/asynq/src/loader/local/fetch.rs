@@ -1,64 +1,8 @@
-//! The batch function of a loader, whatever it returns.
+//! The batch function of a loader of one thread, whatever it returns.
 
-use std::ops::Range;
 use std::rc::Rc;
-use std::time::Instant;
 
 use super::function::{Called, LocalBatchFunction};
-use crate::batch::BoxError;
-use crate::loader::answer::Answer;
+use crate::loader::fetch::fetch;
 
-/// The answer of a batch function.
-pub(super) struct Fetched<K, V> {
-    pub(super) give: GiveValues<K, V>,
-    /// Time of the call, if another thread has called the function.
-    pub(super) span: Option<Range<Instant>>,
-}
-
-/// Calls a callback with the index of each key of a batch, and the value or error that the function
-/// returned for it.
-type GiveValues<K, V> = Box<
-    dyn FnOnce(&[K], &mut dyn FnMut(usize, Option<Result<V, BoxError>>)) -> Result<(), BoxError>,
->;
-
-type Call<K, V> = Box<dyn Fn(Vec<K>) -> Called<Fetched<K, V>>>;
-
-/// A batch function of any return type.
-pub(super) struct Fetch<K, V> {
-    call: Call<K, V>,
-    is_async: bool,
-}
-
-impl<K, V> Fetch<K, V> {
-    /// Wraps `function`; `convert` makes the value or error of a key of what it returns.
-    pub(super) fn new<W, Kind, F>(
-        function: F,
-        convert: impl Fn(W) -> Result<V, BoxError> + Copy + 'static,
-    ) -> Self
-    where
-        F: LocalBatchFunction<K, Kind, Answer: Answer<K, Value = W>>,
-    {
-        let fetched = move |answer: F::Answer| -> Fetched<K, V> {
-            let span = answer.span();
-            let give: GiveValues<K, V> = Box::new(move |keys, give| {
-                answer.give_values(keys, &mut |index, value| give(index, value.map(convert)))
-            });
-            Fetched { give, span }
-        };
-        let function = Rc::new(function);
-        let call = move |keys| match function.call(keys) {
-            Called::Now(answer) => Called::Now(fetched(answer)),
-            Called::Later(answer) => Called::Later(Box::pin(async move { fetched(answer.await) })),
-        };
-        Self { call: Box::new(call), is_async: F::IS_ASYNC }
-    }
-
-    /// Returns whether the function returns a future.
-    pub(super) fn is_async(&self) -> bool {
-        self.is_async
-    }
-
-    pub(super) fn call(&self, keys: Vec<K>) -> Called<Fetched<K, V>> {
-        (self.call)(keys)
-    }
-}
+fetch!(LocalBatchFunction, owned by: Rc::new, functions: [], futures: []);

@@ -1,7 +1,6 @@
 //! The flush of a loader: sends its round in parts, and waits for the parts that have its keys.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
@@ -11,10 +10,11 @@ use asynq_engine::TaskId;
 use asynq_loader::{PartId, SlotId};
 
 use super::flight::Flight;
+use super::group::Membership;
 use super::keys::{KeyRequest, LocalKeys, PartTask, Shared};
 use super::limit;
 use super::part::Part;
-use crate::batch::{Admitting, Batch, Flush, FlushStep, Items};
+use crate::batch::{Admitting, Batch, FlushStep, Items};
 use crate::futures::all;
 use crate::loader::key::Key;
 use crate::scheduler::{Claim, Limit};
@@ -23,9 +23,9 @@ use crate::task::{AsyncTask, WeakTask, promise};
 impl<K: Key, V: Clone + 'static> Batch for LocalKeys<K, V> {
     type Key = KeyRequest<K>;
     type Value = V;
-    type Flush = Sending;
+    type Flush = FlushStep;
 
-    fn flush(self: Rc<Self>, items: Items<Self>) -> Sending {
+    fn flush(self: Rc<Self>, items: Items<Self>) -> FlushStep {
         let waits = self.round.is_some() || self.shared.may_wait();
         let slots = || items.keys().iter().map(KeyRequest::slot).collect();
         let slots = if waits { slots() } else { Vec::new() };
@@ -79,57 +79,33 @@ impl<K: Key, V: Clone + 'static> Batch for LocalKeys<K, V> {
     }
 }
 
-/// Return type of the flush of a loader.
-pub enum Sending {
-    Done,
-    Later(Pin<Box<dyn Future<Output = ()>>>),
-}
-
-impl Flush for Sending {
-    fn into_step(self) -> FlushStep {
-        match self {
-            Self::Done => FlushStep::Done(Ok(())),
-            Self::Later(rest) => FlushStep::Later(Box::pin(async move {
-                rest.await;
-                Ok(())
-            })),
-        }
-    }
-}
-
-impl fmt::Debug for Sending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if matches!(self, Self::Done) { "Done" } else { "Later" })
-    }
-}
-
 impl<K: Key, V: Clone + 'static> Shared<K, V> {
     /// Returns whether a round may be in flight. Functions that are not async return before anybody can
     /// wait, unless they wait for permits or others.
     fn may_wait(&self) -> bool {
         let settings = self.settings.borrow();
-        self.fetch.is_async() || settings.group_limit().is_some() || !settings.hold.is_zero()
+        self.fetch.is_async() || self.group_limit().is_some() || !settings.hold.is_zero()
     }
 
-    fn flush_round(self: &Rc<Self>, slots: Vec<SlotId>) -> Sending {
+    fn flush_round(self: &Rc<Self>, slots: Vec<SlotId>) -> FlushStep {
         // Owned until they are awaited.
         let _started = self.send();
         let tasks = self.tasks_of(&slots);
         if tasks.is_empty() {
-            return Sending::Done;
+            return FlushStep::DONE;
         }
         let shared = Rc::clone(self);
-        Sending::Later(Box::pin(async move {
+        FlushStep::later(async move {
             let mut tasks = tasks;
             // Keys may have gone with another part than expected, when others were given up.
             while !tasks.is_empty() {
                 drop(all(tasks).await);
                 tasks = shared.tasks_of(&slots);
             }
-        }))
+        })
     }
 
-    fn flush_cached(&self, slots: &[SlotId], with_round: bool) -> Sending {
+    fn flush_cached(&self, slots: &[SlotId], with_round: bool) -> FlushStep {
         self.machine.borrow_mut().cached_ready(with_round);
         self.perform();
         let flush = self.last_cached_flush.get() + 1;
@@ -140,11 +116,11 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             slots.iter().filter_map(&mut wait).count()
         };
         if pending == 0 {
-            return Sending::Done;
+            return FlushStep::DONE;
         }
         let (promise, resolved) = promise();
         self.cached_flushes.borrow_mut().insert(flush, (pending, promise));
-        Sending::Later(Box::pin(resolved))
+        FlushStep::later(resolved)
     }
 
     /// Sends the round, unless it is held. Returns the tasks of its parts.
@@ -170,12 +146,16 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         self.take_claims().into_iter().filter_map(|part| self.start(part)).collect()
     }
 
+    fn group_limit(&self) -> Option<Rc<Limit>> {
+        self.settings.borrow().group.as_ref().and_then(Membership::limit)
+    }
+
     /// Returns the limits of a part, always in the same order, so that no two parts wait for each other.
     fn limits(&self) -> Vec<Rc<Limit>> {
-        let settings = self.settings.borrow();
-        let group = settings.group_limit();
+        let group = self.group_limit();
         if self.fetch.is_async() {
-            settings.limit.clone().into_iter().chain(group).chain(limit::of_thread()).collect()
+            let own = self.settings.borrow().limit.clone();
+            own.into_iter().chain(group).chain(limit::of_thread()).collect()
         } else {
             group.into_iter().collect()
         }
@@ -191,7 +171,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         }
         Some(self.start_task(id, |task| {
             let (promise, permits) = promise();
-            let strict = self.settings.borrow().group_limit();
+            let strict = self.group_limit();
             let claim = Claim::new(limits, strict.as_deref(), task, move || promise.set_value(()));
             Box::pin(Part::new(self, id, Some(claim)).run(permits))
         }))

@@ -93,7 +93,7 @@ impl LocalGroup {
         }
     }
 
-    pub(super) fn limit(&self) -> Option<Rc<Limit>> {
+    fn limit(&self) -> Option<Rc<Limit>> {
         self.inner.limit.borrow().clone()
     }
 
@@ -129,9 +129,16 @@ impl fmt::Debug for LocalGroup {
 }
 
 /// The membership of a loader in a group, which ends when this is dropped.
-pub(super) struct Membership {
-    pub(super) group: LocalGroup,
+pub(in crate::loader) struct Membership {
+    group: LocalGroup,
     number: u64,
+}
+
+impl Membership {
+    /// Returns the limit of the group.
+    pub(super) fn limit(&self) -> Option<Rc<Limit>> {
+        self.group.limit()
+    }
 }
 
 impl Drop for Membership {

@@ -10,8 +10,7 @@ use asynq_loader::{Join, SlotId};
 use super::fetch::Fetch;
 use super::function::LocalBatchFunction;
 use super::keys::{EndlessWait, KeyRequest, LocalKeys, LocalLoad, Shared};
-use super::request::{CachedLoad, Caches, Request};
-use super::scope_cache::SharedCache;
+use super::request::{CachedLoad, Caches, LocalCache, Request};
 use super::slot_table::Place;
 use crate::batch::{BoxError, Source};
 use crate::futures::{All, TryAll, all, try_all};
@@ -49,7 +48,7 @@ pub struct LocalLoader<K: Key, V: Clone + 'static> {
     source: Source<LocalKeys<K, V>>,
     /// Source of the keys that are cached.
     cached: Source<LocalKeys<K, V>>,
-    pub(super) shared: Rc<Shared<K, V>>,
+    pub(in crate::loader) shared: Rc<Shared<K, V>>,
 }
 
 impl<K: Key, V: Clone + 'static> LocalLoader<K, V> {
@@ -191,7 +190,7 @@ impl<K: Key, V: Clone + 'static> LocalLoader<K, V> {
         &self,
         place: Place,
         key: &K,
-        cache: Option<&SharedCache<K, V>>,
+        cache: Option<&LocalCache<K, V>>,
     ) -> Option<LocalLoad<K, V>> {
         let (shared, slot) = (&self.shared, place.slot);
         let mut wait = None;

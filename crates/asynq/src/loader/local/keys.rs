@@ -15,17 +15,19 @@ use slotmap::{Key as _, SecondaryMap};
 
 use super::fetch::Fetch;
 use super::flight::{BATCH, Flight};
-use super::request::{CachedLoad, Caches, Request};
-use super::scope_cache::{Change, SharedCache};
-use super::settings::Settings;
-use super::slot_table::{SlotTable, is_too_large};
+use super::request::{CachedLoad, Caches, LocalCache, Request};
+use super::slot_table::SlotTable;
 use crate::batch::{BatchItem, Source};
 use crate::call_stack::Creator;
 use crate::context::ScopedValue;
-use crate::error::TaskError;
 use crate::loader::error::{LoadError, TimeoutError};
+use crate::loader::failure::Failure;
 use crate::loader::key::{Key, name};
+use crate::loader::scope_cache::Change;
+use crate::loader::settings::Settings;
+use crate::loader::spare::is_too_large;
 use crate::loader::stats::Stats;
+use crate::loader::threads::OneThread;
 use crate::scheduler::{self, Scheduler};
 use crate::task::{Promise, WeakTask};
 
@@ -52,12 +54,12 @@ type Requests<K, V> = SecondaryMap<SlotId, Request<K, LocalKeys<K, V>>>;
 type CachedLoads<K, V> = HashMap<SlotId, CachedLoad<LocalKeys<K, V>>, RandomState>;
 
 /// State that a loader shares with its batches. Nothing is borrowed while code of users runs.
-pub(super) struct Shared<K: Key, V: Clone + 'static> {
+pub(in crate::loader) struct Shared<K: Key, V: Clone + 'static> {
     pub(super) fetch: Fetch<K, V>,
     /// Place where the loader was created.
     pub(super) at: &'static Location<'static>,
-    pub(super) settings: RefCell<Settings<K, V>>,
-    pub(super) cache: ScopedValue<Option<SharedCache<K, V>>>,
+    pub(super) settings: RefCell<Settings<K, V, OneThread>>,
+    pub(super) cache: ScopedValue<Option<LocalCache<K, V>>>,
     /// True once there was a cache.
     pub(super) caches: Cell<bool>,
     pub(super) machine: RefCell<Machine>,
@@ -155,7 +157,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
     }
 
     #[inline]
-    pub(super) fn current_cache(&self) -> Option<SharedCache<K, V>> {
+    pub(in crate::loader) fn current_cache(&self) -> Option<LocalCache<K, V>> {
         if self.caches.get() { self.cache.get() } else { None }
     }
 
@@ -234,9 +236,9 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
     }
 
     /// Adds a cache to those for the value of a slot.
-    pub(super) fn add_cache(&self, slot: SlotId, cache: &SharedCache<K, V>) {
+    pub(super) fn add_cache(&self, slot: SlotId, cache: &LocalCache<K, V>) {
         let mut caches = self.caches_of.borrow_mut();
-        caches.entry(slot).or_insert(Caches::None).add(Rc::clone(cache));
+        caches.entry(slot).or_insert(Caches::None).add(Arc::clone(cache));
     }
 
     /// Fails a slot of a part with these keys. The error is not cached, since the key has not caused
@@ -369,21 +371,6 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         };
         drop(unused);
         self.table.clear();
-    }
-}
-
-/// Failure of a whole part.
-pub(super) enum Failure {
-    Error(Arc<dyn std::error::Error + Send + Sync>),
-    Panic(TaskError),
-}
-
-impl Failure {
-    pub(super) fn error(&self) -> &(dyn std::error::Error + 'static) {
-        match self {
-            Self::Error(error) => &**error,
-            Self::Panic(panic) => panic,
-        }
     }
 }
 

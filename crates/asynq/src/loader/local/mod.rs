@@ -1,8 +1,6 @@
 //! Loaders of one thread, for functions, keys and values that are not `Send`.
 
 mod admit;
-#[cfg(feature = "blocking")]
-mod blocking;
 mod caching;
 mod configure;
 mod fetch;
@@ -16,12 +14,11 @@ mod keys;
 mod limit;
 mod part;
 mod request;
-mod scope_cache;
-mod settings;
 mod slot_table;
 
 pub use self::caching::LocalScope;
 pub use self::function::LocalBatchFunction;
+pub(super) use self::group::Membership;
 pub use self::group::{LocalGroup, LocalGroupScope};
 pub use self::handle::LocalLoader;
 pub use self::keys::{LocalKeys, LocalLoad};

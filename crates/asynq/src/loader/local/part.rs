@@ -15,12 +15,13 @@ use futures_timer::Delay;
 
 use super::fetch::Fetched;
 use super::function::Called;
-use super::keys::{Failure, Shared};
+use super::keys::Shared;
 use crate::batch::BoxError;
 use crate::error::TaskError;
-use crate::loader::error::{LoadError, TimeoutError};
-use crate::loader::key::{Key, name};
-use crate::loader::stats::Flushed;
+use crate::loader::error::TimeoutError;
+use crate::loader::failure::{Failure, catch, outcome};
+use crate::loader::key::Key;
+use crate::loader::settings::call_after;
 use crate::scheduler::{self, Claim, Scheduler, woken_by_thread};
 use crate::task::PromiseFuture;
 
@@ -180,16 +181,9 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
 
     fn set_values(&self, answer: Fetched<K, V>) -> Result<(), BoxError> {
         let default = self.shared.settings.borrow().default.clone();
-        (answer.give)(&self.keys, &mut |index, outcome| {
+        (answer.give)(&self.keys, &mut |index, answer| {
             let key = &self.keys[index];
-            let outcome = match (outcome, &default) {
-                (Some(Ok(value)), _) => Ok(value),
-                (Some(Err(error)), _) => {
-                    Err(LoadError::Failed { key: name(key), error: error.into() })
-                }
-                (None, Some(default)) => Ok(default(key)),
-                (None, None) => Err(LoadError::Missing { key: name(key) }),
-            };
+            let outcome = outcome(key, answer, default.as_deref());
             let is_cached = match &outcome {
                 Ok(_) => true,
                 Err(error) => self.shared.caches_error(error),
@@ -230,16 +224,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
 
     fn call_hooks(&self, failure: Option<&Failure>, time: u64) {
         let after = self.shared.settings.borrow().after.clone();
-        if after.is_empty() {
-            return;
-        }
-        let keys: Vec<&K> = self.keys.iter().collect();
-        let time = Duration::from_nanos(time);
-        let flushed = Flushed { keys: &keys, time, error: failure.map(Failure::error) };
-        for hook in after {
-            // A panic of a hook does not fail the batch, which has completed.
-            drop(catch_unwind(AssertUnwindSafe(|| hook(&flushed))));
-        }
+        call_after(&after, &self.keys, Duration::from_nanos(time), failure.map(Failure::error));
     }
 }
 
@@ -265,14 +250,4 @@ impl<K: Key, V: Clone + 'static> Drop for Calling<'_, K, V> {
     fn drop(&mut self) {
         self.shared.calling.set(self.outer);
     }
-}
-
-/// Awaits `future`, and returns its output or the payload of its panic.
-async fn catch<F: Future>(future: F) -> thread::Result<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Ok),
-        Err(payload) => Poll::Ready(Err(payload)),
-    })
-    .await
 }

@@ -1,11 +1,15 @@
 //! Requests: what a loader keeps of each slot.
 
 use std::mem;
-use std::rc::Rc;
+use std::sync::Arc;
 
-use super::scope_cache::SharedCache;
 use crate::batch::{Batch, WeakItem};
 use crate::loader::error::LoadError;
+use crate::loader::scope_cache::ScopeCache;
+use crate::loader::threads::{OneThread, Threads};
+
+/// Cache of one scope, which a loader shares with its requests.
+pub(super) type LocalCache<K, V> = Arc<ScopeCache<K, V, <OneThread as Threads>::Cache<K, V>>>;
 
 /// A key that was requested and has no value yet.
 pub(super) struct Request<K, B: Batch> {
@@ -48,13 +52,13 @@ impl<K, B: Batch> Request<K, B> {
 /// Caches for the value of a key: one of each scope that has loaded it.
 pub(super) enum Caches<K, V> {
     None,
-    One(SharedCache<K, V>),
-    Several(Vec<SharedCache<K, V>>),
+    One(LocalCache<K, V>),
+    Several(Vec<LocalCache<K, V>>),
 }
 
 impl<K, V> Caches<K, V> {
     #[inline]
-    pub(super) fn as_slice(&self) -> &[SharedCache<K, V>] {
+    pub(super) fn as_slice(&self) -> &[LocalCache<K, V>] {
         match self {
             Self::None => &[],
             Self::One(cache) => std::slice::from_ref(cache),
@@ -62,8 +66,8 @@ impl<K, V> Caches<K, V> {
         }
     }
 
-    pub(super) fn add(&mut self, cache: SharedCache<K, V>) {
-        if self.as_slice().iter().any(|other| Rc::ptr_eq(other, &cache)) {
+    pub(super) fn add(&mut self, cache: LocalCache<K, V>) {
+        if self.as_slice().iter().any(|other| Arc::ptr_eq(other, &cache)) {
             return;
         }
         *self = match mem::replace(self, Self::None) {

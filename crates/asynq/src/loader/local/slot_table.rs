@@ -15,8 +15,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-/// Number of entries for which an idle table keeps room, however few keys it has had.
-const SPARE_CAPACITY: usize = 1 << 10;
+use crate::loader::spare::is_too_large;
 
 /// Keys with the slots that they got last. Slots that have ended are removed from time to time.
 pub(super) struct SlotTable<K> {
@@ -129,9 +128,4 @@ impl<K: Eq + Hash> SlotTable<K> {
             *entries = removed;
         }
     }
-}
-
-/// Returns whether a table has much more room than it needed for so many keys.
-pub(super) fn is_too_large(capacity: usize, keys: usize) -> bool {
-    capacity > SPARE_CAPACITY.max(4 * keys)
 }

@@ -1,0 +1,174 @@
+//! The keys of a loader, as its loads use them: looked up, taken, released, detached.
+
+use std::hash::BuildHasher;
+use std::sync::{Arc, Weak};
+use std::task::Waker;
+
+use asynq_loader::ClaimId;
+
+use super::caches::SharedCache;
+use super::entry::{EntryId, Outcome, Status};
+use super::error::LoadError;
+use super::flight::{self, Flight, Flights};
+use super::group::{Group, Member};
+use super::key::Key;
+use super::limits;
+use super::scope_cache::Change;
+use super::shared::{Calls, Shared};
+use super::state::{Loaded, Registered, State};
+
+/// # Loads
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
+    #[inline]
+    pub(super) fn load(&self, key: K) -> Loaded<K> {
+        let cache = self.current_cache();
+        if let Some(outcome) = cache.as_ref().and_then(|cache| cache.get(&key)) {
+            let outcome = outcome.map_err(Arc::new);
+            let added = self.change(Calls::InJobs, |state| state.add_cached(outcome));
+            return added.map_or(Loaded::Later(key), Loaded::Entry);
+        }
+        let hash = self.hasher.hash_one(&key);
+        let Some(mut state) = self.lock() else { return Loaded::Later(key) };
+        let is_timed = state.is_load_timed();
+        let now = || if is_timed { self.now() } else { 0 };
+        let loaded = state.load(hash, key, cache.as_ref(), now);
+        if is_timed {
+            self.follow(state, Calls::InJobs);
+        }
+        loaded
+    }
+
+    /// Refuses to wait for a key that cannot be looked up.
+    pub(super) fn refuse_wait(&self) -> ! {
+        panic!(
+            "loader {}: code that hashes, compares or clones its keys and values waits for the loader",
+            self.name()
+        )
+    }
+
+    /// Takes the outcome of a key for one load, if it is there.
+    #[inline]
+    pub(super) fn take(&self, entry: EntryId) -> Option<Outcome<V>> {
+        // Dropped without the lock.
+        let mut rest = None;
+        self.with(|state| state.take(entry, &mut rest)).flatten()
+    }
+
+    pub(super) fn is_resolved(&self, entry: EntryId) -> bool {
+        self.with(|state| state.status(entry).is_none()).unwrap_or(false)
+    }
+
+    pub(super) fn are_resolved(&self, entries: &[EntryId]) -> bool {
+        let is_resolved = |state: &State<K, V>, entry| state.status(entry).is_none();
+        let are_resolved =
+            |state: &mut State<K, V>| entries.iter().all(|&entry| is_resolved(state, entry));
+        self.with(are_resolved).unwrap_or(false)
+    }
+
+    /// Registers the waker of a load that had this place before, if its key is pending.
+    #[inline]
+    pub(super) fn register(
+        &self,
+        entry: EntryId,
+        place: Option<usize>,
+        waker: &Waker,
+    ) -> Option<Registered> {
+        self.with(|state| state.register(entry, place, waker)).flatten()
+    }
+
+    pub(super) fn release(&self, entry: EntryId) {
+        self.change(Calls::InJobs, |state| {
+            state.release(entry);
+            state.perform();
+            state.sweep();
+        });
+    }
+
+    /// Returns the claim of the part that a key waits for, if that waits for permits.
+    fn waiting_claim(&self, entry: EntryId) -> Option<ClaimId> {
+        let claim = |state: &mut State<K, V>| {
+            if !matches!(state.status(entry)?, Status::Unsent) {
+                return None;
+            }
+            let part = state.machine.waiting_parts().next()?;
+            Some(state.claims.get(part)?.id())
+        };
+        self.with(claim).flatten()
+    }
+
+    /// Returns the error of a load inside a batch function that would wait for ever. Otherwise, notes the wait.
+    #[inline]
+    pub(super) fn wait_inside(&self, entry: EntryId) -> Option<LoadError> {
+        if flight::is_inside() && !self.is_resolved(entry) {
+            self.wait_inside_call(entry)
+        } else {
+            None
+        }
+    }
+
+    fn wait_inside_call(&self, entry: EntryId) -> Option<LoadError> {
+        if let Some(flight) = self.flight_of(entry)
+            && flight::would_wait_in_a_circle(&flight)
+        {
+            let key = self.with(|state| state.key_name(entry)).unwrap_or_default();
+            return Some(LoadError::Circle { key });
+        }
+        let itself: Weak<dyn Flights> = self.downgrade();
+        if let Some(lender) = flight::note_wait(&itself, entry) {
+            self.change(Calls::InJobs, |state| state.add_lender(entry, lender));
+            if let Some(borrower) = self.waiting_claim(entry) {
+                limits::lend(lender, borrower);
+            }
+        }
+        None
+    }
+
+    /// Detaches the pending value of a key, which may be older than what happens now.
+    pub(super) fn detach(&self, key: &K) {
+        let hash = self.hasher.hash_one(key);
+        self.change(Calls::InJobs, |state| {
+            if let Some(slot) = state.find(hash, key) {
+                state.machine.clear(slot);
+            }
+        });
+    }
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Flights for Shared<K, V> {
+    fn flight_of(&self, entry: EntryId) -> Option<Arc<Flight>> {
+        let flight = |state: &mut State<K, V>| {
+            let slot = state.entries.get(entry)?.slot;
+            let part = state.machine.part_of(slot)?;
+            Some(Arc::clone(&state.parts.get(part)?.flight))
+        };
+        self.with(flight).flatten()
+    }
+}
+
+/// # Caches
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
+    /// Returns the cache of the innermost scope, of the request, or of the loader.
+    #[inline]
+    pub(super) fn current_cache(&self) -> Option<SharedCache<K, V>> {
+        if self.caches.are_used() { self.find_cache() } else { None }
+    }
+
+    fn find_cache(&self) -> Option<SharedCache<K, V>> {
+        let group = self.settings().and_then(|settings| settings.group.as_ref().map(Group::id));
+        self.caches.find(self.id, group)
+    }
+
+    /// Detaches all pending values, and clears the current cache.
+    pub(super) fn clear_all(&self) {
+        self.change(Calls::InJobs, |state| state.machine.clear_all());
+        if let Some(cache) = self.current_cache() {
+            cache.change(Change::Clear);
+        }
+    }
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Member for Shared<K, V> {
+    fn clear_all(&self) {
+        Shared::clear_all(self);
+    }
+}

@@ -1,0 +1,140 @@
+//! The open round of a loader, as those who wait for it send it.
+
+use std::sync::Arc;
+
+use asynq_loader::{Settle, SlotId};
+
+use super::entry::{EntryId, Status};
+use super::job::Job;
+use super::key::Key;
+use super::runtime::{self, Runtime};
+use super::shared::{Calls, Shared};
+use super::state::State;
+use crate::request::current::Round;
+
+/// # Sending
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
+    /// Sends the open round, as a scheduler which knows that nothing else can run.
+    fn send_now(&self) {
+        let now = self.now();
+        self.change(Calls::Here, |state| match state.machine.round_deadline() {
+            Some(deadline) if deadline <= now => state.machine.round_late(now),
+            _ => state.machine.round_ready(now),
+        });
+    }
+
+    /// Sends the open round, if it has one of these keys.
+    pub(super) fn send_keys(&self, entries: &[EntryId]) {
+        let is_unsent =
+            |state: &State<K, V>, entry| matches!(state.status(entry), Some(Status::Unsent));
+        let are_unsent =
+            |state: &mut State<K, V>| entries.iter().any(|&entry| is_unsent(state, entry));
+        if self.with(are_unsent) == Some(true) {
+            self.send_now();
+        }
+    }
+
+    /// Resolves cached keys, with the keys of the open round if the same step waits for these.
+    pub(super) fn resolve_cached_keys(&self, entries: &[EntryId], with_round: bool) {
+        self.change(Calls::Here, |state| {
+            let slot = |&entry| match state.status(entry)? {
+                Status::Cached(slot) => Some(slot),
+                Status::Unsent | Status::Sent => None,
+            };
+            let slots = entries.iter().filter_map(slot).collect();
+            state.machine.cached_slots_ready(slots, with_round);
+        });
+    }
+
+    /// Makes somebody send the round for a load that is polled outside of requests and tasks. `count` is that of the
+    /// load. Returns whether the load is to be polled again, when everything else has run.
+    pub(super) fn send_outside(&self, cached: Option<SlotId>, count: &mut Settle) -> bool {
+        if Runtime::current().is_none() {
+            return self.send_in_place(cached, count);
+        }
+        let starts = self.change(Calls::InJobs, |state| {
+            let outside = &mut state.outside;
+            outside.has_keys |= cached.is_none();
+            outside.cached.extend(cached);
+            !std::mem::replace(&mut outside.has_sender, true)
+        });
+        if starts == Some(true) {
+            Job::start(send_when_settled(Sender(self.this())));
+        }
+        false
+    }
+
+    /// Sends the round for a load that no runtime could send it for.
+    fn send_in_place(&self, cached: Option<SlotId>, count: &mut Settle) -> bool {
+        let now = self.now();
+        let settled = self.change(Calls::Here, |state| {
+            if let Some(slot) = cached {
+                // It waits for the round that is open in its step.
+                let with_round = state.machine.unsent() > 0;
+                state.machine.cached_slots_ready(vec![slot], with_round);
+                return true;
+            }
+            let settled = state.machine.turn(count);
+            if settled {
+                state.machine.round_settled(now);
+            }
+            settled
+        });
+        settled == Some(false)
+    }
+}
+
+/// The duty to send the round for loads outside of requests.
+struct Sender<K: Key + Send + Sync, V: Clone + Send + 'static>(Arc<Shared<K, V>>);
+
+async fn send_when_settled<K, V>(sender: Sender<K, V>)
+where
+    K: Key + Send + Sync,
+    V: Clone + Send + 'static,
+{
+    let shared = &sender.0;
+    let mut count = Settle::default();
+    while shared.with(|state| state.machine.turn(&mut count)) == Some(false) {
+        runtime::turn().await;
+    }
+    let now = shared.now();
+    shared.change(Calls::Here, |state| {
+        let outside = std::mem::take(&mut state.outside);
+        state.machine.cached_slots_ready(outside.cached, outside.has_keys);
+        if outside.has_keys {
+            state.machine.round_settled(now);
+        }
+    });
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Drop for Sender<K, V> {
+    /// Lets another load send the round, if the runtime has ended before.
+    fn drop(&mut self) {
+        self.0.change(Calls::InJobs, |state| {
+            if state.outside.has_sender
+                && (state.outside.has_keys || !state.outside.cached.is_empty())
+            {
+                state.outside.has_sender = false;
+                state.wake_all();
+            }
+        });
+    }
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Round for Shared<K, V> {
+    fn turn(&self, count: &mut Settle) -> bool {
+        self.with(|state| state.machine.turn(count)).unwrap_or(true)
+    }
+
+    fn send(self: Arc<Self>, has_keys: bool, cached: Vec<SlotId>) {
+        let now = self.now();
+        self.change(Calls::Here, |state| {
+            if !cached.is_empty() {
+                state.machine.cached_slots_ready(cached, has_keys);
+            }
+            if has_keys {
+                state.machine.round_settled(now);
+            }
+        });
+    }
+}
