@@ -137,6 +137,11 @@ function fillDetails(kind, index) {
   detailsPanel.scrollTop = 0;
 }
 
+// Shows what the keyboard has moved to, where that hides nothing.
+function preview(kind, index) {
+  if (!window.matchMedia("(max-width: 60rem)").matches) fillDetails(kind, index);
+}
+
 function emptyDetails() {
   detailsPanel.classList.add("nothing");
   document.getElementById("close").hidden = true;

@@ -65,7 +65,8 @@ function unselect() {
   emptyDetails();
   history.replaceState(null, "", location.pathname + location.search);
   redraw();
-  (chosenBy ?? roundGrid).scroll.focus();
+  const focused = [roundGrid, taskGrid].find((grid) => grid.scroll === document.activeElement);
+  (focused ?? chosenBy ?? roundGrid).scroll.focus();
 }
 
 function nextMarked() {
@@ -117,7 +118,7 @@ function onKey(event) {
   if (event.key === "Escape") {
     showTip(null);
     if (typing && event.target.value) clearFilter();
-    else if (rounds.selected || tree.selected) unselect();
+    else if (!document.getElementById("close").hidden) unselect();
     else if (filter.words.length) clearFilter();
   } else if (typing) {
     return;

@@ -91,6 +91,10 @@ class TaskTree {
     return true;
   }
 
+  focus(node) {
+    if (!node.members) preview("task", node.task);
+  }
+
   hover(node, event) {
     showTip(node && !node.members ? describeTask(node.task) : null, event);
   }

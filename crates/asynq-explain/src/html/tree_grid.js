@@ -2,8 +2,8 @@
 // `aria-activedescendant` names the active row, so rows can come and go while somebody reads them.
 
 class TreeGrid {
-  // `model` has: label, columns, roots(), children(node), opens(node), fill(cells, node), enter(node),
-  // hover(node, event). A node has a `key`, by which it is found again.
+  // `model` has: id, label, columns, roots(), children(node), opens(node), fill(cells, node), enter(node, event),
+  // focus(node) and hover(node, event). A node has a `key`, by which it is found again.
   constructor(host, model) {
     this.model = model;
     this.open = new Set();
@@ -191,6 +191,7 @@ class TreeGrid {
     };
     if (event.key in moves) {
       this.activate(this.active + moves[event.key]);
+      this.model.focus(this.rows[this.active].node);
     } else if (event.key === "ArrowRight") {
       if (this.isOpen(node)) this.activate(this.active + 1);
       else this.toggle(this.active, true);

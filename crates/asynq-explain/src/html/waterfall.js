@@ -136,6 +136,10 @@ class Waterfall {
     return true;
   }
 
+  focus(node) {
+    if (node.batch !== undefined) preview("batch", node.batch);
+  }
+
   hover(node, event) {
     const batch = node && (node.batch ?? this.nearest(node, event));
     showTip(batch === null || batch === undefined ? null : describeBatch(batch), event);
