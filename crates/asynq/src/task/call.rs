@@ -108,6 +108,10 @@ where
     }
 
     /// Makes a task of the call.
+    ///
+    /// # Panics
+    ///
+    /// If the call has ended, or has become a task of another thread.
     pub fn task(self) -> AsyncTask<F::Output> {
         match self.state {
             State::New { future } | State::InPlace { future } => {
