@@ -38,6 +38,8 @@ from . import (
 from . import aio as aio
 from . import loaders as loaders
 from . import mock_ as mock
+from ._explain import environment as _environment
+from ._explain.explanation import explain as explain
 from ._gather import gather as gather
 from .async_task import AsyncTask, AsyncTaskCancelledError, AsyncTaskResult
 from .asynq_to_async import is_asyncio_mode
@@ -133,6 +135,7 @@ debug.sync = batching.sync
 debug.attach_exception_hook()
 _greenlets.watch()
 _asynq.look_up_names()
+_environment.start()
 
 
 def __getattr__(name):

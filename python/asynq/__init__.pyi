@@ -15,6 +15,7 @@ from . import scheduler as scheduler
 from . import scoped_value as scoped_value
 from . import tools as tools
 from . import utils as utils
+from ._explain.explanation import explain as explain
 from ._gather import gather as gather
 from .async_task import AsyncTask as AsyncTask
 from .async_task import AsyncTaskCancelledError as AsyncTaskCancelledError

@@ -48,6 +48,7 @@ __all__ = [
     "DecoratorBase",
     "DecoratorBinder",
     "ErrorFuture",
+    "ExplainSession",
     "Flight",
     "Future",
     "FutureBase",
@@ -62,6 +63,7 @@ __all__ = [
     "Permits",
     "PureAsyncDecorator",
     "PureAsyncDecoratorBinder",
+    "Recording",
     "ScopedOverrideBase",
     "TaskScheduler",
     "active_scopes",
@@ -83,6 +85,7 @@ __all__ = [
     "is_asyncio_mode",
     "is_blocked_event_loop",
     "is_in_asyncio_mode",
+    "key_of_item",
     "leave_asyncio_mode",
     "look_up_names",
     "options",
@@ -92,8 +95,10 @@ __all__ = [
     "scopes_variable",
     "set_active_scopes",
     "set_asyncio_result",
+    "set_flush_observer",
     "set_greenlets_loaded",
     "unwrap",
+    "use_answers",
 ]
 
 def cancel_on_event_loop(task: AsyncTask[Any], msg: Any = None) -> bool: ...
@@ -310,3 +315,51 @@ def fail_flights_after_fork() -> None: ...
 def current_greenlet() -> Any: ...
 def set_greenlets_loaded() -> None: ...
 def call_for(task: AsyncTask[Any] | None, function: Callable[..., _T], *args: Any) -> _T: ...
+
+# Explanations
+
+@final
+class ExplainSession:
+    def __new__(
+        cls,
+        program: str,
+        keys: str,
+        capacity: int,
+        sampling: float,
+        *,
+        all_threads: bool,
+        everything: bool,
+    ) -> Self: ...
+    def end(self) -> Recording | None: ...
+    def recording(self) -> Recording: ...
+
+@final
+class Recording:
+    @staticmethod
+    def read(path: str) -> Recording: ...
+    @staticmethod
+    def check_path(path: str) -> None: ...
+    def places(self) -> list[tuple[str, int, bool]]: ...
+    def with_flows(
+        self, flows: list[tuple[str, int, int, list[int], int | None, bool]]
+    ) -> Recording: ...
+    @property
+    def rounds(self) -> int: ...
+    @property
+    def source_rounds(self) -> dict[str, int]: ...
+    @property
+    def requests(
+        self,
+    ) -> list[tuple[int, str, int, list[str | None], float | None, str, str | None]]: ...
+    @property
+    def findings(
+        self,
+    ) -> list[tuple[str, str, int, str, str, str, tuple[int, int], tuple[int, int]]]: ...
+    @property
+    def dropped(self) -> int: ...
+    def text(self, width: int, colour: bool, unicode: bool) -> str: ...
+    def save(self, path: str) -> None: ...
+
+def use_answers(on: bool) -> None: ...
+def key_of_item(item: object) -> Any: ...
+def set_flush_observer(observer: object) -> None: ...

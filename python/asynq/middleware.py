@@ -7,11 +7,17 @@
 
 The body of a response that is streamed belongs to the request under `asgi` and `wsgi`, not under
 `django`, where it is sent later.
+
+With `server_timing=True`, the header `Server-Timing` of each response says how many rounds it took,
+and how long each source: developer tools of browsers show it. Everybody can read it, so switch it
+on for developers only. For Django, set `ASYNQ_SERVER_TIMING = True`.
 """
 
 import functools
 import inspect
+import sys
 
+from ._explain.server_timing import ServerTiming
 from .loaders.request_scope import request
 
 __all__ = ["asgi", "django", "fastapi", "wsgi"]
@@ -19,7 +25,7 @@ __all__ = ["asgi", "django", "fastapi", "wsgi"]
 __traceback_hide__ = True
 
 
-def asgi(app):
+def asgi(app, *, server_timing=False):
     """Returns an ASGI application that runs `app` in a request for each HTTP request and socket."""
 
     @functools.wraps(app, updated=())
@@ -28,7 +34,11 @@ def asgi(app):
             await app(scope, receive, send)
             return
         async with request():
-            await app(scope, receive, send)
+            if not server_timing or scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            with ServerTiming() as timing:
+                await app(scope, receive, timing.asgi(send))
 
     return isolated
 
@@ -42,14 +52,18 @@ async def fastapi():
         yield entered
 
 
-def wsgi(app):
+def wsgi(app, *, server_timing=False):
     """Returns a WSGI application that runs each request of `app` in a request."""
 
     @functools.wraps(app, updated=())
     def isolated(environ, start_response):
         entered = request()
         with entered:
-            body = app(environ, start_response)
+            if server_timing:
+                with ServerTiming() as timing:
+                    body = app(environ, timing.wsgi(start_response))
+            else:
+                body = app(environ, start_response)
         return body if isinstance(body, (list, tuple)) else _Body(body, entered)
 
     return isolated
@@ -86,15 +100,33 @@ def django(get_response):
 
         async def isolated(http_request):
             async with request():
-                return await get_response(http_request)
+                if not _wants_server_timing():
+                    return await get_response(http_request)
+                with ServerTiming() as timing:
+                    response = await get_response(http_request)
+                    timing.add_to(response)
+                    return response
 
     else:
 
         def isolated(http_request):
             with request():
-                return get_response(http_request)
+                if not _wants_server_timing():
+                    return get_response(http_request)
+                with ServerTiming() as timing:
+                    response = get_response(http_request)
+                    timing.add_to(response)
+                    return response
 
     return isolated
+
+
+def _wants_server_timing():
+    """Returns whether the settings of Django ask for the header."""
+    conf = sys.modules.get("django.conf")
+    if conf is None or not conf.settings.configured:
+        return False
+    return getattr(conf.settings, "ASYNQ_SERVER_TIMING", False)
 
 
 django.sync_capable = django.async_capable = True

@@ -6,6 +6,7 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit, intern};
 use smallvec::SmallVec;
 
+use crate::explain::hooks;
 use crate::ffi::gil_cell::{GilCell, HasState, TakeState, has_state};
 use crate::ffi::thread_exit;
 use crate::imports;
@@ -25,6 +26,9 @@ fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
     if Switches::on().has(Switches::DUMP_CONTEXTS) {
         imports::trace(py, "context_enter", (context,));
     }
+    if Switches::on().has(Switches::RECORD) {
+        hooks::switches(py, AsyncTask::recorded(&task), context, true);
+    }
     if scheduler.call_stack.is_unframed() {
         frame::open(&scheduler, &task)?;
     }
@@ -39,6 +43,9 @@ fn enter(context: &Bound<'_, PyAny>) -> PyResult<Option<Py<AsyncTask>>> {
 fn leave(context: &Bound<'_, PyAny>, task: &Bound<'_, AsyncTask>) {
     if Switches::on().has(Switches::DUMP_CONTEXTS) {
         imports::trace(context.py(), "context_leave", (context,));
+    }
+    if Switches::on().has(Switches::RECORD) {
+        hooks::switches(context.py(), AsyncTask::recorded(task), context, false);
     }
     let entered = {
         let mut task = task.state();

@@ -68,6 +68,9 @@ names! {
     warn_of_value: PyAny = "asynq._forgotten"."warn_of_value";
     not_driven: PyAny = "asynq._forgotten"."not_driven";
     find_decorated: PyAny = "asynq._pickling"."find_decorated";
+    flush_with_answers: PyAny = "asynq._explain.answers"."flush";
+    recorded_coroutine: PyAny = "asynq._explain.coroutines"."number";
+    record_coroutine: PyAny = "asynq._explain.coroutines"."set_number";
 }
 
 /// An exception of one of the classes above.

@@ -11,6 +11,7 @@
 //! | `task` | tasks: their state, one step of them, and the structures that they yield |
 //! | `batch` | batches, their items and priorities; flushes in flight |
 //! | `loader` | loaders: the face of `asynq-loader`, and the part that every key passes through |
+//! | `explain` | recordings for `asynq.explain()` |
 //! | `event_loop` | event loops: the calls that are awaited there, and the drive of their schedulers |
 //! | `scheduler` | the scheduler of a thread: its state, call stack, loop, reports and Python object |
 //! | `call` | decorators, bound methods, arguments and synchronous calls |
@@ -22,6 +23,7 @@ mod batch;
 mod call;
 mod context;
 mod event_loop;
+mod explain;
 mod ffi;
 mod future;
 mod imports;
@@ -84,6 +86,8 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<call::binder::PureAsyncDecoratorBinder>()?;
     module.add_class::<call::binder::AsyncDecoratorBinder>()?;
     module.add_class::<scheduler::handle::TaskScheduler>()?;
+    module.add_class::<explain::session::ExplainSession>()?;
+    module.add_class::<explain::recording::Recording>()?;
     module.add_class::<options::DebugOptions>()
 }
 
@@ -104,6 +108,9 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(event_loop::call_methods::asyncio_call, module)?)?;
     module
         .add_function(wrap_pyfunction!(event_loop::current_task::cancel_on_event_loop, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::answers::key_of_item, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::answers::use_answers, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::observer::set_flush_observer, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::call_form::call_form, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::method_descriptor::call_as_methods, module)?)?;
     module.add_function(wrap_pyfunction!(imports::look_up_names, module)?)?;

@@ -24,9 +24,17 @@ impl Switches {
         Self(SWITCHES.load(Ordering::Relaxed))
     }
 
+    /// Set while `asynq.explain()` records.
+    pub(crate) const RECORD: Self = Self(1 << 31);
+
     /// Returns whether no step has anything to report: the usual case.
     pub(crate) fn none(self) -> bool {
         self.0 & !QUIET == 0
+    }
+
+    /// Returns whether no option of the user is on that reports steps. A recording may be made.
+    pub(crate) fn none_but_record(self) -> bool {
+        self.0 & !(QUIET | Self::RECORD.0) == 0
     }
 
     pub(crate) fn has(self, switch: Self) -> bool {
@@ -132,6 +140,11 @@ switches! {
     COLLECT_PERF_STATS collect_perf_stats set_collect_perf_stats 16;
     ENABLE_COMPLEX_ASSERTIONS enable_complex_assertions set_enable_complex_assertions 17;
     KEEP_DEPENDENCIES keep_dependencies set_keep_dependencies 18;
+}
+
+/// Sets whether steps are recorded.
+pub(crate) fn record(on: bool) {
+    set(Switches::RECORD, on);
 }
 
 fn set(switch: Switches, on: bool) {

@@ -6,6 +6,7 @@ import functools
 import inspect
 
 from .._asynq import call_until_done, set_asyncio_result
+from .._explain import answers
 from .caller_context import CallerContext
 from .request import Request
 from .running_function import running_function
@@ -25,6 +26,9 @@ class EventLoopRequest(Request):
 
     def send(self):
         """Calls the batch function, as soon as it has its permits."""
+        if answers.replayed() is not None:
+            self.replay()
+            return
         blocking = self.loader.settings.blocking
         function = self.new_function(None if blocking else self._loop, self._parent)
         caller = CallerContext(self.loader, function, self._opener)

@@ -33,6 +33,8 @@ pub(crate) struct Batch {
     pub(crate) flight: Arrival,
     pub(crate) registrations: Registrations,
     pub(crate) total_time: i64,
+    /// Number of the batch in the log of `asynq.explain()`; 0 if it has none.
+    pub(crate) recorded: u32,
 }
 
 /// Way in which the values of a batch arrive.
@@ -65,6 +67,7 @@ impl BatchBase {
             flight: Arrival::None,
             registrations: Registrations::default(),
             total_time: 0,
+            recorded: 0,
         }))
     }
 

@@ -6,11 +6,14 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::batch::base::BatchBase;
+use crate::batch::recorded;
+use crate::explain::{answers, log};
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::FutureBase;
 use crate::future::outcome::Outcome;
 use crate::future::resolve::resolve;
 use crate::imports;
+use crate::loader::nodes::LoaderBatch;
 use crate::scheduler::contexts;
 use crate::scheduler::register::defer;
 use crate::scheduler::state::Scheduler;
@@ -19,6 +22,10 @@ use crate::scheduler::state::Scheduler;
 pub(crate) fn flush(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let py = batch.py();
     check_open(batch)?;
+    if log::is_on() {
+        let scheduler = Scheduler::current();
+        recorded::sent(batch, scheduler.id(), scheduler.unsettled_engine().depth());
+    }
     let flushed_by = Scheduler::id_among_greenlets();
     let registrations = {
         let mut state = batch.state();
@@ -57,6 +64,9 @@ pub(crate) fn flush(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
 
 fn call_flush<'py>(batch: &Bound<'py, BatchBase>) -> PyResult<Bound<'py, PyAny>> {
     batch.call_method0(intern!(batch.py(), "_try_switch_active_batch"))?;
+    if answers::are_used() && !batch.is_instance_of::<LoaderBatch>() {
+        return imports::flush_with_answers(batch.py())?.call1((batch,));
+    }
     batch.call_method0(intern!(batch.py(), "_flush"))
 }
 

@@ -8,4 +8,5 @@ pub(crate) mod item_methods;
 pub(crate) mod join;
 mod methods;
 pub(crate) mod priority;
+pub(crate) mod recorded;
 pub(crate) mod registration;

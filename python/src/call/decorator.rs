@@ -146,7 +146,8 @@ impl PureAsyncDecorator {
         let py = slf.py();
         let is_in_task_of_loop =
             || per_loop::are_used() && Scheduler::current().is_in_task_of_loop();
-        let is_usual = !may_be_entered() && Switches::on().none() && !is_in_task_of_loop();
+        let is_usual =
+            !may_be_entered() && Switches::on().none_but_record() && !is_in_task_of_loop();
         if !is_usual || args.has_keywords() {
             return None;
         }
@@ -442,7 +443,7 @@ impl AsyncDecorator {
         let py = slf.py();
         let is_ours = slf.is_exact_instance_of::<Self>()
             || !overrides::<PureAsyncDecorator>(slf.as_any(), intern!(py, "_call_pure"));
-        if !is_ours || !Switches::on().none() {
+        if !is_ours || !Switches::on().none_but_record() {
             return Ok(None);
         }
         let is_generator = {
@@ -548,7 +549,10 @@ impl Callable for AsyncDecorator {
         slf: &Bound<'py, Self>,
         args: Arguments<'_, 'py>,
     ) -> Option<PyResult<Bound<'py, PyAny>>> {
-        if may_be_entered() || !Switches::on().none() || !slf.is_exact_instance_of::<Self>() {
+        if may_be_entered()
+            || !Switches::on().none_but_record()
+            || !slf.is_exact_instance_of::<Self>()
+        {
             return None;
         }
         let is_generator = {

@@ -6,6 +6,7 @@ pub(crate) mod call_form;
 pub(crate) mod context_vars;
 pub(crate) mod deferred_drop;
 pub(crate) mod fast_method;
+pub(crate) mod frames;
 pub(crate) mod gc_tracking;
 pub(crate) mod gil_cell;
 pub(crate) mod init_method;

@@ -7,6 +7,8 @@ use pyo3::prelude::*;
 
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
+use crate::batch::recorded;
+use crate::explain::log;
 use crate::ffi::gil_cell::TakeState;
 use crate::ffi::kind_cast::as_item;
 use crate::ffi::thread_exit;
@@ -93,7 +95,7 @@ pub(crate) fn is_resolved_at_once<'py>(
     value: Bound<'py, PyAny>,
 ) -> bool {
     let future = item.as_super();
-    let is_watched = !Switches::on().none()
+    let is_watched = !Switches::on().none_but_record()
         || item.is_exact_instance_of::<Load>()
         || overrides::<FutureBase>(item.as_any(), intern!(item.py(), "_computed"));
     if is_watched {
@@ -163,7 +165,12 @@ pub(crate) fn after_resolve(future: &Bound<'_, FutureBase>) -> PyResult<()> {
         // A batch may be an item of another.
         Kind::Batch => {
             thread_exit::protect();
-            guarded(|| resolve_items(future.cast::<BatchBase>()?))
+            let batch = future.cast::<BatchBase>()?;
+            let resolved = guarded(|| resolve_items(batch));
+            if log::is_on() {
+                recorded::answered(batch);
+            }
+            resolved
         }
         Kind::Item | Kind::Plain | Kind::Lazy | Kind::Constant | Kind::Foreign => Ok(()),
     };

@@ -1,5 +1,6 @@
 //! The path of every load.
 
+use asynq_explain::Reason;
 use asynq_loader::{Join, SlotId};
 use pyo3::prelude::*;
 use pyo3::{PyClassInitializer, intern};
@@ -7,6 +8,7 @@ use pyo3::{PyClassInitializer, intern};
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
 use crate::batch::join::join;
+use crate::explain::{hooks, log};
 use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
@@ -16,6 +18,7 @@ use crate::loader::cache_key::cache_key;
 use crate::loader::key_table::spread;
 use crate::loader::load::{Load, LoadState};
 use crate::loader::nodes::{LoaderBatch, LoaderHost};
+use crate::loader::recorded;
 use crate::loader::send;
 use crate::scheduler::state::Scheduler;
 
@@ -34,6 +37,9 @@ pub(crate) fn load<'py>(
     {
         if let Some(cache) = &cache {
             Load::keep_in(&load, cache);
+        }
+        if log::is_on() {
+            recorded::loads(loader, host, &load, true);
         }
         return Ok(load);
     }
@@ -54,6 +60,9 @@ pub(crate) fn load<'py>(
         return Err(error);
     }
     LoaderBatch::pause_tracking(&open, &load);
+    if log::is_on() {
+        recorded::loads(loader, host, &load, false);
+    }
     if is_timed {
         send_full(loader, host, &open)?;
     }
@@ -92,7 +101,9 @@ fn send_full(
     }
     LoaderHost::close(host, open);
     host.state().machine.cached_ready(true);
+    let because = hooks::Because::of(host.py(), || Reason::Full);
     let sent = send::start_claims(host, loader);
+    drop(because);
     performed.and(sent).and(send::start_flight(host, open))
 }
 

@@ -1,10 +1,12 @@
 //! `LoaderHost` as Python sees it.
 
+use asynq_explain::Reason;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::batch::base::BatchBase;
+use crate::explain::hooks;
 use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::loader::base::LoaderBase;
 use crate::loader::delivery;
@@ -91,7 +93,9 @@ impl LoaderHost {
     fn send(slf: &Bound<'_, Self>, loader: &Bound<'_, LoaderBase>) -> PyResult<()> {
         let open = Self::open(slf);
         let is_wanted = open.as_ref().is_some_and(|open| open.state().has_uncached);
+        let because = hooks::Because::of(slf.py(), || Reason::Delay);
         let sent = send::send_round(slf, loader, open.as_ref(), is_wanted);
+        drop(because);
         let started = open.map_or(Ok(()), |open| send::start_flight(slf, &open));
         sent.and(started)
     }

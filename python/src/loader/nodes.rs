@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use asynq_explain::Reason;
 use asynq_loader::{Loader as Machine, PartId, SlotId, Stats};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyWeakrefReference};
@@ -50,6 +51,8 @@ pub(crate) struct Host {
     /// Part whose function is called by this thread.
     pub(crate) calling: Option<PartId>,
     pub(crate) last_time: u64,
+    /// Number of the loader as a source in a log, and the epoch of that.
+    pub(crate) recorded_source: (u32, u32),
     totals: Arc<GilCell<Stats>>,
 }
 
@@ -74,6 +77,9 @@ pub(crate) struct Part {
     /// Loads and keys, once it was sent.
     pub(crate) sent: Option<(Py<PyList>, Py<PyList>)>,
     pub(crate) sent_at: u64,
+    /// Number of the request in the log of `asynq.explain()`, 0 for none, and why it is sent.
+    pub(crate) recorded: u32,
+    pub(crate) reason: Option<Reason>,
 }
 
 impl Host {
@@ -98,6 +104,7 @@ impl Host {
             starting: Vec::new(),
             calling: None,
             last_time: 0,
+            recorded_source: (0, 0),
             totals,
         }
     }

@@ -9,6 +9,8 @@ use pyo3::types::PyList;
 
 use crate::batch::base::BatchBase;
 use crate::batch::flights;
+use crate::batch::item::BatchItemBase;
+use crate::explain::{hooks, log};
 use crate::ffi::gil_cell::TakeState;
 use crate::future::outcome::Outcome;
 use crate::future::resolve::resolve;
@@ -18,6 +20,7 @@ use crate::loader::host::seconds;
 use crate::loader::load::Load;
 use crate::loader::nodes::{LoaderBatch, LoaderHost, Part, number_of};
 use crate::loader::outcomes::outcome_of_cached;
+use crate::loader::recorded;
 use crate::scheduler::inbox::Flight;
 use crate::task::async_task::AsyncTask;
 
@@ -176,8 +179,16 @@ fn start(
     let started = loader
         .call_method1(intern!(py, "_new_request"), (host, number_of(part)))
         .and_then(|request| {
-            let entry =
-                Part { request: request.clone().unbind(), flight: None, sent: None, sent_at: 0 };
+            let (recorded, reason) =
+                if log::is_on() { (log::next_number(), hooks::reason(py)) } else { (0, None) };
+            let entry = Part {
+                request: request.clone().unbind(),
+                flight: None,
+                sent: None,
+                sent_at: 0,
+                recorded,
+                reason,
+            };
             host.state().parts.insert(part, entry);
             request.call_method0(intern!(py, "send"))
         });
@@ -223,6 +234,11 @@ pub(crate) fn end_part(
     // First, since a scheduler that waits for one of these loads waits for the flight.
     let performed = perform(host, loader);
     let before = host.state().parts.remove(&part);
+    if log::is_on()
+        && let Some(part) = &before
+    {
+        recorded::answered(part, host.py());
+    }
     if let Some(flight) = before.as_ref().and_then(|part| part.flight.as_ref()) {
         Flight::finish(flight.bind(host.py()));
     }
@@ -258,6 +274,9 @@ pub(crate) fn permit<'py>(
     for load in &loads {
         load.state().is_sent = true;
     }
+    if log::is_on() {
+        record_sent(host, part, &loads);
+    }
     let keys = PyList::new(py, loads.iter().map(Load::key))?;
     let loads = PyList::new(py, loads)?;
     let deadline = {
@@ -271,6 +290,15 @@ pub(crate) fn permit<'py>(
         Flight::set_deadline(&flight, deadline.map(seconds));
     }
     Ok(Some((loads, keys)))
+}
+
+#[cold]
+fn record_sent(host: &Bound<'_, LoaderHost>, part: PartId, loads: &[Bound<'_, Load>]) {
+    let known = host.state().parts.get(&part).map(|part| (part.recorded, part.reason));
+    let Some((number, reason)) = known.filter(|&(number, _)| number != 0) else { return };
+    let batch = loads.iter().find_map(|load| BatchItemBase::known_place(load.as_super()));
+    let loader = batch.and_then(|(batch, _)| loader_of(batch.cast().ok()?));
+    recorded::sent(loader.as_ref(), host, number, reason, loads);
 }
 
 /// Fails the keys of a part whose deadline has passed.

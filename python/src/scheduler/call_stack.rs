@@ -1,6 +1,6 @@
 //! The call stack of a thread: the tasks and synchronous calls whose code is running.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem;
 
 use pyo3::prelude::*;
@@ -52,9 +52,18 @@ impl StackEntry {
 
 /// The stack, the innermost last.
 #[derive(Default)]
-pub(crate) struct CallStack(RefCell<Vec<StackEntry>>);
+pub(crate) struct CallStack {
+    entries: RefCell<Vec<StackEntry>>,
+    /// Number of the scheduler.
+    scheduler_id: Cell<u32>,
+}
 
 impl CallStack {
+    /// Creates the stack of the scheduler with this number.
+    pub(crate) fn of(scheduler_id: u32) -> Self {
+        Self { scheduler_id: Cell::new(scheduler_id), ..Self::default() }
+    }
+
     /// Adds a task that the engine runs, until the guard is dropped.
     #[inline]
     pub(crate) fn push_task<'a>(&'a self, task: &'a Bound<'_, AsyncTask>) -> Running<'a> {
@@ -71,7 +80,7 @@ impl CallStack {
 
     #[inline]
     fn push(&self, entry: StackEntry) -> Running<'_> {
-        let mut entries = self.0.borrow_mut();
+        let mut entries = self.entries.borrow_mut();
         let depth = entries.len();
         entries.push(entry);
         Running { stack: self, depth }
@@ -85,7 +94,7 @@ impl CallStack {
     /// running. Then the entry stays.
     #[inline]
     pub(crate) fn pop_unasked(&self) -> Result<(), bool> {
-        let mut entries = self.0.borrow_mut();
+        let mut entries = self.entries.borrow_mut();
         if let Some(top) = entries.last()
             && top.is_task()
         {
@@ -97,18 +106,23 @@ impl CallStack {
 
     /// Returns whether the code of one task is running, and nothing that it has called synchronously.
     pub(crate) fn is_one_task(&self) -> bool {
-        let entries = self.0.borrow();
+        let entries = self.entries.borrow();
         matches!(&entries[..], [StackEntry { code: Code::Step(_), waiting: false, .. }])
     }
 
     /// Returns whether no code of an async function is running.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.entries.borrow().is_empty()
+    }
+
+    /// Sets the number of the scheduler.
+    pub(crate) fn set_scheduler(&self, scheduler_id: u32) {
+        self.scheduler_id.set(scheduler_id);
     }
 
     /// Removes all entries.
     pub(crate) fn clear(&self) {
-        let before = self.0.take();
+        let before = self.entries.take();
         drop(before);
     }
 
@@ -119,7 +133,7 @@ impl CallStack {
     /// If there is no memory for it.
     #[inline]
     pub(crate) fn task<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, AsyncTask>>> {
-        match self.0.borrow().last().map(|entry| entry.task(py)) {
+        match self.entries.borrow().last().map(|entry| entry.task(py)) {
             None => return Ok(None),
             Some(Some(task)) => return Ok(Some(task)),
             Some(None) => {}
@@ -131,11 +145,11 @@ impl CallStack {
     #[cold]
     fn make_tasks<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, AsyncTask>>> {
         // The creator of a task is the call around it, which becomes a task first.
-        let start = self.0.borrow().iter().rposition(StackEntry::is_task).unwrap_or(0);
+        let start = self.entries.borrow().iter().rposition(StackEntry::is_task).unwrap_or(0);
         let mut innermost = None;
         for index in start.. {
             // Each time anew: making a task may run code, which uses this stack.
-            let call = match self.0.borrow_mut().get_mut(index) {
+            let call = match self.entries.borrow_mut().get_mut(index) {
                 Some(entry) => match mem::replace(&mut entry.code, Code::Unfinished) {
                     Code::Call(call) => call,
                     other => {
@@ -147,8 +161,8 @@ impl CallStack {
                 },
                 None => break,
             };
-            let task = into_task(&call, py, innermost.as_ref())?;
-            if let Some(entry) = self.0.borrow_mut().get_mut(index) {
+            let task = into_task(&call, py, innermost.as_ref(), self.scheduler_id.get())?;
+            if let Some(entry) = self.entries.borrow_mut().get_mut(index) {
                 entry.code = Code::Task(task.clone().unbind());
             }
             innermost = Some(task);
@@ -166,7 +180,7 @@ impl CallStack {
         py: Python<'py>,
     ) -> PyResult<Option<Bound<'py, AsyncTask>>> {
         self.task(py)?; // Now each of them is a task.
-        let entries = self.0.borrow();
+        let entries = self.entries.borrow();
         let outermost = entries.iter().find(|entry| !matches!(entry.code, Code::Step(_)));
         Ok(outermost.and_then(|entry| entry.task(py)))
     }
@@ -174,12 +188,12 @@ impl CallStack {
     /// Returns whether the code of the innermost is running: not that of a flush or a hook in a call that
     /// it has made.
     pub(crate) fn runs_code(&self) -> bool {
-        self.0.borrow().last().is_some_and(|entry| !entry.waiting)
+        self.entries.borrow().last().is_some_and(|entry| !entry.waiting)
     }
 
     /// Sets the code of the innermost call: its function has returned a coroutine.
     pub(crate) fn set_coroutine(&self, coroutine: &Bound<'_, PyAny>) {
-        match self.0.borrow_mut().last_mut().map(|entry| &mut entry.code) {
+        match self.entries.borrow_mut().last_mut().map(|entry| &mut entry.code) {
             Some(Code::Call(call)) => call.set_generator(coroutine),
             Some(Code::Task(task)) => {
                 task.bind(coroutine.py()).state().body = Body::of_generator(coroutine.clone());
@@ -191,12 +205,12 @@ impl CallStack {
     /// Returns whether the innermost is a call that the engine does not know of, and its own code is
     /// running: not that of a flush or a hook in a call that it has made.
     pub(crate) fn is_unframed(&self) -> bool {
-        self.0.borrow().last().is_some_and(|entry| !entry.framed && !entry.waiting)
+        self.entries.borrow().last().is_some_and(|entry| !entry.framed && !entry.waiting)
     }
 
     /// Notes that a call that the innermost has made is being driven, until the guard is dropped.
     pub(crate) fn wait(&self) -> Waiting<'_> {
-        let mut entries = self.0.borrow_mut();
+        let mut entries = self.entries.borrow_mut();
         let depth = entries.len();
         let before = entries.last_mut().is_some_and(|top| mem::replace(&mut top.waiting, true));
         Waiting { stack: self, depth, before }
@@ -204,7 +218,7 @@ impl CallStack {
 
     /// Notes that the engine knows that the innermost is running.
     pub(crate) fn set_framed(&self) {
-        if let Some(entry) = self.0.borrow_mut().last_mut() {
+        if let Some(entry) = self.entries.borrow_mut().last_mut() {
             entry.framed = true;
         }
     }
@@ -227,7 +241,7 @@ impl Running<'_> {
 impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
-        let mut entries = self.stack.0.borrow_mut();
+        let mut entries = self.stack.entries.borrow_mut();
         match entries.last() {
             Some(top) if entries.len() == self.depth + 1 && matches!(top.code, Code::Step(_)) => {
                 entries.pop();
@@ -252,7 +266,7 @@ pub(crate) struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut entries = self.stack.0.borrow_mut();
+        let mut entries = self.stack.entries.borrow_mut();
         if let Some(entry) = self.depth.checked_sub(1).and_then(|top| entries.get_mut(top)) {
             entry.waiting = self.before;
         }
@@ -264,13 +278,15 @@ fn into_task<'py>(
     call: &Activation,
     py: Python<'py>,
     creator: Option<&Bound<'py, AsyncTask>>,
+    scheduler_id: u32,
 ) -> PyResult<Bound<'py, AsyncTask>> {
     let (function, args, generator) = call.get(py);
     let kwargs = args.keywords()?;
     let args = Args::new(None, args.positional());
     let body = generator.map_or(Body::Ended, Body::of_generator);
     // It runs in the context of its caller.
-    let origin = Origin { creator: creator.cloned(), snapshot: None };
+    let creator = creator.cloned();
+    let origin = Origin { creator, snapshot: None, scheduler_id, is_call: true };
     let task = AsyncTask::create(py, body, function, args, kwargs, origin, false)?;
     let mut state = task.state();
     state.running = true;

@@ -1,6 +1,7 @@
 //! The loop of a call: it does what the engine says until the called task has ended.
 
 use asynq_engine::{BatchId, Deadlock, Step, TaskId};
+use asynq_explain::Reason;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -8,7 +9,9 @@ use pyo3::prelude::*;
 use crate::batch::base::BatchBase;
 use crate::batch::flights;
 use crate::batch::priority::BatchPriority;
+use crate::batch::recorded::number_of;
 use crate::event_loop::call_step::run as run_call;
+use crate::explain::{hooks, log};
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
@@ -21,6 +24,7 @@ use crate::scheduler::blocking_call;
 use crate::scheduler::contexts;
 use crate::scheduler::deadlock;
 use crate::scheduler::handle::TaskScheduler;
+use crate::scheduler::recorded;
 use crate::scheduler::register;
 use crate::scheduler::state::{Job, Scheduler};
 use crate::task::async_task::{AsyncTask, PendingError};
@@ -52,6 +56,9 @@ pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
         }
         None => register::add(&scheduler, task.as_super(), Kind::Task)?,
     };
+    if log::is_on() {
+        recorded::calls(&scheduler, task);
+    }
     scheduler.engine().enter(root);
     let runs_in_place = task.state().rare.as_ref().is_some_and(|rare| rare.runs_in_place);
     finish(&scheduler, task, runs_in_place)
@@ -69,6 +76,7 @@ pub(crate) fn finish(
     let _begin_anew = BeginAnew(scheduler);
     let _waiting = scheduler.call_stack.wait();
     let id = scheduler.id();
+    let session = log::is_on().then(|| hooks::session_of(py, AsyncTask::recorded(task)));
     let mut result = Ok(());
     let mut is_checked = false;
     loop {
@@ -112,12 +120,15 @@ pub(crate) fn finish(
         }
     }
     drop(variables);
-    let (outermost, has_rest) = {
+    let (depth, has_rest) = {
         let mut engine = scheduler.engine();
         engine.exit();
-        (engine.depth() == 0, engine.task_count() > 0 || engine.batch_count() > 0)
+        (engine.depth(), engine.task_count() > 0 || engine.batch_count() > 0)
     };
-    if outermost {
+    if let Some(session) = session {
+        hooks::returns(py, session, id, depth);
+    }
+    if depth == 0 {
         if has_rest {
             scheduler.let_go(py);
         }
@@ -153,7 +164,7 @@ fn blocks_itself(task: &Bound<'_, AsyncTask>) -> PyErr {
 pub(crate) fn perform(scheduler: &Scheduler, py: Python<'_>, step: &Step) -> PyResult<()> {
     match *step {
         Step::Run(id) => run_job(scheduler, py, id),
-        Step::Flush(id) => flush(scheduler, py, id),
+        Step::Flush(id) => flush(scheduler, py, id, false),
         Step::Pause(id) => contexts::switch(scheduler, py, id, intern!(py, "pause")),
         Step::Resume(id) => contexts::switch(scheduler, py, id, intern!(py, "resume")),
         Step::Priority(id) => {
@@ -177,7 +188,7 @@ pub(crate) fn flush_out_of_turn(
     scheduler.engine().begin_flush(id);
     let scope = scheduler.engine().flush_scope(id);
     let switched = contexts::switch_to(scheduler, py, scope);
-    switched.and(flush(scheduler, py, id))
+    switched.and(flush(scheduler, py, id, true))
 }
 
 /// Returns whether another greenlet is flushing a batch of this scheduler.
@@ -216,11 +227,17 @@ fn run_job(scheduler: &Scheduler, py: Python<'_>, id: TaskId) -> PyResult<()> {
     }
 }
 
-/// Runs one step, with everything that the debug options ask for.
+/// Runs one step, with everything that the debug options ask for, and records it.
 #[cold]
 fn run_observed(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
     let switches = Switches::on();
+    if switches.has(Switches::RECORD) {
+        hooks::runs(py, AsyncTask::recorded(task));
+        if switches.none_but_record() {
+            return step::run(scheduler, task);
+        }
+    }
     if switches.has(Switches::DUMP_SCHEDULER_STATE) {
         imports::trace(py, "scheduler_state", (scheduler.handle(py)?,));
     }
@@ -255,9 +272,12 @@ fn ask_priority(scheduler: &Scheduler, py: Python<'_>, id: BatchId) {
         Some(batch) => batch.bind(py).clone(),
         None => return,
     };
-    let priority = batch
-        .call_method0(intern!(py, "get_priority"))
-        .and_then(|priority| BatchPriority::extract(&priority));
+    let priority = batch.call_method0(intern!(py, "get_priority")).and_then(|priority| {
+        if log::is_on() {
+            hooks::set_priority(py, number_of(&batch), &priority);
+        }
+        BatchPriority::extract(&priority)
+    });
     match priority {
         Ok(priority) => scheduler.engine().set_priority(id, priority),
         Err(error) => fail(scheduler, &batch, id, &error),
@@ -276,7 +296,7 @@ fn fail(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>, id: BatchId, error:
 }
 
 /// Flushes a batch that the engine has chosen.
-fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
+fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId, out_of_turn: bool) -> PyResult<()> {
     scheduler.variables.exit(py);
     let batch = match scheduler.engine().batch(id) {
         Some(batch) => batch.bind(py).clone(),
@@ -302,7 +322,9 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
         }
     }
     let began = std::time::Instant::now();
+    let because = hooks::Because::of(py, || reason(scheduler, out_of_turn));
     let flushed = batch.call_method0(intern!(py, "flush"));
+    drop(because);
     if let Err(error) = &flushed
         && !BatchBase::is_flushed(&batch)
     {
@@ -327,6 +349,21 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId) -> PyResult<()> {
         // Nobody else has got it.
         Err(error) if !error.is_instance_of::<PyException>(py) => Err(error),
         _ => after,
+    }
+}
+
+/// Returns the reason of a flush by the scheduler.
+#[cold]
+fn reason(scheduler: &Scheduler, out_of_turn: bool) -> Reason {
+    // On an event loop, its drive is the outermost call.
+    let outermost =
+        1 + usize::from(scheduler.event_loop().is_some_and(|one| one.root.get().is_some()));
+    if out_of_turn {
+        Reason::Delay
+    } else if scheduler.unsettled_engine().depth() > outermost {
+        Reason::Call
+    } else {
+        Reason::Idle
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod greenlets;
 pub(crate) mod handle;
 pub(crate) mod handle_methods;
 pub(crate) mod inbox;
+pub(crate) mod recorded;
 pub(crate) mod register;
 pub(crate) mod snapshots;
 pub(crate) mod starts;

@@ -265,7 +265,7 @@ impl Scheduler {
         Self {
             id: Cell::new(id),
             engine: RefCell::new(Engine::new()),
-            call_stack: CallStack::default(),
+            call_stack: CallStack::of(id),
             variables: Variables::default(),
             depth: Cell::new(0),
             contexts: RefCell::default(),
@@ -361,6 +361,7 @@ impl Scheduler {
         pyo3::Python::attach(|py| self.inbox.open(py, self.id()));
         let engine = self.engine.replace(Engine::new());
         self.call_stack.clear();
+        self.call_stack.set_scheduler(self.id());
         self.settle.set(None);
         let starts = self.starts.take();
         drop(starts);
@@ -790,7 +791,7 @@ pub(crate) fn origin(py: pyo3::Python<'_>) -> PyResult<Origin<'_>> {
     let scheduler = Scheduler::current();
     let creator = scheduler.call_stack.task(py)?;
     let snapshot = scheduler.variables.snapshots.of_new_task(py, creator.as_ref())?;
-    Ok(Origin { creator, snapshot })
+    Ok(Origin { creator, snapshot, scheduler_id: scheduler.id(), is_call: false })
 }
 
 /// Returns whether a context may be active during a flush of a loader.

@@ -7,8 +7,10 @@ use pyo3::types::{PyDict, PyList, PyWeakrefReference};
 use smallvec::SmallVec;
 
 use crate::call::args::Args;
+use crate::explain::hooks::{self, NewTask};
 use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::release;
+use crate::ffi::frames::{code_of, code_of_generator};
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::object_memory;
@@ -29,6 +31,9 @@ pub(crate) struct AsyncTask(pub(crate) GilCell<Task>);
 
 has_state!(AsyncTask: Task);
 
+/// Stands for the number of a task that is in no recording.
+const NOT_RECORDED: u32 = u32::MAX;
+
 /// State of an [`AsyncTask`].
 pub(crate) struct Task {
     pub(crate) body: Body,
@@ -42,6 +47,9 @@ pub(crate) struct Task {
     /// Object that it has yielded, while it waits for the futures in it.
     pub(crate) waiting: Option<Py<PyAny>>,
     pub(crate) steps: u32,
+    /// Number of the task in the log of `asynq.explain()`; 0 if it was created while nothing was recorded,
+    /// and [`NOT_RECORDED`] if it is in no recording.
+    pub(crate) recorded: u32,
     pub(crate) running: bool,
     pub(crate) tracking: Tracking,
     pub(crate) demand: Demand,
@@ -62,6 +70,7 @@ impl Task {
             creator: None,
             waiting: None,
             steps: 0,
+            recorded: 0,
             running: false,
             tracking: Tracking::On,
             demand: Demand::Never,
@@ -151,6 +160,10 @@ pub(crate) struct Origin<'py> {
     pub(crate) creator: Option<Bound<'py, AsyncTask>>,
     /// The context variables; see [`Task::snapshot`].
     pub(crate) snapshot: Option<Context>,
+    /// Number of the scheduler.
+    pub(crate) scheduler_id: u32,
+    /// It is a synchronous call that has begun, and becomes a task.
+    pub(crate) is_call: bool,
 }
 
 /// A context that a task has entered.
@@ -190,6 +203,7 @@ impl AsyncTask {
         is_leaf: bool,
     ) -> PyResult<Bound<'py, Self>> {
         let is_leaf = is_leaf && origin.snapshot.is_none();
+        let (thread, is_call) = (origin.scheduler_id, origin.is_call);
         let mut body = body;
         if is_leaf && let Body::Generator(generator) = &mut body {
             generator.pause(py);
@@ -203,6 +217,7 @@ impl AsyncTask {
             creator: reference(origin.creator.as_ref())?,
             waiting: None,
             steps: 0,
+            recorded: 0,
             running: false,
             tracking: if is_leaf { Tracking::Leaf } else { Tracking::On },
             demand: Demand::Never,
@@ -215,15 +230,26 @@ impl AsyncTask {
             gc_tracking::resume(&task);
         }
         if !Switches::on().none() {
-            Self::announce(&task)?;
+            Self::announce(&task, thread, is_call)?;
         }
         Ok(task)
     }
 
-    /// Does what the debug options ask for of a new task.
-    pub(crate) fn announce(slf: &Bound<'_, Self>) -> PyResult<()> {
+    /// Does what the debug options ask for of a new task, and records it. `is_call` tells whether it is a
+    /// synchronous call that has begun in the scheduler with this number.
+    pub(crate) fn announce(
+        slf: &Bound<'_, Self>,
+        scheduler_id: u32,
+        is_call: bool,
+    ) -> PyResult<()> {
         let py = slf.py();
         let switches = Switches::on();
+        if switches.has(Switches::RECORD) {
+            Self::record(slf, scheduler_id, is_call);
+        }
+        if switches.none_but_record() {
+            return Ok(());
+        }
         let created_in = imports::creation_place(py)?.call0()?;
         slf.state().rare().created_in = Some(created_in.unbind());
         if switches.has(Switches::COLLECT_PERF_STATS) {
@@ -234,6 +260,44 @@ impl AsyncTask {
             imports::trace(py, "new_task", (slf,));
         }
         Ok(())
+    }
+
+    /// Adds the task to the recordings of the code that creates it.
+    pub(crate) fn record(slf: &Bound<'_, Self>, scheduler_id: u32, is_call: bool) {
+        let py = slf.py();
+        let by = Self::creator(slf).map(|creator| creator.state().recorded);
+        let (generator, (function, ..)) = {
+            let state = slf.state();
+            let generator = match &state.body {
+                Body::Generator(generator) => Some(generator.get().bind(py).clone()),
+                Body::Missing | Body::Call | Body::Ended => None,
+            };
+            (generator, state.call(py))
+        };
+        let of_generator = generator.and_then(|generator| code_of_generator(&generator));
+        let code = of_generator.or_else(|| code_of(&function));
+        let new = NewTask { code, function: &function, by, thread: scheduler_id, is_call };
+        let number = hooks::created(py, &new);
+        slf.state().recorded = if number == 0 { NOT_RECORDED } else { number };
+    }
+
+    /// Adds the task to the recordings of the code that asks for it, if it was created before they began.
+    pub(crate) fn record_late(slf: &Bound<'_, Self>, scheduler_id: u32) {
+        let is_unknown = {
+            let state = slf.state();
+            state.recorded == 0 && state.steps == 0
+        };
+        if is_unknown {
+            Self::record(slf, scheduler_id, false);
+        }
+    }
+
+    /// Returns the number of the task in the log of recordings, 0 if it is not recorded.
+    pub(crate) fn recorded(slf: &Bound<'_, Self>) -> u32 {
+        match slf.state().recorded {
+            NOT_RECORDED => 0,
+            number => number,
+        }
     }
 
     /// Returns the task that was running when this one was made, if it is alive.

@@ -28,7 +28,7 @@ pub(crate) fn release(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
         (body, waiting, contexts, (own, state.snapshot.take()))
     };
     drop(snapshot);
-    if contexts.is_none() && matches!(body, Body::Ended) && Switches::on().none() {
+    if contexts.is_none() && matches!(body, Body::Ended) && Switches::on().none_but_record() {
         // Most tasks have nothing else.
         deferred_drop::release(py, waiting);
         return Ok(());

@@ -5,6 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::event_loop::current_task::{self, Current};
+use crate::explain::hooks;
 use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::release;
 use crate::ffi::gil_cell::TakeState;
@@ -187,7 +188,16 @@ fn end_at_once(
     outcome: Outcome,
 ) -> Option<Outcome> {
     let py = task.py();
-    if !Switches::on().none() || !task.is_exact_instance_of::<AsyncTask>() {
+    let switches = Switches::on();
+    if !switches.none() {
+        if switches.has(Switches::RECORD) {
+            record_end(task, &outcome);
+        }
+        if !switches.none_but_record() {
+            return Some(outcome);
+        }
+    }
+    if !task.is_exact_instance_of::<AsyncTask>() {
         return Some(outcome);
     }
     let (engine_id, is_leaf, waiting, snapshot) = {
@@ -213,6 +223,15 @@ fn end_at_once(
     release(py, waiting);
     release(py, snapshot.map(Context::into_object));
     None
+}
+
+#[cold]
+fn record_end(task: &Bound<'_, AsyncTask>, outcome: &Outcome) {
+    let error = match outcome {
+        Outcome::Error(failure) => Some(PyErr::from_value(failure.error.bind(task.py()).clone())),
+        Outcome::Pending | Outcome::Value(_) => None,
+    };
+    hooks::ends(task.py(), AsyncTask::recorded(task), error.as_ref());
 }
 
 /// Returns the outcome of a task whose code has ended; `None` if it has not.

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use crate::batch::item::BatchItemBase;
+use crate::explain::log;
 use crate::ffi::deferred_drop::release;
 use crate::ffi::gil_cell::TakeState;
 use crate::ffi::sequence_items;
@@ -20,6 +21,7 @@ use crate::task::async_task::{AsyncTask, Demand, PendingError, Tracking};
 use crate::task::body::{Advance, Body};
 use crate::task::code;
 use crate::task::gather::Gather;
+use crate::task::recorded;
 use crate::task::yielded;
 
 /// Number of tasks that may be started inside each other, each of which takes some native stack.
@@ -64,7 +66,7 @@ pub(crate) fn start<'py>(
 /// Returns the task, or the list or tuple of tasks, that `yielded` is or gathers, and the number of tasks, if
 /// nobody has asked for any of them, and there is nothing else.
 fn fresh_tasks<'py>(yielded: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyAny>, usize)> {
-    if !Switches::on().none() {
+    if !Switches::on().none_but_record() {
         return None;
     }
     if let Ok(task) = yielded.cast_exact::<AsyncTask>() {
@@ -239,6 +241,9 @@ fn block(
     yielded: Bound<'_, PyAny>,
     dependencies: &[Dependency],
 ) -> Dependency {
+    if log::is_on() {
+        recorded::waits(scheduler, task, &yielded);
+    }
     let before = task.state().waiting.replace(yielded.unbind());
     release(task.py(), before);
     let job = Job::Task(task.clone().unbind());
@@ -265,7 +270,7 @@ fn waits<'py>(
         };
     }
     match yielded.cast::<BatchItemBase>() {
-        Ok(item) if Switches::on().none() => register_open_item(scheduler, item)
+        Ok(item) if Switches::on().none_but_record() => register_open_item(scheduler, item)
             .map_or(Waits::Unknown, |item| Waits::ForOne(item.into())),
         _ => Waits::Unknown,
     }
@@ -328,6 +333,12 @@ fn settle_one(
         task.state().rare().pending_error = Some(PendingError::Throw(error));
     }
     if waits {
+        let waiting = task.state().waiting.as_ref().map(|waiting| waiting.bind(task.py()).clone());
+        if log::is_on()
+            && let Some(waiting) = waiting
+        {
+            recorded::waits(scheduler, task, &waiting);
+        }
         scheduler.engine().block(Until::All);
     } else {
         scheduler.engine().requeue();

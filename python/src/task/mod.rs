@@ -11,5 +11,6 @@ pub(crate) mod gather;
 mod gather_methods;
 pub(crate) mod inline;
 mod methods;
+pub(crate) mod recorded;
 pub(crate) mod step;
 pub(crate) mod yielded;

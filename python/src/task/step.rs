@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::event_loop::foreign::{adopt, adopt_awaited};
+use crate::explain::log;
 use crate::ffi::deferred_drop::release;
 use crate::ffi::gil_cell::TakeState;
 use crate::ffi::resume::is_coroutine;
@@ -21,6 +22,7 @@ use crate::task::body::{Advance, Body};
 use crate::task::code::{end, ended, failure, send, stepped};
 use crate::task::foreign;
 use crate::task::inline::{self, Waits};
+use crate::task::recorded;
 use crate::task::yielded;
 
 /// Runs a task until it has ended, or waits for something that has no value yet.
@@ -170,6 +172,9 @@ fn reenter_contexts(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyRes
 }
 
 fn wait<'py>(scheduler: &Scheduler, task: &Bound<'py, AsyncTask>, yielded: Bound<'py, PyAny>) {
+    if log::is_on() {
+        recorded::waits(scheduler, task, &yielded);
+    }
     let before = task.state().waiting.replace(yielded.unbind());
     release(task.py(), before);
     scheduler.engine().block(Until::All);
@@ -187,7 +192,13 @@ fn start_or_wait<'py>(
         Waits::ForOne(dependency) => return Some(Ok(scheduler.engine().depend(dependency))),
         Waits::For(dependencies) => dependencies,
         Waits::Settled => return None,
-        Waits::Unknown => return Some(must_wait(scheduler, task, yielded)),
+        Waits::Unknown => {
+            let waits = must_wait(scheduler, task, yielded);
+            if log::is_on() && matches!(waits, Ok(false)) {
+                recorded::sees(scheduler, task, yielded);
+            }
+            return Some(waits);
+        }
     };
     let mut pending = false;
     for on in dependencies {

@@ -11,7 +11,6 @@ use pin_project_lite::pin_project;
 use send_wrapper::SendWrapper;
 
 use super::handle::AsyncTask;
-use super::joined_call::JoinedCall;
 use super::on_stack;
 use crate::call_stack::{Origin, Site};
 use crate::error::TaskError;
@@ -20,11 +19,11 @@ use crate::scheduler::{self, Request};
 
 /// Call of an async function: a [`Call`], as `f::asynq(a)` returns it, or an [`AsyncTask`].
 pub trait AsyncCall:
-    FutureBase<Output: 'static, Mocked = AsyncTask<<Self as Future>::Output>> + 'static
+    FutureBase<Output: 'static, Joined = AsyncTask<<Self as Future>::Output>> + 'static
 {
     /// Makes a task of the call.
     fn task(self) -> AsyncTask<Self::Output> {
-        self.into_mocked()
+        self.into_joined()
     }
 }
 
@@ -108,20 +107,8 @@ where
     }
 
     /// Makes a task of the call.
-    ///
-    /// # Panics
-    ///
-    /// If the call has ended, or has become a task of another thread.
     pub fn task(self) -> AsyncTask<F::Output> {
-        match self.state {
-            State::New { future } | State::InPlace { future } => {
-                AsyncTask::made_at(self.site, self.at, future)
-            }
-            State::Task { task } => task.take(),
-            State::Ended => {
-                panic!("{} was used after it had returned its value", self.origin().call())
-            }
-        }
+        self.into_joined()
     }
 
     /// Runs the call to its end, as [`value`](FutureBase::value) does, and returns its value or its failure.
@@ -145,16 +132,18 @@ impl<F> FutureBase for Call<F>
 where
     F: Future<Output: 'static> + 'static,
 {
-    type Joined = JoinedCall<F>;
+    type Joined = AsyncTask<F::Output>;
 
-    fn into_joined(self) -> JoinedCall<F> {
-        JoinedCall::new(self)
-    }
-
-    type Mocked = AsyncTask<F::Output>;
-
-    fn into_mocked(self) -> AsyncTask<F::Output> {
-        self.task()
+    fn into_joined(self) -> Self::Joined {
+        match self.state {
+            State::New { future } | State::InPlace { future } => {
+                AsyncTask::made_at(self.site, self.at, future)
+            }
+            State::Task { task } => task.take(),
+            State::Ended => {
+                panic!("{} was used after it had returned its value", self.origin().call())
+            }
+        }
     }
 
     fn is_computed(&self) -> bool {

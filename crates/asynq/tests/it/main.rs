@@ -68,7 +68,6 @@ mod random;
 mod random_contexts;
 #[cfg(feature = "tokio")]
 mod request;
-mod request_joins;
 mod rounds;
 mod scale;
 mod scoped;

@@ -1,0 +1,1 @@
+"""`asynq.explain`: recordings of rounds, and what they explain."""

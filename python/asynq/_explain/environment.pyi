@@ -1,0 +1,3 @@
+__traceback_hide__: bool
+
+def start() -> None: ...
