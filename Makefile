@@ -92,7 +92,7 @@ test-others:
 
 test-rust:
 	cargo test --locked --workspace --all-features
-	cargo test --locked --manifest-path crates/asynq/loom/Cargo.toml --target-dir target/loom
+	cargo test --locked --manifest-path crates/asynq/loom/Cargo.toml --target-dir target
 
 test-python: install-python test-installed
 
@@ -120,7 +120,7 @@ lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, import cycle
 	cargo fmt --check --manifest-path benchmarks/rust/Cargo.toml
 	cargo fmt --check --manifest-path crates/asynq/loom/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
-	cargo clippy --manifest-path benchmarks/rust/Cargo.toml --target-dir target/benchmarks \
+	cargo clippy --locked --manifest-path benchmarks/rust/Cargo.toml --target-dir target \
 	    --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 	$(cargo-deny) --locked --all-features check bans licenses sources
@@ -143,8 +143,8 @@ check-no-std:
 	cargo build --locked -p asynq-engine -p asynq-loader --target thumbv7m-none-eabi
 
 check-fuzz:
-	$(call need,$${CXX:-c++} --version,libFuzzer needs a C++ compiler (apt install g++))
-	cargo check --locked --manifest-path crates/asynq-engine/fuzz/Cargo.toml --target-dir target/fuzz
+	cargo check --locked --manifest-path crates/asynq-engine/fuzz/Cargo.toml --no-default-features \
+	    --target-dir target
 
 # $(call list-api,CRATE,FILE) writes the public API of a crate.
 list-api = RUSTUP_TOOLCHAIN=$(nightly) $(cargo-public-api) --package $(1) --all-features -sss \

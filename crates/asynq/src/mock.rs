@@ -217,7 +217,7 @@ pub fn replace<F, Args, T>(
     replacement: impl Function<Args, Output = T> + 'static,
 ) -> Mock<Args>
 where
-    F: Function<Args, Output: FutureBase<Joined = AsyncTask<T>>> + 'static,
+    F: Function<Args, Output: FutureBase<Mocked = AsyncTask<T>>> + 'static,
     Args: Clone + 'static,
     T: 'static,
 {
@@ -245,14 +245,14 @@ where
 /// ```
 pub fn replace_asynq<F, Args, Out>(
     function: F,
-    replacement: impl Function<Args, Output: FutureBase<Joined = Out>> + 'static,
+    replacement: impl Function<Args, Output: FutureBase<Mocked = Out>> + 'static,
 ) -> Mock<Args>
 where
-    F: Function<Args, Output: FutureBase<Joined = Out>> + 'static,
+    F: Function<Args, Output: FutureBase<Mocked = Out>> + 'static,
     Args: Clone + 'static,
     Out: 'static,
 {
-    Mock::new(function, move |arguments| replacement.call(arguments).into_joined())
+    Mock::new(function, move |arguments| replacement.call(arguments).into_mocked())
 }
 
 /// Replaces an async function by values: each call returns the next.
@@ -277,7 +277,7 @@ pub fn replace_by_values<F, Args, T>(
     values: impl IntoIterator<Item = T, IntoIter: 'static>,
 ) -> Mock<Args>
 where
-    F: Function<Args, Output: FutureBase<Joined = AsyncTask<T>>> + 'static,
+    F: Function<Args, Output: FutureBase<Mocked = AsyncTask<T>>> + 'static,
     Args: Clone + 'static,
     T: 'static,
 {
@@ -307,10 +307,10 @@ where
 /// ```
 pub fn spy<F, Args>(function: F) -> Mock<Args>
 where
-    F: Function<Args, Output: FutureBase<Joined: 'static>> + Copy + 'static,
+    F: Function<Args, Output: FutureBase<Mocked: 'static>> + Copy + 'static,
     Args: Clone + 'static,
 {
-    let call = move |arguments| call_through::<F, _>(|| function.call(arguments)).into_joined();
+    let call = move |arguments| call_through::<F, _>(|| function.call(arguments)).into_mocked();
     Mock::new(function, call)
 }
 
@@ -337,7 +337,7 @@ pub fn replace_method<F, Args, T>(
     replacement: impl Method<Args, Output = T> + 'static,
 ) -> Mock<Args>
 where
-    F: Method<Args, Output: FutureBase<Joined = AsyncTask<T>>> + 'static,
+    F: Method<Args, Output: FutureBase<Mocked = AsyncTask<T>>> + 'static,
     Args: Clone + 'static,
     T: 'static,
 {
@@ -351,10 +351,10 @@ where
 /// Records the calls of a method with `&self`, as [`spy`] does.
 pub fn spy_method<F, Args>(method: F) -> Mock<Args>
 where
-    F: Method<Args, Output: FutureBase<Joined: 'static>> + Copy + 'static,
+    F: Method<Args, Output: FutureBase<Mocked: 'static>> + Copy + 'static,
     Args: Clone + 'static,
 {
-    let call = move |arguments| call_through::<F, _>(|| method.call(arguments)).into_joined();
+    let call = move |arguments| call_through::<F, _>(|| method.call(arguments)).into_mocked();
     Mock::new(method, call)
 }
 

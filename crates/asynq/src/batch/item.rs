@@ -177,6 +177,12 @@ impl<B: Batch> FutureBase for BatchItem<B> {
         self
     }
 
+    type Mocked = Self;
+
+    fn into_mocked(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         self.cell.pending(self.index).is_none()
     }

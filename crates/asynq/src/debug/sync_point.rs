@@ -87,6 +87,12 @@ impl FutureBase for SyncPoint {
         self
     }
 
+    type Mocked = Self;
+
+    fn into_mocked(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         self.item.is_computed()
     }

@@ -15,13 +15,19 @@ use crate::task::{BLOCK, on_stack};
     note = "make a task of another future: `AsyncTask::new(future)`"
 )]
 pub trait FutureBase: Future + Sized {
-    /// The future in a join: the task of a call, and itself of any other future.
+    /// The future in a join: a call has a form of its own there, and any other future is itself.
     #[doc(hidden)]
     type Joined: FutureBase<Output = Self::Output> + Request;
 
-    /// Makes a task of a call.
     #[doc(hidden)]
     fn into_joined(self) -> Self::Joined;
+
+    /// What a mock returns: the task of a call, and itself of any other future.
+    #[doc(hidden)]
+    type Mocked;
+
+    #[doc(hidden)]
+    fn into_mocked(self) -> Self::Mocked;
 
     /// Returns whether the future is resolved, so that awaiting it would not wait.
     fn is_computed(&self) -> bool;

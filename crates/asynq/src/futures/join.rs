@@ -100,6 +100,12 @@ impl<P: Parts> FutureBase for All<P> {
         self
     }
 
+    type Mocked = Self;
+
+    fn into_mocked(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         self.parts.is_computed()
     }
@@ -138,6 +144,12 @@ impl<P: Parts<Output: Transpose>> FutureBase for TryAll<P> {
     type Joined = Self;
 
     fn into_joined(self) -> Self {
+        self
+    }
+
+    type Mocked = Self;
+
+    fn into_mocked(self) -> Self {
         self
     }
 

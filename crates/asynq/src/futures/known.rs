@@ -59,6 +59,12 @@ impl<T> FutureBase for ConstFuture<T> {
         self
     }
 
+    type Mocked = Self;
+
+    fn into_mocked(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         true
     }
@@ -114,6 +120,12 @@ impl<T, E> FutureBase for ErrorFuture<T, E> {
     type Joined = Self;
 
     fn into_joined(self) -> Self {
+        self
+    }
+
+    type Mocked = Self;
+
+    fn into_mocked(self) -> Self {
         self
     }
 

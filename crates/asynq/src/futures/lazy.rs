@@ -87,6 +87,12 @@ impl<T> FutureBase for LazyFuture<T> {
         self
     }
 
+    type Mocked = Self;
+
+    fn into_mocked(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         !matches!(self.state, Lazy::Provider(_))
     }

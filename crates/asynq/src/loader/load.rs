@@ -242,6 +242,12 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> FutureBase for Load<K, V> 
         self
     }
 
+    type Mocked = Self;
+
+    fn into_mocked(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         match &self.state {
             LoadState::New(_) => false,

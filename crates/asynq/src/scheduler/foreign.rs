@@ -44,6 +44,10 @@ impl Scheduler {
         if !pending {
             return false;
         }
+        if requests.is_empty() {
+            // Calls in place, and what belongs to no thread. They have been polled.
+            return true;
+        }
         self.report_held();
         if self.is_driving() {
             // Inside a flush or a context: others cannot join, and the frame cannot stay.

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use send_wrapper::SendWrapper;
 
 use super::handle::AsyncTask;
+use super::joined_call::JoinedCall;
 use super::on_stack;
 use crate::call_stack::{Origin, Site};
 use crate::error::TaskError;
@@ -19,11 +20,11 @@ use crate::scheduler::{self, Request};
 
 /// Call of an async function: a [`Call`], as `f::asynq(a)` returns it, or an [`AsyncTask`].
 pub trait AsyncCall:
-    FutureBase<Output: 'static, Joined = AsyncTask<<Self as Future>::Output>> + 'static
+    FutureBase<Output: 'static, Mocked = AsyncTask<<Self as Future>::Output>> + 'static
 {
     /// Makes a task of the call.
     fn task(self) -> AsyncTask<Self::Output> {
-        self.into_joined()
+        self.into_mocked()
     }
 }
 
@@ -107,8 +108,20 @@ where
     }
 
     /// Makes a task of the call.
+    ///
+    /// # Panics
+    ///
+    /// If the call has ended, or has become a task of another thread.
     pub fn task(self) -> AsyncTask<F::Output> {
-        self.into_joined()
+        match self.state {
+            State::New { future } | State::InPlace { future } => {
+                AsyncTask::made_at(self.site, self.at, future)
+            }
+            State::Task { task } => task.take(),
+            State::Ended => {
+                panic!("{} was used after it had returned its value", self.origin().call())
+            }
+        }
     }
 
     /// Runs the call to its end, as [`value`](FutureBase::value) does, and returns its value or its failure.
@@ -132,18 +145,16 @@ impl<F> FutureBase for Call<F>
 where
     F: Future<Output: 'static> + 'static,
 {
-    type Joined = AsyncTask<F::Output>;
+    type Joined = JoinedCall<F>;
 
-    fn into_joined(self) -> Self::Joined {
-        match self.state {
-            State::New { future } | State::InPlace { future } => {
-                AsyncTask::made_at(self.site, self.at, future)
-            }
-            State::Task { task } => task.take(),
-            State::Ended => {
-                panic!("{} was used after it had returned its value", self.origin().call())
-            }
-        }
+    fn into_joined(self) -> JoinedCall<F> {
+        JoinedCall::new(self)
+    }
+
+    type Mocked = AsyncTask<F::Output>;
+
+    fn into_mocked(self) -> AsyncTask<F::Output> {
+        self.task()
     }
 
     fn is_computed(&self) -> bool {

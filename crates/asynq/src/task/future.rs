@@ -15,6 +15,12 @@ impl<T: 'static> FutureBase for AsyncTask<T> {
         self
     }
 
+    type Mocked = Self;
+
+    fn into_mocked(self) -> Self {
+        self
+    }
+
     #[inline]
     fn is_computed(&self) -> bool {
         self.cell.is_computed()

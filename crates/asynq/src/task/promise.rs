@@ -98,6 +98,12 @@ impl<T: 'static> FutureBase for PromiseFuture<T> {
         self
     }
 
+    type Mocked = Self;
+
+    fn into_mocked(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         self.cell.is_computed()
     }

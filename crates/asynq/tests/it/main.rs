@@ -68,6 +68,7 @@ mod random;
 mod random_contexts;
 #[cfg(feature = "tokio")]
 mod request;
+mod request_joins;
 mod rounds;
 mod scale;
 mod scoped;

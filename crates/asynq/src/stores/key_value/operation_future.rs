@@ -68,6 +68,12 @@ impl<T> FutureBase for OperationFuture<T> {
         self
     }
 
+    type Mocked = Self;
+
+    fn into_mocked(self) -> Self {
+        self
+    }
+
     fn is_computed(&self) -> bool {
         self.load.is_computed()
     }
