@@ -16,6 +16,7 @@ mod workload;
 #[cfg(feature = "count")]
 mod counts;
 
+use std::hint::black_box;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,6 +38,12 @@ pub fn measure() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Some(runs) = options.runs {
+        for (_, _, mut program) in selected.programs() {
+            (0..runs).for_each(|_| drop(black_box(program())));
+        }
+        return ExitCode::SUCCESS;
+    }
     let say = |record: Record| {
         if options.json { println!("{}", record.json()) } else { print!("{record}") }
     };

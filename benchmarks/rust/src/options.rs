@@ -2,7 +2,7 @@
 
 use clap::Parser;
 
-use crate::peers::{PEERS, Peer};
+use crate::peers::{PEERS, Peer, Program};
 use crate::workload::{WORKLOADS, Workload};
 
 /// Name of [`Options::peak`] on the command line.
@@ -32,6 +32,10 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Only runs each of the programs so often: for a profiler. `instructions.py` counts instructions by it
+    #[arg(long, value_name = "TIMES")]
+    pub(crate) runs: Option<u32>,
+
     /// The bytes that one implementation needs at its peak: what `peak-memory` runs in fresh
     /// processes
     #[arg(long, value_name = "NAME", hide = true)]
@@ -50,6 +54,17 @@ enum Measurement {
     Time(Workload),
     Threads,
     Memory,
+}
+
+impl Selected {
+    /// Iterates over the programs of the workloads that are selected.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = (Workload, &'static Peer, Program)> {
+        self.workloads.iter().flat_map(|&workload| {
+            let program =
+                move |&peer: &&'static Peer| Some((workload, peer, (peer.program)(workload)?));
+            self.peers.iter().filter_map(program)
+        })
+    }
 }
 
 impl Options {
@@ -90,12 +105,16 @@ impl Options {
     }
 }
 
-/// Returns the things whose name has one of the words in it; all of them if there are no words.
+/// Returns the things whose name is one of the words, or has a word in it that is no name; all of them if there are no
+/// words.
 fn choose<T: Copy>(things: &[(T, String)], words: &[String]) -> Vec<T> {
     let all = || things.iter().map(|&(thing, _)| thing).collect();
+    let is_name = |word: &String| things.iter().any(|(_, name)| name == word);
     let chosen: Vec<T> = things
         .iter()
-        .filter(|(_, name)| words.iter().any(|word| name.contains(word)))
+        .filter(|(_, name)| {
+            words.iter().any(|word| name == word || !is_name(word) && name.contains(word))
+        })
         .map(|&(thing, _)| thing)
         .collect();
     if chosen.is_empty() { all() } else { chosen }

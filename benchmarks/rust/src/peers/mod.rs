@@ -7,6 +7,7 @@ mod by_hand;
 mod dataloader;
 mod ours;
 mod ready;
+mod requests;
 mod ultra_batch;
 
 use serde::Serialize;
@@ -44,7 +45,7 @@ pub(crate) enum Role {
     Bound,
 }
 
-pub(crate) const PEERS: [Peer; 9] = [
+pub(crate) const PEERS: [Peer; 10] = [
     Peer {
         name: "asynq",
         package: Some("asynq-batch"),
@@ -59,6 +60,15 @@ pub(crate) const PEERS: [Peer; 9] = [
         role: Role::Form,
         about: "The same programs on `asynq::Loader`s, which remove duplicates themselves.",
         program: ours::program::<ours::Loaders>,
+        on_threads: |_| None,
+    },
+    Peer {
+        name: "asynq request",
+        package: None,
+        role: Role::Form,
+        about: "The programs of the libraries below on `asynq::Loader`s, in `asynq::request`: futures under \
+                `join_all`, on tokio's current-thread runtime, without tasks of asynq.",
+        program: programs::program::<requests::Loaders>,
         on_threads: |_| None,
     },
     Peer {
