@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 # The interpreter for everything in Python.
 PYTHON ?= python3
 # What the tests need besides the package.
-EXTRAS ?= test,typing
+EXTRAS ?= test,typing,report
 
 tools := target/tools
 cargo-deny := $(tools)/cargo-deny@0.20.2/bin/cargo-deny
@@ -72,7 +72,7 @@ test-all: test test-others ## all tests, those in Python with every CPython from
 # An interpreter is tested while the next one's package is built, because tests wait as long as they compute.
 # What is left out does the same with each interpreter.
 not-others := typing test_installation.py differential test_examples.py test_graphql_example.py \
-    test_interrupts_at_each_line.py test_stores_faults_*.py
+    test_explain_report.py test_interrupts_at_each_line.py test_stores_faults_*.py
 test-others: export PYTEST_ARGS = $(patsubst %,--ignore-glob='*/%',$(not-others))
 test-others:
 	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
@@ -235,11 +235,11 @@ nightly:
 	$(call need,rustup toolchain install $(nightly) --profile minimal --component miri --component rust-src,rustup \
 	    could not install $(nightly))
 
-# For the tests and examples that talk to real servers, which they start themselves; without one its tests
-# say so. On a desktop, Debian starts the installed ones at once.
-services: ## installs memcached, Redis and PostgreSQL from Debian, where they are missing
+# For the tests and examples that talk to real servers and a browser, which they start themselves; without one its
+# tests say so. On a desktop, Debian starts the installed servers at once.
+services: ## installs memcached, Redis, PostgreSQL and Chromium from Debian, where they are missing
 	@PATH=$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :); missing=; \
-	for server in memcached:memcached redis-server:redis-server postgres:postgresql; do \
+	for server in memcached:memcached redis-server:redis-server postgres:postgresql chromedriver:chromium-driver; do \
 	    command -v $${server%:*} || missing="$$missing $${server#*:}"; \
 	done; \
 	test -z "$$missing" || { \
