@@ -66,8 +66,8 @@ impl Table {
         let room = style.width.saturating_sub(used(&widths));
         Self {
             style,
-            begin: lookup.begin,
-            end: lookup.last,
+            begin: rows.iter().map(|row| row.start).min().unwrap_or(0),
+            end: rows.iter().map(|row| row.end).max().unwrap_or(0),
             rows,
             widths,
             waterfall: if room < NARROWEST { 0 } else { room },

@@ -81,9 +81,9 @@ fn a_terminal_shows_rounds_and_what_to_change_first() {
         &expect![[r#"
             page.py: 2 rounds, 2 batches, 2 keys, 1 task, 1.81 ms
 
-            round  source  keys  waiting    time  sent because       0                                   1.81 ms
+            round  source  keys  waiting    time  sent because       0                                   1.80 ms
                 1  author     1        1  900 µs  no task could run  █████████████████████
-                2  albums     1        1  900 µs  no task could run                       █████████████████████
+                2  albums     1        1  900 µs  no task could run                       ██████████████████████
             █ decides how long it takes   ▒ does not
 
             What to change first, page.py:11: `page` awaits `author` before it asks for `albums` at line 12
@@ -101,9 +101,9 @@ fn a_narrow_terminal_leaves_out_the_reason_and_wraps_sentences() {
             page.py: 2 rounds, 2 batches, 2 keys, 1
             task, 1.81 ms
 
-            round  source  keys    time  0   1.81 ms
+            round  source  keys    time  0   1.80 ms
                 1  author     1  900 µs  █████
-                2  albums     1  900 µs       █████
+                2  albums     1  900 µs       ██████
             █ decides how long it takes   ▒ does not
 
             What to change first, page.py:11: `page`
@@ -126,9 +126,9 @@ fn a_terminal_of_ascii_gets_nothing_else() {
         &expect![[r#"
             page.py: 2 rounds, 2 batches, 2 keys, 1 task, 1.81 ms
 
-            round  source  keys  waiting    time  sent because       0               1.81 ms
+            round  source  keys  waiting    time  sent because       0               1.80 ms
                 1  author     1        1  900 us  no task could run  ###########
-                2  albums     1        1  900 us  no task could run             ###########
+                2  albums     1        1  900 us  no task could run             ############
             # decides how long it takes   - does not
 
             What to change first, page.py:11: `page` awaits `author` before it asks for
