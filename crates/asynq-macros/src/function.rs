@@ -17,7 +17,7 @@ pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) ->
     let ItemFn { attrs, vis, sig, block, .. } = function;
     if let Some(receiver) = sig.receiver() {
         errors
-            .push(Error::new_spanned(receiver, "for methods, put `#[asynq]` on the `impl` block"));
+            .push(Error::new_spanned(receiver, "for methods, put `#[asynq]` on the `impl` block; in a trait, declare a plain function that returns an `AsyncTask`"));
         return TokenStream::new();
     }
     let is_ours = |attribute: &&Attribute| {

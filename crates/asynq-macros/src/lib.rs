@@ -12,7 +12,7 @@ mod validate;
 
 use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
-use syn::{Error, Item};
+use syn::{Error, Item, TraitItemFn};
 
 use crate::form::Form;
 
@@ -27,7 +27,8 @@ use crate::form::Form;
 /// - a type `f` with the function `f::asynq(a: A) -> Call<impl Future<Output = T>>`, the asynchronous call: it
 ///   returns a future, which starts when it is awaited, and is `Send` if the body is.
 ///
-/// `use module::f` imports both. In documentation, link to the function as `f()`, since `f` is
+/// A module beside the function cannot have its name, which the type has: rename the module, or move the function
+/// into it. `use module::f` imports both. In documentation, link to the function as `f()`, since `f` is
 /// ambiguous.
 ///
 /// ```
@@ -243,6 +244,9 @@ pub fn async_proxy(
     with_errors(output, errors).into()
 }
 
+const IN_A_TRAIT: &str = "`#[asynq]` does not work in a trait: there, declare a plain function that returns an \
+                          `AsyncTask`, and return `AsyncTask::new(async move { .. })` in its implementations";
+
 fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Vec::new();
     let span = (!arguments.is_empty()).then(|| arguments.span());
@@ -265,11 +269,19 @@ fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
             ));
             item
         }
+        Ok(Item::Trait(declared)) => {
+            errors.push(Error::new(declared.trait_token.span, IN_A_TRAIT));
+            item
+        }
         Ok(_) => {
-            errors.push(Error::new(
-                item.span(),
-                "`#[asynq]` goes on an `async fn`, or on an `impl` block with some",
-            ));
+            let is_method = syn::parse2::<TraitItemFn>(item.clone())
+                .is_ok_and(|method| method.default.is_none());
+            let message = if is_method {
+                IN_A_TRAIT
+            } else {
+                "`#[asynq]` goes on an `async fn`, or on an `impl` block with some"
+            };
+            errors.push(Error::new(item.span(), message));
             item
         }
         Err(error) => {

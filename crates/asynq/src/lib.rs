@@ -134,8 +134,8 @@ pub use crate::context::{
 };
 pub use crate::error::{TaskError, TaskErrorKind};
 pub use crate::futures::{
-    All, ConstFuture, ErrorFuture, FutureBase, Joinable, LazyFuture, Parts, Transpose, TryAll, all,
-    try_all,
+    All, ConstFuture, ErrorFuture, FutureBase, Joinable, LazyFuture, Outcome, Parts, Transpose,
+    TryAll, all, outcome, try_all,
 };
 pub use crate::loader::{Loader, LocalLoader};
 #[cfg(feature = "tokio")]

@@ -63,6 +63,7 @@ mod loader_waits;
 mod mock;
 mod non_async;
 #[cfg(feature = "tokio")]
+mod outcome;
 mod pinned;
 mod random;
 mod random_contexts;
