@@ -33,7 +33,12 @@ def pytest_configure():
 
 
 # Files that take longest. They begin first, or one worker would run them while the others are idle.
-LONGEST = ("test_installation", "test_typing", "test_interrupts_at_each_line")
+LONGEST = (
+    "test_installation",
+    "test_typing",
+    "test_interrupts_at_each_line",
+    "test_explain_report",
+)
 
 
 def pytest_collection_modifyitems(items):

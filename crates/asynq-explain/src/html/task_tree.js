@@ -44,7 +44,8 @@ class TaskTree {
 
   path(task) {
     const path = [];
-    for (let at = task; at >= 0; at = tasks.caller[at]) {
+    // A damaged recording may have a circle of callers.
+    for (let at = task; at >= 0 && path.length <= 2 * taskCount; at = tasks.caller[at]) {
       const caller = tasks.caller[at] < 0 ? taskCount : tasks.caller[at];
       path.push(`task-${at}`, `calls-${caller}-${tasks.function[at]}`);
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use asynq_explain::{Explanation, Recording, Report, Style, text};
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
 
 /// A page that awaits the author before it asks for the albums, as `docs/recording.md` shows it.
 const PAGE: &str = r#"{"recording":{"version":1,"language":"python","program":"page.py","keys":"repr"}}
@@ -301,4 +302,28 @@ fn an_unknown_extension_is_an_error_that_lists_the_known_ones() {
             r#"cannot tell what to save as "why.pdf": its name must end in .html, .json (a trace for Perfetto), .jsonl (the recording), .mmd (Mermaid), .dot (Graphviz) or .txt"#
         ]],
     );
+}
+
+const REPORTS: [Report; 6] = [
+    Report::Recording,
+    Report::Html,
+    Report::ChromeTrace,
+    Report::Mermaid,
+    Report::Dot,
+    Report::Text,
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_recording_that_has_lost_lines_can_be_drawn(kept in prop::collection::vec(any::<bool>(), 60)) {
+        let whole = PAGE.to_owned() + &chain(3).lines().skip(1).collect::<Vec<_>>().join("\n");
+        let (header, lines) = whole.split_once('\n').expect("lines");
+        let left = lines.lines().zip(kept).filter(|(_, kept)| *kept).map(|(line, _)| line);
+        let lines = [header].into_iter().chain(left).collect::<Vec<_>>().join("\n");
+        for report in REPORTS {
+            prop_assert!(!draw(&lines, report).is_empty());
+        }
+    }
 }
