@@ -15,6 +15,7 @@ from asynq import (
     get_scheduler,
     profiler,
 )
+from asynq.loaders import settings
 
 # Background jobs of a non-interactive shell ignore SIGINT, and so would the programs that tests
 # start and interrupt.
@@ -30,6 +31,17 @@ def pytest_configure():
     too_slow = [HealthCheck.too_slow]
     settings.register_profile("untimed", deadline=None, suppress_health_check=too_slow)
     settings.load_profile("untimed")
+
+
+# Keys on an event loop wait for each other for a minute, because a busy machine may halt a test for
+# longer than the default, and then send a part of a round.
+MAX_DELAY = settings._MAX_DELAY
+settings._MAX_DELAY = 60.0
+
+
+@pytest.fixture
+def default_max_delay(monkeypatch):
+    monkeypatch.setattr(settings, "_MAX_DELAY", MAX_DELAY)
 
 
 # Files that take longest. They begin first, or one worker would run them while the others are idle.

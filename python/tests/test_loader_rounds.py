@@ -44,6 +44,7 @@ def test_a_round_that_waits_for_a_permit_collects_keys():
     assert asyncio.run(main()) == ([1, 2, 3, 4, 5], [1, 4])
 
 
+@pytest.mark.usefixtures("default_max_delay")
 def test_keys_are_sent_although_others_keep_coming():
     async def main():
         store = Store()
