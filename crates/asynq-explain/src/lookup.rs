@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::event::{Event, Id, Reason, Time};
 use crate::explanation::Explanation;
-use crate::place::Site;
+use crate::place::{Site, Source};
 use crate::recording::Recording;
 use crate::timeline::Load;
 
@@ -13,6 +13,8 @@ pub(crate) struct Lookup<'a> {
     pub(crate) explanation: &'a Explanation,
     /// Names of the sources, in the order of the recording.
     pub(crate) source_names: Vec<&'a str>,
+    /// Places at which they are defined; empty where that is unknown.
+    pub(crate) source_places: Vec<String>,
     /// Time of the first event. What was before it, for example imports, is not drawn.
     pub(crate) begin: Time,
     /// Time of the last event.
@@ -29,6 +31,7 @@ impl<'a> Lookup<'a> {
         Self {
             explanation,
             source_names: recording.sources.iter().map(|source| source.name.as_str()).collect(),
+            source_places: recording.sources.iter().map(source_place).collect(),
             begin: recording.events.first().map_or(0, Event::time),
             last: recording.events.last().map_or(0, Event::time),
             waiters: waiters(explanation),
@@ -146,6 +149,10 @@ fn key_text(load: &Load) -> Option<String> {
 /// Returns `file:line`.
 pub(crate) fn place(file: &str, line: u32) -> String {
     format!("{file}:{line}")
+}
+
+fn source_place(source: &Source) -> String {
+    source.file.as_deref().map_or_else(String::new, |file| place(file, source.line.unwrap_or(1)))
 }
 
 /// Returns why a request was sent, in words.

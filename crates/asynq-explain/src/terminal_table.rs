@@ -87,8 +87,12 @@ impl Table {
             let line = self.line(&cells, row.source) + &self.bar(row);
             let _ = writeln!(out, "{}", line.trim_end());
         }
-        if self.waterfall > 0 && self.rows.iter().any(|row| row.critical) {
-            let legend = "█ decides how long it takes   ▒ does not";
+        let is_critical = |row: &Row| row.critical;
+        if self.waterfall > 0
+            && self.rows.iter().any(is_critical)
+            && !self.rows.iter().all(is_critical)
+        {
+            let legend = "█ critical path   ▒ other requests";
             let _ = writeln!(out, "{}", paint(legend, DIM, self.style));
         }
     }

@@ -20,6 +20,7 @@ pub(super) struct Columns {
     dropped: u64,
     strings: Vec<String>,
     sources: Vec<usize>,
+    source_places: Vec<usize>,
     batches: BatchColumns,
     tasks: TaskColumns,
     path: Vec<PathLink>,
@@ -125,6 +126,11 @@ impl Columns {
             duration: microseconds(lookup.duration()),
             dropped: recording.header.dropped,
             sources: names.map(|name| strings.number(name.to_owned())).collect(),
+            source_places: lookup
+                .source_places
+                .iter()
+                .map(|place| strings.number(place.clone()))
+                .collect(),
             batches: batch_columns(&lookup, &mut strings, unknown),
             tasks: task_columns(&lookup, &mut strings),
             path: path(&lookup),

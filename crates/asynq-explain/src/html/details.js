@@ -88,8 +88,10 @@ function findingLinks(has) {
 function batchDetails(batch) {
   const waiters = itemsOf(batches.waiters, batch);
   const keys = itemsOf(batches.keys, batch);
+  const definition = strings[recording.source_places[batches.source[batch]]];
   return [
     terms([
+      ["Source", definition ? element("code", "", definition) : ""],
       ["Round", number(batches.round[batch])],
       ["Sent because", strings[batches.reason[batch]]],
       ["Began", duration(batches.start[batch])],

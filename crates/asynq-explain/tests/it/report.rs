@@ -85,13 +85,44 @@ fn a_terminal_shows_rounds_and_what_to_change_first() {
             round  source  keys  waiting    time  sent because       0                                   1.80 ms
                 1  author     1        1  900 µs  no task could run  █████████████████████
                 2  albums     1        1  900 µs  no task could run                       ██████████████████████
-            █ decides how long it takes   ▒ does not
 
             What to change first, page.py:11: `page` awaits `author` before it asks for `albums` at line 12
               What is asked for at line 12 does not need the value of `author`, and went out a round late
               Await both together, by `yield (…, …)` or `asynq.gather(…)`: 1 round instead of 2
         "#]],
     );
+}
+
+/// The same page, after the change that the finding asks for.
+fn together() -> String {
+    let definitions = PAGE.lines().take(8).map(|line| line.to_owned() + "\n").collect::<String>();
+    definitions
+        + r#"{"task":{"t":1000,"id":1,"site":1}}
+{"run":{"t":1100,"task":1}}
+{"load":{"t":2000,"id":1,"task":1,"at":2,"source":1,"key":1}}
+{"load":{"t":2100,"id":2,"task":1,"at":2,"source":2,"key":1}}
+{"wait":{"t":2500,"task":1,"at":2,"loads":[1,2]}}
+{"flush":{"t":3000,"batch":1,"source":1,"loads":[1],"keys":1}}
+{"flush":{"t":4000,"batch":2,"source":2,"loads":[2],"keys":1}}
+{"answer":{"t":503000,"batch":1}}
+{"answer":{"t":903000,"batch":2}}
+{"run":{"t":904000,"task":1}}
+{"end":{"t":908000,"task":1}}
+"#
+}
+
+#[test]
+fn a_terminal_tells_the_critical_path_from_other_requests() {
+    check(&draw(&together(), Report::Text), &expect![[r#"
+        page.py: 1 round, 2 batches, 2 keys, 1 task, 907 µs
+
+        round  source  keys  waiting    time  sent because       0                                    900 µs
+            1  author     1        1  500 µs  no task could run  ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
+               albums     1        1  899 µs  no task could run  ███████████████████████████████████████████
+        █ critical path   ▒ other requests
+
+        Nothing to change: no finding.
+    "#]]);
 }
 
 #[test]
@@ -105,7 +136,6 @@ fn a_narrow_terminal_leaves_out_the_reason_and_wraps_sentences() {
             round  source  keys    time  0   1.80 ms
                 1  author     1  900 µs  █████
                 2  albums     1  900 µs       ██████
-            █ decides how long it takes   ▒ does not
 
             What to change first, page.py:11: `page`
               awaits `author` before it asks for
@@ -130,7 +160,6 @@ fn a_terminal_of_ascii_gets_nothing_else() {
             round  source  keys  waiting    time  sent because       0               1.80 ms
                 1  author     1        1  900 us  no task could run  ###########
                 2  albums     1        1  900 us  no task could run             ############
-            # decides how long it takes   - does not
 
             What to change first, page.py:11: `page` awaits `author` before it asks for
               `albums` at line 12
