@@ -5,13 +5,16 @@ import shutil
 
 import pytest
 from recordings import Recorded, early_await, many_tasks
+from servers import NotInstalled
+
+from asynq import explain
+
+pytest.importorskip("selenium", reason="selenium is not installed: it is in the extra `report`")
+
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from servers import NotInstalled
-
-from asynq import explain
 
 
 def program(name):
