@@ -11,7 +11,7 @@ use crate::finding::{Finding, Kind};
 use crate::names::Names;
 use crate::place::Site;
 use crate::rounds::{Cause, Change, Rounds, rounds_after};
-use crate::timeline::Timeline;
+use crate::timeline::{Timeline, Wait};
 
 /// Maximum number of candidates of each kind whose rounds are computed.
 const MAX_CANDIDATES: usize = 30;
@@ -358,6 +358,14 @@ impl<'a> Search<'a> {
         mut candidate: Candidate<'a>,
         latest: u32,
     ) -> Option<Finding> {
+        let mut answers: Vec<_> =
+            self.timeline.batches.iter().filter_map(|batch| batch.end).collect();
+        answers.sort_unstable();
+        // A task may also await one that has nothing to ask for.
+        let has_waited = |wait: &Wait| {
+            let next = answers.partition_point(|&time| time < wait.start);
+            answers.get(next).is_some_and(|&time| wait.end.is_none_or(|end| time <= end))
+        };
         let is_early = |&load: &usize| {
             let node = &self.timeline.loads[load];
             node.source == source
@@ -365,7 +373,8 @@ impl<'a> Search<'a> {
                 && self.rounds.loads[load].round < latest
                 && self.caller(load, function, then).is_some_and(|task| {
                     let waits = &self.timeline.tasks[task].waits;
-                    !waits.iter().any(|wait| wait.at == Some(at) && wait.start <= node.time)
+                    let mut there = waits.iter().filter(|wait| wait.at == Some(at));
+                    !there.any(|wait| wait.start <= node.time && has_waited(wait))
                 })
         };
         let early: HashSet<usize> = (0..self.timeline.loads.len()).filter(is_early).collect();

@@ -112,7 +112,7 @@ impl Origin {
         let passed = file.ends_with("ops/function.rs") || file.ends_with(r"ops\function.rs");
         let (verb, at) =
             if passed { ("written", self.site.written) } else { (self.site.verb, self.at) };
-        Call { function: self.site.name, at, verb }
+        Call { function: self.site.name, at, verb, written: self.site.written }
     }
 
     pub(crate) fn stack(&self) -> AsynqStack {
@@ -138,6 +138,21 @@ pub struct Call {
     /// place of its definition.
     pub at: &'static Location<'static>,
     verb: &'static str,
+    /// Place of the definition.
+    written: &'static Location<'static>,
+}
+
+#[cfg(feature = "explain")]
+impl Call {
+    /// Returns the place of the definition of the function.
+    pub(crate) fn written(&self) -> &'static Location<'static> {
+        self.written
+    }
+
+    /// Returns whether the function was passed as a value.
+    pub(crate) fn is_passed(&self) -> bool {
+        self.verb == "written"
+    }
 }
 
 impl Call {

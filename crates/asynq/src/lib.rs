@@ -104,6 +104,8 @@ mod callbacks;
 mod context;
 pub mod debug;
 mod error;
+#[cfg(feature = "explain")]
+pub mod explain;
 mod futures;
 pub mod generator;
 pub mod loader;
@@ -113,6 +115,8 @@ pub mod mock;
 mod pinned;
 #[doc(hidden)]
 pub mod plumbing;
+#[cfg_attr(not(feature = "explain"), path = "no_recording.rs")]
+mod recording;
 mod request;
 mod scheduler;
 pub mod stores;

@@ -19,6 +19,7 @@ use crate::call_stack::{AsynqStack, Site};
 use crate::callbacks::Callbacks;
 use crate::error::TaskError;
 use crate::futures::FutureBase;
+use crate::recording;
 use crate::scheduler::{self, BatchEntry, Flushable, Requester, Scheduler};
 use crate::task::AsyncTask;
 
@@ -31,6 +32,8 @@ pub(super) trait AnySource<K, V> {
     /// Looks for equal keys among those from `first` on.
     fn admit(self: Rc<Self>, keys: &mut Vec<K>, first: usize, batch: &Rc<BatchCell<K, V>>);
     fn name(&self) -> String;
+    /// Returns whether recordings show its batches.
+    fn is_recorded(&self) -> bool;
     /// Notes that a handle to a pending item was dropped. `keys` are those of the batch, unless the
     /// flush has taken them.
     fn on_abandoned(&self, keys: &RefCell<Vec<K>>, index: u32);
@@ -176,7 +179,17 @@ impl<K, V> BatchCell<K, V> {
         self.keys.borrow_mut().push(key);
         self.slots.borrow_mut().push(Slot::Pending);
         self.pending.set(self.pending.get() + 1);
+        if recording::is_on() {
+            self.record(item);
+        }
         item
+    }
+
+    /// Records a new item.
+    #[cold]
+    fn record(&self, item: ItemId) {
+        scheduler::with(Scheduler::report_events);
+        recording::add_item(item, &self.source.name(), self.at, self.source.is_recorded());
     }
 
     /// Returns the item in the engine, if it is pending.

@@ -63,6 +63,12 @@ pub trait Batch: Sized + 'static {
     #[doc(hidden)]
     const FINDS_DUPLICATES: bool = false;
 
+    /// Returns whether recordings show its batches. A loader reports its own.
+    #[doc(hidden)]
+    fn is_recorded(&self) -> bool {
+        true
+    }
+
     /// Looks for equal keys among those of a batch, from `first` on, before it is flushed.
     #[doc(hidden)]
     fn admit(
@@ -111,6 +117,10 @@ impl<B: Batch> AnySource<B::Key, B::Value> for B {
 
     fn name(&self) -> String {
         Batch::name(self)
+    }
+
+    fn is_recorded(&self) -> bool {
+        Batch::is_recorded(self)
     }
 
     fn on_abandoned(&self, keys: &RefCell<Vec<B::Key>>, index: u32) {

@@ -160,6 +160,7 @@ impl<B: Batch> Request for BatchItem<B> {
 impl<B: Batch> Future for BatchItem<B> {
     type Output = Result<B::Value, BatchError>;
 
+    #[cfg_attr(feature = "explain", track_caller)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         // The value of a resolved item is taken without the scheduler.

@@ -9,6 +9,7 @@ use super::cell::{AnySource, BatchCell};
 use super::flush::Batch;
 use super::handle::BatchHandle;
 use super::item::BatchItem;
+use crate::recording::{self, Asked};
 
 /// Source of values, which collects the keys that tasks request into batches.
 ///
@@ -50,7 +51,16 @@ impl<B: Batch> Source<B> {
     }
 
     /// Requests one key. The item joins the open batch; the first item after a flush opens a new one.
+    #[cfg_attr(feature = "explain", track_caller)]
     pub fn item(&self, key: B::Key) -> BatchItem<B> {
+        if recording::is_on() {
+            recording::asked(Asked::unknown(Location::caller()));
+        }
+        self.item_asked(key)
+    }
+
+    /// Requests a key of which recordings know already.
+    pub(crate) fn item_asked(&self, key: B::Key) -> BatchItem<B> {
         if let Some(open) = &*self.inner.open.borrow()
             && open.is_open()
         {

@@ -75,6 +75,7 @@ impl Request for SyncPoint {
 impl Future for SyncPoint {
     type Output = ();
 
+    #[cfg_attr(feature = "explain", track_caller)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         scheduler::poll(&mut *self, cx)
     }

@@ -88,6 +88,7 @@ impl<P: Parts> Request for All<P> {
 impl<P: Parts> Future for All<P> {
     type Output = P::Output;
 
+    #[cfg_attr(feature = "explain", track_caller)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<P::Output> {
         scheduler::poll(&mut *self, cx)
     }
@@ -135,6 +136,7 @@ impl<P: Parts<Output: Transpose>> Request for TryAll<P> {
 impl<P: Parts<Output: Transpose>> Future for TryAll<P> {
     type Output = <P::Output as Transpose>::Output;
 
+    #[cfg_attr(feature = "explain", track_caller)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         scheduler::poll(&mut *self, cx)
     }

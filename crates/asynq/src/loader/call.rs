@@ -26,6 +26,7 @@ use super::threads::AllThreads;
 use crate::batch::BoxError;
 use crate::call_stack::{Origin, Site};
 use crate::error::TaskError;
+use crate::recording;
 use crate::request::request;
 
 /// Calls the function for a part that has its permits, if any of its keys are still wanted.
@@ -46,6 +47,9 @@ pub(super) fn begin<K, V>(
             return None;
         }
         let (keys, entries) = state.take_keys(part);
+        let Settings { name, max_batch_size, .. } = &*state.settings;
+        let is_full = keys.len() >= *max_batch_size;
+        recording::sent((shared.id, part), name, shared.at, &entries, is_full);
         let (keys, flight) = (Arc::new(keys), Arc::clone(&flight));
         let claim = claim.take();
         state.parts.insert(
@@ -188,6 +192,10 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
         end: Option<u64>,
     ) -> u64 {
         self.has_ended = true;
+        let failures =
+            outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Value(_))).count();
+        let error = failure.map(|failure| failure.error().to_string());
+        recording::answered((self.shared.id, self.part), failures, error.as_deref());
         let (shared, keys, part) = (&self.shared, &self.keys, self.part);
         let mut panic = None;
         let has_caches = shared.caches.are_used();

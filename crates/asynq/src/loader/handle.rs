@@ -127,12 +127,14 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
     ///
     /// A key whose loads are all dropped before it is sent is not sent.
     #[inline]
+    #[cfg_attr(feature = "explain", track_caller)]
     pub fn load(&self, key: K) -> Load<K, V> {
         Load::new(&self.shared, self.shared.load(key))
     }
 
     /// Requests several keys. The future returns all values in the order of the keys, or the first
     /// error in that order.
+    #[cfg_attr(feature = "explain", track_caller)]
     pub fn load_many(&self, keys: impl IntoIterator<Item = K>) -> TryAll<Vec<Load<K, V>>> {
         try_all(keys.into_iter().map(|key| self.load(key)).collect::<Vec<_>>())
     }
@@ -149,6 +151,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
     /// let error = nobody.as_ref().unwrap_err();
     /// assert_eq!(error.to_string(), "batch name: nothing came back for key 2");
     /// ```
+    #[cfg_attr(feature = "explain", track_caller)]
     pub fn load_each(&self, keys: impl IntoIterator<Item = K>) -> All<Vec<Load<K, V>>> {
         all(keys.into_iter().map(|key| self.load(key)).collect::<Vec<_>>())
     }

@@ -21,6 +21,7 @@ use super::key::Key;
 use super::shared::Shared;
 use super::state::Requested;
 use crate::batch::{BatchHandle, Source};
+use crate::recording;
 use crate::scheduler::{self, Requester};
 
 thread_local! {
@@ -106,6 +107,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Host<K, V> {
             match requested.unwrap_or_else(|| shared.refuse_wait()) {
                 Requested::Resolved => return None,
                 Requested::NeedsItem { status, max_delay } => {
+                    recording::join_load(shared.id, entry, matches!(status, Status::Cached(_)));
                     return Some(self.lane(status).add(entry, status, max_delay));
                 }
                 Requested::NeedsBatch(status) => self.lane(status).open(),

@@ -25,6 +25,10 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Batch for HostBatch<K, V> 
     type Value = ();
     type Flush = FlushStep;
 
+    fn is_recorded(&self) -> bool {
+        false
+    }
+
     fn flush(self: Rc<Self>, items: Items<Self>) -> FlushStep {
         let Some(shared) = self.loader.upgrade() else { return FlushStep::DONE };
         match &self.round {

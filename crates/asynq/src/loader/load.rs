@@ -17,6 +17,7 @@ use super::shared::Shared;
 use super::state::{Loaded, Registered};
 use crate::batch::{BatchError, BatchErrorKind};
 use crate::futures::FutureBase;
+use crate::recording;
 use crate::request::current::{self, Round};
 use crate::scheduler::{self, Request, Requester, Scheduler};
 
@@ -116,6 +117,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
             LoadState::Entry(entry) => {
                 let outcome = self.shared.take(entry)?;
                 self.state = LoadState::Taken;
+                recording::taken((self.shared.id, entry));
                 Some(self.output(outcome))
             }
             LoadState::New(_) => None,
@@ -220,6 +222,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Request for Load<K, V> {
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Future for Load<K, V> {
     type Output = Result<V, BatchError>;
 
+    #[cfg_attr(feature = "explain", track_caller)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         // Nearly always, it waits when it is polled first, and then has its value.

@@ -1,6 +1,7 @@
 //! The keys of a loader, as its loads use them: looked up, taken, released, detached.
 
 use std::hash::BuildHasher;
+use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
@@ -16,11 +17,42 @@ use super::limits;
 use super::scope_cache::Change;
 use super::shared::{Calls, Shared};
 use super::state::{Loaded, Registered, State};
+use crate::recording::{self, Asked, Origin};
+use crate::scheduler::{self, Scheduler};
 
 /// # Loads
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     #[inline]
+    #[cfg_attr(feature = "explain", track_caller)]
     pub(super) fn load(&self, key: K) -> Loaded<K> {
+        if recording::is_on() { self.load_recorded(key) } else { self.look_up(key) }
+    }
+
+    #[cold]
+    #[cfg_attr(feature = "explain", track_caller)]
+    fn load_recorded(&self, key: K) -> Loaded<K> {
+        let asked = Asked::key(Location::caller(), &key);
+        scheduler::try_with(Scheduler::report_events);
+        let loaded = self.look_up(key);
+        if let Loaded::Entry(entry) = loaded {
+            let origin = |state: &mut State<K, V>| match state.status(entry) {
+                None => Origin::Answered,
+                Some(Status::Cached(_)) => Origin::Cached,
+                Some(Status::Unsent | Status::Sent) => match state.entries.get(entry) {
+                    Some(entry) if entry.handles > 1 => {
+                        Origin::Shared(state.machine.part_of(entry.slot))
+                    }
+                    _ => Origin::New,
+                },
+            };
+            let origin = self.with(origin).unwrap_or(Origin::New);
+            recording::loaded((self.id, entry), &self.name(), self.at, asked, origin);
+        }
+        loaded
+    }
+
+    #[inline]
+    fn look_up(&self, key: K) -> Loaded<K> {
         let cache = self.current_cache();
         if let Some(outcome) = cache.as_ref().and_then(|cache| cache.get(&key)) {
             let outcome = outcome.map_err(Arc::new);

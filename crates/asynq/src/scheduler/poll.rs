@@ -1,23 +1,28 @@
 //! The poll of a future of this crate.
 
+use std::panic::Location;
 use std::task::{Context, Poll};
 
 use super::request::{Request, Requester};
 use super::state;
+use crate::recording;
 
 /// Polls `future`: the running task requests its value in one await.
 #[inline]
+#[cfg_attr(feature = "explain", track_caller)]
 pub(crate) fn poll<F: Request>(future: &mut F, cx: &Context<'_>) -> Poll<F::Output> {
     poll_pending(future, cx, F::request)
 }
 
 /// Polls `future`, which `request` requests in a poll by a task.
 #[inline]
+#[cfg_attr(feature = "explain", track_caller)]
 pub(crate) fn poll_pending<F: Request>(
     future: &mut F,
     cx: &Context<'_>,
     request: impl FnOnce(&mut F, &Requester<'_>) -> bool,
 ) -> Poll<F::Output> {
+    let at = Location::caller();
     let is_pending = state::with(|scheduler| {
         scheduler.enter_call();
         let Some(own) = scheduler.polling.is_own(cx.waker()) else {
@@ -27,6 +32,9 @@ pub(crate) fn poll_pending<F: Request>(
         let pending = request(future, &Requester { scheduler, waker });
         if pending {
             scheduler.polling.count_await();
+            if recording::is_on() {
+                recording::awaited(at);
+            }
         }
         pending
     });

@@ -184,6 +184,7 @@ where
     type Output = F::Output;
 
     #[inline]
+    #[cfg_attr(feature = "explain", track_caller)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         let (site, at) = (*this.site, *this.at);
@@ -208,6 +209,7 @@ where
 
 /// Begins a call that was not polled before, in place or as a task, and polls it.
 #[inline]
+#[cfg_attr(feature = "explain", track_caller)]
 fn start<F>(
     mut state: Pin<&mut State<F>>,
     site: &'static Site,
@@ -255,6 +257,7 @@ fn failure(payload: Box<dyn Any + Send>) -> TaskError {
 }
 
 /// Polls the task of a call that was not polled in place.
+#[cfg_attr(feature = "explain", track_caller)]
 fn poll_task<T: 'static>(
     task: &mut SendWrapper<AsyncTask<T>>,
     site: &'static Site,

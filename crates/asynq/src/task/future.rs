@@ -61,6 +61,7 @@ impl<T: 'static> Request for AsyncTask<T> {
 impl<T: 'static> Future for AsyncTask<T> {
     type Output = T;
 
+    #[cfg_attr(feature = "explain", track_caller)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         scheduler::poll(&mut *self, cx)
     }

@@ -148,6 +148,7 @@ impl<T: 'static> Request for PromiseFuture<T> {
 impl<T: 'static> Future for PromiseFuture<T> {
     type Output = T;
 
+    #[cfg_attr(feature = "explain", track_caller)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         scheduler::poll(&mut *self, cx)
     }

@@ -27,6 +27,8 @@ mod deadlock;
 mod events;
 mod executor_wakers;
 mod executors;
+#[cfg(feature = "explain")]
+mod explain;
 mod failure;
 mod flights;
 mod foreign;

@@ -25,6 +25,10 @@ impl<K: Key, V: Clone + 'static> Batch for LocalKeys<K, V> {
     type Value = V;
     type Flush = FlushStep;
 
+    fn is_recorded(&self) -> bool {
+        self.round.is_none()
+    }
+
     fn flush(self: Rc<Self>, items: Items<Self>) -> FlushStep {
         let waits = self.round.is_some() || self.shared.may_wait();
         let slots = || items.keys().iter().map(KeyRequest::slot).collect();

@@ -18,6 +18,7 @@ use crate::loader::answer::Answer;
 use crate::loader::error::LoadError;
 use crate::loader::key::{Key, name};
 use crate::loader::stats::Stats;
+use crate::recording::{self, Asked};
 
 /// Source of values by a batch function: a function from many keys to their values.
 ///
@@ -118,9 +119,13 @@ impl<K: Key, V: Clone + 'static> LocalLoader<K, V> {
     ///
     /// A key whose loads are all dropped before it is sent is not sent.
     #[inline]
+    #[cfg_attr(feature = "explain", track_caller)]
     pub fn load(&self, key: K) -> LocalLoad<K, V> {
+        if recording::is_on() {
+            recording::asked(Asked::key(Location::caller(), &key));
+        }
         if self.shared.defers() {
-            self.source.item(KeyRequest::New(key))
+            self.source.item_asked(KeyRequest::New(key))
         } else {
             self.look_up(key)
         }
@@ -242,6 +247,7 @@ impl<K: Key, V: Clone + 'static> LocalLoader<K, V> {
 
     /// Requests several keys. The future returns all values in the order of the keys, or the first
     /// error in that order.
+    #[cfg_attr(feature = "explain", track_caller)]
     pub fn load_many(&self, keys: impl IntoIterator<Item = K>) -> TryAll<Vec<LocalLoad<K, V>>> {
         try_all(keys.into_iter().map(|key| self.load(key)).collect::<Vec<_>>())
     }
@@ -258,6 +264,7 @@ impl<K: Key, V: Clone + 'static> LocalLoader<K, V> {
     /// let error = nobody.as_ref().unwrap_err();
     /// assert_eq!(error.to_string(), "batch name: nothing came back for key 2");
     /// ```
+    #[cfg_attr(feature = "explain", track_caller)]
     pub fn load_each(&self, keys: impl IntoIterator<Item = K>) -> All<Vec<LocalLoad<K, V>>> {
         all(keys.into_iter().map(|key| self.load(key)).collect::<Vec<_>>())
     }

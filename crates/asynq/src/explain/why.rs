@@ -1,0 +1,113 @@
+//! A recording in progress, and what it says.
+
+use std::env;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use asynq_explain::{Explanation, Options, Recording, Report, Style, text};
+
+use super::code;
+use crate::debug::{Listening, listen};
+use crate::recording::{self, Session};
+
+/// Records what this thread asks of its sources, as long as the result lives.
+///
+/// Tasks that run already are not recorded.
+#[must_use = "the recording ends when it is dropped"]
+pub fn record() -> Why {
+    record_with(Options::default())
+}
+
+/// Records this thread as [`record`] does, with other settings.
+///
+/// ```
+/// use asynq::explain::{self, Keys, Options};
+///
+/// let why = explain::record_with(Options { keys: Keys::Repr, capacity: 10_000, ..Options::default() });
+/// assert_eq!(why.explanation().rounds, 0);
+/// ```
+#[must_use = "the recording ends when it is dropped"]
+pub fn record_with(options: Options) -> Why {
+    let session = Session::new(options);
+    let listening = listen(recording::attach(Arc::clone(&session)));
+    Why { session, _listening: listening }
+}
+
+/// A recording in progress. Its `Display` form is the report.
+pub struct Why {
+    session: Arc<Session>,
+    _listening: Listening,
+}
+
+impl Why {
+    /// Returns the recording so far.
+    #[must_use]
+    pub fn recording(&self) -> Recording {
+        recording_of(&self.session)
+    }
+
+    /// Returns what the recording says so far.
+    #[must_use]
+    pub fn explanation(&self) -> Explanation {
+        Explanation::of(&self.recording())
+    }
+}
+
+/// Returns a recording with what is known of the code.
+pub(super) fn recording_of(session: &Session) -> Recording {
+    session.recording(code::flows(&session.sites()))
+}
+
+impl Why {
+    /// Prints the report to standard error, in colour and as wide as the terminal if it is one.
+    pub fn print(&self) {
+        print(&self.recording());
+    }
+
+    /// Saves the recording in the form that the extension of `path` says: a page (`.html`), a trace for Perfetto (`.json`), the
+    /// recording itself (`.jsonl`), a flowchart (`.mmd`), a graph (`.dot`) or text (`.txt`).
+    ///
+    /// # Errors
+    ///
+    /// If the extension is another one ([`InvalidInput`](io::ErrorKind::InvalidInput)), or the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        save(&self.recording(), path.as_ref())
+    }
+}
+
+/// Prints a report to standard error.
+pub(super) fn print(recording: &Recording) {
+    let mut error = io::stderr().lock();
+    let is_terminal = error.is_terminal();
+    let size = terminal_size::terminal_size_of(io::stderr()).filter(|_| is_terminal);
+    let width = size.map_or(Style::default().width, |(width, _)| usize::from(width.0));
+    let colour = is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let style = Style { width, colour, ..Style::default() };
+    // Nobody could be told of an error.
+    let _ = error.write_all(text(recording, &Explanation::of(recording), style).as_bytes());
+}
+
+/// Saves a report.
+pub(super) fn save(recording: &Recording, path: &Path) -> io::Result<()> {
+    let report = Report::of_path(path)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let mut file = BufWriter::new(File::create(path)?);
+    report.write(recording, &Explanation::of(recording), &mut file)?;
+    file.flush()
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let recording = self.recording();
+        f.write_str(&text(&recording, &Explanation::of(&recording), Style::default()))
+    }
+}
+
+impl fmt::Debug for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Why").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,17 @@
+//! Recordings: what the scheduler and the loaders tell of their steps, beside events.
+//!
+//! # Note: who tells what
+//!
+//! A recording of a thread listens to the events of its scheduler (`translator`). Keys, batches of loaders and places of
+//! awaits are no events of the engine: `hooks` are called where these happen. `session` is the recording itself, which several
+//! threads may share. Without the feature `explain`, the hooks do nothing (`no_recording.rs`).
+
+mod hooks;
+mod session;
+mod translator;
+
+pub(crate) use self::hooks::{
+    Asked, Origin, add_item, answered, asked, attach, awaited, is_on, join_load, loaded, sent,
+    taken,
+};
+pub(crate) use self::session::Session;

@@ -1,0 +1,137 @@
+//! Explanations: what is recorded of tasks and sources, and assertions on rounds.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use asynq::explain::{Keys, Kind, Options, assert_rounds, assert_rounds_of, record, record_with};
+use asynq::{AsyncTask, FutureBase, Loader, LocalLoader, all, asynq, debug};
+
+use crate::common::{Log, store};
+
+fn same(ids: Vec<u32>) -> Vec<u32> {
+    ids
+}
+
+#[asynq]
+async fn sum(names: Loader<u32, u32>, ids: Vec<u32>) -> u32 {
+    let mut sum = 0;
+    for id in ids {
+        sum += names.load(id).await.unwrap();
+    }
+    sum
+}
+
+#[test]
+fn an_assertion_that_holds_returns_the_value() {
+    let names = Loader::new(same);
+    assert_eq!(assert_rounds(2, || sum(names.clone(), vec![1, 2])), 3);
+    assert_eq!(assert_rounds(..=3, || sum(names.clone(), vec![1, 2])), 3);
+    assert_eq!(assert_rounds(1..=2, || sum(names.clone(), vec![1, 2])), 3);
+}
+
+#[test]
+fn an_assertion_that_fails_prints_the_explanation() {
+    let names = Loader::new(same).name("names");
+    let call = || assert_rounds(..=1, || sum(names, vec![1, 2, 3]));
+    let payload = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
+    let message = payload.downcast_ref::<String>().unwrap();
+    assert!(message.starts_with("expected at most 1 round, took 3 rounds (crates"), "{message}");
+    assert!(message.contains("`sum` asks `names` once"), "{message}");
+    assert!(message.contains("1 round instead of 3"), "{message}");
+}
+
+#[tokio::test]
+async fn rounds_are_asserted_in_async_tests() {
+    let names = Loader::new(async |ids: Vec<u32>| {
+        tokio::task::yield_now().await;
+        ids
+    });
+    let task = sum::asynq(names.clone(), vec![1, 2]);
+    assert_eq!(assert_rounds_of(2, task).await, 3);
+    assert_eq!(assert_rounds(2, || sum(Loader::new(same), vec![1, 2])), 3);
+}
+
+#[test]
+fn items_of_sources_are_recorded() {
+    let log = Log::new();
+    let source = store(&log, "names");
+    let why = record();
+    let task = AsyncTask::new(async move { all([source.item(1), source.item(2)]).await });
+    drop(task.value());
+    let explanation = why.explanation();
+    let [batch] = &explanation.batches[..] else { panic!("{explanation:?}") };
+    assert_eq!((batch.round, batch.keys, batch.loads.len()), (1, 2, 2));
+    assert!(batch.end.is_some());
+}
+
+#[test]
+fn keys_of_local_loaders_are_compared() {
+    let names = LocalLoader::new(|ids: Vec<u32>| ids).name("names");
+    let why = record_with(Options { keys: Keys::Repr, ..Options::default() });
+    let task = AsyncTask::new(async move {
+        let first = names.load(7).await.unwrap();
+        debug::sync().await;
+        first + names.load(first).await.unwrap()
+    });
+    task.value();
+    let explanation = why.explanation();
+    assert_eq!(explanation.findings[0].kind, Kind::Duplicate);
+    assert!(explanation.findings[0].what.contains("key 7"), "{:?}", explanation.findings);
+}
+
+#[test]
+fn keys_are_counted_and_not_shown_by_default() {
+    let names = Loader::new(same);
+    let why = record();
+    sum(names, vec![4711]);
+    let text = why.recording().to_json_lines();
+    assert!(text.contains(r#""key":1"#), "{text}");
+    assert!(!text.contains("4711"), "{text}");
+}
+
+#[test]
+fn contexts_and_callers_are_recorded() {
+    let why = record();
+    let inner = || AsyncTask::new(debug::sync());
+    AsyncTask::new(async move { inner().await }).value();
+    let explanation = why.explanation();
+    assert_eq!(explanation.tasks.len(), 2);
+    assert_eq!(explanation.tasks[1].parent, Some(0));
+    assert!(explanation.tasks.iter().all(|task| task.end.is_some()));
+}
+
+#[test]
+fn only_the_last_events_are_kept() {
+    let names = Loader::new(same);
+    let why = record_with(Options { capacity: 4, ..Options::default() });
+    sum(names, (0..100).collect());
+    let recording = why.recording();
+    assert_eq!(recording.events.len(), 4);
+    assert!(recording.header.dropped > 100);
+    assert!(why.explanation().findings.is_empty());
+}
+
+#[test]
+fn a_share_of_the_outermost_calls_is_recorded() {
+    let names = Loader::new(same);
+    let why = record_with(Options { sampling: 0.5, ..Options::default() });
+    for _ in 0..4 {
+        sum(names.clone(), vec![1]);
+    }
+    assert_eq!(why.explanation().batches.len(), 2);
+}
+
+#[test]
+fn a_report_is_saved_in_the_form_of_its_extension() {
+    let folder = tempfile::tempdir().unwrap();
+    let why = record();
+    sum(Loader::new(same), vec![1]);
+    let save = |name: &str| {
+        let path = folder.path().join(name);
+        why.save(&path).map(|()| std::fs::read_to_string(path).unwrap())
+    };
+    assert!(save("why.html").unwrap().contains("<html"));
+    assert!(
+        save("why.jsonl").unwrap().starts_with(r#"{"recording":{"version":1,"language":"rust""#)
+    );
+    assert_eq!(save("why.pdf").unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+}
