@@ -103,7 +103,7 @@ impl Table {
             if width == 0 {
                 continue;
             }
-            let cell = cut(cell, width);
+            let cell = if index == SOURCE { cut_middle(cell, width) } else { cut(cell, width) };
             let room = " ".repeat(width - cell.width());
             match index {
                 SOURCE => {
@@ -187,20 +187,31 @@ fn gap_row(lookup: &Lookup<'_>, indexes: &[usize]) -> Row {
     }
 }
 
-/// Cuts a text that takes more than `width` columns.
+/// Cuts the end of a text that takes more than `width` columns.
 fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let mut left = width.saturating_sub(1);
-    let mut cut = String::new();
-    for character in text.chars() {
-        let columns = character.width().unwrap_or(0);
-        if columns > left {
-            break;
-        }
-        left -= columns;
-        cut.push(character);
+    fitting(text.chars(), width.saturating_sub(1)).into_iter().chain(['…']).collect()
+}
+
+/// Cuts the middle of a name, because the names of loaders that are called by their place differ at the end.
+fn cut_middle(name: &str, width: usize) -> String {
+    if name.width() <= width {
+        return name.to_owned();
     }
-    cut + "…"
+    let left = width.saturating_sub(1);
+    let begin = fitting(name.chars(), left / 3);
+    let end = fitting(name.chars().rev(), left - left / 3);
+    begin.into_iter().chain(['…']).chain(end.into_iter().rev()).collect()
+}
+
+/// Returns the first characters, as many as fit.
+fn fitting(characters: impl Iterator<Item = char>, width: usize) -> Vec<char> {
+    let mut used = 0;
+    let fits = |character: &char| {
+        used += character.width().unwrap_or(0);
+        used <= width
+    };
+    characters.take_while(fits).collect()
 }

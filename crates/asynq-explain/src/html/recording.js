@@ -64,6 +64,22 @@ function functionName(task) {
   return strings[tasks.function[task]];
 }
 
+// Name in one line of a table, without its middle if it is long: those that are places differ at the end.
+function nameText(name) {
+  const letters = [...name];
+  const short = letters.length > 30 ? [...letters.slice(0, 9), "…", ...letters.slice(-20)].join("") : name;
+  const made = element("span", "text", short);
+  if (short !== name) made.title = name;
+  return made;
+}
+
+// Place in one line of a table, without the folders.
+function placeText(place) {
+  const made = element("span", "text quiet", place.slice(place.lastIndexOf("/") + 1));
+  made.title = place;
+  return made;
+}
+
 // Text in which words between backticks are code.
 function prose(text) {
   return text.split("`").map((part, index) => (index % 2 ? element("code", "", part) : part));

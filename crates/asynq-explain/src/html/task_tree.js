@@ -54,9 +54,9 @@ class TaskTree {
 
   fill([name, calls, waits, time, bars], node) {
     const { task, members } = node;
-    name.append(element("span", "text", functionName(task)));
+    name.append(nameText(functionName(task)));
     if (members) name.append(element("span", "quiet", `× ${number(members.length)}`));
-    name.append(element("span", "text quiet", strings[tasks.place[task]]));
+    name.append(placeText(strings[tasks.place[task]]));
     if (tasks.sync[task]) name.append(element("span", "tag", "synchronous"));
     calls.append(members ? number(members.length) : number(lengthOf(children, task)));
     const waited = (of) => of.reduce((sum, one) => sum + lengthOf(tasks.waits, one), 0);

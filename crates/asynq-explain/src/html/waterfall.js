@@ -53,7 +53,7 @@ class Waterfall {
     if (bySource) name.append(this.swatch(first));
     const title = bySource ? sourceName(first) : `round ${number(batches.round[first])}`;
     const count = bySource ? plural(members.length, "round") : plural(members.length, "batch");
-    name.append(element("span", "text", title), element("span", "quiet", ` ${count}`));
+    name.append(nameText(title), element("span", "quiet", ` ${count}`));
     const sum = (counts) => number(members.reduce((total, batch) => total + counts(batch), 0));
     keys.append(sum((batch) => batches.count[batch]));
     waiting.append(sum((batch) => lengthOf(batches.waiters, batch)));
@@ -64,7 +64,7 @@ class Waterfall {
   fillBatch([name, keys, waiting, time, bars], batch) {
     const bySource = this.by === "source";
     if (!bySource) name.append(this.swatch(batch));
-    name.append(element("span", "text", bySource ? `round ${number(batches.round[batch])}` : sourceName(batch)));
+    name.append(nameText(bySource ? `round ${number(batches.round[batch])}` : sourceName(batch)));
     if (this.critical.has(batch)) name.append(element("span", "tag path", "critical"));
     if (this.marked.has(batch)) name.append(element("span", "tag", "finding"));
     if (batches.error[batch] >= 0) name.append(element("span", "tag", "error"));

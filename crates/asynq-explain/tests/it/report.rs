@@ -113,7 +113,9 @@ fn together() -> String {
 
 #[test]
 fn a_terminal_tells_the_critical_path_from_other_requests() {
-    check(&draw(&together(), Report::Text), &expect![[r#"
+    check(
+        &draw(&together(), Report::Text),
+        &expect![[r#"
         page.py: 1 round, 2 batches, 2 keys, 1 task, 907 µs
 
         round  source  keys  waiting    time  sent because       0                                    900 µs
@@ -122,7 +124,15 @@ fn a_terminal_tells_the_critical_path_from_other_requests() {
         █ critical path   ▒ other requests
 
         Nothing to change: no finding.
-    "#]]);
+    "#]],
+    );
+}
+
+#[test]
+fn long_names_of_sources_keep_their_ends() {
+    let lines = PAGE.replace("author", "loader at crates/web/src/pages/author.rs:4:47");
+    let shown = draw(&lines, Report::Text);
+    assert_eq!(&shown.lines().nth(3).expect("a row")[7..34], "loader a…s/author.rs:4:47");
 }
 
 #[test]
