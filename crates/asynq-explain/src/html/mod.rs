@@ -16,7 +16,7 @@ use crate::terminal_style::Style;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
-/// One script, because each part uses those before it.
+/// Parts of one script, the definitions before `main.js`, which opens the page.
 const SCRIPTS: [&str; 9] = [
     include_str!("recording.js"),
     include_str!("filter.js"),
