@@ -473,7 +473,7 @@ impl<'a> Search<'a> {
                     "Only some calls of `{function}` await {awaited} before they ask `{source}` at {other}"
                 ),
                 format!(
-                    "The calls that skip the await, for example by a cache of their own, ask a round earlier than the others: `{source}` is sent {}",
+                    "The calls that skip the await, for example by a cache of their own, ask a round earlier than the others: the keys of `{source}` go out in {}",
                     requests(usize::try_from(finding.source_rounds).unwrap_or(usize::MAX))
                 ),
                 format!(

@@ -49,3 +49,7 @@ pub(crate) fn answered<P>(_: (u64, P), _: usize, _: Option<&str>) {}
 
 #[inline]
 pub(crate) fn taken<K>(_: (u64, K)) {}
+
+pub(crate) fn program_listener() -> Option<fn(&crate::debug::Event)> {
+    None
+}

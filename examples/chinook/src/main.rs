@@ -66,6 +66,7 @@ fn demo() -> Result<(), BoxError> {
     if options.explain {
         report::rounds(&mut out, "unbatched", &unbatched.rounds)?;
         report::rounds(&mut out, "batched", &batched.rounds)?;
+        report::explanation(&mut out, &batched)?;
     }
     Ok(out.flush()?)
 }

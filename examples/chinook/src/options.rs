@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) limit: usize,
 
-    /// Say what was flushed in each round
+    /// Say what was flushed in each round, and why the batched run took as many rounds
     #[arg(long)]
     pub(crate) explain: bool,
 }

@@ -54,6 +54,11 @@ pub(crate) fn rounds(out: &mut impl Write, run: &str, rounds: &[Round]) -> io::R
     more(out, rounds.len(), ROUNDS)
 }
 
+pub(crate) fn explanation(out: &mut impl Write, run: &Run) -> io::Result<()> {
+    let Some(why) = &run.why else { return Ok(()) };
+    write!(out, "\nexplained, batched:\n{why}")
+}
+
 /// Says how many there are beyond the first `shown`.
 fn more(out: &mut impl Write, all: usize, shown: usize) -> io::Result<()> {
     match all.saturating_sub(shown) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use asynq::{BatchError, BoxError, FutureBase, try_all};
+use asynq::{BatchError, BoxError, FutureBase, explain, try_all};
 
 use crate::lookup::Round;
 use crate::music::Music;
@@ -13,31 +13,39 @@ pub(crate) struct Run {
     pub(crate) artists: Vec<String>,
     pub(crate) rounds: Vec<Round>,
     pub(crate) time: Duration,
+    /// Explanation of the rounds, if it was asked for.
+    pub(crate) why: Option<String>,
 }
 
 impl Run {
     /// Track by track, and all together. Each run opens the store for itself, so that none profits from
     /// what another has cached.
     pub(crate) fn both<S: Store>(
+        explains: bool,
         tracks: &[i64],
         open: impl Fn() -> Result<S, BoxError>,
     ) -> Result<[Self; 2], BoxError> {
         let tracks = || tracks.iter().copied();
-        let unbatched =
-            Self::new(&open()?, |music| tracks().map(|id| music.artist_of_track(id)).collect())?;
-        let batched = Self::new(&open()?, |music| {
+        let unbatched = Self::new(false, &open()?, |music| {
+            tracks().map(|id| music.artist_of_track(id)).collect()
+        })?;
+        let batched = Self::new(explains, &open()?, |music| {
             try_all(tracks().map(|id| music.artist_of_track_asynq(id))).value()
         })?;
         Ok([unbatched, batched])
     }
 
     fn new(
+        explains: bool,
         store: &impl Store,
         ask: impl FnOnce(&Music) -> Result<Vec<String>, BatchError>,
     ) -> Result<Self, BoxError> {
         let music = Music::new(store);
+        let why = explains.then(explain::record);
         let start = Instant::now();
         let artists = ask(&music)?;
-        Ok(Self { time: start.elapsed(), artists, rounds: music.rounds() })
+        let time = start.elapsed();
+        let why = why.map(|why| why.to_string());
+        Ok(Self { artists, rounds: music.rounds(), time, why })
     }
 }

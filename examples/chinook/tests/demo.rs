@@ -22,11 +22,12 @@ fn run(arguments: &[&str]) -> Output {
     chinook(arguments).output().expect("the demo starts")
 }
 
-/// Output of a run that succeeds, without the line of times.
+/// Output of a run that succeeds, without the line of times and the explanation, which has some, too.
 fn stdout(arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = run(arguments);
     assert!(status.success() && stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
     let text = String::from_utf8(stdout).expect("UTF-8");
+    let (text, _) = text.split_once("\nexplained").unwrap_or((&text, ""));
     text.split_inclusive('\n').filter(|line| !line.starts_with("time ")).collect()
 }
 
@@ -170,6 +171,15 @@ fn explain_tells_what_was_flushed() {
               3  Artist        3         2
     "#]]
     .assert_eq(flushed);
+}
+
+#[test]
+fn explain_ends_with_the_explanation_of_the_batched_run() {
+    let Output { stdout, .. } = run(&["--tracks", "1,2,1", "--limit", "0", "--explain"]);
+    let text = String::from_utf8(stdout).expect("UTF-8");
+    let (_, explanation) = text.split_once("\nexplained, batched:\n").expect("an explanation");
+    assert!(explanation.starts_with("chinook: 3 rounds, 3 batches"), "{explanation}");
+    assert!(explanation.ends_with("Nothing to change: no finding.\n"), "{explanation}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What asynq says about each page: the line with the fault first, with a promise that is kept; and nothing about clean pages.
 
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use asynq::explain::{Explanation, Finding, Kind, assert_rounds, record};
@@ -121,4 +122,15 @@ fn one_synchronous_call_is_clean() {
 fn keys_that_the_loader_caches_are_clean() {
     let explanation = explanation(|| clean::cached_keys(vec![1, 2, 3]));
     assert_eq!((explanation.rounds, explanation.findings), (2, vec![]));
+}
+
+#[test]
+fn a_program_that_the_environment_records_prints_the_report_at_its_end() {
+    let page = Command::new(env!("CARGO_BIN_EXE_page")).env("ASYNQ_EXPLAIN", "1").output();
+    let text = String::from_utf8(page.expect("the page runs").stderr).expect("UTF-8");
+    assert!(text.starts_with("page: 4 rounds, 4 batches"), "{text}");
+    assert!(
+        text.contains("loop_of_awaits.rs:16") && text.contains("1 round instead of 4"),
+        "{text}"
+    );
 }

@@ -31,7 +31,6 @@
 //! writes the report when the program ends: to the file that it names, or with `1` as text to standard error.
 
 mod assert;
-mod code;
 mod why;
 
 pub use asynq_explain::{

@@ -1,17 +1,14 @@
 //! A recording in progress, and what it says.
 
-use std::env;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use asynq_explain::{Explanation, Options, Recording, Report, Style, text};
+use asynq_explain::{Explanation, Options, Recording, Style, text};
 
-use super::code;
 use crate::debug::{Listening, listen};
-use crate::recording::{self, Session};
+use crate::recording::{self, Session, report};
 
 /// Records what this thread asks of its sources, as long as the result lives.
 ///
@@ -46,7 +43,7 @@ impl Why {
     /// Returns the recording so far.
     #[must_use]
     pub fn recording(&self) -> Recording {
-        recording_of(&self.session)
+        report::recording_of(&self.session)
     }
 
     /// Returns what the recording says so far.
@@ -56,15 +53,10 @@ impl Why {
     }
 }
 
-/// Returns a recording with what is known of the code.
-pub(super) fn recording_of(session: &Session) -> Recording {
-    session.recording(code::flows(&session.sites()))
-}
-
 impl Why {
     /// Prints the report to standard error, in colour and as wide as the terminal if it is one.
     pub fn print(&self) {
-        print(&self.recording());
+        report::print(&self.recording());
     }
 
     /// Saves the recording in the form that the extension of `path` says: a page (`.html`), a trace for Perfetto (`.json`), the
@@ -74,29 +66,8 @@ impl Why {
     ///
     /// If the extension is another one ([`InvalidInput`](io::ErrorKind::InvalidInput)), or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        save(&self.recording(), path.as_ref())
+        report::save(&self.recording(), path.as_ref())
     }
-}
-
-/// Prints a report to standard error.
-pub(super) fn print(recording: &Recording) {
-    let mut error = io::stderr().lock();
-    let is_terminal = error.is_terminal();
-    let size = terminal_size::terminal_size_of(io::stderr()).filter(|_| is_terminal);
-    let width = size.map_or(Style::default().width, |(width, _)| usize::from(width.0));
-    let colour = is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let style = Style { width, colour, ..Style::default() };
-    // Nobody could be told of an error.
-    let _ = error.write_all(text(recording, &Explanation::of(recording), style).as_bytes());
-}
-
-/// Saves a report.
-pub(super) fn save(recording: &Recording, path: &Path) -> io::Result<()> {
-    let report = Report::of_path(path)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    let mut file = BufWriter::new(File::create(path)?);
-    report.write(recording, &Explanation::of(recording), &mut file)?;
-    file.flush()
 }
 
 impl fmt::Display for Why {

@@ -12,12 +12,15 @@ use asynq_explain::{BatchAnswered, BatchSent, Event, How, Keys, Reason, hash_key
 use asynq_loader::PartId;
 use slotmap::Key;
 
+use super::program::Share;
 use super::session::{Part, Session};
 use super::translator::{Elsewhere, KeyAsked, Translator};
 
 thread_local! {
-    /// Set while something of this thread is recorded.
-    static IS_ON: Cell<bool> = const { Cell::new(false) };
+    /// Whether something of this thread is recorded; `None` before anybody has asked.
+    static IS_ON: Cell<Option<bool>> = const { Cell::new(None) };
+    /// The part of this thread in the recording of the program.
+    static PROGRAM: RefCell<Option<(Rc<RefCell<Translator>>, Share)>> = const { RefCell::new(None) };
     static TRANSLATORS: RefCell<Vec<Weak<RefCell<Translator>>>> = const { RefCell::new(Vec::new()) };
     /// What is known of the item that is created next.
     static ASKED: RefCell<Option<Asked>> = const { RefCell::new(None) };
@@ -44,17 +47,43 @@ pub(crate) enum Asked {
 
 /// Records this thread as long as the result lives, which gets the events of its scheduler.
 pub(crate) fn attach(session: Arc<Session>) -> impl FnMut(&crate::debug::Event) {
+    is_on();
+    listener(add_translator(session))
+}
+
+fn add_translator(session: Arc<Session>) -> Rc<RefCell<Translator>> {
     let translator = Rc::new(RefCell::new(Translator::new(session)));
     TRANSLATORS.with_borrow_mut(|translators| translators.push(Rc::downgrade(&translator)));
-    IS_ON.set(true);
+    IS_ON.set(Some(true));
+    translator
+}
+
+fn listener(translator: Rc<RefCell<Translator>>) -> impl FnMut(&crate::debug::Event) {
     move |event| translator.borrow_mut().report(event)
+}
+
+/// Returns the listener of a new scheduler, if the program is recorded.
+pub(crate) fn program_listener() -> Option<impl FnMut(&crate::debug::Event)> {
+    is_on();
+    let program = PROGRAM.try_with(|program| Some(Rc::clone(&program.borrow().as_ref()?.0)));
+    program.ok().flatten().map(listener)
 }
 
 /// Returns whether something of this thread is recorded.
 #[inline]
 pub(crate) fn is_on() -> bool {
     // A thread that ends may still drop tasks.
-    IS_ON.try_with(Cell::get).unwrap_or(false)
+    let is_on = IS_ON.try_with(Cell::get).unwrap_or(Some(false));
+    is_on.unwrap_or_else(find_program)
+}
+
+#[cold]
+fn find_program() -> bool {
+    IS_ON.set(Some(false));
+    if let Some((share, session)) = Share::new() {
+        PROGRAM.set(Some((add_translator(session), share)));
+    }
+    IS_ON.get() == Some(true)
 }
 
 fn each(mut f: impl FnMut(&mut Translator)) {
@@ -62,7 +91,7 @@ fn each(mut f: impl FnMut(&mut Translator)) {
         translators.retain(|translator| translator.strong_count() > 0);
         translators.iter().filter_map(Weak::upgrade).collect()
     });
-    IS_ON.set(!translators.is_empty());
+    IS_ON.set(Some(!translators.is_empty()));
     for translator in translators {
         // A hook inside of a report is code of a listener.
         if let Ok(mut translator) = translator.try_borrow_mut() {

@@ -4,14 +4,17 @@
 //!
 //! A recording of a thread listens to the events of its scheduler (`translator`). Keys, batches of loaders and places of
 //! awaits are no events of the engine: `hooks` are called where these happen. `session` is the recording itself, which several
-//! threads may share. Without the feature `explain`, the hooks do nothing (`no_recording.rs`).
+//! threads may share, and `program` the one of a whole program. Without the feature `explain`, the hooks do nothing (`no_recording.rs`).
 
+mod code;
 mod hooks;
+mod program;
+pub(crate) mod report;
 mod session;
 mod translator;
 
 pub(crate) use self::hooks::{
-    Asked, Origin, add_item, answered, asked, attach, awaited, is_on, join_load, loaded, sent,
-    taken,
+    Asked, Origin, add_item, answered, asked, attach, awaited, is_on, join_load, loaded,
+    program_listener, sent, taken,
 };
 pub(crate) use self::session::Session;

@@ -20,6 +20,7 @@ use super::waker::{WakeQueue, Wakers};
 use crate::call_stack::Creator;
 use crate::debug::EventListeners;
 use crate::error::TaskError;
+use crate::recording;
 use crate::task::computation::AnyComputation;
 
 pub(crate) struct Scheduler {
@@ -66,6 +67,15 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Scheduler) -> R) -> Option<R> {
 
 impl Scheduler {
     fn new() -> Self {
+        let scheduler = Self::unrecorded();
+        if let Some(listener) = recording::program_listener() {
+            scheduler.event_listeners.keep(listener);
+            scheduler.engine().listen(true);
+        }
+        scheduler
+    }
+
+    fn unrecorded() -> Self {
         Self {
             engine: RefCell::new(Engine::new()),
             event_listeners: EventListeners::default(),

@@ -18,8 +18,12 @@ pub(crate) fn ask(options: &Options, tracks: &[i64]) -> Result<[Run; 2], BoxErro
     let database = &options.database;
     match options.store {
         // The file is small, so that the hand-over to another thread would take longer than a query.
-        StoreKind::Sqlite => Run::both(tracks, || Ok(Sqlite::open(database).blocking(false))),
-        StoreKind::Memory => Run::both(tracks, || Memory::read(&Database::open(database)?)),
+        StoreKind::Sqlite => {
+            Run::both(options.explain, tracks, || Ok(Sqlite::open(database).blocking(false)))
+        }
+        StoreKind::Memory => {
+            Run::both(options.explain, tracks, || Memory::read(&Database::open(database)?))
+        }
         #[cfg(feature = "servers")]
         StoreKind::Postgres | StoreKind::Redis | StoreKind::Memcached => {
             servers::ask(options, tracks)

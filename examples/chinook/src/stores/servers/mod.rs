@@ -56,8 +56,9 @@ fn ask_server<S, T: Served>(
     let server = start()?;
     let (address, database, tracks) =
         (address(&server), options.database.clone(), tracks.to_owned());
+    let explains = options.explain;
     interrupts.or(move || {
         T::fill(&address, &Database::open(&database)?)?;
-        Run::both(&tracks, || T::connect(&address))
+        Run::both(explains, &tracks, || T::connect(&address))
     })
 }

@@ -21,9 +21,9 @@ fn read(file: &str, roots: &[PathBuf]) -> Option<String> {
 }
 
 /// Returns the folders that paths of the compiler may be relative to: the workspace, of which a test knows only the
-/// package.
+/// package, and a program the folder that it was built in.
 fn roots() -> Vec<PathBuf> {
     let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let folders = env::current_dir().ok().into_iter().chain(package);
+    let folders = env::current_dir().ok().into_iter().chain(package).chain(env::current_exe().ok());
     folders.flat_map(|folder| folder.ancestors().map(Path::to_owned).collect::<Vec<_>>()).collect()
 }
