@@ -119,10 +119,10 @@ class _Reporter:
         if self._session is None:
             return
         explanation = Explanation(with_flows(self._session.end()))
-        worker = os.environ.get("PYTEST_XDIST_WORKER")
-        if worker:
+        worker = getattr(self._config, "workerinput", None)
+        if worker is not None:
             stem, extension = os.path.splitext(self._path)
-            explanation.save(f"{stem}.{worker}{extension}")
+            explanation.save(f"{stem}.{worker['workerid']}{extension}")
         elif explanation.requests or not self._config.getoption("numprocesses", None):
             explanation.save(self._path)
 

@@ -47,6 +47,7 @@ fn _asynq(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Before the first class is made, which all interpreters of the process would share.
     ffi::interpreter::require_main(module.py())?;
     ffi::context_vars::find_fields(module.py())?;
+    ffi::frames::find_fields(module.py())?;
     add_classes(module)?;
     add_functions(module)?;
     add_fast_methods(module.py())?;

@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+import sys
+import types
 
 import httpx
 import pytest
@@ -143,3 +145,70 @@ def test_asynchronous_views_of_django_run_in_a_request():
 def test_django_may_use_it_for_synchronous_and_asynchronous_views():
     assert middleware.django.sync_capable
     assert middleware.django.async_capable
+
+
+# The header Server-Timing
+
+
+@pytest.fixture
+def timed_user():
+    @asynq.loader(name="user")
+    def user(ids):
+        return {id: f"user {id}" for id in ids}
+
+    return user
+
+
+def test_an_asgi_application_sends_its_rounds_as_server_timing(timed_user):
+    app = FastAPI()
+    app.add_middleware(middleware.asgi, server_timing=True)
+
+    @app.get("/")
+    async def handle():
+        return [await timed_user.asyncio(1), await timed_user.asyncio(2)]
+
+    async def main():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            return await client.get("/")
+
+    header = asyncio.run(main()).headers["server-timing"]
+    assert header.startswith('asynq;desc="2 rounds", user;dur=')
+    assert header.endswith(';desc="user: 2 requests, 2 keys"')
+
+
+def test_a_wsgi_application_sends_its_rounds_as_server_timing(timed_user):
+    def app(environ, start_response):
+        body = timed_user(1).encode()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [body]
+
+    sent = []
+    middleware.wsgi(app, server_timing=True)({}, lambda status, headers: sent.extend(headers))
+    assert dict(sent)["Server-Timing"].startswith('asynq;desc="1 round", user;dur=')
+
+
+def test_django_sends_its_rounds_as_server_timing_if_its_settings_say_so(timed_user, monkeypatch):
+    class Response:
+        def __init__(self):
+            self.headers = {"Server-Timing": "db;dur=1.0"}
+
+    def view(http_request):
+        timed_user(1)
+        return Response()
+
+    settings = types.SimpleNamespace(configured=True, ASYNQ_SERVER_TIMING=True)
+    monkeypatch.setitem(sys.modules, "django.conf", types.SimpleNamespace(settings=settings))
+    header = middleware.django(view)("request").headers["Server-Timing"]
+    assert header.startswith('db;dur=1.0, asynq;desc="1 round", user;dur=')
+
+
+def test_without_the_option_there_is_no_header(timed_user):
+    def app(environ, start_response):
+        timed_user(1)
+        start_response("200 OK", [])
+        return []
+
+    sent = []
+    middleware.wsgi(app)({}, lambda status, headers: sent.extend(headers))
+    assert sent == []

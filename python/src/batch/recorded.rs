@@ -12,7 +12,6 @@ use crate::ffi::gil_cell::TakeState;
 use crate::future::base::FutureBase;
 use crate::future::outcome::Outcome;
 use crate::imports;
-use crate::loader::load::Load;
 use crate::loader::nodes::LoaderBatch;
 
 /// Returns the number of a batch in the log.
@@ -32,20 +31,22 @@ pub(crate) fn place<'py>(
     Some((Item { batch: number_of(&batch), index }, batch))
 }
 
-/// Returns the numbers of the source and the key of an item of the user.
+/// Returns the numbers of the source and the key of an item of the user. `source` is that of the batch, 0 if it is not
+/// known yet.
 pub(crate) fn source_and_key(
     batch: &Bound<'_, BatchBase>,
     item: &Bound<'_, BatchItemBase>,
-) -> Option<(u32, u32)> {
-    if item.is_exact_instance_of::<Load>() {
-        return None; // It was asked for before the recording began.
-    }
+    source: u32,
+) -> (u32, u32) {
+    let source = if source == 0 { source_of(batch) } else { source };
+    let key = keys::key_of_item(item.as_any());
+    (source, key.map_or(0, |key| keys::number(source, &key, &key)))
+}
+
+fn source_of(batch: &Bound<'_, BatchBase>) -> u32 {
     let class = batch.get_type();
     let flush = class.getattr(intern!(batch.py(), "_flush")).ok();
-    let name = || imports::type_name(batch.as_any());
-    let source = keys::source(class.as_any(), name, flush.as_ref(), 0);
-    let key = keys::key_of_item(item.as_any());
-    Some((source, key.map_or(0, |key| keys::number(source, &key, &key))))
+    keys::source(class.as_any(), || imports::type_name(batch.as_any()), flush.as_ref(), 0)
 }
 
 /// Records that a batch of the user is flushed by the scheduler with this number, in so many nested calls.
@@ -55,22 +56,21 @@ pub(crate) fn sent(batch: &Bound<'_, BatchBase>, scheduler_id: u32, depth: usize
     if batch.is_instance_of::<LoaderBatch>() || !hooks::is_asked_for(batch.py(), number) {
         return;
     }
-    let mut items = Vec::new();
-    let mut of_batch = 0;
+    let py = batch.py();
+    let (mut items, mut source) = (Vec::new(), 0);
     for item in BatchBase::items(batch).iter() {
         let Ok(item) = item.cast::<BatchItemBase>() else { continue };
         let Some((place, _)) = place(item) else { continue };
-        if let Some((source, key)) = source_and_key(batch, item) {
-            of_batch = source;
-            hooks::ask_for_rest(batch.py(), place, source, key);
+        let (is_asked, known) = hooks::look_up_item(py, place);
+        source = if known == 0 { source_of(batch) } else { known };
+        if !is_asked {
+            let (source, key) = source_and_key(batch, item, source);
+            hooks::ask_for_rest(py, place, source, key);
         }
         items.push(place);
     }
-    let (source, thread) = (of_batch, scheduler_id);
-    hooks::sent(
-        batch.py(),
-        &Request { number, source, thread, depth, items: &items, reason: None },
-    );
+    let items = &items;
+    hooks::sent(py, &Request { number, source, thread: scheduler_id, depth, items, reason: None });
 }
 
 /// Records that all items of a batch have their values.

@@ -89,6 +89,10 @@ impl<'a> Conversion<'a> {
             Step::Run { task } => self.acts(t, task),
             Step::Needs { need } => self.needs.push(need),
             Step::Wait { task, at } => self.waits(t, task, at),
+            Step::WaitForOne { task, at, need } => {
+                self.needs.push(need);
+                self.waits(t, task, at);
+            }
             Step::End { task, text } => {
                 self.acts(t, task);
                 self.running.remove(&task);
@@ -121,7 +125,9 @@ impl<'a> Conversion<'a> {
                 let load = KeyLoaded { t, id, how: How::Cached, ..KeyLoaded::default() };
                 self.asks(&load, task, at, (source, key));
             }
-            Step::SentItem { item } => self.sent.push(item),
+            Step::SentItems { first: Item { batch, index }, count } => {
+                self.sent.extend((index..index + count).map(|index| Item { batch, index }));
+            }
             Step::Sent { batch, thread, source, depth, text, reason } => {
                 let items = std::mem::take(&mut self.sent);
                 let loads: Vec<_> = items.into_iter().map(|item| self.load(item)).collect();

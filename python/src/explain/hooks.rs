@@ -7,16 +7,17 @@ use asynq_explain::Reason;
 use pyo3::prelude::*;
 
 use crate::explain::coroutines;
-use crate::explain::log::{self, Log, Task};
+use crate::explain::log::{self, Code, Log, Task};
 use crate::explain::observer;
 use crate::explain::places;
 use crate::explain::session;
 use crate::explain::step::{Item, Need, Step};
+use crate::ffi::frames::{code_of, code_of_generator, running_at, suspended_at};
 
 /// A task that was created.
 pub(crate) struct NewTask<'a, 'py> {
-    /// Code that it runs.
-    pub(crate) code: Option<Bound<'py, PyAny>>,
+    /// Generator or coroutine that it runs, if it is there already.
+    pub(crate) generator: Option<Bound<'py, PyAny>>,
     /// Function that was called.
     pub(crate) function: &'a Bound<'py, PyAny>,
     /// Number of the task that has created it; `None` outside of tasks.
@@ -27,9 +28,29 @@ pub(crate) struct NewTask<'a, 'py> {
     pub(crate) is_call: bool,
 }
 
+impl<'py> NewTask<'_, 'py> {
+    /// Returns the code that it runs.
+    fn code(&self) -> Option<Bound<'py, PyAny>> {
+        let of_generator = self.generator.as_ref().and_then(code_of_generator);
+        of_generator.or_else(|| code_of(self.function))
+    }
+
+    /// Returns the address of that code, if it is there at once.
+    #[inline]
+    fn address(&self) -> Option<usize> {
+        match &self.generator {
+            Some(generator) => suspended_at(generator).map(|(code, _)| code),
+            None => code_of(self.function).map(|code| code.as_ptr() as usize),
+        }
+    }
+}
+
 /// Records a task that was created. Returns its number.
 pub(crate) fn created(py: Python<'_>, new: &NewTask<'_, '_>) -> u32 {
     let Some(session) = session::of_caller(py) else { return 0 };
+    if let Some(number) = created_at_known_place(py, session, new) {
+        return number;
+    }
     let by = match new.by {
         Some(by) => by,
         None => coroutines::current(py, session, new.thread).unwrap_or(0),
@@ -44,30 +65,73 @@ pub(crate) fn created(py: Python<'_>, new: &NewTask<'_, '_>) -> u32 {
     if is_sampled != Some(true) {
         return 0;
     }
-    let (code, site, is_internal) = match &new.code {
+    let (code, site, is_internal) = match &new.code() {
         Some(code) => places::definition(code),
         None => (0, places::definition_of_other(new.function), false),
     };
     let at = call_site(py, by, new.is_call);
+    let place = running_at(py).filter(|_| by != 0 && !new.is_call);
     log::with(py, |log| {
-        let id = log::next_number();
+        if let Some((code, position)) = place {
+            log.last_creation = (code, position, by, at);
+        }
         let contexts = log.tasks.get(&by).map_or(0, |by| by.contexts);
         let is_of_coroutine = new.by.is_none() && by != 0;
+        let task = Task { session, code, is_internal, at, contexts, is_of_coroutine };
+        let id = add_task(log, task, site, by, new.thread);
         if is_of_coroutine {
             coroutines::note(log, by, Need::Task(id), at);
         }
-        let task = Task { session, code, is_internal, at, contexts, is_of_coroutine };
-        log.tasks.insert(id, task);
-        log.push(session, Step::Task { id, thread: new.thread, site, by, at, contexts });
         id
     })
     .unwrap_or(0)
 }
 
+/// Records a task that is created where its creator has created the one before. Returns `None` if it is another one.
+#[inline]
+fn created_at_known_place(py: Python<'_>, session: u32, new: &NewTask<'_, '_>) -> Option<u32> {
+    let by = new.by.filter(|&by| by != 0)?;
+    if new.is_call {
+        return None;
+    }
+    let (code, (running, position)) = (new.address()?, running_at(py)?);
+    log::with(py, |log| {
+        let (last_running, last_position, last_by, at) = log.last_creation;
+        if (last_running, last_position, last_by) != (running, position, by) {
+            return None;
+        }
+        let contexts = log.tasks.get(&by)?.contexts;
+        let &Code { definition, is_internal, .. } = log.codes.get(&code)?;
+        let task = Task { session, code, is_internal, at, contexts, is_of_coroutine: false };
+        Some(add_task(log, task, definition, by, new.thread))
+    })
+    .flatten()
+}
+
+fn add_task(log: &mut Log, task: Task, site: u32, by: u32, thread: u32) -> u32 {
+    let id = log::next_number();
+    let Task { session, at, contexts, .. } = task;
+    log.tasks.insert(id, task);
+    log.push(session, Step::Task { id, thread, site, by, at, contexts });
+    id
+}
+
 /// Returns the site of the code that runs in a task; 0 outside of tasks.
 fn call_site(py: Python<'_>, task: u32, only_task: bool) -> u32 {
-    let known = log::with(py, |log| log.tasks.get(&task).copied());
-    match known.flatten() {
+    let running = running_at(py);
+    let (known, at) = log::with(py, |log| {
+        let task = *log.tasks.get(&task)?;
+        let (code, position) =
+            running.filter(|&(code, _)| code == task.code && !task.is_internal)?;
+        Some((task, log.sites_by_position.get(&(code, position, 0)).copied()))
+    })
+    .flatten()
+    .unzip();
+    if let Some(Some(at)) = at {
+        return at;
+    }
+    let known = known.or_else(|| log::with(py, |log| log.tasks.get(&task).copied())?);
+    match known {
         Some(Task { code, is_internal, at, .. }) => {
             places::caller(py, code, is_internal, at, only_task)
         }
@@ -81,57 +145,66 @@ pub(crate) fn runs(py: Python<'_>, task: u32) {
     log::with(py, |log| log.push_of(task, Step::Run { task }));
 }
 
-/// Wait of a task, of which each need has to be told.
-pub(crate) struct Wait<'py> {
-    py: Python<'py>,
-    task: u32,
-    at: u32,
+/// An item for which a task asks by awaiting it, with the numbers of its source and key.
+pub(crate) type Asked = (Item, u32, u32);
+
+/// Returns whether somebody has asked for an item of a batch of the user, and the number of its source (0 if that is
+/// not known yet).
+#[inline]
+pub(crate) fn look_up_item(py: Python<'_>, item: Item) -> (bool, u32) {
+    log::with(py, |log| {
+        let batch = log.batches.get(&item.batch)?;
+        let is_asked = usize::try_from(item.index).ok().and_then(|place| batch.asked.get(place));
+        Some((is_asked == Some(&true), batch.source))
+    })
+    .flatten()
+    .unwrap_or_default()
 }
 
-impl<'py> Wait<'py> {
-    /// Begins to record a wait of a task, whose code is a generator or coroutine; `None` if it is not recorded.
-    pub(crate) fn begin(
-        py: Python<'py>,
-        task: u32,
-        generator: Option<&Bound<'py, PyAny>>,
-    ) -> Option<Self> {
-        let otherwise = log::with(py, |log| log.tasks.get(&task).map(|task| task.at))??;
-        let at = generator.map_or(otherwise, |generator| places::waiting(generator, otherwise));
-        Some(Self { py, task, at })
-    }
+/// Tells the observer that the code that runs waits for an item of a batch.
+pub(crate) fn observe(py: Python<'_>, item: Item) {
+    observer::asked(py, item.batch);
+}
 
-    /// Adds a task that is needed.
-    pub(crate) fn needs_task(&self, needed: u32) {
-        if needed != 0 {
-            let step = Step::Needs { need: Need::Task(needed) };
-            log::with(self.py, |log| log.push_of(self.task, step));
+/// Records that a task waits, whose code is a generator or coroutine: for what it needs, of which it has asked for
+/// some items just now.
+pub(crate) fn waits(
+    py: Python<'_>,
+    task: u32,
+    generator: Option<&Bound<'_, PyAny>>,
+    needs: &[Need],
+    asked: &[Asked],
+) {
+    let place = generator.and_then(suspended_at);
+    let known = log::with(py, |log| {
+        let &Task { session, at: otherwise, .. } = log.tasks.get(&task)?;
+        let at = match generator {
+            None => Some(otherwise),
+            Some(_) => place.and_then(|place| log.waits.get(&place).copied()),
+        };
+        if let Some(at) = at {
+            push_wait(log, session, (task, at), needs, asked);
+        }
+        Some((at.is_none(), session, otherwise))
+    });
+    let Some((true, session, otherwise)) = known.flatten() else { return };
+    let Some(generator) = generator else { return };
+    let at = places::waiting(generator, otherwise, place);
+    log::with(py, |log| push_wait(log, session, (task, at), needs, asked));
+}
+
+fn push_wait(log: &mut Log, session: u32, (task, at): (u32, u32), needs: &[Need], asked: &[Asked]) {
+    for &(item, source, key) in asked {
+        if is_new(log, item) {
+            ask(log, session, item, Step::Load { item, task, at, source, key });
         }
     }
-
-    /// Adds an item that is needed. Returns whether nobody has asked for it before.
-    pub(crate) fn needs_item(&self, item: Item) -> bool {
-        observer::asked(self.py, item.batch);
-        log::with(self.py, |log| {
-            log.push_of(self.task, Step::Needs { need: Need::Item(item) });
-            is_new(log, item)
-        })
-        .unwrap_or(false)
+    if let [need] = *needs {
+        log.push(session, Step::WaitForOne { task, at, need });
+        return;
     }
-
-    /// Records that the task asks for an item by awaiting it.
-    pub(crate) fn asks(&self, item: Item, source: u32, key: u32) {
-        log::with(self.py, |log| {
-            let Some(session) = log.tasks.get(&self.task).map(|task| task.session) else { return };
-            let (task, at) = (self.task, self.at);
-            ask(log, session, item, Step::Load { item, task, at, source, key });
-        });
-    }
-
-    /// Ends it.
-    pub(crate) fn end(self) {
-        let step = Step::Wait { task: self.task, at: self.at };
-        log::with(self.py, |log| log.push_of(self.task, step));
-    }
+    log.push_needs(session, needs);
+    log.push(session, Step::Wait { task, at });
 }
 
 /// Records that a task has ended.
@@ -160,7 +233,7 @@ pub(crate) fn ask_for_rest(py: Python<'_>, item: Item, source: u32, key: u32) {
     });
 }
 
-/// Returns whether somebody has asked for an item of a batch.
+/// Returns whether somebody has asked for an item of a batch, and it is recorded.
 pub(crate) fn is_asked_for(py: Python<'_>, batch: u32) -> bool {
     log::with(py, |log| log.batches.get(&batch).is_some_and(|batch| !batch.sessions.is_empty()))
         .unwrap_or(false)
@@ -289,11 +362,27 @@ pub(crate) fn sent(py: Python<'_>, request: &Request<'_>) {
             text = log.text(&format!("(0, {})", items.len()));
         }
         let reason = reason.unwrap_or(log.reason);
-        let mut steps: Vec<_> = items.iter().map(|&item| Step::SentItem { item }).collect();
+        let mut steps = sent_items(items);
         steps.push(Step::Sent { batch: number, thread, source, depth, text, reason });
         log.push_to_all(&sessions, &steps);
         log.batches.entry(number).or_default().sessions = sessions;
     });
+}
+
+/// Returns the steps that tell the items of a request, which mostly follow each other in their batch.
+fn sent_items(items: &[Item]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for &item in items {
+        if let Some(Step::SentItems { first, count }) = steps.last_mut()
+            && first.batch == item.batch
+            && first.index + *count == item.index
+        {
+            *count += 1;
+        } else {
+            steps.push(Step::SentItems { first: item, count: 1 });
+        }
+    }
+    steps
 }
 
 /// Records that a request is answered: so many keys have failed, or the whole request.

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::explain::step::{Entry, Item, Need, Step};
+use crate::ffi::context_vars;
 use crate::ffi::gil_cell::{CellGuard, GilCell};
 use crate::options::{self, Switches};
 
@@ -24,11 +25,23 @@ static EPOCH: AtomicU32 = AtomicU32::new(0);
 /// The log, which exists while there are sessions.
 pub(crate) struct Log {
     began: Instant,
+    /// Time of the last step, which the next ones have as well if little happens in between.
+    time: u64,
+    /// Number of steps.
+    steps: u32,
+    /// Context variables that were seen last, and the session there.
+    pub(crate) last_context: Option<LastContext>,
+    /// Place of the code that has created a task last, its task, and the site.
+    pub(crate) last_creation: (usize, i32, u32, u32),
+    /// Names of the attributes that make the key of an item, by class.
+    pub(crate) item_attributes: Table<usize, ItemAttributes>,
     pub(crate) sessions: Vec<Session>,
     /// Codes that were seen, by their addresses. They are held, so that no other gets the address.
     pub(crate) codes: Table<usize, Code>,
     /// Sites by code, position in it, and the site around.
     pub(crate) sites_by_position: Table<(usize, i32, u32), u32>,
+    /// Sites of waits by code and instruction, where nothing else is awaited inside.
+    pub(crate) waits: Table<(usize, usize), u32>,
     /// Sites, the first of which has number 1.
     pub(crate) sites: Vec<Site>,
     /// Texts, the first of which has number 1.
@@ -46,8 +59,27 @@ pub(crate) struct Log {
     pub(crate) ended: Table<u32, u32>,
     /// Object of Python that is told of flushes.
     pub(crate) observer: Option<Py<PyAny>>,
+    /// A session shows the texts of keys.
+    pub(crate) wants_text: bool,
     /// Reason of the next flush.
     pub(crate) reason: Reason,
+}
+
+/// Context variables, and the session of the code that sees them.
+pub(crate) struct LastContext {
+    pub(crate) table: context_vars::Table,
+    pub(crate) thread: u64,
+    pub(crate) session: u32,
+    /// Keeps the table, so that no other gets its address.
+    #[expect(dead_code, reason = "it is held")]
+    pub(crate) context: context_vars::Context,
+}
+
+/// Attributes of the items of a class that make their key.
+pub(crate) struct ItemAttributes {
+    #[expect(dead_code, reason = "it is held, so that no other gets its address")]
+    pub(crate) class: Py<PyAny>,
+    pub(crate) names: Vec<Py<PyAny>>,
 }
 
 /// A code object.
@@ -75,13 +107,23 @@ pub(crate) struct Site {
 pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) place: Option<(String, u32)>,
-    /// Number of each key.
+    /// Number of each key that is no integer.
     pub(crate) keys: Py<PyDict>,
+    pub(crate) integers: Table<i64, u32>,
+    pub(crate) last_key: u32,
     /// Texts of the keys, in the order of their numbers.
     pub(crate) texts: Vec<Option<String>>,
     /// Object whose address stands for the source, so that no other gets it.
     #[expect(dead_code, reason = "it is held")]
     pub(crate) object: Py<PyAny>,
+}
+
+impl Source {
+    /// Returns a number for a new key.
+    pub(crate) fn next_key(&mut self) -> u32 {
+        self.last_key += 1;
+        self.last_key
+    }
 }
 
 /// A task that has not ended.
@@ -173,9 +215,15 @@ impl Log {
     fn new() -> Self {
         Self {
             began: Instant::now(),
+            time: 0,
+            steps: 0,
+            last_context: None,
+            last_creation: (0, 0, 0, 0),
+            item_attributes: Table::default(),
             sessions: Vec::new(),
             codes: Table::default(),
             sites_by_position: Table::default(),
+            waits: Table::default(),
             sites: Vec::new(),
             texts: Vec::new(),
             texts_by_content: HashMap::new(),
@@ -186,24 +234,50 @@ impl Log {
             callers: Table::default(),
             ended: Table::default(),
             observer: None,
+            wants_text: false,
             reason: Reason::Asked,
         }
     }
 
     /// Returns the time, in nanoseconds since the log began.
-    pub(crate) fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    pub(crate) fn now(&mut self) -> u64 {
+        let elapsed = self.began.elapsed();
+        self.time = elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos());
+        self.time
+    }
+
+    /// Returns the time of a step of a task, or of one a few steps before: to ask for it takes longer than to
+    /// record the step.
+    fn time_of_step(&mut self) -> u64 {
+        const STEPS: u32 = 16;
+        self.steps = self.steps.wrapping_add(1);
+        if self.steps.is_multiple_of(STEPS) { self.now() } else { self.time }
     }
 
     /// Adds a step to a session, and to those around it.
     pub(crate) fn push(&mut self, session: u32, step: Step) {
-        let time = self.now();
+        let time = match step {
+            Step::Call { .. } | Step::Return { .. } => self.now(),
+            _ => self.time_of_step(),
+        };
         let mut number = session;
         while number != 0 {
             let Some(session) = self.sessions.iter_mut().find(|one| one.number == number) else {
                 return;
             };
             session.push(Entry { time, step });
+            number = session.parent;
+        }
+    }
+
+    /// Adds the needs of a wait to a session, and to those around it.
+    pub(crate) fn push_needs(&mut self, session: u32, needs: &[Need]) {
+        let time = self.time_of_step();
+        let mut number = session;
+        while let Some(session) = self.session(number) {
+            for &need in needs {
+                session.push(Entry { time, step: Step::Needs { need } });
+            }
             number = session.parent;
         }
     }
@@ -305,7 +379,11 @@ pub(crate) fn begin(py: Python<'_>, make: impl FnOnce(u32, u64) -> Session) -> u
     let number = next_number();
     let now = log.now();
     let session = make(number, now);
+    log.wants_text |= session.keys != Keys::Count;
     log.sessions.push(session);
+    let before = log.last_context.take();
+    drop(guard);
+    drop(before);
     options::record(true);
     number
 }
@@ -316,9 +394,10 @@ pub(crate) fn end<R>(
     number: u32,
     convert: impl FnOnce(&Log, &Session) -> R,
 ) -> Option<R> {
-    let (converted, rest) = {
+    let (converted, rest, _before) = {
         let mut guard = take(py);
         let log = guard.as_deref_mut()?;
+        let before = log.last_context.take();
         let place = log.sessions.iter().position(|session| session.number == number)?;
         let session = log.sessions.remove(place);
         for other in &mut log.sessions {
@@ -334,7 +413,7 @@ pub(crate) fn end<R>(
         log.ended.insert(number, session.parent);
         let converted = convert(log, &session);
         let rest = if log.sessions.is_empty() { guard.take() } else { None };
-        (converted, rest)
+        (converted, rest, before)
     };
     if rest.is_some() {
         options::record(false);

@@ -122,10 +122,14 @@ pub(crate) fn caller(
 }
 
 /// Returns the site at which a generator or coroutine waits: its own, and inside of that those of the ones
-/// that it waits for. `otherwise` is the result if all of them are of this package.
-pub(crate) fn waiting(generator: &Bound<'_, PyAny>, otherwise: u32) -> u32 {
+/// that it waits for. `otherwise` is the result if all of them are of this package. `place` is where it waits.
+pub(crate) fn waiting(
+    generator: &Bound<'_, PyAny>,
+    otherwise: u32,
+    place: Option<(usize, usize)>,
+) -> u32 {
     let py = generator.py();
-    let mut found = 0;
+    let (mut found, mut levels) = (0, 0);
     let mut next = Some(generator.clone());
     for _ in 0..MAX_FRAMES {
         let Some(generator) = next else { break };
@@ -140,6 +144,13 @@ pub(crate) fn waiting(generator: &Bound<'_, PyAny>, otherwise: u32) -> u32 {
             .flatten()
             .or_else(|| generator.getattr_opt(intern!(py, "cr_await")).ok().flatten())
             .filter(|inner| !inner.is_none());
+        levels += 1;
+    }
+    if let Some(place) = place
+        && levels == 1
+        && found != 0
+    {
+        log::with(py, |log| log.waits.insert(place, found));
     }
     if found == 0 { otherwise } else { found }
 }

@@ -11,7 +11,7 @@ use pyo3::sync::PyOnceLock;
 use crate::explain::convert;
 use crate::explain::log::{self, Session};
 use crate::explain::recording::Recording;
-use crate::ffi::context_vars::variable_value;
+use crate::ffi::context_vars::{Context, Table, current_table, variable_value};
 /// Returns the context variable that holds the number of the innermost session.
 fn variable(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static VARIABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -33,9 +33,31 @@ fn innermost(py: Python<'_>) -> u32 {
 }
 
 /// Returns the number of the session to which the code that runs now belongs.
+#[inline]
 pub(crate) fn of_caller(py: Python<'_>) -> Option<u32> {
+    let (table, thread) = (current_table(py), this_thread());
+    let known = log::with(py, |log| {
+        let last = log.last_context.as_ref()?;
+        (last.table == table && last.thread == thread).then_some(last.session)
+    });
+    match known? {
+        Some(session) => (session != 0).then_some(session),
+        None => find(py, table, thread),
+    }
+}
+
+fn find(py: Python<'_>, table: Table, thread: u64) -> Option<u32> {
+    let found = look_up(py, thread);
+    let context = Context::copy_current(py).ok()?;
+    let session = found.unwrap_or(0);
+    let last = log::LastContext { table, thread, session, context };
+    let before = log::with(py, |log| log.last_context.replace(last));
+    drop(before);
+    found
+}
+
+fn look_up(py: Python<'_>, thread: u64) -> Option<u32> {
     let number = innermost(py);
-    let thread = this_thread();
     log::with(py, |log| {
         let mut number = number;
         while let Some(&outer) = log.ended.get(&number) {

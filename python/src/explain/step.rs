@@ -24,7 +24,7 @@ pub(crate) enum Need {
 
 /// One step. Numbers that may be missing are 0 then. `at` is a site, `text` a text of the log.
 ///
-/// Steps have no lists: [`Step::Needs`] precedes the wait of which it is a part, and [`Step::SentItem`] the request.
+/// Steps have no lists: [`Step::Needs`] precedes the wait of which it is a part, and [`Step::SentItems`] the request.
 #[derive(Clone, Copy)]
 pub(crate) enum Step {
     Task {
@@ -44,6 +44,11 @@ pub(crate) enum Step {
     Wait {
         task: u32,
         at: u32,
+    },
+    WaitForOne {
+        task: u32,
+        at: u32,
+        need: Need,
     },
     End {
         task: u32,
@@ -71,8 +76,9 @@ pub(crate) enum Step {
         source: u32,
         key: u32,
     },
-    SentItem {
-        item: Item,
+    SentItems {
+        first: Item,
+        count: u32,
     },
     Sent {
         batch: u32,

@@ -10,7 +10,6 @@ use crate::call::args::Args;
 use crate::explain::hooks::{self, NewTask};
 use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::release;
-use crate::ffi::frames::{code_of, code_of_generator};
 use crate::ffi::gc_tracking;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::ffi::object_memory;
@@ -266,17 +265,15 @@ impl AsyncTask {
     pub(crate) fn record(slf: &Bound<'_, Self>, scheduler_id: u32, is_call: bool) {
         let py = slf.py();
         let by = Self::creator(slf).map(|creator| creator.state().recorded);
-        let (generator, (function, ..)) = {
+        let (generator, function) = {
             let state = slf.state();
             let generator = match &state.body {
                 Body::Generator(generator) => Some(generator.get().bind(py).clone()),
                 Body::Missing | Body::Call | Body::Ended => None,
             };
-            (generator, state.call(py))
+            (generator, bound_or_none(py, state.function.as_ref()))
         };
-        let of_generator = generator.and_then(|generator| code_of_generator(&generator));
-        let code = of_generator.or_else(|| code_of(&function));
-        let new = NewTask { code, function: &function, by, thread: scheduler_id, is_call };
+        let new = NewTask { generator, function: &function, by, thread: scheduler_id, is_call };
         let number = hooks::created(py, &new);
         slf.state().recorded = if number == 0 { NOT_RECORDED } else { number };
     }

@@ -1,12 +1,15 @@
 //! Recording of what tasks wait for, for `asynq.explain()`.
 
 use pyo3::prelude::*;
+use smallvec::SmallVec;
 
 use crate::batch::item::BatchItemBase;
 use crate::batch::recorded as batches;
-use crate::explain::hooks::{self, Wait};
+use crate::explain::hooks::{self, Asked};
+use crate::explain::step::Need;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::FutureBase;
+use crate::loader::load::Load;
 use crate::scheduler::state::Scheduler;
 use crate::task::async_task::AsyncTask;
 use crate::task::body::Body;
@@ -36,41 +39,72 @@ fn record(
 ) {
     let py = task.py();
     let number = AsyncTask::recorded(task);
+    if number == 0 {
+        return;
+    }
+    let mut needs = Needs::default();
+    if let Ok(item) = yielded.cast::<BatchItemBase>() {
+        if FutureBase::is_pending(item.as_super()) == is_pending {
+            needs.add_item(item);
+        }
+    } else {
+        let _ = yielded::for_each_future(yielded, &mut |future| {
+            if FutureBase::is_pending(future) == is_pending {
+                needs.add(scheduler, future);
+            }
+            Ok(())
+        });
+    }
+    if !is_pending && needs.all.is_empty() {
+        return;
+    }
     let generator = match &task.state().body {
         Body::Generator(generator) => Some(generator.get().bind(py).clone()),
         Body::Missing | Body::Call | Body::Ended => None,
     };
-    let Some(wait) = Wait::begin(py, number, generator.as_ref()) else { return };
-    let mut any = false;
-    let _ = yielded::for_each_future(yielded, &mut |future| {
-        if FutureBase::is_pending(future) == is_pending {
-            any |= need(scheduler, &wait, future);
-        }
-        Ok(())
-    });
-    if is_pending {
-        wait.end();
-    } else if any {
-        wait.end();
+    hooks::waits(py, number, generator.as_ref(), &needs.all, &needs.asked);
+    if !is_pending {
         hooks::runs(py, number);
     }
 }
 
-/// Records one future of a wait. Returns whether that is recorded.
-fn need(scheduler: &Scheduler, wait: &Wait<'_>, future: &Bound<'_, FutureBase>) -> bool {
-    if let Ok(task) = future.cast::<AsyncTask>() {
-        AsyncTask::record_late(task, scheduler.id());
-        wait.needs_task(AsyncTask::recorded(task));
-        return AsyncTask::recorded(task) != 0;
+/// What a task waits for.
+#[derive(Default)]
+struct Needs {
+    all: SmallVec<[Need; 1]>,
+    /// Items for which nobody has asked before.
+    asked: SmallVec<[Asked; 1]>,
+}
+
+impl Needs {
+    fn add(&mut self, scheduler: &Scheduler, future: &Bound<'_, FutureBase>) {
+        if let Ok(task) = future.cast::<AsyncTask>() {
+            let mut number = AsyncTask::recorded(task);
+            if number == 0 {
+                AsyncTask::record_late(task, scheduler.id()); // The recording has begun since.
+                number = AsyncTask::recorded(task);
+            }
+            if number != 0 {
+                self.all.push(Need::Task(number));
+            }
+        } else if let Ok(item) = future.cast::<BatchItemBase>() {
+            self.add_item(item);
+        }
     }
-    let Ok(item) = future.cast::<BatchItemBase>() else { return false };
-    let Some((place, batch)) = batches::place(item) else { return false };
-    if wait.needs_item(place)
-        && let Some((source, key)) = batches::source_and_key(&batch, item)
-    {
-        wait.asks(place, source, key);
+
+    fn add_item(&mut self, item: &Bound<'_, BatchItemBase>) {
+        let Some((place, batch)) = batches::place(item) else { return };
+        self.all.push(Need::Item(place));
+        if item.is_exact_instance_of::<Load>() {
+            return; // It was asked for when it was made.
+        }
+        hooks::observe(item.py(), place);
+        let (is_asked, source) = hooks::look_up_item(item.py(), place);
+        if !is_asked {
+            let (source, key) = batches::source_and_key(&batch, item, source);
+            self.asked.push((place, source, key));
+        }
     }
-    true
 }
 
 /// Returns the number of the task that runs: `None` outside of tasks.
