@@ -1,8 +1,8 @@
 //! The batches of one frame that could be flushed, by priority.
 //!
-//! The priority of a batch is looked up again only after the batch grew, so that choosing costs the
-//! logarithm of the number of batches, not that number. The front end is asked for the priority of
-//! a batch with [`PriorityRule::Ask`] at every choice, since its answer may depend on anything.
+//! A few batches are looked through at every choice. Of many, the priority of each is looked up again only
+//! after the batch grew, so that choosing costs the logarithm of their number. The front end is asked for
+//! the priority of a batch with [`PriorityRule::Ask`] at every choice, since its answer may depend on anything.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -12,6 +12,9 @@ use core::mem;
 use crate::batch::{BatchState, Batches, PriorityRule, QueuePlace};
 use crate::host::{Host, Priority};
 use crate::id::BatchId;
+
+/// Number of batches up to which it costs less to look through them than to keep them sorted.
+const FEW: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct FlushQueue<P> {
@@ -107,27 +110,38 @@ impl<P: Priority> FlushQueue<P> {
         batches: &mut Batches<H>,
         asks: bool,
     ) -> Choice {
-        while let Some(&id) = self.unsorted.last() {
-            let unsorted = batches
-                .get(id)
-                .filter(|batch| matches!(batch.state, BatchState::Open(QueuePlace::Unsorted)));
-            let Some(batch) = unsorted else {
-                self.unsorted.pop();
-                continue;
-            };
-            // The only one there is needs no priority.
-            let is_only = self.unsorted.len() == 1 && self.sorted.is_empty();
+        self.unsorted.retain(|&id| {
+            let state = batches.get(id).map(|batch| &batch.state);
+            matches!(state, Some(BatchState::Open(QueuePlace::Unsorted)))
+        });
+        // The only one there is needs no priority.
+        let is_only = self.unsorted.len() == 1 && self.sorted.is_empty();
+        let sorts = self.unsorted.len() > FEW;
+        let mut best = None;
+        for index in (0..self.unsorted.len()).rev() {
+            let id = self.unsorted[index];
+            let batch = &batches[id];
             match batch.rule {
                 PriorityRule::BySize if is_only => return Choice::Flush(id),
                 PriorityRule::AskWhenGrown if is_only && !asks => return Choice::Flush(id),
                 PriorityRule::Ask | PriorityRule::AskWhenGrown => return Choice::AskPriority(id),
-                PriorityRule::BySize => {
+                PriorityRule::BySize if sorts => {
                     let priority = P::by_size(batch.count());
                     self.set_priority(batches, id, priority);
                 }
+                PriorityRule::BySize => {
+                    let key = (P::by_size(batch.count()), Reverse(batch.opened));
+                    if best.as_ref().is_none_or(|(greatest, _)| *greatest < key) {
+                        best = Some((key, id));
+                    }
+                }
             }
         }
-        self.sorted.last_key_value().map_or(Choice::Nothing, |(_, &id)| Choice::Flush(id))
+        match (best, self.sorted.last_key_value()) {
+            (None, None) => Choice::Nothing,
+            (Some((key, _)), Some((greatest, &id))) if key < *greatest => Choice::Flush(id),
+            (Some((_, id)), _) | (None, Some((_, &id))) => Choice::Flush(id),
+        }
     }
 
     /// Forgets the priorities that the front end gave: something has happened since.

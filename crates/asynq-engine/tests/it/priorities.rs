@@ -192,3 +192,44 @@ fn duplicates_do_not_count() {
     call_and_await(&mut engine, items);
     assert_eq!(engine.next(), Step::Flush(two));
 }
+
+/// A few batches are looked through, many are sorted.
+#[test]
+fn few_and_many_batches_are_flushed_by_size_and_then_by_age() {
+    for count in [3, 64, 65, 200] {
+        let mut engine = Engine::<Plain>::new();
+        let mut batches: Vec<(usize, BatchId)> = Vec::new();
+        let mut items = Vec::new();
+        for index in 0..count {
+            let batch = engine.add_batch((), PriorityRule::BySize);
+            let size = 1 + index * 7 % 5;
+            items.extend((0..size).map(|_| engine.add_item(batch).unwrap()));
+            batches.push((size, batch));
+        }
+        call_and_await(&mut engine, items);
+        // Stable, so that the first one opened is the first of its size.
+        batches.sort_by_key(|&(size, _)| std::cmp::Reverse(size));
+        for (_, batch) in batches {
+            assert_eq!(engine.next(), Step::Flush(batch), "of {count}");
+            engine.close(batch);
+        }
+    }
+}
+
+/// A batch that has grown since the last choice counts with all of its items.
+#[test]
+fn a_batch_that_grows_overtakes_a_larger_one() {
+    let mut engine = Engine::<Plain>::new();
+    let [small, large] = [(); 2].map(|()| engine.add_batch((), PriorityRule::BySize));
+    let mut items = vec![engine.add_item(small).unwrap()];
+    items.extend((0..2).map(|_| engine.add_item(large).unwrap()));
+    let third = engine.add_batch((), PriorityRule::BySize);
+    items.extend((0..3).map(|_| engine.add_item(third).unwrap()));
+    call_and_await(&mut engine, items);
+    assert_eq!(engine.next(), Step::Flush(third));
+    for _ in 0..2 {
+        engine.add_item(small);
+    }
+    engine.close(third);
+    assert_eq!(engine.next(), Step::Flush(small));
+}
