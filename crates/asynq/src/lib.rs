@@ -150,7 +150,9 @@ pub use crate::request::{Request, request};
 #[cfg(feature = "tower")]
 pub use crate::request::{RequestLayer, RequestService};
 pub use crate::scheduler::set_max_call_stack;
-pub use crate::task::{AsyncCall, AsyncTask, Call, JoinedCall, Promise, PromiseFuture, promise};
+pub use crate::task::{
+    AsyncCall, AsyncTask, Call, JoinedCall, JoinedCalls, Promise, PromiseFuture, promise,
+};
 
 /// Tests of the examples in the guide.
 #[cfg(all(doctest, feature = "mock", feature = "tokio", feature = "tracing"))]

@@ -12,7 +12,7 @@ use super::error::{BatchError, BatchErrorKind, BoxError, Failure};
 use super::flush::{Admitting, Batch};
 use super::handle::BatchHandle;
 use crate::error::TaskError;
-use crate::futures::FutureBase;
+use crate::futures::{FutureBase, joins_as_itself};
 use crate::scheduler::{self, Request, Requester, Scheduler};
 
 /// Future of the value of one key of a [`Source`](super::Source).
@@ -172,17 +172,7 @@ impl<B: Batch> Future for BatchItem<B> {
 }
 
 impl<B: Batch> FutureBase for BatchItem<B> {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         self.cell.pending(self.index).is_none()

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::batch::{Batch, BatchItem, Items, Source};
-use crate::futures::FutureBase;
+use crate::futures::{FutureBase, joins_as_itself};
 use crate::scheduler::{self, Request, Requester};
 
 struct Sync {
@@ -82,17 +82,7 @@ impl Future for SyncPoint {
 }
 
 impl FutureBase for SyncPoint {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         self.item.is_computed()

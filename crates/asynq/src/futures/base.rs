@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::panic::Location;
 
+use super::parts::Parts;
 use crate::scheduler::{self, Request};
 use crate::task::{BLOCK, on_stack};
 
@@ -21,6 +22,13 @@ pub trait FutureBase: Future + Sized {
 
     #[doc(hidden)]
     fn into_joined(self) -> Self::Joined;
+
+    /// The futures of an iterator in a join.
+    #[doc(hidden)]
+    type JoinedAll: Parts<Output = Vec<Self::Output>>;
+
+    #[doc(hidden)]
+    fn join_all(futures: impl Iterator<Item = Self>) -> Self::JoinedAll;
 
     /// What a mock returns: the task of a call, and itself of any other future.
     #[doc(hidden)]
@@ -55,3 +63,27 @@ pub trait FutureBase: Future + Sized {
     where
         Self: Request;
 }
+
+/// The items of a [`FutureBase`] that has no other form in joins and mocks.
+macro_rules! joins_as_itself {
+    () => {
+        type Joined = Self;
+
+        fn into_joined(self) -> Self {
+            self
+        }
+
+        type JoinedAll = Vec<Self>;
+
+        fn join_all(futures: impl Iterator<Item = Self>) -> Vec<Self> {
+            futures.collect()
+        }
+
+        type Mocked = Self;
+
+        fn into_mocked(self) -> Self {
+            self
+        }
+    };
+}
+pub(crate) use joins_as_itself;

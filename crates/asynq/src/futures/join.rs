@@ -5,8 +5,9 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::base::FutureBase;
-use super::joinable::{Joinable, Parts, Transpose};
+use super::base::{FutureBase, joins_as_itself};
+use super::joinable::{Joinable, Transpose};
+use super::parts::Parts;
 use crate::scheduler::{self, Request, Requester};
 
 /// Awaits many futures together: an iterator of them, a `Vec`, an array, an `Option`, a tuple of up
@@ -95,17 +96,7 @@ impl<P: Parts> Future for All<P> {
 }
 
 impl<P: Parts> FutureBase for All<P> {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         self.parts.is_computed()
@@ -143,17 +134,7 @@ impl<P: Parts<Output: Transpose>> Future for TryAll<P> {
 }
 
 impl<P: Parts<Output: Transpose>> FutureBase for TryAll<P> {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         self.all.is_computed()

@@ -9,6 +9,7 @@ use std::mem;
 use std::rc::Rc;
 
 use super::base::FutureBase;
+use super::parts::Parts;
 use crate::scheduler::{Request, Requester};
 
 /// Argument of [`all`](crate::all).
@@ -24,20 +25,6 @@ pub trait Joinable<Kind> {
     type Parts: Parts;
     #[doc(hidden)]
     fn into_parts(self) -> Self::Parts;
-}
-
-/// Futures in a shape.
-pub trait Parts: Unpin {
-    /// Their values, in the same shape.
-    type Output;
-    #[doc(hidden)]
-    fn request(&mut self, requester: &Requester<'_>) -> bool;
-    #[doc(hidden)]
-    fn is_computed(&self) -> bool;
-    #[doc(hidden)]
-    fn take(&mut self) -> Self::Output;
-    #[doc(hidden)]
-    fn on_computed(&self, callback: Box<dyn FnOnce()>);
 }
 
 /// `Result`s in a shape, which become the `Result` of a shape.
@@ -60,10 +47,10 @@ impl<I> Joinable<Iterating> for I
 where
     I: Iterator<Item: FutureBase>,
 {
-    type Parts = Vec<<I::Item as FutureBase>::Joined>;
+    type Parts = <I::Item as FutureBase>::JoinedAll;
 
     fn into_parts(self) -> Self::Parts {
-        self.map(FutureBase::into_joined).collect()
+        FutureBase::join_all(self)
     }
 }
 

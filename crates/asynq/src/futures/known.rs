@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::base::FutureBase;
+use super::base::{FutureBase, joins_as_itself};
 use crate::scheduler::{Request, Requester};
 
 /// Future of a value that is known already.
@@ -53,17 +53,7 @@ impl<T> Request for ConstFuture<T> {
 }
 
 impl<T> FutureBase for ConstFuture<T> {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         true
@@ -117,17 +107,7 @@ impl<T, E> Request for ErrorFuture<T, E> {
 }
 
 impl<T, E> FutureBase for ErrorFuture<T, E> {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         true

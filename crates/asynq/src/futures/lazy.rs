@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::base::FutureBase;
+use super::base::{FutureBase, joins_as_itself};
 use crate::callbacks::Callbacks;
 use crate::scheduler::{Request, Requester};
 
@@ -81,17 +81,7 @@ impl<T> Request for LazyFuture<T> {
 }
 
 impl<T> FutureBase for LazyFuture<T> {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         !matches!(self.state, Lazy::Provider(_))

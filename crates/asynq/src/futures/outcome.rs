@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::base::FutureBase;
+use super::base::{FutureBase, joins_as_itself};
 use crate::error::TaskError;
 use crate::scheduler::{self, Request, Requester};
 
@@ -61,17 +61,7 @@ impl<R: Request> Future for Outcome<R> {
 }
 
 impl<R: FutureBase + Request> FutureBase for Outcome<R> {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         self.future.is_computed()

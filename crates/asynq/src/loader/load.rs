@@ -16,7 +16,7 @@ use super::key::Key;
 use super::shared::Shared;
 use super::state::{Loaded, Registered};
 use crate::batch::{BatchError, BatchErrorKind};
-use crate::futures::FutureBase;
+use crate::futures::{FutureBase, joins_as_itself};
 use crate::recording;
 use crate::request::current::{self, Round};
 use crate::scheduler::{self, Request, Requester, Scheduler};
@@ -239,17 +239,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Future for Load<K, V> {
 }
 
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> FutureBase for Load<K, V> {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         match &self.state {

@@ -11,12 +11,11 @@ use pin_project_lite::pin_project;
 use send_wrapper::SendWrapper;
 
 use super::handle::AsyncTask;
-use super::joined_call::JoinedCall;
 use super::on_stack;
 use crate::call_stack::{Origin, Site};
 use crate::error::TaskError;
 use crate::futures::FutureBase;
-use crate::scheduler::{self, Request};
+use crate::scheduler;
 
 /// Call of an async function: a [`Call`], as `f::asynq(a)` returns it, or an [`AsyncTask`].
 pub trait AsyncCall:
@@ -136,28 +135,8 @@ where
         }
     }
 
-    fn origin(&self) -> Origin {
-        Origin { site: self.site, at: self.at, creator: None }
-    }
-}
-
-impl<F> FutureBase for Call<F>
-where
-    F: Future<Output: 'static> + 'static,
-{
-    type Joined = JoinedCall<F>;
-
-    fn into_joined(self) -> JoinedCall<F> {
-        JoinedCall::new(self)
-    }
-
-    type Mocked = AsyncTask<F::Output>;
-
-    fn into_mocked(self) -> AsyncTask<F::Output> {
-        self.task()
-    }
-
-    fn is_computed(&self) -> bool {
+    /// Returns whether awaiting the call would not wait.
+    pub(super) fn is_resolved(&self) -> bool {
         match &self.state {
             State::New { .. } | State::InPlace { .. } => false,
             State::Task { task } => task.is_computed(),
@@ -165,15 +144,8 @@ where
         }
     }
 
-    fn value(self) -> F::Output {
-        self.outcome().unwrap_or_else(|error| scheduler::throw(error))
-    }
-
-    fn on_computed(&self, _: impl FnOnce() + 'static)
-    where
-        Self: Request,
-    {
-        unreachable!("a call is no `Request`")
+    fn origin(&self) -> Origin {
+        Origin { site: self.site, at: self.at, creator: None }
     }
 }
 

@@ -5,21 +5,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::handle::AsyncTask;
-use crate::futures::FutureBase;
+use crate::futures::{FutureBase, joins_as_itself};
 use crate::scheduler::{self, Request, Requester};
 
 impl<T: 'static> FutureBase for AsyncTask<T> {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     #[inline]
     fn is_computed(&self) -> bool {

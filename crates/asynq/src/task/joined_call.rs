@@ -13,7 +13,7 @@ use send_wrapper::SendWrapper;
 use super::call::Call;
 use super::computation::{Body, BodyOf, Run};
 use super::handle::AsyncTask;
-use crate::futures::FutureBase;
+use crate::futures::{FutureBase, joins_as_itself};
 use crate::scheduler::{self, Request, Requester};
 
 /// Call in a join, such as [`all`](crate::all).
@@ -97,7 +97,7 @@ where
     F: Future<Output: 'static> + 'static,
 {
     fn request(&mut self, requester: &Requester<'_>) -> bool {
-        if requester.scheduler.is_polling() {
+        if !matches!(self.state.get_mut(), State::Task(_)) && requester.scheduler.is_polling() {
             self.make_task();
         }
         match self.state.get_mut() {
@@ -132,17 +132,7 @@ impl<F> FutureBase for JoinedCall<F>
 where
     F: Future<Output: 'static> + 'static,
 {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         let state = self.state.replace(State::Ended);

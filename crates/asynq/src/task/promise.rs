@@ -13,7 +13,7 @@ use super::computation::{AnyComputation, Body, Computation};
 use super::end;
 use crate::call_stack::{Origin, Site};
 use crate::error::{TaskError, TaskErrorKind};
-use crate::futures::FutureBase;
+use crate::futures::{FutureBase, joins_as_itself};
 use crate::scheduler::{self, Request, Requester, Scheduler};
 
 /// Setter of a [`promise`]. Dropping it without a value makes the tasks that wait fail.
@@ -92,17 +92,7 @@ impl<T: 'static> Drop for Promise<T> {
 }
 
 impl<T: 'static> FutureBase for PromiseFuture<T> {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         self.cell.is_computed()

@@ -20,6 +20,6 @@ use crate::futures::{All, FutureBase, all};
 pub fn amap<T, R: FutureBase>(
     function: impl FnMut(T) -> R,
     elements: impl IntoIterator<Item = T>,
-) -> All<Vec<R::Joined>> {
+) -> All<R::JoinedAll> {
     all(elements.into_iter().map(function))
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use super::operation::{Operation, Reply};
 use crate::batch::{BatchError, BatchErrorKind, BoxError};
-use crate::futures::FutureBase;
+use crate::futures::{FutureBase, joins_as_itself};
 use crate::loader::{LoadError, LocalLoad};
 use crate::scheduler::{self, Request, Requester};
 
@@ -62,17 +62,7 @@ impl<T> Future for OperationFuture<T> {
 }
 
 impl<T> FutureBase for OperationFuture<T> {
-    type Joined = Self;
-
-    fn into_joined(self) -> Self {
-        self
-    }
-
-    type Mocked = Self;
-
-    fn into_mocked(self) -> Self {
-        self
-    }
+    joins_as_itself!();
 
     fn is_computed(&self) -> bool {
         self.load.is_computed()
