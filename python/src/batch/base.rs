@@ -35,6 +35,8 @@ pub(crate) struct Batch {
     pub(crate) total_time: i64,
     /// Number of the batch in the log of `asynq.explain()`; 0 if it has none.
     pub(crate) recorded: u32,
+    /// Number of its class as a source there, and the epoch of the log.
+    pub(crate) recorded_source: (u32, u32),
 }
 
 /// Way in which the values of a batch arrive.
@@ -68,6 +70,7 @@ impl BatchBase {
             registrations: Registrations::default(),
             total_time: 0,
             recorded: 0,
+            recorded_source: (0, 0),
         }))
     }
 

@@ -31,22 +31,28 @@ pub(crate) fn place<'py>(
     Some((Item { batch: number_of(&batch), index }, batch))
 }
 
-/// Returns the numbers of the source and the key of an item of the user. `source` is that of the batch, 0 if it is not
-/// known yet.
+/// Returns the numbers of the source and the key of an item of the user.
 pub(crate) fn source_and_key(
     batch: &Bound<'_, BatchBase>,
     item: &Bound<'_, BatchItemBase>,
-    source: u32,
 ) -> (u32, u32) {
-    let source = if source == 0 { source_of(batch) } else { source };
+    let source = source_of(batch);
     let key = keys::key_of_item(item.as_any());
     (source, key.map_or(0, |key| keys::number(source, &key, &key)))
 }
 
 fn source_of(batch: &Bound<'_, BatchBase>) -> u32 {
+    let epoch = log::epoch();
+    let (known, source) = batch.state().recorded_source;
+    if known == epoch {
+        return source;
+    }
     let class = batch.get_type();
     let flush = class.getattr(intern!(batch.py(), "_flush")).ok();
-    keys::source(class.as_any(), || imports::type_name(batch.as_any()), flush.as_ref(), 0)
+    let name = || imports::type_name(batch.as_any());
+    let source = keys::source(class.as_any(), name, flush.as_ref(), 0);
+    batch.state().recorded_source = (epoch, source);
+    source
 }
 
 /// Records that a batch of the user is flushed by the scheduler with this number, in so many nested calls.
@@ -56,19 +62,20 @@ pub(crate) fn sent(batch: &Bound<'_, BatchBase>, scheduler_id: u32, depth: usize
     if batch.is_instance_of::<LoaderBatch>() || !hooks::is_asked_for(batch.py(), number) {
         return;
     }
-    let py = batch.py();
-    let (mut items, mut source) = (Vec::new(), 0);
-    for item in BatchBase::items(batch).iter() {
-        let Ok(item) = item.cast::<BatchItemBase>() else { continue };
-        let Some((place, _)) = place(item) else { continue };
-        let (is_asked, known) = hooks::look_up_item(py, place);
-        source = if known == 0 { source_of(batch) } else { known };
-        if !is_asked {
-            let (source, key) = source_and_key(batch, item, source);
+    let (py, count) = (batch.py(), batch.state().count);
+    let source = source_of(batch);
+    let items: Vec<Item> = if hooks::are_asked_for(py, number, count) {
+        (0..count).map(|index| Item { batch: number, index }).collect()
+    } else {
+        let places = BatchBase::items(batch).iter().filter_map(|item| {
+            let item = item.cast::<BatchItemBase>().ok()?;
+            let (place, _) = place(item)?;
+            let (source, key) = source_and_key(batch, item);
             hooks::ask_for_rest(py, place, source, key);
-        }
-        items.push(place);
-    }
+            Some(place)
+        });
+        places.collect()
+    };
     let items = &items;
     hooks::sent(py, &Request { number, source, thread: scheduler_id, depth, items, reason: None });
 }

@@ -145,20 +145,17 @@ pub(crate) fn runs(py: Python<'_>, task: u32) {
     log::with(py, |log| log.push_of(task, Step::Run { task }));
 }
 
-/// An item for which a task asks by awaiting it, with the numbers of its source and key.
+/// An item for which a task asks, maybe, by awaiting it, with the numbers of its source and key.
 pub(crate) type Asked = (Item, u32, u32);
 
-/// Returns whether somebody has asked for an item of a batch of the user, and the number of its source (0 if that is
-/// not known yet).
-#[inline]
-pub(crate) fn look_up_item(py: Python<'_>, item: Item) -> (bool, u32) {
+/// Returns whether somebody has asked for each of the items of a batch, of which there are so many.
+pub(crate) fn are_asked_for(py: Python<'_>, batch: u32, count: u32) -> bool {
     log::with(py, |log| {
-        let batch = log.batches.get(&item.batch)?;
-        let is_asked = usize::try_from(item.index).ok().and_then(|place| batch.asked.get(place));
-        Some((is_asked == Some(&true), batch.source))
+        let batch = log.batches.get(&batch)?;
+        Some(u32::try_from(batch.asked.len()) == Ok(count) && !batch.asked.contains(&false))
     })
     .flatten()
-    .unwrap_or_default()
+    .unwrap_or(false)
 }
 
 /// Tells the observer that the code that runs waits for an item of a batch.
@@ -195,9 +192,7 @@ pub(crate) fn waits(
 
 fn push_wait(log: &mut Log, session: u32, (task, at): (u32, u32), needs: &[Need], asked: &[Asked]) {
     for &(item, source, key) in asked {
-        if is_new(log, item) {
-            ask(log, session, item, Step::Load { item, task, at, source, key });
-        }
+        ask_if_new(log, session, item, Step::Load { item, task, at, source, key });
     }
     if let [need] = *needs {
         log.push(session, Step::WaitForOne { task, at, need });
@@ -259,13 +254,30 @@ fn is_new(log: &mut Log, item: Item) -> bool {
     asked.get_mut(place).is_some_and(|asked| !std::mem::replace(asked, true))
 }
 
+fn ask_if_new(log: &mut Log, session: u32, item: Item, step: Step) {
+    let batch = log.batches.entry(item.batch).or_default();
+    let Some(place) = usize::try_from(item.index).ok() else { return };
+    if batch.asked.len() == place {
+        batch.asked.push(true);
+    } else {
+        if batch.asked.len() < place {
+            batch.asked.resize(place + 1, false);
+        }
+        match batch.asked.get_mut(place) {
+            Some(asked) if !*asked => *asked = true,
+            _ => return,
+        }
+    }
+    if !batch.sessions.contains(&session) {
+        batch.sessions.push(session);
+    }
+    log.push(session, step);
+}
+
 fn ask(log: &mut Log, session: u32, item: Item, step: Step) {
     let batch = log.batches.entry(item.batch).or_default();
     if !batch.sessions.contains(&session) {
         batch.sessions.push(session);
-    }
-    if let Step::Load { source, .. } = step {
-        batch.source = source;
     }
     log.push(session, step);
 }

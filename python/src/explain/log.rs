@@ -155,7 +155,6 @@ pub(crate) struct Caller {
 /// A batch that has not ended.
 #[derive(Default)]
 pub(crate) struct Batch {
-    pub(crate) source: u32,
     /// Items that somebody has asked for.
     pub(crate) asked: Vec<bool>,
     /// Sessions of those who asked.
@@ -260,11 +259,14 @@ impl Log {
             Step::Call { .. } | Step::Return { .. } => self.now(),
             _ => self.time_of_step(),
         };
+        if let [only] = &mut self.sessions[..] {
+            if only.number == session {
+                only.push(Entry { time, step });
+            }
+            return;
+        }
         let mut number = session;
-        while number != 0 {
-            let Some(session) = self.sessions.iter_mut().find(|one| one.number == number) else {
-                return;
-            };
+        while let Some(session) = self.session(number) {
             session.push(Entry { time, step });
             number = session.parent;
         }

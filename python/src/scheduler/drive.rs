@@ -214,7 +214,7 @@ impl Drop for BeginAnew<'_> {
 fn run_job(scheduler: &Scheduler, py: Python<'_>, id: TaskId) -> PyResult<()> {
     let job = scheduler.engine().task(id).map(|job| job.clone_ref(py));
     match job {
-        Some(Job::Task(task)) if Switches::on().none() => {
+        Some(Job::Task(task)) if Switches::on().none_but_record() => {
             step::run(scheduler, &task.into_bound(py))
         }
         Some(Job::Task(task)) => run_observed(scheduler, task.bind(py)),
@@ -227,17 +227,11 @@ fn run_job(scheduler: &Scheduler, py: Python<'_>, id: TaskId) -> PyResult<()> {
     }
 }
 
-/// Runs one step, with everything that the debug options ask for, and records it.
+/// Runs one step, with everything that the debug options ask for.
 #[cold]
 fn run_observed(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
     let switches = Switches::on();
-    if switches.has(Switches::RECORD) {
-        hooks::runs(py, AsyncTask::recorded(task));
-        if switches.none_but_record() {
-            return step::run(scheduler, task);
-        }
-    }
     if switches.has(Switches::DUMP_SCHEDULER_STATE) {
         imports::trace(py, "scheduler_state", (scheduler.handle(py)?,));
     }

@@ -203,6 +203,7 @@ impl AsyncTask {
     ) -> PyResult<Bound<'py, Self>> {
         let is_leaf = is_leaf && origin.snapshot.is_none();
         let (thread, is_call) = (origin.scheduler_id, origin.is_call);
+        let by = origin.creator.as_ref().map(|creator| creator.state().recorded);
         let mut body = body;
         if is_leaf && let Body::Generator(generator) = &mut body {
             generator.pause(py);
@@ -229,22 +230,23 @@ impl AsyncTask {
             gc_tracking::resume(&task);
         }
         if !Switches::on().none() {
-            Self::announce(&task, thread, is_call)?;
+            Self::announce(&task, by, thread, is_call)?;
         }
         Ok(task)
     }
 
     /// Does what the debug options ask for of a new task, and records it. `is_call` tells whether it is a
-    /// synchronous call that has begun in the scheduler with this number.
+    /// synchronous call that has begun in the scheduler with this number; `by` is the number of the task that creates it.
     pub(crate) fn announce(
         slf: &Bound<'_, Self>,
+        by: Option<u32>,
         scheduler_id: u32,
         is_call: bool,
     ) -> PyResult<()> {
         let py = slf.py();
         let switches = Switches::on();
         if switches.has(Switches::RECORD) {
-            Self::record(slf, scheduler_id, is_call);
+            Self::record(slf, by, scheduler_id, is_call);
         }
         if switches.none_but_record() {
             return Ok(());
@@ -262,9 +264,8 @@ impl AsyncTask {
     }
 
     /// Adds the task to the recordings of the code that creates it.
-    pub(crate) fn record(slf: &Bound<'_, Self>, scheduler_id: u32, is_call: bool) {
+    fn record(slf: &Bound<'_, Self>, by: Option<u32>, scheduler_id: u32, is_call: bool) {
         let py = slf.py();
-        let by = Self::creator(slf).map(|creator| creator.state().recorded);
         let (generator, function) = {
             let state = slf.state();
             let generator = match &state.body {
@@ -285,7 +286,8 @@ impl AsyncTask {
             state.recorded == 0 && state.steps == 0
         };
         if is_unknown {
-            Self::record(slf, scheduler_id, false);
+            let by = Self::creator(slf).map(|creator| creator.state().recorded);
+            Self::record(slf, by, scheduler_id, false);
         }
     }
 

@@ -51,6 +51,7 @@ impl AsyncTask {
         let origin = origin(py)?;
         let creator = reference(origin.creator.as_ref())?;
         let scheduler_id = origin.scheduler_id;
+        let by = origin.creator.as_ref().map(|creator| creator.state().recorded);
         let body = Body::of_generator(generator);
         let before = {
             let mut task = slf.state();
@@ -70,7 +71,7 @@ impl AsyncTask {
             (function, args, kwargs, std::mem::replace(&mut task.creator, creator))
         };
         drop(before);
-        if Switches::on().none() { Ok(()) } else { Self::announce(slf, scheduler_id, false) }
+        if Switches::on().none() { Ok(()) } else { Self::announce(slf, by, scheduler_id, false) }
     }
 
     /// Returns whether there is more to run: `False` once the generator has ended.

@@ -72,7 +72,7 @@ fn record(
 #[derive(Default)]
 struct Needs {
     all: SmallVec<[Need; 1]>,
-    /// Items for which nobody has asked before.
+    /// Items of the user among them, for which somebody may have asked before.
     asked: SmallVec<[Asked; 1]>,
 }
 
@@ -99,11 +99,8 @@ impl Needs {
             return; // It was asked for when it was made.
         }
         hooks::observe(item.py(), place);
-        let (is_asked, source) = hooks::look_up_item(item.py(), place);
-        if !is_asked {
-            let (source, key) = batches::source_and_key(&batch, item, source);
-            self.asked.push((place, source, key));
-        }
+        let (source, key) = batches::source_and_key(&batch, item);
+        self.asked.push((place, source, key));
     }
 }
 
