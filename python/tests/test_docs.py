@@ -9,6 +9,8 @@ from pathlib import Path
 from servers.memcached import MemcachedServer
 from servers.redis import RedisServer
 
+from asynq._explain.rounds import rounds
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -51,6 +53,15 @@ def test_the_page_about_loaders_is_true(monkeypatch):
 
 def test_the_page_about_sharing_is_true():
     exec(examples("who-shares-a-batch.md"), {})
+
+
+def test_the_page_about_explanations_is_true(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(examples("explain.md"), names)
+    assert "2 rounds" in capsys.readouterr().out
+    names["test_page"](rounds)
+    names["PageTest"]("test_page").debug()
 
 
 def test_the_page_about_sqlite_is_true(tmp_path):
