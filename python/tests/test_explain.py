@@ -511,3 +511,23 @@ def test_a_block_is_recorded_once():
 def test_nothing_is_explained_before_the_block():
     with pytest.raises(RuntimeError, match="nothing was recorded"):
         asynq.explain().rounds  # noqa: B018
+
+
+def test_a_batch_function_that_is_a_task_has_seen_what_its_callers_have():
+    @asynq.loader(name="titles")
+    @asynq.asynq()
+    def titles(ids):
+        return (yield [artist.asynq(id) for id in ids])
+
+    @asynq.asynq()
+    def caller(id):
+        found = yield album.asynq(id)
+        return (yield titles.asynq(found))
+
+    with asynq.explain() as why:
+        caller(1)
+    assert [(one.round, one.source) for one in why.requests] == [
+        (1, "album"),
+        (2, "titles"),
+        (3, "artist"),
+    ]

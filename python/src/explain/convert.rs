@@ -76,14 +76,14 @@ impl<'a> Conversion<'a> {
 
     fn add(&mut self, t: u64, step: Step) {
         match step {
-            Step::Task { id, thread, site, by, at, contexts } => {
+            Step::Task { id, thread, site, by, at, contexts, flush } => {
                 self.acts(t, by);
                 let contexts = self.log.text_of(contexts).unwrap_or_default();
                 let contexts = contexts.lines().map(str::to_owned).collect();
                 let (site, at) = (self.site(site).unwrap_or(0), self.site(at));
                 self.running.insert(id, false);
-                let (id, by) = (u64::from(id), some(by));
-                let task = TaskCreated { t, id, thread, site, by, at, contexts, flush: None };
+                let (id, by, flush) = (u64::from(id), some(by), some(flush));
+                let task = TaskCreated { t, id, thread, site, by, at, contexts, flush };
                 self.events.push(Some(Event::Task(task)));
             }
             Step::Run { task } => self.acts(t, task),

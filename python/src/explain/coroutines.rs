@@ -28,7 +28,7 @@ pub(crate) fn current(py: Python<'_>, session: u32, thread: u32) -> Option<u32> 
     let number = log::with(py, |log| {
         let id = log::next_number();
         log.tasks.insert(id, Task { session, code, is_internal, ..Task::default() });
-        log.push(session, Step::Task { id, thread, site, by: 0, at: 0, contexts: 0 });
+        log.push(session, Step::Task { id, thread, site, by: 0, at: 0, contexts: 0, flush: 0 });
         log.callers.insert(id, Caller::default());
         see(log, id);
         id

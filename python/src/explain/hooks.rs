@@ -47,7 +47,8 @@ impl<'py> NewTask<'_, 'py> {
 
 /// Records a task that was created. Returns its number.
 pub(crate) fn created(py: Python<'_>, new: &NewTask<'_, '_>) -> u32 {
-    let Some(session) = session::of_caller(py) else { return 0 };
+    let session = session::of_caller(py).or_else(|| session_of_origin(py, new.by));
+    let Some(session) = session else { return 0 };
     if let Some(number) = created_at_known_place(py, session, new) {
         return number;
     }
@@ -87,6 +88,18 @@ pub(crate) fn created(py: Python<'_>, new: &NewTask<'_, '_>) -> u32 {
     .unwrap_or(0)
 }
 
+/// Returns the session of the task that creates another one, or of those who wait for the request that is being sent:
+/// batch functions run in the context of their definition.
+#[cold]
+fn session_of_origin(py: Python<'_>, by: Option<u32>) -> Option<u32> {
+    log::with(py, |log| {
+        let of_creator = by.and_then(|by| log.tasks.get(&by)).map(|task| task.session);
+        of_creator.or_else(|| log.batches.get(&log.sending)?.sessions.first().copied())
+    })
+    .flatten()
+    .filter(|&session| session != 0)
+}
+
 /// Records a task that is created where its creator has created the one before. Returns `None` if it is another one.
 #[inline]
 fn created_at_known_place(py: Python<'_>, session: u32, new: &NewTask<'_, '_>) -> Option<u32> {
@@ -112,7 +125,8 @@ fn add_task(log: &mut Log, task: Task, site: u32, by: u32, thread: u32) -> u32 {
     let id = log::next_number();
     let Task { session, at, contexts, .. } = task;
     log.tasks.insert(id, task);
-    log.push(session, Step::Task { id, thread, site, by, at, contexts });
+    let flush = if task.is_internal { std::mem::take(&mut log.sending) } else { 0 };
+    log.push(session, Step::Task { id, thread, site, by, at, contexts, flush });
     id
 }
 
@@ -379,6 +393,11 @@ pub(crate) fn sent(py: Python<'_>, request: &Request<'_>) {
         log.push_to_all(&sessions, &steps);
         log.batches.entry(number).or_default().sessions = sessions;
     });
+}
+
+/// Sets the number of the request whose batch function is called next, which may create a task for it; 0 afterwards.
+pub(crate) fn set_sending(py: Python<'_>, number: u32) {
+    log::with(py, |log| log.sending = number);
 }
 
 /// Returns the steps that tell the items of a request, which mostly follow each other in their batch.

@@ -59,6 +59,8 @@ pub(crate) struct Log {
     pub(crate) ended: Table<u32, u32>,
     /// Object of Python that is told of flushes.
     pub(crate) observer: Option<Py<PyAny>>,
+    /// Number of the request that is just being sent, whose batch function may be a task.
+    pub(crate) sending: u32,
     /// A session shows the texts of keys.
     pub(crate) wants_text: bool,
     /// Reason of the next flush.
@@ -233,6 +235,7 @@ impl Log {
             callers: Table::default(),
             ended: Table::default(),
             observer: None,
+            sending: 0,
             wants_text: false,
             reason: Reason::Asked,
         }

@@ -34,6 +34,7 @@ pub(crate) enum Step {
         by: u32,
         at: u32,
         contexts: u32,
+        flush: u32,
     },
     Run {
         task: u32,

@@ -192,6 +192,9 @@ fn start(
             host.state().parts.insert(part, entry);
             request.call_method0(intern!(py, "send"))
         });
+    if log::is_on() {
+        hooks::set_sending(py, 0);
+    }
     host.state().starting.retain(|&other| other != part);
     match started {
         Ok(_) => Ok(()),
@@ -299,6 +302,10 @@ fn record_sent(host: &Bound<'_, LoaderHost>, part: PartId, loads: &[Bound<'_, Lo
     let batch = loads.iter().find_map(|load| BatchItemBase::known_place(load.as_super()));
     let loader = batch.and_then(|(batch, _)| loader_of(batch.cast().ok()?));
     recorded::sent(loader.as_ref(), host, number, reason, loads);
+    let is_starting = host.state().starting.contains(&part);
+    if is_starting {
+        hooks::set_sending(host.py(), number);
+    }
 }
 
 /// Fails the keys of a part whose deadline has passed.
