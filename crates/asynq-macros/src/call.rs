@@ -64,7 +64,7 @@ impl Returned {
     pub(crate) fn mocked(self) -> TokenStream {
         match self {
             Self::Call => quote!(::asynq::plumbing::mocked),
-            Self::Task => quote!(::core::convert::identity),
+            Self::Task => quote!(::asynq::plumbing::mocked_task),
         }
     }
 }

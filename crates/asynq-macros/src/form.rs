@@ -113,7 +113,7 @@ impl Form {
             Self::Proxy => quote!(::asynq::FutureBase::value(#asynq_call(#arguments))),
             Self::Pure => quote!(#asynq_call(#arguments)),
             Self::Sync(path) => {
-                let finish = quote!(::asynq::FutureBase::value);
+                let finish = quote!(::asynq::plumbing::mocked_value);
                 let mock = mock(asynq_call, recorded, future, &finish);
                 quote!(#mock #path(#arguments))
             }

@@ -55,7 +55,7 @@ pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) ->
         (form.plain_call(&asynq_path, &passed, recorded.as_ref(), &task), {
             let run = quote!(#body #turbofish (#arguments));
             let (asyncness, run, finish) = if let Form::Proxy = form {
-                (None, run, quote!(::core::convert::identity))
+                (None, run, quote!(::asynq::plumbing::mocked_proxy))
             } else {
                 let make = returned.make();
                 (Some(quote!(async)), quote!(#make(#site, #run)), returned.mocked())

@@ -122,7 +122,7 @@ fn expand_method(
     } else {
         (form.plain_call(&asynq_path, &passed, recorded.as_ref(), &task), {
             let (run, finish) = if is_proxy {
-                (run, quote!(::core::convert::identity))
+                (run, quote!(::asynq::plumbing::mocked_proxy))
             } else {
                 let make = returned.make();
                 (quote!(#make(#site, #run)), returned.mocked())

@@ -1,7 +1,12 @@
 //! Support for the expansions of the macros. Not a public API: it changes without notice.
 
+#[cfg(feature = "mock")]
+use std::future::Ready;
+
 pub use crate::async_call::{Returned, ReturnedFuture, ReturnedValue};
 pub use crate::call_stack::Site;
+#[cfg(feature = "mock")]
+use crate::mock::MockedCall;
 use crate::task::{AsyncCall, AsyncTask, Call};
 
 /// Creates a call of the async function at `site`.
@@ -23,11 +28,45 @@ pub fn task<T: 'static>(
 }
 
 /// Creates a call whose value is that of a mock.
-pub fn mocked<F>(mock: AsyncTask<F::Output>) -> Call<F>
+#[cfg(feature = "mock")]
+pub fn mocked<F>(mock: MockedCall<AsyncTask<F::Output>>) -> Call<F>
 where
     F: Future<Output: 'static> + 'static,
 {
-    Call::mocked(mock)
+    match mock {
+        MockedCall::Local(task) => Call::mocked(task),
+        MockedCall::Everywhere(value) => Call::mocked_everywhere(value),
+    }
+}
+
+/// Returns the task of a mock.
+#[cfg(feature = "mock")]
+pub fn mocked_task<T: 'static>(mock: MockedCall<AsyncTask<T>>) -> AsyncTask<T> {
+    match mock {
+        MockedCall::Local(task) => task,
+        MockedCall::Everywhere(value) => Call::<Ready<T>>::mocked_everywhere(value).task(),
+    }
+}
+
+/// Returns the value of a mock.
+#[cfg(feature = "mock")]
+pub fn mocked_value<T: 'static>(mock: MockedCall<AsyncTask<T>>) -> T {
+    crate::FutureBase::value(mocked_task(mock))
+}
+
+/// Returns what the mock of a proxy returns.
+///
+/// # Panics
+///
+/// If the proxy is replaced in all threads.
+#[cfg(feature = "mock")]
+pub fn mocked_proxy<Out>(mock: MockedCall<Out>) -> Out {
+    match mock {
+        MockedCall::Local(future) => future,
+        MockedCall::Everywhere(_) => {
+            panic!("an `#[async_proxy]` cannot be replaced everywhere: replace what it calls")
+        }
+    }
 }
 
 /// Runs a plain call to its value.

@@ -73,6 +73,12 @@ pin_project! {
     }
 }
 
+/// Call of a mock of all threads, which makes the value in the thread that awaits it.
+pub(crate) type ValueOf<T> = Box<dyn FnOnce() -> T + Send>;
+
+#[cfg(feature = "mock")]
+static MOCK: Site = Site::new("mock");
+
 pin_project! {
     #[project = StateProjection]
     #[project_replace = StateReplacement]
@@ -86,6 +92,8 @@ pin_project! {
         InPlace { #[pin] future: F },
         // It has become a task of the thread.
         Task { task: SendWrapper<AsyncTask<F::Output>> },
+        // It has a mock of all threads: a `ValueOf` its value.
+        Mocked { value: Option<Box<dyn Any + Send>> },
         Ended,
     }
 }
@@ -100,10 +108,16 @@ where
     }
 
     /// Creates a call whose value is that of `mock`.
+    #[cfg(feature = "mock")]
     pub(crate) fn mocked(mock: AsyncTask<F::Output>) -> Self {
-        static MOCK: Site = Site::new("mock");
         let state = State::Task { task: SendWrapper::new(mock) };
         Self { state, site: &MOCK, at: Location::caller() }
+    }
+
+    /// Creates a call of a mock of all threads, which makes its value in the thread that awaits it.
+    #[cfg(feature = "mock")]
+    pub(crate) fn mocked_everywhere(value: Box<dyn Any + Send>) -> Self {
+        Self { state: State::Mocked { value: Some(value) }, site: &MOCK, at: Location::caller() }
     }
 
     /// Makes a task of the call.
@@ -117,6 +131,9 @@ where
                 AsyncTask::made_at(self.site, self.at, future)
             }
             State::Task { task } => task.take(),
+            State::Mocked { value } => {
+                AsyncTask::made_at(self.site, self.at, async move { value_of(value) })
+            }
             State::Ended => {
                 panic!("{} was used after it had returned its value", self.origin().call())
             }
@@ -138,7 +155,7 @@ where
     /// Returns whether awaiting the call would not wait.
     pub(super) fn is_resolved(&self) -> bool {
         match &self.state {
-            State::New { .. } | State::InPlace { .. } => false,
+            State::New { .. } | State::InPlace { .. } | State::Mocked { .. } => false,
             State::Task { task } => task.is_computed(),
             State::Ended => true,
         }
@@ -167,6 +184,11 @@ where
                 poll_in_place(future, cx)
             }
             StateProjection::Task { task } => Ok(poll_task(task, site, at, cx)),
+            StateProjection::Mocked { value } => {
+                let value = value.take();
+                catch_unwind(AssertUnwindSafe(|| Poll::Ready(value_of(value))))
+                    .map_err(failure_of_mock)
+            }
             StateProjection::Ended => {
                 let call = Origin { site, at, creator: None }.call();
                 panic!("{call} was polled after it had returned its value")
@@ -203,7 +225,9 @@ where
     match state.project() {
         StateProjection::InPlace { future } => poll_in_place(future, cx),
         StateProjection::Task { task } => Ok(poll_task(task, site, at, cx)),
-        StateProjection::New { .. } | StateProjection::Ended => unreachable!("it has begun"),
+        StateProjection::New { .. } | StateProjection::Mocked { .. } | StateProjection::Ended => {
+            unreachable!("it has begun")
+        }
     }
 }
 
@@ -216,6 +240,16 @@ fn poll_in_place<F: Future>(
     let polled = catch_unwind(AssertUnwindSafe(|| body.poll(cx))).map_err(failure)?;
     scheduler::with(|scheduler| scheduler.end_in_place(polled.is_pending()));
     Ok(polled)
+}
+
+/// Returns the value of the call of a mock of all threads.
+fn value_of<T: 'static>(value: Option<Box<dyn Any + Send>>) -> T {
+    let value = value.and_then(|value| value.downcast::<ValueOf<T>>().ok());
+    value.expect("a mock has the type of its function")()
+}
+
+fn failure_of_mock(payload: Box<dyn Any + Send>) -> TaskError {
+    scheduler::with(|scheduler| scheduler.failure(payload))
 }
 
 /// Ends a call in place whose body has panicked. Returns its failure.
@@ -247,7 +281,7 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
-            State::New { .. } => "not started",
+            State::New { .. } | State::Mocked { .. } => "not started",
             State::InPlace { .. } | State::Task { .. } => "pending",
             State::Ended => "computed",
         };

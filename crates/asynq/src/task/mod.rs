@@ -12,6 +12,8 @@ pub(crate) mod on_stack;
 mod promise;
 mod weak;
 
+#[cfg(feature = "mock")]
+pub(crate) use self::call::ValueOf;
 pub use self::call::{AsyncCall, Call};
 pub use self::handle::AsyncTask;
 pub(crate) use self::handle::BLOCK;

@@ -230,3 +230,94 @@ fn a_borrowing_method_that_is_replaced_as_a_function_says_what_to_do() {
     let _mock = mock::replace(Scale::apply_asynq, |_: &'static Scale, n: u32| n);
     Scale(3).apply(4);
 }
+
+#[test]
+fn a_mock_everywhere_reaches_the_handlers_of_a_runtime() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let named = mock::replace_everywhere(remote_name::asynq, |id: u32| format!("mock {id}"));
+    let handler = runtime.spawn(asynq::request(remote_names::asynq(2)));
+    assert_eq!(runtime.block_on(handler).unwrap(), ["mock 0", "mock 1"]);
+    assert_eq!(named.calls(), [(0,), (1,)]);
+}
+
+#[test]
+fn a_call_of_a_mock_everywhere_goes_to_another_thread() {
+    let named = mock::replace_everywhere(moved_name::asynq, |id: u32| format!("mock {id}"));
+    let call = moved_name::asynq(1);
+    let other = std::thread::spawn(|| futures::executor::block_on(call));
+    assert_eq!(other.join().unwrap(), "mock 1");
+    assert_eq!(moved_name(2), "mock 2");
+    assert_eq!(named.calls(), [(1,), (2,)]);
+}
+
+#[test]
+fn a_mock_of_the_thread_comes_before_one_of_all_threads() {
+    let _everywhere = mock::replace_everywhere(own_name::asynq, |_: u32| "everywhere".to_owned());
+    let own = mock::replace(own_name::asynq, |_: u32| "here".to_owned());
+    assert_eq!(own_name(1), "here");
+    drop(own);
+    assert_eq!(own_name(1), "everywhere");
+}
+
+#[test]
+fn a_second_mock_everywhere_of_a_thread_is_refused() {
+    let _first = mock::replace_everywhere(twice_mocked::asynq, || 1);
+    let second = std::panic::catch_unwind(|| mock::replace_everywhere(twice_mocked::asynq, || 2));
+    let message = second.unwrap_err().downcast::<String>().unwrap();
+    assert!(message.contains("drop the first mock before"), "{message}");
+    assert_eq!(twice_mocked(), 1);
+}
+
+#[test]
+fn a_mock_everywhere_waits_for_that_of_another_thread() {
+    let first = mock::replace_everywhere(shared_mock::asynq, || 1);
+    let second = std::thread::spawn(|| {
+        let _second = mock::replace_everywhere(shared_mock::asynq, || 2);
+        shared_mock()
+    });
+    assert_eq!(shared_mock(), 1);
+    drop(first);
+    assert_eq!(second.join().unwrap(), 2);
+}
+
+#[test]
+fn a_mock_everywhere_that_panics_fails_the_call() {
+    let _mock = mock::replace_everywhere(failing_mock::asynq, || -> u32 { panic!("no value") });
+    let failure = AsyncTask::new(failing_mock::asynq()).outcome().unwrap_err();
+    assert_eq!(failure.message(), "no value");
+}
+
+#[asynq]
+async fn remote_name(id: u32) -> String {
+    unreachable!("no store for {id}")
+}
+
+#[asynq]
+async fn remote_names(count: u32) -> Vec<String> {
+    all((0..count).map(remote_name::asynq)).await
+}
+
+#[asynq]
+async fn moved_name(id: u32) -> String {
+    unreachable!("no store for {id}")
+}
+
+#[asynq]
+async fn own_name(id: u32) -> String {
+    unreachable!("no store for {id}")
+}
+
+#[asynq]
+async fn twice_mocked() -> u32 {
+    unreachable!("no store")
+}
+
+#[asynq]
+async fn shared_mock() -> u32 {
+    unreachable!("no store")
+}
+
+#[asynq]
+async fn failing_mock() -> u32 {
+    unreachable!("no store")
+}

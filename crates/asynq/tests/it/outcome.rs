@@ -38,7 +38,7 @@ fn a_task_that_waits_for_ever_is_told_of_the_deadlock() {
     #[asynq]
     async fn kind_of_failure() -> Option<TaskErrorKind> {
         let (_promise, never) = promise::<()>();
-        let waiting = AsyncTask::new(async { never.await });
+        let waiting = AsyncTask::new(never);
         outcome(waiting).await.err().map(|error| error.kind())
     }
     assert_eq!(kind_of_failure(), Some(TaskErrorKind::Deadlock));

@@ -1,7 +1,7 @@
 //! Mocks of async functions, for tests.
 //!
 //! With the feature `mock`, a test can replace every function and method with `#[asynq]` or
-//! `#[async_proxy]` on its thread, until a guard is dropped. The mock gets both kinds of calls, and
+//! `#[async_proxy]` on its thread, until a guard is dropped ([`replace_everywhere`]: on all threads). The mock gets both kinds of calls, and
 //! records their arguments. Without the feature, calls do not check for mocks, so enable it only in
 //! `[dev-dependencies]`:
 //!
@@ -33,12 +33,16 @@
 //! called. Use [`replace_method`] for a method with `&self`. An `#[async_proxy]` with `&self` cannot be
 //! replaced, nor can a function with an `impl Trait` parameter, which has no name.
 
+mod everywhere;
+
 use std::any::{Any, TypeId, type_name};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
+pub use self::everywhere::{MockEverywhere, replace_everywhere};
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
 
@@ -95,15 +99,7 @@ functions!(A a, B b, C c, D d, E e, G g, H h);
 functions!(A a, B b, C c, D d, E e, G g, H h, I i);
 
 /// Replacement of a function.
-#[doc(hidden)]
-pub struct Replacement<Args, Out>(Box<dyn Fn(Args) -> Out>);
-
-impl<Args, Out> Replacement<Args, Out> {
-    /// Calls the replacement.
-    pub fn call(&self, arguments: Args) -> Out {
-        (self.0)(arguments)
-    }
-}
+struct Replacement<Args, Out>(Box<dyn Fn(Args) -> Out>);
 
 /// Mock and its number.
 type Numbered = (u64, Rc<dyn Any>);
@@ -121,23 +117,55 @@ thread_local! {
     static CALLED_THROUGH: Cell<Option<TypeId>> = const { Cell::new(None) };
 }
 
+/// Call of a mock.
+#[doc(hidden)]
+pub enum MockedCall<Out> {
+    /// Of the thread.
+    Local(Out),
+    /// Of all threads: a `ValueOf` its value.
+    Everywhere(Box<dyn Any + Send>),
+}
+
+/// The mock that a call finds.
+#[doc(hidden)]
+pub struct Found<Args, Out>(Place<Args, Out>);
+
+enum Place<Args, Out> {
+    Local(Rc<Replacement<Args, Out>>),
+    Everywhere(Arc<everywhere::Replacement<Args>>),
+}
+
+impl<Args, Out> Found<Args, Out> {
+    /// Calls the mock.
+    pub fn call(&self, arguments: Args) -> MockedCall<Out> {
+        match &self.0 {
+            Place::Local(replacement) => MockedCall::Local(replacement.0(arguments)),
+            Place::Everywhere(replacement) => MockedCall::Everywhere(replacement(arguments)),
+        }
+    }
+}
+
 /// Returns the mock of a function for the next call, if there is one.
 #[doc(hidden)]
-pub fn find<F: 'static, Args: 'static, Out: 'static>(_: &F) -> Option<Rc<Replacement<Args, Out>>> {
+pub fn find<F: 'static, Args: 'static, Out: 'static>(_: &F) -> Option<Found<Args, Out>> {
     let function = TypeId::of::<F>();
     if CALLED_THROUGH.get() == Some(function) {
         CALLED_THROUGH.set(None);
         return None;
     }
-    let replacement = MOCKS
-        .try_with(|mocks| mocks.borrow().of.get(&function)?.last().map(|(_, mock)| Rc::clone(mock)))
-        .ok()??;
-    Some(replacement.downcast().unwrap_or_else(|_| {
+    let last = |mocks: &RefCell<Mocks>| {
+        mocks.borrow().of.get(&function)?.last().map(|(_, mock)| Rc::clone(mock))
+    };
+    let Ok(Some(replacement)) = MOCKS.try_with(last) else {
+        return everywhere::find(function).map(Place::Everywhere).map(Found);
+    };
+    let replacement = replacement.downcast().unwrap_or_else(|_| {
         panic!(
             "{} has `&self`: use `mock::replace_method` or `mock::spy_method` to mock it",
             type_name::<F>()
         )
-    }))
+    });
+    Some(Found(Place::Local(replacement)))
 }
 
 /// Guard of a mock: dropping it restores the function.
