@@ -79,6 +79,9 @@ impl<'a> Code<'a> {
             let (Some(first), Some(second)) = (self.flow(before), self.flow(after)) else {
                 return Relation::Needed;
             };
+            if first.body != second.body {
+                return Relation::Needed;
+            }
             let loops = (first.in_loop, second.in_loop);
             if first.line == second.line {
                 // The same statement: an earlier turn of a loop around it, or the same call of a function,

@@ -44,6 +44,9 @@ pub struct Flow {
     pub line: u32,
     /// Its last line; of a compound statement, the last line of its head.
     pub end: u32,
+    /// Line of the function or block of async code that it is in. Only statements of the same one are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<u32>,
     /// First lines of the statements with an await whose value this one needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<u32>,

@@ -35,6 +35,7 @@ impl Functions<'_> {
     fn read(&mut self, block: &Block) {
         let mut body = Body {
             file: self.file,
+            line: line(block),
             flows: &mut self.flows,
             loops: Vec::new(),
             effects: Sources::new(),
@@ -81,6 +82,8 @@ struct Turn {
 /// A body of code that is being read.
 struct Body<'a> {
     file: &'a str,
+    /// Line at which it begins.
+    line: u32,
     flows: &'a mut BTreeMap<(u32, u32), Flow>,
     loops: Vec<Turn>,
     /// Awaits whose values are not used.
@@ -175,8 +178,9 @@ impl Body<'_> {
             // Code that runs on its own, with what it uses.
             let loops = std::mem::take(&mut self.loops);
             let effects = self.effects.clone();
+            let outer = std::mem::replace(&mut self.line, crate::rust_source::line(block));
             self.block(block, &mut values.clone(), control);
-            (self.loops, self.effects) = (loops, effects);
+            (self.loops, self.effects, self.line) = (loops, effects, outer);
         }
         let needs = join(&join(&operands, control), &self.effects);
         self.add_flow(lines, &needs);
@@ -201,6 +205,7 @@ impl Body<'_> {
             file: self.file.to_owned(),
             line,
             end,
+            body: Some(self.line),
             ..Flow::default()
         });
         flow.in_loop = in_loop;

@@ -53,3 +53,21 @@ pub(crate) fn taken<K>(_: (u64, K)) {}
 pub(crate) fn program_listener() -> Option<fn(&crate::debug::Event)> {
     None
 }
+
+pub(crate) struct RecordedRequest;
+
+#[expect(clippy::unused_self, reason = "the same as with recordings")]
+impl RecordedRequest {
+    pub(crate) const NONE: Self = Self;
+
+    #[inline]
+    pub(crate) fn new(_: &'static Location<'static>) -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(crate) fn begin_poll(&self) {}
+
+    #[inline]
+    pub(crate) fn end_poll(&self, _: bool) {}
+}

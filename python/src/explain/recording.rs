@@ -102,6 +102,7 @@ impl Recording {
             needs,
             in_loop,
             carried,
+            ..Flow::default()
         };
         let flows = flows.into_iter().map(flow).collect();
         Self {

@@ -30,6 +30,7 @@
 //! The environment variable `ASYNQ_EXPLAIN` records all threads of a program that is compiled with the feature `explain`, and
 //! writes the report when the program ends: to the file that it names, or with `1` as text to standard error.
 
+mod answers;
 mod assert;
 mod why;
 
@@ -37,5 +38,6 @@ pub use asynq_explain::{
     Batch, Event, Explanation, Finding, Keys, Kind, Link, Load, Options, Recording, Task, Wait,
 };
 
+pub use self::answers::{NotRecorded, RecordedAnswers, record_answers, replay_answers};
 pub use self::assert::{Rounds, assert_rounds, assert_rounds_of};
 pub use self::why::{Why, record, record_with};

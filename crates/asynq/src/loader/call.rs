@@ -27,7 +27,9 @@ use crate::batch::BoxError;
 use crate::call_stack::{Origin, Site};
 use crate::error::TaskError;
 use crate::recording;
-use crate::request::request;
+#[cfg(feature = "explain")]
+use crate::recording::answers::{self, Answers};
+use crate::request::unrecorded_request;
 
 /// Calls the function for a part that has its permits, if any of its keys are still wanted.
 pub(super) fn begin<K, V>(
@@ -61,11 +63,18 @@ pub(super) fn begin<K, V>(
     // Released if the part is not sent.
     drop(claim);
     let Some(keys) = begun.flatten() else { return };
-    let call = Call { shared: Arc::clone(shared), part, keys, has_ended: false };
+    let call = Call {
+        shared: Arc::clone(shared),
+        part,
+        keys,
+        has_ended: false,
+        #[cfg(feature = "explain")]
+        answers: answers::current().filter(|_| shared.codec.get().is_some()),
+    };
     if calls == Calls::Here && !shared.fetch.is_async() {
         return call.run_here(&flight);
     }
-    let job = Job::start(InFlight::new(flight, request(call.run())));
+    let job = Job::start(InFlight::new(flight, unrecorded_request(call.run())));
     if calls == Calls::Here && !job.is_spawned() {
         job.poll(Waker::noop());
     }
@@ -88,6 +97,9 @@ struct Call<K: Key + Send + Sync, V: Clone + Send + 'static> {
     part: PartId,
     keys: Arc<Vec<K>>,
     has_ended: bool,
+    /// Answers that are recorded or replayed.
+    #[cfg(feature = "explain")]
+    answers: Option<Arc<Answers>>,
 }
 
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
@@ -113,6 +125,10 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
     }
 
     fn call(&self) -> Called<Fetched<K, V>> {
+        #[cfg(feature = "explain")]
+        if let Some(answer) = self.replay() {
+            return Called::Now(answer);
+        }
         let before = self.shared.settings().map(|settings| settings.before.clone());
         let before = before.unwrap_or_default();
         if !before.is_empty() {
@@ -154,6 +170,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
                 })
             }))
         });
+        #[cfg(feature = "explain")]
+        self.record(&outcomes);
         let failure = match given {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Failure::Error(Arc::from(error))),
@@ -227,6 +245,41 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
             time
         });
         time.unwrap_or_default()
+    }
+}
+
+/// # Recorded answers
+#[cfg(feature = "explain")]
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
+    /// Returns the recorded answer, if answers are replayed.
+    fn replay(&self) -> Option<Fetched<K, V>> {
+        let answers = self.answers.as_ref().filter(|answers| answers.are_replayed())?;
+        let (answers, shared) = (Arc::clone(answers), Arc::clone(&self.shared));
+        let give = move |keys: &[K], give: &mut dyn FnMut(usize, Option<Result<V, BoxError>>)| {
+            let (codec, source) = (shared.codec.get(), shared.name());
+            for (index, key) in keys.iter().enumerate() {
+                give(index, codec.map(|codec| answers.get(codec, &source, &name(key))));
+            }
+            Ok(())
+        };
+        Some(Fetched { give: Box::new(give), span: None })
+    }
+
+    /// Records the answer, if answers are recorded.
+    fn record(&self, outcomes: &[(usize, Outcome<V>)]) {
+        let (Some(answers), Some(codec)) = (&self.answers, self.shared.codec.get()) else { return };
+        if answers.are_replayed() {
+            return;
+        }
+        let source = self.shared.name();
+        for (index, outcome) in outcomes {
+            let answer = match outcome {
+                Outcome::Value(value) => Ok(value),
+                Outcome::Failed(error) => Err(error.to_string()),
+                _ => continue,
+            };
+            answers.add(codec, &source, name(&self.keys[*index]), answer);
+        }
     }
 }
 

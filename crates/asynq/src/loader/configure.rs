@@ -93,3 +93,18 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
         self
     }
 }
+
+#[cfg(feature = "explain")]
+impl<K, V> Loader<K, V>
+where
+    K: Key + Send + Sync,
+    V: Clone + Send + serde::Serialize + serde::de::DeserializeOwned + 'static,
+{
+    /// Lets tests run from recorded answers, by the [name](Self::name) of the loader:
+    /// [`explain::record_answers`](crate::explain::record_answers).
+    #[must_use]
+    pub fn replayable(self) -> Self {
+        self.shared.codec.get_or_init(crate::recording::answers::Codec::new);
+        self
+    }
+}

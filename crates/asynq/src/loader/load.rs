@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::mem;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -234,7 +235,13 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Future for Load<K, V> {
         if scheduler::with(Scheduler::is_polling) {
             return scheduler::poll_pending(this, cx, Self::request_inside);
         }
-        if this.request_outside(cx.waker()) { Poll::Pending } else { Poll::Ready(this.take()) }
+        if this.request_outside(cx.waker()) {
+            if recording::is_on() {
+                recording::awaited(Location::caller());
+            }
+            return Poll::Pending;
+        }
+        Poll::Ready(this.take())
     }
 }
 

@@ -18,6 +18,8 @@ use super::state::State;
 use super::stats::Stats;
 use super::thread_lock::{Locked, ThreadLock};
 use super::threads::AllThreads;
+#[cfg(feature = "explain")]
+use crate::recording::answers::Codec;
 
 pub(super) struct Shared<K: Key + Send + Sync, V: Clone + Send + 'static> {
     pub(super) id: u64,
@@ -29,6 +31,9 @@ pub(super) struct Shared<K: Key + Send + Sync, V: Clone + Send + 'static> {
     pub(super) hasher: RandomState,
     start: Instant,
     pub(super) caches: Caches<K, V>,
+    /// For recorded answers, if the loader is replayable.
+    #[cfg(feature = "explain")]
+    pub(super) codec: std::sync::OnceLock<Codec<V>>,
     itself: Weak<Self>,
 }
 
@@ -58,6 +63,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
             hasher: RandomState::default(),
             start: Instant::now(),
             caches: Caches::new(),
+            #[cfg(feature = "explain")]
+            codec: std::sync::OnceLock::new(),
             itself: Weak::clone(itself),
         })
     }

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use asynq_engine::ItemId;
 use asynq_explain::{BatchAnswered, BatchSent, Event, How, Keys, Reason, hash_key};
@@ -193,6 +194,42 @@ pub(crate) fn loaded(
         let asked = KeyAsked { at: Some(at), hash, text, how, of: None };
         translator.add_load(key, (name, place), asked, elsewhere);
     });
+}
+
+/// A request outside of tasks, which is recorded as a task.
+#[derive(Clone, Copy)]
+pub(crate) struct RecordedRequest {
+    number: u64,
+    /// Place where it was made; `None` for one that is not recorded.
+    at: Option<&'static Location<'static>>,
+}
+
+impl RecordedRequest {
+    /// One of this crate, which users do not know.
+    pub(crate) const NONE: Self = Self { number: 0, at: None };
+
+    pub(crate) fn new(at: &'static Location<'static>) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self { number: LAST.fetch_add(1, Ordering::Relaxed), at: Some(at) }
+    }
+
+    /// Records that the request is polled.
+    #[inline]
+    pub(crate) fn begin_poll(&self) {
+        if let Some(at) = self.at
+            && is_on()
+        {
+            each(|translator| translator.begin_request(self.number, at));
+        }
+    }
+
+    /// Records that the request waits, or has ended.
+    #[inline]
+    pub(crate) fn end_poll(&self, has_ended: bool) {
+        if self.at.is_some() && is_on() {
+            each(|translator| translator.end_request(self.number, has_ended));
+        }
+    }
 }
 
 /// Records that a load of a loader has got its value.

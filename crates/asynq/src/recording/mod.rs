@@ -6,6 +6,7 @@
 //! awaits are no events of the engine: `hooks` are called where these happen. `session` is the recording itself, which several
 //! threads may share, and `program` the one of a whole program. Without the feature `explain`, the hooks do nothing (`no_recording.rs`).
 
+pub(crate) mod answers;
 mod code;
 mod hooks;
 mod program;
@@ -14,7 +15,7 @@ mod session;
 mod translator;
 
 pub(crate) use self::hooks::{
-    Asked, Origin, add_item, answered, asked, attach, awaited, is_on, join_load, loaded,
-    program_listener, sent, taken,
+    Asked, Origin, RecordedRequest, add_item, answered, asked, attach, awaited, is_on, join_load,
+    loaded, program_listener, sent, taken,
 };
 pub(crate) use self::session::Session;

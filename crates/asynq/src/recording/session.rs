@@ -34,6 +34,13 @@ pub(super) struct Loaded {
     pub(super) is_awaited: bool,
 }
 
+/// A request outside of tasks.
+pub(super) struct Request {
+    pub(super) id: Id,
+    /// Loads that it has not got the values of.
+    pub(super) loads: Vec<(LoaderKey, Id)>,
+}
+
 /// A batch of a loader that is in flight, as far as its keys were asked for on threads of the recording.
 pub(super) struct Part {
     pub(super) batch: Id,
@@ -49,6 +56,8 @@ pub(super) struct State {
     pub(super) loads: HashMap<LoaderKey, Loaded>,
     /// Loads that were answered before anybody waited for them: other threads send batches at any time.
     pub(super) answered: HashMap<LoaderKey, Loaded>,
+    /// Requests outside of tasks, by their numbers.
+    pub(super) requests: HashMap<u64, Request>,
     /// Batches of loaders that are in flight, with their keys.
     pub(super) parts: HashMap<LoaderKey, Vec<Part>>,
 }

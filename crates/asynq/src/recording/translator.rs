@@ -9,11 +9,14 @@ use asynq_explain::{
     KeyLoaded, Reason, TaskCreated, TaskEnds, TaskRuns, TaskWaits,
 };
 
-use super::session::{Loaded, LoaderKey, Part, Session};
+use super::session::{Loaded, LoaderKey, Part, Request, Session};
 use crate::debug::{Awaited, Batch, Event, Task};
 
 /// Function of code outside of tasks.
 const OUTSIDE: &str = "code outside of tasks";
+
+/// Function of code in a request outside of tasks.
+const REQUEST: &str = "request";
 
 /// Translates the events of one scheduler.
 pub(super) struct Translator {
@@ -31,6 +34,8 @@ pub(super) struct Translator {
     /// Batches that a loader reports itself.
     quiet: HashSet<u64>,
     flushing: Flushing,
+    /// Requests outside of tasks that are polled now, the innermost last, with their numbers.
+    requests: Vec<(u64, Known)>,
     /// Place of the last await that has to wait.
     pub(super) awaited: Option<&'static Location<'static>>,
     /// The outermost call is recorded.
@@ -91,6 +96,7 @@ impl Translator {
             batches: HashMap::new(),
             quiet: HashSet::new(),
             flushing: Flushing::Nothing,
+            requests: Vec::new(),
             awaited: None,
             samples: true,
         }
@@ -138,8 +144,10 @@ impl Translator {
 
     /// Returns the task that runs in the innermost call or, before it has begun, around that.
     fn running(&self) -> Option<Known> {
-        let number = self.running.last().copied().flatten()?;
-        self.tasks.get(&number).copied()
+        match self.running.last().copied().flatten() {
+            Some(number) => self.tasks.get(&number).copied(),
+            None => self.requests.last().map(|&(_, request)| request),
+        }
     }
 
     fn set_running(&mut self, number: Option<u64>) {
@@ -365,6 +373,12 @@ impl Translator {
         let mut state = self.session.state();
         let loaded = Loaded { id: load, at, is_awaited: false };
         state.loads.entry(key).or_insert(loaded);
+        if self.running.last().copied().flatten().is_none()
+            && let Some(&(number, _)) = self.requests.last()
+            && let Some(request) = state.requests.get_mut(&number)
+        {
+            request.loads.push((key, load));
+        }
         if matches!(elsewhere, Elsewhere::Unsent) || !is_unknown {
             return;
         }
@@ -389,6 +403,50 @@ impl Translator {
             }
             Elsewhere::Unsent => {}
         }
+    }
+
+    /// Records that a request outside of tasks runs.
+    pub(super) fn begin_request(&mut self, number: u64, at: &'static Location<'static>) {
+        let mut state = self.session.state();
+        let t = self.session.now();
+        if !state.requests.contains_key(&number) {
+            let id = state.recorder.next_id();
+            let site = state.site(REQUEST, at);
+            let thread = self.thread;
+            state.record(Recorded::Task(TaskCreated {
+                t,
+                id,
+                thread,
+                site,
+                ..TaskCreated::default()
+            }));
+            state.requests.insert(number, Request { id, loads: Vec::new() });
+        }
+        let task = state.requests[&number].id;
+        state.record(Recorded::Run(TaskRuns { t, task }));
+        self.requests.push((number, Known { id: task, function: REQUEST }));
+    }
+
+    /// Records that a request outside of tasks waits, or has ended.
+    pub(super) fn end_request(&mut self, number: u64, has_ended: bool) {
+        self.requests.retain(|&(other, _)| other != number);
+        let place = self.awaited.take();
+        let mut state = self.session.state();
+        let t = self.session.now();
+        if has_ended {
+            if let Some(request) = state.requests.remove(&number) {
+                state.record(Recorded::End(TaskEnds { t, task: request.id, error: None }));
+            }
+            return;
+        }
+        let Some(mut request) = state.requests.remove(&number) else { return };
+        request.loads.retain(|(key, id)| state.loads.get(key).is_some_and(|load| load.id == *id));
+        let (task, tasks) = (request.id, Vec::new());
+        let loads = request.loads.iter().map(|&(_, id)| id).collect();
+        let at = place.map(|place| state.site(REQUEST, place));
+        // It may join many futures, of which any goes on.
+        state.record(Recorded::Wait(TaskWaits { t, task, at, tasks, loads, any: true }));
+        state.requests.insert(number, request);
     }
 
     /// Records that a task has got a value for which it did not have to wait, since another thread had sent the batch.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -10,6 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::current::{self, Shelf, TouchedRounds};
 use super::waker::RequestWaker;
+use crate::recording::RecordedRequest;
 use crate::scheduler::{self, Scheduler};
 
 /// Runs `future` as one request: the keys that it loads are sent together, when none of its code can run.
@@ -43,8 +45,19 @@ use crate::scheduler::{self, Scheduler};
 /// let greetings = futures::future::join_all([1, 2, 3].map(greeting));
 /// assert_eq!(futures::executor::block_on(request(greetings))[2], "Hello, user 3!");
 /// ```
+#[cfg_attr(feature = "explain", track_caller)]
 pub fn request<F: IntoFuture>(future: F) -> Request<F::IntoFuture> {
+    with(future, RecordedRequest::new(Location::caller()))
+}
+
+/// Runs `future` as a request that recordings do not show.
+pub(crate) fn unrecorded_request<F: IntoFuture>(future: F) -> Request<F::IntoFuture> {
+    with(future, RecordedRequest::NONE)
+}
+
+fn with<F: IntoFuture>(future: F, recorded: RecordedRequest) -> Request<F::IntoFuture> {
     Request {
+        recorded,
         future: future.into_future(),
         touched: TouchedRounds::default(),
         waker: None,
@@ -59,6 +72,7 @@ pin_project! {
         #[pin]
         future: F,
         touched: TouchedRounds,
+        recorded: RecordedRequest,
         // Made when it is first polled, with the same allocation as a `Waker`.
         waker: Option<(Arc<RequestWaker>, Waker)>,
         shelf: Arc<Shelf>,
@@ -84,7 +98,9 @@ impl<F: Future> Future for Request<F> {
             if is_woken {
                 let poll = || future.as_mut().poll(&mut Context::from_waker(as_waker));
                 let poll = || scheduler::without_budget(poll);
+                this.recorded.begin_poll();
                 let polled = current::poll(this.touched, this.shelf, poll);
+                this.recorded.end_poll(polled.is_ready());
                 if polled.is_ready() {
                     return polled;
                 }

@@ -8,6 +8,7 @@ mod graphql;
 mod tower;
 mod waker;
 
+pub(crate) use self::future::unrecorded_request;
 pub use self::future::{Request, request};
 #[cfg(feature = "async-graphql")]
 pub use self::graphql::RequestExtension;

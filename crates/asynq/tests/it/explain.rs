@@ -1,8 +1,12 @@
 //! Explanations: what is recorded of tasks and sources, and assertions on rounds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
 
-use asynq::explain::{Keys, Kind, Options, assert_rounds, assert_rounds_of, record, record_with};
+use asynq::explain::{
+    Keys, Kind, Options, assert_rounds, assert_rounds_of, record, record_answers, record_with,
+    replay_answers,
+};
 use asynq::{AsyncTask, FutureBase, Loader, LocalLoader, all, asynq, debug};
 
 use crate::common::{Log, store};
@@ -134,4 +138,69 @@ fn a_report_is_saved_in_the_form_of_its_extension() {
         save("why.jsonl").unwrap().starts_with(r#"{"recording":{"version":1,"language":"rust""#)
     );
     assert_eq!(save("why.pdf").unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+}
+
+#[test]
+fn recorded_answers_are_replayed_without_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answers.jsonl");
+    let loader = |store: fn(u32) -> Result<u32, String>| {
+        let store = move |ids: Vec<u32>| ids.into_iter().map(store).collect::<Vec<_>>();
+        Loader::try_new(store).name("half").replayable()
+    };
+    let half = loader(|id| if id % 2 == 0 { Ok(id / 2) } else { Err("odd".to_owned()) });
+    let answers = record_answers();
+    assert_eq!(half.load(4).value().unwrap(), 2);
+    assert!(half.load(5).value().is_err());
+    answers.save(&file).unwrap();
+    drop(answers);
+
+    let half = loader(|_| panic!("the store is asked"));
+    let replay = replay_answers(&file).unwrap();
+    assert_eq!(assert_rounds(1, || half.load(4).value().unwrap()), 2);
+    assert!(half.load(5).value().unwrap_err().to_string().contains("odd"));
+    let error = half.load(6).value().unwrap_err().to_string();
+    assert!(error.contains("has no answer of half for the key 6"), "{error}");
+    drop(replay);
+
+    let error = replay_answers(folder.path().join("nothing.jsonl")).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+}
+
+#[test]
+fn a_file_of_something_else_is_not_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answers.jsonl");
+    std::fs::write(&file, "{\"recording\":{\"version\":1}}\n").unwrap();
+    let error = replay_answers(&file).unwrap_err().to_string();
+    assert!(error.contains("answers.jsonl, line 1: "), "{error}");
+}
+
+static AUTHOR: LazyLock<Loader<u32, u32>> = LazyLock::new(|| Loader::new(same).name("author"));
+static ALBUMS: LazyLock<Loader<u32, u32>> = LazyLock::new(|| Loader::new(same).name("albums"));
+
+async fn handler(id: u32) -> u32 {
+    let author = AUTHOR.load(id).await.unwrap();
+    let albums = ALBUMS.load(id).await.unwrap();
+    author + albums
+}
+
+#[tokio::test]
+async fn requests_of_servers_are_recorded() {
+    let why = record();
+    assert_eq!(asynq::request(handler(7)).await, 14);
+    let explanation = why.explanation();
+    assert_eq!(explanation.rounds, 2);
+    let finding = &explanation.findings[0];
+    assert_eq!((finding.kind, finding.rounds_after), (Kind::EarlyAwait, 1), "{finding}");
+    assert!(finding.what.contains("`albums`"), "{finding}");
+}
+
+#[tokio::test]
+async fn keys_that_a_request_loads_together_are_one_round() {
+    let why = record();
+    let load = |id| async move { AUTHOR.load(id).await.unwrap() };
+    asynq::request(futures::future::join_all([101, 102, 103].map(load))).await;
+    let explanation = why.explanation();
+    assert_eq!((explanation.rounds, explanation.findings), (1, vec![]));
 }
