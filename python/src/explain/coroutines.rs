@@ -6,9 +6,10 @@
 
 use pyo3::prelude::*;
 
-use crate::explain::log::{self, Caller, Log, Task};
+use crate::explain::log::{self, Caller, Log};
 use crate::explain::places;
 use crate::explain::step::{Need, Step};
+use crate::explain::tasks::Task;
 use crate::imports;
 use crate::scheduler::inbox::running_loop;
 
@@ -17,8 +18,8 @@ pub(crate) fn current(py: Python<'_>, session: u32, thread: u32) -> Option<u32> 
     let event_loop = running_loop(py).ok()??;
     let found = imports::recorded_coroutine(py).ok()?.call1((event_loop, log::epoch())).ok()?;
     let (number, coroutine): (Option<u32>, Bound<'_, PyAny>) = found.extract().ok()?;
-    let known = number
-        .filter(|number| log::with(py, |log| log.tasks.contains_key(number)).unwrap_or(false));
+    let known =
+        number.filter(|number| log::with(py, |log| log.tasks.contains(*number)).unwrap_or(false));
     if let Some(number) = known {
         log::with(py, |log| see(log, number));
         return Some(number);
@@ -51,13 +52,13 @@ pub(crate) fn note(log: &mut Log, caller: u32, call: Need, at: u32) {
 
 /// Records that a coroutine has seen the values of the calls that have ended.
 fn see(log: &mut Log, caller: u32) {
-    let session = log.tasks.get(&caller).map_or(0, |task| task.session);
+    let session = log.tasks.get(caller).map_or(0, |task| task.session);
     let last = log.session(session).and_then(|session| session.last_ended);
     let Some(Caller { mut calls, seen }) = log.callers.remove(&caller) else { return };
     let mut ended = Vec::new();
     calls.retain(|&(call, at)| {
         let is_pending = match call {
-            Need::Task(task) => log.tasks.contains_key(&task),
+            Need::Task(task) => log.tasks.contains(task),
             Need::Item(item) => log.batches.contains_key(&item.batch),
         };
         if !is_pending {

@@ -7,11 +7,12 @@ use asynq_explain::Reason;
 use pyo3::prelude::*;
 
 use crate::explain::coroutines;
-use crate::explain::log::{self, Code, Log, Task};
+use crate::explain::log::{self, Code, Log};
 use crate::explain::observer;
 use crate::explain::places;
 use crate::explain::session;
 use crate::explain::step::{Item, Need, Step};
+use crate::explain::tasks::Task;
 use crate::ffi::frames::{code_of, code_of_generator, running_at, suspended_at};
 
 /// A task that was created.
@@ -57,7 +58,7 @@ pub(crate) fn created(py: Python<'_>, new: &NewTask<'_, '_>) -> u32 {
         None => coroutines::current(py, session, new.thread).unwrap_or(0),
     };
     let is_sampled = log::with(py, |log| {
-        if by != 0 && log.tasks.contains_key(&by) {
+        if by != 0 && log.tasks.contains(by) {
             return true;
         }
         let Some(session) = log.session(session) else { return false };
@@ -76,7 +77,7 @@ pub(crate) fn created(py: Python<'_>, new: &NewTask<'_, '_>) -> u32 {
         if let Some((code, position)) = place {
             log.last_creation = (code, position, by, at);
         }
-        let contexts = log.tasks.get(&by).map_or(0, |by| by.contexts);
+        let contexts = log.tasks.get(by).map_or(0, |by| by.contexts);
         let is_of_coroutine = new.by.is_none() && by != 0;
         let task = Task { session, code, is_internal, at, contexts, is_of_coroutine };
         let id = add_task(log, task, site, by, new.thread);
@@ -93,7 +94,7 @@ pub(crate) fn created(py: Python<'_>, new: &NewTask<'_, '_>) -> u32 {
 #[cold]
 fn session_of_origin(py: Python<'_>, by: Option<u32>) -> Option<u32> {
     log::with(py, |log| {
-        let of_creator = by.and_then(|by| log.tasks.get(&by)).map(|task| task.session);
+        let of_creator = by.and_then(|by| log.tasks.get(by)).map(|task| task.session);
         of_creator.or_else(|| log.batches.get(&log.sending)?.sessions.first().copied())
     })
     .flatten()
@@ -113,7 +114,7 @@ fn created_at_known_place(py: Python<'_>, session: u32, new: &NewTask<'_, '_>) -
         if (last_running, last_position, last_by) != (running, position, by) {
             return None;
         }
-        let contexts = log.tasks.get(&by)?.contexts;
+        let contexts = log.tasks.get(by)?.contexts;
         let &Code { definition, is_internal, .. } = log.codes.get(&code)?;
         let task = Task { session, code, is_internal, at, contexts, is_of_coroutine: false };
         Some(add_task(log, task, definition, by, new.thread))
@@ -134,7 +135,7 @@ fn add_task(log: &mut Log, task: Task, site: u32, by: u32, thread: u32) -> u32 {
 fn call_site(py: Python<'_>, task: u32, only_task: bool) -> u32 {
     let running = running_at(py);
     let (known, at) = log::with(py, |log| {
-        let task = *log.tasks.get(&task)?;
+        let task = *log.tasks.get(task)?;
         let (code, position) =
             running.filter(|&(code, _)| code == task.code && !task.is_internal)?;
         Some((task, log.sites_by_position.get(&(code, position, 0)).copied()))
@@ -144,7 +145,7 @@ fn call_site(py: Python<'_>, task: u32, only_task: bool) -> u32 {
     if let Some(Some(at)) = at {
         return at;
     }
-    let known = known.or_else(|| log::with(py, |log| log.tasks.get(&task).copied())?);
+    let known = known.or_else(|| log::with(py, |log| log.tasks.get(task).copied())?);
     match known {
         Some(Task { code, is_internal, at, .. }) => {
             places::caller(py, code, is_internal, at, only_task)
@@ -188,7 +189,7 @@ pub(crate) fn waits(
 ) {
     let place = generator.and_then(suspended_at);
     let known = log::with(py, |log| {
-        let &Task { session, at: otherwise, .. } = log.tasks.get(&task)?;
+        let &Task { session, at: otherwise, .. } = log.tasks.get(task)?;
         let at = match generator {
             None => Some(otherwise),
             Some(_) => place.and_then(|place| log.waits.get(&place).copied()),
@@ -223,7 +224,7 @@ pub(crate) fn ends(py: Python<'_>, task: u32, error: Option<&PyErr>) {
     log::with(py, |log| {
         let text = error.map_or(0, |error| log.text(&error));
         log.push_of(task, Step::End { task, text });
-        let ended = log.tasks.remove(&task).filter(|task| task.is_of_coroutine);
+        let ended = log.tasks.remove(task).filter(|task| task.is_of_coroutine);
         if let Some(session) = ended.and_then(|ended| log.session(ended.session)) {
             session.last_ended = Some(Need::Task(task));
         }
@@ -307,11 +308,12 @@ pub(crate) enum Origin {
     Cached(Option<Item>),
 }
 
-/// Records that the code that runs asks a loader for a key. `task` is the number of its task; `None` outside
-/// of tasks.
+/// Records that the code that runs asks a loader for a key. `task` is the number of its task, and `generator` that of
+/// the task; `None` outside of tasks.
 pub(crate) fn loads(
     py: Python<'_>,
     task: Option<u32>,
+    generator: Option<&Bound<'_, PyAny>>,
     thread: u32,
     (source, key): (u32, u32),
     origin: Origin,
@@ -326,7 +328,14 @@ pub(crate) fn loads(
     if session == 0 {
         return;
     }
-    let at = call_site(py, task, false);
+    let place = generator.and_then(suspended_at);
+    let known = place.and_then(|place| log::with(py, |log| log.loads.get(&place).copied())?);
+    let at = known.unwrap_or_else(|| call_site(py, task, false));
+    if let Some(place) = place.filter(|_| known.is_none())
+        && running_at(py).is_some_and(|(code, _)| code == place.0)
+    {
+        log::with(py, |log| log.loads.insert(place, at));
+    }
     if let Origin::New(item) | Origin::Shared(item) = origin {
         observer::asked(py, item.batch);
     }
@@ -365,7 +374,7 @@ pub(crate) struct Request<'a> {
 /// Records that a request is sent.
 pub(crate) fn sent(py: Python<'_>, request: &Request<'_>) {
     let &Request { number, source, thread, depth, items, reason } = request;
-    if observer::is_set(py) {
+    if observer::is_set() {
         let mut batches: Vec<_> = items.iter().map(|item| item.batch).collect();
         batches.dedup();
         let reason = reason.or_else(|| self::reason(py)).unwrap_or_default();
@@ -501,7 +510,7 @@ pub(crate) fn calls(py: Python<'_>, root: u32, task: Option<u32>, thread: u32, d
 
 /// Returns the session of a task.
 pub(crate) fn session_of(py: Python<'_>, task: u32) -> u32 {
-    log::with(py, |log| log.tasks.get(&task).map_or(0, |task| task.session)).unwrap_or(0)
+    log::with(py, |log| log.tasks.get(task).map_or(0, |task| task.session)).unwrap_or(0)
 }
 
 /// Records that a synchronous call ends which a session has recorded. So many are in progress still.
@@ -516,7 +525,7 @@ pub(crate) fn switches(py: Python<'_>, task: u32, context: &Bound<'_, PyAny>, en
     let name = crate::imports::type_name(context);
     log::with(py, |log| {
         let text = log.text(&name);
-        let Some(contexts) = log.tasks.get(&task).map(|task| task.contexts) else { return };
+        let Some(contexts) = log.tasks.get(task).map(|task| task.contexts) else { return };
         let mut names: Vec<&str> = log.text_of(contexts).unwrap_or_default().lines().collect();
         if enters {
             names.push(&name);
@@ -525,7 +534,7 @@ pub(crate) fn switches(py: Python<'_>, task: u32, context: &Bound<'_, PyAny>, en
         }
         let names = names.join("\n");
         let contexts = log.text(&names);
-        if let Some(task) = log.tasks.get_mut(&task) {
+        if let Some(task) = log.tasks.get_mut(task) {
             task.contexts = contexts;
         }
         let step = if enters { Step::Enter { task, text } } else { Step::Leave { task, text } };

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::explain::step::{Entry, Item, Need, Step};
+use crate::explain::tasks::Tasks;
 use crate::ffi::context_vars;
 use crate::ffi::gil_cell::{CellGuard, GilCell};
 use crate::options::{self, Switches};
@@ -40,6 +41,8 @@ pub(crate) struct Log {
     pub(crate) codes: Table<usize, Code>,
     /// Sites by code, position in it, and the site around.
     pub(crate) sites_by_position: Table<(usize, i32, u32), u32>,
+    /// Sites of loads by code and instruction, where the task itself has asked for the key.
+    pub(crate) loads: Table<(usize, usize), u32>,
     /// Sites of waits by code and instruction, where nothing else is awaited inside.
     pub(crate) waits: Table<(usize, usize), u32>,
     /// Sites, the first of which has number 1.
@@ -51,7 +54,7 @@ pub(crate) struct Log {
     /// Sources, the first of which has number 1.
     pub(crate) sources: Vec<Source>,
     /// Tasks that have not ended.
-    pub(crate) tasks: Table<u32, Task>,
+    pub(crate) tasks: Tasks,
     pub(crate) batches: Table<u32, Batch>,
     /// Coroutines that have made calls, by their numbers as tasks.
     pub(crate) callers: Table<u32, Caller>,
@@ -126,23 +129,6 @@ impl Source {
         self.last_key += 1;
         self.last_key
     }
-}
-
-/// A task that has not ended.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Task {
-    /// Number of its session.
-    pub(crate) session: u32,
-    /// Address of its code.
-    pub(crate) code: usize,
-    /// Its code is in this package.
-    pub(crate) is_internal: bool,
-    /// Site of the call that created it.
-    pub(crate) at: u32,
-    /// Text with the names of the contexts that it is in, in lines.
-    pub(crate) contexts: u32,
-    /// A coroutine has created it.
-    pub(crate) is_of_coroutine: bool,
 }
 
 /// A coroutine that has made calls.
@@ -224,13 +210,14 @@ impl Log {
             sessions: Vec::new(),
             codes: Table::default(),
             sites_by_position: Table::default(),
+            loads: Table::default(),
             waits: Table::default(),
             sites: Vec::new(),
             texts: Vec::new(),
             texts_by_content: HashMap::new(),
             sources_by_address: Table::default(),
             sources: Vec::new(),
-            tasks: Table::default(),
+            tasks: Tasks::default(),
             batches: Table::default(),
             callers: Table::default(),
             ended: Table::default(),
@@ -310,7 +297,7 @@ impl Log {
 
     /// Adds a step of a task.
     pub(crate) fn push_of(&mut self, task: u32, step: Step) {
-        if let Some(session) = self.tasks.get(&task).map(|task| task.session) {
+        if let Some(session) = self.tasks.get(task).map(|task| task.session) {
             self.push(session, step);
         }
     }
@@ -410,7 +397,7 @@ pub(crate) fn end<R>(
                 other.parent = session.parent;
             }
         }
-        for task in log.tasks.values_mut() {
+        for task in log.tasks.iter_mut() {
             if task.session == number {
                 task.session = session.parent;
             }

@@ -15,3 +15,4 @@ pub(crate) mod places;
 pub(crate) mod recording;
 pub(crate) mod session;
 pub(crate) mod step;
+pub(crate) mod tasks;

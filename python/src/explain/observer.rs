@@ -1,16 +1,21 @@
 //! The observer of flushes: an object of Python that is told of each key, request and answer, such as the
 //! tracer of `asynq.opentelemetry`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use asynq_explain::Reason;
 use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::explain::log;
 
+static IS_SET: AtomicBool = AtomicBool::new(false);
+
 /// Sets the observer, which is told as long as something is recorded. Its methods are `asked(batch)`,
 /// `sent(request, source, keys, reason, batches)`, `answered(request, failed, error)` and `resolved(batch)`.
 #[pyfunction]
 pub(crate) fn set_flush_observer(py: Python<'_>, observer: Option<Py<PyAny>>) {
+    IS_SET.store(observer.is_some(), Ordering::Relaxed);
     let before = log::with(py, |log| std::mem::replace(&mut log.observer, observer));
     drop(before);
 }
@@ -30,13 +35,13 @@ fn tell<'py>(
 }
 
 /// Returns whether there is one.
-pub(crate) fn is_set(py: Python<'_>) -> bool {
-    log::with(py, |log| log.observer.is_some()).unwrap_or(false)
+pub(crate) fn is_set() -> bool {
+    IS_SET.load(Ordering::Relaxed)
 }
 
 /// Tells that the code that runs has asked for an item of a batch.
 pub(crate) fn asked(py: Python<'_>, batch: u32) {
-    if is_set(py) {
+    if is_set() {
         tell(py, intern!(py, "asked"), (batch,));
     }
 }
@@ -61,7 +66,7 @@ pub(crate) fn answered(py: Python<'_>, request: u32, failed: u32, error: Option<
 
 /// Tells that all items of a batch have their values.
 pub(crate) fn resolved(py: Python<'_>, batch: u32) {
-    if is_set(py) {
+    if is_set() {
         tell(py, intern!(py, "resolved"), (batch,));
     }
 }

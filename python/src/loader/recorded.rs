@@ -54,7 +54,9 @@ fn record(
 ) {
     let (scheduler, py) = (Scheduler::current(), loader.py());
     let key = keys::number(source, cache_key, key);
-    hooks::loads(py, running(&scheduler, py), scheduler.id(), (source, key), origin);
+    let (task, generator) = running(&scheduler, py).unzip();
+    let generator = generator.flatten();
+    hooks::loads(py, task, generator.as_ref(), scheduler.id(), (source, key), origin);
 }
 
 /// Returns the number of a loader as a source. Its variants and those of all instances are the same.

@@ -58,10 +58,7 @@ fn record(
     if !is_pending && needs.all.is_empty() {
         return;
     }
-    let generator = match &task.state().body {
-        Body::Generator(generator) => Some(generator.get().bind(py).clone()),
-        Body::Missing | Body::Call | Body::Ended => None,
-    };
+    let generator = generator_of(task);
     hooks::waits(py, number, generator.as_ref(), &needs.all, &needs.asked);
     if !is_pending {
         hooks::runs(py, number);
@@ -104,8 +101,19 @@ impl Needs {
     }
 }
 
-/// Returns the number of the task that runs: `None` outside of tasks.
-pub(crate) fn running(scheduler: &Scheduler, py: Python<'_>) -> Option<u32> {
+/// Returns the number of the task that runs, and its generator or coroutine; `None` outside of tasks.
+pub(crate) fn running<'py>(
+    scheduler: &Scheduler,
+    py: Python<'py>,
+) -> Option<(u32, Option<Bound<'py, PyAny>>)> {
     let task = scheduler.call_stack.task(py).ok()??;
-    Some(AsyncTask::recorded(&task))
+    let generator = generator_of(&task);
+    Some((AsyncTask::recorded(&task), generator))
+}
+
+fn generator_of<'py>(task: &Bound<'py, AsyncTask>) -> Option<Bound<'py, PyAny>> {
+    match &task.state().body {
+        Body::Generator(generator) => Some(generator.get().bind(task.py()).clone()),
+        Body::Missing | Body::Call | Body::Ended => None,
+    }
 }
