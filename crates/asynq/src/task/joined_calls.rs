@@ -4,11 +4,13 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 
+use send_wrapper::SendWrapper;
+
 use super::call::Call;
 use super::handle::AsyncTask;
 use super::joined_call::JoinedCall;
 use crate::futures::{FutureBase, Parts};
-use crate::scheduler::{self, Request, Requester, Scheduler};
+use crate::scheduler::{self, Request, Requester};
 
 /// Calls of an iterator in a join: see [`JoinedCall`].
 ///
@@ -21,7 +23,19 @@ pub struct JoinedCalls<F: Future<Output: 'static>> {
 
 enum State<F: Future<Output: 'static>> {
     New(Vec<Call<F>>),
+    /// Tasks of the thread that made them.
+    Tasks(SendWrapper<Vec<AsyncTask<F::Output>>>),
+    /// Polled outside of tasks.
     Joined(Vec<JoinedCall<F>>),
+}
+
+impl<F> State<F>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    fn tasks(calls: impl Iterator<Item = Call<F>>) -> Self {
+        Self::Tasks(SendWrapper::new(calls.map(Call::task).collect()))
+    }
 }
 
 impl<F> JoinedCalls<F>
@@ -29,30 +43,28 @@ where
     F: Future<Output: 'static> + 'static,
 {
     pub(super) fn new(calls: impl Iterator<Item = Call<F>>) -> Self {
-        let is_in_task = scheduler::with(Scheduler::is_polling);
-        let state = if is_in_task {
-            State::Joined(calls.map(JoinedCall::new).collect())
-        } else {
-            State::New(calls.collect())
-        };
+        let is_in_task = scheduler::with(|scheduler| {
+            scheduler.enter_call();
+            scheduler.is_polling()
+        });
+        let state = if is_in_task { State::tasks(calls) } else { State::New(calls.collect()) };
         Self { state: Cell::new(state) }
     }
 
-    fn join(&self) {
-        let joined = match self.state.replace(State::Joined(Vec::new())) {
-            State::New(calls) => calls.into_iter().map(JoinedCall::new).collect(),
-            State::Joined(joined) => joined,
+    /// Begins calls that are new: as tasks, or in place.
+    fn begin(&self, in_task: bool) {
+        let state = match self.state.replace(State::New(Vec::new())) {
+            State::New(calls) if in_task => State::tasks(calls.into_iter()),
+            State::New(calls) => State::Joined(calls.into_iter().map(JoinedCall::new).collect()),
+            begun => begun,
         };
-        self.state.set(State::Joined(joined));
+        self.state.set(state);
     }
 
-    /// Calls `f` with the calls that have been joined.
-    fn with<R>(&self, f: impl FnOnce(&Vec<JoinedCall<F>>) -> R) -> Option<R> {
-        let state = self.state.replace(State::Joined(Vec::new()));
-        let result = match &state {
-            State::New(_) => None,
-            State::Joined(joined) => Some(f(joined)),
-        };
+    /// Calls `f` with the state. No code of users runs meanwhile.
+    fn with<R>(&self, f: impl FnOnce(&State<F>) -> R) -> R {
+        let state = self.state.replace(State::New(Vec::new()));
+        let result = f(&state);
         self.state.set(state);
         result
     }
@@ -66,28 +78,40 @@ where
 
     fn request(&mut self, requester: &Requester<'_>) -> bool {
         if let State::New(_) = self.state.get_mut() {
-            self.join();
+            self.begin(requester.scheduler.is_polling());
         }
         match self.state.get_mut() {
+            State::Tasks(tasks) => Parts::request(&mut **tasks, requester),
             State::Joined(joined) => Parts::request(joined, requester),
-            State::New(_) => unreachable!("they have been joined"),
+            State::New(_) => unreachable!("they have begun"),
         }
     }
 
     fn is_computed(&self) -> bool {
-        self.with(Parts::is_computed).unwrap_or(false)
+        self.with(|state| match state {
+            State::Tasks(tasks) => Parts::is_computed(&**tasks),
+            State::Joined(joined) => Parts::is_computed(joined),
+            State::New(calls) => calls.is_empty(),
+        })
     }
 
     fn take(&mut self) -> Vec<F::Output> {
         match self.state.get_mut() {
+            State::Tasks(tasks) => Parts::take(&mut **tasks),
             State::Joined(joined) => Parts::take(joined),
             State::New(_) => unreachable!("they are requested before their values are taken"),
         }
     }
 
     fn on_computed(&self, callback: Box<dyn FnOnce()>) {
-        self.join();
-        self.with(|joined| Parts::on_computed(joined, callback));
+        self.begin(true);
+        let state = self.state.replace(State::New(Vec::new()));
+        match &state {
+            State::Tasks(tasks) => Parts::on_computed(&**tasks, callback),
+            State::Joined(joined) => Parts::on_computed(joined, callback),
+            State::New(_) => unreachable!("they have begun"),
+        }
+        self.state.set(state);
     }
 }
 
@@ -137,9 +161,10 @@ where
     F: Future<Output: 'static> + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.with(|joined| f.debug_list().entries(joined).finish()) {
-            Some(result) => result,
-            None => f.write_str("JoinedCalls(not started)"),
-        }
+        self.with(|state| match state {
+            State::Tasks(tasks) => f.debug_list().entries(&**tasks).finish(),
+            State::Joined(joined) => f.debug_list().entries(joined).finish(),
+            State::New(calls) => f.debug_list().entries(calls).finish(),
+        })
     }
 }
