@@ -19,6 +19,9 @@ const MAX_CANDIDATES: usize = 30;
 /// Maximum number of tasks that a finding names.
 const MAX_TASKS: usize = 100;
 
+/// Maximum number of callers of a load that are looked at.
+const MAX_CALLERS: usize = 64;
+
 /// Maximum number of pairs of sites that are compared for a candidate.
 const MAX_PAIRS: usize = 200_000;
 
@@ -287,9 +290,11 @@ impl<'a> Search<'a> {
             if !is_later {
                 continue;
             }
-            let candidate = candidates.entry((&site.file, site.line)).or_default();
-            candidate.place = Some(site);
-            candidate.other = self.timeline.loads[before].at.and_then(|at| self.code.site(at));
+            let (first, again) = self.places(before, load);
+            let place = again.unwrap_or(site);
+            let candidate = candidates.entry((&place.file, place.line)).or_default();
+            candidate.place = Some(place);
+            candidate.other = first;
             candidate.loads.push(load);
             candidate.change.cached.insert(load);
         }
@@ -307,6 +312,24 @@ impl<'a> Search<'a> {
             self.finding(Kind::Duplicate, &candidate, source, of_source, counts)
         };
         candidates.into_iter().map(finding).collect()
+    }
+
+    /// Returns the innermost places by which two loads differ: where they were asked for or, if a function has asked for
+    /// both, where that was called.
+    fn places(&self, one: usize, other: usize) -> (Option<&'a Site>, Option<&'a Site>) {
+        let mut places = self.callers(one).zip(self.callers(other));
+        let innermost = self.timeline.loads[one].at.zip(self.timeline.loads[other].at);
+        let (one, other) = places.find(|(one, other)| one != other).or(innermost).unzip();
+        (one.and_then(|at| self.code.site(at)), other.and_then(|at| self.code.site(at)))
+    }
+
+    /// Iterates over the sites by which a load was asked for, the innermost first.
+    fn callers(&self, load: usize) -> impl Iterator<Item = Id> {
+        let node = &self.timeline.loads[load];
+        let callers = std::iter::successors(node.task, |&task| self.timeline.tasks[task].parent);
+        // Creators come before the tasks that they create, so this ends.
+        let calls = callers.map_while(|task| self.timeline.tasks[task].at);
+        node.at.into_iter().chain(calls).take(MAX_CALLERS)
     }
 
     /// Returns the outermost task of each task.
@@ -403,7 +426,7 @@ impl<'a> Search<'a> {
     fn caller(&self, load: usize, function: Id, then: Id) -> Option<usize> {
         let node = &self.timeline.loads[load];
         let (mut task, mut at) = (node.task?, node.at);
-        for _ in 0..64 {
+        for _ in 0..MAX_CALLERS {
             let caller = &self.timeline.tasks[task];
             if caller.site == function && at == Some(then) {
                 return Some(task);

@@ -173,7 +173,7 @@ impl Body<'_> {
             known.flatten().copied().collect::<Sources>()
         };
         let all = of(&uses.all);
-        let operands = if uses.awaits { of(&uses.operands) } else { all.clone() };
+        let operands = if uses.asks { of(&uses.operands) } else { all.clone() };
         for block in &uses.blocks {
             // Code that runs on its own, with what it uses.
             let loops = std::mem::take(&mut self.loops);
@@ -587,9 +587,11 @@ impl<'ast> Visit<'ast> for Uses {
             let constructs = name.starts_with(char::is_uppercase)
                 || matches!(name.as_str(), "new" | "from" | "default" | "with_capacity");
             self.asks |= !constructs;
+            self.depth += usize::from(!constructs);
             for argument in &call.args {
                 self.visit_expr(argument);
             }
+            self.depth -= usize::from(!constructs);
         } else {
             visit::visit_expr_call(self, call);
         }
@@ -597,9 +599,12 @@ impl<'ast> Visit<'ast> for Uses {
 
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
         let on_self = matches!(&*call.receiver, Expr::Path(path) if path.path.is_ident("self"));
-        self.asks |= on_self || call.method == "value" || call.method == "outcome";
+        let asks = on_self || call.method == "value" || call.method == "outcome";
+        self.asks |= asks;
         self.mutated.extend(root(&call.receiver));
+        self.depth += usize::from(asks);
         visit::visit_expr_method_call(self, call);
+        self.depth -= usize::from(asks);
     }
 
     fn visit_expr_reference(&mut self, reference: &'ast syn::ExprReference) {

@@ -56,7 +56,8 @@
 //!   of either kind. With the feature `mock`, tests can replace any of them.
 //! - [`AsyncContext`]s and [`ScopedValue`]s follow the task that entered them.
 //! - A [`generator`] produces many values, one at a time.
-//! - [`debug`] shows which function called which, and the steps of the scheduler.
+//! - [`debug`] shows which function called which, and the steps of the scheduler. With the feature `explain`, recordings say
+//!   which lines of code cost rounds.
 //! - A [`Loader`] is a source by a function from many keys to their values, for all threads: keep it in a
 //!   `static`. [`request()`] sends the keys of a handler together, on any executor. [`stores`] has loaders for
 //!   databases and caches.
@@ -155,7 +156,7 @@ pub use crate::task::{
 };
 
 /// Tests of the examples in the guide.
-#[cfg(all(doctest, feature = "mock", feature = "tokio", feature = "tracing"))]
+#[cfg(all(doctest, feature = "explain", feature = "mock", feature = "tokio", feature = "tracing"))]
 #[doc = include_str!("../../../docs/rust.md")]
 struct Guide;
 

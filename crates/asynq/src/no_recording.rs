@@ -16,7 +16,7 @@ pub(crate) enum Origin {
 pub(crate) struct Asked;
 
 impl Asked {
-    pub(crate) fn unknown(_: &'static Location<'static>) -> Self {
+    pub(crate) fn any(_: &'static Location<'static>, _: &dyn std::any::Any) -> Self {
         Self
     }
 

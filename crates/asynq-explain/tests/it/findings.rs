@@ -214,6 +214,29 @@ fn a_key_that_is_sent_again_in_a_later_round_is_found() {
 }
 
 #[test]
+fn a_key_that_one_function_has_asked_for_twice_is_found_where_it_was_called() {
+    let mut script = Script::new();
+    let page = script.task("page", 1, None);
+    for (line, key) in [(2, 1), (3, 2), (4, 1)] {
+        let call = script.site("page", line);
+        let user = script.task("user", 9, Some((page, call)));
+        let at = script.site("user", 10);
+        let load = script.load(Some(user), Some(at), "user", key);
+        script.wait(user, at, &[], &[load]);
+        script.wait(page, call, &[user], &[]);
+        script.request("user", &[load]);
+        script.run(user);
+        script.end(user);
+        script.run(page);
+    }
+    let explanation = script.explain();
+    assert_eq!(
+        first(&explanation).to_string(),
+        "page.py:4: `page` asks `user` again for a key that line 2 has asked for"
+    );
+}
+
+#[test]
 fn a_key_that_two_outermost_calls_ask_for_is_clean() {
     let mut script = Script::new();
     for _ in 0..2 {

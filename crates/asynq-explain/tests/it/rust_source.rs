@@ -59,6 +59,25 @@ fn the_turns_of_a_loop_over_known_values_need_no_earlier_turn() {
 }
 
 #[test]
+fn synchronous_calls_need_what_their_arguments_come_from() {
+    check(
+        "
+        let mut names = Vec::new();
+        for id in ids {
+            names.push(name(id));
+        }
+        let first = name(names[0]);
+        ",
+        &expect![[r#"
+            2-2 needs []
+            3-3 needs []
+            4-4 needs [], in the loop at 3
+            6-6 needs [4]
+        "#]],
+    );
+}
+
+#[test]
 fn a_list_that_is_followed_is_carried() {
     check(
         "

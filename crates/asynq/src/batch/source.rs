@@ -54,7 +54,7 @@ impl<B: Batch> Source<B> {
     #[cfg_attr(feature = "explain", track_caller)]
     pub fn item(&self, key: B::Key) -> BatchItem<B> {
         if recording::is_on() {
-            recording::asked(Asked::unknown(Location::caller()));
+            recording::asked(Asked::any(Location::caller(), &key));
         }
         self.item_asked(key)
     }

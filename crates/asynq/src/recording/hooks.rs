@@ -1,5 +1,6 @@
 //! The hooks of recordings, which are called where something happens that is no event of the engine.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::hash::Hash;
@@ -114,8 +115,32 @@ pub(crate) fn asked(asked: Asked) {
 }
 
 impl Asked {
-    /// Describes a key of which nothing is known but where it is asked for.
-    pub(crate) fn unknown(at: &'static Location<'static>) -> Self {
+    /// Describes a key of a source, whose type need not be comparable: those of usual types are.
+    pub(crate) fn any(at: &'static Location<'static>, key: &dyn Any) -> Self {
+        macro_rules! usual {
+            ($($usual:ty),*) => {$(
+                if let Some(key) = key.downcast_ref::<$usual>() {
+                    return Self::key(at, key);
+                }
+            )*};
+        }
+        usual!(
+            u32,
+            u64,
+            i32,
+            i64,
+            usize,
+            u16,
+            i16,
+            u8,
+            i8,
+            u128,
+            i128,
+            isize,
+            String,
+            &'static str
+        );
+        usual!((u32, u32), (u64, u64), (i64, i64), (usize, usize), (String, String), Vec<u8>);
         Self::Key { at, hash: None, text: None }
     }
 
