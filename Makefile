@@ -53,7 +53,7 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto
     --dist loadfile --no-loadscope-reorder --max-worker-restart 0 python/tests $(PYTEST_ARGS)
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
-.PHONY: help demo test test-all test-others test-rust test-python install-python test-installed bench faults lint \
+.PHONY: help demo test test-all build-tests test-others test-rust test-python install-python test-installed bench faults lint \
     check check-msrv check-no-std check-fuzz check-api api docs fuzz miri mutants wheel sanitize \
     sanitize-rust sanitize-python services components nightly profdata
 
@@ -89,6 +89,9 @@ test-others:
 	status=0; \
 	for test in $$tests; do wait "$$test" || status=1; done; \
 	exit "$$status"
+
+build-tests:
+	cargo test --locked --workspace --all-features --no-run
 
 test-rust:
 	cargo test --locked --workspace --all-features
