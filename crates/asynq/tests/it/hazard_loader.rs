@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use asynq::loader::LocalGroup;
-use asynq::{FutureBase, LocalLoader, all, call_with_context};
+use asynq::{FutureBase, Loader, LocalLoader, all, call_with_context};
 
 use crate::common::assert_usable;
 
@@ -177,4 +177,55 @@ impl Drop for OnDrop {
         let other = LocalLoader::new(|keys: Vec<u32>| keys);
         self.0.set(other.load(1).value().is_ok());
     }
+}
+
+thread_local! {
+    static ON_CLONE: RefCell<Option<Box<dyn Fn(u32)>>> = const { RefCell::new(None) };
+}
+
+/// A value that says when it is cloned, as a look-up in a cache does.
+#[derive(Debug)]
+struct Cloned(u32);
+
+impl Clone for Cloned {
+    fn clone(&self) -> Self {
+        ON_CLONE.with_borrow(|on_clone| on_clone.iter().for_each(|on_clone| on_clone(self.0)));
+        Self(self.0)
+    }
+}
+
+fn values(keys: Vec<u32>) -> Vec<Cloned> {
+    keys.into_iter().map(Cloned).collect()
+}
+
+/// Primes key 2 while key 1 is looked up.
+fn prime_in_look_up(prime: impl Fn(u32, Cloned) + 'static) {
+    prime(1, Cloned(1));
+    ON_CLONE.set(Some(Box::new(move |value| {
+        if value == 1 {
+            prime(2, Cloned(20));
+        }
+    })));
+}
+
+#[test]
+fn a_value_that_is_primed_during_a_look_up_is_cached() {
+    let loader = Loader::new(values).cache();
+    let primed = loader.clone();
+    prime_in_look_up(move |key, value| primed.prime(key, value));
+    assert_eq!(loader.load(1).value().unwrap().0, 1);
+    assert_eq!(loader.load(2).value().unwrap().0, 20);
+    assert_eq!(loader.stats().batches, 0);
+    ON_CLONE.take();
+}
+
+#[test]
+fn a_value_that_is_primed_during_a_look_up_is_cached_on_one_thread() {
+    let loader = LocalLoader::new(values).cache();
+    let primed = loader.clone();
+    prime_in_look_up(move |key, value| primed.prime(key, value));
+    assert_eq!(loader.load(1).value().unwrap().0, 1);
+    assert_eq!(loader.load(2).value().unwrap().0, 20);
+    assert_eq!(loader.stats().batches, 0);
+    ON_CLONE.take();
 }
