@@ -180,8 +180,10 @@ impl Drop for OnDrop {
 }
 
 thread_local! {
-    static ON_CLONE: RefCell<Option<Box<dyn Fn(u32)>>> = const { RefCell::new(None) };
+    static ON_CLONE: RefCell<Option<Hook>> = const { RefCell::new(None) };
 }
+
+type Hook = Box<dyn Fn(u32)>;
 
 /// A value that says when it is cloned, as a look-up in a cache does.
 #[derive(Debug)]
