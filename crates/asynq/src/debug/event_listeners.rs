@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 
 use asynq_engine::{BatchId, ContextId, TaskId};
+use foldhash::fast::RandomState;
 
 use super::event::Event;
 use crate::call_stack::Call;
@@ -30,13 +31,13 @@ pub(crate) struct EventListeners {
 /// is removed when its end is reported.
 #[derive(Default)]
 pub(crate) struct Names {
-    pub(crate) tasks: HashMap<TaskId, Call>,
+    pub(crate) tasks: HashMap<TaskId, Call, RandomState>,
     /// Messages of tasks that are about to end without a value.
-    pub(crate) failures: HashMap<TaskId, String>,
-    pub(crate) batches: HashMap<BatchId, Rc<str>>,
+    pub(crate) failures: HashMap<TaskId, String, RandomState>,
+    pub(crate) batches: HashMap<BatchId, Rc<str>, RandomState>,
     /// Batches whose flush was reported.
-    pub(crate) flushing: HashSet<BatchId>,
-    pub(crate) contexts: HashMap<ContextId, Rc<str>>,
+    pub(crate) flushing: HashSet<BatchId, RandomState>,
+    pub(crate) contexts: HashMap<ContextId, Rc<str>, RandomState>,
 }
 
 impl EventListeners {

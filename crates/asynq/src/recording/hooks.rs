@@ -89,17 +89,24 @@ fn find_program() -> bool {
 }
 
 fn each(mut f: impl FnMut(&mut Translator)) {
-    let translators: Vec<_> = TRANSLATORS.with_borrow_mut(|translators| {
-        translators.retain(|translator| translator.strong_count() > 0);
-        translators.iter().filter_map(Weak::upgrade).collect()
-    });
-    IS_ON.set(Some(!translators.is_empty()));
-    for translator in translators {
-        // A hook inside of a report is code of a listener.
-        if let Ok(mut translator) = translator.try_borrow_mut() {
-            f(&mut translator);
+    let mut index = 0;
+    loop {
+        let next = TRANSLATORS.with_borrow(|translators| translators.get(index).map(Weak::upgrade));
+        match next {
+            // A hook inside of a report is code of a listener.
+            Some(Some(translator)) => {
+                if let Ok(mut translator) = translator.try_borrow_mut() {
+                    f(&mut translator);
+                }
+                index += 1;
+            }
+            Some(None) => {
+                TRANSLATORS.with_borrow_mut(|translators| translators.remove(index));
+            }
+            None => break,
         }
     }
+    IS_ON.set(Some(index > 0));
 }
 
 /// Notes the place of an await that has to wait.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use asynq_explain::{Event, Flow, Id, Keys, Options, Recorder, Recording, Site, Time};
+use foldhash::fast::RandomState;
 
 /// Number of recordings in progress.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -50,16 +51,16 @@ pub(super) struct Part {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) recorder: Recorder,
-    sites: HashMap<(&'static str, &'static str, u32), Id>,
-    sources: HashMap<(String, &'static str, u32, u32), Id>,
+    sites: HashMap<(&'static str, &'static str, u32), Id, RandomState>,
+    sources: HashMap<(String, &'static str, u32, u32), Id, RandomState>,
     /// Loads of keys of loaders that are pending.
-    pub(super) loads: HashMap<LoaderKey, Loaded>,
+    pub(super) loads: HashMap<LoaderKey, Loaded, RandomState>,
     /// Loads that were answered before anybody waited for them: other threads send batches at any time.
-    pub(super) answered: HashMap<LoaderKey, Loaded>,
+    pub(super) answered: HashMap<LoaderKey, Loaded, RandomState>,
     /// Requests outside of tasks, by their numbers.
-    pub(super) requests: HashMap<u64, Request>,
+    pub(super) requests: HashMap<u64, Request, RandomState>,
     /// Batches of loaders that are in flight, with their keys.
-    pub(super) parts: HashMap<LoaderKey, Vec<Part>>,
+    pub(super) parts: HashMap<LoaderKey, Vec<Part>, RandomState>,
 }
 
 impl Session {

@@ -9,6 +9,8 @@ use asynq_explain::{
     KeyLoaded, Reason, TaskCreated, TaskEnds, TaskRuns, TaskWaits,
 };
 
+use foldhash::fast::RandomState;
+
 use super::session::{Loaded, LoaderKey, Part, Request, Session};
 use crate::debug::{Awaited, Batch, Event, Task};
 
@@ -23,16 +25,16 @@ pub(super) struct Translator {
     pub(super) session: Arc<Session>,
     thread: u32,
     /// Tasks by their numbers. Those that are not recorded are missing.
-    tasks: HashMap<u64, Known>,
+    tasks: HashMap<u64, Known, RandomState>,
     /// Number of the task that runs in each call, the innermost call last. The first is outside of calls.
     running: Vec<Option<u64>>,
     /// Calls whose root is nobody's task.
-    rootless: HashSet<usize>,
+    rootless: HashSet<usize, RandomState>,
     /// Items by batch and index.
-    items: HashMap<(u64, u32), Id>,
-    batches: HashMap<u64, OpenBatch>,
+    items: HashMap<(u64, u32), Id, RandomState>,
+    batches: HashMap<u64, OpenBatch, RandomState>,
     /// Batches that a loader reports itself.
-    quiet: HashSet<u64>,
+    quiet: HashSet<u64, RandomState>,
     flushing: Flushing,
     /// Requests outside of tasks that are polled now, the innermost last, with their numbers.
     requests: Vec<(u64, Known)>,
@@ -89,12 +91,12 @@ impl Translator {
         Self {
             thread: session.new_thread(),
             session,
-            tasks: HashMap::new(),
+            tasks: HashMap::default(),
             running: vec![None],
-            rootless: HashSet::new(),
-            items: HashMap::new(),
-            batches: HashMap::new(),
-            quiet: HashSet::new(),
+            rootless: HashSet::default(),
+            items: HashMap::default(),
+            batches: HashMap::default(),
+            quiet: HashSet::default(),
             flushing: Flushing::Nothing,
             requests: Vec::new(),
             awaited: None,
