@@ -187,7 +187,7 @@ miri: nightly ## tests of the engine, the loader, the task cell and the wakers u
 	    cargo miri test --locked -p asynq-loader --test it -- --skip cost:: --skip random:: --skip servers:: \
 	    --skip permits::no_permit
 	RUSTUP_TOOLCHAIN=$(nightly) MIRIFLAGS=-Zmiri-disable-isolation RUST_BACKTRACE=0 CARGO_TARGET_DIR=target/miri \
-	    cargo miri test --locked -p asynq-batch --test it -- cancel:: freed:: foreign:: executors:: \
+	    cargo miri test --locked -p asynq-batch --features blocking,tokio --test it -- cancel:: freed:: foreign:: executors:: \
 	    hazard_thread_exit:: hazard_reentrancy:: hazard_flush::
 
 # Takes about an hour. A survivor is killed by a test, or explained in crates/asynq-engine/mutants.md.
