@@ -25,7 +25,7 @@ pub(crate) struct Round {
 pub(crate) struct Node {
     pub(crate) id: usize,
     pub(crate) lines: [String; 2],
-    /// Whether it is on the critical path.
+    /// True on the critical path.
     pub(crate) critical: bool,
 }
 

@@ -59,11 +59,11 @@ pub(crate) struct Seen {
 pub(crate) struct Rounds {
     /// Round of each batch; 0 for one that the change saves.
     pub(crate) batches: Vec<u32>,
-    /// What had been seen when each load was asked for.
+    /// State of knowledge in which each load was asked for.
     pub(crate) loads: Vec<Seen>,
-    /// What each task had seen at its end, or until now.
+    /// State of knowledge of each task at its end, or now.
     pub(crate) tasks: Vec<Seen>,
-    /// What somebody has seen who has got the value of a load: its round, and what the flush has seen; 0 before the answer.
+    /// Latest round that is known with the value of each load: its own, or one that its flush has seen; 0 before the answer.
     pub(crate) values: Vec<u32>,
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn rounds_after(timeline: &Timeline, change: &Change) -> Rounds {
     Pass::new(timeline, change).run()
 }
 
-/// What a task has seen.
+/// Answers that a task has seen.
 #[derive(Clone, Debug, Default)]
 struct History {
     /// At its creation, or by calls of others.
@@ -117,7 +117,7 @@ struct Pass<'a> {
     rounds: Rounds,
     /// Tasks of the flush of a batch.
     flush_tasks: HashMap<usize, Vec<usize>>,
-    /// What code outside of tasks has seen on each thread, and everybody who runs later.
+    /// Answers that code outside of tasks has seen on each thread, and so everybody who runs later.
     threads: HashMap<u32, Seen>,
     /// Latest round that was answered, of each source on each thread.
     sources: HashMap<(Id, u32), u32>,

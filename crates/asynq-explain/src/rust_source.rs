@@ -509,7 +509,7 @@ fn is_waiting_macro(call: &syn::Macro) -> bool {
 #[derive(Default)]
 struct Uses {
     all: BTreeSet<String>,
-    /// Those in the operands of awaits.
+    /// Names in the operands of awaits.
     operands: BTreeSet<String>,
     mutated: BTreeSet<String>,
     awaits: bool,

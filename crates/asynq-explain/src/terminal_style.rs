@@ -5,9 +5,9 @@
 pub struct Style {
     /// Number of columns; fewer than 40 count as 40.
     pub width: usize,
-    /// Whether to use ANSI colours. The caller respects `NO_COLOR`.
+    /// ANSI colours are used. The caller respects `NO_COLOR`.
     pub colour: bool,
-    /// Whether the terminal shows more than ASCII.
+    /// The terminal shows more than ASCII.
     pub unicode: bool,
 }
 

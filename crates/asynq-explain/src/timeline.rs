@@ -1,4 +1,4 @@
-//! What happened in a recording, as objects that refer to each other by index.
+//! Events of a recording, as objects that refer to each other by index.
 
 use std::collections::HashMap;
 

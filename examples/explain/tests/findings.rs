@@ -1,4 +1,4 @@
-//! What asynq says about each page: the line with the fault first, with a promise that is kept; and nothing about clean pages.
+//! Findings about each page: the line with the fault first, with a promise that is kept; and nothing about clean pages.
 
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -59,7 +59,7 @@ class SentRequest(NamedTuple):
 
 
 class Explanation:
-    """What a recording explains: its rounds and requests, and what to change."""
+    """Explanation of a recording: its rounds and requests, and what to change."""
 
     def __init__(self, recording):
         self._ended = recording

@@ -10,7 +10,7 @@ use crate::ffi::frames::Frame;
 /// Number of frames that are looked at between code and its task.
 const MAX_FRAMES: usize = 50;
 
-/// What the walk over frames has to know of a code.
+/// Facts about a code object that the walk over frames needs.
 #[derive(Clone, Copy)]
 struct Kind {
     is_internal: bool,

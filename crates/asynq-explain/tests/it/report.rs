@@ -1,4 +1,4 @@
-//! What is drawn of a recording: on a terminal, in HTML, as a trace and as a graph.
+//! Drawings of a recording: on a terminal, in HTML, as a trace and as a graph.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What statements in Rust need, from their source.
+//! Needs of statements in Rust, from their source.
 
 use asynq_explain::{Flow, flows_of_rust};
 use expect_test::{Expect, expect};

@@ -30,7 +30,7 @@ pub trait FutureBase: Future + Sized {
     #[doc(hidden)]
     fn join_all(futures: impl Iterator<Item = Self>) -> Self::JoinedAll;
 
-    /// What a mock returns: the task of a call, and itself of any other future.
+    /// The return type of a mock: the task of a call, and itself of any other future.
     #[doc(hidden)]
     type Mocked;
 

@@ -120,9 +120,9 @@ thread_local! {
 /// Call of a mock.
 #[doc(hidden)]
 pub enum MockedCall<Out> {
-    /// Of the thread.
+    /// Result of a mock of the thread.
     Local(Out),
-    /// Of all threads: a `ValueOf` its value.
+    /// Call of a mock of all threads: a `ValueOf` its value.
     Everywhere(Box<dyn Any + Send>),
 }
 

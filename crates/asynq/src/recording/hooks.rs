@@ -19,12 +19,12 @@ use super::session::{Part, Session};
 use super::translator::{Elsewhere, KeyAsked, Translator};
 
 thread_local! {
-    /// Whether something of this thread is recorded; `None` before anybody has asked.
+    /// True if something of this thread is recorded; `None` before anybody has asked.
     static IS_ON: Cell<Option<bool>> = const { Cell::new(None) };
     /// The part of this thread in the recording of the program.
     static PROGRAM: RefCell<Option<(Rc<RefCell<Translator>>, Share)>> = const { RefCell::new(None) };
     static TRANSLATORS: RefCell<Vec<Weak<RefCell<Translator>>>> = const { RefCell::new(Vec::new()) };
-    /// What is known of the item that is created next.
+    /// Properties of the item that is created next.
     static ASKED: RefCell<Option<Asked>> = const { RefCell::new(None) };
 }
 
