@@ -45,7 +45,7 @@ pub(crate) fn loaded<K>(_: (u64, K), _: &str, _: &'static Location<'static>, _: 
 pub(crate) fn sent<P, K>(_: (u64, P), _: &str, _: &'static Location<'static>, _: &[K], _: bool) {}
 
 #[inline]
-pub(crate) fn answered<P>(_: (u64, P), _: usize, _: Option<&str>) {}
+pub(crate) fn answered<P>(_: (u64, P), _: impl FnOnce() -> (usize, Option<String>)) {}
 
 #[inline]
 pub(crate) fn taken<K>(_: (u64, K)) {}

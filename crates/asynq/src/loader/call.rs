@@ -210,10 +210,11 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
         end: Option<u64>,
     ) -> u64 {
         self.has_ended = true;
-        let failures =
-            outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Value(_))).count();
-        let error = failure.map(|failure| failure.error().to_string());
-        recording::answered((self.shared.id, self.part), failures, error.as_deref());
+        recording::answered((self.shared.id, self.part), || {
+            let has_failed = |outcome: &Outcome<V>| !matches!(outcome, Outcome::Value(_));
+            let failed = outcomes.iter().filter(|(_, outcome)| has_failed(outcome)).count();
+            (failed, failure.map(|failure| failure.error().to_string()))
+        });
         let (shared, keys, part) = (&self.shared, &self.keys, self.part);
         let mut panic = None;
         let has_caches = shared.caches.are_used();

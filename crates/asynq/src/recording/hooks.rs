@@ -312,9 +312,18 @@ pub(crate) fn sent<K: Key>(
     }
 }
 
-/// Records the end of a batch of a loader.
-pub(crate) fn answered((loader, part): (u64, impl Key), failed: usize, error: Option<&str>) {
-    for session in Session::all() {
+/// Records the end of a batch of a loader, with the number of its keys that failed and its own error.
+pub(crate) fn answered(
+    (loader, part): (u64, impl Key),
+    failures: impl FnOnce() -> (usize, Option<String>),
+) {
+    let sessions = Session::all();
+    if sessions.is_empty() {
+        return;
+    }
+    let (failed, error) = failures();
+    let failed = u64::try_from(failed).unwrap_or_default();
+    for session in sessions {
         let mut state = session.state();
         let parts = state.parts.remove(&(loader, part.data().as_ffi())).unwrap_or_default();
         let t = session.now();
@@ -326,8 +335,7 @@ pub(crate) fn answered((loader, part): (u64, impl Key), failed: usize, error: Op
                     state.answered.insert(key, load);
                 }
             }
-            let failed = u64::try_from(failed).unwrap_or_default();
-            let error = error.map(str::to_owned);
+            let error = error.clone();
             state.record(Event::Answer(BatchAnswered { t, batch, failed, error }));
         }
     }
