@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 # The interpreter for everything in Python.
 PYTHON ?= python3
 # What the tests need besides the package.
-EXTRAS ?= test,typing,report
+EXTRAS ?= test,typing,report,frameworks
 
 tools := target/tools
 cargo-deny := $(tools)/cargo-deny@0.20.2/bin/cargo-deny
@@ -72,7 +72,8 @@ test-all: test test-others ## all tests, those in Python with every CPython from
 # An interpreter is tested while the next one's package is built, because tests wait as long as they compute.
 # What is left out does the same with each interpreter.
 not-others := typing test_installation.py differential test_examples.py test_graphql_example.py \
-    test_explain_report.py test_interrupts_at_each_line.py test_stores_faults_*.py
+    test_explain_report.py test_interrupts_at_each_line.py test_stores_faults_*.py \
+    test_django.py test_howto_*.py
 test-others: export PYTEST_ARGS = $(patsubst %,--ignore-glob='*/%',$(not-others))
 test-others:
 	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
