@@ -1,0 +1,429 @@
+"""`asynq.sqlalchemy`, and the page about it."""
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+from sqlalchemy import Column, ForeignKey, Table, create_engine, event, inspect, select
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    mapped_column,
+    relationship,
+    scoped_session,
+    sessionmaker,
+)
+from test_docs import examples
+
+import asynq
+from asynq.loaders import LoadError, MissingKeyError
+from asynq.sqlalchemy import group_of, related, row_by, rows_by
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+tags = Table(
+    "album_tag",
+    Base.metadata,
+    Column("album", ForeignKey("album.id")),
+    Column("tag", ForeignKey("tag.name")),
+)
+
+
+class Tag(Base):
+    __tablename__ = "tag"
+    name: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Album(Base):
+    __tablename__ = "album"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    part_of: Mapped[int | None] = mapped_column(ForeignKey("album.id"))
+    parts: Mapped[list["Album"]] = relationship(order_by="Album.title.desc()")
+    whole: Mapped["Album | None"] = relationship(remote_side=[id], viewonly=True)
+    tags: Mapped[list[Tag]] = relationship(secondary=tags, order_by=Tag.name)
+    disc: Mapped["Disc | None"] = relationship(back_populates="album")
+    later: Mapped[list["Album"]] = relationship(lazy="dynamic", viewonly=True)
+
+
+class Disc(Base):
+    __tablename__ = "disc"
+    album_id: Mapped[int] = mapped_column(ForeignKey("album.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    album: Mapped[Album] = relationship(back_populates="disc")
+
+
+class Music:
+    def __init__(self, session, least=0):
+        self.session = session
+        self.least = least
+
+    album = row_by(Album)
+    titled = row_by(Album, Album.title, default=None)
+    parts_of = rows_by(select(Album).order_by(Album.title), Album.part_of)
+    since = rows_by(lambda self: select(Album).where(Album.id >= self.least), Album.part_of)
+    parts = related(Album.parts)
+    whole = related(Album.whole)
+    tags = related(Album.tags)
+    disc = related(Album.disc)
+    album_of_disc = related(Disc.album)
+
+
+def fill(session):
+    metal, rock = Tag(name="metal"), Tag(name="rock")
+    session.add_all(
+        [
+            Album(id=1, title="Box", tags=[rock, metal]),
+            Album(id=2, title="Breaker", part_of=1, tags=[rock]),
+            Album(id=3, title="Restless", part_of=1),
+            Disc(album_id=2, number=1),
+        ]
+    )
+    session.commit()
+
+
+@pytest.fixture
+def statements():
+    return []
+
+
+@pytest.fixture
+def engine(statements):
+    engine = create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        fill(session)
+    record(engine, statements)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine):
+    with Session(engine) as session:
+        yield session
+
+
+@pytest.fixture
+def music(session):
+    return Music(session)
+
+
+def record(engine, statements):
+    """Appends the statements of an engine to a list."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def append(connection, cursor, statement, parameters, context, executemany):
+        statements.append(statement)
+
+
+def in_async_session(function, statements):
+    """Returns `await function(session)`, and appends its statements to a list."""
+
+    async def main():
+        engine = create_async_engine("sqlite+aiosqlite://")
+        async with engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        async with AsyncSession(engine) as session:
+            await session.run_sync(fill)
+            record(engine.sync_engine, statements)
+            try:
+                return await function(session)
+            finally:
+                await session.close()
+                await engine.dispose()
+
+    return asyncio.run(main())
+
+
+def titles(albums):
+    return [album.title for album in albums]
+
+
+# Rows
+
+
+def test_the_keys_of_a_round_are_one_statement(music, statements):
+    assert titles(music.album.load_many([3, 1, 2])) == ["Restless", "Box", "Breaker"]
+    assert len(statements) == 1
+
+
+def test_lists_have_the_order_of_the_select(music):
+    assert [titles(found) for found in music.parts_of.load_many([1, 2])] == [
+        ["Breaker", "Restless"],
+        [],
+    ]
+
+
+def test_a_key_without_a_row_is_missing(music):
+    with pytest.raises(MissingKeyError, match="loader Album by id, key 9"):
+        music.album(9)
+    assert music.titled("Nothing") is None
+
+
+def test_a_key_with_several_rows_fails_alone(session):
+    class Parts:
+        def __init__(self):
+            self.session = session
+
+        part = row_by(Album, Album.part_of, default=None)
+
+    several, none = Parts().part.load_many([1, 2], return_exceptions=True)
+    assert str(several).endswith("there are 2 rows for it: use rows_by")
+    assert none is None
+
+
+def test_a_key_of_another_type_fails_with_advice(music):
+    text, number = music.parts_of.load_many(["1", 2], return_exceptions=True)
+    assert "Album.part_of is 1, which equals none of the keys" in str(text)
+    assert isinstance(number, LoadError)
+
+
+def test_rows_may_depend_on_the_instance(session):
+    assert titles(Music(session, least=3).since(1)) == ["Restless"]
+
+
+def test_objects_are_those_of_the_session(session, music):
+    assert music.album(1) is session.get(Album, 1)
+
+
+def test_a_load_sees_the_pending_changes_of_its_transaction(session, music):
+    session.add(Album(id=4, title="Powerage", part_of=1))
+    assert titles(music.parts_of(1)) == ["Breaker", "Powerage", "Restless"]
+    session.rollback()
+    assert titles(music.parts_of(1)) == ["Breaker", "Restless"]
+
+
+# Relationships
+
+
+def test_a_relationship_is_one_statement_for_all_objects(music, statements):
+    albums = music.album.load_many([1, 2, 3])
+    statements.clear()
+    assert [titles(parts) for parts in music.parts.load_many(albums)] == [
+        ["Restless", "Breaker"],
+        [],
+        [],
+    ]
+    assert len(statements) == 1
+
+
+@pytest.mark.parametrize(
+    ("loader", "found"),
+    [
+        ("whole", [None, "Box", "Box"]),
+        ("tags", [["metal", "rock"], ["rock"], []]),
+        ("disc", [None, 1, None]),
+    ],
+    ids=["many-to-one", "many-to-many", "one-to-one"],
+)
+def test_a_relationship_may_be(loader, found, music):
+    def read(value):
+        if isinstance(value, list):
+            return [read(one) for one in value]
+        return None if value is None else getattr(value, names[type(value)])
+
+    names = {Album: "title", Tag: "name", Disc: "number"}
+    albums = music.album.load_many([1, 2, 3])
+    assert read(getattr(music, loader).load_many(albums)) == found
+
+
+def test_the_owner_of_a_relationship_may_have_a_composite_key(music, session):
+    discs = session.scalars(select(Disc)).all()
+    assert titles(music.album_of_disc.load_many(discs)) == ["Breaker"]
+
+
+def test_a_loaded_relationship_needs_no_statement(music, statements):
+    album = music.album(1)
+    parts = music.parts(album)
+    statements.clear()
+    assert music.parts(album) is parts is album.parts
+    assert statements == []
+
+
+def test_an_expired_relationship_is_loaded_again(music, session, statements):
+    album = music.album(1)
+    music.parts(album)
+    session.add(Album(title="Powerage", part_of=1))
+    session.commit()
+    assert titles(music.parts(album)) == ["Restless", "Powerage", "Breaker"]
+    assert "parts" not in inspect(album).unloaded
+
+
+def test_a_relationship_can_be_changed_after_it_was_loaded(music, session):
+    album = music.album(1)
+    music.parts(album).pop()
+    session.commit()
+    assert titles(music.parts(album)) == ["Restless"]
+
+
+def test_the_key_of_a_relationship_must_be_an_object_of_the_database(music):
+    with pytest.raises(TypeError, match="the key must be an instance of Album, got 7"):
+        music.parts(7)
+    with pytest.raises(ValueError, match="the key must be in the database"):
+        music.parts(Album(title="new"))
+
+
+# Asynchronous sessions
+
+
+def test_an_asynchronous_session_runs_one_statement_at_a_time(statements):
+    async def load(session):
+        event.listen(
+            session.bind.sync_engine, "after_cursor_execute", lambda *_: statements.append("")
+        )
+        music, same = Music(session), Music(session)
+        return await asyncio.gather(
+            music.album.asyncio(1),
+            music.titled.asyncio("Breaker"),
+            music.parts_of.asyncio(1),
+            same.album.asyncio(2),
+        )
+
+    box, breaker, parts, same = in_async_session(load, statements)
+    assert [box.title, breaker, titles(parts)] == ["Box", same, ["Breaker", "Restless"]]
+    # Each one ends before the next one begins.
+    assert [statement == "" for statement in statements] == [False, True] * 4
+
+
+def test_the_relationships_of_an_asynchronous_session_can_be_read_afterwards(statements):
+    async def load(session):
+        music = Music(session)
+        album = await music.album.asyncio(1)
+        await music.parts.asyncio(album)
+        return titles(album.parts)
+
+    assert in_async_session(load, statements) == ["Restless", "Breaker"]
+    assert len(statements) == 2
+
+
+def test_synchronous_code_loads_in_run_sync(statements):
+    async def load(session):
+        return await session.run_sync(lambda session: Music(session).album.load_many([1, 2]))
+
+    assert titles(in_async_session(load, statements)) == ["Box", "Breaker"]
+    assert len(statements) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running event loop")
+def test_an_asynchronous_session_refuses_synchronous_calls(statements):
+    async def load(session):
+        with pytest.raises(LoadError, match="an AsyncSession works on its event loop only"):
+            Music(session).album(1)
+        with pytest.raises(LoadError, match="an AsyncSession works on its event loop only"):
+            await asyncio.to_thread(Music(session).album, 1)
+        return (await Music(session).album.asyncio(1)).title
+
+    assert in_async_session(load, statements) == "Box"
+
+
+# Groups
+
+
+def test_the_loaders_of_a_session_share_a_scope(music, session, statements):
+    with group_of(session).scope():
+        music.album(1), music.album(1), music.titled("Box"), music.titled("Box")
+        assert len(statements) == 2
+        group_of(session).clear_all()
+        music.album(1)
+    assert len(statements) == 3
+
+
+def test_the_group_of_a_session_does_not_keep_it_alive(engine):
+    session = Session(engine)
+    group_of(session)
+    Music(session).album(1)
+    session.close()
+    session = weakref.ref(session)
+    gc.collect()
+    assert session() is None
+
+
+def test_a_scoped_session_is_refused_with_advice(engine):
+    session = scoped_session(sessionmaker(engine))
+    with pytest.raises(TypeError, match=r"of a scoped_session, give scoped_session\(\)"):
+        Music(session).album(1)
+    assert Music(session()).album(1).title == "Box"
+    session.remove()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda: row_by("album", Album.id), TypeError, "rows must be a mapped class, a select"),
+        (lambda: row_by(int, Album.id), TypeError, "rows must be a mapped class, a select"),
+        (lambda: row_by(Album, "id"), TypeError, "column must be an attribute with a column"),
+        (lambda: row_by(Album, Album.parts), TypeError, "column must be an attribute with a col"),
+        (lambda: row_by(select(Album)), TypeError, "column must be given, such as Artist.id"),
+        (lambda: row_by(Disc), ValueError, "Disc has a primary key of several columns, album_id, "),
+        (lambda: row_by(Album, blocking=True), TypeError, "the session has its thread"),
+        (lambda: related(Album.title), TypeError, "relationship must be an attribute such as"),
+        (lambda: related("parts"), TypeError, "relationship must be an attribute such as"),
+        (lambda: related(Album.later), ValueError, "Album.later is dynamic, so it is a query"),
+    ],
+)
+def test_invalid_arguments_are_refused(make, error, match):
+    with pytest.raises(error, match=match):
+        make()
+
+
+# The page about SQLAlchemy
+
+
+@pytest.fixture(scope="module")
+def page():
+    names = {"__name__": "sqlalchemy_page"}
+    exec(examples("python/howto/sqlalchemy.md"), names)
+    yield names
+    names["engine"].dispose()
+
+
+PAGES = [("AC/DC", ["High Voltage", "Powerage"]), ("Accept", ["Breaker"]), ("Aerosmith", [])]
+
+
+@pytest.mark.parametrize(("make", "count"), [("slow_pages", 6), ("pages", 2)])
+def test_the_functions_of_the_page_make_as_many_statements_as_it_says(make, count, page):
+    statements = []
+    record(page["engine"], statements)
+    with page["Session"](page["engine"]) as session:
+        of_session = session if make == "slow_pages" else page["Music"](session)
+        assert page[make](of_session, [1, 2, 3]) == PAGES
+    assert len(statements) == count
+
+
+@pytest.mark.parametrize("make", ["async_pages", "pages_of_synchronous_code"])
+def test_the_asynchronous_functions_of_the_page_make_two_statements(make, page):
+    async def main():
+        engine = create_async_engine("sqlite+aiosqlite://")
+        async with engine.begin() as connection:
+            await connection.run_sync(page["Base"].metadata.create_all)
+        async with AsyncSession(engine) as session:
+            session.add(page["Artist"](name="Accept", albums=[page["Album"](title="Breaker")]))
+            session.add(page["Artist"](name="Aerosmith"))
+            await session.commit()
+        record(engine.sync_engine, statements)
+        found = await page[make](engine, [1, 2])
+        async with AsyncSession(engine) as session:
+            counts = page["Counts"](session)
+            assert await counts.name_length.load_many.asyncio([1, 2]) == [6, 9]
+        await engine.dispose()
+        return found
+
+    statements = []
+    assert asyncio.run(main()) == PAGES[1:]
+    assert len(statements) == 3
+
+
+def test_requests_keep_the_objects_of_a_session(music, statements):
+    with asynq.request() as request:
+        music.album(1), music.album(1)
+        assert len(statements) == 1
+        request.clear()
+        music.album(1)
+    assert len(statements) == 2
