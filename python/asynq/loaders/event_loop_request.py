@@ -23,6 +23,7 @@ class EventLoopRequest(Request):
         self.is_nested = host.is_nested
         self._opener, self._parent = host.opener
         self._timer = None
+        self._answer = None, None  # Of a function on a worker thread, with its error.
 
     def send(self):
         """Calls the batch function, as soon as it has its permits."""
@@ -50,11 +51,11 @@ class EventLoopRequest(Request):
     def cancel(self, is_late):
         """Ends the request, because all of its keys are late or nobody waits for it any more."""
         blocking = self.loader.settings.blocking
-        if self.function is not None and (is_late or not (blocking and self.loads)):
+        if self.function is not None and (is_late or not (blocking and self._has_keys)):
             self.function.permits.release()  # Otherwise the thread of the function does.
         if self.task is not None:
             self.task.cancel()
-        if is_late and self.loads:
+        if is_late and self._has_keys:
             self._finish(TimeoutError(f"no answer within {self.loader.settings.timeout:g} s"))
 
     def _set_timer(self):
@@ -74,7 +75,7 @@ class EventLoopRequest(Request):
             else:
                 answer, error = await self._call_here()
         finally:
-            if not (blocking and self.loads):
+            if not (blocking and self._has_keys):
                 self.function.permits.release()  # Otherwise the thread of the function does.
         if error is not None:
             self.fail(error)
@@ -118,19 +119,22 @@ class EventLoopRequest(Request):
         begin = functools.partial(self._begin_on_thread, future, caller)
         self.function.permits.acquire(begin)
         try:
-            return await future
+            await future
         except GeneratorExit:
             raise  # The loop is closed.
         except BaseException as error:
             return None, error
+        answer, self._answer = self._answer, (None, None)
+        return answer
 
     def _begin_on_thread(self, future, caller):
         def fail(error):
-            self._set_result(future, (None, error))
+            self._answer = None, error
+            self._wake(future)
 
         if not self.permit():
             self.function.permits.release()
-            self._set_result(future, (None, None))
+            self._wake(future)
             return
         try:
             self.function.submit(functools.partial(self._call_there, future, caller), fail)
@@ -139,20 +143,23 @@ class EventLoopRequest(Request):
             fail(error)
 
     def _call_there(self, future, caller):
-        """Calls the batch function on a worker thread."""
-        answer = None
+        """Calls the batch function on a worker thread.
+
+        No variable of the thread holds the answer when the event loop wakes: its values must not
+        live until the thread goes on.
+        """
         if not (future.done() or self._loop.is_closed()):
             try:
-                answer = self.call_on_thread(caller), None
+                self._answer = self.call_on_thread(caller), None
             except BaseException as error:
-                answer = None, error
+                self._answer = None, error
         self.function.permits.release()
-        self._set_result(future, answer)
+        self._wake(future)
 
-    def _set_result(self, future, result):
-        """Sets the result of a future, in any thread."""
+    def _wake(self, future):
+        """Completes a future, in any thread."""
         with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
-            self._loop.call_soon_threadsafe(set_asyncio_result, future, result)
+            self._loop.call_soon_threadsafe(set_asyncio_result, future, None)
 
     def _end(self, task):
         """Fails a request whose task has ended without having finished it.
@@ -161,7 +168,7 @@ class EventLoopRequest(Request):
         """
         if self._timer is not None:
             self._timer.cancel()
-        if self.function is not None and not (self.loader.settings.blocking and self.loads):
+        if self.function is not None and not (self.loader.settings.blocking and self._has_keys):
             self.function.permits.release()
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is not None and not self._has_finished:

@@ -44,18 +44,19 @@ class Request:
         self._started = None  # The time at which the function was called.
         self._seconds = None  # The duration of the call.
         self._flight = self._call = None
-        self._has_finished = False
+        self._has_keys = self._has_finished = False
 
     def permit(self):
         """Takes the keys, since it has its permits. Returns whether there are any.
 
         Works in any thread, and can be called again.
         """
-        if not self.loads:
+        if not self._has_keys:
             sent = self._host.permit(self._part)
             if sent is None:
                 return False
             self.loads, self.keys = sent
+            self._has_keys = True
         return True
 
     def _withdraw(self):
@@ -143,7 +144,7 @@ class Request:
 
     def _call_here(self):
         answer = self._call_if_permitted()
-        if self.loads:
+        if self._has_keys:
             self._receive(answer)
         else:
             self._withdraw()
@@ -163,7 +164,7 @@ class Request:
         function = self.new_function(asyncio._get_running_loop(), running_function.get())
         self._watch()
         answer = call_with_permits(function, self._call_if_permitted, timeout)
-        if self.loads:
+        if self._has_keys:
             self._receive(answer)  # Without the permits, which a signal handler may need.
         else:
             self.expire()  # Unless it has no keys any more.
@@ -231,7 +232,7 @@ class Request:
         """Ends the request, because all of its keys are late or nobody waits for it any more."""
         if self._call is not None:
             self._call.cancel()
-        if not self.loads:
+        if not self._has_keys:
             self._withdraw()
             return
         if self.function is not None:
@@ -246,7 +247,7 @@ class Request:
 
     def deliver(self, answer):
         """Resolves the loads with the values that the batch function has returned."""
-        if not self.loads:
+        if not self._has_keys:
             self._withdraw()
             return
         if not self._has_finished:
@@ -262,21 +263,21 @@ class Request:
 
     def _resolve(self, answer):
         keeps_errors = self.loader.settings.cache_errors
-        missing = self._host.deliver(self._part, self.loads, answer, keeps_errors)
+        loads = self.loads
+        missing = self._host.deliver(self._part, loads, answer, keeps_errors)
         if missing:
-            for index, value in zip(missing, self._substitutes(missing, answer)):
-                load = self.loads[index]
-                self._host.answer(self._part, index, load, value, keeps_errors)
+            missing_keys = [loads[index].key for index in missing]
+            for index, value in zip(missing, self._substitutes(missing_keys, answer)):
+                self._host.answer(self._part, index, loads[index], value, keeps_errors)
 
-    def _substitutes(self, missing, answer):
+    def _substitutes(self, missing_keys, answer):
         """Returns one default value or error per key that is missing from the answer."""
         settings = self.loader.settings
         if settings.default_factory is not None:
-            return (settings.default_factory() for _ in missing)
+            return (settings.default_factory() for _ in missing_keys)
         if settings.default is not NOTHING:
             return itertools.repeat(settings.default)
-        keys = [self.loads[index].key for index in missing]
-        return errors.missing(self.loader.name, keys, answer)
+        return errors.missing(self.loader.name, missing_keys, answer)
 
     def fail(self, error):
         """Fails all loads, because the request has failed. Such errors are never cached."""
@@ -301,8 +302,9 @@ class Request:
             return
         self._has_finished = True
         answers.record(self.loader.name, self.loads)
+        self.loads = ()  # They have the values, and a worker thread may still refer to the request.
         after_flush = self.loader.settings.after_flush
-        if after_flush is not None and self.loads:
+        if after_flush is not None and self._has_keys:
             try:
                 after_flush(Flushed(self.keys, self._seconds or 0.0, error))
             except Exception:
