@@ -15,6 +15,7 @@ use crate::waiter::Waiter;
 impl<H: Host> Engine<H> {
     /// Puts a task that nobody claimed before under the scope of the code that runs now, which waits
     /// for the task. Returns whether the task has not ended.
+    #[inline(always)]
     pub(crate) fn inherit_scope(&mut self, task: TaskId) -> bool {
         let Some(node) = self.tasks.get_mut(task) else { return false };
         let is_unclaimed = node.is_unclaimed();
@@ -28,6 +29,7 @@ impl<H: Host> Engine<H> {
     }
 
     /// Makes `frame` drive `wanted` and all that it waits for.
+    #[cold]
     pub(crate) fn claim(&mut self, wanted: Dependency, frame: FrameId) {
         let mut rest = Vec::new();
         let mut next = Some(wanted);

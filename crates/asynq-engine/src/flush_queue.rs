@@ -152,6 +152,7 @@ impl<P: Priority> FlushQueue<P> {
         }
     }
 
+    #[cold]
     fn ask_again<H: Host<Priority = P>>(&mut self, batches: &mut Batches<H>) {
         for id in mem::take(&mut self.answered) {
             let Some(batch) = batches.get(id) else { continue };

@@ -82,7 +82,7 @@ impl<H: Host> Engine<H> {
 
     /// Counts the code that runs now among those who wait for the batch of an item. Returns whether
     /// the item is pending.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn await_item(&mut self, item: ItemId) -> bool {
         let Some(batch) = self.batches.get(item.batch) else { return false };
         if batch.items.is_computed(item.index) {

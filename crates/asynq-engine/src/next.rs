@@ -22,7 +22,7 @@ impl<H: Host> Engine<H> {
     ///
     /// If there is no call, or [`Step::Run`] was not answered.
     #[allow(clippy::should_implement_trait, reason = "not an iterator: each step is answered")]
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self) -> Step {
         self.next_run().unwrap_or_else(|| self.next_idle())
     }
@@ -34,29 +34,48 @@ impl<H: Host> Engine<H> {
     /// # Panics
     ///
     /// If there is no call, or [`Step::Run`] was not answered.
-    #[inline]
+    #[inline(always)]
     pub fn next_run(&mut self) -> Option<Step> {
+        match self.run_first() {
+            Some(task) => Some(Step::Run(task)),
+            None => self.next_of_any(),
+        }
+    }
+
+    /// Runs the first ready task of the innermost call if, as nearly always, nothing has to be found out or
+    /// done before: no task was woken since the last step, there are no contexts, the call goes on, and the
+    /// first entry of its list is current.
+    #[inline(always)]
+    fn run_first(&mut self) -> Option<TaskId> {
+        if !self.woken.is_empty() || !self.contexts.is_empty() || self.is_listening() {
+            return None;
+        }
+        let frame = self.frames.top_mut()?;
+        if frame.running.is_some() || frame.abandoned || !self.tasks.contains_key(frame.root) {
+            return None;
+        }
+        let (task, node) = frame.ready.take_front(&mut self.tasks)?;
+        frame.flush_queue.forget_answers(&mut self.batches);
+        frame.running = Some(task);
+        frame.dependencies.clear();
+        node.state = State::Running { woken: false };
+        node.started = true;
+        Some(task)
+    }
+
+    fn next_of_any(&mut self) -> Option<Step> {
         if let Some(task) = self.only_woken() {
             return Some(self.begin_run(task));
         }
         self.queue_woken();
+        if let Some(task) = self.run_first() {
+            return Some(Step::Run(task));
+        }
         let frame = self.frames.top_mut().expect("only between `enter` and `exit`");
         assert!(frame.running.is_none(), "answer Step::Run by `block` or `complete` first");
         let (root, callers) = (frame.root, frame.callers);
         if frame.abandoned || !self.tasks.contains_key(root) {
             return Some(self.switch_to(callers).unwrap_or(Step::Done));
-        }
-        // Nearly always, there are no contexts, and the first entry of the list is current.
-        if self.contexts.is_empty()
-            && let Some((task, node)) = frame.ready.take_front(&mut self.tasks)
-        {
-            frame.flush_queue.forget_answers(&mut self.batches);
-            frame.running = Some(task);
-            frame.dependencies.clear();
-            node.state = State::Running { woken: false };
-            let started = mem::replace(&mut node.started, true);
-            self.record_run(task, started);
-            return Some(Step::Run(task));
         }
         let (task, scope) = frame.ready.front(&self.tasks)?;
         Some(self.switch_to(scope).unwrap_or_else(|| self.run(task)))

@@ -6,7 +6,7 @@ use crate::dependency::{Dependencies, Dependency};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::host::Host;
-use crate::id::{FrameId, TaskId};
+use crate::id::{FrameId, ItemId, TaskId};
 use crate::ready::End;
 use crate::task::{State, Task, Until, is_stale};
 use crate::waiter::{Waiter, Waiters};
@@ -38,7 +38,7 @@ impl<H: Host> Engine<H> {
     ///
     /// A task that was not awaited before will run under the contexts of this one, as they are
     /// now. Does nothing if the task was completed (cancelled) since it was run.
-    #[inline]
+    #[inline(always)]
     pub fn depend(&mut self, dependency: impl Into<Dependency>) -> bool {
         let dependency = dependency.into();
         if !self.frames.runs_task() {
@@ -166,6 +166,7 @@ impl<H: Host> Engine<H> {
 
     /// Makes `waiter` wait for `dependency`, and `frame` drive that. Returns whether there is
     /// anything to wait for.
+    #[inline(always)]
     pub(crate) fn wait_for(
         &mut self,
         dependency: Dependency,
@@ -173,40 +174,44 @@ impl<H: Host> Engine<H> {
         frame: FrameId,
     ) -> bool {
         match dependency {
-            Dependency::Task(task) => {
-                let Some(node) = self.tasks.get_mut(task) else {
-                    return false;
-                };
-                if let Waiters::Several(None) = node.waiters {
-                    node.waiters = Waiters::One(waiter);
-                } else {
-                    let mut waiters = mem::replace(&mut node.waiters, Waiters::NONE);
-                    waiters.push(waiter, |waiter| is_stale(&self.tasks, waiter));
-                    self.tasks[task].waiters = waiters;
-                }
-                let node = &mut self.tasks[task];
-                if node.state == State::New {
-                    node.needed_by = frame;
-                    self.frames.push_ready(End::Front, task, node, &mut self.last_stamp);
-                    return true;
-                }
-                if matches!(node.state, State::Blocked(_)) && node.needed_by >= frame {
-                    return true; // A claim would change nothing.
-                }
-            }
-            Dependency::Item(item) => {
-                let Some(batch) = self.batches.get_mut(item.batch) else {
-                    return false;
-                };
-                if !batch.items.wait(item.index, waiter, &self.tasks) {
-                    return false;
-                }
-                if batch.needed_by >= frame {
-                    return true;
-                }
-            }
+            Dependency::Task(task) => self.wait_for_task(task, waiter, frame),
+            Dependency::Item(item) => self.wait_for_item(item, waiter, frame),
         }
-        self.claim(dependency, frame);
+    }
+
+    #[inline(always)]
+    fn wait_for_task(&mut self, task: TaskId, waiter: Waiter, frame: FrameId) -> bool {
+        let Some(node) = self.tasks.get_mut(task) else { return false };
+        if let Waiters::Several(None) = node.waiters {
+            node.waiters = Waiters::One(waiter);
+        } else {
+            self.wait_with_others(task, waiter);
+        }
+        let node = &mut self.tasks[task];
+        if node.state == State::New {
+            node.needed_by = frame;
+            self.frames.push_ready(End::Front, task, node, &mut self.last_stamp);
+        } else if !matches!(node.state, State::Blocked(_)) || node.needed_by < frame {
+            self.claim(task.into(), frame);
+        }
+        true
+    }
+
+    fn wait_with_others(&mut self, task: TaskId, waiter: Waiter) {
+        let mut waiters = mem::replace(&mut self.tasks[task].waiters, Waiters::NONE);
+        waiters.push(waiter, |waiter| is_stale(&self.tasks, waiter));
+        self.tasks[task].waiters = waiters;
+    }
+
+    #[inline(always)]
+    fn wait_for_item(&mut self, item: ItemId, waiter: Waiter, frame: FrameId) -> bool {
+        let Some(batch) = self.batches.get_mut(item.batch) else { return false };
+        if !batch.items.wait(item.index, waiter, &self.tasks) {
+            return false;
+        }
+        if batch.needed_by < frame {
+            self.claim(item.into(), frame);
+        }
         true
     }
 }

@@ -53,7 +53,7 @@ impl<H: Host> Engine<H> {
     }
 
     /// Counts a completion for a waiter, and wakes it if it needs no other.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wake_waiter(&mut self, waiter: Waiter) {
         let Some(node) = self.tasks.get_mut(waiter.task) else { return };
         let State::Blocked(until) = node.state else { return };
@@ -70,7 +70,14 @@ impl<H: Host> Engine<H> {
         if until == Until::AnyOrWake {
             self.frames.remove_external_wait(needed_by);
         }
-        self.record(|| Event::Woken(waiter.task));
+        if self.is_listening() {
+            self.record_woken(waiter.task);
+        }
+    }
+
+    #[cold]
+    fn record_woken(&mut self, task: TaskId) {
+        self.record(|| Event::Woken(task));
     }
 
     /// Puts the tasks that were woken since the last step before all that is ready, in the order
@@ -82,6 +89,7 @@ impl<H: Host> Engine<H> {
         }
     }
 
+    #[cold]
     fn queue_all_woken(&mut self) {
         let mut woken = mem::take(&mut self.woken);
         let (entries, frame) = woken.sorted();

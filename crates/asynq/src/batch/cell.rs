@@ -193,6 +193,7 @@ impl<K, V> BatchCell<K, V> {
     }
 
     /// Returns the item in the engine, if it is pending.
+    #[inline]
     pub(super) fn pending(&self, index: u32) -> Option<ItemId> {
         let item = self.entry.item(index)?;
         let slots = self.slots.borrow();
@@ -270,9 +271,16 @@ impl<K, V> BatchCell<K, V> {
     }
 
     /// Takes the value for one of the handles to an item.
+    #[inline]
     pub(super) fn take(&self, index: u32) -> Slot<V> {
         let slot = self.replace(index, Slot::Taken);
-        let Some(clone_value) = self.clone_value.get() else { return slot };
+        match self.clone_value.get() {
+            None => slot,
+            Some(clone_value) => self.take_shared(index, slot, clone_value),
+        }
+    }
+
+    fn take_shared(&self, index: u32, slot: Slot<V>, clone_value: CloneValue<V>) -> Slot<V> {
         let (index, slot) = match slot {
             Slot::Duplicate { of, .. } => {
                 self.remove_duplicate(of);

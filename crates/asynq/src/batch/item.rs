@@ -23,6 +23,8 @@ use crate::scheduler::{self, Request, Requester, Scheduler};
 pub struct BatchItem<B: Batch> {
     cell: Rc<BatchCell<B::Key, B::Value>>,
     index: u32,
+    /// It has taken its value.
+    has_ended: bool,
 }
 
 /// Weak handle to an item.
@@ -86,14 +88,14 @@ impl<B: Batch<Value: Clone>> BatchItem<B> {
     /// Creates another handle to a pending item.
     pub(super) fn share(cell: Rc<BatchCell<B::Key, B::Value>>, index: u32) -> Self {
         cell.add_handle(index, B::Value::clone);
-        Self { cell, index }
+        Self { cell, index, has_ended: false }
     }
 }
 
 impl<B: Batch> BatchItem<B> {
     pub(super) fn new(cell: Rc<BatchCell<B::Key, B::Value>>, key: B::Key) -> Self {
         let index = cell.push(key).index;
-        Self { cell, index }
+        Self { cell, index, has_ended: false }
     }
 
     /// Returns the batch of the item.
@@ -106,6 +108,24 @@ impl<B: Batch> BatchItem<B> {
     pub(crate) fn error(&self, kind: BatchErrorKind) -> BatchError {
         let stack = scheduler::with(Scheduler::stack).unwrap_or_default();
         BatchError::new(self.cell.name(), self.index, kind, stack)
+    }
+
+    /// Returns the error in a slot.
+    #[cold]
+    fn failure(&self, slot: Slot<B::Value>) -> BatchError {
+        match slot {
+            Slot::Failed(Failure::Panic(error)) => scheduler::throw(error),
+            Slot::Failed(Failure::Error(kind)) => self.error(kind),
+            Slot::Taken => panic!(
+                "item {} of batch {} was polled after it had returned its value",
+                self.index,
+                self.cell.name()
+            ),
+            Slot::Value(_) => unreachable!("it has no error"),
+            Slot::Pending | Slot::Duplicate { .. } => {
+                unreachable!("the item is awaited before its value is taken")
+            }
+        }
     }
 
     /// Flushes the batch of the item after `delay`, even if tasks can run then.
@@ -127,7 +147,9 @@ impl<B: Batch> BatchItem<B> {
 impl<B: Batch> Drop for BatchItem<B> {
     #[inline]
     fn drop(&mut self) {
-        self.cell.abandon(self.index);
+        if !self.has_ended {
+            self.cell.abandon(self.index);
+        }
     }
 }
 
@@ -140,19 +162,12 @@ impl<B: Batch> Request for BatchItem<B> {
         }
     }
 
+    #[inline]
     fn take(&mut self) -> Self::Output {
+        self.has_ended = true;
         match self.cell.take(self.index) {
             Slot::Value(value) => Ok(value),
-            Slot::Failed(Failure::Panic(error)) => scheduler::throw(error),
-            Slot::Failed(Failure::Error(kind)) => Err(self.error(kind)),
-            Slot::Taken => panic!(
-                "item {} of batch {} was polled after it had returned its value",
-                self.index,
-                self.cell.name()
-            ),
-            Slot::Pending | Slot::Duplicate { .. } => {
-                unreachable!("the item is awaited before its value is taken")
-            }
+            other => Err(self.failure(other)),
         }
     }
 }

@@ -55,10 +55,10 @@ where
 }
 
 /// Callback that runs when all futures of a join are computed.
-struct Countdown(RefCell<Option<Box<dyn FnOnce()>>>);
+pub(crate) struct Countdown(RefCell<Option<Box<dyn FnOnce()>>>);
 
 impl Countdown {
-    fn new(callback: Box<dyn FnOnce()>) -> Rc<Self> {
+    pub(crate) fn new(callback: Box<dyn FnOnce()>) -> Rc<Self> {
         Rc::new(Self(RefCell::new(Some(callback))))
     }
 
@@ -67,7 +67,7 @@ impl Countdown {
         future.on_computed(move || handle.done());
     }
 
-    fn done(self: Rc<Self>) {
+    pub(crate) fn done(self: Rc<Self>) {
         if let Some(last) = Rc::into_inner(self)
             && let Some(callback) = last.0.take()
         {

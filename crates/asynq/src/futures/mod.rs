@@ -11,6 +11,7 @@ mod parts;
 pub use self::base::FutureBase;
 pub(crate) use self::base::joins_as_itself;
 pub use self::join::{All, TryAll, all, try_all};
+pub(crate) use self::joinable::Countdown;
 pub use self::joinable::{Joinable, Transpose};
 pub use self::known::{ConstFuture, ErrorFuture};
 pub use self::lazy::LazyFuture;

@@ -20,7 +20,7 @@ impl Scheduler {
     /// calls are nested too deeply; or if a flush panicked after all of its items had their values.
     pub(crate) fn call(&self, root: TaskId) -> Result<(), TaskError> {
         self.enter_call();
-        let name = || self.engine().task(root).map(ToString::to_string).unwrap_or_default();
+        let name = || self.engine().task(root).map(|task| task.to_string()).unwrap_or_default();
         let _nested = self.nest(name)?;
         let caller = self.running();
         if caller.is_some() {

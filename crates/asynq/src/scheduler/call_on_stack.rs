@@ -20,7 +20,7 @@ use super::stack_call::Entered;
 use super::state::Scheduler;
 use crate::call_stack::{Origin, Site};
 use crate::error::TaskError;
-use crate::task::computation::{AnyComputation, Body, Computation};
+use crate::task::computation::{AnyComputation, Body};
 
 /// Body of a task whose future is on the stack of a call, which polls it.
 struct OnStack;
@@ -124,9 +124,9 @@ impl Scheduler {
     fn enter_unentered(&self) {
         let caller = self.running();
         let origin = self.take_out_of_place(self.stack_call.take_unentered());
-        let root = Computation::new(origin, OnStack) as AnyComputation;
+        let root = AnyComputation::new(origin, OnStack);
         self.report_held();
-        let id = self.engine().add_task(Pin::clone(&root));
+        let id = self.engine().add_task(root.clone());
         root.id.set(Some(id));
         self.report_events();
         self.engine().enter(id);

@@ -85,16 +85,17 @@ impl CallsInPlace {
 }
 
 impl Apart<'_> {
-    /// Takes the calls that wait, of the poll of a task that has ended.
+    /// Returns whether calls wait, of the poll of a task that has ended.
     #[inline]
-    pub(super) fn take_waiting(&self, take: impl FnOnce(&[CallInPlace])) {
-        if self.calls.waiting_len.get() == self.waiting {
-            return take(&[]);
-        }
-        let mut waiting = self.calls.waiting.borrow_mut();
-        take(&waiting[self.waiting..]);
-        waiting.truncate(self.waiting);
+    pub(super) fn has_waiting(&self) -> bool {
+        self.calls.waiting_len.get() > self.waiting
+    }
+
+    /// Takes the calls that wait.
+    #[cold]
+    pub(super) fn take_waiting(&self) -> Vec<CallInPlace> {
         self.calls.waiting_len.set(self.waiting);
+        self.calls.waiting.borrow_mut().split_off(self.waiting)
     }
 }
 

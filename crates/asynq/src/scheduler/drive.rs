@@ -8,7 +8,7 @@ use slotmap::Key;
 use super::calls_in_place::Apart;
 use super::state::Scheduler;
 use super::waker::TaskWaker;
-use crate::task::computation::AnyComputation;
+use crate::task::computation::{AnyComputation, Body, Computation};
 
 impl Scheduler {
     /// Performs any step but those that end or suspend a drive.
@@ -28,17 +28,18 @@ impl Scheduler {
     }
 
     /// Polls a task once.
-    #[inline]
+    #[inline(always)]
     pub(super) fn run(&self, id: TaskId, task: &AnyComputation) {
-        self.run_by(id, task, |cx| task.as_ref().step(cx));
+        let task = task.as_ref();
+        self.run_by(id, &task, |cx| task.step(cx));
     }
 
     /// Polls a task once, by `step`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn run_by(
         &self,
         id: TaskId,
-        task: &AnyComputation,
+        task: &Computation<dyn Body>,
         step: impl FnOnce(&mut Context<'_>) -> Poll<()>,
     ) {
         let waker = self.wakers.take(id, &self.wake_queue);
@@ -49,17 +50,19 @@ impl Scheduler {
     }
 
     /// Ends the poll of a task, which still waits if `is_pending`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end_run(
         &self,
         id: TaskId,
-        task: &AnyComputation,
+        task: &Computation<dyn Body>,
         is_pending: bool,
         waker: Box<TaskWaker>,
         apart: &Apart<'_>,
     ) {
         self.polling.end();
-        apart.take_waiting(|calls| task.set_waiting(calls, self.polling.awaits() <= 1));
+        if apart.has_waiting() || task.is_waiting() {
+            task.set_waiting(&apart.take_waiting(), self.polling.awaits() <= 1);
+        }
         self.creator.take();
         let kept = waker.is_kept();
         if is_pending {
@@ -77,7 +80,7 @@ impl Scheduler {
     }
 
     /// Blocks the running task, whose poll has returned `Pending`.
-    #[inline]
+    #[inline(always)]
     fn block(&self, waker_is_kept: bool) {
         // The task may have been woken before it begins to wait.
         self.deliver_wakes();

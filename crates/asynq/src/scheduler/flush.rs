@@ -54,6 +54,7 @@ impl BatchEntry {
     }
 
     /// Adds an item to the open batch.
+    #[inline]
     pub(crate) fn add_item(&self) -> ItemId {
         let id = self.id.get().expect("an open batch has an id");
         let item = state::with(|scheduler| {

@@ -20,7 +20,7 @@ use super::request::{Request, Requester};
 use super::runtime;
 use super::state::Scheduler;
 use crate::call_stack::{Origin, Site};
-use crate::task::computation::{AnyComputation, Body, Computation};
+use crate::task::computation::{AnyComputation, Body};
 
 /// Body of the root of a frame without a call.
 struct Never;
@@ -121,7 +121,7 @@ impl Scheduler {
     fn enter_root(&self) -> TaskId {
         static REQUESTS: Site = Site::made("requests of other executors");
         let origin = Origin { site: &REQUESTS, at: Location::caller(), creator: None };
-        let root = self.engine().add_promise(Computation::new(origin, Never) as AnyComputation);
+        let root = self.engine().add_promise(AnyComputation::new(origin, Never));
         self.engine().enter(root);
         root
     }

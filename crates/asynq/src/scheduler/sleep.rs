@@ -27,7 +27,7 @@ impl Scheduler {
             };
             engine.find_awaited(root, is_outside).unwrap_or(root)
         };
-        let name = |task| self.engine().task(task).map(ToString::to_string).unwrap_or_default();
+        let name = |task| self.engine().task(task).map(|task| task.to_string()).unwrap_or_default();
         let mut message = "a synchronous call would wait for ever, because it holds the only thread of the tokio runtime \
                            that has to go on. "
             .to_owned();

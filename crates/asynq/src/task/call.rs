@@ -140,6 +140,17 @@ where
         }
     }
 
+    /// Returns the site, the place and the body of a call that is no task, or else the task.
+    #[inline]
+    pub(super) fn into_body(
+        self,
+    ) -> Result<(&'static Site, &'static Location<'static>, F), AsyncTask<F::Output>> {
+        match self.state {
+            State::New { future } | State::InPlace { future } => Ok((self.site, self.at, future)),
+            _ => Err(self.task()),
+        }
+    }
+
     /// Runs the call to its end, as [`value`](FutureBase::value) does, and returns its value or its failure.
     ///
     /// # Errors

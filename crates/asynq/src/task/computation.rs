@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell, Ref};
 use std::fmt;
 use std::future::Future;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -57,7 +58,44 @@ enum Phase {
 }
 
 /// A computation as the scheduler knows it.
-pub(crate) type AnyComputation = Pin<Rc<Computation<dyn Body>>>;
+#[derive(Clone)]
+pub(crate) enum AnyComputation {
+    Alone(Pin<Rc<Computation<dyn Body>>>),
+    /// One of several in an allocation.
+    Joined {
+        with: Pin<Rc<dyn Computations>>,
+        index: u8,
+    },
+}
+
+/// Several computations in one allocation.
+pub(crate) trait Computations {
+    fn at(self: Pin<&Self>, index: u8) -> Pin<&Computation<dyn Body>>;
+}
+
+impl AnyComputation {
+    /// Creates a computation in an allocation of its own, which belongs to nobody else.
+    pub(crate) fn new(origin: Origin, body: impl Body + 'static) -> Self {
+        Self::Alone(Computation::new(origin, body))
+    }
+
+    #[inline]
+    pub(crate) fn as_ref(&self) -> Pin<&Computation<dyn Body>> {
+        match self {
+            Self::Alone(cell) => cell.as_ref(),
+            Self::Joined { with, index } => with.as_ref().at(*index),
+        }
+    }
+}
+
+impl Deref for AnyComputation {
+    type Target = Computation<dyn Body>;
+
+    #[inline]
+    fn deref(&self) -> &Computation<dyn Body> {
+        self.as_ref().get_ref()
+    }
+}
 
 /// Body of a computation: polled until it has its value.
 pub(crate) trait Body {
@@ -112,7 +150,12 @@ impl<F: Future> BodyOf<F::Output> for Run<F, F::Output> {
 
 impl<B> Computation<B> {
     pub(crate) fn new(origin: Origin, body: B) -> Pin<Rc<Self>> {
-        Rc::pin(Self {
+        Rc::pin(Self::of(origin, body))
+    }
+
+    /// Creates a computation that is not pinned yet.
+    pub(crate) fn of(origin: Origin, body: B) -> Self {
+        Self {
             id: Cell::new(None),
             handles: Cell::new(1),
             phase: Cell::new(Phase::Alive),
@@ -123,7 +166,7 @@ impl<B> Computation<B> {
             waiting: Cell::new(None),
             is_waiting: Cell::new(false),
             body: PinCell::new(body),
-        })
+        }
     }
 }
 
@@ -155,15 +198,15 @@ impl<B: ?Sized> Computation<B> {
         failure
     }
 
-    /// Notes which calls wait as parts of it.
+    /// Returns whether calls wait as parts of it, or did before.
     #[inline]
-    pub(crate) fn set_waiting(&self, calls: &[CallInPlace], is_alone: bool) {
-        if self.is_waiting.get() || !calls.is_empty() {
-            self.note_waiting(calls, is_alone);
-        }
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.is_waiting.get()
     }
 
-    fn note_waiting(&self, calls: &[CallInPlace], is_alone: bool) {
+    /// Notes which calls wait as parts of it.
+    #[cold]
+    pub(crate) fn set_waiting(&self, calls: &[CallInPlace], is_alone: bool) {
         self.is_waiting.set(true);
         let mut waiting = self.waiting.take().unwrap_or_default();
         waiting.calls.clear();
@@ -213,9 +256,26 @@ impl<B: ?Sized> Computation<B> {
     }
 }
 
+impl<B: ?Sized> Computation<B> {
+    /// Takes the value or failure of one that has ended, for its only handle or the last.
+    #[inline]
+    pub(crate) fn take_result<T>(self: Pin<&Self>) -> Result<T, TaskError>
+    where
+        B: BodyOf<T>,
+    {
+        if let Some(error) = self.failure() {
+            return Err(error);
+        }
+        let value = PinMut::as_mut(&mut self.body()).take();
+        Ok(value.unwrap_or_else(|| {
+            panic!("{} was polled after it had returned its value", self.get_ref())
+        }))
+    }
+}
+
 impl<B: Body + ?Sized> Computation<B> {
     /// Runs it until it waits or has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn step(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_computed() {
             // Ended by a call that was made while its locals were dropped.
@@ -245,7 +305,7 @@ impl<B: Body + ?Sized> Computation<B> {
 /// The body of a synchronous call is on the stack of its caller, not in the computation.
 impl<B: ?Sized> Computation<B> {
     /// Runs `body` until it waits or has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn step_body(
         &self,
         mut body: Pin<&mut (impl Body + ?Sized)>,
@@ -260,7 +320,7 @@ impl<B: ?Sized> Computation<B> {
     }
 
     /// Ends a step of `body`, whose poll has returned `polled`, or panicked. Returns whether the body still waits.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end_step(
         &self,
         body: Pin<&mut (impl Body + ?Sized)>,

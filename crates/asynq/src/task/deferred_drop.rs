@@ -21,7 +21,7 @@ pub(super) fn discard(task: AnyComputation) -> thread::Result<()> {
     let is_outermost = PENDING.try_with(|pending| {
         let mut pending = pending.borrow_mut();
         if let Some(list) = &mut *pending {
-            list.push(AnyComputation::clone(&task));
+            list.push(task.clone());
             return false;
         }
         *pending = Some(Vec::new());

@@ -30,17 +30,8 @@ impl<T: 'static> FutureBase for AsyncTask<T> {
 
 impl<T: 'static> Request for AsyncTask<T> {
     #[inline]
-    fn request(&mut self, &Requester { scheduler, waker }: &Requester<'_>) -> bool {
-        if self.is_computed() {
-            return false;
-        }
-        let id = self.register_with(scheduler);
-        scheduler.engine().depend(id);
-        if let Some(waker) = waker {
-            self.cell.callbacks.add_waker(waker);
-            scheduler.register_for_combinator(id.into(), waker);
-        }
-        true
+    fn request(&mut self, requester: &Requester<'_>) -> bool {
+        self.request_value(requester)
     }
 
     fn take(&mut self) -> T {

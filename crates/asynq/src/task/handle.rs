@@ -8,13 +8,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use asynq_engine::TaskId;
-use pin_cell::PinMut;
 
-use super::computation::{AnyComputation, BodyOf, Computation, Run};
-use super::{deferred_drop, end};
+use super::computation::{AnyComputation, Body, BodyOf, Computation, Run};
+use super::{deferred_drop, end, request};
 use crate::call_stack::{Creator, Origin, Site};
 use crate::error::{TaskError, TaskErrorKind};
-use crate::scheduler::{self, Scheduler};
+use crate::scheduler::{self, Requester, Scheduler};
 
 /// Call of an async function, which starts when it is first awaited or asked for its value.
 ///
@@ -121,16 +120,17 @@ impl<T: 'static> AsyncTask<T> {
 
     #[inline]
     pub(super) fn register_with(&self, scheduler: &Scheduler) -> TaskId {
-        self.cell.id.get().unwrap_or_else(|| {
-            let id = scheduler.engine().add_task(self.any());
-            self.cell.id.set(Some(id));
-            scheduler.report_events();
-            id
-        })
+        request::register(self.cell.as_ref(), || self.any(), scheduler)
+    }
+
+    /// Requests the value. Returns whether it is pending.
+    #[inline]
+    pub(super) fn request_value(&self, requester: &Requester<'_>) -> bool {
+        request::request(self.cell.as_ref(), || self.any(), requester)
     }
 
     fn any(&self) -> AnyComputation {
-        Pin::clone(&self.cell) as AnyComputation
+        AnyComputation::Alone(Pin::clone(&self.cell) as Pin<Rc<Computation<dyn Body>>>)
     }
 
     /// Returns the value or failure of a task that has ended, for one of its handles.
@@ -143,9 +143,7 @@ impl<T: 'static> AsyncTask<T> {
         {
             return Ok(clone(value));
         }
-        let value = PinMut::as_mut(&mut self.cell.as_ref().body()).take();
-        Ok(value
-            .unwrap_or_else(|| panic!("{} was polled after it had returned its value", self.cell)))
+        self.cell.as_ref().take_result()
     }
 }
 
@@ -172,12 +170,21 @@ impl<T: 'static> Drop for AsyncTask<T> {
 
 impl<T: 'static> fmt::Debug for AsyncTask<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.cell.is_computed() {
-            false if self.cell.id.get().is_none() => "not started",
+        Shown(&self.cell).fmt(f)
+    }
+}
+
+/// A computation, as its task is shown.
+pub(super) struct Shown<'c, B: ?Sized>(pub(super) &'c Computation<B>);
+
+impl<B: ?Sized> fmt::Debug for Shown<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.0.is_computed() {
+            false if self.0.id.get().is_none() => "not started",
             false => "pending",
-            true if self.cell.failure().is_some() => "failed",
+            true if self.0.failure().is_some() => "failed",
             true => "computed",
         };
-        write!(f, "AsyncTask({}, {state})", self.cell)
+        write!(f, "AsyncTask({}, {state})", self.0)
     }
 }

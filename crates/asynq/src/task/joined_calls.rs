@@ -9,6 +9,7 @@ use send_wrapper::SendWrapper;
 use super::call::Call;
 use super::handle::AsyncTask;
 use super::joined_call::JoinedCall;
+use super::joined_tasks::JoinedTasks;
 use crate::futures::{FutureBase, Parts};
 use crate::scheduler::{self, Request, Requester};
 
@@ -16,15 +17,15 @@ use crate::scheduler::{self, Request, Requester};
 ///
 /// Outside of tasks they are in one allocation, until the join is first polled and so knows where it is.
 #[must_use = "calls do nothing unless awaited or asked for their values"]
-pub struct JoinedCalls<F: Future<Output: 'static>> {
+pub struct JoinedCalls<F: Future<Output: 'static> + 'static> {
     /// A cell, because a callback on the join makes tasks of them.
     state: Cell<State<F>>,
 }
 
-enum State<F: Future<Output: 'static>> {
+enum State<F: Future<Output: 'static> + 'static> {
     New(Vec<Call<F>>),
     /// Tasks of the thread that made them.
-    Tasks(SendWrapper<Vec<AsyncTask<F::Output>>>),
+    Tasks(SendWrapper<JoinedTasks<F>>),
     /// Polled outside of tasks.
     Joined(Vec<JoinedCall<F>>),
 }
@@ -34,7 +35,7 @@ where
     F: Future<Output: 'static> + 'static,
 {
     fn tasks(calls: impl Iterator<Item = Call<F>>) -> Self {
-        Self::Tasks(SendWrapper::new(calls.map(Call::task).collect()))
+        Self::Tasks(SendWrapper::new(JoinedTasks::new(calls)))
     }
 }
 
@@ -81,7 +82,7 @@ where
             self.begin(requester.scheduler.is_polling());
         }
         match self.state.get_mut() {
-            State::Tasks(tasks) => Parts::request(&mut **tasks, requester),
+            State::Tasks(tasks) => tasks.request(requester),
             State::Joined(joined) => Parts::request(joined, requester),
             State::New(_) => unreachable!("they have begun"),
         }
@@ -89,7 +90,7 @@ where
 
     fn is_computed(&self) -> bool {
         self.with(|state| match state {
-            State::Tasks(tasks) => Parts::is_computed(&**tasks),
+            State::Tasks(tasks) => tasks.are_computed(),
             State::Joined(joined) => Parts::is_computed(joined),
             State::New(calls) => calls.is_empty(),
         })
@@ -97,7 +98,7 @@ where
 
     fn take(&mut self) -> Vec<F::Output> {
         match self.state.get_mut() {
-            State::Tasks(tasks) => Parts::take(&mut **tasks),
+            State::Tasks(tasks) => tasks.take_values(),
             State::Joined(joined) => Parts::take(joined),
             State::New(_) => unreachable!("they are requested before their values are taken"),
         }
@@ -107,7 +108,7 @@ where
         self.begin(true);
         let state = self.state.replace(State::New(Vec::new()));
         match &state {
-            State::Tasks(tasks) => Parts::on_computed(&**tasks, callback),
+            State::Tasks(tasks) => tasks.on_computed(callback),
             State::Joined(joined) => Parts::on_computed(joined, callback),
             State::New(_) => unreachable!("they have begun"),
         }
@@ -116,7 +117,7 @@ where
 }
 
 // The calls are pinned in boxes of their own.
-impl<F: Future<Output: 'static>> Unpin for JoinedCalls<F> {}
+impl<F: Future<Output: 'static> + 'static> Unpin for JoinedCalls<F> {}
 
 impl<F> FutureBase for Call<F>
 where
@@ -162,7 +163,7 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.with(|state| match state {
-            State::Tasks(tasks) => f.debug_list().entries(&**tasks).finish(),
+            State::Tasks(tasks) => tasks.fmt(f),
             State::Joined(joined) => f.debug_list().entries(joined).finish(),
             State::New(calls) => f.debug_list().entries(calls).finish(),
         })

@@ -1,6 +1,7 @@
 //! Tasks and promises: computations that the scheduler drives, and the handles to them.
 
 mod call;
+mod chunk;
 pub(crate) mod computation;
 mod deferred_drop;
 mod end;
@@ -8,8 +9,10 @@ mod future;
 mod handle;
 mod joined_call;
 mod joined_calls;
+mod joined_tasks;
 pub(crate) mod on_stack;
 mod promise;
+mod request;
 mod weak;
 
 #[cfg(feature = "mock")]

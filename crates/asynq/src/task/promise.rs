@@ -112,7 +112,8 @@ impl<T: 'static> Request for PromiseFuture<T> {
             return false;
         }
         let id = self.cell.id.get().unwrap_or_else(|| {
-            let payload = Pin::clone(&self.cell) as AnyComputation;
+            let payload =
+                AnyComputation::Alone(Pin::clone(&self.cell) as Pin<Rc<Computation<dyn Body>>>);
             scheduler.engine().add_promise(payload)
         });
         self.cell.id.set(Some(id));
