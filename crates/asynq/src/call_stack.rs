@@ -8,22 +8,33 @@ use std::cell::RefCell;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Definition of an async function.
 #[derive(Debug)]
 pub struct Site {
-    name: &'static str,
+    name: Name,
     /// Verb for a use of it in reports: "called" or "made".
     verb: &'static str,
     written: &'static Location<'static>,
 }
+
+#[derive(Debug)]
+enum Name {
+    Text(&'static str),
+    /// Name of the type of a function, which a constant cannot compute.
+    Type(fn() -> &'static str),
+}
+
+/// Verb for batch functions, which are called for their loader.
+const BATCH_FUNCTION: &str = "batch function of the loader";
 
 impl Site {
     /// Describes the function `name`, which is defined where `new` is called.
     #[must_use]
     #[track_caller]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, verb: "called", written: Location::caller() }
+        Self { name: Name::Text(name), verb: "called", written: Location::caller() }
     }
 
     /// Describes something that is made, not called, such as a promise.
@@ -31,6 +42,24 @@ impl Site {
     #[track_caller]
     pub(crate) const fn made(name: &'static str) -> Self {
         Self { verb: "made", ..Self::new(name) }
+    }
+
+    /// Describes the batch function of a loader, whose type is `F`.
+    pub(crate) const fn of_batch_function<F>() -> &'static Self {
+        const {
+            &Self {
+                name: Name::Type(std::any::type_name::<F>),
+                verb: BATCH_FUNCTION,
+                written: Location::caller(),
+            }
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self.name {
+            Name::Text(name) => name,
+            Name::Type(name) => name(),
+        }
     }
 }
 
@@ -82,9 +111,9 @@ impl Creator {
         self.ancestors().any(|creator| std::ptr::eq(creator, ancestor))
     }
 
-    /// Returns whether this, or a task that has created it, and so on, is a call of `site`.
-    pub(crate) fn is_within_call(&self, site: &'static Site) -> bool {
-        self.ancestors().any(|creator| std::ptr::eq(creator.0.site, site))
+    /// Returns whether this, or a task that has created it, and so on, is a call of a batch function.
+    pub(crate) fn is_within_batch_function(&self) -> bool {
+        self.ancestors().any(|creator| creator.0.site.verb == BATCH_FUNCTION)
     }
 
     /// Iterates over this, its creator, the creator of that, and so on.
@@ -112,7 +141,7 @@ impl Origin {
         let passed = file.ends_with("ops/function.rs") || file.ends_with(r"ops\function.rs");
         let (verb, at) =
             if passed { ("written", self.site.written) } else { (self.site.verb, self.at) };
-        Call { function: self.site.name, at, verb, written: self.site.written }
+        Call { function: self.site.name(), at, verb, written: self.site.written }
     }
 
     pub(crate) fn stack(&self) -> AsynqStack {
@@ -144,9 +173,9 @@ pub struct Call {
 
 #[cfg(feature = "explain")]
 impl Call {
-    /// Returns the place of the definition of the function.
+    /// Returns the place of the definition of the function; of its loader, if it is a batch function.
     pub(crate) fn written(&self) -> &'static Location<'static> {
-        self.written
+        if self.verb == BATCH_FUNCTION { self.at } else { self.written }
     }
 
     /// Returns whether the function was passed as a value.
@@ -174,6 +203,8 @@ impl fmt::Display for Call {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AsynqStack {
     calls: Vec<Call>,
+    /// Loader whose batch function is the last call, if it is one.
+    loader: Option<Arc<str>>,
 }
 
 impl AsynqStack {
@@ -181,6 +212,20 @@ impl AsynqStack {
     #[must_use]
     pub fn calls(&self) -> &[Call] {
         &self.calls
+    }
+
+    /// Adds the call of the batch function of `loader`, which was created `at` this place, unless it is the last call.
+    pub(crate) fn in_batch_function(
+        mut self,
+        function: &'static Site,
+        at: &'static Location<'static>,
+        loader: String,
+    ) -> Self {
+        if self.calls.last().is_none_or(|last| last.verb != BATCH_FUNCTION || last.at != at) {
+            self.calls.push(Origin { site: function, at, creator: None }.call());
+        }
+        self.loader = Some(loader.into());
+        self
     }
 }
 
@@ -225,7 +270,12 @@ impl fmt::Display for AsynqStack {
                 write!(f, "\n  … {hidden} more …")?;
             }
             if !(SHOWN..SHOWN + hidden).contains(&index) {
-                write!(f, "\n  {call}")?;
+                match &self.loader {
+                    Some(loader) if index + 1 == self.calls.len() => {
+                        write!(f, "\n  {}, batch function of {loader}", call.function)?;
+                    }
+                    _ => write!(f, "\n  {call}")?,
+                }
             }
         }
         Ok(())

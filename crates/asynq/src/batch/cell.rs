@@ -34,6 +34,8 @@ pub(super) trait AnySource<K, V> {
     fn name(&self) -> String;
     /// Returns whether recordings show its batches.
     fn is_recorded(&self) -> bool;
+    /// Describes the task of a flush.
+    fn flush_site(&self) -> &'static Site;
     /// Notes that a handle to a pending item was dropped. `keys` are those of the batch, unless the
     /// flush has taken them.
     fn on_abandoned(&self, keys: &RefCell<Vec<K>>, index: u32);
@@ -521,7 +523,6 @@ impl<K, V> Drop for BatchCell<K, V> {
 
 impl<K: 'static, V: 'static> Flushable for BatchCell<K, V> {
     fn flush(self: Rc<Self>) -> Option<TaskId> {
-        static FLUSH: Site = Site::made("flush of a source");
         let is_admitting = self.state.get() == BatchState::Admitting;
         self.entry.hold();
         let flush = AssertUnwindSafe(|| {
@@ -536,7 +537,7 @@ impl<K: 'static, V: 'static> Flushable for BatchCell<K, V> {
         });
         let outcome = match catch_unwind(flush) {
             Ok(FlushStep::Later(rest)) => {
-                let task = AsyncTask::made_at(&FLUSH, self.at, rest);
+                let task = AsyncTask::made_at(self.source.flush_site(), self.at, rest);
                 let id = task.register();
                 let cell = Rc::downgrade(&self);
                 task.on_computed(move || {

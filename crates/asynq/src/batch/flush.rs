@@ -9,6 +9,7 @@ use std::rc::{Rc, Weak};
 
 use super::cell::{AnySource, BatchCell, FlushStep, Slot};
 use super::error::{BoxError, Failure};
+use crate::call_stack::Site;
 use crate::type_name::short_name;
 
 /// Source of values that can answer many keys in one request.
@@ -69,6 +70,13 @@ pub trait Batch: Sized + 'static {
         true
     }
 
+    /// Describes the tasks of its flushes.
+    #[doc(hidden)]
+    fn flush_site(&self) -> &'static Site {
+        static FLUSH: Site = Site::made("flush of a source");
+        &FLUSH
+    }
+
     /// Looks for equal keys among those of a batch, from `first` on, before it is flushed.
     #[doc(hidden)]
     fn admit(
@@ -121,6 +129,10 @@ impl<B: Batch> AnySource<B::Key, B::Value> for B {
 
     fn is_recorded(&self) -> bool {
         Batch::is_recorded(self)
+    }
+
+    fn flush_site(&self) -> &'static Site {
+        Batch::flush_site(self)
     }
 
     fn on_abandoned(&self, keys: &RefCell<Vec<B::Key>>, index: u32) {

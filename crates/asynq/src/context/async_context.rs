@@ -1,6 +1,7 @@
 //! The trait of contexts.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::type_name::short_name;
 
@@ -43,6 +44,24 @@ pub trait AsyncContext {
 }
 
 impl<C: AsyncContext + ?Sized> AsyncContext for Rc<C> {
+    fn resume(&self) {
+        (**self).resume();
+    }
+
+    fn pause(&self) {
+        (**self).pause();
+    }
+
+    fn in_flushes(&self) -> bool {
+        (**self).in_flushes()
+    }
+
+    fn name(&self) -> String {
+        (**self).name()
+    }
+}
+
+impl<C: AsyncContext + ?Sized> AsyncContext for Arc<C> {
     fn resume(&self) {
         (**self).resume();
     }

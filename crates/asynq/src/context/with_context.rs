@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
@@ -12,6 +13,7 @@ use std::thread;
 
 use asynq_engine::ContextId;
 use pin_project_lite::pin_project;
+use send_wrapper::SendWrapper;
 
 use super::async_context::AsyncContext;
 use crate::request::current;
@@ -20,7 +22,10 @@ use crate::scheduler::{self, Scheduler};
 /// Runs `future` in `context`.
 ///
 /// The context is active while `future` runs and while the tasks run that it awaits; other tasks
-/// never see it. Pass an `Rc` of the context to read it afterwards.
+/// never see it. Pass an `Rc` or `Arc` of the context to read it afterwards.
+///
+/// In a [`request`](crate::request()), the context is active while `future` is polled. The future of `with_context` is
+/// `Send` if `context` and `future` are.
 ///
 /// The other branches of an enclosing `futures::join!` are part of the same task. When they are
 /// polled after `future` began to wait, the context is active until they call this crate; reading a
@@ -39,11 +44,12 @@ use crate::scheduler::{self, Scheduler};
 /// assert_eq!(task.value(), "error");
 /// assert_eq!(level.get(), "info");
 /// ```
-pub fn with_context<F: IntoFuture>(
-    context: impl AsyncContext + 'static,
-    future: F,
-) -> WithContext<F::IntoFuture> {
-    let entered = Entered { context: Rc::new(context), code_context: None, state: Phase::Before };
+pub fn with_context<C, F>(context: C, future: F) -> WithContext<C, F::IntoFuture>
+where
+    C: AsyncContext + 'static,
+    F: IntoFuture,
+{
+    let entered = Entered { state: Phase::Outside(context) };
     WithContext { entered, future: future.into_future() }
 }
 
@@ -64,37 +70,43 @@ pub fn with_context<F: IntoFuture>(
 /// assert_eq!(depth.get(), 0);
 /// ```
 pub fn call_with_context<R>(context: impl AsyncContext + 'static, f: impl FnOnce() -> R) -> R {
+    let (_, result) = call_in(context, f);
+    result.unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+/// Calls `f` in `context`. Returns the context, and the result or the first panic.
+fn call_in<C, R>(context: C, f: impl FnOnce() -> R) -> (C, thread::Result<R>)
+where
+    C: AsyncContext + 'static,
+{
     let called = Called::enter(context);
     let result = catch_unwind(AssertUnwindSafe(f));
-    let left = catch_unwind(AssertUnwindSafe(|| called.leave()));
+    let (context, left) = called.leave();
     // The first of two panics tells more.
-    match (result, left) {
-        (Ok(value), Ok(())) => value,
-        (Err(payload), _) | (_, Err(payload)) => resume_unwind(payload),
-    }
+    (context, result.and_then(|value| left.map(|()| value)))
 }
 
 /// A context that is entered for the time of a call.
-struct Called {
-    context: Rc<CodeContext>,
+struct Called<C> {
+    context: Rc<CodeContext<C>>,
     /// None while the thread ends.
     id: Option<ContextId>,
 }
 
 /// The context of a call, which may have been made by code of no task. Such code gets the panic of
 /// a pause or resume when the call returns, since there is no task to fail.
-struct CodeContext {
-    context: Box<dyn AsyncContext>,
+struct CodeContext<C> {
+    context: C,
     panic: RefCell<Option<Box<dyn Any + Send>>>,
 }
 
-impl AsyncContext for CodeContext {
+impl<C: AsyncContext> AsyncContext for CodeContext<C> {
     fn resume(&self) {
-        self.switch(|context| context.resume());
+        self.switch(C::resume);
     }
 
     fn pause(&self) {
-        self.switch(|context| context.pause());
+        self.switch(C::pause);
     }
 
     fn in_flushes(&self) -> bool {
@@ -106,21 +118,20 @@ impl AsyncContext for CodeContext {
     }
 }
 
-impl CodeContext {
-    fn switch(&self, switch: impl FnOnce(&dyn AsyncContext)) {
+impl<C: AsyncContext> CodeContext<C> {
+    fn switch(&self, switch: impl FnOnce(&C)) {
         if self.panic.borrow().is_none()
-            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| switch(&*self.context)))
+            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| switch(&self.context)))
         {
             self.panic.replace(Some(payload));
         }
     }
 }
 
-impl Called {
-    fn enter(context: impl AsyncContext + 'static) -> Self {
-        let context =
-            Rc::new(CodeContext { context: Box::new(context), panic: RefCell::default() });
-        let payload: Weak<CodeContext> = Rc::downgrade(&context);
+impl<C: AsyncContext + 'static> Called<C> {
+    fn enter(context: C) -> Self {
+        let context = Rc::new(CodeContext { context, panic: RefCell::default() });
+        let payload: Weak<CodeContext<C>> = Rc::downgrade(&context);
         let id = scheduler::try_with(|scheduler| {
             scheduler.switch_to_branch();
             let id = scheduler.enter_code_context(payload);
@@ -135,137 +146,124 @@ impl Called {
         Self { context, id }
     }
 
-    fn leave(self) {
+    /// Returns the context, and the panic of a pause or resume, if there was one.
+    fn leave(self) -> (C, thread::Result<()>) {
         let leave = |id| scheduler::try_with(|scheduler| scheduler.leave(id));
         let was_active = self.id.and_then(leave).unwrap_or(true);
-        if let Some(payload) = self.context.panic.take() {
-            resume_unwind(payload);
-        }
-        if was_active {
-            self.context.context.pause();
-        }
+        let left = match self.context.panic.take() {
+            Some(payload) => Err(payload),
+            None if was_active => catch_unwind(AssertUnwindSafe(|| self.context.context.pause())),
+            None => Ok(()),
+        };
+        let context = Rc::into_inner(self.context).map(|context| context.context);
+        (context.unwrap_or_else(|| unreachable!("the scheduler has weak references")), left)
     }
 }
 
 pin_project! {
     /// The future of [`with_context`].
     #[must_use = "futures do nothing unless awaited"]
-    pub struct WithContext<F> {
+    pub struct WithContext<C: AsyncContext, F> {
         // Dropped before the context is left, as locals are.
         #[pin]
         future: F,
-        entered: Entered,
+        entered: Entered<C>,
     }
 }
 
-struct Entered {
-    context: Rc<dyn AsyncContext>,
-    /// The same, if it was entered outside of tasks.
-    code_context: Option<Rc<CodeContext>>,
-    state: Phase,
+struct Entered<C: AsyncContext> {
+    state: Phase<C>,
 }
 
 const POLLED_AGAIN: &str =
     "the future of `with_context` was polled after it had returned its value";
 
-#[derive(Clone, Copy)]
-enum Phase {
-    Before,
-    /// Entered; with the context around it, which the task was in.
-    In(ContextId, Option<ContextId>),
+enum Phase<C> {
+    /// Not entered yet, or between two polls outside of tasks, which may be on different threads.
+    Outside(C),
+    /// Entered by a task, which belongs to its thread; with the context around it, which the task was in.
+    In {
+        context: SendWrapper<Rc<C>>,
+        id: ContextId,
+        outer: Option<ContextId>,
+    },
     After,
 }
 
-impl Entered {
-    /// Makes this the context of the running task, unless the task is in it, or inside it, already.
-    /// Returns the context and the one around it, or `None` if no task runs.
-    fn enter(&mut self) -> Option<(ContextId, Option<ContextId>)> {
-        match self.state {
-            Phase::Before => {
-                let payload = Rc::downgrade(&self.context);
-                let (outer, id) = scheduler::with(|scheduler| {
-                    scheduler.enter_call();
-                    // Another branch of the task may have been left inside a context of its own.
-                    scheduler.switch_to_running();
-                    let outer = scheduler.engine().scope();
-                    (outer, scheduler.enter_context(payload))
-                });
-                let id = id?;
-                scheduler::with(|scheduler| scheduler.report_entered(id));
-                // Left again after a panic, since it was never active.
-                let resumed = catch_unwind(AssertUnwindSafe(|| self.context.resume()));
-                if let Err(payload) = resumed {
-                    scheduler::with(|scheduler| scheduler.leave(id));
-                    resume_unwind(payload);
-                }
-                self.state = Phase::In(id, outer);
-                Some((id, outer))
-            }
-            Phase::In(id, outer) => {
-                scheduler::with(|scheduler| {
-                    let inside = scheduler.engine().is_inside(id);
-                    if !inside {
-                        scheduler.engine().set_scope(Some(id));
-                        scheduler.switch_to_running();
-                    }
-                });
-                Some((id, outer))
-            }
+impl<C: AsyncContext> Entered<C> {
+    /// Takes the context, which no task has entered. Panics if it was left.
+    fn take(&mut self) -> C {
+        match mem::replace(&mut self.state, Phase::After) {
+            Phase::Outside(context) => context,
+            Phase::In { .. } => unreachable!("a task has entered the context"),
             Phase::After => panic!("{POLLED_AGAIN}"),
         }
     }
 
-    /// Polls `future` in this context, in a call outside of tasks.
+    fn leave(&mut self) {
+        match mem::replace(&mut self.state, Phase::After) {
+            Phase::In { context, id, .. } => {
+                let active = scheduler::try_with(|scheduler| scheduler.leave(id));
+                if active == Some(true) {
+                    context.pause();
+                }
+            }
+            outside @ Phase::Outside(_) => self.state = outside,
+            Phase::After => {}
+        }
+    }
+}
+
+impl<C: AsyncContext + 'static> Entered<C> {
+    /// Makes this the context of the running task, unless the task is in it, or inside it, already.
+    /// Returns the context and the one around it, or `None` if no task runs.
+    fn enter(&mut self) -> Option<(ContextId, Option<ContextId>)> {
+        if let Phase::In { id, outer, .. } = self.state {
+            scheduler::with(|scheduler| {
+                let inside = scheduler.engine().is_inside(id);
+                if !inside {
+                    scheduler.engine().set_scope(Some(id));
+                    scheduler.switch_to_running();
+                }
+            });
+            return Some((id, outer));
+        }
+        let context = Rc::new(self.take());
+        let payload: Weak<dyn AsyncContext> = Rc::<C>::downgrade(&context);
+        let (outer, id) = scheduler::with(|scheduler| {
+            scheduler.enter_call();
+            // Another branch of the task may have been left inside a context of its own.
+            scheduler.switch_to_running();
+            let outer = scheduler.engine().scope();
+            (outer, scheduler.enter_context(payload))
+        });
+        let id = id?;
+        scheduler::with(|scheduler| scheduler.report_entered(id));
+        // Left again after a panic, since it was never active.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| context.resume())) {
+            scheduler::with(|scheduler| scheduler.leave(id));
+            resume_unwind(payload);
+        }
+        self.state = Phase::In { context: SendWrapper::new(context), id, outer };
+        Some((id, outer))
+    }
+
+    /// Polls `future` in this context outside of tasks. The context is entered for the time of the poll.
     fn poll_outside<F: Future>(
         &mut self,
         future: Pin<&mut F>,
         cx: &mut Context<'_>,
     ) -> Poll<F::Output> {
-        let outer = self.enter_outside();
-        let polled = future.poll(cx);
-        if polled.is_ready() {
-            self.leave();
-        } else {
-            scheduler::with(|scheduler| scheduler.switch_to(outer));
-        }
-        let panic = self.code_context.as_ref().and_then(|context| context.panic.take());
-        if let Some(payload) = panic {
-            resume_unwind(payload);
+        let (context, polled) = call_in(self.take(), || future.poll(cx));
+        let polled = polled.unwrap_or_else(|payload| resume_unwind(payload));
+        if polled.is_pending() {
+            self.state = Phase::Outside(context);
         }
         polled
     }
-
-    /// Makes this the innermost context of code of no task. Returns the one that was.
-    fn enter_outside(&mut self) -> Option<ContextId> {
-        let outer = scheduler::with(Scheduler::innermost_context);
-        match self.state {
-            Phase::Before => {
-                let context: Box<dyn AsyncContext> = Box::new(Rc::clone(&self.context));
-                let context = Rc::new(CodeContext { context, panic: RefCell::default() });
-                let payload: Weak<CodeContext> = Rc::downgrade(&context);
-                let id = scheduler::with(|scheduler| scheduler.enter_code_context(payload));
-                scheduler::with(|scheduler| scheduler.report_entered(id));
-                self.code_context = Some(context);
-                self.state = Phase::In(id, outer);
-                self.context.resume();
-            }
-            Phase::In(id, _) => scheduler::with(|scheduler| scheduler.switch_to(Some(id))),
-            Phase::After => panic!("{POLLED_AGAIN}"),
-        }
-        outer
-    }
-
-    fn leave(&mut self) {
-        let Phase::In(id, _) = self.state else { return };
-        self.state = Phase::After;
-        let active = scheduler::try_with(|scheduler| scheduler.leave(id));
-        if active == Some(true) {
-            self.context.pause();
-        }
-    }
 }
 
-impl Drop for Entered {
+impl<C: AsyncContext> Drop for Entered<C> {
     fn drop(&mut self) {
         let left = catch_unwind(AssertUnwindSafe(|| self.leave()));
         // A second panic would abort the process; the first one fails the task already.
@@ -277,7 +275,7 @@ impl Drop for Entered {
     }
 }
 
-impl<F: Future> Future for WithContext<F> {
+impl<C: AsyncContext + 'static, F: Future> Future for WithContext<C, F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -306,7 +304,7 @@ impl<F: Future> Future for WithContext<F> {
     }
 }
 
-impl<F> fmt::Debug for WithContext<F> {
+impl<C: AsyncContext, F> fmt::Debug for WithContext<C, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WithContext").finish_non_exhaustive()
     }

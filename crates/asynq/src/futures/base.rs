@@ -53,8 +53,10 @@ pub trait FutureBase: Future + Sized {
         Self: 'static,
         Self::Output: 'static,
     {
-        let value = on_stack::call(&BLOCK, Location::caller(), self);
-        value.unwrap_or_else(|error| scheduler::throw(error))
+        match on_stack::call(&BLOCK, Location::caller(), self) {
+            Ok(value) => value,
+            Err(error) => scheduler::throw(error),
+        }
     }
 
     /// Calls `callback` when the future is resolved, or at once if it is. This alone does not make

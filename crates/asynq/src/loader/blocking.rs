@@ -10,6 +10,7 @@ use super::handle::Loader;
 use super::key::Key;
 use super::local::LocalLoader;
 use crate::batch::BoxError;
+use crate::call_stack::Site;
 use crate::debug::format_asynq_stack;
 use crate::scheduler::woken_by_thread;
 use crate::worker::{Job, run_on, unblock};
@@ -39,7 +40,8 @@ macro_rules! blocking {
             where
                 A: Answer<K, Value = V> + Send + 'static,
             {
-                Self::new($form(on_worker_thread(function)))
+                let site = site_of(&function);
+                Self::new($form(on_worker_thread(function))).set(|settings| settings.function = site)
             }
 
             /// Creates a loader by a `function` that blocks its thread and returns a `Result` for each key: see
@@ -50,7 +52,8 @@ macro_rules! blocking {
                 A: Answer<K, Value = Result<V, E>> + Send + 'static,
                 E: Into<BoxError>,
             {
-                Self::try_new($form(on_worker_thread(function)))
+                let site = site_of(&function);
+                Self::try_new($form(on_worker_thread(function))).set(|settings| settings.function = site)
             }
 
             /// Creates a loader by a `function` that blocks its thread and runs in an executor of your own: a
@@ -82,7 +85,8 @@ macro_rules! blocking {
             where
                 A: Answer<K, Value = V> + Send + 'static,
             {
-                Self::new($form(on_executor(executor, function)))
+                let site = site_of(&function);
+                Self::new($form(on_executor(executor, function))).set(|settings| settings.function = site)
             }
 
             /// Creates a loader by a `function` that blocks its thread, runs in an executor of your own, and
@@ -97,7 +101,8 @@ macro_rules! blocking {
                 A: Answer<K, Value = Result<V, E>> + Send + 'static,
                 E: Into<BoxError>,
             {
-                Self::try_new($form(on_executor(executor, function)))
+                let site = site_of(&function);
+                Self::try_new($form(on_executor(executor, function))).set(|settings| settings.function = site)
             }
         }
     };
@@ -111,6 +116,11 @@ blocking!(
     LocalLoader, keys: [Key + Send], values: [Clone + 'static], executors: [],
     form of functions: into_async
 );
+
+/// Returns the description of a batch function.
+fn site_of<F>(_: &F) -> &'static Site {
+    Site::of_batch_function::<F>()
+}
 
 /// Future of the answer of another thread.
 type Blocking<A> = Pin<Box<dyn Future<Output = A> + Send>>;

@@ -1,5 +1,6 @@
 //! The call of the batch function for a part of a round, and its answer.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
@@ -24,7 +25,7 @@ use super::settings::{Settings, call_after};
 use super::shared::{Calls, Shared};
 use super::threads::AllThreads;
 use crate::batch::BoxError;
-use crate::call_stack::{Origin, Site};
+use crate::call_stack::inherited;
 use crate::error::TaskError;
 use crate::recording;
 #[cfg(feature = "explain")]
@@ -140,11 +141,17 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
         self.shared.fetch.call(Vec::clone(&self.keys))
     }
 
-    /// Returns the failure of a function that panicked, which names the place of its loader.
-    fn panic(&self, payload: Box<dyn std::any::Any + Send>) -> TaskError {
-        static BATCH: Site = Site::made("batch of a loader");
-        let origin = Origin { site: &BATCH, at: self.shared.at, creator: None };
-        TaskError::from_panic(payload, || origin.stack())
+    /// Returns the failure of a function that panicked.
+    fn panic(
+        &self,
+        settings: &Settings<K, V, AllThreads>,
+        payload: Box<dyn Any + Send>,
+    ) -> TaskError {
+        TaskError::from_panic(payload, || {
+            let at = self.shared.at;
+            let loader = settings.name_and_place(at);
+            inherited().in_batch_function(settings.function, at, loader)
+        })
     }
 
     /// Begins the time of the call.
@@ -175,7 +182,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
         let failure = match given {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Failure::Error(Arc::from(error))),
-            Err(payload) => Some(Failure::Panic(self.panic(payload))),
+            Err(payload) => Some(Failure::Panic(self.panic(&settings, payload))),
         };
         let time = self.resolve(&settings, outcomes, failure.as_ref(), end);
         let error = failure.as_ref().map(Failure::error);
@@ -232,7 +239,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
             }
             let ended = state.machine.ended(part, end.unwrap_or_else(|| shared.now()));
             let time = ended.as_ref().map_or(0, |ended| ended.time);
-            let of_panic = panic.take().map(|payload| Failure::Panic(self.panic(payload)));
+            let of_panic =
+                panic.take().map(|payload| Failure::Panic(self.panic(settings, payload)));
             let dropped = Failure::Error(Arc::from(BoxError::from("the batch was cancelled")));
             let failure = failure.or(of_panic.as_ref()).unwrap_or(&dropped);
             for slot in ended.map(|ended| ended.unanswered).unwrap_or_default() {

@@ -23,7 +23,7 @@ configuration!(
 
 /// # Configuration for servers
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
-    fn set(self, set: impl FnOnce(&mut Settings<K, V, AllThreads>)) -> Self {
+    pub(super) fn set(self, set: impl FnOnce(&mut Settings<K, V, AllThreads>)) -> Self {
         self.shared.set(set);
         self
     }

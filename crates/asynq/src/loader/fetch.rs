@@ -28,6 +28,8 @@ macro_rules! fetch {
         pub(super) struct Fetch<K, V> {
             call: Call<K, V>,
             is_async: bool,
+            /// Describes the function.
+            pub(super) site: &'static $crate::call_stack::Site,
         }
 
         impl<K: 'static, V: 'static> Fetch<K, V> {
@@ -55,7 +57,8 @@ macro_rules! fetch {
                         Called::Later(Box::pin(async move { fetched(answer.await) }))
                     }
                 };
-                Self { call: Box::new(call), is_async: F::IS_ASYNC }
+                let site = $crate::call_stack::Site::of_batch_function::<F>();
+                Self { call: Box::new(call), is_async: F::IS_ASYNC, site }
             }
 
             /// Returns whether the function returns a future.

@@ -11,6 +11,7 @@ use super::key::Key;
 use super::shared::Shared;
 use super::state::State;
 use crate::batch::{Batch, FlushStep, Items, Source};
+use crate::call_stack::Site;
 use crate::scheduler::{self, Scheduler, WokenByThread, woken_by_thread};
 
 /// The loads of one thread that wait for keys, as a batch of the engine.
@@ -27,6 +28,12 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Batch for HostBatch<K, V> 
 
     fn is_recorded(&self) -> bool {
         false
+    }
+
+    fn flush_site(&self) -> &'static Site {
+        static ENDED: Site = Site::made("flush of a loader");
+        let settings = self.loader.upgrade().and_then(|shared| shared.settings());
+        settings.map_or(&ENDED, |settings| settings.function)
     }
 
     fn flush(self: Rc<Self>, items: Items<Self>) -> FlushStep {

@@ -1,13 +1,14 @@
 //! The settings of a loader.
 
 use std::error::Error;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::LoadError;
 use super::stats::Flushed;
 use super::threads::Threads;
+use crate::call_stack::Site;
 
 /// Maximum time for which a round waits for a busy store, before the time of a batch is known.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -15,6 +16,8 @@ const PATIENCE: Duration = Duration::from_millis(5);
 /// Settings of a loader, with its defaults.
 pub(super) struct Settings<K, V, T: Threads> {
     pub(super) name: Arc<str>,
+    /// Describes the function.
+    pub(super) function: &'static Site,
     pub(super) priority: i64,
     pub(super) max_batch_size: usize,
     pub(super) timeout: Option<Duration>,
@@ -35,9 +38,11 @@ pub(super) struct Settings<K, V, T: Threads> {
 }
 
 impl<K, V, T: Threads> Settings<K, V, T> {
-    pub(super) fn new(name: &str) -> Self {
+    /// Returns the settings of a loader with this `function`, which was created `at` this place.
+    pub(super) fn new(function: &'static Site, at: &Location<'_>) -> Self {
         Self {
-            name: name.into(),
+            name: default_name(at).into(),
+            function,
             priority: 0,
             max_batch_size: usize::MAX,
             timeout: None,
@@ -54,6 +59,12 @@ impl<K, V, T: Threads> Settings<K, V, T> {
             after: Vec::new(),
             sends_dropped: false,
         }
+    }
+
+    /// Returns the name of a loader that was created `at` this place, with the place.
+    pub(super) fn name_and_place(&self, at: &Location<'_>) -> String {
+        let default = default_name(at);
+        if *self.name == *default { default } else { format!("{} at {at}", self.name) }
     }
 
     /// Returns whether an error of a key is cached where there is a cache.
@@ -92,6 +103,10 @@ impl<K, V, T: Threads<Limit: Clone, Group: Clone>> Clone for Settings<K, V, T> {
             ..*self
         }
     }
+}
+
+fn default_name(at: &Location<'_>) -> String {
+    format!("loader at {at}")
 }
 
 /// Calls the hooks after a batch.

@@ -53,7 +53,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         begin: Begin<K, V>,
         at: &'static Location<'static>,
     ) -> Arc<Self> {
-        let state = State::new(Settings::new(&format!("loader at {at}")));
+        let state = State::new(Settings::new(fetch.site, at));
         Arc::new_cyclic(|itself| Self {
             id: next_id(),
             at,

@@ -8,7 +8,7 @@ use asynq_engine::{Step, TaskId};
 use super::polling::Polling;
 use super::runtime;
 use super::state::{self, Scheduler};
-use crate::error::TaskError;
+use crate::error::{TaskError, TaskErrorKind};
 use crate::task::computation::AnyComputation;
 
 impl Scheduler {
@@ -119,10 +119,14 @@ impl Drop for FrameGuard<'_> {
 }
 
 /// Passes the failure of a task on, as a panic: to the task or call that runs now, or to code outside of
-/// tasks.
+/// tasks. That is where an error appears that no panic has begun: a panic was reported where it happened.
+#[track_caller]
 pub(crate) fn throw(error: TaskError) -> ! {
     if state::with(|scheduler| scheduler.is_driving() || scheduler.is_in_place()) {
         resume_unwind(Box::new(error));
     }
-    resume_unwind(error.into_payload());
+    match error.kind() {
+        TaskErrorKind::Panicked => resume_unwind(error.into_payload()),
+        TaskErrorKind::Deadlock | TaskErrorKind::Cancelled => panic!("{error}"),
+    }
 }

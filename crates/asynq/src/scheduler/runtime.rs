@@ -1,12 +1,14 @@
 //! The tokio runtime around the code that runs, if there is one: sleeping there, and its budget.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::{block_in_place, unconstrained};
+use tokio::task::{block_in_place, unconstrained, yield_now};
 
 /// Calls `sleep`, which blocks this thread, so that the runtime around it goes on. Returns `false`, and does
 /// not sleep, if that cannot be: this thread alone would run the runtime.
@@ -16,17 +18,38 @@ pub(super) fn sleep(is_woken_by_threads: bool, sleep: impl FnOnce()) -> bool {
     let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
     let is_blocking_allowed = match flavor {
         Err(_) => true,
-        Ok(RuntimeFlavor::CurrentThread) => is_woken_by_threads,
+        Ok(RuntimeFlavor::CurrentThread) => is_woken_by_threads || !runs_tasks(),
         Ok(_) => false,
     };
     if is_blocking_allowed {
         sleep();
         return true;
     }
-    // Moves the tasks of a worker to another thread. Panics on a thread that runs a runtime alone, and does
-    // nothing on one that only belongs to a runtime.
+    if matches!(flavor, Ok(RuntimeFlavor::CurrentThread)) {
+        return false;
+    }
+    // Moves the tasks of a worker to another thread. Panics in a `LocalSet`, and does nothing on a thread that only
+    // belongs to a runtime.
     let slept = catch_unwind(AssertUnwindSafe(|| block_in_place(sleep))).is_ok();
     slept || is_woken_by_threads
+}
+
+/// Returns whether this thread runs the tasks of its runtime. Other threads may belong to it: those of
+/// `spawn_blocking`, for example.
+fn runs_tasks() -> bool {
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    // A thread that runs tasks wakes this one when it has run the others, and any other thread does so at once.
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let _ = pin!(yield_now()).poll(&mut Context::from_waker(&waker));
+    !woken.0.load(Ordering::Relaxed)
 }
 
 /// Calls `f` outside of the budget of the task of tokio that runs. Within it, futures of tokio that have used it

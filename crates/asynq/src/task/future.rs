@@ -17,7 +17,10 @@ impl<T: 'static> FutureBase for AsyncTask<T> {
     }
 
     fn value(self) -> T {
-        self.outcome().unwrap_or_else(|error| scheduler::throw(error))
+        match self.outcome() {
+            Ok(value) => value,
+            Err(error) => scheduler::throw(error),
+        }
     }
 
     fn on_computed(&self, callback: impl FnOnce() + 'static) {

@@ -146,7 +146,10 @@ where
     }
 
     fn value(self) -> F::Output {
-        self.outcome().unwrap_or_else(|error| scheduler::throw(error))
+        match self.outcome() {
+            Ok(value) => value,
+            Err(error) => scheduler::throw(error),
+        }
     }
 
     fn on_computed(&self, _: impl FnOnce() + 'static)

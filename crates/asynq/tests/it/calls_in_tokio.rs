@@ -1,8 +1,11 @@
 //! Synchronous calls on threads of a tokio runtime, which the runtime may need.
 
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::sync::{LazyLock, Once};
 use std::time::Duration;
 
-use asynq::{AsyncTask, FutureBase, LocalLoader, TaskError, TaskErrorKind, asynq};
+use asynq::{AsyncTask, FutureBase, Loader, LocalLoader, TaskError, TaskErrorKind, asynq};
 use expect_test::expect;
 use futures::future::join_all;
 use tokio::runtime::{Builder, Runtime};
@@ -13,11 +16,13 @@ use crate::common::assert_usable;
 
 thread_local! {
     /// A loader that needs a timer of tokio.
-    static SLOW: LocalLoader<u32, u32> = LocalLoader::new(async |keys: Vec<u32>| {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        keys
-    });
+    static SLOW: LocalLoader<u32, u32> = LocalLoader::new(authors);
     static FAST: LocalLoader<u32, u32> = LocalLoader::new(|keys: Vec<u32>| keys);
+}
+
+async fn authors(ids: Vec<u32>) -> Vec<u32> {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    ids
 }
 
 #[asynq]
@@ -64,9 +69,52 @@ fn a_call_that_holds_the_only_thread_of_a_runtime_is_an_error() {
     assert_eq!(error.kind(), TaskErrorKind::Deadlock);
     let message = error.message().replace(char::is_numeric, "0");
     expect![[r#"
-        a synchronous call would wait for ever, because it holds the only thread of the tokio runtime that has to go on. It calls it::calls_in_tokio::slow, called at crates/asynq/tests/it/calls_in_tokio.rs:00:0, which waits for batch of a loader, made at crates/asynq/tests/it/calls_in_tokio.rs:00:00. Await the asynchronous form of the call (`f::asynq(..).await`) instead, or run the I/O on another runtime (`asynq::stores::run_io`)
+        a synchronous call would wait for ever, because it holds the only thread of the tokio runtime that has to go on. It calls it::calls_in_tokio::slow, called at crates/asynq/tests/it/calls_in_tokio.rs:00:0, which waits for it::calls_in_tokio::authors, batch function of the loader at crates/asynq/tests/it/calls_in_tokio.rs:00:00. Await the asynchronous form of the call (`f::asynq(..).await`) instead, or run the I/O on another runtime (`asynq::stores::run_io`)
     "#]].assert_eq(&(message + "\n"));
     assert_usable();
+}
+
+#[test]
+fn a_call_that_needs_a_loader_of_the_runtime_that_it_holds_is_an_error() {
+    static SHARED: LazyLock<Loader<u32, u32>> = LazyLock::new(|| Loader::new(authors));
+
+    #[asynq]
+    async fn name(key: u32) -> u32 {
+        SHARED.load(key).await.unwrap()
+    }
+
+    let error = current_thread().block_on(async { name::asynq(1).outcome() }).unwrap_err();
+    let message = error.message().replace(char::is_numeric, "0");
+    expect![[r#"
+        a synchronous call would wait for ever, because it holds the only thread of the tokio runtime that has to go on. It calls it::calls_in_tokio::name, called at crates/asynq/tests/it/calls_in_tokio.rs:00:00, which waits for it::calls_in_tokio::authors, batch function of the loader at crates/asynq/tests/it/calls_in_tokio.rs:00:00. Await the asynchronous form of the call (`f::asynq(..).await`) instead, or run the I/O on another runtime (`asynq::stores::run_io`)
+    "#]].assert_eq(&(message + "\n"));
+}
+
+/// Calls `f`. Returns its panic, and what the hook of panics was told on this thread.
+fn panics_of(f: impl FnOnce() -> u32) -> (String, Vec<String>) {
+    thread_local! {
+        static TOLD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+    static LISTENS: Once = Once::new();
+
+    LISTENS.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let text = info.payload().downcast_ref::<String>().cloned();
+            TOLD.with_borrow_mut(|told| told.extend(text));
+            before(info);
+        }));
+    });
+    TOLD.take();
+    let payload = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
+    (*payload.downcast::<String>().unwrap(), TOLD.take())
+}
+
+#[test]
+fn a_plain_call_that_holds_the_only_thread_of_a_runtime_reports_this_error_and_no_other() {
+    let (panic, told) = panics_of(|| current_thread().block_on(async { slow(1) }));
+    assert!(panic.starts_with("a synchronous call would wait for ever"), "{panic}");
+    assert_eq!(told, [panic]);
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use asynq::loader::{LoadError, Lru};
-use asynq::{AsyncTask, FutureBase, LocalLoader};
+use asynq::{AsyncTask, FutureBase, Loader, LocalLoader};
+
+use expect_test::expect;
 
 use crate::common::assert_usable;
 
@@ -212,4 +214,60 @@ fn a_load_has_its_value_although_it_cannot_be_kept() {
     assert!(!loader.load(1).value().unwrap().0.get());
     assert_eq!(loader.stats().batches, 2);
     assert_usable();
+}
+
+async fn authors(_: Vec<u32>) -> Vec<u32> {
+    panic!("no such table")
+}
+
+fn blocking_authors(_: Vec<u32>) -> Vec<u32> {
+    panic!("no such table")
+}
+
+/// The error of a load, without lines and columns.
+fn panic_of(load: impl FutureBase + 'static) -> String {
+    let error = AsyncTask::new(async { drop(load.await) }).outcome().unwrap_err().to_string();
+    error.replace(char::is_numeric, "0")
+}
+
+#[test]
+fn a_panic_of_an_async_function_names_the_loader_and_the_function() {
+    let error = panic_of(Loader::new(authors).name("author").load(1));
+    expect![[r#"
+        no such table
+        asynq stack (most recent call last):
+          it::loader_errors::authors, batch function of author at crates/asynq/tests/it/loader_errors.rs:000:00
+    "#]].assert_eq(&(error + "\n"));
+}
+
+#[test]
+fn a_panic_of_an_async_function_of_one_thread_names_the_loader_and_the_function() {
+    let error = panic_of(LocalLoader::new(authors).name("author").load(1));
+    expect![[r#"
+        no such table
+        asynq stack (most recent call last):
+          it::loader_errors::authors, batch function of author at crates/asynq/tests/it/loader_errors.rs:000:00
+    "#]].assert_eq(&(error + "\n"));
+}
+
+#[test]
+fn a_panic_of_a_plain_function_names_the_loader_and_the_function() {
+    let error = panic_of(LocalLoader::new(blocking_authors).load(1));
+    expect![[r#"
+        no such table
+        asynq stack (most recent call last):
+          async block, called at crates/asynq/tests/it/loader_errors.rs:000:00
+          it::loader_errors::blocking_authors, batch function of loader at crates/asynq/tests/it/loader_errors.rs:000:00
+    "#]].assert_eq(&(error + "\n"));
+}
+
+#[cfg(feature = "blocking")]
+#[test]
+fn a_panic_on_a_worker_thread_names_the_loader_and_the_function() {
+    let error = panic_of(Loader::blocking(blocking_authors).name("author").load(1));
+    expect![[r#"
+        no such table
+        asynq stack (most recent call last):
+          it::loader_errors::blocking_authors, batch function of author at crates/asynq/tests/it/loader_errors.rs:000:00
+    "#]].assert_eq(&(error + "\n"));
 }

@@ -1,15 +1,21 @@
 //! Requests on tokio: `Send` futures, where the handler runs.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::thread;
 use std::time::Duration;
 
 use asynq::{
-    AsyncTask, FutureBase, Loader, ScopedValue, TaskErrorKind, all, asynq, request, with_context,
+    AsyncContext, AsyncTask, FutureBase, Loader, ScopedValue, TaskErrorKind, all, asynq, request,
+    with_context,
 };
+use futures::executor::block_on;
 use futures::future::join_all;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
+
+use crate::common::yield_now;
 
 fn workers(threads: usize) -> Runtime {
     Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap()
@@ -266,4 +272,38 @@ fn a_runtime_that_ends_fails_the_loads_of_its_calls() {
     drop(runtime);
     let error = current_thread().block_on(&mut load).unwrap_err();
     assert!(error.to_string().contains("cancelled"), "{error}");
+}
+
+/// Context that adds its name to those that are active on its thread.
+struct Named(&'static str);
+
+thread_local! {
+    static ACTIVE: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+}
+
+impl AsyncContext for Named {
+    fn resume(&self) {
+        ACTIVE.with_borrow_mut(|active| active.push(self.0));
+    }
+
+    fn pause(&self) {
+        assert_eq!(ACTIVE.with_borrow_mut(Vec::pop), Some(self.0));
+    }
+}
+
+#[test]
+fn a_request_in_a_context_may_go_on_on_another_thread() {
+    let mut handler = Box::pin(request(with_context(Named("user"), async {
+        let mut seen = vec![ACTIVE.with_borrow(Clone::clone)];
+        with_context(Named("admin"), async {
+            yield_now().await;
+            seen.push(ACTIVE.with_borrow(Clone::clone));
+        })
+        .await;
+        seen
+    })));
+    assert!(block_on(async { futures::poll!(&mut handler) }).is_pending());
+    assert!(ACTIVE.with_borrow(Vec::is_empty));
+    let seen = thread::spawn(move || block_on(handler)).join().unwrap();
+    assert_eq!(seen, [vec!["user"], vec!["user", "admin"]]);
 }

@@ -24,7 +24,7 @@ configuration!(
 
 /// # Configuration for one thread
 impl<K: Key, V: Clone + 'static> LocalLoader<K, V> {
-    fn set(self, set: impl FnOnce(&mut Settings<K, V, OneThread>)) -> Self {
+    pub(in crate::loader) fn set(self, set: impl FnOnce(&mut Settings<K, V, OneThread>)) -> Self {
         let mut settings = self.shared.settings.borrow_mut();
         set(&mut settings);
         let for_machine = settings.for_machine();

@@ -13,9 +13,6 @@ use crate::call_stack::Site;
 use crate::scheduler;
 use crate::task::AsyncTask;
 
-/// Site of the tasks of parts.
-pub(super) static BATCH: Site = Site::made("batch of a loader");
-
 type Inner = Pin<Box<dyn Future<Output = ()>>>;
 
 /// The future of a part, and its task. The flushes that wait for the part have handles to the task,
@@ -28,8 +25,9 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// Creates a task for the future that `start` returns. `at` is the place of its loader.
+    /// Creates a task for the future that `start` returns, by a call of `function`. `at` is the place of its loader.
     pub(super) fn start(
+        function: &'static Site,
         at: &'static Location<'static>,
         start: impl FnOnce(TaskId) -> Inner,
     ) -> (Rc<Self>, AsyncTask<()>) {
@@ -39,7 +37,7 @@ impl Flight {
             is_cancelled: Cell::new(false),
         });
         let polled = Rc::clone(&flight);
-        let task = AsyncTask::made_at(&BATCH, at, poll_fn(move |cx| polled.poll(cx)));
+        let task = AsyncTask::made_at(function, at, poll_fn(move |cx| polled.poll(cx)));
         let id = task.register();
         flight.task.set(Some(id));
         flight.future.set(Some(start(id)));

@@ -186,7 +186,8 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         id: PartId,
         start: impl FnOnce(TaskId) -> Pin<Box<dyn Future<Output = ()>>>,
     ) -> AsyncTask<()> {
-        let (flight, task) = Flight::start(self.at, start);
+        let function = self.settings.borrow().function;
+        let (flight, task) = Flight::start(function, self.at, start);
         let part_task = PartTask {
             task: WeakTask::of(&task),
             id: task.register(),

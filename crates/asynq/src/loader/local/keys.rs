@@ -14,7 +14,7 @@ use foldhash::fast::RandomState;
 use slotmap::{Key as _, SecondaryMap};
 
 use super::fetch::Fetch;
-use super::flight::{BATCH, Flight};
+use super::flight::Flight;
 use super::request::{CachedLoad, Caches, LocalCache, Request};
 use super::slot_table::SlotTable;
 use crate::batch::{BatchItem, Source};
@@ -110,7 +110,7 @@ pub(super) struct Holding {
 
 impl<K: Key, V: Clone + 'static> Shared<K, V> {
     pub(super) fn new(fetch: Fetch<K, V>, at: &'static Location<'static>) -> Self {
-        let settings = Settings::new(&format!("loader at {at}"));
+        let settings = Settings::new(fetch.site, at);
         let machine = Machine::new(settings.for_machine());
         Self {
             fetch,
@@ -172,7 +172,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         if caller.is_within(&task.creator) {
             return Some(EndlessWait::ForItself);
         }
-        if !caller.is_within_call(&BATCH) {
+        if !caller.is_within_batch_function() {
             return None;
         }
         let waits_for_caller = |scheduler: &Scheduler| {

@@ -1,5 +1,6 @@
 //! A part of a round: the call of the batch function, and its answer.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -162,13 +163,19 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
         let failure = match given {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Failure::Error(error.into())),
-            Err(payload) => {
-                let stack = || scheduler::with(Scheduler::stack).unwrap_or_default();
-                Some(Failure::Panic(TaskError::from_panic(payload, stack)))
-            }
+            Err(payload) => Some(Failure::Panic(self.panic(payload))),
         };
         let time = self.remove(failure.as_ref());
         self.call_hooks(failure.as_ref(), time);
+    }
+
+    /// Returns the failure of a function that panicked.
+    fn panic(&self, payload: Box<dyn Any + Send>) -> TaskError {
+        TaskError::from_panic(payload, || {
+            let stack = scheduler::with(Scheduler::stack).unwrap_or_default();
+            let (settings, at) = (self.shared.settings.borrow(), self.shared.at);
+            stack.in_batch_function(settings.function, at, settings.name_and_place(at))
+        })
     }
 
     /// Ends a part whose keys are all late.
