@@ -54,7 +54,7 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all build-tests test-others test-rust test-python install-python test-installed bench faults lint \
-    check check-msrv check-no-std check-fuzz check-api api docs fuzz miri mutants wheel sanitize \
+    check check-msrv check-no-std check-fuzz check-api packages api docs fuzz miri mutants wheel sanitize \
     sanitize-rust sanitize-python services components nightly profdata
 
 help: ## this list
@@ -132,7 +132,7 @@ lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, import cycle
 	$(ruff) check --config python/pyproject.toml .ci python benchmarks
 	$(PYTHON) .ci/import_cycles.py crates/*/src examples/*/src python/src
 
-check: check-msrv check-no-std check-fuzz check-api ## each feature alone on the oldest Rust, no_std, the fuzz crate, the public API
+check: check-msrv check-no-std check-fuzz check-api packages ## each feature alone on the oldest Rust, no_std, the fuzz crate, the public API, packages
 
 # Each feature alone, none, and all of them.
 check-msrv: $(cargo-hack)
@@ -162,6 +162,12 @@ check-api: $(cargo-public-api) nightly
 	    diff -u $${api#*:}/public-api.txt target/api/listing.txt || \
 	    { echo "The public API of $${api%%:*} has changed: run \`make api\` and review the difference." >&2; exit 1; }; \
 	done
+
+# What their verification compiles, the other checks have compiled; `make release-check` verifies them.
+packages: ## the packages of the Rust crates, in target/package
+	rm -rf target/package/*.crate
+	cargo package --locked --no-verify --allow-dirty $(foreach api,$(apis),-p $(firstword $(subst :, ,$(api))))
+	$(PYTHON) .ci/packages.py
 
 api: $(cargo-public-api) nightly ## writes the public API of each crate to its public-api.txt
 	for api in $(apis); do $(call list-api,$${api%%:*},$${api#*:}/public-api.txt) || exit 1; done

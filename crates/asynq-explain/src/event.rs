@@ -8,7 +8,7 @@ pub type Time = u64;
 /// Id of a task, load, batch, site or source: from 1, unique in a recording among things of the same kind.
 pub type Id = u64;
 
-/// One step of the program. `docs/recording.md` describes each member.
+/// One step of the program. `recording.md` describes each member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

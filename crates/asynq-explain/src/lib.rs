@@ -1,7 +1,7 @@
 //! Recordings of the rounds of asynq: why each was needed, and what to change.
 //!
 //! A face feeds a [`Recorder`]. From its [`Recording`], an [`Explanation`] computes the rounds, the critical path and
-//! the findings, and a [`Report`] or [`text`] draws them. The format of recordings is described in `docs/recording.md`.
+//! the findings, and a [`Report`] or [`text`] draws them. The format of recordings is described in `recording.md`.
 //!
 //! The crate does no I/O except on the readers and writers that it is given, and has no clock.
 #![forbid(unsafe_code)]

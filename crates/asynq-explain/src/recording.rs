@@ -12,7 +12,7 @@ use crate::place::{Flow, Site, Source};
 /// Version of the format that this crate writes, and the latest that it reads.
 pub const VERSION: u32 = 1;
 
-/// Record of what a program asked of its sources. `docs/recording.md` describes the format of its file.
+/// Record of what a program asked of its sources. `recording.md` describes the format of its file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recording {
     /// The first line.

@@ -1,6 +1,6 @@
 //! Rounds: what each task had seen when it asked, as it was or as it would be after a change of the code.
 //!
-//! `docs/recording.md` defines them.
+//! `recording.md` defines them.
 
 use std::collections::{HashMap, HashSet};
 

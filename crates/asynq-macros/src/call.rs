@@ -5,7 +5,8 @@ use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::{
-    FnArg, GenericParam, Generics, Ident, Pat, ReturnType, Signature, Token, Type, parse_quote,
+    FnArg, GenericParam, Generics, Ident, Pat, Path, ReturnType, Signature, Token, Type,
+    parse_quote,
 };
 
 use crate::form::Form;
@@ -39,32 +40,37 @@ pub(crate) enum Returned {
 impl Returned {
     /// Returns the type of a call whose value is an `output`. `captured` are the generic parameters that the
     /// future depends on, if the lifetime of a borrowed `self` is to be left out.
-    pub(crate) fn output(self, output: &Type, captured: Option<&[&Ident]>) -> TokenStream {
+    pub(crate) fn output(
+        self,
+        library: &Path,
+        output: &Type,
+        captured: Option<&[&Ident]>,
+    ) -> TokenStream {
         match (self, captured) {
-            (Self::Task, _) => quote!(::asynq::AsyncTask<#output>),
+            (Self::Task, _) => quote!(#library::AsyncTask<#output>),
             (Self::Call, None) => {
-                quote!(::asynq::Call<impl ::core::future::Future<Output = #output>>)
+                quote!(#library::Call<impl ::core::future::Future<Output = #output>>)
             }
             (Self::Call, Some(captured)) => {
                 let captured = quote!(use<#(#captured),*>);
-                quote!(::asynq::Call<impl ::core::future::Future<Output = #output> + #captured>)
+                quote!(#library::Call<impl ::core::future::Future<Output = #output> + #captured>)
             }
         }
     }
 
     /// Returns the function that makes the call of a body.
-    pub(crate) fn make(self) -> TokenStream {
+    pub(crate) fn make(self, library: &Path) -> TokenStream {
         match self {
-            Self::Call => quote!(::asynq::plumbing::call),
-            Self::Task => quote!(::asynq::plumbing::task),
+            Self::Call => quote!(#library::plumbing::call),
+            Self::Task => quote!(#library::plumbing::task),
         }
     }
 
     /// Returns the function that makes the call of the task of a mock.
-    pub(crate) fn mocked(self) -> TokenStream {
+    pub(crate) fn mocked(self, library: &Path) -> TokenStream {
         match self {
-            Self::Call => quote!(::asynq::plumbing::mocked),
-            Self::Task => quote!(::asynq::plumbing::mocked_task),
+            Self::Call => quote!(#library::plumbing::mocked),
+            Self::Task => quote!(#library::plumbing::mocked_task),
         }
     }
 }
@@ -129,10 +135,10 @@ impl Call {
 
 /// Returns the path of a function, for the asynq stack. An expression, so that its static does not hide
 /// one of the user.
-pub(crate) fn site(path: &str) -> TokenStream {
+pub(crate) fn site(library: &Path, path: &str) -> TokenStream {
     quote! {{
-        static SITE: ::asynq::plumbing::Site =
-            ::asynq::plumbing::Site::new(::core::concat!(::core::module_path!(), "::", #path));
+        static SITE: #library::plumbing::Site =
+            #library::plumbing::Site::new(::core::concat!(::core::module_path!(), "::", #path));
         &SITE
     }}
 }

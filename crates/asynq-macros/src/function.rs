@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
-use syn::{Attribute, Error, ItemFn};
+use syn::{Attribute, Error, ItemFn, Path};
 
 use crate::attributes::Attributes;
 use crate::call::{self, Call, Returned};
@@ -12,8 +12,13 @@ use crate::recursion::OwnCall;
 use crate::validate;
 
 /// Expands to a function for the plain call, and a type of the same name for the asynchronous call.
-/// They do not clash: a struct with braces is in the namespace of types, a function in that of values.
-pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) -> TokenStream {
+/// `library` is the path of this library. They do not clash: a struct with braces is in the namespace of types, a function in that of values.
+pub(crate) fn expand(
+    function: &ItemFn,
+    form: &Form,
+    library: &Path,
+    errors: &mut Vec<Error>,
+) -> TokenStream {
     let ItemFn { attrs, vis, sig, block, .. } = function;
     if let Some(receiver) = sig.receiver() {
         errors
@@ -38,29 +43,29 @@ pub(crate) fn expand(function: &ItemFn, form: &Form, errors: &mut Vec<Error>) ->
     let call = Call::of(sig, if refused { &Form::Plain } else { form });
     let recorded = call.recorded(None);
     let Call { parameters, arguments, turbofish, output, body, .. } = call;
-    let site = call::site(&name.unraw().to_string());
+    let site = call::site(library, &name.unraw().to_string());
     let documentation = format!("The asynchronous form of [`{0}`](fn@{0}).", name.unraw());
     let own_call = OwnCall::of_function(&name.unraw().to_string());
     let is_task = refused || own_call.is_awaited_in(block);
     let returned = if is_task { Returned::Task } else { Returned::Call };
-    let (plain_output, future) =
-        if refused { &Form::Plain } else { form }.outputs(&output, returned.output(&output, None));
-    let task = form::task(form, &output);
+    let (plain_output, future) = if refused { &Form::Plain } else { form }
+        .outputs(&output, returned.output(library, &output, None));
+    let task = form::task(library, form, &output);
     let asynq_path = quote!(#name::asynq #turbofish);
     let passed = quote!(#arguments);
 
     let (plain_call, asynq_call) = if refused {
         (quote!(loop {}), quote!(loop {}))
     } else {
-        (form.plain_call(&asynq_path, &passed, recorded.as_ref(), &task), {
+        (form.plain_call(library, &asynq_path, &passed, recorded.as_ref(), &task), {
             let run = quote!(#body #turbofish (#arguments));
             let (asyncness, run, finish) = if let Form::Proxy = form {
-                (None, run, quote!(::asynq::plumbing::mocked_proxy))
+                (None, run, quote!(#library::plumbing::mocked_proxy))
             } else {
-                let make = returned.make();
-                (Some(quote!(async)), quote!(#make(#site, #run)), returned.mocked())
+                let make = returned.make(library);
+                (Some(quote!(async)), quote!(#make(#site, #run)), returned.mocked(library))
             };
-            let mock = form::mock(&asynq_path, recorded.as_ref(), &task, &finish);
+            let mock = form::mock(library, &asynq_path, recorded.as_ref(), &task, &finish);
             quote! {
                 #(#body_attributes)*
                 #asyncness fn #body #generics (#inputs) -> #output #where_clause #block

@@ -1,6 +1,7 @@
 //! The `#[asynq]` attribute. Use it through the crate `asynq-batch`, as `asynq::asynq`.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod attributes;
 mod call;
 mod form;
@@ -14,6 +15,7 @@ use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
 use syn::{Error, Item, TraitItemFn};
 
+use crate::arguments::Arguments;
 use crate::form::Form;
 
 /// Turns an `async fn` into an async function of asynq, with two kinds of calls.
@@ -180,6 +182,25 @@ use crate::form::Form;
 /// assert_eq!(Scale(3).apply(2), 6);
 /// ```
 ///
+/// `#[asynq(crate = path)]`: the expansion refers to this library by that path. It is `::asynq` without this
+/// argument, which is not right where the dependency has another name, or where another crate exports it. On an
+/// `impl` block, it applies to all methods. `#[async_proxy]` takes this argument, too.
+///
+/// ```
+/// mod batching {
+///     pub use asynq;
+/// }
+///
+/// #[batching::asynq::asynq(crate = crate::batching::asynq)]
+/// async fn double(n: u32) -> u32 {
+///     2 * n
+/// }
+///
+/// # fn main() {
+/// assert_eq!(double(4), 8);
+/// # }
+/// ```
+///
 /// # Limits
 ///
 /// The attribute refuses functions that are not `async`; arguments and values that borrow (other than
@@ -223,14 +244,15 @@ pub fn async_proxy(
     arguments: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
-    let arguments = TokenStream::from(arguments);
     let item = TokenStream::from(item);
     let mut errors = Vec::new();
-    if !arguments.is_empty() {
-        errors.push(Error::new(arguments.span(), "`#[async_proxy]` takes no arguments"));
+    let arguments = Arguments::parse(arguments.into(), &mut errors);
+    let library = arguments.library();
+    if let Some(span) = arguments.form_span {
+        errors.push(Error::new(span, "`#[async_proxy]` takes no argument but `crate = path`"));
     }
     let output = match syn::parse2(item.clone()) {
-        Ok(Item::Fn(function)) => function::expand(&function, &Form::Proxy, &mut errors),
+        Ok(Item::Fn(function)) => function::expand(&function, &Form::Proxy, &library, &mut errors),
         Ok(_) => {
             let message = "`#[async_proxy]` goes on a function that returns a future";
             errors.push(Error::new(item.span(), message));
@@ -249,17 +271,19 @@ const IN_A_TRAIT: &str = "`#[asynq]` does not work in a trait: there, declare a 
 
 fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Vec::new();
-    let span = (!arguments.is_empty()).then(|| arguments.span());
-    let form = Form::parse(arguments, &mut errors);
+    let arguments = Arguments::parse(arguments, &mut errors);
+    let library = arguments.library();
     // Items that cannot be expanded are left to the compiler, together with the error.
     let output = match syn::parse2(item.clone()) {
-        Ok(Item::Fn(function)) => function::expand(&function, &form, &mut errors),
+        Ok(Item::Fn(function)) => {
+            function::expand(&function, &arguments.form, &library, &mut errors)
+        }
         Ok(Item::Impl(block)) if block.trait_.is_none() => {
-            if let Some(span) = span {
-                let message = "the arguments of `#[asynq]` go on the methods that they are for";
+            if let Some(span) = arguments.form_span {
+                let message = "this argument of `#[asynq]` goes on the methods that it is for";
                 errors.push(Error::new(span, message));
             }
-            methods::expand(block, &mut errors)
+            methods::expand(block, &library, &mut errors)
         }
         Ok(Item::Impl(block)) => {
             errors.push(Error::new(

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
-use syn::{Error, FnArg, Generics, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Type};
+use syn::{Error, FnArg, Generics, ImplItem, ImplItemFn, ItemImpl, Path, ReceiverKind, Type};
 
 use crate::attributes::Attributes;
 use crate::call::{self, Call, Returned, parameters_of};
@@ -12,8 +12,9 @@ use crate::opaque::is_opaque;
 use crate::recursion::OwnCall;
 use crate::validate;
 
-/// Expands to the block with three functions for each async function: both calls, and the body.
-pub(crate) fn expand(mut block: ItemImpl, errors: &mut Vec<Error>) -> TokenStream {
+/// Expands to the block with three functions for each async function: both calls, and the body. `library` is the path
+/// of this library.
+pub(crate) fn expand(mut block: ItemImpl, library: &Path, errors: &mut Vec<Error>) -> TokenStream {
     validate::check_generics(&block.generics, errors);
     let name = type_name(&block.self_ty);
     let mut asynq_functions = 0;
@@ -24,7 +25,7 @@ pub(crate) fn expand(mut block: ItemImpl, errors: &mut Vec<Error>) -> TokenStrea
                 asynq_functions += 1;
                 let form = Form::take_from(&mut method.attrs, errors);
                 let owner = Owner { name: &name, generics: &block.generics };
-                let expansion = expand_method(&method, &form, &owner, errors);
+                let expansion = expand_method(&method, &form, &owner, library, errors);
                 items.push(ImplItem::Verbatim(expansion));
             }
             other => items.push(other),
@@ -58,6 +59,7 @@ fn expand_method(
     method: &ImplItemFn,
     form: &Form,
     owner: &Owner<'_>,
+    library: &Path,
     errors: &mut Vec<Error>,
 ) -> TokenStream {
     let ImplItemFn { attrs, vis, sig, block, .. } = method;
@@ -78,7 +80,7 @@ fn expand_method(
     let receiver = receiver.map(|receiver| quote!(#receiver,));
     let Attributes { plain, asynchronous, body: body_attributes, leniency, .. } =
         Attributes::sort(attrs, &name.unraw().to_string());
-    let site = call::site(&format!("{}::{}", owner.name, name.unraw()));
+    let site = call::site(library, &format!("{}::{}", owner.name, name.unraw()));
     let documentation = format!("The asynchronous form of [`{0}`](Self::{0}).", name.unraw());
 
     let borrows = sig.receiver().is_some_and(|r| matches!(r.kind, ReceiverKind::Reference(..)));
@@ -87,7 +89,7 @@ fn expand_method(
     let recorded = match sig.receiver() {
         // The `self` of a proxy need not be `Clone`, so a mock cannot get it.
         Some(_) if borrows && is_proxy => None,
-        Some(_) if borrows => call.recorded(Some(quote!(::asynq::plumbing::own(self)))),
+        Some(_) if borrows => call.recorded(Some(quote!(#library::plumbing::own(self)))),
         Some(_) => call.recorded(Some(quote!(self))),
         None => call.recorded(None),
     };
@@ -102,15 +104,15 @@ fn expand_method(
     let returned = if is_task { Returned::Task } else { Returned::Call };
     let captured: Vec<_> = parameters_of(owner.generics).chain(parameters_of(generics)).collect();
     let (plain_output, future) = if refused { &Form::Plain } else { form }
-        .outputs(&output, returned.output(&output, borrows.then_some(&*captured)));
-    let task = form::task(form, &output);
+        .outputs(&output, returned.output(library, &output, borrows.then_some(&*captured)));
+    let task = form::task(library, form, &output);
     let asynq_path = quote!(Self::#asynq_name #turbofish);
     let passed = quote!(#this #arguments);
     let run = if borrows && !is_proxy {
         // An argument may have this name, too; the span keeps them apart.
         let kept = Ident::new("this", Span::mixed_site());
         quote! {{
-            let #kept = ::asynq::plumbing::own(self);
+            let #kept = #library::plumbing::own(self);
             async move { Self::#body #turbofish (&#kept, #arguments).await }
         }}
     } else {
@@ -120,14 +122,14 @@ fn expand_method(
     let (plain_call, asynq_call) = if refused {
         (quote!(loop {}), quote!(loop {}))
     } else {
-        (form.plain_call(&asynq_path, &passed, recorded.as_ref(), &task), {
+        (form.plain_call(library, &asynq_path, &passed, recorded.as_ref(), &task), {
             let (run, finish) = if is_proxy {
-                (run, quote!(::asynq::plumbing::mocked_proxy))
+                (run, quote!(#library::plumbing::mocked_proxy))
             } else {
-                let make = returned.make();
-                (quote!(#make(#site, #run)), returned.mocked())
+                let make = returned.make(library);
+                (quote!(#make(#site, #run)), returned.mocked(library))
             };
-            let mock = form::mock(&asynq_path, recorded.as_ref(), &task, &finish);
+            let mock = form::mock(library, &asynq_path, recorded.as_ref(), &task, &finish);
             quote! {
                 #mock
                 #run

@@ -154,28 +154,3 @@ pub use crate::scheduler::set_max_call_stack;
 pub use crate::task::{
     AsyncCall, AsyncTask, Call, JoinedCall, JoinedCalls, Promise, PromiseFuture, promise,
 };
-
-/// Tests of the examples in the guide.
-#[cfg(all(doctest, feature = "explain", feature = "mock", feature = "tokio", feature = "tracing"))]
-#[doc = include_str!("../../../docs/rust.md")]
-struct Guide;
-
-/// Tests of the examples in the pages about stores.
-#[cfg(all(
-    doctest,
-    feature = "memcached",
-    feature = "redis",
-    feature = "rusqlite",
-    feature = "tokio-postgres"
-))]
-#[doc = include_str!("../../../docs/stores/sqlite.md")]
-#[doc = include_str!("../../../docs/stores/postgresql.md")]
-#[doc = include_str!("../../../docs/stores/redis.md")]
-#[doc = include_str!("../../../docs/stores/memcached.md")]
-#[doc = include_str!("../../../docs/stores/cache.md")]
-struct Stores;
-
-/// Tests of the examples in the README.
-#[cfg(all(doctest, feature = "rusqlite"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

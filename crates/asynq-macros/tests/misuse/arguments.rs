@@ -11,6 +11,9 @@ async fn both() {}
 #[asynq(sync_fn = "main")]
 async fn not_a_path() {}
 
+#[asynq(crate = "asynq")]
+async fn not_a_path_of_the_library() {}
+
 #[asynq(pure, pure)]
 async fn twice() {}
 
@@ -22,6 +25,9 @@ impl Client {
 
     #[asynq(fast)]
     async fn on_the_method() {}
+
+    #[asynq(crate = asynq)]
+    async fn of_the_block() {}
 }
 
 #[async_proxy(pure)]
