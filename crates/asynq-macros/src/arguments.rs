@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Error, Expr, Meta, Path, Token, parse_quote};
+use syn::{Attribute, Error, Expr, Meta, Path, Token, parse_quote};
 
 use crate::form::Form;
 
@@ -38,6 +38,36 @@ impl Arguments {
             }
         }
         parsed
+    }
+
+    /// Removes the attributes of this crate from a method, and returns the form that they give it.
+    pub(crate) fn take_form(attributes: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> Form {
+        let mut form = Form::Plain;
+        attributes.retain(|attribute| {
+            if attribute.path().is_ident("async_proxy") {
+                form = Form::Proxy;
+                return false;
+            }
+            if !attribute.path().is_ident("asynq") {
+                return true;
+            }
+            match &attribute.meta {
+                Meta::List(list) => {
+                    let arguments = Self::parse(list.tokens.clone(), errors);
+                    if let Some(library) = arguments.given_library {
+                        let message = "`crate` goes on the `impl` block, for all its methods";
+                        errors.push(Error::new_spanned(library, message));
+                    }
+                    form = arguments.form;
+                }
+                _ => errors.push(Error::new_spanned(
+                    attribute,
+                    "`#[asynq]` on the `impl` block is enough",
+                )),
+            }
+            false
+        });
+        form
     }
 
     fn add(&mut self, argument: &Meta) -> Result<(), Error> {

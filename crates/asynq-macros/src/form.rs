@@ -2,9 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Attribute, Error, ExprPath, Meta, Path, Type};
+use syn::{ExprPath, Path, Type};
 
-use crate::arguments::Arguments;
 use crate::opaque::value_of_opaque;
 
 /// Relation of the plain call and the asynchronous call of a function.
@@ -20,36 +19,6 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// Removes the attributes of this crate from a method, and returns the form that they give it.
-    pub(crate) fn take_from(attributes: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> Self {
-        let mut form = Self::Plain;
-        attributes.retain(|attribute| {
-            if attribute.path().is_ident("async_proxy") {
-                form = Self::Proxy;
-                return false;
-            }
-            if !attribute.path().is_ident("asynq") {
-                return true;
-            }
-            match &attribute.meta {
-                Meta::List(list) => {
-                    let arguments = Arguments::parse(list.tokens.clone(), errors);
-                    if let Some(library) = arguments.given_library {
-                        let message = "`crate` goes on the `impl` block, for all its methods";
-                        errors.push(Error::new_spanned(library, message));
-                    }
-                    form = arguments.form;
-                }
-                _ => errors.push(Error::new_spanned(
-                    attribute,
-                    "`#[asynq]` on the `impl` block is enough",
-                )),
-            }
-            false
-        });
-        form
-    }
-
     /// Returns the types of the plain call and of the asynchronous call of a function that is declared
     /// to return `output`. `call` is the type of the call of an async function.
     pub(crate) fn outputs(&self, output: &Type, call: TokenStream) -> (TokenStream, TokenStream) {

@@ -5,6 +5,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{Error, FnArg, Generics, ImplItem, ImplItemFn, ItemImpl, Path, ReceiverKind, Type};
 
+use crate::arguments::Arguments;
 use crate::attributes::Attributes;
 use crate::call::{self, Call, Returned, parameters_of};
 use crate::form::{self, Form};
@@ -23,7 +24,7 @@ pub(crate) fn expand(mut block: ItemImpl, library: &Path, errors: &mut Vec<Error
         match item {
             ImplItem::Fn(mut method) if is_asynq(&method) => {
                 asynq_functions += 1;
-                let form = Form::take_from(&mut method.attrs, errors);
+                let form = Arguments::take_form(&mut method.attrs, errors);
                 let owner = Owner { name: &name, generics: &block.generics };
                 let expansion = expand_method(&method, &form, &owner, library, errors);
                 items.push(ImplItem::Verbatim(expansion));
