@@ -160,6 +160,8 @@ async def _fetch_async(fetch, keys, loop):
 
 def _thread():
     """Returns what decides on which thread `sync_to_async` runs a thread-sensitive function."""
+    if asyncio._get_running_loop() is None:
+        return None  # On this one.
     executor = getattr(AsyncToSync.executors, "current", None)
     return executor, SyncToAsync.thread_sensitive_context.get(None)
 
