@@ -4,11 +4,15 @@
 >>> from asynq.django import related, row_by, rows_by
 >>> artist = row_by(Artist)
 >>> albums = rows_by(Album.objects.order_by("title"), "artist")
->>> tracks = related(Playlist, "tracks")
 >>> @asynq()
 ... def page(id):
 ...     found, of_artist = yield artist.asynq(id), albums.asynq(id)
 ...     return found.name, [album.title for album in of_artist]
+>>> page(1)
+('AC/DC', ['High Voltage', 'Powerage'])
+>>> in_playlist = related(Playlist, "albums")
+>>> [len(albums) for albums in in_playlist.load_many(Playlist.objects.all())]
+[3, 0]
 
 A batch runs on the thread that has the connection of the caller, as the ORM does itself, so it sees
 the open `atomic()` block:

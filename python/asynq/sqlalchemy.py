@@ -3,6 +3,7 @@
 Loaders belong to a session, as the objects that they load do. So they are attributes of a class
 whose instances have a `session`:
 
+>>> import asyncio
 >>> from asynq.sqlalchemy import related, row_by, rows_by
 >>> class Music:
 ...     def __init__(self, session):
@@ -10,13 +11,17 @@ whose instances have a `session`:
 ...
 ...     artist = row_by(Artist)
 ...     albums = rows_by(select(Album).order_by(Album.title), Album.artist_id)
-...     tracks = related(Playlist.tracks)
+...     of_artist = related(Artist.albums)
 >>> with Session(engine) as session:
 ...     music = Music(session)
-...     music.artist(1).name, [album.title for album in music.albums(1)]
->>> async with AsyncSession(engine) as session:
-...     music = Music(session)
-...     artist, albums = await asyncio.gather(music.artist.asyncio(1), music.albums.asyncio(1))
+...     artists = music.artist.load_many([1, 2])  # one statement
+...     [album.title for album in music.of_artist(artists[0])]
+['High Voltage', 'Powerage']
+>>> async def count(engine, ids):
+...     async with AsyncSession(engine) as session:
+...         music = Music(session)
+...         albums = await asyncio.gather(*[music.albums.asyncio(id) for id in ids])
+...     return sum(map(len, albums))
 
 The session may be a `Session`, an `AsyncSession`, or the `Session` of `AsyncSession.run_sync`. The
 loaders see its transaction, and flush pending changes first if it has `autoflush`. An

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import doctest
 import json
 import os
 import re
@@ -18,11 +19,12 @@ django.setup()
 settings.ASYNQ_SERVER_TIMING = False  # For other tests of this process.
 
 from django.contrib.auth import get_user_model  # noqa: E402
+from django.contrib.contenttypes.fields import GenericForeignKey  # noqa: E402
+from django.contrib.contenttypes.models import ContentType  # noqa: E402
 from django.core.asgi import get_asgi_application  # noqa: E402
 from django.core.exceptions import FieldDoesNotExist, SynchronousOnlyOperation  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from django.db import connection, connections, transaction  # noqa: E402
-from django.db.models import Manager  # noqa: E402
+from django.db import connection, connections, models, transaction  # noqa: E402
 from django.test import (  # noqa: E402
     AsyncClient,
     AsyncRequestFactory,
@@ -36,10 +38,22 @@ from django_server import loaders  # noqa: E402
 from django_server.models import Album, Artist, Playlist  # noqa: E402
 from test_docs import examples  # noqa: E402
 
-import asynq  # noqa: E402
+import asynq.django  # noqa: E402
 from asynq.django import related, row_by, rows_by  # noqa: E402
 from asynq.loaders import LoadError, MissingKeyError  # noqa: E402
 from asynq.testing import RoundsMixin  # noqa: E402
+
+
+class Note(models.Model):
+    """A note about any object."""
+
+    content_type = models.ForeignKey(ContentType, models.CASCADE)
+    object_id = models.IntegerField()
+    subject = GenericForeignKey()
+
+    class Meta:
+        app_label = "django_server"
+
 
 IDS = "id=1&id=2&id=3"
 PAGES = [
@@ -307,7 +321,7 @@ def test_rows_may_be_a_related_manager():
 def test_rows_may_depend_on_a_tenant():
     tenant = contextvars.ContextVar("tenant")
 
-    class OfTenant(Manager):
+    class OfTenant(models.Manager):
         def get_queryset(self):
             return super().get_queryset().filter(artist=tenant.get())
 
@@ -320,17 +334,31 @@ def test_rows_may_depend_on_a_tenant():
     assert title("Powerage") is None
 
 
-def test_a_queryset_chooses_the_database():
+@pytest.fixture
+def other_database():
     connections.settings["other"] = {**connections.settings["default"], "NAME": ":memory:"}
-    try:
-        with connections["other"].schema_editor() as editor:
-            editor.create_model(Artist)
-        Artist.objects.using("other").create(pk=1, name="Other")
-        assert row_by(Artist.objects.using("other"))(1).name == "Other"
-        assert loaders.artist(1).name == "AC/DC"
-    finally:
-        connections["other"].close()
-        del connections["other"], connections.settings["other"]
+    with connections["other"].schema_editor() as editor:
+        editor.create_model(Artist)
+        editor.create_model(Album)
+    artist = Artist.objects.using("other").create(pk=1, name="Other")
+    Album.objects.using("other").create(title="First", artist=artist)
+    yield "other"
+    connections["other"].close()
+    del connections["other"], connections.settings["other"]
+
+
+def test_a_queryset_chooses_the_database(other_database):
+    assert row_by(Artist.objects.using(other_database))(1).name == "Other"
+    assert loaders.artist(1).name == "AC/DC"
+
+
+def test_a_relation_is_loaded_from_the_database_of_its_instance(other_database):
+    artists = [Artist.objects.get(pk=1), Artist.objects.using(other_database).get(pk=1)]
+    albums = related(Artist, "albums", Album.objects.order_by("title"))
+    assert [[album.title for album in found] for found in albums.load_many(artists)] == [
+        ["High Voltage", "Powerage"],
+        ["First"],
+    ]
 
 
 def test_a_router_chooses_the_database():
@@ -350,6 +378,15 @@ def test_more_keys_than_parameters_are_several_statements(statements, monkeypatc
     monkeypatch.setattr(connection.features, "max_query_params", 3)
     albums = rows_by(Album.objects.filter(title__startswith="P"), "artist")
     assert [len(rows) for rows in albums.load_many([1, 2, 3])] == [1, 0, 0]
+    assert len(statements) == 2
+
+
+def test_a_relation_may_be_generic():
+    types = map(ContentType.objects.get_for_model, (Artist, Artist, Playlist))
+    notes = [Note(pk=i, content_type=one, object_id=i) for i, one in enumerate(types, 1)]
+    with CaptureQueriesContext(connection) as statements:
+        subjects = related(Note, "subject").load_many(notes)
+    assert list(map(str, subjects)) == ["AC/DC", "Accept", "None"]
     assert len(statements) == 2
 
 
@@ -417,7 +454,13 @@ def test_a_key_of_a_relation_must_be_a_saved_instance():
         albums(Artist(name="new"))
 
 
-# The page about Django
+# The documentation
+
+
+def test_the_examples_of_the_module_are_true():
+    names = {"Album": Album, "Artist": Artist, "Playlist": Playlist}
+    test = doctest.DocTestFinder().find(asynq.django, extraglobs=names)[0]
+    assert doctest.DocTestRunner().run(test).failed == 0
 
 
 @pytest.fixture(scope="module")

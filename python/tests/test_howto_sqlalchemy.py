@@ -1,6 +1,7 @@
 """`asynq.sqlalchemy`, and the page about it."""
 
 import asyncio
+import doctest
 import gc
 import weakref
 
@@ -18,7 +19,7 @@ from sqlalchemy.orm import (
 )
 from test_docs import examples
 
-import asynq
+import asynq.sqlalchemy
 from asynq.loaders import LoadError, MissingKeyError
 from asynq.sqlalchemy import group_of, related, row_by, rows_by
 
@@ -373,7 +374,7 @@ def test_invalid_arguments_are_refused(make, error, match):
         make()
 
 
-# The page about SQLAlchemy
+# The documentation
 
 
 @pytest.fixture(scope="module")
@@ -382,6 +383,11 @@ def page():
     exec(examples("python/howto/sqlalchemy.md"), names)
     yield names
     names["engine"].dispose()
+
+
+def test_the_examples_of_the_module_are_true(page):
+    test = doctest.DocTestFinder().find(asynq.sqlalchemy, extraglobs=page)[0]
+    assert doctest.DocTestRunner().run(test).failed == 0
 
 
 PAGES = [("AC/DC", ["High Voltage", "Powerage"]), ("Accept", ["Breaker"]), ("Aerosmith", [])]
