@@ -31,7 +31,7 @@ pub struct Ended {
 impl Loader {
     /// Gives the slot at `index` of a part its answer. Returns `None`, and the answer is dropped, if
     /// the part has ended or has no such slot, or if the slot has an answer already or is late.
-    #[inline]
+    #[inline(always)]
     pub fn answered(&mut self, part: PartId, index: usize) -> Option<Answered> {
         let sent = self.parts.get_mut(part)?.sent_mut()?;
         let slot = *sent.slots.get(index)?;

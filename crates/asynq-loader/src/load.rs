@@ -25,7 +25,7 @@ impl Loader {
     ///
     /// `now` matters only with [`max_delay`](crate::Settings::max_delay) or
     /// [`hold`](crate::Settings::hold).
-    #[inline]
+    #[inline(always)]
     pub fn load(&mut self, now: Time) -> SlotId {
         let slot = self.slots.insert(Slot { waiters: 1, state: SlotState::Unsent });
         self.queue.push(slot, self.settings.is_timed().then_some(now));

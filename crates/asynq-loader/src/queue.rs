@@ -23,7 +23,7 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// Adds a slot that has arrived `now`, or at a time that does not matter.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, slot: SlotId, now: Option<Time>) {
         if let Some(now) = now
             && self.arrivals.back().is_none_or(|&(time, _)| time < now)

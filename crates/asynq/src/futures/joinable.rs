@@ -90,6 +90,15 @@ macro_rules! shapes_by_iteration {
             }
         }
 
+        parts_by_iteration!([$($generics)*] $type => $output,
+            |$parts| iter_mut: $iter_mut, iter: $iter, take: $take);
+    };
+}
+
+/// Implements `Parts` for a type whose futures can be iterated.
+macro_rules! parts_by_iteration {
+    ([$($generics:tt)*] $type:ty => $output:ty,
+     |$parts:ident| iter_mut: $iter_mut:expr, iter: $iter:expr, take: $take:expr) => {
         impl<F: FutureBase + Request, $($generics)*> Parts for $type {
             type Output = $output;
 
@@ -121,8 +130,15 @@ macro_rules! shapes_by_iteration {
     };
 }
 
-shapes_by_iteration!([] Vec<F> => Vec<F::Joined> => Vec<F::Output>, |parts|
-    join: parts.into_iter().map(F::into_joined).collect(),
+impl<F: FutureBase> Joinable<Shape> for Vec<F> {
+    type Parts = F::JoinedAll;
+
+    fn into_parts(self) -> F::JoinedAll {
+        F::join_all(self.into_iter())
+    }
+}
+
+parts_by_iteration!([] Vec<F> => Vec<F::Output>, |parts|
     iter_mut: parts.iter_mut(),
     iter: parts.iter(),
     take: mem::take(parts).iter_mut().map(F::take).collect());

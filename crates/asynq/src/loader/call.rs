@@ -238,15 +238,18 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
                 state.resolve(entry, outcome);
             }
             let ended = state.machine.ended(part, end.unwrap_or_else(|| shared.now()));
-            let time = ended.as_ref().map_or(0, |ended| ended.time);
-            let of_panic =
-                panic.take().map(|payload| Failure::Panic(self.panic(settings, payload)));
-            let dropped = Failure::Error(Arc::from(BoxError::from("the batch was cancelled")));
-            let failure = failure.or(of_panic.as_ref()).unwrap_or(&dropped);
-            for slot in ended.map(|ended| ended.unanswered).unwrap_or_default() {
-                let Some(entry) = state.entry_of(slot) else { continue };
-                let Some(index) = state.index_in_part(entry) else { continue };
-                state.resolve(entry, failed(&keys[index], failure));
+            let (time, unanswered) =
+                ended.map(|ended| (ended.time, ended.unanswered)).unwrap_or_default();
+            if !unanswered.is_empty() {
+                let of_panic =
+                    panic.take().map(|payload| Failure::Panic(self.panic(settings, payload)));
+                let dropped = Failure::Error(Arc::from(BoxError::from("the batch was cancelled")));
+                let failure = failure.or(of_panic.as_ref()).unwrap_or(&dropped);
+                for slot in unanswered {
+                    let Some(entry) = state.entry_of(slot) else { continue };
+                    let Some(index) = state.index_in_part(entry) else { continue };
+                    state.resolve(entry, failed(&keys[index], failure));
+                }
             }
             state.perform();
             state.end_part(part);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use asynq_loader::PartId;
+use smallvec::SmallVec;
 
 use super::entry::{Entry, EntryId};
 use super::flight::Flight;
@@ -24,9 +25,9 @@ pub(super) struct Part<K> {
 /// Consequences of a change of the state, carried out once the lock is released: they run code of users.
 pub(super) struct Effects<K, V> {
     /// Parts that claim permits.
-    pub(super) claims: Vec<PartId>,
+    pub(super) claims: SmallVec<[PartId; 1]>,
     pub(super) cancelled: Vec<Part<K>>,
-    pub(super) ended: Vec<Part<K>>,
+    pub(super) ended: SmallVec<[Part<K>; 1]>,
     pub(super) wakers: Vec<Waker>,
     pub(super) withdrawn: Vec<Claim>,
     pub(super) entries: Vec<Entry<K, V>>,
@@ -35,9 +36,9 @@ pub(super) struct Effects<K, V> {
 impl<K, V> Default for Effects<K, V> {
     fn default() -> Self {
         Self {
-            claims: Vec::new(),
+            claims: SmallVec::new(),
             cancelled: Vec::new(),
-            ended: Vec::new(),
+            ended: SmallVec::new(),
             wakers: Vec::new(),
             withdrawn: Vec::new(),
             entries: Vec::new(),
@@ -56,7 +57,7 @@ impl<K, V> Effects<K, V> {
     }
 
     /// Wakes loads, cancels jobs, and drops keys and values. Returns the parts that claim permits.
-    pub(super) fn run(self) -> Vec<PartId> {
+    pub(super) fn run(self) -> SmallVec<[PartId; 1]> {
         self.wakers.into_iter().for_each(Waker::wake);
         for part in &self.cancelled {
             if let Some(job) = &part.job {

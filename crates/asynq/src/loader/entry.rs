@@ -120,7 +120,7 @@ impl<K, V> Entry<K, V> {
     }
 
     /// Returns the status of the key, if it is pending.
-    #[inline]
+    #[inline(always)]
     pub(super) fn status(&self) -> Option<Status> {
         match (&self.outcome, &self.key) {
             (Outcome::Pending, KeyPlace::Here(_)) => Some(Status::Unsent),
@@ -142,7 +142,7 @@ impl<K, V> Entry<K, V> {
 /// # Wakers
 impl<K, V> Entry<K, V> {
     /// Registers the waker of a load, which had this place before. Returns its place.
-    #[inline]
+    #[inline(always)]
     pub(super) fn register(&mut self, place: Option<usize>, waker: &Waker) -> usize {
         match &mut self.waker {
             None => {
@@ -173,7 +173,7 @@ impl<K, V> Entry<K, V> {
     }
 
     /// Moves the wakers to the end of a list, in which equal neighbours are one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_wakers(&mut self, wakers: &mut Vec<Waker>) {
         if let Some(first) = self.waker.take() {
             let further = self.more.as_mut().map(|more| mem::take(&mut more.wakers));

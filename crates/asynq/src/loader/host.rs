@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use asynq_engine::ItemId;
 use foldhash::fast::RandomState;
+use smallvec::SmallVec;
 
 use super::entry::{EntryId, HostId, Status};
 use super::host_batch::HostBatch;
@@ -51,7 +52,7 @@ struct Lane<K: Key + Send + Sync, V: Clone + Send + 'static> {
 
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Host<K, V> {
     /// Returns the host of a loader on this thread.
-    #[inline]
+    #[inline(always)]
     fn of(shared: &Arc<Shared<K, V>>) -> Rc<Self> {
         let find = |hosts: &HashMap<u64, Kept, RandomState>| {
             hosts.get(&shared.id).map(|kept| Rc::clone(&kept.host))
@@ -99,7 +100,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Host<K, V> {
     }
 
     /// Returns the item of a pending key, or `None` if the key is resolved.
-    #[inline]
+    #[inline(always)]
     fn item(&self, shared: &Shared<K, V>, entry: EntryId) -> Option<ItemId> {
         loop {
             let next = |status| self.lane(status).next();
@@ -133,13 +134,13 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Lane<K, V> {
     }
 
     /// Returns the next item of the open batch, if there is one.
-    #[inline]
+    #[inline(always)]
     fn next(&self) -> Option<ItemId> {
         self.batches.borrow().last()?.next_item()
     }
 
     /// Adds the next item to the open batch, for a key.
-    #[inline]
+    #[inline(always)]
     fn add(&self, entry: EntryId, status: Status, max_delay: Option<Duration>) -> ItemId {
         let batches = self.batches.borrow();
         let batch = batches.last().unwrap_or_else(|| unreachable!("a batch is open"));
@@ -155,7 +156,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Lane<K, V> {
     #[cold]
     fn open(&self) {
         let open = self.source.open_batch();
-        let ended: Vec<_> = {
+        let ended: SmallVec<[_; 1]> = {
             let mut batches = self.batches.borrow_mut();
             let ended = batches.extract_if(.., |batch| batch.is_ended()).collect();
             batches.push(open);

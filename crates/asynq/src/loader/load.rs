@@ -65,7 +65,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
     }
 
     /// Returns the entry of the key, unless the load has its error already.
-    #[inline]
+    #[inline(always)]
     fn entry(&mut self) -> Option<EntryId> {
         if let LoadState::New(_) = self.state {
             self.look_up();
@@ -112,7 +112,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_take(&mut self) -> Option<Result<V, BatchError>> {
         match self.state {
             LoadState::Entry(entry) => {
@@ -143,7 +143,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
     }
 
     /// Requests the key in the scheduler. Returns whether it is pending.
-    #[inline]
+    #[inline(always)]
     fn request_inside(&mut self, requester: &Requester<'_>) -> bool {
         let Some(entry) = self.entry() else { return false };
         if let Some(error) = self.shared.wait_inside(entry) {

@@ -51,7 +51,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         loaded
     }
 
-    #[inline]
+    #[inline(always)]
     fn look_up(&self, key: K) -> Loaded<K> {
         let cache = self.current_cache();
         if let Some(outcome) = cache.as_ref().and_then(|cache| cache.get(&key)) {
@@ -79,7 +79,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     }
 
     /// Takes the outcome of a key for one load, if it is there.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&self, entry: EntryId) -> Option<Outcome<V>> {
         // Dropped without the lock.
         let mut rest = None;
@@ -98,7 +98,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     }
 
     /// Registers the waker of a load that had this place before, if its key is pending.
-    #[inline]
+    #[inline(always)]
     pub(super) fn register(
         &self,
         entry: EntryId,
@@ -129,7 +129,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     }
 
     /// Returns the error of a load inside a batch function that would wait for ever. Otherwise, notes the wait.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wait_inside(&self, entry: EntryId) -> Option<LoadError> {
         if flight::is_inside() && !self.is_resolved(entry) {
             self.wait_inside_call(entry)

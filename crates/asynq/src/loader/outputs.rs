@@ -17,7 +17,7 @@ use super::state::{State, key_of};
 impl<K: Key, V: Clone + 'static> State<K, V> {
     /// Gives the key at `index` of a part its answer. Returns its entry, and whether the value may be cached, unless the
     /// answer is dropped.
-    #[inline]
+    #[inline(always)]
     pub(super) fn answer(&mut self, part: PartId, index: usize) -> Option<(EntryId, bool)> {
         let Answered { is_fresh, .. } = self.machine.answered(part, index)?;
         let id = *self.parts.get(part)?.entries.get(index)?;
@@ -25,7 +25,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     }
 
     /// Gives an entry its value or error.
-    #[inline]
+    #[inline(always)]
     pub(super) fn resolve(&mut self, id: EntryId, outcome: Outcome<V>) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         entry.outcome = outcome;

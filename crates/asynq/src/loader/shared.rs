@@ -92,13 +92,13 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
 ///
 /// Each of these returns `None` if code of users under the lock has called it.
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn lock(&self) -> Option<Locked<'_, State<K, V>>> {
         self.state.lock()
     }
 
     /// Looks at the state, or changes what has no consequences for others.
-    #[inline]
+    #[inline(always)]
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut State<K, V>) -> R) -> Option<R> {
         self.lock().map(|mut state| f(&mut state))
     }

@@ -122,7 +122,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     }
 
     /// Loads a key. `now` is called only if the time matters.
-    #[inline]
+    #[inline(always)]
     pub(super) fn load(
         &mut self,
         hash: u64,
@@ -196,7 +196,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     }
 
     /// Takes the outcome for one load, if it is there. What is left of an entry that has ended goes to `rest`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(
         &mut self,
         id: EntryId,
@@ -221,7 +221,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     }
 
     /// Registers the waker of a load, which had this place before, if its key is pending.
-    #[inline]
+    #[inline(always)]
     pub(super) fn register(
         &mut self,
         id: EntryId,
@@ -235,7 +235,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     }
 
     /// Requests a key in the scheduler `host`. `next` returns the place of the item that its open batch will have next.
-    #[inline]
+    #[inline(always)]
     pub(super) fn request(
         &mut self,
         id: EntryId,
@@ -304,6 +304,7 @@ fn join<K, V>(machine: &mut Machine, entry: &mut Entry<K, V>, parts: &Parts<K>) 
 }
 
 /// Adds the entry of a key that joins the open round.
+#[inline(always)]
 fn add<K, V>(
     machine: &mut Machine,
     entries: &mut SlotMap<EntryId, Entry<K, V>>,

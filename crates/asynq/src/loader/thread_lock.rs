@@ -28,7 +28,7 @@ impl<T> ThreadLock<T> {
     }
 
     /// Locks the value, or returns `None` if this thread holds the lock.
-    #[inline]
+    #[inline(always)]
     pub(super) fn lock(&self) -> Option<Locked<'_, T>> {
         let thread = current_thread();
         // Only this thread writes its own number.

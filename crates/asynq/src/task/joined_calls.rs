@@ -3,7 +3,14 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
+use std::mem;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::thread;
 
+use futures_util::FutureExt;
+use futures_util::future::{CatchUnwind, JoinAll, join_all};
 use send_wrapper::SendWrapper;
 
 use super::call::Call;
@@ -13,9 +20,10 @@ use super::joined_tasks::JoinedTasks;
 use crate::futures::{FutureBase, Parts};
 use crate::scheduler::{self, Request, Requester};
 
-/// Calls of an iterator in a join: see [`JoinedCall`].
+/// Calls of an iterator, or a `Vec`, in a join: see [`JoinedCall`].
 ///
-/// Outside of tasks they are in one allocation, until the join is first polled and so knows where it is.
+/// Outside of tasks they are in one allocation until the join is first polled, and from then on only those are polled
+/// that were woken, unless they are few.
 #[must_use = "calls do nothing unless awaited or asked for their values"]
 pub struct JoinedCalls<F: Future<Output: 'static> + 'static> {
     /// A cell, because a callback on the join makes tasks of them.
@@ -27,17 +35,15 @@ enum State<F: Future<Output: 'static> + 'static> {
     /// Tasks of the thread that made them.
     Tasks(SendWrapper<JoinedTasks<F>>),
     /// Polled outside of tasks.
-    Joined(Vec<JoinedCall<F>>),
+    InPlace(JoinAll<Caught<F>>),
+    /// The task of calls that were polled outside of tasks before.
+    Rest(SendWrapper<AsyncTask<Vec<thread::Result<F::Output>>>>),
+    /// The values of calls that were polled outside of tasks, or their panics.
+    Ended(Vec<thread::Result<F::Output>>),
 }
 
-impl<F> State<F>
-where
-    F: Future<Output: 'static> + 'static,
-{
-    fn tasks(calls: impl Iterator<Item = Call<F>>) -> Self {
-        Self::Tasks(SendWrapper::new(JoinedTasks::new(calls)))
-    }
-}
+/// A call whose panic does not stop the others.
+type Caught<F> = CatchUnwind<AssertUnwindSafe<Call<F>>>;
 
 impl<F> JoinedCalls<F>
 where
@@ -48,15 +54,19 @@ where
             scheduler.enter_call();
             scheduler.is_polling()
         });
-        let state = if is_in_task { State::tasks(calls) } else { State::New(calls.collect()) };
-        Self { state: Cell::new(state) }
+        let calls = if is_in_task { State::tasks(calls) } else { State::New(calls.collect()) };
+        Self { state: Cell::new(calls) }
     }
 
-    /// Begins calls that are new: as tasks, or in place.
+    /// Makes tasks of calls, or begins them in place.
     fn begin(&self, in_task: bool) {
         let state = match self.state.replace(State::New(Vec::new())) {
             State::New(calls) if in_task => State::tasks(calls.into_iter()),
-            State::New(calls) => State::Joined(calls.into_iter().map(JoinedCall::new).collect()),
+            State::New(calls) => {
+                let catch = |call: Call<F>| AssertUnwindSafe(call).catch_unwind();
+                State::InPlace(join_all(calls.into_iter().map(catch)))
+            }
+            State::InPlace(rest) if in_task => State::Rest(SendWrapper::new(AsyncTask::new(rest))),
             begun => begun,
         };
         self.state.set(state);
@@ -71,6 +81,27 @@ where
     }
 }
 
+impl<F> State<F>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    fn tasks(calls: impl Iterator<Item = Call<F>>) -> Self {
+        Self::Tasks(SendWrapper::new(JoinedTasks::new(calls)))
+    }
+
+    /// Polls calls that are no tasks. Returns whether any of them is pending.
+    fn poll_in_place(&mut self, waker: &Waker) -> bool {
+        let Self::InPlace(calls) = self else { return false };
+        match Pin::new(calls).poll(&mut Context::from_waker(waker)) {
+            Poll::Ready(values) => {
+                *self = Self::Ended(values);
+                false
+            }
+            Poll::Pending => true,
+        }
+    }
+}
+
 impl<F> Parts for JoinedCalls<F>
 where
     F: Future<Output: 'static> + 'static,
@@ -78,30 +109,35 @@ where
     type Output = Vec<F::Output>;
 
     fn request(&mut self, requester: &Requester<'_>) -> bool {
-        if let State::New(_) = self.state.get_mut() {
-            self.begin(requester.scheduler.is_polling());
-        }
+        self.begin(requester.scheduler.is_polling());
         match self.state.get_mut() {
             State::Tasks(tasks) => tasks.request(requester),
-            State::Joined(joined) => Parts::request(joined, requester),
-            State::New(_) => unreachable!("they have begun"),
+            State::Rest(task) => task.request(requester),
+            calls => calls.poll_in_place(requester.waker.unwrap_or_else(|| Waker::noop())),
         }
     }
 
     fn is_computed(&self) -> bool {
         self.with(|state| match state {
-            State::Tasks(tasks) => tasks.are_computed(),
-            State::Joined(joined) => Parts::is_computed(joined),
             State::New(calls) => calls.is_empty(),
+            State::Tasks(tasks) => tasks.are_computed(),
+            State::InPlace(_) => false,
+            State::Rest(task) => task.is_computed(),
+            State::Ended(_) => true,
         })
     }
 
     fn take(&mut self) -> Vec<F::Output> {
-        match self.state.get_mut() {
-            State::Tasks(tasks) => tasks.take_values(),
-            State::Joined(joined) => Parts::take(joined),
-            State::New(_) => unreachable!("they are requested before their values are taken"),
-        }
+        let values = match self.state.get_mut() {
+            State::Tasks(tasks) => return tasks.take_values(),
+            State::Rest(task) => Request::take(&mut **task),
+            State::Ended(values) => mem::take(values),
+            State::New(_) | State::InPlace(_) => {
+                unreachable!("they are requested before their values are taken")
+            }
+        };
+        let value = |value: thread::Result<_>| value.unwrap_or_else(|panic| resume_unwind(panic));
+        values.into_iter().map(value).collect()
     }
 
     fn on_computed(&self, callback: Box<dyn FnOnce()>) {
@@ -109,14 +145,15 @@ where
         let state = self.state.replace(State::New(Vec::new()));
         match &state {
             State::Tasks(tasks) => tasks.on_computed(callback),
-            State::Joined(joined) => Parts::on_computed(joined, callback),
-            State::New(_) => unreachable!("they have begun"),
+            State::Rest(task) => task.on_computed(callback),
+            State::Ended(_) => callback(),
+            State::New(_) | State::InPlace(_) => unreachable!("they are tasks"),
         }
         self.state.set(state);
     }
 }
 
-// The calls are pinned in boxes of their own.
+// No call is pinned in here: each of them is in an allocation of its own, or not polled yet.
 impl<F: Future<Output: 'static> + 'static> Unpin for JoinedCalls<F> {}
 
 impl<F> FutureBase for Call<F>
@@ -166,9 +203,11 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.with(|state| match state {
-            State::Tasks(tasks) => tasks.fmt(f),
-            State::Joined(joined) => f.debug_list().entries(joined).finish(),
             State::New(calls) => f.debug_list().entries(calls).finish(),
+            State::Tasks(tasks) => tasks.fmt(f),
+            State::InPlace(_) => f.write_str("JoinedCalls(pending)"),
+            State::Rest(task) => task.fmt(f),
+            State::Ended(_) => f.write_str("JoinedCalls(computed)"),
         })
     }
 }

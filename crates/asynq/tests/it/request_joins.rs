@@ -1,12 +1,16 @@
 //! Joins inside of requests.
 
 use std::cell::Cell;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::task::{Context, Waker};
 
 use asynq::{AsyncTask, FutureBase, Loader, all, asynq, request, try_all};
 use expect_test::expect;
+use futures::channel::oneshot::{Receiver, channel};
 
 /// A loader of doubles, and its batches.
 struct Doubles {
@@ -140,4 +144,32 @@ fn a_join_shows_which_calls_have_values() {
     static ONE: LazyLock<Loader<u32, u32>> = LazyLock::new(|| Loader::new(|keys: Vec<u32>| keys));
     let join = all([double::asynq(ONE.clone(), 1)]);
     expect!["All { parts: [JoinedCall(pending)], ended: false }"].assert_eq(&format!("{join:?}"));
+}
+
+#[test]
+fn a_join_polls_only_the_calls_that_were_woken() {
+    const COUNT: usize = 100;
+    #[asynq]
+    async fn receive(values: Receiver<()>, polls: Rc<Cell<usize>>) {
+        let mut values = pin!(values);
+        poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            values.as_mut().poll(cx)
+        })
+        .await
+        .unwrap();
+    }
+
+    let polls = Rc::new(Cell::new(0));
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..COUNT).map(|_| channel()).unzip();
+    let calls: Vec<_> =
+        receivers.into_iter().map(|values| receive::asynq(values, Rc::clone(&polls))).collect();
+    let mut join = pin!(request(all(calls)));
+    let mut cx = Context::from_waker(Waker::noop());
+    for sender in senders {
+        assert!(join.as_mut().poll(&mut cx).is_pending());
+        sender.send(()).unwrap();
+    }
+    assert!(join.as_mut().poll(&mut cx).is_ready());
+    assert_eq!(polls.get(), 2 * COUNT);
 }
