@@ -24,9 +24,9 @@ the open `atomic()` block:
 Django and its routers choose the database, as for any queryset: `Artist.objects.using("replica")`.
 
 `rows` is a model, a manager, a queryset of models, or a function without parameters that returns a
-manager or queryset. It is evaluated anew for each batch. What depends on the caller, such as a
-tenant, is named in the setting `per`. The other settings are those of `asynq.loader`, apart from
-`timeout` and `max_in_flight`.
+manager or queryset. It is evaluated anew for each batch. If the rows depend on a variable of the
+caller, such as a tenant, name it in the setting `per`. The other settings are the same as for
+`asynq.loader`, without `blocking`, `executor`, `timeout` and `max_in_flight`.
 
 For the middleware, see `asynq.middleware.django`.
 """

@@ -28,9 +28,10 @@ loaders see its transaction, and flush pending changes first if it has `autoflus
 `AsyncSession` runs one statement at a time, so all loaders of it take turns.
 
 `rows` is a mapped class, a `select()` of one, or a function of the instance that returns a
-`select()`, for what depends on the instance:
-`rows_by(lambda self: select(Album).where(Album.tenant == self.tenant), Album.artist_id)`. Settings
-are those of `asynq.loader`, apart from `blocking`, `executor`, `timeout` and `max_in_flight`.
+`select()`, for rows that depend on the instance:
+`rows_by(lambda self: select(Album).where(Album.tenant == self.tenant), Album.artist_id)`. The other
+settings are the same as for `asynq.loader`, without `blocking`, `executor`, `timeout` and
+`max_in_flight`.
 """
 
 import asyncio

@@ -25,6 +25,7 @@ from django.core.asgi import get_asgi_application  # noqa: E402
 from django.core.exceptions import FieldDoesNotExist, SynchronousOnlyOperation  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection, connections, models, transaction  # noqa: E402
+from django.http import HttpResponse  # noqa: E402
 from django.test import (  # noqa: E402
     AsyncClient,
     AsyncRequestFactory,
@@ -34,6 +35,7 @@ from django.test import (  # noqa: E402
     override_settings,
 )
 from django.test.utils import CaptureQueriesContext  # noqa: E402
+from django.urls import path  # noqa: E402
 from django_server import loaders  # noqa: E402
 from django_server.models import Album, Artist, Playlist  # noqa: E402
 from test_docs import examples  # noqa: E402
@@ -65,9 +67,9 @@ PAGES = [
 
 @pytest.fixture(scope="module", autouse=True)
 def _database(tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("django") / "music.sqlite")
+    file = tmp_path_factory.mktemp("django") / "music.sqlite"
     for database in connections.all():
-        database.settings_dict["NAME"] = path
+        database.settings_dict["NAME"] = str(file)
     apps = ("admin", "auth", "contenttypes", "sessions")
     with override_settings(
         MIGRATION_MODULES=dict.fromkeys(apps), ALLOWED_HOSTS=["testserver", "server"]
@@ -179,6 +181,20 @@ def test_a_loader_sees_the_open_transaction():
         Artist.objects.create(pk=9, name="Alice")
         assert loaders.artist(9).name == "Alice"
         transaction.set_rollback(True)
+    assert loaders.artist(9) is None
+
+
+def test_a_loader_sees_the_transaction_of_its_request(monkeypatch):
+    def create(request):
+        Artist.objects.create(pk=9, name="Alice")
+        found = loaders.artist(9)
+        transaction.set_rollback(True)  # Fails without a transaction.
+        return HttpResponse(found.name)
+
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    urls = type("urls", (), {"urlpatterns": [path("create", create)]})
+    with override_settings(ROOT_URLCONF=urls):
+        assert Client().get("/create").content == b"Alice"
     assert loaders.artist(9) is None
 
 
