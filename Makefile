@@ -6,6 +6,8 @@
 ARGS ?=
 # How long `make fuzz` looks for a failure.
 FUZZ_SECONDS ?= 60
+# The part of the version that `make bump` increases.
+PART ?= patch
 # The interpreter for everything in Python.
 PYTHON ?= python3
 # What the tests need besides the package.
@@ -17,8 +19,12 @@ cargo-fuzz := $(tools)/cargo-fuzz@0.13.2/bin/cargo-fuzz
 cargo-hack := $(tools)/cargo-hack@0.6.46/bin/cargo-hack
 cargo-mutants := $(tools)/cargo-mutants@27.1.0/bin/cargo-mutants
 cargo-public-api := $(tools)/cargo-public-api@0.52.0/bin/cargo-public-api
+bump-my-version := $(tools)/bump-my-version@1.8.1/bin/bump-my-version
 maturin := $(tools)/maturin@1.16.0/bin/maturin
 ruff := $(tools)/ruff@0.17.6/bin/ruff
+twine := $(tools)/twine@7.0.0/bin/twine
+# A linker for an old glibc and for musl, which comes with an interpreter to call it by.
+zig := $(tools)/ziglang@0.17.1/bin/python
 
 # The nightly toolchain for everything that stable cannot do. It has a date because cargo-public-api reads
 # rustdoc's JSON, whose format changes with the compiler.
@@ -54,7 +60,8 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all build-tests test-others test-rust test-python install-python test-installed bench faults lint \
-    check check-msrv check-no-std check-fuzz check-api packages api docs fuzz miri mutants wheel sanitize \
+    check check-msrv check-no-std check-fuzz check-api packages api docs fuzz miri mutants wheel dist notices bump \
+    release-check sanitize \
     sanitize-rust sanitize-python services components nightly profdata
 
 help: ## this list
@@ -206,6 +213,32 @@ wheel: $(maturin) profdata ## wheels for every CPython from 3.9 on that is insta
 	MATURIN_PGO=$(pgo) $(maturin) build --release --locked --manifest-path python/Cargo.toml --out target/wheels \
 	    --interpreter $$($(PYTHON) python/interpreters.py)
 
+# Wheels that any Linux with glibc 2.17 or musl 1.2 can use, and the source distribution.
+musl = $(shell uname -m)-unknown-linux-musl
+with-zig = PATH=$(CURDIR)/$(dir $(zig)):$$PATH $(CURDIR)/$(maturin) build --release --locked --zig \
+    --manifest-path python/Cargo.toml --out target/dist --interpreter
+dist: $(maturin) $(zig) ## the Python packages to publish, in target/dist
+	$(call need,rustup target add $(musl),rustup could not install the target $(musl))
+	rm -rf target/dist
+	$(PYTHON) python/sdist.py $(maturin) target/dist
+	pythons=$$($(PYTHON) python/interpreters.py) && $(with-zig) $$pythons --compatibility manylinux2014
+	versions=$$($(PYTHON) python/interpreters.py | sed 's|.*/python||') && \
+	    $(with-zig) $$versions --compatibility musllinux_1_2 --target $(musl)
+
+notices: ## writes the licences of the crates in wheels to python/THIRD-PARTY-LICENSES.txt
+	$(PYTHON) .ci/notices.py >python/THIRD-PARTY-LICENSES.txt
+
+# RELEASING.md says what a release is.
+bump: $(bump-my-version) ## the next version, in all manifests and in CHANGELOG.md (PART=patch, minor or major)
+	$(bump-my-version) bump $(PART)
+
+release-check: packages dist $(twine) ## all of a release but publishing
+	cargo package --locked --allow-dirty $(foreach api,$(apis),-p $(firstword $(subst :, ,$(api))))
+	$(PYTHON) .ci/notices.py | diff python/THIRD-PARTY-LICENSES.txt - || \
+	    { echo 'The licences of dependencies have changed: run `make notices`.' >&2; exit 1; }
+	$(twine) check --strict target/dist/*
+	$(PYTHON) .ci/dist.py $(maturin)
+
 # Optimisation by a profile of the benchmarks' programs. It needs LLVM's profdata of the compiler's own version,
 # which only rustup has: another one would not read the profile.
 llvm-profdata = $(shell rustc --print sysroot)/lib/rustlib/$(host)/bin/llvm-profdata
@@ -266,5 +299,5 @@ $(cargo-deny) $(cargo-fuzz) $(cargo-hack) $(cargo-mutants) $(cargo-public-api): 
 	    $(firstword $(subst /, ,$*))
 	rm -rf $(tools)/build
 
-$(maturin) $(ruff): $(tools)/%:
+$(bump-my-version) $(maturin) $(ruff) $(twine) $(zig): $(tools)/%:
 	$(call install,$(tools)/$(firstword $(subst /, ,$*)),$(subst @,==,$(firstword $(subst /, ,$*))))
