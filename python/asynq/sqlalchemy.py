@@ -50,6 +50,7 @@ from sqlalchemy.orm import (
 
 from ._row_groups import RowGroups
 from .loaders import Group, Loader
+from .loaders.errors import failed
 
 __all__ = ["group_of", "related", "row_by", "rows_by"]
 
@@ -107,7 +108,8 @@ def related(relationship, **settings):
 
     `tracks = related(Playlist.tracks)` makes `music.tracks(playlist)` do what reading
     `playlist.tracks` does, for all playlists of a batch in one statement: an attribute that is
-    loaded already needs none, and afterwards it is loaded, until it expires.
+    loaded already needs none, and afterwards it is loaded, until it expires. An object of another
+    session fails alone.
 
     Raises `TypeError` or `ValueError` for invalid arguments.
     """
@@ -118,7 +120,8 @@ def related(relationship, **settings):
         )
     if mapped.lazy in ("dynamic", "write_only"):
         raise ValueError(f"{relationship} is {mapped.lazy}, so it is a query and cannot be loaded")
-    name, cls = relationship.key, relationship.class_
+    attribute, cls = relationship.key, relationship.class_
+    settings = {"name": str(relationship), **settings}
 
     def key(instance):
         state = inspect(instance, raiseerr=False)
@@ -126,43 +129,58 @@ def related(relationship, **settings):
             raise TypeError(f"the key must be an instance of {cls.__name__}, got {instance!r}")
         if state.identity is None:
             raise ValueError(f"the key must be in the database: flush {instance!r} first")
-        return instance
+        return state  # An instance of a dataclass has no hash.
 
     def fetch(self, instances):
-        by_identity = {}
-        for instance in instances:
-            if name in inspect(instance).unloaded:
-                by_identity[inspect(instance).identity] = instance
-        if not by_identity:
-            return _loaded(instances)
-        owner = aliased(cls)
-        columns = [getattr(owner, one) for one in _primary_key_names(cls)]
-        statement = (
-            select(mapped.entity.class_, *columns)
-            .select_from(owner)
-            .join(getattr(owner, name))
-            .where(_is_one_of(columns, list(by_identity)))
-        )
-        if mapped.order_by:
-            statement = statement.order_by(*mapped.order_by)
+        session = getattr(self.session, "sync_session", self.session)
+        states = {inspect(instance): instance for instance in instances}
+        unloaded = {
+            state.identity: instance
+            for state, instance in states.items()
+            if state.session is session and attribute in state.unloaded
+        }
+
+        def answer():
+            return {
+                state: getattr(instance, attribute)
+                if state.session is session
+                else failed(settings["name"], instance, _not_of_session())
+                for state, instance in states.items()
+            }
 
         def read(found):
-            values = {identity: [] for identity in by_identity}
+            values = {identity: [] for identity in unloaded}
             for value, *identity in found:
                 values.setdefault(tuple(identity), []).append(value)
-            for identity, instance in by_identity.items():
+            for identity, instance in unloaded.items():
                 value = values[identity]
                 if not mapped.uselist:
                     value = value[0] if value else None
-                attributes.set_committed_value(instance, name, value)
-            return _loaded(instances)
+                attributes.set_committed_value(instance, attribute, value)
+            return answer()
 
-        return _execute(self.session, statement, read)
+        if not unloaded:
+            return answer()
+        return _execute(self.session, _select_related(cls, mapped, list(unloaded)), read)
 
-    def _loaded(instances):
-        return {instance: getattr(instance, name) for instance in instances}
+    return _load(fetch, {**settings, "key": key})
 
-    return _load(fetch, {"name": str(relationship), **settings, "key": key})
+
+def _select_related(cls, mapped, identities):
+    """Returns a select() of the related objects, with the primary keys of their owners."""
+    owner = aliased(cls)
+    columns = [getattr(owner, one) for one in _primary_key_names(cls)]
+    statement = (
+        select(mapped.entity.entity, *columns)
+        .select_from(owner)
+        .join(getattr(owner, mapped.key))
+        .where(_is_one_of(columns, identities))
+    )
+    return statement.order_by(*mapped.order_by) if mapped.order_by else statement
+
+
+def _not_of_session():
+    return ValueError("it does not belong to the session of the loader: load it there, or merge it")
 
 
 def _loader(choose, rows, column, settings):

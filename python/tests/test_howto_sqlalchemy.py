@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
+    MappedAsDataclass,
     Session,
     mapped_column,
     relationship,
@@ -60,6 +61,12 @@ class Disc(Base):
     album: Mapped[Album] = relationship(back_populates="disc")
 
 
+class Cover(MappedAsDataclass, Base):
+    __tablename__ = "cover"
+    album_id: Mapped[int] = mapped_column(ForeignKey("album.id"), primary_key=True)
+    album: Mapped[Album] = relationship(init=False)
+
+
 class Music:
     def __init__(self, session, least=0):
         self.session = session
@@ -74,6 +81,7 @@ class Music:
     tags = related(Album.tags)
     disc = related(Album.disc)
     album_of_disc = related(Disc.album)
+    album_of_cover = related(Cover.album)
 
 
 def fill(session):
@@ -269,6 +277,24 @@ def test_the_key_of_a_relationship_must_be_an_object_of_the_database(music):
         music.parts(7)
     with pytest.raises(ValueError, match="the key must be in the database"):
         music.parts(Album(title="new"))
+
+
+def test_an_object_of_another_session_fails_alone(music, engine):
+    with Session(engine) as other:
+        own, foreign = music.album(1), Music(other).album(1)
+        found, failed = music.parts.load_many([own, foreign], return_exceptions=True)
+    assert titles(found) == ["Restless", "Breaker"]
+    assert "it does not belong to the session of the loader" in str(failed)
+    assert "parts" in inspect(foreign).unloaded
+
+
+def test_the_owner_of_a_relationship_may_be_a_dataclass(music, session):
+    cover = Cover(album_id=2)
+    session.add(cover)
+    session.flush()
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(cover)
+    assert music.album_of_cover(cover).title == "Breaker"
 
 
 # Asynchronous sessions
