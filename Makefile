@@ -3,7 +3,7 @@
 # from the caches of cargo and pip. The exception is `make services`.
 
 # Options of the demo; `make demo ARGS=--help` lists them.
-ARGS ?=
+ARGS ?= --explain
 # How long `make fuzz` looks for a failure.
 FUZZ_SECONDS ?= 60
 # The part of the version that `make bump` increases.

@@ -37,12 +37,11 @@ def run(name, *arguments, **variables):
 
 
 def chinook(*arguments):
-    """Returns the output of a successful run, without the line with the times."""
+    """Returns the output of a successful run, without times and without the explanation."""
     done = run("chinook", *arguments)
     assert (done.returncode, done.stderr) == (0, "")
-    return "".join(
-        line for line in done.stdout.splitlines(keepends=True) if not line.startswith("time ")
-    )
+    lines = done.stdout.partition("\nexplained")[0].splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("time "))
 
 
 def queries(*arguments):
@@ -127,6 +126,11 @@ def test_explain_tells_what_was_flushed():
         "      2  Album         3         2\n"
         "      3  Artist        3         2\n"
     )
+
+
+def test_the_explanation_of_the_batched_run_comes_last():
+    text = run("chinook", "--tracks", "1,2,1", "--limit", "0", "--explain").stdout
+    assert "3 rounds, 3 batches" in text.partition("\nexplained, batched:\n")[2]
 
 
 def test_a_playlist_is_found_by_its_number():

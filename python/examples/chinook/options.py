@@ -75,7 +75,11 @@ def parse(arguments: list[str] | None = None) -> Options:
         default=10,
         help="maximum number of artists (default: 10)",
     )
-    parser.add_argument("--explain", action="store_true", help="list the requests of both runs")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="list the requests of both runs, and explain the batched one",
+    )
     return parser.parse_args(arguments, namespace=Options())
 
 

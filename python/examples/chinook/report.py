@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from asynq import explain
+
 from .listing import Listing
 from .lookup import Flush
 
@@ -47,6 +49,10 @@ def flushes(way: str, run: Run) -> Iterator[str]:
     for number, (source, keys, distinct) in enumerate(run.flushes[:_FLUSHES], 1):
         yield f"{number:7}  {source:6}  {keys:7,}  {distinct:8,}"
     yield from _more(len(run.flushes), _FLUSHES)
+
+
+def explanation(why: explain) -> Iterator[str]:
+    yield f"\nexplained, batched:\n{why.text().rstrip()}"
 
 
 def printable(text: object) -> str:
