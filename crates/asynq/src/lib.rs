@@ -92,6 +92,11 @@
 //! [`request()`]; `RequestLayer` (feature `tower`) and `RequestExtension` (feature `async-graphql`) make each request of
 //! a server one. What is not `Send` runs on a thread of a pool, by `spawn_pinned` (feature `tokio`).
 //!
+//! # The name of the package
+//!
+//! The package is `asynq-batch`, and its library `asynq`. The package `asynq` on crates.io is an unrelated task queue. In
+//! a program that gives this library another name, the attribute needs that: `#[batching::asynq(crate = batching)]`.
+//!
 //! # Panics
 //!
 //! A panic in a task reaches the tasks that wait for it, and then the caller, with the asynq stack in
