@@ -104,6 +104,18 @@ def in_asgi(*paths, **settings):
     return asyncio.run(main())
 
 
+def run(coroutine):
+    """Returns the value of a coroutine, and closes the connections of the thread that it uses."""
+
+    async def main():
+        try:
+            return await coroutine
+        finally:
+            await sync_to_async(connections.close_all)()
+
+    return asyncio.run(main())
+
+
 # Views
 
 
@@ -141,10 +153,7 @@ def test_relations_of_many_objects_make_one_statement_each(statements):
 
 
 def test_the_client_of_asynchronous_tests_works():
-    async def main():
-        return await AsyncClient().get(f"/async/artists?{IDS}")
-
-    assert asyncio.run(main()).json() == PAGES
+    assert run(AsyncClient().get(f"/async/artists?{IDS}")).json() == PAGES
 
 
 def test_responses_have_the_header_server_timing():
@@ -351,8 +360,9 @@ def test_rows_may_depend_on_a_tenant():
 
 
 @pytest.fixture
-def other_database():
-    connections.settings["other"] = {**connections.settings["default"], "NAME": ":memory:"}
+def other_database(tmp_path):
+    other = {**connections.settings["default"], "NAME": str(tmp_path / "other.sqlite")}
+    connections.settings["other"] = other
     with connections["other"].schema_editor() as editor:
         editor.create_model(Artist)
         editor.create_model(Album)
@@ -391,7 +401,7 @@ def test_a_router_chooses_the_database():
 
 
 def test_more_keys_than_parameters_are_several_statements(statements, monkeypatch):
-    monkeypatch.setattr(connection.features, "max_query_params", 3)
+    monkeypatch.setattr(type(connection.features), "max_query_params", 3)
     albums = rows_by(Album.objects.filter(title__startswith="P"), "artist")
     assert [len(rows) for rows in albums.load_many([1, 2, 3])] == [1, 0, 0]
     assert len(statements) == 2
@@ -495,7 +505,7 @@ def test_the_views_of_the_page_make_as_many_statements_as_it_says(page, view, co
 
 def test_the_asynchronous_view_of_the_page_answers(page):
     request = AsyncRequestFactory().get(f"/?{IDS}")
-    assert json.loads(asyncio.run(page["async_view"](request)).content) == PAGES
+    assert json.loads(run(page["async_view"](request)).content) == PAGES
 
 
 def test_the_relations_of_the_page_are_loaded(page):
