@@ -60,7 +60,7 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all build-tests test-others test-rust test-python install-python test-installed bench faults lint \
-    check check-msrv check-no-std check-fuzz check-api packages api docs fuzz miri mutants wheel dist notices bump \
+    check check-msrv check-no-std check-wasm check-fuzz check-api packages api docs fuzz miri mutants wheel dist notices bump \
     release-check sanitize \
     sanitize-rust sanitize-python services components nightly profdata
 
@@ -142,7 +142,7 @@ lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, import cycle
 	$(ruff) check --config python/pyproject.toml .ci python benchmarks
 	$(PYTHON) .ci/import_cycles.py crates/*/src examples/*/src python/src
 
-check: check-msrv check-no-std check-fuzz check-api packages ## each feature alone on the oldest Rust, no_std, the fuzz crate, the public API, packages
+check: check-msrv check-no-std check-wasm check-fuzz check-api packages ## each feature alone on the oldest Rust, no_std, WebAssembly, the fuzz crate, the public API, packages
 
 # Each feature alone, and none; the tests have all of them.
 check-msrv: $(cargo-hack)
@@ -155,6 +155,11 @@ check-msrv: $(cargo-hack)
 check-no-std:
 	$(call need,rustup target add thumbv7m-none-eabi,rustup could not install the target thumbv7m-none-eabi)
 	cargo build --locked -p asynq-engine -p asynq-loader --target thumbv7m-none-eabi
+
+# A target that has no clock.
+check-wasm:
+	$(call need,rustup target add wasm32-unknown-unknown,rustup could not install the target wasm32-unknown-unknown)
+	cargo check --locked -p asynq-batch --target wasm32-unknown-unknown
 
 check-fuzz:
 	cargo check --locked --manifest-path crates/asynq-engine/fuzz/Cargo.toml --no-default-features \

@@ -107,6 +107,7 @@ mod async_call;
 mod batch;
 mod call_stack;
 mod callbacks;
+mod clock;
 mod context;
 pub mod debug;
 mod error;

@@ -7,10 +7,12 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 #[cfg(feature = "blocking")]
 use std::thread;
-use std::time::Instant;
+use std::time::Duration;
 
 use super::error::LengthError;
 use crate::batch::BoxError;
+#[cfg(feature = "blocking")]
+use crate::clock;
 
 /// Values for keys: a map from keys to values, a `Vec` with one value for each key in the same
 /// order, or a `Result` of one of these.
@@ -31,7 +33,7 @@ pub trait Answer<K> {
     ) -> Result<(), BoxError>;
     /// Returns the time of the call, if another thread has called the function.
     #[doc(hidden)]
-    fn span(&self) -> Option<Range<Instant>> {
+    fn span(&self) -> Option<Range<Duration>> {
         None
     }
 }
@@ -95,7 +97,7 @@ impl<K, A: Answer<K>, E: Into<BoxError>> Answer<K> for Result<A, E> {
         self.map_err(Into::into)?.give_values(keys, give)
     }
 
-    fn span(&self) -> Option<Range<Instant>> {
+    fn span(&self) -> Option<Range<Duration>> {
         self.as_ref().ok()?.span()
     }
 }
@@ -104,16 +106,16 @@ impl<K, A: Answer<K>, E: Into<BoxError>> Answer<K> for Result<A, E> {
 #[cfg(feature = "blocking")]
 pub(super) struct ThreadAnswer<A> {
     answer: thread::Result<A>,
-    span: Range<Instant>,
+    span: Range<Duration>,
 }
 
 #[cfg(feature = "blocking")]
 impl<A> ThreadAnswer<A> {
     /// Calls `function` on this thread.
     pub(super) fn of(function: impl FnOnce() -> A) -> Self {
-        let began = Instant::now();
+        let began = clock::now();
         let answer = catch_unwind(AssertUnwindSafe(function));
-        Self { answer, span: began..Instant::now() }
+        Self { answer, span: began..clock::now() }
     }
 }
 
@@ -130,7 +132,7 @@ impl<K, A: Answer<K>> Answer<K> for ThreadAnswer<A> {
         answer.give_values(keys, give)
     }
 
-    fn span(&self) -> Option<Range<Instant>> {
+    fn span(&self) -> Option<Range<Duration>> {
         Some(self.span.clone())
     }
 }

@@ -133,7 +133,7 @@ fn into_async<K, A>(function: impl Fn(Vec<K>) -> Blocking<A>) -> impl AsyncFn(Ve
 /// Wraps a function so that it runs on a worker thread.
 fn on_worker_thread<K, A>(
     function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
-) -> impl Fn(Vec<K>) -> Blocking<ThreadAnswer<A>>
+) -> impl Fn(Vec<K>) -> Blocking<ThreadAnswer<A>> + Clone
 where
     K: Send + 'static,
     A: Send + 'static,
@@ -146,14 +146,14 @@ where
 fn on_executor<K, A>(
     executor: impl Fn(Job) + 'static,
     function: impl Fn(Vec<K>) -> A + Send + Sync + 'static,
-) -> impl Fn(Vec<K>) -> Blocking<Result<ThreadAnswer<A>, BoxError>>
+) -> impl Fn(Vec<K>) -> Blocking<Result<ThreadAnswer<A>, BoxError>> + Clone
 where
     K: Send + 'static,
     A: Send + 'static,
 {
-    let function = Arc::new(function);
+    let (executor, function) = (Arc::new(executor), Arc::new(function));
     move |keys: Vec<K>| {
-        let answer = run_on(&executor, call(&function, keys));
+        let answer = run_on(&*executor, call(&function, keys));
         Box::pin(async move { woken_by_thread(answer).await.ok_or_else(|| DROPPED.into()) })
     }
 }

@@ -21,7 +21,7 @@ use super::job::Job;
 use super::key::{Key, name};
 use super::limits::Claim;
 use super::scope_cache::Change;
-use super::settings::{Settings, call_after};
+use super::settings::{self, Settings, call_after, nanoseconds};
 use super::shared::{Calls, Shared};
 use super::threads::AllThreads;
 use crate::batch::BoxError;
@@ -43,7 +43,7 @@ pub(super) fn begin<K, V>(
     V: Clone + Send + 'static,
 {
     let flight = Flight::new(claim.as_ref().map(Claim::id));
-    let now = shared.now();
+    let now = settings::now();
     let mut claim = claim;
     let begun = shared.change(Calls::InJobs, |state| {
         if !state.machine.permit(part, now) {
@@ -136,7 +136,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
             for hook in before {
                 hook(&self.keys);
             }
-            self.called_at(self.shared.now());
+            self.called_at(settings::now());
         }
         self.shared.fetch.call(Vec::clone(&self.keys))
     }
@@ -164,8 +164,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
         let Some(settings) = self.shared.settings() else { return };
         let mut end = None;
         if let Ok(Fetched { span: Some(span), .. }) = &fetched {
-            self.called_at(self.shared.time_of(span.start));
-            end = Some(self.shared.time_of(span.end));
+            self.called_at(nanoseconds(span.start));
+            end = Some(nanoseconds(span.end));
         }
         let mut outcomes = Vec::with_capacity(self.keys.len());
         let default = settings.default.as_deref();
@@ -237,7 +237,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
                 }
                 state.resolve(entry, outcome);
             }
-            let ended = state.machine.ended(part, end.unwrap_or_else(|| shared.now()));
+            let ended = state.machine.ended(part, end.unwrap_or_else(settings::now));
             let (time, unanswered) =
                 ended.map(|ended| (ended.time, ended.unanswered)).unwrap_or_default();
             if !unanswered.is_empty() {

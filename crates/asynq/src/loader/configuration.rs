@@ -5,7 +5,7 @@
 macro_rules! configuration {
     (
         $loader:ident, keys: [$($key_bounds:tt)*], values: [$($value_bounds:tt)*],
-        functions: [$($send:ident)*], caches: [$($send_cache:ident)*], limit: $limit:ty
+        functions: [$($send:ident)*], caches: [$($send_cache:ident)*], limit: $limit:ty, wait: $wait:ty
     ) => {
         /// # Configuration
         impl<K: $($key_bounds)*, V: $($value_bounds)*> $loader<K, V> {
@@ -42,6 +42,34 @@ macro_rules! configuration {
             #[must_use]
             pub fn timeout(self, after: Duration) -> Self {
                 self.set(|settings| settings.timeout = Some(after))
+            }
+
+            /// Waits by the future that `timer` returns for a time, for [`timeout`](Self::timeout) and
+            /// [`hold`](Self::hold): a timer of another executor, or one of a test.
+            ///
+            /// By default, a loader in a tokio runtime waits by its timers, with a feature of this crate that needs tokio,
+            /// and so follows a clock that a test has paused. Elsewhere, and in synchronous calls, one background
+            /// thread serves all loaders. On a platform without a clock (`wasm32-unknown-unknown`), nothing is ever due without
+            /// a `timer`. Tasks of this crate wait for [`max_delay`](Self::max_delay) by the background thread.
+            ///
+            /// ```
+            /// use std::future::ready;
+            /// use std::time::Duration;
+            #[doc = concat!(" use asynq::{FutureBase, ", stringify!($loader), "};")]
+            ///
+            /// // Every wait ends at once.
+            #[doc = concat!(" let stuck: ", stringify!($loader), "<u32, u32> = ", stringify!($loader), "::new(async |_: Vec<u32>| std::future::pending::<Vec<u32>>().await);")]
+            /// let stuck = stuck.timeout(Duration::from_secs(60)).timer(|_| ready(()));
+            /// let error = stuck.name("stuck").load(1).value().unwrap_err();
+            /// assert_eq!(error.to_string(), "batch stuck: key 1: no answer within 60s");
+            /// ```
+            #[must_use]
+            pub fn timer<F>(self, timer: impl Fn(Duration) -> F + $($send +)* 'static) -> Self
+            where
+                F: Future<Output = ()> + $($send_cache +)* 'static,
+            {
+                let timer = move |time| -> $wait { Box::pin(timer(time)) };
+                self.set(|settings| settings.timer = Some(Arc::new(timer)))
             }
 
             /// Sends a batch at the latest when its first key has waited for `delay`, or when it has

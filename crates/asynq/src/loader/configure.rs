@@ -1,5 +1,6 @@
 //! Configuration of a loader, by methods that return it.
 
+use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -15,10 +16,11 @@ use super::settings::Settings;
 use super::shared::Shared;
 use super::stats::Flushed;
 use super::threads::AllThreads;
+use crate::clock::Wait;
 
 configuration!(
     Loader, keys: [Key + Send + Sync], values: [Clone + Send + 'static],
-    functions: [Send Sync], caches: [Send], limit: Limit
+    functions: [Send Sync], caches: [Send], limit: Limit, wait: Wait
 );
 
 /// # Configuration for servers

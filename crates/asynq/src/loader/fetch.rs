@@ -9,7 +9,7 @@ macro_rules! fetch {
         pub(super) struct Fetched<K, V> {
             pub(super) give: GiveValues<K, V>,
             /// Time of the call, if another thread has called the function.
-            pub(super) span: Option<::std::ops::Range<::std::time::Instant>>,
+            pub(super) span: Option<::std::ops::Range<::std::time::Duration>>,
         }
 
         /// Calls a callback with the index of each key of a batch, and the value or error that the function

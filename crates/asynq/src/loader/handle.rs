@@ -61,8 +61,8 @@ pub struct Loader<K: Key + Send + Sync, V: Clone + Send + 'static> {
 }
 
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
-    /// Creates a loader by `function`, which returns a value for each key, or a future of that. The future owns what
-    /// it needs:
+    /// Creates a loader by `function`, which returns a value for each key, or a future of that. An async function is
+    /// cloned for each call, so its future owns what the function captures:
     ///
     /// ```
     /// use asynq::{FutureBase, Loader};
@@ -77,10 +77,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
     /// }
     ///
     /// let pool = Pool;
-    /// let name = Loader::new(move |ids: Vec<u32>| {
-    ///     let pool = pool.clone();
-    ///     async move { pool.names(&ids).await }
-    /// });
+    /// let name = Loader::new(async move |ids: Vec<u32>| pool.names(&ids).await);
     /// assert_eq!(name.load(7).value().unwrap(), "user 7");
     /// ```
     #[track_caller]

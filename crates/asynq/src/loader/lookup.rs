@@ -15,6 +15,7 @@ use super::group::{Group, Member};
 use super::key::Key;
 use super::limits;
 use super::scope_cache::Change;
+use super::settings;
 use super::shared::{Calls, Shared};
 use super::state::{Loaded, Registered, State};
 use crate::recording::{self, Asked, Origin};
@@ -62,7 +63,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         let hash = self.hasher.hash_one(&key);
         let Some(mut state) = self.lock() else { return Loaded::Later(key) };
         let is_timed = state.is_load_timed();
-        let now = || if is_timed { self.now() } else { 0 };
+        let now = || if is_timed { settings::now() } else { 0 };
         let loaded = state.load(hash, key, cache.as_ref(), now);
         if is_timed {
             self.follow(state, Calls::InJobs);

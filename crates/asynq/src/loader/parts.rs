@@ -5,17 +5,18 @@ use std::task::Waker;
 use std::time::Duration;
 
 use asynq_loader::PartId;
-use futures_timer::Delay;
 
 use super::error::TimeoutError;
 use super::group::Group;
 use super::job::Job;
 use super::key::Key;
 use super::limits::{self, Claim, Claimer, Limit};
-use super::settings::{Settings, call_after};
+use super::settings::{self, Settings, call_after};
 use super::shared::{Calls, Shared};
 use super::state::State;
 use super::threads::AllThreads;
+use crate::clock::{self, Wait};
+use crate::scheduler::{self, Scheduler};
 
 /// # Parts
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
@@ -50,14 +51,19 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     }
 
     pub(super) fn set_timer(&self, time: u64) {
-        let wait = Duration::from_nanos(time.saturating_sub(self.now()));
+        let wait = Duration::from_nanos(time.saturating_sub(settings::now()));
         let itself = self.downgrade();
         let is_new = self.change_timer(time);
         if !is_new {
             return;
         }
+        let timer = self.with(|state| state.settings.timer.clone()).flatten();
+        let wait = match timer {
+            Some(timer) => timer(wait),
+            None => wait_for(wait),
+        };
         let job = Job::start(async move {
-            Delay::new(wait).await;
+            wait.await;
             if let Some(shared) = itself.upgrade() {
                 shared.tick(time);
             }
@@ -84,7 +90,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     }
 
     fn tick(&self, time: u64) {
-        let now = self.now();
+        // The timer may have another clock.
+        let now = settings::now().max(time);
         let late = self.change(Calls::InJobs, |state| {
             if state.timer.as_ref().is_some_and(|(set, _)| *set == time) {
                 state.timer = None;
@@ -161,6 +168,13 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Claimer for Shared<K, V> {
             (self.begin)(&self, part, Some(claim), Calls::InJobs);
         }
     }
+}
+
+/// Returns a wait for a time: by the runtime of this thread, unless a call blocks the thread.
+fn wait_for(time: Duration) -> Wait {
+    let is_blocked = scheduler::try_with(Scheduler::blocks_thread).unwrap_or_default();
+    let by_runtime = if is_blocked { None } else { clock::wait_in_runtime(time) };
+    by_runtime.unwrap_or_else(|| clock::wait_by_thread(time))
 }
 
 /// Returns the limits of a part, always in the same order, so that no two parts wait for each other.

@@ -8,6 +8,7 @@ use super::entry::{EntryId, Status};
 use super::job::Job;
 use super::key::Key;
 use super::runtime::{self, Runtime};
+use super::settings;
 use super::shared::{Calls, Shared};
 use super::state::State;
 use crate::request::current::Round;
@@ -16,7 +17,7 @@ use crate::request::current::Round;
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     /// Sends the open round, as a scheduler which knows that nothing else can run.
     fn send_now(&self) {
-        let now = self.now();
+        let now = settings::now();
         self.change(Calls::Here, |state| match state.machine.round_deadline() {
             Some(deadline) if deadline <= now => state.machine.round_late(now),
             _ => state.machine.round_ready(now),
@@ -66,7 +67,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
 
     /// Sends the round for a load that no runtime could send it for.
     fn send_in_place(&self, cached: Option<SlotId>, count: &mut Settle) -> bool {
-        let now = self.now();
+        let now = settings::now();
         let settled = self.change(Calls::Here, |state| {
             if let Some(slot) = cached {
                 // It waits for the round that is open in its step.
@@ -97,7 +98,7 @@ where
     while shared.with(|state| state.machine.turn(&mut count)) == Some(false) {
         runtime::turn().await;
     }
-    let now = shared.now();
+    let now = settings::now();
     shared.change(Calls::Here, |state| {
         let outside = std::mem::take(&mut state.outside);
         state.machine.cached_slots_ready(outside.cached, outside.has_keys);
@@ -127,7 +128,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Round for Shared<K, V> {
     }
 
     fn send(self: Arc<Self>, has_keys: bool, cached: Vec<SlotId>) {
-        let now = self.now();
+        let now = settings::now();
         self.change(Calls::Here, |state| {
             if !cached.is_empty() {
                 state.machine.cached_slots_ready(cached, has_keys);

@@ -9,6 +9,7 @@ use super::error::LoadError;
 use super::stats::Flushed;
 use super::threads::Threads;
 use crate::call_stack::Site;
+use crate::clock;
 
 /// Maximum time for which a round waits for a busy store, before the time of a batch is known.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -21,6 +22,8 @@ pub(super) struct Settings<K, V, T: Threads> {
     pub(super) priority: i64,
     pub(super) max_batch_size: usize,
     pub(super) timeout: Option<Duration>,
+    /// Makes the waits for a time.
+    pub(super) timer: Option<Arc<T::Timer>>,
     pub(super) max_delay: Option<Duration>,
     pub(super) hold: Duration,
     pub(super) holds_alone: bool,
@@ -46,6 +49,7 @@ impl<K, V, T: Threads> Settings<K, V, T> {
             priority: 0,
             max_batch_size: usize::MAX,
             timeout: None,
+            timer: None,
             max_delay: None,
             hold: Duration::ZERO,
             holds_alone: true,
@@ -74,7 +78,6 @@ impl<K, V, T: Threads> Settings<K, V, T> {
 
     /// Returns the settings of the state machine, whose time is in nanoseconds.
     pub(super) fn for_machine(&self) -> asynq_loader::Settings {
-        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let patience = nanoseconds(PATIENCE);
         asynq_loader::Settings {
             max_batch_size: self.max_batch_size,
@@ -91,9 +94,10 @@ impl<K, V, T: Threads> Settings<K, V, T> {
 
 impl<K, V, T: Threads<Limit: Clone, Group: Clone>> Clone for Settings<K, V, T> {
     fn clone(&self) -> Self {
-        let Self { name, limit, group, caches_error, default, before, after, .. } = self;
+        let Self { name, timer, limit, group, caches_error, default, before, after, .. } = self;
         Self {
             name: Arc::clone(name),
+            timer: timer.clone(),
             limit: limit.clone(),
             group: group.clone(),
             caches_error: caches_error.clone(),
@@ -103,6 +107,16 @@ impl<K, V, T: Threads<Limit: Clone, Group: Clone>> Clone for Settings<K, V, T> {
             ..*self
         }
     }
+}
+
+/// Returns the time of the state machine.
+pub(super) fn now() -> u64 {
+    nanoseconds(clock::now())
+}
+
+/// Returns a time of the state machine, in nanoseconds.
+pub(super) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn default_name(at: &Location<'_>) -> String {

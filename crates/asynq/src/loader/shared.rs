@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use asynq_loader::PartId;
 use foldhash::fast::RandomState;
@@ -29,7 +29,6 @@ pub(super) struct Shared<K: Key + Send + Sync, V: Clone + Send + 'static> {
     pub(super) begin: Begin<K, V>,
     state: ThreadLock<State<K, V>>,
     pub(super) hasher: RandomState,
-    start: Instant,
     pub(super) caches: Caches<K, V>,
     /// For recorded answers, if the loader is replayable.
     #[cfg(feature = "explain")]
@@ -61,7 +60,6 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
             begin,
             state: ThreadLock::new(state),
             hasher: RandomState::default(),
-            start: Instant::now(),
             caches: Caches::new(),
             #[cfg(feature = "explain")]
             codec: std::sync::OnceLock::new(),
@@ -75,16 +73,6 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
 
     pub(super) fn downgrade(&self) -> Weak<Self> {
         Weak::clone(&self.itself)
-    }
-
-    /// Returns the time of the state machine, in nanoseconds.
-    pub(super) fn now(&self) -> u64 {
-        self.time_of(Instant::now())
-    }
-
-    pub(super) fn time_of(&self, instant: Instant) -> u64 {
-        let time = instant.saturating_duration_since(self.start);
-        u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

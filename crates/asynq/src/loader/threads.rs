@@ -3,8 +3,11 @@
 //! A [`Loader`](super::Loader) and a [`LocalLoader`](super::LocalLoader) have the same settings and caches. They differ
 //! in the bounds of what users give them, and in their limits and groups.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cache::Cache;
 use super::error::LoadError;
@@ -12,7 +15,11 @@ use super::group::Group;
 use super::limits::Limit;
 use super::local::Membership;
 use super::stats::Flushed;
+use crate::clock::Wait;
 use crate::scheduler;
+
+/// A wait for a time, on one thread.
+pub(super) type LocalWait = Pin<Box<dyn Future<Output = ()>>>;
 
 /// The threads that may use a loader.
 pub(super) trait Threads: 'static {
@@ -25,6 +32,8 @@ pub(super) trait Threads: 'static {
     /// Predicate of errors.
     type CachesError: Fn(&LoadError) -> bool + ?Sized;
     type Cache<K, V>: Cache<K, V> + ?Sized;
+    /// Function that returns a wait for a time.
+    type Timer: ?Sized;
     type Limit;
     /// Membership in a group.
     type Group;
@@ -48,6 +57,7 @@ impl Threads for AllThreads {
     type After<K> = dyn Fn(&Flushed<'_, K>) + Send + Sync;
     type CachesError = dyn Fn(&LoadError) -> bool + Send + Sync;
     type Cache<K, V> = dyn Cache<K, V> + Send;
+    type Timer = dyn Fn(Duration) -> Wait + Send + Sync;
     type Limit = Arc<Limit>;
     type Group = Group;
     const SETTLE: u32 = 2;
@@ -60,6 +70,7 @@ impl Threads for OneThread {
     type After<K> = dyn Fn(&Flushed<'_, K>);
     type CachesError = dyn Fn(&LoadError) -> bool;
     type Cache<K, V> = dyn Cache<K, V>;
+    type Timer = dyn Fn(Duration) -> LocalWait;
     type Limit = Rc<scheduler::Limit>;
     type Group = Membership;
     const SETTLE: u32 = 0;

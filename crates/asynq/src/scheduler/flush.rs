@@ -22,13 +22,14 @@
 
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use asynq_engine::{BatchId, ItemId, PriorityRule};
 
 use super::call::throw;
 use super::payload::Flushable;
 use super::state::{self, Scheduler};
+use crate::clock;
 
 /// Time after which a batch that is due is looked at again, if the innermost call does not drive it.
 const RETRY: Duration = Duration::from_millis(1);
@@ -197,7 +198,7 @@ impl Scheduler {
     #[cold]
     pub(super) fn flush_due(&self) {
         self.flush_timer.reset();
-        let now = Instant::now();
+        let now = clock::now_of_threads();
         while let Some((id, delay)) = self.flush_timer.pop_due(now) {
             let is_driven = {
                 let engine = self.engine();

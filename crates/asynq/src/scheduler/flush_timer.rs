@@ -2,24 +2,22 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use asynq_engine::BatchId;
-use futures_timer::Delay;
 
 use super::waker::{TaskWaker, WakeQueue};
+use crate::clock::{self, Wait};
 
 /// Batches by the time at which they are due. They have one timer, which is not set anew for a batch
 /// that was flushed before its time: most are.
 #[derive(Default)]
 pub(super) struct FlushTimer {
     /// The time that each batch may wait.
-    batches: RefCell<BTreeMap<(Instant, BatchId), Duration>>,
-    timer: RefCell<Option<(Instant, Delay)>>,
+    batches: RefCell<BTreeMap<(Duration, BatchId), Duration>>,
+    timer: RefCell<Option<(Duration, Wait)>>,
     /// Waker of no task, which interrupts the loop of the scheduler.
     waker: OnceCell<TaskWaker>,
     /// The timer has fired, or a batch may be due already.
@@ -29,14 +27,14 @@ pub(super) struct FlushTimer {
 impl FlushTimer {
     /// Adds a batch that is due after `delay`.
     pub(super) fn add(&self, batch: BatchId, delay: Duration) {
-        if let Some(due) = Instant::now().checked_add(delay) {
+        if let Some(due) = clock::now_of_threads().checked_add(delay) {
             self.batches.borrow_mut().insert((due, batch), delay);
             self.has_fired.set(self.has_fired.get() || delay.is_zero());
         }
     }
 
     /// Removes a batch that was due at `now`, with the time that it may wait.
-    pub(super) fn pop_due(&self, now: Instant) -> Option<(BatchId, Duration)> {
+    pub(super) fn pop_due(&self, now: Duration) -> Option<(BatchId, Duration)> {
         let mut batches = self.batches.borrow_mut();
         let first = batches.first_entry().filter(|first| first.key().0 <= now)?;
         let ((_, batch), delay) = first.remove_entry();
@@ -51,9 +49,9 @@ impl FlushTimer {
         if timer.as_ref().is_some_and(|&(fires, _)| fires <= due) {
             return;
         }
-        let mut delay = Delay::new(due.saturating_duration_since(Instant::now()));
+        let mut delay = clock::wait_by_thread(due.saturating_sub(clock::now_of_threads()));
         let waker = self.waker.get_or_init(|| TaskWaker::new(queue)).waker();
-        if Pin::new(&mut delay).poll(&mut Context::from_waker(waker)).is_ready() {
+        if delay.as_mut().poll(&mut Context::from_waker(waker)).is_ready() {
             self.has_fired.set(true);
         } else {
             *timer = Some((due, delay));

@@ -3,9 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use asynq_engine::{Dependency, TaskId};
+
+use crate::clock;
 
 /// Maximum number of deliveries of wake-ups in one poll by another executor: tasks that wake
 /// themselves may wait for something that only that executor can make happen.
@@ -30,7 +32,7 @@ pub(super) struct ForeignRequests {
     deliveries: Cell<usize>,
     /// Time of the first drive that did not run all tasks, since a batch was flushed or all were blocked; and
     /// the number of such drives.
-    busy: Cell<Option<(Instant, usize)>>,
+    busy: Cell<Option<(Duration, usize)>>,
     /// Requests of the poll that is in progress.
     polled: RefCell<Vec<Dependency>>,
     /// Requests that may not be computed.
@@ -70,10 +72,10 @@ impl ForeignRequests {
 
     /// Notes that a drive ends although tasks can run. Returns whether batches have waited long enough.
     pub(super) fn is_busy_for_long(&self) -> bool {
-        let now = Instant::now();
+        let now = clock::now_of_threads();
         let (since, drives) = self.busy.get().unwrap_or((now, 0));
         self.busy.set(Some((since, drives + 1)));
-        let time = now.saturating_duration_since(since);
+        let time = now.saturating_sub(since);
         time >= MAX_DELAY || (time >= SHORT_DELAY && drives >= MAX_DRIVES)
     }
 

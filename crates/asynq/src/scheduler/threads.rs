@@ -24,12 +24,6 @@ pub(crate) fn woken_by_thread<F: Future>(future: F) -> WokenByThread<F> {
     WokenByThread { future, wait: None }
 }
 
-impl<F: Unpin> WokenByThread<F> {
-    pub(crate) fn future_mut(&mut self) -> &mut F {
-        &mut self.future
-    }
-}
-
 impl<F: Future> Future for WokenByThread<F> {
     type Output = F::Output;
 

@@ -6,9 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_timer::Delay;
-
 use crate::call_stack::Site;
+use crate::clock;
 use crate::futures::FutureBase;
 use crate::scheduler::woken_by_thread;
 use crate::task::{AsyncCall, AsyncTask};
@@ -82,7 +81,7 @@ impl<E> RetryPolicy<E> {
             max_tries,
             sleep: Rc::new(|_| Duration::from_millis(50)),
             retry_if: Rc::new(|_| true),
-            timer: Rc::new(|duration| Box::pin(woken_by_thread(Delay::new(duration)))),
+            timer: Rc::new(|duration| Box::pin(woken_by_thread(clock::wait_by_thread(duration)))),
         }
     }
 

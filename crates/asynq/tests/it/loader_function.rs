@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
-use asynq::{FutureBase, LocalLoader, all, asynq};
+use asynq::{FutureBase, Loader, LocalLoader, all, asynq};
 
-use crate::common::{Log, later};
+use crate::common::{Log, later, yield_now};
 
 /// A pool of connections, as an example of what functions capture.
 struct Pool(Log);
@@ -27,6 +28,28 @@ fn an_async_closure_may_borrow_what_it_captures() {
     assert_eq!(row.load_many([1, 2]).value().unwrap(), ["row 1", "row 2"]);
     assert_eq!(row.load(3).value().unwrap(), "row 3");
     assert_eq!(log.take(), "query [1, 2]\nquery [3]\n");
+}
+
+/// A pool for all threads.
+#[derive(Clone)]
+struct Rows(Arc<Mutex<Vec<Vec<u32>>>>);
+
+impl Rows {
+    async fn query(&self, keys: &[u32]) -> Vec<u32> {
+        self.0.lock().unwrap().push(keys.to_vec());
+        yield_now().await;
+        keys.iter().map(|key| key * 10).collect()
+    }
+}
+
+#[test]
+fn an_async_closure_for_all_threads_may_borrow_a_pool_that_it_captures() {
+    let rows = Rows(Arc::default());
+    let queries = Arc::clone(&rows.0);
+    let tens = Loader::new(async move |keys: Vec<u32>| rows.query(&keys).await);
+    assert_eq!(tens.load_many([1, 2]).value().unwrap(), [10, 20]);
+    assert_eq!(tens.load(3).value().unwrap(), 30);
+    assert_eq!(*queries.lock().unwrap(), [vec![1, 2], vec![3]]);
 }
 
 #[test]

@@ -60,6 +60,7 @@ mod loader_scope;
 mod loader_shared;
 mod loader_shared_scenarios;
 mod loader_time;
+mod loader_timer;
 mod loader_waits;
 #[cfg(feature = "mock")]
 mod mock;

@@ -1,5 +1,6 @@
 //! Configuration of a loader, by methods that return it.
 
+use std::future::Future;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +15,12 @@ use crate::loader::error::LoadError;
 use crate::loader::key::Key;
 use crate::loader::settings::Settings;
 use crate::loader::stats::Flushed;
-use crate::loader::threads::OneThread;
+use crate::loader::threads::{LocalWait, OneThread};
 use crate::scheduler::Limit;
 
 configuration!(
     LocalLoader, keys: [Key], values: [Clone + 'static],
-    functions: [], caches: [], limit: Limit
+    functions: [], caches: [], limit: Limit, wait: LocalWait
 );
 
 /// # Configuration for one thread

@@ -17,6 +17,7 @@ use super::part::Part;
 use crate::batch::{Admitting, Batch, FlushStep, Items};
 use crate::futures::all;
 use crate::loader::key::Key;
+use crate::loader::settings;
 use crate::scheduler::{Claim, Limit};
 use crate::task::{AsyncTask, WeakTask, promise};
 
@@ -131,7 +132,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
     fn send(self: &Rc<Self>) -> Vec<AsyncTask<()>> {
         // Without deadlines, the time does not matter.
         let is_timed = self.is_timed.get() || self.settings.borrow().timeout.is_some();
-        let now = if is_timed { self.now() } else { 0 };
+        let now = if is_timed { settings::now() } else { 0 };
         {
             let mut machine = self.machine.borrow_mut();
             match machine.round_deadline() {

@@ -17,6 +17,7 @@ use crate::futures::{All, TryAll, all, try_all};
 use crate::loader::answer::Answer;
 use crate::loader::error::LoadError;
 use crate::loader::key::{Key, name};
+use crate::loader::settings;
 use crate::loader::stats::Stats;
 use crate::recording::{self, Asked};
 
@@ -153,7 +154,7 @@ impl<K: Key, V: Clone + 'static> LocalLoader<K, V> {
         // No code of users runs before the request is complete.
         let mut slot = SlotId::default();
         let load = self.source.item_with(|| {
-            let now = if shared.is_timed.get() { shared.now() } else { 0 };
+            let now = if shared.is_timed.get() { settings::now() } else { 0 };
             slot = shared.machine.borrow_mut().load(now);
             KeyRequest::Slot(slot)
         });

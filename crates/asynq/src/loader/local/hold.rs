@@ -1,17 +1,16 @@
 //! The wait of a round that is held, so that others can join it.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-
-use futures_timer::Delay;
 
 use super::keys::{Holding, Shared};
 use crate::call_stack::Site;
 use crate::futures::all;
 use crate::loader::key::Key;
-use crate::scheduler::{self, WokenByThread, woken_by_thread};
+use crate::loader::settings;
+use crate::loader::threads::LocalWait;
+use crate::scheduler;
 use crate::task::{AsyncTask, WeakTask};
 
 impl<K: Key, V: Clone + 'static> Shared<K, V> {
@@ -39,8 +38,8 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
     }
 
     async fn hold(self: Rc<Self>) {
-        let mut delay = None;
-        let started = poll_fn(|cx| self.poll_hold(&mut delay, cx)).await;
+        let mut wait = None;
+        let started = poll_fn(|cx| self.poll_hold(&mut wait, cx)).await;
         // The next round has a task of its own.
         self.holding.take();
         drop(all(started).await);
@@ -49,14 +48,20 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
     /// Returns the tasks of the parts that it has sent, when the round is not held any more.
     fn poll_hold(
         self: &Rc<Self>,
-        delay: &mut Option<WokenByThread<Delay>>,
+        wait: &mut Option<(u64, LocalWait)>,
         cx: &mut Context<'_>,
     ) -> Poll<Vec<AsyncTask<()>>> {
         loop {
             let deadline = self.machine.borrow().round_deadline();
             let Some(deadline) = deadline else { return Poll::Ready(Vec::new()) };
-            if self.now() >= deadline {
-                self.machine.borrow_mut().round_late(self.now());
+            let (until, timer) = wait.get_or_insert_with(|| (deadline, self.wait_until(deadline)));
+            if *until != deadline {
+                (*until, *timer) = (deadline, self.wait_until(deadline));
+            }
+            if settings::now() >= deadline || timer.as_mut().poll(cx).is_ready() {
+                *wait = None;
+                // The timer may have another clock.
+                self.machine.borrow_mut().round_late(settings::now().max(deadline));
                 self.perform();
                 let started = self.start_claims();
                 self.sweep();
@@ -65,12 +70,7 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
                 }
                 return Poll::Ready(started);
             }
-            let new = || woken_by_thread(Delay::new(self.until(deadline)));
-            let timer = delay.get_or_insert_with(new);
-            timer.future_mut().reset(self.until(deadline));
-            if Pin::new(timer).poll(cx).is_pending() {
-                return Poll::Pending;
-            }
+            return Poll::Pending;
         }
     }
 }

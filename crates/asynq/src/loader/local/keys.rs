@@ -6,7 +6,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use asynq_engine::TaskId;
 use asynq_loader::{Loader as Machine, Output, PartId, SlotId};
@@ -19,16 +19,17 @@ use super::request::{CachedLoad, Caches, LocalCache, Request};
 use super::slot_table::SlotTable;
 use crate::batch::{BatchItem, Source};
 use crate::call_stack::Creator;
+use crate::clock;
 use crate::context::ScopedValue;
 use crate::loader::error::{LoadError, TimeoutError};
 use crate::loader::failure::Failure;
 use crate::loader::key::{Key, name};
 use crate::loader::scope_cache::Change;
-use crate::loader::settings::Settings;
+use crate::loader::settings::{self, Settings};
 use crate::loader::spare::is_too_large;
 use crate::loader::stats::Stats;
-use crate::loader::threads::OneThread;
-use crate::scheduler::{self, Scheduler};
+use crate::loader::threads::{LocalWait, OneThread};
+use crate::scheduler::{self, Scheduler, woken_by_thread};
 use crate::task::{Promise, WeakTask};
 
 /// The [`Batch`](crate::Batch) of a [`LocalLoader`](super::LocalLoader).
@@ -82,7 +83,6 @@ pub(in crate::loader) struct Shared<K: Key, V: Clone + 'static> {
     pub(super) holding: RefCell<Option<Holding>>,
     /// Part whose function is being called.
     pub(super) calling: Cell<Option<PartId>>,
-    start: Instant,
 }
 
 /// Task of a part whose function is async.
@@ -131,23 +131,22 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             tasks: RefCell::default(),
             holding: RefCell::default(),
             calling: Cell::new(None),
-            start: Instant::now(),
         }
     }
 
-    /// Returns the time of the state machine, in nanoseconds.
-    pub(super) fn now(&self) -> u64 {
-        self.time_of(Instant::now())
-    }
-
-    pub(super) fn time_of(&self, instant: Instant) -> u64 {
-        let time = instant.saturating_duration_since(self.start);
-        u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// Returns the time until a time of the state machine.
-    pub(super) fn until(&self, time: u64) -> Duration {
-        Duration::from_nanos(time.saturating_sub(self.now()))
+    /// Returns a wait until a time of the state machine. A call that blocks the thread is woken by another one.
+    pub(super) fn wait_until(&self, time: u64) -> LocalWait {
+        let time = Duration::from_nanos(time.saturating_sub(settings::now()));
+        let timer = self.settings.borrow().timer.clone();
+        if let Some(timer) = timer {
+            return timer(time);
+        }
+        let is_blocked = scheduler::with(Scheduler::blocks_thread);
+        let by_runtime = if is_blocked { None } else { clock::wait_in_runtime(time) };
+        match by_runtime {
+            Some(wait) => wait,
+            None => Box::pin(woken_by_thread(clock::wait_by_thread(time))),
+        }
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -283,9 +282,9 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
         self.claiming.take()
     }
 
-    /// Fails the keys of a part that are late. `keys` are its keys, if it was sent.
-    pub(super) fn late(&self, part: PartId, keys: &[K]) {
-        self.machine.borrow_mut().late(part, self.now());
+    /// Fails the keys of a part that are late at `time`. `keys` are its keys, if it was sent.
+    pub(super) fn late(&self, part: PartId, time: u64, keys: &[K]) {
+        self.machine.borrow_mut().late(part, time);
         self.perform_late(keys);
     }
 

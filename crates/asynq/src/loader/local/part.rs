@@ -12,7 +12,6 @@ use std::thread;
 use std::time::Duration;
 
 use asynq_loader::PartId;
-use futures_timer::Delay;
 
 use super::fetch::Fetched;
 use super::function::Called;
@@ -22,8 +21,8 @@ use crate::error::TaskError;
 use crate::loader::error::TimeoutError;
 use crate::loader::failure::{Failure, catch, outcome};
 use crate::loader::key::Key;
-use crate::loader::settings::call_after;
-use crate::scheduler::{self, Claim, Scheduler, woken_by_thread};
+use crate::loader::settings::{self, call_after, nanoseconds};
+use crate::scheduler::{self, Claim, Scheduler};
 use crate::task::PromiseFuture;
 
 /// Future of the answer of a batch function.
@@ -74,7 +73,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
     /// Calls the function with the keys that have been loaded by now, if there are any. Returns the
     /// future of the answer, unless the part has ended.
     pub(super) fn call(&mut self) -> Option<FutureAnswer<K, V>> {
-        let now = self.shared.now();
+        let now = settings::now();
         self.start.set(now);
         if !self.shared.machine.borrow_mut().permit(self.id, now) {
             return None;
@@ -89,7 +88,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
                 for hook in before {
                     hook(&keys);
                 }
-                self.called_at(self.shared.now());
+                self.called_at(settings::now());
             }
             self.shared.fetch.call(keys)
         }));
@@ -129,23 +128,21 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
     async fn in_time<F: Future>(&self, future: F) -> Option<F::Output> {
         let next_deadline = || self.shared.machine.borrow().deadline(self.id);
         let Some(mut deadline) = next_deadline() else { return Some(future.await) };
-        let mut delay = woken_by_thread(Delay::new(self.shared.until(deadline)));
+        let mut wait = self.shared.wait_until(deadline);
         let mut future = pin!(future);
         poll_fn(|cx| {
             loop {
                 if let Poll::Ready(output) = future.as_mut().poll(cx) {
                     return Poll::Ready(Some(output));
                 }
-                if Pin::new(&mut delay).poll(cx).is_pending() {
+                if wait.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                // The clock of the timer may be ahead of ours.
-                if self.shared.now() >= deadline {
-                    self.shared.late(self.id, &self.keys);
-                }
+                // The timer may have another clock.
+                self.shared.late(self.id, settings::now().max(deadline), &self.keys);
                 let Some(next) = next_deadline() else { return Poll::Ready(None) };
                 deadline = next;
-                delay.future_mut().reset(self.shared.until(deadline));
+                wait = self.shared.wait_until(deadline);
             }
         })
         .await
@@ -155,8 +152,8 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
     /// its panic.
     fn end(&self, outcome: thread::Result<Fetched<K, V>>) {
         if let Ok(Fetched { span: Some(span), .. }) = &outcome {
-            self.called_at(self.shared.time_of(span.start));
-            self.end.set(Some(self.shared.time_of(span.end)));
+            self.called_at(nanoseconds(span.start));
+            self.end.set(Some(nanoseconds(span.end)));
         }
         let given =
             outcome.and_then(|answer| catch_unwind(AssertUnwindSafe(|| self.set_values(answer))));
@@ -182,7 +179,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
     fn end_late(&self) {
         let after = self.shared.settings.borrow().timeout.unwrap_or_default();
         self.shared.sweep();
-        let time = self.shared.now().saturating_sub(self.start.get());
+        let time = settings::now().saturating_sub(self.start.get());
         self.call_hooks(Some(&Failure::Error(Arc::new(TimeoutError { after }))), time);
     }
 
@@ -209,7 +206,7 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
             return 0;
         }
         let task = self.shared.tasks.borrow_mut().remove(&self.id);
-        let end = self.end.get().unwrap_or_else(|| self.shared.now());
+        let end = self.end.get().unwrap_or_else(settings::now);
         let ended = self.shared.machine.borrow_mut().ended(self.id, end);
         let (unanswered, time) =
             ended.map(|ended| (ended.unanswered, ended.time)).unwrap_or_default();
