@@ -36,4 +36,4 @@ macro_rules! chunk {
     };
 }
 
-chunk!(8: 0 a, 1 b, 2 c, 3 d, 4 e, 5 f, 6 g, 7 h);
+chunk!(4: 0 a, 1 b, 2 c, 3 d);

@@ -174,11 +174,10 @@ impl<F: Future<Output: 'static> + 'static> JoinedTasks<F> {
     pub(super) fn take_values(&mut self) -> Vec<F::Output> {
         // Dropped at the end, also if one of them has failed.
         let tasks = Self { chunks: mem::take(&mut self.chunks), len: self.len };
-        let mut values = Vec::with_capacity(tasks.len);
-        for task in tasks.iter() {
+        tasks.iter().fold(Vec::with_capacity(tasks.len), |mut values, task| {
             values.push(task.result().unwrap_or_else(|error| scheduler::throw(error)));
-        }
-        values
+            values
+        })
     }
 
     pub(super) fn on_computed(&self, callback: Box<dyn FnOnce()>) {
