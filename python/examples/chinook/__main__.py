@@ -50,9 +50,9 @@ def demo(options: Options) -> Iterator[str]:
         with served(options.store, database) as open_store:
             unbatched = run(open_store, lambda music: [music.artist_of_track(id) for id in ids])
             batched = run(open_store, lambda music: music.artists_of_tracks(ids))
-            if (
-                options.explain
-            ):  # Apart from the run whose time is shown, since recording takes time.
+            why = None
+            if options.explain:
+                # Apart from the run whose time is shown, since recording takes time.
                 with explain() as why:
                     run(open_store, lambda music: music.artists_of_tracks(ids))
 
@@ -60,7 +60,7 @@ def demo(options: Options) -> Iterator[str]:
         raise DatabaseError("the two runs have different results: the database has changed")
     yield from report.artists(tracks, batched.artists, options.limit)
     yield from report.costs(unbatched, batched)
-    if options.explain:
+    if why is not None:
         yield from report.flushes("unbatched", unbatched)
         yield from report.flushes("batched", batched)
         yield from report.explanation(why)
