@@ -41,18 +41,18 @@ def test_the_five_lines_of_the_readme_are_true(monkeypatch, capsys):
 
 
 def test_the_page_about_async_functions_is_true():
-    exec(examples("async-functions.md"), {})
+    exec(examples("python/async-functions.md"), {})
 
 
 def test_the_page_about_loaders_is_true(monkeypatch):
     # Strawberry looks for the types of a resolver in its module.
     module = types.ModuleType("loaders_page")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(examples("loaders.md"), vars(module))
+    exec(examples("python/loaders.md"), vars(module))
 
 
 def test_the_page_about_sharing_is_true():
-    exec(examples("who-shares-a-batch.md"), {})
+    exec(examples("python/who-shares-a-batch.md"), {})
 
 
 def test_the_page_about_explanations_is_true(monkeypatch, tmp_path, capsys):

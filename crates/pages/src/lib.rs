@@ -4,7 +4,7 @@
 
 /// Tests of the examples in the guide.
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/rust.md")]
+#[doc = include_str!("../../../docs/rust/guide.md")]
 struct Guide;
 
 /// Tests of the examples in the pages about stores.

@@ -6,5 +6,5 @@
 
 /// Tests of the examples in the guide to servers.
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/rust-servers.md")]
+#[doc = include_str!("../../../docs/rust/servers.md")]
 struct Servers;
