@@ -22,6 +22,7 @@ cargo-public-api := $(tools)/cargo-public-api@0.52.0/bin/cargo-public-api
 bump-my-version := $(tools)/bump-my-version@1.8.1/bin/bump-my-version
 maturin := $(tools)/maturin@1.16.0/bin/maturin
 ruff := $(tools)/ruff@0.17.6/bin/ruff
+site := $(tools)/site
 twine := $(tools)/twine@7.0.0/bin/twine
 # A linker for an old glibc and for musl, which comes with an interpreter to call it by.
 zig := $(tools)/ziglang@0.17.1/bin/python
@@ -60,7 +61,7 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all build-tests test-others test-rust test-python install-python test-installed bench faults lint \
-    check check-msrv check-no-std check-wasm check-fuzz check-api packages api docs fuzz miri mutants wheel dist notices bump \
+    check check-msrv check-no-std check-wasm check-fuzz check-api check-site packages api docs fuzz miri mutants wheel dist notices bump \
     release-check sanitize \
     sanitize-rust sanitize-python services components nightly profdata
 
@@ -142,7 +143,7 @@ lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, import cycle
 	$(ruff) check --config python/pyproject.toml .ci python benchmarks
 	$(PYTHON) .ci/import_cycles.py crates/*/src examples/*/src python/src
 
-check: check-msrv check-no-std check-wasm check-fuzz check-api packages ## each feature alone on the oldest Rust, no_std, WebAssembly, the fuzz crate, the public API, packages
+check: check-msrv check-no-std check-wasm check-fuzz check-api check-site packages ## each feature alone on the oldest Rust, no_std, WebAssembly, the fuzz crate, the public API, the site, packages
 
 # Each feature alone, and none; the tests have all of them.
 check-msrv: $(cargo-hack)
@@ -191,8 +192,18 @@ components:
 	$(call need,cargo fmt --version,rustfmt is missing: rustup component add rustfmt (or: apt install rustfmt))
 	$(call need,cargo clippy --version,clippy is missing: rustup component add clippy (or: apt install rust-clippy))
 
-docs: ## the documentation of the Rust crates; the last line says where it lies
+docs: check-site ## the documentation site with the reference of both languages, in target/site
 	cargo doc --locked --workspace --all-features --no-deps
+	rm -rf target/site/rustdoc && cp -r target/doc target/site/rustdoc
+
+# Broken links and anchors are errors.
+check-site: $(site)/bin/mkdocs
+	NO_MKDOCS_2_WARNING=1 $(site)/bin/mkdocs build --quiet
+	$(site)/bin/codespell README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md RELEASING.md SECURITY.md docs
+
+$(site)/bin/mkdocs: .ci/site-requirements.txt
+	$(call install,$(site),-r $<)
+	touch $@
 
 # No sanitizer: the engine has no unsafe code to check, and without one the stable toolchain will do.
 fuzz: $(cargo-fuzz) ## random operations on the engine, for FUZZ_SECONDS (60)

@@ -23,8 +23,8 @@ def examples(page, section=None):
     return "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
 
 
-def test_the_first_program_of_the_readme_sends_one_request(capsys):
-    exec(examples("../README.md", "In five minutes, in Python"), {})
+def test_a_batch_of_ones_own_sends_one_request(capsys):
+    exec(examples("python/index.md", "A batch of your own"), {})
     assert capsys.readouterr().out == (
         "SELECT name FROM user WHERE id IN [1, 2, 3]\n"
         "['Hello, user 1!', 'Hello, user 2!', 'Hello, user 3!']\n"

@@ -4,6 +4,7 @@
 
 /// Tests of the examples in the guide.
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/rust/index.md")]
 #[doc = include_str!("../../../docs/rust/guide.md")]
 struct Guide;
 
