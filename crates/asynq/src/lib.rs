@@ -94,7 +94,7 @@
 //!
 //! # The name of the package
 //!
-//! The package is `asynq-batch`, and its library `asynq`. The package `asynq` on crates.io is an unrelated task queue. In
+//! The package is `asynq-batch`, and its library `asynq`. The package `asynq` in the Rust registry is an unrelated task queue. In
 //! a program that gives this library another name, the attribute needs that: `#[batching::asynq(crate = batching)]`.
 //!
 //! # Panics
