@@ -4,6 +4,7 @@ import re
 import sqlite3
 import sys
 import types
+import warnings
 from pathlib import Path
 
 from servers.memcached import MemcachedServer
@@ -49,6 +50,30 @@ def test_the_page_about_loaders_is_true(monkeypatch):
     module = types.ModuleType("loaders_page")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(examples("python/loaders.md"), vars(module))
+
+
+def message(code, names):
+    """Runs a mistake. Returns the text of its error, or of its warning, without addresses."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        try:
+            exec(code, names)
+        except Exception as error:
+            shown = error
+        else:
+            (shown,) = (warning.message for warning in found)
+    return re.sub(r" at 0x\w+", " at 0x…", f"{type(shown).__name__}: {shown}\n")
+
+
+def test_the_page_about_mistakes_has_their_exact_texts():
+    text = (DOCS / "python/common-mistakes.md").read_text(encoding="utf-8")
+    setup, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+    for section in sections:
+        names = {"__name__": "page"}
+        exec(re.search(r"```python\n(.*?)```", setup, re.DOTALL)[1], names)
+        mistake, shown, correct = re.findall(r"```\w+\n(.*?)```", section, re.DOTALL)
+        assert message(mistake, names) == shown, section
+        exec(correct, names)
 
 
 def test_the_page_about_sharing_is_true():
