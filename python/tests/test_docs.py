@@ -1,6 +1,7 @@
 """The Python examples of the documentation run on real servers."""
 
 import re
+import runpy
 import sqlite3
 import sys
 import types
@@ -50,6 +51,14 @@ def test_the_page_about_loaders_is_true(monkeypatch):
     module = types.ModuleType("loaders_page")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(examples("python/loaders.md"), vars(module))
+
+
+def test_the_tutorial_is_true(monkeypatch, tmp_path):
+    monkeypatch.chdir(DOCS.parent)
+    # Explanations read the source of the functions.
+    path = tmp_path / "tutorial.py"
+    path.write_text(examples("python/tutorial.md"), encoding="utf-8")
+    runpy.run_path(str(path))
 
 
 def message(code, names):
