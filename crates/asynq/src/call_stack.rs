@@ -272,7 +272,12 @@ impl fmt::Display for AsynqStack {
             if !(SHOWN..SHOWN + hidden).contains(&index) {
                 match &self.loader {
                     Some(loader) if index + 1 == self.calls.len() => {
-                        write!(f, "\n  {}, batch function of {loader}", call.function)?;
+                        f.write_str("\n  ")?;
+                        // The function of a store is one of this crate, which nobody else knows.
+                        if !call.function.starts_with(concat!(env!("CARGO_CRATE_NAME"), "::")) {
+                            write!(f, "{}, ", call.function)?;
+                        }
+                        write!(f, "batch function of {loader}")?;
                     }
                     _ => write!(f, "\n  {call}")?,
                 }

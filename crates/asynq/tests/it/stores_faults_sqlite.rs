@@ -189,7 +189,8 @@ fn function_of_a_row_that_panics_names_the_place_of_its_loader() {
     let broken: Loader<i64, i64> = rows.one(|_| panic!("broken"));
     let error = AsyncTask::new(broken.load(1)).outcome().unwrap_err();
     let stack = error.stack().to_string();
-    assert!(stack.contains(&format!("made at {}:{line}:", file!())), "{stack}");
+    let place = format!("\n  batch function of t by k at {}:{line}:", file!());
+    assert!(stack.contains(&place), "{stack}");
 }
 
 #[test]
