@@ -61,6 +61,14 @@ def test_the_tutorial_is_true(monkeypatch, tmp_path):
     runpy.run_path(str(path))
 
 
+def test_the_page_about_dataloaders_is_true():
+    exec(examples("python/from-dataloader.md"), {})
+
+
+def test_the_page_about_testing_is_true():
+    exec(examples("python/testing.md"), {})
+
+
 def message(code, names):
     """Runs a mistake. Returns the text of its error, or of its warning, without addresses."""
     with warnings.catch_warnings(record=True) as found:
