@@ -6,6 +6,7 @@
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/rust/index.md")]
 #[doc = include_str!("../../../docs/rust/guide.md")]
+#[doc = include_str!("../../../docs/rust/from-dataloader.md")]
 struct Guide;
 
 /// Tests of the examples in the pages about stores.
