@@ -60,7 +60,7 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto
     --dist loadfile --no-loadscope-reorder --max-worker-restart 0 python/tests $(PYTEST_ARGS)
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
-.PHONY: help demo test test-all build-tests test-others test-rust test-python install-python test-installed bench faults lint \
+.PHONY: help demo test test-all build-tests test-others test-rust test-python install-python test-installed recipes bench faults lint \
     check check-msrv check-no-std check-wasm check-fuzz check-api check-site packages api docs fuzz miri mutants wheel dist notices bump \
     release-check sanitize \
     sanitize-rust sanitize-python services components nightly profdata
@@ -118,6 +118,10 @@ install-python:
 test-installed:
 	$(venv)/bin/python $(pytest)
 
+# Apart from the other tests, because the clients of databases take minutes to compile.
+recipes: ## builds and tests the programs of docs/rust/howto
+	cargo test --locked --manifest-path examples/recipes/Cargo.toml --target-dir target
+
 bench: profdata ## the benchmarks; their tables go to benchmarks/
 	cargo bench --locked -p asynq-engine --bench '*'
 	$(need-python)
@@ -133,6 +137,7 @@ lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, import cycle
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path crates/asynq-engine/fuzz/Cargo.toml
 	cargo fmt --check --manifest-path benchmarks/rust/Cargo.toml
+	cargo fmt --check --manifest-path examples/recipes/Cargo.toml
 	cargo fmt --check --manifest-path crates/asynq/loom/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	cargo clippy --locked --manifest-path benchmarks/rust/Cargo.toml --target-dir target \
