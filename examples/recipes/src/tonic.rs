@@ -14,7 +14,6 @@ use crate::music::Music;
 use crate::sqlx::slow_pages;
 
 /// The client and the server that `build.rs` generates.
-#[allow(missing_docs, reason = "generated")]
 pub mod rpc {
     tonic::include_proto!("music.Music");
 }

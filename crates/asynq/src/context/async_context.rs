@@ -43,38 +43,27 @@ pub trait AsyncContext {
     }
 }
 
-impl<C: AsyncContext + ?Sized> AsyncContext for Rc<C> {
-    fn resume(&self) {
-        (**self).resume();
-    }
+/// Makes a shared context the same context as the one that it points to.
+macro_rules! forward {
+    ($($pointer:ident),+) => {$(
+        impl<C: AsyncContext + ?Sized> AsyncContext for $pointer<C> {
+            fn resume(&self) {
+                (**self).resume();
+            }
 
-    fn pause(&self) {
-        (**self).pause();
-    }
+            fn pause(&self) {
+                (**self).pause();
+            }
 
-    fn in_flushes(&self) -> bool {
-        (**self).in_flushes()
-    }
+            fn in_flushes(&self) -> bool {
+                (**self).in_flushes()
+            }
 
-    fn name(&self) -> String {
-        (**self).name()
-    }
+            fn name(&self) -> String {
+                (**self).name()
+            }
+        }
+    )+};
 }
 
-impl<C: AsyncContext + ?Sized> AsyncContext for Arc<C> {
-    fn resume(&self) {
-        (**self).resume();
-    }
-
-    fn pause(&self) {
-        (**self).pause();
-    }
-
-    fn in_flushes(&self) -> bool {
-        (**self).in_flushes()
-    }
-
-    fn name(&self) -> String {
-        (**self).name()
-    }
-}
+forward!(Arc, Rc);

@@ -4,7 +4,7 @@ use tokio::net::TcpListener;
 
 use crate::database::Database;
 
-/// What a server answers to `GET path`.
+/// Answer of a server to `GET path`.
 async fn answer(database: &Database, path: &str) -> Value {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}{path}", listener.local_addr().unwrap());
