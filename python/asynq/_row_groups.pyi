@@ -6,7 +6,7 @@ from .loaders import Flushed, Group
 
 __traceback_hide__: bool
 
-# The settings of loaders of models: timeouts and limits are those of the connection.
+# The settings of loaders of models: the connection decides on the thread.
 class _OfModels(TypedDict, total=False):
     name: str | None
     priority: float
@@ -16,6 +16,7 @@ class _OfModels(TypedDict, total=False):
     across_requests: bool
     cache_errors: bool | Callable[[Exception], object]
     group: Group | Callable[[Any], Group | None] | None
+    timeout: float | None
     max_delay: float | None
     hold: float | None
     before_flush: Callable[[list[Any]], object] | None

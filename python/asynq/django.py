@@ -26,21 +26,26 @@ Django and its routers choose the database, as for any queryset: `Artist.objects
 `rows` is a model, a manager, a queryset of models, or a function without parameters that returns a
 manager or queryset. It is evaluated anew for each batch. If the rows depend on a variable of the
 caller, such as a tenant, name it in the setting `per`. The other settings are the same as for
-`asynq.loader`, without `blocking`, `executor`, `timeout` and `max_in_flight`.
+`asynq.loader`, without `blocking` and `executor`:
+
+- `max_in_flight` counts the statements of the loader in all threads and requests;
+- `timeout` fails keys on event loops, where the statement then goes on in its thread. In
+  synchronous code a statement blocks its thread, and only the wait for a limit has an end.
 
 For the middleware, see `asynq.middleware.django`.
 """
 
 import asyncio
+import weakref
 
-from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
+from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.core.exceptions import EmptyResultSet, SynchronousOnlyOperation
 from django.db import connections
 from django.db.models import Model, Prefetch, QuerySet, prefetch_related_objects
 from django.db.models.manager import BaseManager
 
+from ._model_loader import ModelLoader, refuse_settings
 from ._row_groups import RowGroups
-from .loaders import Loader
 from .loaders.settings import Settings
 
 __all__ = ["related", "row_by", "rows_by"]
@@ -141,16 +146,14 @@ def _loader(choose, rows, field_name, settings):
 
 def _load(fetch, settings):
     """Returns a loader that calls `fetch(keys)` on the thread with the connection."""
-    for name in ("blocking", "executor"):
-        if name in settings:
-            raise TypeError(f"{name} is not a setting of these loaders: Django chooses the thread")
+    refuse_settings(settings, "Django chooses the thread", "blocking", "executor")
     per = Settings.parse({"per": settings.get("per", ())}).per.sources
 
     def load(keys):
         loop = asyncio._get_running_loop()
         return fetch(keys) if loop is None else _fetch_async(fetch, keys, loop)
 
-    return Loader(load, **{**settings, "per": (_thread, *per)})
+    return ModelLoader(load, **{**settings, "per": (_Thread(), *per)})
 
 
 async def _fetch_async(fetch, keys, loop):
@@ -162,12 +165,27 @@ async def _fetch_async(fetch, keys, loop):
     return await sync_to_async(fetch, thread_sensitive=True)(keys)
 
 
-def _thread():
-    """Returns what decides on which thread `sync_to_async` runs a thread-sensitive function."""
-    if asyncio._get_running_loop() is None:
-        return None  # On this one.
-    executor = getattr(AsyncToSync.executors, "current", None)
-    return executor, SyncToAsync.thread_sensitive_context.get(None)
+class _Thread:
+    """What decides on which thread `sync_to_async` runs a thread-sensitive function.
+
+    It is an executor or a context of the request, by a weak reference, so that its batches and
+    values end with it.
+    """
+
+    def __call__(self):
+        if asyncio._get_running_loop() is None:
+            return None  # On this one.
+        decider = getattr(AsyncToSync.executors, "current", None)
+        if decider is None:
+            decider = SyncToAsync.thread_sensitive_context.get(None)
+        return None if decider is None else weakref.ref(decider)
+
+    def restore(self, reference):
+        decider = None if reference is None else reference()
+        if isinstance(decider, ThreadSensitiveContext):
+            SyncToAsync.thread_sensitive_context.set(decider)
+        elif decider is not None:
+            AsyncToSync.executors.current = decider
 
 
 def _prefetch(instances, relation, queryset):

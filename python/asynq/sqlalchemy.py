@@ -29,9 +29,11 @@ loaders see its transaction, and flush pending changes first if it has `autoflus
 
 `rows` is a mapped class, a `select()` of one, or a function of the instance that returns a
 `select()`, for rows that depend on the instance:
-`rows_by(lambda self: select(Album).where(Album.tenant == self.tenant), Album.artist_id)`. The other
-settings are the same as for `asynq.loader`, without `blocking`, `executor`, `timeout` and
-`max_in_flight`.
+`rows_by(lambda self: select(Album).where(Album.tenant == self.tenant), Album.artist_id)`. A session
+is not for several requests, so its statements see the context variables of those who ask. The other
+settings are the same as for `asynq.loader`, without `blocking`, `executor` and `max_in_flight`. A
+`timeout` is for the statements of an `AsyncSession`: a late one is cancelled, and then the session
+has to be rolled back.
 """
 
 import asyncio
@@ -48,9 +50,11 @@ from sqlalchemy.orm import (
     attributes,
 )
 
+from ._model_loader import ModelLoader, refuse_settings
 from ._row_groups import RowGroups
-from .loaders import Group, Loader
-from .loaders.errors import failed
+from ._validation import check_duration
+from .loaders import Group
+from .loaders.errors import Late, failed
 
 __all__ = ["group_of", "related", "row_by", "rows_by"]
 
@@ -210,10 +214,41 @@ def _loader(choose, rows, column, settings):
 
 
 def _load(fetch, settings):
-    for name in ("blocking", "executor"):
-        if name in settings:
-            raise TypeError(f"{name} is not a setting of these loaders: the session has its thread")
-    return Loader(fetch, **{"group": _group_of_owner, **settings})
+    refuse_settings(settings, "the session has its thread", "blocking", "executor")
+    refuse_settings(settings, "a session runs one statement at a time", "max_in_flight")
+    timeout = settings.pop("timeout", None)
+    if timeout is not None:
+        check_duration("timeout", timeout)
+
+    def fetch_in_time(self, keys):
+        answer = fetch(self, keys)
+        return answer if timeout is None or isinstance(answer, dict) else _in_time(answer, timeout)
+
+    return _SessionLoader(fetch_in_time, **{"group": _group_of_owner, **settings})
+
+
+async def _in_time(coroutine, timeout):
+    """Awaits a statement, and cancels it if it is late. Returns when it has ended."""
+
+    async def outcome():
+        try:
+            return await coroutine, None
+        except Exception as error:  # Perhaps a timeout of the driver.
+            return None, error
+
+    try:
+        answer, error = await asyncio.wait_for(outcome(), timeout)
+    except asyncio.TimeoutError:
+        raise Late(timeout) from None
+    if error is not None:
+        raise error
+    return answer
+
+
+class _SessionLoader(ModelLoader):
+    """A loader of one session, whose engine may depend on context variables of its callers."""
+
+    _is_of_one_request = True
 
 
 def _group_of_owner(owner):

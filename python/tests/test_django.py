@@ -3,9 +3,12 @@
 import asyncio
 import contextvars
 import doctest
+import gc
 import json
 import os
 import re
+import threading
+import weakref
 
 import django
 import httpx
@@ -42,7 +45,7 @@ from test_docs import examples  # noqa: E402
 
 import asynq.django  # noqa: E402
 from asynq.django import related, row_by, rows_by  # noqa: E402
-from asynq.loaders import LoadError, MissingKeyError  # noqa: E402
+from asynq.loaders import LoadError, LoadTimeoutError, MissingKeyError  # noqa: E402
 from asynq.testing import RoundsMixin  # noqa: E402
 
 
@@ -242,6 +245,33 @@ def test_coroutines_with_different_transactions_share_no_batch():
     assert loaders.artist.stats.batches == before + 2
 
 
+def test_nothing_is_kept_of_an_asynchronous_request_that_has_ended():
+    artist = row_by(Artist, cache=True)
+
+    async def request():
+        async with ThreadSensitiveContext() as context:
+            found = await artist.asyncio(1)
+            assert await artist.asyncio(1) is found
+            await sync_to_async(connections.close_all)()
+            return weakref.ref(context), weakref.ref(found)
+
+    ended = asyncio.run(request())
+    gc.collect()
+    assert [reference() for reference in ended] == [None, None]
+    assert artist.stats.batches == 1
+
+
+def test_nothing_is_kept_of_an_asynchronous_view_under_wsgi():
+    artist = row_by(Artist, cache=True)
+
+    async def view():
+        return weakref.ref(await artist.asyncio(1))
+
+    found = async_to_sync(view)()
+    gc.collect()
+    assert found() is None
+
+
 def test_asynchronous_code_below_a_synchronous_view_uses_its_thread(statements):
     with transaction.atomic():
         Artist.objects.create(pk=9, name="Alice")
@@ -257,6 +287,78 @@ def test_a_synchronous_call_on_an_event_loop_is_refused():
     with pytest.raises(LoadError, match=r"use 'await loader\.asyncio\(key\)'") as failed:
         asyncio.run(main())
     assert isinstance(failed.value.__cause__, SynchronousOnlyOperation)
+
+
+# Limits
+
+
+class Gate:
+    """Rows that come when the gate is open."""
+
+    def __init__(self):
+        self.asked = threading.Event()
+        self.open = threading.Event()
+
+    def rows(self):
+        self.asked.set()
+        assert self.open.wait(60)
+        return Artist.objects
+
+
+def test_a_late_statement_fails_its_keys_on_an_event_loop():
+    gate = Gate()
+    artist = row_by(gate.rows, name="artist", timeout=0.01)
+
+    async def main():
+        try:
+            with pytest.raises(LoadTimeoutError, match="loader artist, key 1: no answer within"):
+                await artist.asyncio(1)
+        finally:
+            gate.open.set()
+
+    run(main())
+
+
+def test_a_statement_waits_for_room_in_other_threads():
+    gate = Gate()
+    artist = row_by(gate.rows, max_in_flight=1, timeout=0.01)
+
+    def load():
+        names.append(artist(1).name)
+        connections.close_all()
+
+    names = []
+    thread = threading.Thread(target=load)
+    thread.start()
+    assert gate.asked.wait(60)
+    with pytest.raises(LoadTimeoutError):
+        artist(2)
+    gate.open.set()
+    thread.join()
+    assert names == ["AC/DC"]
+    assert artist(2).name == "Accept"
+
+
+def test_a_statement_waits_for_room_in_other_requests():
+    running = []
+
+    def rows():
+        running.append("begin")
+        together.wait()  # Of both requests, which the limit forbids.
+
+    together = threading.Barrier(2, timeout=0.05)
+    artist = row_by(rows, max_in_flight=1)
+
+    async def request(id):
+        async with ThreadSensitiveContext():
+            await artist.asyncio(id)
+
+    async def main():
+        return await asyncio.gather(request(1), request(2), return_exceptions=True)
+
+    errors = asyncio.run(main())
+    assert [type(error.__cause__) for error in errors] == [threading.BrokenBarrierError] * 2
+    assert len(running) == 2
 
 
 # Rounds and queries, side by side
@@ -442,7 +544,8 @@ def test_equal_instances_are_one_key(statements):
         (lambda: rows_by(Artist, "albums"), ValueError, r"use related\(Artist, 'albums'\)"),
         (lambda: rows_by(Playlist, "albums"), ValueError, r"use related\(Playlist, 'albums'\)"),
         (lambda: row_by(Artist, blocking=True), TypeError, "Django chooses the thread"),
-        (lambda: row_by(Artist, timeout=1), ValueError, "timeout needs"),
+        (lambda: related(Artist, "albums", executor=1), TypeError, "Django chooses the thread"),
+        (lambda: row_by(Artist, timeout=-1), ValueError, "timeout must be"),
         (lambda: related("Artist", "albums"), TypeError, "model must be a model of Django"),
         (lambda: related(Artist, 7), TypeError, "relation must be the name of a relation"),
         (

@@ -1,12 +1,15 @@
 """`asynq.sqlalchemy`, and the page about it."""
 
 import asyncio
+import contextvars
 import doctest
 import gc
 import weakref
 
 import pytest
-from sqlalchemy import Column, ForeignKey, Table, create_engine, event, inspect, select
+from servers.postgres import PostgresServer
+from sqlalchemy import Column, ForeignKey, Table, create_engine, event, func, inspect, select
+from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -21,7 +24,7 @@ from sqlalchemy.orm import (
 from test_docs import examples
 
 import asynq.sqlalchemy
-from asynq.loaders import LoadError, MissingKeyError
+from asynq.loaders import LoadError, LoadTimeoutError, MissingKeyError
 from asynq.sqlalchemy import group_of, related, row_by, rows_by
 
 
@@ -390,6 +393,8 @@ def test_a_scoped_session_is_refused_with_advice(engine):
         (lambda: row_by(select(Album)), TypeError, "column must be given, such as Artist.id"),
         (lambda: row_by(Disc), ValueError, "Disc has a primary key of several columns, album_id, "),
         (lambda: row_by(Album, blocking=True), TypeError, "the session has its thread"),
+        (lambda: row_by(Album, max_in_flight=2), TypeError, "a session runs one statement at a"),
+        (lambda: related(Album.parts, timeout=-1), ValueError, "timeout must be"),
         (lambda: related(Album.title), TypeError, "relationship must be an attribute such as"),
         (lambda: related("parts"), TypeError, "relationship must be an attribute such as"),
         (lambda: related(Album.later), ValueError, "Album.later is dynamic, so it is a query"),
@@ -398,6 +403,139 @@ def test_a_scoped_session_is_refused_with_advice(engine):
 def test_invalid_arguments_are_refused(make, error, match):
     with pytest.raises(error, match=match):
         make()
+
+
+# Context variables
+
+tenant = contextvars.ContextVar("tenant")
+
+
+def note_tenants(engine, seen):
+    """Appends the tenant that each statement sees to a list."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def append(*args):
+        seen.append(tenant.get())
+
+
+def test_a_statement_sees_the_context_variables_of_its_caller(engine, session, music):
+    seen = []
+    note_tenants(engine, seen)
+    for name in ("alice", "bob"):
+        tenant.set(name)
+        music.album.load_many([1, 2])
+    assert seen == ["alice", "bob"]
+
+
+def test_statements_on_an_event_loop_see_the_context_variables_of_their_callers(statements):
+    async def as_tenant(name, session):
+        tenant.set(name)
+        music = Music(session)
+        albums = await asyncio.gather(music.album.asyncio(1), music.album.asyncio(2))
+        return titles(albums), [await music.parts.asyncio(albums[0])]
+
+    async def main(session):
+        note_tenants(session.bind.sync_engine, seen)
+        async with AsyncSession(session.bind) as other:
+            return await asyncio.gather(as_tenant("alice", session), as_tenant("bob", other))
+
+    seen = []
+    alice, bob = in_async_session(main, statements)
+    assert alice[0] == bob[0] == ["Box", "Breaker"]
+    assert sorted(seen) == ["alice", "alice", "bob", "bob"]
+
+
+def test_the_context_of_a_caller_ends_with_it(session):
+    class Request:
+        pass
+
+    def load():
+        request = Request()
+        tenant.set(request)
+        music = Music(session)
+        music.album(1)
+        return music, weakref.ref(request)
+
+    music, request = contextvars.copy_context().run(load)
+    gc.collect()
+    assert request() is None
+    assert music.album(2).title == "Breaker"
+
+
+# Timeouts
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with PostgresServer() as server:
+        yield server
+
+
+class Slow(Music):
+    album = row_by(select(Album).where(func.pg_sleep(60).is_(None)), Album.id, timeout=0.1)
+    endless = row_by(select(Album).where(func.pg_sleep(60).is_(None)), Album.id)
+
+
+def on_postgres(function, postgres, driver):
+    """Returns `await function(session)`."""
+
+    async def main():
+        url = f"postgresql+{driver}://asynq@127.0.0.1:{postgres.port}/postgres"
+        engine = create_async_engine(url)
+        async with engine.begin() as connection:
+            await connection.run_sync(Base.metadata.drop_all)
+            await connection.run_sync(Base.metadata.create_all)
+        try:
+            async with AsyncSession(engine) as session:
+                await session.run_sync(fill)
+                return await function(session)
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_a_late_statement_of_an_asynchronous_session_is_cancelled(driver, postgres):
+    async def main(session):
+        with pytest.raises(LoadTimeoutError, match=r"key 1: no answer within 0\.1 s"):
+            await Slow(session).album.asyncio(1)
+        await session.rollback()
+        return (await Music(session).album.asyncio(1)).title
+
+    assert on_postgres(main, postgres, driver) == "Box"
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_a_statement_that_is_cancelled_ends_before_the_next_one_begins(driver, postgres):
+    async def main(session):
+        is_running = asyncio.Event()
+        event.listen(session.bind.sync_engine, "before_cursor_execute", lambda *_: is_running.set())
+        slow = asyncio.ensure_future(Slow(session).endless.asyncio(1))
+        await is_running.wait()
+        other = Music(session).album.asyncio(1)
+        slow.cancel()
+        with pytest.raises(LoadError) as failed:
+            await other
+        assert isinstance(failed.value.__cause__, PendingRollbackError)
+        await session.rollback()
+        return (await Music(session).album.asyncio(1)).title
+
+    assert on_postgres(main, postgres, driver) == "Box"
+
+
+def test_a_statement_that_is_not_late_is_answered(statements):
+    class Fast(Music):
+        album = row_by(Album, timeout=60)
+        parts = related(Album.parts, timeout=60)
+
+    async def main(session):
+        fast = Fast(session)
+        album = await fast.album.asyncio(1)
+        await fast.parts.asyncio(album)
+        return titles(await fast.parts.asyncio(album))
+
+    assert in_async_session(main, statements) == ["Restless", "Breaker"]
 
 
 # The documentation

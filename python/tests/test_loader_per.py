@@ -181,6 +181,49 @@ def test_the_function_sees_the_variable_from_which_a_function_of_per_reads_its_v
     assert [(name.lower(), keys) for name, keys in calls] == [("alice", [1, 2]), ("bob", [1])]
 
 
+class Shop:
+    """Something that ends, with a name."""
+
+    current = contextvars.ContextVar("shop")
+
+    def __init__(self, name):
+        self.name = name
+
+
+class PerShop:
+    """Reads the current shop, for `per`."""
+
+    def __call__(self):
+        return weakref.ref(Shop.current.get())
+
+    def restore(self, reference):
+        Shop.current.set(reference())
+
+
+def test_what_a_loader_keeps_for_a_weak_reference_ends_with_its_referent(calls):
+    loader = new_loader(calls, read=lambda: Shop.current.get().name, per=PerShop(), cache=True)
+
+    async def load(shop, key):
+        Shop.current.set(shop)
+        return await loader.asyncio(key)
+
+    async def main(shops):
+        found = await asyncio.gather(*(load(shop, key) for shop in shops for key in (1, 2)))
+        return found, await load(shops[0], 1)
+
+    shops = [Shop("Acme"), Shop("Bell")]
+    found, again = asyncio.run(main(shops))
+    assert found == ["1 of Acme", "2 of Acme", "1 of Bell", "2 of Bell"]
+    assert again == "1 of Acme"
+    assert sorted(calls) == [("Acme", [1, 2]), ("Bell", [1, 2])]
+    acme, bell = map(weakref.ref, shops)
+    del shops[0]
+    gc.collect()
+    assert acme() is None
+    assert bell() is shops[0]
+    assert len(loader._core._variants) == 1
+
+
 def test_the_function_sees_no_variable_that_a_function_of_per_does_not_read():
     loader = Loader(lambda keys: [role.get() for _ in keys], per=lambda: tenant.get())
 

@@ -118,9 +118,18 @@ class Loader(LoaderBase):
     allow_sync_call = False  # On event loops, as for other async functions.
 
     _variants = None
+    # Of a variant: functions to call in its context, and weak references to what it ends with.
+    _restorers = ()
+    _ends = None
 
     settings = name = group = _values = _SetByInit()
     _schedulers = _loops = _hosts = _counted_hosts = _SetByInit()
+
+    # The function is a plain one, and returns a coroutine on event loops.
+    _returns_coroutines = False
+
+    # All callers belong to one request, whose context variables the function sees.
+    _is_of_one_request = False
 
     # Send keys whose coroutines were all cancelled, because they are writes.
     _sends_unawaited = False
@@ -132,7 +141,7 @@ class Loader(LoaderBase):
         if isinstance(fn, (classmethod, staticmethod)):
             self._bind_otherwise(to_class=isinstance(fn, classmethod))
             fn = fn.__func__
-        settings.check_for(fn)
+        settings.check_for(fn, self._returns_coroutines)
         # Without the attributes of `fn`, which could hide methods of the loader, like `list.clear`.
         functools.update_wrapper(self, fn, updated=())
         del self.__wrapped__  # The loader has other parameters than the function.
@@ -334,7 +343,8 @@ class Loader(LoaderBase):
                 " is not a method: give it a Group"
             )
         if host.is_event_loop and not host.unsent:
-            host.opener = get_active_task(), running_function.get()
+            context = contextvars.copy_context() if self._is_of_one_request else None
+            host.opener = get_active_task(), running_function.get(), context
         return (PrioritizedBatch if self.settings.priority else LoaderBatch)(self, host)
 
     def _new_request(self, host, part):

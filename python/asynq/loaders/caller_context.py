@@ -10,15 +10,18 @@ from .running_function import running_function
 __traceback_hide__ = True
 
 
-def definition_context(loader, function=None):
+def definition_context(loader, function=None, caller=None):
     """Returns the context variables, with scoped values, for one call of a batch function.
 
     They are those of the place where the loader was defined, apart from what the loader is `per`. A
     batch may be for several callers, and its function sees the variables of none of them. What it
     loads itself belongs to the `asynq.request` of the batch. `function` is the `RunningFunction`
-    that the call is, or else a part of that in which code runs.
+    that the call is, or else a part of that in which code runs. `caller` is the context of those
+    who ask, if the loader sees it.
     """
-    context = loader._context.copy()
+    context = (loader._context if caller is None else caller).copy()
+    for restore in loader._restorers:
+        context.run(restore)
     if loader._request is not None:
         # A request that has ended is empty, and only this call is in it.
         context.run((loader._request() or request()).resume)
@@ -32,9 +35,9 @@ class CallerContext:
     The asynq stack is that of `task`, or of the code that creates it.
     """
 
-    def __init__(self, loader, function=None, task=None):
+    def __init__(self, loader, function=None, task=None, caller=None):
         self.task = get_active_task() if task is None else task
-        self.context = definition_context(loader, function)
+        self.context = definition_context(loader, function, caller)
 
     def run(self, function, *args):
         """Calls a function in this context, and returns its result."""

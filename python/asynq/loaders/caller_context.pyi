@@ -12,7 +12,9 @@ __traceback_hide__: bool
 _T = TypeVar("_T")
 
 def definition_context(
-    loader: Loader[Any, Any], function: RunningFunction | None = None
+    loader: Loader[Any, Any],
+    function: RunningFunction | None = None,
+    caller: Context | None = None,
 ) -> Context: ...
 
 class CallerContext:
@@ -23,6 +25,7 @@ class CallerContext:
         loader: Loader[Any, Any],
         function: RunningFunction | None = None,
         task: AsyncTask[Any] | None = None,
+        caller: Context | None = None,
     ) -> None: ...
     def run(self, function: Callable[..., _T], *args: Any) -> _T: ...
     def drive(self, coroutine: Coroutine[Any, Any, _T]) -> Coroutine[Any, Any, _T]: ...

@@ -27,6 +27,14 @@ class LoadTimeoutError(LoadError, TimeoutError):
     """The batch function did not return within the timeout of the loader."""
 
 
+class Late(Exception):
+    """Raised by a batch function that has a timeout of its own, of so many seconds."""
+
+    def __init__(self, seconds):
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 def is_interrupt(error):
     """Returns whether an error, such as a `KeyboardInterrupt`, ends a synchronous call at once.
 
@@ -42,6 +50,8 @@ def failed(loader, key, error):
     """
     if is_interrupt(error):
         return error
+    if isinstance(error, Late):
+        return late(loader, key, error.seconds, True)
     if isinstance(error, LoadError) and (error.loader, _text(error.key)) == (loader, _text(key)):
         why = error.why  # The function has asked for its own key.
     else:

@@ -10,14 +10,15 @@ __traceback_hide__ = True
 class EventLoopHost(LoaderHost):
     """The loads of a loader on an event loop. The scheduler of the loop flushes its batches.
 
-    - `opener`: the active task and the `RunningFunction` of the code that has opened the round;
+    - `opener`: the active task and the `RunningFunction` of the code that has opened the round, and
+      its context if the loader sees that of its callers;
     - `is_nested`: True if a batch function waits for a key of the round.
     """
 
     __slots__ = ("is_held", "is_nested", "opener")
 
     def __init__(self, *args, **settings):
-        self.opener = None, None
+        self.opener = None, None, None
         self.is_nested = False
         self.is_held = False
 
@@ -33,7 +34,7 @@ class EventLoopHost(LoaderHost):
         """Forgets who has opened the round, which was sent, unless the loader holds it."""
         deadline = self.round_deadline
         if deadline is None:
-            self.opener = None, None
+            self.opener = None, None, None
             self.is_nested = False
         elif not self.is_held:
             loop = asyncio.get_running_loop()

@@ -21,7 +21,7 @@ class EventLoopRequest(Request):
         super().__init__(loader, host, part)
         self._loop = asyncio.get_running_loop()
         self.is_nested = host.is_nested
-        self._opener, self._parent = host.opener
+        self._opener, self._parent, self._context = host.opener
         self._timer = None
         self._answer = None, None  # Of a function on a worker thread, with its error.
 
@@ -32,7 +32,7 @@ class EventLoopRequest(Request):
             return
         blocking = self.loader.settings.blocking
         function = self.new_function(None if blocking else self._loop, self._parent)
-        caller = CallerContext(self.loader, function, self._opener)
+        caller = CallerContext(self.loader, function, self._opener, self._context)
         self.task = caller.start(self._run())
         self.task.add_done_callback(functools.partial(call_until_done, self._end))
         if self.loader.settings.timeout is not None:

@@ -11,7 +11,11 @@ _MISSING = object()
 
 
 class Per(Sources):
-    """The setting `per` of a loader: context variables, scoped values, and functions."""
+    """The setting `per` of a loader: context variables, scoped values, and functions.
+
+    A function may have a method `restore(value)`, which sets what it reads so that it returns the
+    value. If the value is a weak reference, what a loader keeps for it ends with the referent.
+    """
 
     def __init__(self, sources):
         super().__init__(
@@ -31,20 +35,25 @@ class Per(Sources):
         return values
 
     def context(self, definition, values):
-        """Returns a copy of the context `definition` in which the sources have these values."""
+        """Returns a copy of the context `definition` in which the sources have these values.
+
+        The second value lists functions that have to be called in each copy of it.
+        """
         context = definition.copy()
-        functions = []
+        functions, restorers = [], []
         for source, value in zip(self.sources, values):
             if isinstance(source, AsyncScopedValue):
                 context.run(source.override(value).resume)
             elif isinstance(source, contextvars.ContextVar):
                 context.run(source.set, value)
+            elif hasattr(source, "restore"):
+                restorers.append(functools.partial(source.restore, value))
             else:
                 functions.append((source, value))
         for function, value in functions:
             for change in _changes_for(function, value, context):
                 context.run(change)
-        return context
+        return context, restorers
 
 
 def _changes_for(function, value, context):

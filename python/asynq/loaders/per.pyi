@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import Any
 
@@ -6,4 +6,6 @@ from .._sources import Sources, _Source
 
 class Per(Sources):
     def __init__(self, sources: Per | _Source | Iterable[_Source]) -> None: ...
-    def context(self, definition: Context, values: tuple[Any, ...]) -> Context: ...
+    def context(
+        self, definition: Context, values: tuple[Any, ...]
+    ) -> tuple[Context, list[Callable[[], object]]]: ...

@@ -1,6 +1,7 @@
 """One call of a batch function, and the delivery of its answer to the loads."""
 
 import asyncio
+import contextvars
 import functools
 import inspect
 import itertools
@@ -113,7 +114,7 @@ class Request:
                 self._launch(self._begin_on_thread, None)
             elif loader.is_coroutine_function:
                 self._call_on_event_loop()
-            elif loader.group_limit is None:
+            elif loader.limit is None and loader.group_limit is None:
                 self._call_here()
             else:
                 self._call_when_permitted()
@@ -159,7 +160,7 @@ class Request:
             self.deliver(answer)
 
     def _call_when_permitted(self):
-        """Calls the batch function on this thread, once its group has room."""
+        """Calls the batch function on this thread, once its limits have room."""
         timeout = self.loader.settings.timeout
         function = self.new_function(asyncio._get_running_loop(), running_function.get())
         self._watch()
@@ -171,7 +172,8 @@ class Request:
             self._withdraw()
 
     def _call_in_definition(self):
-        return definition_context(self.loader).run(self.call)
+        caller = contextvars.copy_context() if self.loader._is_of_one_request else None
+        return definition_context(self.loader, caller=caller).run(self.call)
 
     def _call_on_event_loop(self, coroutine=None):
         thread = event_loop_thread()

@@ -109,8 +109,11 @@ class Settings:
             raise TypeError(f"unknown setting of a loader: {', '.join(sorted(unknown))}")
         return cls(**settings)
 
-    def check_for(self, fn):
-        """Raises `TypeError` or `ValueError` if the batch function `fn` does not support them."""
+    def check_for(self, fn, returns_coroutines=False):
+        """Raises `TypeError` or `ValueError` if the batch function `fn` does not support them.
+
+        `returns_coroutines` says that a plain function returns a coroutine on event loops.
+        """
         if not callable(fn):
             raise TypeError(f"the batch function of a loader must be a function, got {fn!r}")
         is_ours, is_coroutine = is_async_fn(fn), inspect.iscoroutinefunction(fn)
@@ -124,12 +127,13 @@ class Settings:
             raise ValueError(
                 f"executor needs blocking=True, but {name} does not run on a worker thread"
             )
-        if self.max_in_flight is not None and not (self.blocking or is_coroutine):
+        waits = self.blocking or is_coroutine or returns_coroutines
+        if self.max_in_flight is not None and not waits:
             raise ValueError(
                 "max_in_flight needs an async def function or blocking=True, but"
                 f" {name} runs on the thread of the scheduler"
             )
-        if self.timeout is not None and not (self.blocking or is_coroutine or is_ours):
+        if self.timeout is not None and not (waits or is_ours):
             raise ValueError(
                 f"timeout needs an asynchronous function or blocking=True, but {name} blocks the"
                 " thread of the scheduler"

@@ -1,5 +1,6 @@
 """`Variants`: the loaders that stand for one, each for a request or for values of `per`."""
 
+import functools
 import weakref
 
 from .._scopes import current_request
@@ -37,7 +38,25 @@ class Variants(WeakObjects):
             core._set_recent(self._recent)
         kept = self._by_values.setdefault(variant._values, variant)
         self._recent[variant._values] = kept
+        if kept._ends is None:
+            kept._ends = self._forget_at_end_of(kept._values)
         return kept
+
+    def _forget_at_end_of(self, values):
+        """Forgets a variant once the referent of one of its values has ended.
+
+        Returns weak references to the referents, which work as long as somebody holds them.
+        """
+        forget = functools.partial(_forget, weakref.ref(self), values)
+        referents = [value() for value in values if isinstance(value, weakref.ref)]
+        return [weakref.ref(one, forget) for one in referents if one is not None]
+
+
+def _forget(variants, values, _):
+    variants = variants()
+    if variants is not None:
+        for kept in (variants._recent, variants._before):
+            kept.pop(values, None)
 
 
 def find_variant(core):
@@ -61,7 +80,7 @@ def new_variant(core, values, request=None):
     if request is not None:
         variant._request = weakref.ref(request)
         variant._kept_core = core  # The request knows it by its id.
-    variant._context = core.per.context(core._context, values)
+    variant._context, variant._restorers = core.per.context(core._context, values)
     caches = core.settings.cache or (request is not None and core.settings.cache is None)
     variant._cache = {} if caches else None
     variant._set_up_hosts()
