@@ -69,6 +69,16 @@ def test_the_page_about_testing_is_true():
     exec(examples("python/testing.md"), {})
 
 
+def test_the_page_about_debugging_is_true(tmp_path, capfd):
+    # Explanations and tracebacks read the source of the functions.
+    path = tmp_path / "debugging.py"
+    path.write_text(examples("python/debugging.md"), encoding="utf-8")
+    runpy.run_path(str(path))
+    printed = capfd.readouterr()
+    assert "1 round instead of 3" in printed.out
+    assert "@async: -> batch flush" in printed.out
+
+
 def message(code, names):
     """Runs a mistake. Returns the text of its error, or of its warning, without addresses."""
     with warnings.catch_warnings(record=True) as found:

@@ -9,6 +9,11 @@
 #[doc = include_str!("../../../docs/rust/from-dataloader.md")]
 struct Guide;
 
+/// Mistakes that must not compile, from the page about mistakes.
+#[cfg(doctest)]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/invalid.md"))]
+struct Invalid;
+
 /// Tests of the examples in the pages about stores.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/stores/sqlite.md")]
