@@ -14,6 +14,10 @@ _AWAITS = (ast.Await, ast.Yield, ast.YieldFrom)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
+# Functions that use all values of a generator expression, or call a lambda for each of their
+# values.
+_USES_ALL = {"dict", "frozenset", "list", "max", "min", "set", "sorted", "sum", "tuple"}
+
 
 def flows(lines_by_file):
     """Yields file, first and last line, needs, loop and `carried` of statements of the code.
@@ -231,7 +235,8 @@ class _Flow:
         return used | {node.lineno} if awaits or calls else used
 
     def _add(self, node, expressions, end, used, awaits):
-        loops = [one for expression in expressions for one in _loops_with_awaits(expression)]
+        find = _loops_with_awaits if awaits else _loops_with_calls
+        loops = [one for expression in expressions for one in find(expression)]
         loop = loops[-1] if loops else self._loops[-1] if self._loops else None
         flow = self._found.setdefault(node.lineno, {"end": end, "needs": [], "carried": False})
         needs = {line if isinstance(line, int) else line[0] for line in used}
@@ -318,6 +323,38 @@ def _loops_with_awaits(expression):
             if len(_awaits(node)) > len(_awaits(first)):
                 lines.append(node.lineno)
     return lines
+
+
+def _loops_with_calls(expression):
+    """Returns the lines of the parts of an expression that call something again and again.
+
+    No call decides whether the next one is made: a generator expression counts only where all of it
+    is used.
+    """
+    lines = []
+    for node in ast.walk(expression):
+        turns = []
+        if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp)):
+            turns = [node]
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", None) in _USES_ALL:
+            arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+            turns = [one for one in arguments if isinstance(one, (ast.GeneratorExp, ast.Lambda))]
+        if any(map(_has_turns_with_calls, turns)):
+            lines.append(node.lineno)
+    return lines
+
+
+def _has_turns_with_calls(node):
+    """Returns whether each turn of a comprehension, or each call of a lambda, calls something."""
+    first = node.generators[0].iter if isinstance(node, _COMPREHENSIONS) else None
+    return any(isinstance(one, ast.Call) for one in _walk_without(node, first))
+
+
+def _walk_without(node, left_out):
+    for child in ast.iter_child_nodes(node):
+        if child is not left_out:
+            yield child
+            yield from _walk_without(child, left_out)
 
 
 def _operands(expression):
