@@ -58,6 +58,12 @@ impl Named {
         }
     }
 
+    /// Returns the dependency, if there is only one.
+    #[inline]
+    pub(crate) fn only(&self) -> Option<Dependency> {
+        self.only
+    }
+
     /// Moves all of them out.
     #[inline]
     pub(crate) fn take(&mut self) -> Dependencies {

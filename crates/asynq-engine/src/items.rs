@@ -87,6 +87,17 @@ impl Items {
         self.items[index as usize].stamp == COMPUTED
     }
 
+    /// Adds the first wait for an item. Returns `false` if there were others, or the item is computed.
+    #[inline]
+    pub(crate) fn wait_first(&mut self, index: u32, waiter: Waiter) -> bool {
+        let place = &mut self.items[index as usize];
+        let is_first = place.stamp == UNAWAITED;
+        if is_first {
+            *place = waiter;
+        }
+        is_first
+    }
+
     /// Adds a wait for an item. Returns `false` if the item is computed.
     ///
     /// A task that waits again and again for the first of several things leaves stale waits behind.
@@ -94,12 +105,7 @@ impl Items {
     /// and items.
     #[inline]
     pub(crate) fn wait<H: Host>(&mut self, index: u32, waiter: Waiter, tasks: &Tasks<H>) -> bool {
-        let place = &mut self.items[index as usize];
-        if place.stamp == UNAWAITED {
-            *place = waiter;
-            return true;
-        }
-        self.wait_with_others(index, waiter, tasks)
+        self.wait_first(index, waiter) || self.wait_with_others(index, waiter, tasks)
     }
 
     fn wait_with_others<H: Host>(&mut self, index: u32, waiter: Waiter, tasks: &Tasks<H>) -> bool {

@@ -37,16 +37,16 @@ impl<H: Host> Engine<H> {
     #[inline(always)]
     pub fn next_run(&mut self) -> Option<Step> {
         match self.run_first() {
-            Some(task) => Some(Step::Run(task)),
+            Some((task, _)) => Some(Step::Run(task)),
             None => self.next_of_any(),
         }
     }
 
-    /// Runs the first ready task of the innermost call if, as nearly always, nothing has to be found out or
-    /// done before: no task was woken since the last step, there are no contexts, the call goes on, and the
-    /// first entry of its list is current.
+    /// Begins [`Step::Run`] with the first ready task of the innermost call if, as nearly always, nothing has to be
+    /// found out or done before: no task was woken since the last step, there are no contexts, nobody listens, the
+    /// call goes on, and the first entry of its list is current. Otherwise, [`next`](Self::next) says what to do.
     #[inline(always)]
-    fn run_first(&mut self) -> Option<TaskId> {
+    pub fn run_first(&mut self) -> Option<(TaskId, &H::Task)> {
         if !self.woken.is_empty() || !self.contexts.is_empty() || self.is_listening() {
             return None;
         }
@@ -60,7 +60,7 @@ impl<H: Host> Engine<H> {
         frame.dependencies.clear();
         node.state = State::Running { woken: false };
         node.started = true;
-        Some(task)
+        Some((task, &node.payload))
     }
 
     fn next_of_any(&mut self) -> Option<Step> {
@@ -68,7 +68,7 @@ impl<H: Host> Engine<H> {
             return Some(self.begin_run(task));
         }
         self.queue_woken();
-        if let Some(task) = self.run_first() {
+        if let Some((task, _)) = self.run_first() {
             return Some(Step::Run(task));
         }
         let frame = self.frames.top_mut().expect("only between `enter` and `exit`");

@@ -62,7 +62,50 @@ impl<H: Host> Engine<H> {
     /// # Panics
     ///
     /// If there is no call.
+    #[inline]
     pub fn block(&mut self, until: Until) {
+        if until != Until::All || !self.block_on_fresh_item() {
+            self.block_on_any(until);
+        }
+    }
+
+    /// Makes the task that runs now wait for an item, if that is all it has named and nobody has waited for the
+    /// item before, as nearly always. Returns whether it waits.
+    #[inline(always)]
+    fn block_on_fresh_item(&mut self) -> bool {
+        if self.is_listening() {
+            return false;
+        }
+        let Some(frame) = self.frames.top_mut() else { return false };
+        let (Some(task), Some(Dependency::Item(item))) =
+            (frame.running, frame.dependencies.only())
+        else {
+            return false;
+        };
+        let (Some(node), Some(batch)) =
+            (self.tasks.get_mut(task), self.batches.get_mut(item.batch))
+        else {
+            return false;
+        };
+        let stamp = self.last_stamp.next();
+        if node.state != (State::Running { woken: false })
+            || batch.needed_by < frame.id
+            || !batch.items.wait_first(item.index, Waiter { task, stamp })
+        {
+            return false;
+        }
+        self.last_stamp = stamp;
+        frame.running = None;
+        frame.dependencies.clear();
+        node.count = 1;
+        node.state = State::Blocked(Until::All);
+        node.stamp = stamp;
+        node.needed_by = frame.id;
+        node.dependencies = Dependencies::One(item.into());
+        true
+    }
+
+    fn block_on_any(&mut self, until: Until) {
         let frame = self.frames.top_mut().expect("only between `enter` and `exit`");
         let frame_id = frame.id;
         let dependencies = frame.dependencies.take();

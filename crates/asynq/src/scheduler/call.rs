@@ -55,19 +55,20 @@ impl Scheduler {
                 self.flush_due();
             }
             let mut engine = self.engine();
-            let step = engine.next();
-            let waits = matches!(step, Step::Wait);
-            if let Step::Run(id) = step {
-                let task = engine.task(id).cloned().expect("the engine runs only what it has");
+            if let Some((id, task)) = engine.run_first() {
+                let task = task.clone();
                 drop(engine);
-                self.report_events();
                 run(id, &task);
                 waited = false;
                 continue;
             }
+            let step = engine.next();
+            let waits = matches!(step, Step::Wait);
+            let task = if let Step::Run(id) = step { engine.task(id).cloned() } else { None };
             drop(engine);
             self.report_events();
             match step {
+                Step::Run(id) => run(id, &task.expect("the engine runs only what it has")),
                 Step::Wait | Step::Deadlock(_) if self.lend_permits() => {}
                 Step::Deadlock(_) if self.exceed_limits() => {}
                 // The wait may be for something that another task has requested.

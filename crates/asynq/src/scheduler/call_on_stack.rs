@@ -94,10 +94,13 @@ impl Scheduler {
                 // It may have been woken before the waker was lent to it.
                 self.engine().wake(id);
             }
-            self.end_run(id, &root, is_pending, waker, &mark);
+            self.end_run(id, &root, root.stepped(is_pending), waker, &mark);
             let run = |task_id, task: &AnyComputation| {
                 if task_id == id {
-                    self.run_by(id, task, |cx| task.step_body(body.as_mut(), cx));
+                    self.run_by(id, task, |cx| {
+                        let is_pending = task.step_body(body.as_mut(), cx).is_pending();
+                        task.stepped(is_pending)
+                    });
                 } else {
                     self.run(task_id, task);
                 }

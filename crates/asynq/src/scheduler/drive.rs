@@ -1,6 +1,6 @@
 //! The steps of a drive: does what the engine says.
 
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use asynq_engine::{Step, TaskId, Until};
 use slotmap::Key;
@@ -8,7 +8,7 @@ use slotmap::Key;
 use super::calls_in_place::Apart;
 use super::state::Scheduler;
 use super::waker::TaskWaker;
-use crate::task::computation::{AnyComputation, Body, Computation};
+use crate::task::computation::{AnyComputation, Stepped};
 
 impl Scheduler {
     /// Performs any step but those that end or suspend a drive.
@@ -30,8 +30,7 @@ impl Scheduler {
     /// Polls a task once.
     #[inline(always)]
     pub(super) fn run(&self, id: TaskId, task: &AnyComputation) {
-        let task = task.as_ref();
-        self.run_by(id, &task, |cx| task.step(cx));
+        self.run_by(id, task, |cx| task.step(cx));
     }
 
     /// Polls a task once, by `step`.
@@ -39,29 +38,29 @@ impl Scheduler {
     pub(super) fn run_by(
         &self,
         id: TaskId,
-        task: &Computation<dyn Body>,
-        step: impl FnOnce(&mut Context<'_>) -> Poll<()>,
+        task: &AnyComputation,
+        step: impl FnOnce(&mut Context<'_>) -> Stepped,
     ) {
         let waker = self.wakers.take(id, &self.wake_queue);
         let apart = self.in_place.apart();
         self.polling.begin(waker.waker());
-        let is_pending = step(&mut Context::from_waker(waker.waker())).is_pending();
-        self.end_run(id, task, is_pending, waker, &apart);
+        let stepped = step(&mut Context::from_waker(waker.waker()));
+        self.end_run(id, task, stepped, waker, &apart);
     }
 
-    /// Ends the poll of a task, which still waits if `is_pending`.
+    /// Ends the step of a task.
     #[inline(always)]
     pub(super) fn end_run(
         &self,
         id: TaskId,
-        task: &Computation<dyn Body>,
-        is_pending: bool,
+        task: &AnyComputation,
+        Stepped { is_pending, has_notes }: Stepped,
         waker: Box<TaskWaker>,
         apart: &Apart<'_>,
     ) {
         self.polling.end();
-        if apart.has_waiting() || task.is_waiting() {
-            task.set_waiting(&apart.take_waiting(), self.polling.awaits() <= 1);
+        if has_notes || apart.has_waiting() {
+            self.note_waiting(task, apart);
         }
         self.creator.take();
         let kept = waker.is_kept();
@@ -75,7 +74,17 @@ impl Scheduler {
         }
         if !is_pending {
             self.finish(id);
-            task.callbacks.run();
+            if has_notes {
+                task.run_callbacks();
+            }
+        }
+    }
+
+    /// Notes which calls wait as parts of a task.
+    #[cold]
+    fn note_waiting(&self, task: &AnyComputation, apart: &Apart<'_>) {
+        if apart.has_waiting() || task.is_waiting() {
+            task.set_waiting(&apart.take_waiting(), self.polling.awaits() <= 1);
         }
     }
 

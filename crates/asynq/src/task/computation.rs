@@ -3,11 +3,12 @@
 use std::cell::{Cell, OnceCell, Ref};
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use asynq_engine::TaskId;
@@ -28,17 +29,31 @@ pin_project! {
         pub(crate) id: Cell<Option<TaskId>>,
         pub(crate) handles: Cell<u32>,
         phase: Cell<Phase>,
-        // Set when the computation has failed, or fails in its next step.
-        failure: Cell<Option<TaskError>>,
-        pub(crate) callbacks: Callbacks,
+        notes: Cell<Option<Box<Notes>>>,
         origin: Origin,
         creator: OnceCell<Rc<Creator>>,
-        // The calls that wait as parts of it, as the last poll has left them.
-        waiting: Cell<Option<Box<Waiting>>>,
-        is_waiting: Cell<bool>,
         #[pin]
         body: PinCell<B>,
     }
+}
+
+/// Notes on a computation, which few have.
+#[derive(Default)]
+struct Notes {
+    /// Set when the computation has failed, or fails in its next step.
+    failure: Option<TaskError>,
+    callbacks: Callbacks,
+    /// The calls that wait as parts of it, as the last poll has left them. Set once there were some.
+    waiting: Option<Waiting>,
+}
+
+/// Result of a step of a computation.
+#[derive(Clone, Copy)]
+pub(crate) struct Stepped {
+    /// It still waits.
+    pub(crate) is_pending: bool,
+    /// It may have callbacks, or calls that wait as parts of it.
+    pub(crate) has_notes: bool,
 }
 
 /// Calls that wait as parts of a task, an inner one before the one around it.
@@ -71,6 +86,8 @@ pub(crate) enum AnyComputation {
 /// Several computations in one allocation.
 pub(crate) trait Computations {
     fn at(self: Pin<&Self>, index: u8) -> Pin<&Computation<dyn Body>>;
+    /// Runs one of them until it waits or has ended.
+    fn step(self: Pin<&Self>, index: u8, cx: &mut Context<'_>) -> Stepped;
 }
 
 impl AnyComputation {
@@ -84,6 +101,15 @@ impl AnyComputation {
         match self {
             Self::Alone(cell) => cell.as_ref(),
             Self::Joined { with, index } => with.as_ref().at(*index),
+        }
+    }
+
+    /// Runs it until it waits or has ended.
+    #[inline]
+    pub(crate) fn step(&self, cx: &mut Context<'_>) -> Stepped {
+        match self {
+            Self::Alone(cell) => cell.as_ref().step(cx),
+            Self::Joined { with, index } => with.as_ref().step(*index, cx),
         }
     }
 }
@@ -159,12 +185,9 @@ impl<B> Computation<B> {
             id: Cell::new(None),
             handles: Cell::new(1),
             phase: Cell::new(Phase::Alive),
-            failure: Cell::new(None),
-            callbacks: Callbacks::default(),
+            notes: Cell::new(None),
             origin,
             creator: OnceCell::new(),
-            waiting: Cell::new(None),
-            is_waiting: Cell::new(false),
             body: PinCell::new(body),
         }
     }
@@ -192,40 +215,95 @@ impl<B: ?Sized> Computation<B> {
         self.body.try_borrow().is_err()
     }
 
+    #[inline]
+    fn has_notes(&self) -> bool {
+        let notes = self.notes.take();
+        let has_notes = notes.is_some();
+        self.notes.set(notes);
+        has_notes
+    }
+
+    /// Reads the notes, if there are any. No code of users runs meanwhile.
+    fn read_notes<R>(&self, read: impl FnOnce(&mut Notes) -> Option<R>) -> Option<R> {
+        let mut notes = self.notes.take();
+        let result = notes.as_deref_mut().and_then(read);
+        self.notes.set(notes);
+        result
+    }
+
+    /// Writes a note. No code of users runs meanwhile.
+    fn write_notes<R>(&self, write: impl FnOnce(&mut Notes) -> R) -> R {
+        let mut notes = self.notes.take().unwrap_or_default();
+        let result = write(&mut notes);
+        self.notes.set(Some(notes));
+        result
+    }
+
+    #[inline]
     pub(crate) fn failure(&self) -> Option<TaskError> {
-        let failure = self.failure.take();
-        self.failure.set(failure.clone());
-        failure
+        if self.has_notes() { self.noted_failure() } else { None }
+    }
+
+    #[cold]
+    fn noted_failure(&self) -> Option<TaskError> {
+        self.read_notes(|notes| notes.failure.clone())
+    }
+
+    /// Calls `callback` when it has ended.
+    pub(crate) fn add_callback(&self, callback: impl FnOnce() + 'static) {
+        self.write_notes(|notes| notes.callbacks.add(callback));
+    }
+
+    /// Wakes `waker` when it has ended.
+    pub(crate) fn add_waker(&self, waker: &Waker) {
+        // Cloning and comparing wakers is code of their executors.
+        let callbacks = self.take_callbacks().unwrap_or_default();
+        callbacks.add_waker(waker);
+        self.write_notes(|notes| notes.callbacks = callbacks);
+    }
+
+    /// Runs and removes the callbacks.
+    #[inline]
+    pub(crate) fn run_callbacks(&self) {
+        if let Some(callbacks) = self.take_callbacks() {
+            callbacks.run();
+        }
+    }
+
+    fn take_callbacks(&self) -> Option<Callbacks> {
+        self.read_notes(|notes| Some(mem::take(&mut notes.callbacks)))
     }
 
     /// Returns whether calls wait as parts of it, or did before.
-    #[inline]
     pub(crate) fn is_waiting(&self) -> bool {
-        self.is_waiting.get()
+        self.read_notes(|notes| notes.waiting.as_ref().map(|_| ())).is_some()
     }
 
     /// Notes which calls wait as parts of it.
-    #[cold]
     pub(crate) fn set_waiting(&self, calls: &[CallInPlace], is_alone: bool) {
-        self.is_waiting.set(true);
-        let mut waiting = self.waiting.take().unwrap_or_default();
-        waiting.calls.clear();
-        waiting.calls.extend_from_slice(calls);
-        waiting.is_alone = is_alone;
-        self.waiting.set(Some(waiting));
+        self.write_notes(|notes| {
+            let waiting = notes.waiting.get_or_insert_default();
+            waiting.calls.clear();
+            waiting.calls.extend_from_slice(calls);
+            waiting.is_alone = is_alone;
+        });
     }
 
     /// Returns the calls that wait as parts of it.
     pub(crate) fn waiting(&self) -> Waiting {
-        let waiting = self.waiting.take();
-        self.waiting.set(waiting.clone());
-        waiting.map(|waiting| *waiting).unwrap_or_default()
+        self.read_notes(|notes| notes.waiting.clone()).unwrap_or_default()
+    }
+
+    /// Returns the result of a step.
+    #[inline]
+    pub(crate) fn stepped(&self, is_pending: bool) -> Stepped {
+        Stepped { is_pending, has_notes: self.has_notes() }
     }
 
     /// Makes it fail in its next step, unless it has ended or is failing already.
     pub(crate) fn fail(&self, error: TaskError) {
         if self.phase.get() == Phase::Alive {
-            self.failure.set(Some(error));
+            self.write_notes(|notes| notes.failure = Some(error));
             self.phase.set(Phase::Failing);
         }
     }
@@ -233,7 +311,11 @@ impl<B: ?Sized> Computation<B> {
     /// Marks it as ended outside of a step. The caller tells the scheduler and runs the callbacks.
     pub(crate) fn set_ended(&self, failure: Option<TaskError>) {
         self.phase.set(Phase::Ended);
-        self.failure.set(failure);
+        let before = match failure {
+            Some(failure) => self.write_notes(|notes| notes.failure.replace(failure)),
+            None => self.read_notes(|notes| notes.failure.take()),
+        };
+        drop(before);
     }
 
     /// Returns the entry that the tasks which this one creates name as their creator.
@@ -276,12 +358,11 @@ impl<B: ?Sized> Computation<B> {
 impl<B: Body + ?Sized> Computation<B> {
     /// Runs it until it waits or has ended.
     #[inline(always)]
-    pub(crate) fn step(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_computed() {
-            // Ended by a call that was made while its locals were dropped.
-            return Poll::Ready(());
-        }
-        self.step_body(PinMut::as_mut(&mut self.body()), cx)
+    pub(crate) fn step(self: Pin<&Self>, cx: &mut Context<'_>) -> Stepped {
+        // One that has ended was ended by a call that was made while its locals were dropped.
+        let is_pending = !self.is_computed()
+            && self.step_body(PinMut::as_mut(&mut self.body()), cx).is_pending();
+        self.stepped(is_pending)
     }
 
     /// Drops the contents of the body, or leaves that to the poll that borrows it. Returns the

@@ -34,7 +34,7 @@ fn report<B: ?Sized>(cell: &Computation<B>) {
             scheduler.report_events();
         });
     }
-    cell.callbacks.run();
+    cell.run_callbacks();
 }
 
 /// Resumes a panic that was caught, unless the thread panics already: two would abort the process.

@@ -27,7 +27,7 @@ impl<T: 'static> FutureBase for AsyncTask<T> {
         if self.is_computed() {
             return callback();
         }
-        self.cell.callbacks.add(callback);
+        self.cell.add_callback(callback);
     }
 }
 

@@ -5,13 +5,14 @@ use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Context;
 use std::thread;
 
 use pin_project_lite::pin_project;
 
 use super::call::Call;
 use super::chunk::Chunk;
-use super::computation::{AnyComputation, Body, Computation, Computations, Run};
+use super::computation::{AnyComputation, Body, Computation, Computations, Run, Stepped};
 use super::handle::{AsyncTask, Shown};
 use super::{deferred_drop, end, request};
 use crate::call_stack::Origin;
@@ -49,6 +50,15 @@ impl<F: Future<Output: 'static> + 'static> Computations for Chunk<Member<F>> {
     fn at(self: Pin<&Self>, index: u8) -> Pin<&Computation<dyn Body>> {
         match Chunk::at(self, index).project_ref() {
             MemberProjection::Cell { cell } => cell,
+            MemberProjection::Task { .. } | MemberProjection::None => {
+                unreachable!("the engine has got a computation")
+            }
+        }
+    }
+
+    fn step(self: Pin<&Self>, index: u8, cx: &mut Context<'_>) -> Stepped {
+        match Chunk::at(self, index).project_ref() {
+            MemberProjection::Cell { cell } => cell.step(cx),
             MemberProjection::Task { .. } | MemberProjection::None => {
                 unreachable!("the engine has got a computation")
             }
@@ -95,7 +105,7 @@ impl<'j, F: Future<Output: 'static> + 'static> Joined<'j, F> {
 
     fn on_computed(&self, callback: impl FnOnce() + 'static) {
         match self {
-            Self::Cell { cell, .. } if !cell.is_computed() => cell.callbacks.add(callback),
+            Self::Cell { cell, .. } if !cell.is_computed() => cell.add_callback(callback),
             Self::Cell { .. } => callback(),
             Self::Task(task) => task.on_computed(callback),
         }

@@ -102,7 +102,7 @@ impl<T: 'static> FutureBase for PromiseFuture<T> {
         if self.is_computed() {
             return callback();
         }
-        self.cell.callbacks.add(callback);
+        self.cell.add_callback(callback);
     }
 }
 
@@ -120,7 +120,7 @@ impl<T: 'static> Request for PromiseFuture<T> {
         scheduler.engine().depend(id);
         // Nobody has to drive a promise, so a combinator needs no more than the wake-up.
         if let Some(waker) = waker {
-            self.cell.callbacks.add_waker(waker);
+            self.cell.add_waker(waker);
         }
         true
     }

@@ -20,7 +20,7 @@ pub(super) fn request<B: ?Sized>(
     let id = register(cell, any, scheduler);
     scheduler.engine().depend(id);
     if let Some(waker) = waker {
-        cell.callbacks.add_waker(waker);
+        cell.add_waker(waker);
         scheduler.register_for_combinator(id.into(), waker);
     }
     true
