@@ -175,7 +175,7 @@ impl<K, V> BatchCell<K, V> {
     }
 
     /// Adds an item to an open batch.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&self, key: K) -> ItemId {
         let item = self.entry.add_item();
         self.keys.borrow_mut().push(key);
@@ -195,7 +195,7 @@ impl<K, V> BatchCell<K, V> {
     }
 
     /// Returns the item in the engine, if it is pending.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pending(&self, index: u32) -> Option<ItemId> {
         let item = self.entry.item(index)?;
         let slots = self.slots.borrow();
@@ -204,7 +204,7 @@ impl<K, V> BatchCell<K, V> {
     }
 
     /// Requests the value of an item, which is pending.
-    #[inline]
+    #[inline(always)]
     pub(super) fn request(&self, item: ItemId, requester: &Requester<'_>) -> bool {
         let &Requester { scheduler, waker } = requester;
         scheduler.engine().depend(item);
@@ -273,7 +273,7 @@ impl<K, V> BatchCell<K, V> {
     }
 
     /// Takes the value for one of the handles to an item.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&self, index: u32) -> Slot<V> {
         let slot = self.replace(index, Slot::Taken);
         match self.clone_value.get() {

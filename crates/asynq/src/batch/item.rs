@@ -93,6 +93,7 @@ impl<B: Batch<Value: Clone>> BatchItem<B> {
 }
 
 impl<B: Batch> BatchItem<B> {
+    #[inline(always)]
     pub(super) fn new(cell: Rc<BatchCell<B::Key, B::Value>>, key: B::Key) -> Self {
         let index = cell.push(key).index;
         Self { cell, index, has_ended: false }
@@ -162,7 +163,7 @@ impl<B: Batch> Request for BatchItem<B> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self) -> Self::Output {
         self.has_ended = true;
         match self.cell.take(self.index) {
@@ -179,10 +180,14 @@ impl<B: Batch> Future for BatchItem<B> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         // The value of a resolved item is taken without the scheduler.
-        let Some(item) = this.cell.pending(this.index) else { return Poll::Ready(this.take()) };
-        let request =
-            |this: &mut Self, requester: &Requester<'_>| this.cell.request(item, requester);
-        scheduler::poll_pending(this, cx, request)
+        if let Some(item) = this.cell.pending(this.index) {
+            let request =
+                |this: &mut Self, requester: &Requester<'_>| this.cell.request(item, requester);
+            if scheduler::is_pending(this, cx, request) {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(this.take())
     }
 }
 

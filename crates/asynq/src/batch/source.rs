@@ -66,6 +66,12 @@ impl<B: Batch> Source<B> {
         {
             return BatchItem::new(Rc::clone(open), key);
         }
+        self.first_item(key)
+    }
+
+    /// Requests a key that may be the first of a batch.
+    #[cold]
+    fn first_item(&self, key: B::Key) -> BatchItem<B> {
         let (batch, ended) = self.open();
         let item = BatchItem::new(batch, key);
         // Dropped before the end of the block, where a panic makes rustc leak the return value:

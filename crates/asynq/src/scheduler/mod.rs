@@ -47,7 +47,7 @@ pub(crate) use self::flush::BatchEntry;
 pub use self::nesting::set_max_call_stack;
 pub(crate) use self::payload::Flushable;
 pub(crate) use self::permits::{Claim, Limit};
-pub(crate) use self::poll::{poll, poll_pending};
+pub(crate) use self::poll::{is_pending, poll, poll_pending};
 pub(crate) use self::request::{Request, Requester};
 pub(crate) use self::runtime::without_budget;
 pub(crate) use self::state::{Scheduler, try_with, with};

@@ -22,8 +22,19 @@ pub(crate) fn poll_pending<F: Request>(
     cx: &Context<'_>,
     request: impl FnOnce(&mut F, &Requester<'_>) -> bool,
 ) -> Poll<F::Output> {
+    if is_pending(future, cx, request) { Poll::Pending } else { Poll::Ready(future.take()) }
+}
+
+/// Returns whether the running task has to wait for `future`, which `request` requests in a poll by a task.
+#[inline(always)]
+#[cfg_attr(feature = "explain", track_caller)]
+pub(crate) fn is_pending<F: Request>(
+    future: &mut F,
+    cx: &Context<'_>,
+    request: impl FnOnce(&mut F, &Requester<'_>) -> bool,
+) -> bool {
     let at = Location::caller();
-    let is_pending = state::with(|scheduler| {
+    state::with(|scheduler| {
         scheduler.enter_call();
         let Some(own) = scheduler.polling.is_own(cx.waker()) else {
             return scheduler.request_foreign(future, cx.waker());
@@ -37,6 +48,5 @@ pub(crate) fn poll_pending<F: Request>(
             }
         }
         pending
-    });
-    if is_pending { Poll::Pending } else { Poll::Ready(future.take()) }
+    })
 }
