@@ -50,11 +50,12 @@ pub(crate) struct Named {
 impl Named {
     #[inline]
     pub(crate) fn push(&mut self, dependency: Dependency) {
-        if self.only.is_none() && self.several.is_empty() {
-            self.only = Some(dependency);
-        } else {
-            self.several.extend(self.only.take());
+        if !self.several.is_empty() {
             self.several.push(dependency);
+        } else if let Some(first) = self.only.take() {
+            self.several.extend([first, dependency]);
+        } else {
+            self.only = Some(dependency);
         }
     }
 

@@ -54,6 +54,28 @@ impl<H: Host> Engine<H> {
         pending
     }
 
+    /// Adds a task, and adds it to the dependencies of the task that runs now:
+    /// [`add_task`](Self::add_task) and [`depend`](Self::depend) in one step.
+    #[inline]
+    pub fn depend_on_new(&mut self, payload: H::Task) -> TaskId {
+        if !self.contexts.is_empty() || self.is_listening() || !self.frames.runs_task() {
+            return self.depend_on_new_inside(payload);
+        }
+        let task = self.tasks.insert(Task::new(payload, State::New));
+        if let (Some(frame), Some(node)) = (self.frames.top_mut(), self.tasks.get_mut(task)) {
+            node.needed_by = frame.id;
+            frame.dependencies.push(task.into());
+        }
+        task
+    }
+
+    #[cold]
+    fn depend_on_new_inside(&mut self, payload: H::Task) -> TaskId {
+        let task = self.add_task(payload);
+        self.depend(task);
+        task
+    }
+
     /// Makes the task that runs now wait for the dependencies it has named since it was run.
     ///
     /// A task without dependencies that does not wait for a wake-up will never go on: it is
@@ -133,8 +155,12 @@ impl<H: Host> Engine<H> {
             }
             Dependencies::Many(list) => {
                 // Backwards, since each one that can start goes to the front.
-                let each = list.iter().rev();
-                let computed = each.filter(|&&one| !self.wait_for(one, waiter, frame_id)).count();
+                let mut computed = 0;
+                for &one in list.iter().rev() {
+                    if !self.start_fresh(one, waiter) {
+                        computed += usize::from(!self.wait_for(one, waiter, frame_id));
+                    }
+                }
                 self.tasks[task].dependencies = Dependencies::Many(list);
                 computed
             }
@@ -146,6 +172,29 @@ impl<H: Host> Engine<H> {
         if computed > 0 || woken {
             self.count_computed(task, count, computed, woken);
         }
+    }
+
+    /// Makes `waiter` wait for a task of the innermost frame that nobody else has asked for, and the task ready. Does
+    /// nothing to anything else. Returns whether it was such a task.
+    #[inline(always)]
+    fn start_fresh(&mut self, dependency: Dependency, waiter: Waiter) -> bool {
+        let Dependency::Task(task) = dependency else { return false };
+        let (Some(frame), Some(node)) = (self.frames.top_mut(), self.tasks.get_mut(task)) else {
+            return false;
+        };
+        if node.state != State::New
+            || node.needed_by != frame.id
+            || !matches!(node.waiters, Waiters::Several(None))
+        {
+            return false;
+        }
+        let stamp = self.last_stamp.next();
+        self.last_stamp = stamp;
+        node.waiters = Waiters::One(waiter);
+        node.stamp = stamp;
+        node.state = State::Ready;
+        frame.ready.push(End::Front, Waiter { task, stamp });
+        true
     }
 
     fn record_blocked(&mut self, task: TaskId) {

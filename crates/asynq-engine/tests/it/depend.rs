@@ -1,7 +1,10 @@
 //! Between naming a dependency and waiting for it: it may be computed, and the task may be woken.
 
-use crate::sim::{Join, Op, Program, all, any, depend, one, wait};
+use asynq_engine::{Engine, Status, Step, Until};
 use expect_test::expect;
+
+use crate::plain::{Plain, begin_call, end_call};
+use crate::sim::{Join, Op, Program, all, any, depend, one, wait};
 
 #[test]
 fn a_task_whose_dependencies_were_computed_before_it_waits_goes_first() {
@@ -171,4 +174,64 @@ fn a_task_that_is_named_and_not_awaited_does_not_run() {
         root returns 0
     "#]]
     .assert_eq(&p.log(root));
+}
+
+#[test]
+fn new_dependencies_start_in_the_order_in_which_they_are_named() {
+    let mut engine = Engine::<Plain>::new();
+    let root = engine.add_task(());
+    begin_call(&mut engine, root);
+    let known = engine.add_task(());
+    let first = engine.depend_on_new(());
+    engine.depend(known);
+    let last = engine.depend_on_new(());
+    engine.block(Until::All);
+    for task in [first, known, last] {
+        assert_eq!(engine.next(), Step::Run(task));
+        engine.complete(task);
+    }
+    assert_eq!(engine.next(), Step::Run(root));
+    end_call(&mut engine, root);
+}
+
+#[test]
+fn a_new_dependency_is_under_the_contexts_of_the_task_that_names_it() {
+    let mut engine = Engine::<Plain>::new();
+    let root = engine.add_task(());
+    begin_call(&mut engine, root);
+    let context = engine.enter_context(()).unwrap();
+    let inside = engine.depend_on_new(());
+    engine.set_scope(None);
+    let outside = engine.depend_on_new(());
+    engine.block(Until::All);
+    assert_eq!(engine.next(), Step::Run(inside));
+    engine.complete(inside);
+    assert_eq!(engine.next(), Step::Pause(context));
+    assert_eq!(engine.next(), Step::Run(outside));
+    engine.complete(outside);
+    assert_eq!(engine.next(), Step::Run(root));
+    end_call(&mut engine, root);
+}
+
+#[test]
+fn a_new_dependency_of_no_task_is_one_that_nobody_has_asked_for() {
+    let mut engine = Engine::<Plain>::new();
+    let task = engine.depend_on_new(());
+    assert_eq!(engine.status(task), Some(Status::New));
+}
+
+#[test]
+fn the_first_ready_task_runs_at_once_unless_something_has_to_be_done_before() {
+    let mut engine = Engine::<Plain>::new();
+    let root = engine.add_task(());
+    assert_eq!(engine.run_first(), None);
+    begin_call(&mut engine, root);
+    let first = engine.depend_on_new(());
+    engine.block(Until::All);
+    assert_eq!(engine.run_first(), Some((first, &())));
+    engine.complete(first);
+    // The root was woken.
+    assert_eq!(engine.run_first(), None);
+    assert_eq!(engine.next(), Step::Run(root));
+    end_call(&mut engine, root);
 }

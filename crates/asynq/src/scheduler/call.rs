@@ -1,6 +1,7 @@
 //! Synchronous calls: drive a task to its end.
 
 use std::panic::resume_unwind;
+use std::pin::Pin;
 use std::thread;
 
 use asynq_engine::{Step, TaskId};
@@ -9,7 +10,7 @@ use super::polling::Polling;
 use super::runtime;
 use super::state::{self, Scheduler};
 use crate::error::{TaskError, TaskErrorKind};
-use crate::task::computation::AnyComputation;
+use crate::task::computation::{AnyComputation, Body};
 
 impl Scheduler {
     /// Drives `root` to its end.
@@ -33,11 +34,11 @@ impl Scheduler {
         self.creator.take();
         let _frame = FrameGuard { scheduler: self, outer: self.polling.suspend() };
         let _apart = self.in_place.apart();
-        let run = |id, task: &AnyComputation| self.run(id, task);
-        runtime::without_budget(|| self.drive_call(root, caller.as_ref(), run))
+        runtime::without_budget(|| self.drive_call(root, caller.as_ref(), None))
     }
 
-    /// Drives the innermost frame, whose root is `root`, to its end. `run` runs a task of it.
+    /// Drives the innermost frame, whose root is `root`, to its end. `body` is that of the root, if it is on the
+    /// stack of the caller.
     ///
     /// # Errors
     ///
@@ -46,7 +47,7 @@ impl Scheduler {
         &self,
         root: TaskId,
         caller: Option<&AnyComputation>,
-        mut run: impl FnMut(TaskId, &AnyComputation),
+        mut body: Option<Pin<&mut dyn Body>>,
     ) -> Result<(), TaskError> {
         let mut waited = false;
         loop {
@@ -58,17 +59,24 @@ impl Scheduler {
             if let Some((id, task)) = engine.run_first() {
                 let task = task.clone();
                 drop(engine);
-                run(id, &task);
+                match &mut body {
+                    Some(body) if id == root => self.run_on_stack(id, &task, body.as_mut()),
+                    _ => self.run(id, &task),
+                }
                 waited = false;
                 continue;
             }
             let step = engine.next();
             let waits = matches!(step, Step::Wait);
-            let task = if let Step::Run(id) = step { engine.task(id).cloned() } else { None };
             drop(engine);
             self.report_events();
             match step {
-                Step::Run(id) => run(id, &task.expect("the engine runs only what it has")),
+                Step::Run(id) if id == root && body.is_some() => {
+                    let task = self.engine().task(id).cloned();
+                    if let (Some(task), Some(body)) = (task, &mut body) {
+                        self.run_on_stack(id, &task, body.as_mut());
+                    }
+                }
                 Step::Wait | Step::Deadlock(_) if self.lend_permits() => {}
                 Step::Deadlock(_) if self.exceed_limits() => {}
                 // The wait may be for something that another task has requested.

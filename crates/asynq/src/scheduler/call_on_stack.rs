@@ -95,17 +95,8 @@ impl Scheduler {
                 self.engine().wake(id);
             }
             self.end_run(id, &root, root.stepped(is_pending), waker, &mark);
-            let run = |task_id, task: &AnyComputation| {
-                if task_id == id {
-                    self.run_by(id, task, |cx| {
-                        let is_pending = task.step_body(body.as_mut(), cx).is_pending();
-                        task.stepped(is_pending)
-                    });
-                } else {
-                    self.run(task_id, task);
-                }
-            };
-            runtime::without_budget(|| self.drive_call(id, caller.as_ref(), run))
+            let body = body.as_mut();
+            runtime::without_budget(|| self.drive_call(id, caller.as_ref(), Some(body)))
         };
         if let Err(error) = result {
             root.set_ended(None);
@@ -113,6 +104,15 @@ impl Scheduler {
             return Err(error);
         }
         root.failure().map_or(Ok(()), Err)
+    }
+
+    /// Polls the task of a call once, whose body is on the stack.
+    #[inline(never)]
+    pub(super) fn run_on_stack(&self, id: TaskId, task: &AnyComputation, body: Pin<&mut dyn Body>) {
+        self.run_by(id, task, |cx| {
+            let is_pending = task.step_body(body, cx).is_pending();
+            task.stepped(is_pending)
+        });
     }
 
     /// Makes the call whose body is being polled the root of a frame, if the engine does not know it.

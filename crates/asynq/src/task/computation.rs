@@ -105,7 +105,7 @@ impl AnyComputation {
     }
 
     /// Runs it until it waits or has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn step(&self, cx: &mut Context<'_>) -> Stepped {
         match self {
             Self::Alone(cell) => cell.as_ref().step(cx),
@@ -198,6 +198,12 @@ impl<B: ?Sized> Computation<B> {
     #[inline]
     pub(crate) fn is_computed(&self) -> bool {
         self.phase.get() == Phase::Ended
+    }
+
+    /// Returns whether nobody has asked for it.
+    #[inline]
+    pub(crate) fn is_new(&self) -> bool {
+        self.id.get().is_none() && self.phase.get() == Phase::Alive
     }
 
     /// Borrows the body, which is free between two polls.

@@ -86,9 +86,13 @@ impl<'j, F: Future<Output: 'static> + 'static> Joined<'j, F> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn request(&self, requester: &Requester<'_>) -> bool {
         match self {
+            Self::Cell { chunk, index, cell } if requester.waker.is_none() && cell.is_new() => {
+                request::request_new(*cell, any(chunk, *index), requester.scheduler);
+                true
+            }
             Self::Cell { chunk, index, cell } => {
                 request::request(*cell, || any(chunk, *index), requester)
             }
@@ -173,7 +177,14 @@ impl<F: Future<Output: 'static> + 'static> JoinedTasks<F> {
 
     /// Requests the values of all tasks. Returns whether any of them is pending.
     pub(super) fn request(&self, requester: &Requester<'_>) -> bool {
-        self.iter().fold(false, |pending, task| task.request(requester) | pending)
+        let mut is_pending = false;
+        for chunk in &self.chunks {
+            for index in 0..LEN {
+                let Some(task) = Joined::at(chunk, index) else { break };
+                is_pending |= task.request(requester);
+            }
+        }
+        is_pending
     }
 
     pub(super) fn are_computed(&self) -> bool {

@@ -26,6 +26,18 @@ pub(super) fn request<B: ?Sized>(
     true
 }
 
+/// Requests the value of a task that nobody has asked for. It is pending.
+#[inline]
+pub(super) fn request_new<B: ?Sized>(
+    cell: Pin<&Computation<B>>,
+    any: AnyComputation,
+    scheduler: &Scheduler,
+) {
+    let id = scheduler.engine().depend_on_new(any);
+    cell.id.set(Some(id));
+    scheduler.report_events();
+}
+
 /// Returns the id in the engine of a task that has not ended.
 #[inline]
 pub(super) fn register<B: ?Sized>(
