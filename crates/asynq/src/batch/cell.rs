@@ -3,22 +3,20 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
 use std::mem;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::pin::Pin;
+use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::task::Waker;
-use std::thread;
 use std::time::Duration;
 
-use asynq_engine::{ItemId, PriorityRule, TaskId};
+use asynq_engine::{ItemId, PriorityRule};
 
 use super::error::{BatchErrorKind, BoxError, Failure};
-use crate::call_stack::{AsynqStack, Site};
+use super::flush_step::FlushStep;
+use super::sharing::Sharing;
+use super::slot::{CloneValue, Slot, is_pending};
+use crate::call_stack::Site;
 use crate::callbacks::Callbacks;
-use crate::error::TaskError;
-use crate::futures::FutureBase;
 use crate::recording;
 use crate::scheduler::{self, BatchEntry, Flushable, Requester, Scheduler};
 use crate::task::AsyncTask;
@@ -43,91 +41,42 @@ pub(super) trait AnySource<K, V> {
     fn on_cancelled(&self, keys: Vec<K>);
 }
 
-#[doc(hidden)]
-pub enum FlushStep {
-    Done(Result<(), BoxError>),
-    Later(Pin<Box<dyn Future<Output = Result<(), BoxError>>>>),
-}
-
-impl FlushStep {
-    pub(crate) const DONE: Self = Self::Done(Ok(()));
-
-    pub(crate) fn later(rest: impl Future<Output = ()> + 'static) -> Self {
-        Self::Later(Box::pin(async move {
-            rest.await;
-            Ok(())
-        }))
-    }
-}
-
 /// A batch, from its first item until all items are resolved.
 pub(super) struct BatchCell<K, V> {
-    source: Rc<dyn AnySource<K, V>>,
+    pub(super) source: Rc<dyn AnySource<K, V>>,
     /// Place where the source was created.
-    at: &'static Location<'static>,
+    pub(super) at: &'static Location<'static>,
     /// The engine's half of the batch: see `Note: held items`.
-    entry: BatchEntry,
-    base_priority: i64,
+    pub(super) entry: BatchEntry,
+    pub(super) base_priority: i64,
     /// Number of this batch among those of its source.
     pub(super) number: u32,
-    state: Cell<BatchState>,
+    pub(super) state: Cell<BatchState>,
     /// Number of items with neither value nor error, duplicates excluded.
-    pending: Cell<usize>,
+    pub(super) pending: Cell<usize>,
     /// Number of items whose keys the source has compared with others.
-    admitted: Cell<usize>,
-    duplicates: Cell<usize>,
+    pub(super) admitted: Cell<usize>,
+    pub(super) duplicates: Cell<usize>,
     /// Keys of the items, until the flush takes them.
-    keys: RefCell<Vec<K>>,
-    slots: RefCell<Vec<Slot<V>>>,
-    callbacks: RefCell<BTreeMap<u32, Callbacks>>,
+    pub(super) keys: RefCell<Vec<K>>,
+    pub(super) slots: RefCell<Vec<Slot<V>>>,
+    pub(super) callbacks: RefCell<BTreeMap<u32, Callbacks>>,
     /// Handles to each item besides its own, up to the last item that has any.
-    sharing: RefCell<Vec<Sharing>>,
+    pub(super) sharing: RefCell<Vec<Sharing>>,
     /// Clones a value, if any item has extra handles.
-    clone_value: Cell<Option<CloneValue<V>>>,
+    pub(super) clone_value: Cell<Option<CloneValue<V>>>,
     /// Task of a flush that goes on. Owned, so that dropping the batch cancels it.
-    flush_task: RefCell<Option<AsyncTask<Result<(), BoxError>>>>,
+    pub(super) flush_task: RefCell<Option<AsyncTask<Result<(), BoxError>>>>,
 }
 
-type CloneValue<V> = fn(&V) -> V;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BatchState {
+pub(super) enum BatchState {
     Open,
     /// Its keys are being compared: it takes no items meanwhile.
     Admitting,
     Flushing,
     Flushed,
     Cancelled,
-}
-
-/// Place for the value of an item.
-pub(super) enum Slot<V> {
-    Pending,
-    Value(V),
-    Failed(Failure),
-    Taken,
-    /// The item has the value of another.
-    Duplicate {
-        of: u32,
-        /// The duplicate before it of the same item, or this one if there is none.
-        previous: u32,
-    },
-}
-
-/// Handles to an item besides its own.
-#[derive(Clone, Copy, Default)]
-struct Sharing {
-    /// Number of further handles that take a clone of the value, also by duplicates.
-    handles: u32,
-    /// Number of duplicates that have not taken their clone.
-    duplicates: u32,
-    last_duplicate: Option<u32>,
-}
-
-impl<V> Slot<V> {
-    fn is_pending(&self) -> bool {
-        matches!(self, Self::Pending)
-    }
 }
 
 impl<K: 'static, V: 'static> BatchCell<K, V> {
@@ -247,28 +196,10 @@ impl<K, V> BatchCell<K, V> {
     }
 
     #[cold]
-    fn run_callbacks_of(&self, index: u32) {
+    pub(super) fn run_callbacks_of(&self, index: u32) {
         let callbacks = self.callbacks.borrow_mut().remove(&index);
         if let Some(callbacks) = callbacks {
             callbacks.run();
-        }
-    }
-
-    #[cold]
-    fn resolve_duplicates_of(&self, index: u32) {
-        let last = self.sharing.borrow().get(index as usize).and_then(|item| item.last_duplicate);
-        let mut duplicates: Vec<_> = {
-            let slots = self.slots.borrow();
-            let previous = |&index: &u32| match slots[index as usize] {
-                Slot::Duplicate { previous, .. } if previous != index => Some(previous),
-                _ => None,
-            };
-            std::iter::successors(last, previous).collect()
-        };
-        duplicates.reverse();
-        for index in duplicates {
-            self.entry.resolve(index);
-            self.run_callbacks_of(index);
         }
     }
 
@@ -282,61 +213,8 @@ impl<K, V> BatchCell<K, V> {
         }
     }
 
-    fn take_shared(&self, index: u32, slot: Slot<V>, clone_value: CloneValue<V>) -> Slot<V> {
-        let (index, slot) = match slot {
-            Slot::Duplicate { of, .. } => {
-                self.remove_duplicate(of);
-                (of, self.replace(of, Slot::Taken))
-            }
-            slot => (index, slot),
-        };
-        if !self.remove_handle(index) {
-            return slot;
-        }
-        let copy = clone_slot(&slot, clone_value);
-        self.replace(index, slot);
-        copy.unwrap_or_else(|payload| resume_unwind(payload))
-    }
-
-    fn replace(&self, index: u32, slot: Slot<V>) -> Slot<V> {
+    pub(super) fn replace(&self, index: u32, slot: Slot<V>) -> Slot<V> {
         mem::replace(&mut self.slots.borrow_mut()[index as usize], slot)
-    }
-
-    /// Counts one handle less. Returns whether there are others.
-    fn remove_handle(&self, index: u32) -> bool {
-        match self.sharing.borrow_mut().get_mut(index as usize) {
-            Some(item) if item.handles > 0 => {
-                item.handles -= 1;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Counts one duplicate less that has to take its clone.
-    fn remove_duplicate(&self, of: u32) {
-        if let Some(item) = self.sharing.borrow_mut().get_mut(of as usize) {
-            item.duplicates = item.duplicates.saturating_sub(1);
-        }
-    }
-
-    /// Counts one more handle to an item, which will take a clone of its value.
-    pub(super) fn add_handle(&self, index: u32, clone_value: CloneValue<V>) {
-        self.clone_value.set(Some(clone_value));
-        sharing_of(index, &mut self.sharing.borrow_mut()).handles += 1;
-    }
-
-    /// Gives an item the value of another that is pending, or a clone of it.
-    pub(super) fn set_duplicate(&self, index: u32, of: u32, clone_value: CloneValue<V>) {
-        self.clone_value.set(Some(clone_value));
-        let mut sharing = self.sharing.borrow_mut();
-        let item = sharing_of(of, &mut sharing);
-        item.handles += 1;
-        item.duplicates += 1;
-        let previous = item.last_duplicate.replace(index).unwrap_or(index);
-        self.slots.borrow_mut()[index as usize] = Slot::Duplicate { of, previous };
-        self.pending.set(self.pending.get() - 1);
-        self.duplicates.set(self.duplicates.get() + 1);
     }
 
     /// Notes that a handle to an item was dropped.
@@ -349,35 +227,6 @@ impl<K, V> BatchCell<K, V> {
     /// Keeps keys that the flush has taken, for [`AnySource::on_abandoned`].
     pub(super) fn keep_keys(&self, keys: Vec<K>) {
         self.keys.replace(keys);
-    }
-
-    /// Gives the duplicates clones of the values, one after the other: later, each would have to wait for
-    /// memory.
-    fn distribute(&self) {
-        let Some(clone_value) = self.clone_value.get() else { return };
-        for index in 0..self.len() {
-            let (of, slot) = {
-                let mut slots = self.slots.borrow_mut();
-                let Slot::Duplicate { of, .. } = slots[index] else { continue };
-                (of, mem::replace(&mut slots[of as usize], Slot::Taken))
-            };
-            let copy = clone_slot(&slot, clone_value);
-            let mut slots = self.slots.borrow_mut();
-            slots[of as usize] = slot;
-            match copy {
-                Ok(copy) => slots[index] = copy,
-                // It is left to those who take the value.
-                Err(_) => self.remove_duplicate(of),
-            }
-        }
-        let mut handles = 0;
-        for item in self.sharing.borrow_mut().iter_mut() {
-            item.handles -= mem::take(&mut item.duplicates);
-            handles |= item.handles;
-        }
-        if handles == 0 {
-            self.clone_value.set(None);
-        }
     }
 
     /// Adds a callback or waker to a pending item.
@@ -460,7 +309,7 @@ impl<K, V> BatchCell<K, V> {
         }
     }
 
-    fn fail_pending(&self, failure: &Failure) {
+    pub(super) fn fail_pending(&self, failure: &Failure) {
         self.set_pending(|| Slot::Failed(failure.clone()));
     }
 
@@ -477,7 +326,7 @@ impl<K, V> BatchCell<K, V> {
     }
 
     /// Runs the callbacks of all items, of which none is pending.
-    fn run_callbacks(&self) {
+    pub(super) fn run_callbacks(&self) {
         while let Some((_, callbacks)) = self.pop_callbacks() {
             callbacks.run();
         }
@@ -490,115 +339,12 @@ impl<K, V> BatchCell<K, V> {
     pub(super) fn item_count(&self) -> u32 {
         u32::try_from(self.len()).expect("the engine counts items in a u32")
     }
-
-    /// Ends the flush: items without a value or error fail. A panic that no item is left for goes to
-    /// the call that drives the flush.
-    fn finish(&self, outcome: Result<Result<(), BoxError>, TaskError>) {
-        self.state.set(BatchState::Flushed);
-        let failure = match outcome {
-            Ok(Ok(())) => Failure::Error(BatchErrorKind::NotSet),
-            Ok(Err(error)) => Failure::error(error),
-            Err(panic) => {
-                if self.pending.get() == 0 {
-                    scheduler::try_with(|scheduler| scheduler.keep_panic(panic.clone()));
-                }
-                Failure::Panic(panic)
-            }
-        };
-        self.fail_pending(&failure);
-        if self.duplicates.get() > 0 {
-            self.distribute();
-        }
-        // If no item has taken the error, this drops it. Nobody could handle a panic of that.
-        drop(catch_unwind(AssertUnwindSafe(|| drop(failure))));
-        self.run_callbacks();
-    }
 }
 
 impl<K, V> Drop for BatchCell<K, V> {
     fn drop(&mut self) {
         self.entry.close();
     }
-}
-
-impl<K: 'static, V: 'static> Flushable for BatchCell<K, V> {
-    fn flush(self: Rc<Self>) -> Option<TaskId> {
-        let is_admitting = self.state.get() == BatchState::Admitting;
-        self.entry.hold();
-        let flush = AssertUnwindSafe(|| {
-            if is_admitting {
-                let error = "code that compares the keys of this batch waits for the batch";
-                return FlushStep::Done(Err(error.into()));
-            }
-            self.state.set(BatchState::Flushing);
-            self.admit();
-            let (source, keys) = (Rc::clone(&self.source), self.keys.take());
-            source.flush(keys, Rc::downgrade(&self))
-        });
-        let outcome = match catch_unwind(flush) {
-            Ok(FlushStep::Later(rest)) => {
-                let task = AsyncTask::made_at(self.source.flush_site(), self.at, rest);
-                let id = task.register();
-                let cell = Rc::downgrade(&self);
-                task.on_computed(move || {
-                    let Some(cell) = cell.upgrade() else { return };
-                    let task = cell.flush_task.take().expect("kept since the flush began");
-                    cell.finish(task.outcome());
-                    cell.entry.close();
-                });
-                *self.flush_task.borrow_mut() = Some(task);
-                return Some(id);
-            }
-            Ok(FlushStep::Done(result)) => Ok(result),
-            Err(payload) => Err(TaskError::from_panic(payload, AsynqStack::default)),
-        };
-        self.finish(outcome);
-        None
-    }
-
-    fn report_held(&self) {
-        let slots = self.slots.borrow();
-        self.entry.report_held((0..self.item_count()).filter(|&index| !is_pending(&slots, index)));
-    }
-
-    fn name(&self) -> String {
-        self.name()
-    }
-
-    fn base_priority(&self) -> i64 {
-        self.base_priority
-    }
-
-    fn count(self: Rc<Self>) -> usize {
-        BatchCell::count(&self)
-    }
-}
-
-/// Returns a clone of a slot, or the panic of that. Nothing must be borrowed, since it is code of users.
-fn clone_slot<V>(slot: &Slot<V>, clone_value: CloneValue<V>) -> thread::Result<Slot<V>> {
-    catch_unwind(AssertUnwindSafe(|| match slot {
-        Slot::Value(value) => Slot::Value(clone_value(value)),
-        Slot::Failed(failure) => Slot::Failed(failure.clone()),
-        Slot::Pending => Slot::Pending,
-        Slot::Taken | Slot::Duplicate { .. } => Slot::Taken,
-    }))
-}
-
-/// Returns whether the item at `index` has neither value nor error.
-fn is_pending<V>(slots: &[Slot<V>], index: u32) -> bool {
-    match &slots[index as usize] {
-        Slot::Duplicate { of, .. } => slots[*of as usize].is_pending(),
-        slot => slot.is_pending(),
-    }
-}
-
-/// Returns the handles to the item at `index` besides its own.
-fn sharing_of(index: u32, sharing: &mut Vec<Sharing>) -> &mut Sharing {
-    let index = index as usize;
-    if sharing.len() <= index {
-        sharing.resize(index + 1, Sharing::default());
-    }
-    &mut sharing[index]
 }
 
 impl<K, V> fmt::Debug for BatchCell<K, V> {

@@ -7,8 +7,10 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 
-use super::cell::{AnySource, BatchCell, FlushStep, Slot};
+use super::cell::{AnySource, BatchCell};
 use super::error::{BoxError, Failure};
+use super::flush_step::FlushStep;
+use super::slot::Slot;
 use crate::call_stack::Site;
 use crate::type_name::short_name;
 

@@ -7,10 +7,11 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::cell::{BatchCell, Slot};
+use super::cell::BatchCell;
 use super::error::{BatchError, BatchErrorKind, BoxError, Failure};
 use super::flush::{Admitting, Batch};
 use super::handle::BatchHandle;
+use super::slot::Slot;
 use crate::error::TaskError;
 use crate::futures::{FutureBase, joins_as_itself};
 use crate::scheduler::{self, Request, Requester, Scheduler};

@@ -5,16 +5,21 @@
 //! depends only on the types of keys and values.
 
 mod cell;
+mod duplicates;
 mod error;
 mod flush;
+mod flush_step;
+mod flushable;
 mod handle;
 mod item;
+mod sharing;
+mod slot;
 mod source;
 
-pub(crate) use self::cell::FlushStep;
 pub use self::error::{BatchError, BatchErrorKind, BoxError};
 pub(crate) use self::flush::Admitting;
 pub use self::flush::{Batch, Flush, Item, Items, ItemsIter};
+pub(crate) use self::flush_step::FlushStep;
 pub use self::handle::BatchHandle;
 pub use self::item::BatchItem;
 pub(crate) use self::item::WeakItem;
