@@ -6,7 +6,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
+use core::cmp::{Ordering, Reverse};
 use core::mem;
 
 use crate::batch::{BatchState, Batches, PriorityRule, QueuePlace};
@@ -61,7 +61,7 @@ impl<P: Priority> FlushQueue<P> {
 
     /// Takes a batch off the queue; the caller gives it its next state.
     ///
-    /// An unsorted one may leave an entry behind that [`choose`](Self::choose) passes over.
+    /// An unsorted one may leave an entry behind that [`choose`](Self::choose) passes over, if there are many.
     pub(crate) fn remove<H: Host<Priority = P>>(&mut self, batches: &mut Batches<H>, id: BatchId) {
         let batch = &mut batches[id];
         let BatchState::Open(place) = &mut batch.state else {
@@ -73,6 +73,9 @@ impl<P: Priority> FlushQueue<P> {
             }
             QueuePlace::Unsorted if self.unsorted.last() == Some(&id) => {
                 self.unsorted.pop();
+            }
+            QueuePlace::Unsorted if self.unsorted.len() <= FEW => {
+                self.unsorted.retain(|&other| other != id);
             }
             QueuePlace::Unsorted | QueuePlace::Unlisted => {}
         }
@@ -106,6 +109,45 @@ impl<P: Priority> FlushQueue<P> {
     /// Chooses the batch to flush now. It stays listed. `asks` says whether to ask even if there is only
     /// one.
     pub(crate) fn choose<H: Host<Priority = P>>(
+        &mut self,
+        batches: &mut Batches<H>,
+        asks: bool,
+    ) -> Choice {
+        match self.largest_of_few(batches) {
+            Some(id) => Choice::Flush(id),
+            None => self.choose_of_any(batches, asks),
+        }
+    }
+
+    /// Returns the batch to flush now if, as nearly always, there are only a few and each has the rule
+    /// [`PriorityRule::BySize`].
+    fn largest_of_few<H: Host<Priority = P>>(&self, batches: &Batches<H>) -> Option<BatchId> {
+        if self.unsorted.len() > FEW || !self.sorted.is_empty() {
+            return None;
+        }
+        let mut largest: Option<(BatchId, P, u64)> = None;
+        for &id in &self.unsorted {
+            let batch = batches.get(id)?;
+            if batch.rule != PriorityRule::BySize
+                || !matches!(batch.state, BatchState::Open(QueuePlace::Unsorted))
+            {
+                return None;
+            }
+            let (priority, opened) = (P::by_size(batch.count()), batch.opened);
+            let is_larger =
+                largest.as_ref().is_none_or(|(_, greatest, first)| match priority.cmp(greatest) {
+                    Ordering::Less => false,
+                    Ordering::Equal => opened < *first,
+                    Ordering::Greater => true,
+                });
+            if is_larger {
+                largest = Some((id, priority, opened));
+            }
+        }
+        largest.map(|(id, ..)| id)
+    }
+
+    fn choose_of_any<H: Host<Priority = P>>(
         &mut self,
         batches: &mut Batches<H>,
         asks: bool,
