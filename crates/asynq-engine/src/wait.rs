@@ -99,8 +99,7 @@ impl<H: Host> Engine<H> {
             return false;
         }
         let Some(frame) = self.frames.top_mut() else { return false };
-        let (Some(task), Some(Dependency::Item(item))) =
-            (frame.running, frame.dependencies.only())
+        let (Some(task), Some(Dependency::Item(item))) = (frame.running, frame.dependencies.only())
         else {
             return false;
         };

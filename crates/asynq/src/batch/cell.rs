@@ -69,6 +69,10 @@ pub(super) struct BatchCell<K, V> {
     pub(super) flush_task: RefCell<Option<AsyncTask<Result<(), BoxError>>>>,
 }
 
+/// Number of items for which a batch has room from the beginning, if the one before had as many. A long one may be
+/// followed by short ones.
+const MAX_SPARE_ITEMS: usize = 1024;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BatchState {
     Open,
@@ -105,13 +109,51 @@ impl<K: 'static, V: 'static> BatchCell<K, V> {
             clone_value: Cell::new(None),
             flush_task: RefCell::default(),
         });
-        let rule = match base_priority {
-            0 if cell.source.finds_duplicates() => PriorityRule::AskWhenGrown,
+        cell.enter();
+        cell
+    }
+
+    /// Opens a batch in the cell of one that has ended, if nobody else has that cell. Not if there are values in it:
+    /// their destructors are code of users, which may call the source. Returns whether the batch is open.
+    pub(super) fn reopen(self: &mut Rc<Self>, base_priority: i64, number: u32) -> bool {
+        let Some(cell) = Rc::get_mut(self) else { return false };
+        if !cell.is_empty() {
+            return false;
+        }
+        let capacity = cell.capacity();
+        cell.entry = BatchEntry::new();
+        cell.base_priority = base_priority;
+        cell.number = number;
+        cell.state.set(BatchState::Open);
+        cell.admitted.set(0);
+        cell.duplicates.set(0);
+        cell.clone_value.set(None);
+        cell.sharing.get_mut().clear();
+        cell.slots.get_mut().clear();
+        cell.keys.get_mut().reserve(capacity);
+        self.enter();
+        true
+    }
+
+    /// Adds the batch to the engine.
+    fn enter(self: &Rc<Self>) {
+        let rule = match self.base_priority {
+            0 if self.source.finds_duplicates() => PriorityRule::AskWhenGrown,
             0 => PriorityRule::BySize,
             _ => PriorityRule::Ask,
         };
-        cell.entry.open(Rc::downgrade(&cell) as Weak<dyn Flushable>, rule);
-        cell
+        self.entry.open(Rc::downgrade(self) as Weak<dyn Flushable>, rule);
+    }
+
+    /// Returns whether a batch has ended, and nothing is left in its cell. It is not looked for in long ones.
+    fn is_empty(&mut self) -> bool {
+        let slots = self.slots.get_mut();
+        slots.len() <= MAX_SPARE_ITEMS
+            && slots.iter().all(|slot| matches!(slot, Slot::Taken))
+            && self.keys.get_mut().is_empty()
+            && self.callbacks.get_mut().is_empty()
+            && self.flush_task.get_mut().is_none()
+            && self.is_ended()
     }
 }
 
@@ -229,6 +271,14 @@ impl<K, V> BatchCell<K, V> {
         self.keys.replace(keys);
     }
 
+    /// Keeps the empty list of the keys that the flush has taken, for the next batch in this cell.
+    pub(super) fn keep_room(&self, room: Vec<K>) {
+        let mut keys = self.keys.borrow_mut();
+        if keys.capacity() == 0 && room.capacity() <= MAX_SPARE_ITEMS {
+            *keys = room;
+        }
+    }
+
     /// Adds a callback or waker to a pending item.
     pub(super) fn add_callback(&self, index: u32, add: impl FnOnce(&Callbacks)) {
         add(self.callbacks.borrow_mut().entry(index).or_default());
@@ -251,6 +301,11 @@ impl<K, V> BatchCell<K, V> {
 
     pub(super) fn len(&self) -> usize {
         self.slots.borrow().len()
+    }
+
+    /// Returns the number of items for which the next batch has room from the beginning.
+    pub(super) fn capacity(&self) -> usize {
+        self.len().min(MAX_SPARE_ITEMS)
     }
 
     /// Returns the number of items, duplicates excluded.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::ops::Range;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
@@ -207,9 +208,9 @@ impl<B: Batch> Items<B> {
     }
 
     /// Gives the keys back to the batch.
-    pub(crate) fn return_keys(self) {
+    pub(crate) fn return_keys(mut self) {
         if let Some(batch) = self.batch.upgrade() {
-            batch.keep_keys(self.keys);
+            batch.keep_keys(mem::take(&mut self.keys));
         }
     }
 
@@ -266,6 +267,15 @@ impl<B: Batch> Items<B> {
             {
                 batch.set(index, slot);
             }
+        }
+    }
+}
+
+impl<B: Batch> Drop for Items<B> {
+    fn drop(&mut self) {
+        self.keys.clear();
+        if let Some(batch) = self.batch.upgrade() {
+            batch.keep_room(mem::take(&mut self.keys));
         }
     }
 }

@@ -134,14 +134,18 @@ impl<B: Batch> Source<B> {
         if let Some(open) = self.inner.open.borrow().as_ref().filter(|open| open.is_open()) {
             return (Rc::clone(open), None);
         }
-        // The batches of a source are often of the same size, but a long one may be followed by short
-        // ones.
-        let capacity = self.inner.open.borrow().as_ref().map_or(0, |ended| ended.len().min(1024));
         // `priority` is code of users, so nothing is borrowed.
         let priority = self.inner.batch.priority();
-        let source = Rc::clone(&self.inner.batch) as Rc<dyn AnySource<B::Key, B::Value>>;
         let number = self.inner.opened.get().wrapping_add(1);
         self.inner.opened.set(number);
+        if let Some(cell) = self.inner.open.borrow_mut().as_mut()
+            && BatchCell::reopen(cell, priority, number)
+        {
+            return (Rc::clone(cell), None);
+        }
+        let source = Rc::clone(&self.inner.batch) as Rc<dyn AnySource<B::Key, B::Value>>;
+        // The batches of a source are often of the same size.
+        let capacity = self.inner.open.borrow().as_ref().map_or(0, |ended| ended.capacity());
         let batch = BatchCell::open(source, self.inner.at, priority, number, capacity);
         let ended = self.inner.open.replace(Some(Rc::clone(&batch)));
         (batch, ended)

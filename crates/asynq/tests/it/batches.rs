@@ -25,6 +25,47 @@ fn an_item_made_after_the_flush_opens_a_new_batch() {
 }
 
 #[test]
+fn a_batch_has_nothing_of_the_one_before() {
+    let log = Log::new();
+    let numbers = store(&log, "numbers");
+    let first = numbers.item(1);
+    let shown = format!("{:?}", first.batch());
+    assert_eq!(first.value().unwrap(), 10);
+    // Nobody has the first batch any more.
+    let second = numbers.item(2);
+    assert_eq!(second.index(), 0);
+    assert_eq!(format!("{:?}", second.batch()), shown);
+    assert_eq!(second.batch().len(), 1);
+    assert!(!second.batch().is_flushed());
+    assert_eq!(second.value().unwrap(), 20);
+    assert_eq!(log.take(), "flush numbers [1]\nflush numbers [2]\n");
+}
+
+#[test]
+fn a_value_that_nobody_took_is_dropped_when_the_next_batch_has_opened() {
+    struct Handles(Rc<()>);
+
+    impl Batch for Handles {
+        type Key = u32;
+        type Value = Rc<()>;
+        type Flush = ();
+
+        fn flush(self: Rc<Self>, items: Items<Self>) {
+            items.set_values(|_| Some(Rc::clone(&self.0)));
+        }
+    }
+
+    let shared = Rc::new(());
+    let values = Source::new(Handles(Rc::clone(&shared)));
+    drop(values.item(1));
+    values.open_batch().flush();
+    assert_eq!(Rc::strong_count(&shared), 3);
+    let next = values.item(2);
+    assert_eq!(Rc::strong_count(&shared), 2);
+    assert!(!next.batch().is_flushed());
+}
+
+#[test]
 fn an_item_made_during_the_flush_opens_a_new_batch() {
     let sizes = Rc::new(RefCell::new(Vec::new()));
     let this: Rc<RefCell<Option<Source<common::By<()>>>>> = Rc::default();
