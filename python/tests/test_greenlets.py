@@ -343,7 +343,7 @@ def test_a_task_that_another_greenlet_runs_cannot_be_awaited():
         return (yield task)
 
     def fails():
-        with pytest.raises(RuntimeError, match="another thread or greenlet is running"):
+        with pytest.raises(RuntimeError, match="another thread or greenlet is running this"):
             awaits()
 
     assert greenlets.run(task.value, fails) == [2, None]

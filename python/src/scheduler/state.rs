@@ -443,8 +443,8 @@ impl Scheduler {
         }
         let class = imports::type_name(object);
         Err(PyRuntimeError::new_err(format!(
-            "a {class} that another thread or greenlet is running can't be awaited or called in this \
-             one: wait for its value there, or make one here",
+            "another thread or greenlet is running this {class}, which can't be awaited or called in this one: wait for \
+             its value there, or make one here",
         )))
     }
 
