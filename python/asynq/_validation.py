@@ -29,6 +29,12 @@ def check_count(name, count):
         raise ValueError(f"{name} must be 1 or more, got {count}")
 
 
+def check_flag(name, value):
+    """Raises `TypeError` unless the argument `name` is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
 def check_number(name, value):
     """Raises `TypeError` unless the argument `name` is an int or a float other than NaN."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or math.isnan(value):

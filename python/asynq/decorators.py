@@ -34,7 +34,7 @@ from ._inspection import (
     is_pure,
     is_pure_async_fn,
 )
-from ._validation import check_callable, check_no_function
+from ._validation import check_callable, check_flag, check_no_function
 from .asynq_to_async import (
     NoAsyncioMode,
     convert_asynq_to_async,
@@ -102,10 +102,12 @@ def asynq(
       first one that does warns. In the block of an `AsyncioMode`, a synchronous call raises
       `RuntimeError` by default, and otherwise logs a warning.
 
-    Raises `TypeError` if the parentheses are missing, and `AssertionError` if the options exclude
-    each other or the function is asynchronous already.
+    Raises `TypeError` if the parentheses are missing or an option has a wrong type, and
+    `AssertionError` if the options exclude each other or the function is asynchronous already.
     """
     check_no_function("asynq", pure)
+    check_flag("pure", pure)
+    check_flag("allow_sync_call", allow_sync_call)
     if kwargs and not pure:
         raise AssertionError("custom kwargs are only supported with pure=True")
     if pure and sync_fn is not None:
@@ -145,6 +147,8 @@ def async_proxy(pure=False, sync_fn=None, asyncio_fn=None, allow_sync_call=False
     'hello world'
     """
     check_no_function("async_proxy", pure)
+    check_flag("pure", pure)
+    check_flag("allow_sync_call", allow_sync_call)
     if sync_fn is not None and pure:
         raise AssertionError("sync_fn=? cannot be used together with pure=True")
     _check_substitutes(sync_fn, asyncio_fn)

@@ -289,3 +289,17 @@ assert waits.get() == (True, None)
 print("well")
 """
     )
+
+
+def test_gevent_may_patch_after_asynq_was_imported():
+    """As gunicorn does with `preload_app`."""
+    assert_ends_well(
+        "import asyncio, threading, asynq\n"
+        + HEAD
+        + KINDS["coroutine"]
+        + """
+for _ in range(12):  # Each had one more event loop than the one before, up to ten.
+    assert gevent.spawn(page, load, 2).get() == [10, 30]
+print("well")
+"""
+    )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import itertools
 import threading
 
 import pytest
 
 import asynq
-from asynq import LoadError
+from asynq import LoadError, LoadTimeoutError
 from asynq._asynq import Limit, Permits
 from asynq.loaders import (
+    Group,
     Loader,
     event_loop_thread,
     request,
@@ -190,3 +192,80 @@ def test_a_request_that_keeps_a_nested_one_waiting_is_nested(is_first):
     assert begun == ["other"]
     other.release()
     assert begun == ["other", "nested"]
+
+
+class CleansUp:
+    """A function that ends a while after it was cancelled."""
+
+    def __init__(self):
+        self.running = self.most = 0
+        self.may_end = asyncio.Event()
+
+    async def __call__(self, keys):
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            if keys == ["stuck"]:
+                await asyncio.Event().wait()
+            return keys
+        finally:
+            if keys == ["stuck"]:
+                await self.may_end.wait()
+            self.running -= 1
+
+
+def limited_alone(function, **settings):
+    return Loader(function, max_in_flight=1, **settings)
+
+
+def limited_in_a_group(function, **settings):
+    return Loader(function, group=Group(max_in_flight=1), **settings)
+
+
+@pytest.mark.parametrize("limited", [limited_alone, limited_in_a_group])
+def test_a_cancelled_coroutine_keeps_its_permit_until_it_has_ended(limited):
+    async def main():
+        function = CleansUp()
+
+        async def coroutine(keys):
+            return await function(keys)
+
+        loader = limited(coroutine)
+        stuck = asyncio.ensure_future(loader.asyncio("stuck"))
+        while not function.running:
+            await asyncio.sleep(0)
+        stuck.cancel()
+        other = loader.asyncio(2)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert function.running == 1
+        function.may_end.set()
+        assert await other == 2
+        return function.most
+
+    assert asyncio.run(main()) == 1
+
+
+def test_a_late_coroutine_keeps_its_permit_until_it_has_ended():
+    running = []
+    may_end = threading.Event()
+
+    async def function(keys):
+        running.append(keys)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            while not may_end.is_set():
+                await asyncio.sleep(0)
+
+    loader = Loader(function, max_in_flight=1, timeout=0.01)
+    keys = itertools.count()
+    try:
+        while not running:  # A busy machine may give a key up before it is sent.
+            with pytest.raises(LoadTimeoutError):
+                loader(next(keys))
+        with pytest.raises(LoadTimeoutError, match="max_in_flight requests were in flight"):
+            loader(next(keys))
+        assert len(running) == 1
+    finally:
+        may_end.set()

@@ -49,10 +49,14 @@ class EventLoopRequest(Request):
         self._set_timer()
 
     def cancel(self, is_late):
-        """Ends the request, because all of its keys are late or nobody waits for it any more."""
-        blocking = self.loader.settings.blocking
-        if self.function is not None and (is_late or not (blocking and self._has_keys)):
-            self.function.permits.release()  # Otherwise the thread of the function does.
+        """Ends the request, because all of its keys are late or nobody waits for it any more.
+
+        The task gives the permits back when it has ended. A function on a thread, which nobody can
+        cancel, gives them up if it is late, since it may never return.
+        """
+        is_on_thread = self.loader.settings.blocking
+        if self.function is not None and is_on_thread and (is_late or not self._has_keys):
+            self.function.permits.release()
         if self.task is not None:
             self.task.cancel()
         if is_late and self._has_keys:

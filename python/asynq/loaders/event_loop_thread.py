@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError
 
 from .._asynq import current_greenlet, is_blocked_event_loop
 from .._fork import reset_after_fork
+from .._scheduler_local import GreenletLocal
 from .thread_pool import check_not_finalizing
 
 __traceback_hide__ = True
@@ -74,7 +75,7 @@ class EventLoopThread:
     def _run(self, loop):
         if self._loops.setdefault("thread", _thread.get_ident()) != _thread.get_ident():
             return  # Another thread runs the loop.
-        _running.thread = self
+        _running.get().thread = self
         if current_greenlet() is not None:
             _let_others_run(loop)
         loop.run_forever()
@@ -84,18 +85,18 @@ class EventLoopThread:
 _MAX_DEPTH = 10
 
 
-class _Running(threading.local):
-    """The `EventLoopThread` whose loop the current thread runs."""
+class _Running:
+    """The `EventLoopThread` whose loop the current thread or greenlet runs."""
 
     thread = None
 
 
-_running = _Running()
+_running = GreenletLocal(_Running)
 
 
 def event_loop_thread():
     """Returns the `EventLoopThread` for coroutines that the current thread asks for."""
-    thread = _running.thread
+    thread = _running.get().thread
     thread = first_event_loop_thread if thread is None else thread.next()
     while is_blocked_event_loop(thread.event_loop()):
         thread = thread.next()  # Perhaps this call is what the other one waits for.

@@ -231,13 +231,17 @@ class Request:
         self._host.late(self.loader, self._part)
 
     def cancel(self, is_late):
-        """Ends the request, because all of its keys are late or nobody waits for it any more."""
+        """Ends the request, because all of its keys are late or nobody waits for it any more.
+
+        A coroutine keeps its permits until it has ended: it may have to clean up. A function on a
+        thread, which nobody can cancel, gives them up, since it may never return.
+        """
         if self._call is not None:
             self._call.cancel()
         if not self._has_keys:
             self._withdraw()
             return
-        if self.function is not None:
+        if self.function is not None and self._call is None:
             self.function.permits.release()
         if is_late:
             self._finish(TimeoutError(f"no answer within {self.loader.settings.timeout:g} s"))

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from .._validation import check_count, check_duration, check_number
+from .._validation import check_count, check_duration, check_flag, check_number
 from ..decorators import is_async_fn
 from .group import Group
 from .per import Per
@@ -53,8 +53,7 @@ class Settings:
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name))
         for name in ("blocking", "across_requests"):
-            if not isinstance(getattr(self, name), bool):
-                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+            check_flag(name, getattr(self, name))
         if not isinstance(self.cache_errors, bool) and not _is_function(self.cache_errors):
             raise TypeError(
                 "cache_errors must be True, False or a function that says so of an error, got"
