@@ -1,7 +1,6 @@
 //! Consequences of a change of a loader's state.
 
 use std::sync::Arc;
-use std::task::Waker;
 
 use asynq_loader::PartId;
 use smallvec::SmallVec;
@@ -28,7 +27,6 @@ pub(super) struct Effects<K, V> {
     pub(super) claims: SmallVec<[PartId; 1]>,
     pub(super) cancelled: Vec<Part<K>>,
     pub(super) ended: SmallVec<[Part<K>; 1]>,
-    pub(super) wakers: Vec<Waker>,
     pub(super) withdrawn: Vec<Claim>,
     pub(super) entries: Vec<Entry<K, V>>,
 }
@@ -39,7 +37,6 @@ impl<K, V> Default for Effects<K, V> {
             claims: SmallVec::new(),
             cancelled: Vec::new(),
             ended: SmallVec::new(),
-            wakers: Vec::new(),
             withdrawn: Vec::new(),
             entries: Vec::new(),
         }
@@ -51,14 +48,12 @@ impl<K, V> Effects<K, V> {
         self.claims.is_empty()
             && self.cancelled.is_empty()
             && self.ended.is_empty()
-            && self.wakers.is_empty()
             && self.withdrawn.is_empty()
             && self.entries.is_empty()
     }
 
-    /// Wakes loads, cancels jobs, and drops keys and values. Returns the parts that claim permits.
+    /// Cancels jobs, and drops keys and values. Returns the parts that claim permits.
     pub(super) fn run(self) -> SmallVec<[PartId; 1]> {
-        self.wakers.into_iter().for_each(Waker::wake);
         for part in &self.cancelled {
             if let Some(job) = &part.job {
                 job.cancel();

@@ -1,9 +1,8 @@
 //! A requested key, from its first load until the last load has taken the value.
 
+use std::mem;
 use std::num::NonZero;
 use std::sync::Arc;
-use std::task::Waker;
-use std::{iter, mem};
 
 use asynq_engine::ItemId;
 use asynq_loader::{PartId, SlotId};
@@ -11,6 +10,7 @@ use slotmap::new_key_type;
 
 use super::caches::SharedCache;
 use super::error::LoadError;
+use super::wakers::WaitList;
 use crate::error::TaskError;
 
 new_key_type! {
@@ -22,9 +22,11 @@ new_key_type! {
 pub(super) struct Entry<K, V> {
     pub(super) slot: SlotId,
     pub(super) key: KeyPlace<K>,
+    /// None once it is resolved.
+    pub(super) pending: Option<Status>,
     pub(super) outcome: Outcome<V>,
-    /// Waker of the first load that was polled outside of the scheduler.
-    waker: Option<Waker>,
+    /// Waits of the loads that were polled outside of the scheduler.
+    pub(super) waits: WaitList,
     /// Item in the first scheduler in which a load was awaited.
     item: Option<ItemPlace>,
     /// Number of loads that have not taken the value.
@@ -34,9 +36,8 @@ pub(super) struct Entry<K, V> {
     more: Option<Box<More<K, V>>>,
 }
 
-/// Further wakers, items and caches of a key.
+/// Further items and caches of a key.
 struct More<K, V> {
-    wakers: Vec<Waker>,
     items: Vec<ItemPlace>,
     caches: Vec<SharedCache<K, V>>,
 }
@@ -52,10 +53,11 @@ pub(super) struct ItemPlace {
 pub(super) type HostId = NonZero<u32>;
 
 /// Status of a pending key.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Unsent,
-    Cached(SlotId),
+    /// Its cached value waits for the keys of its step.
+    Cached,
     Sent,
 }
 
@@ -80,12 +82,6 @@ pub(super) enum Outcome<V> {
     Panicked(TaskError),
 }
 
-impl<V> Outcome<V> {
-    pub(super) fn is_pending(&self) -> bool {
-        matches!(self, Self::Pending | Self::Cached(_))
-    }
-}
-
 impl<V: Clone> Clone for Outcome<V> {
     fn clone(&self) -> Self {
         match self {
@@ -106,28 +102,28 @@ impl<V> From<Result<V, Arc<LoadError>>> for Outcome<V> {
 
 impl<K, V> Default for More<K, V> {
     fn default() -> Self {
-        Self { wakers: Vec::new(), items: Vec::new(), caches: Vec::new() }
+        Self { items: Vec::new(), caches: Vec::new() }
     }
 }
 
 impl<K, V> Entry<K, V> {
     pub(super) fn new(slot: SlotId, key: KeyPlace<K>, outcome: Outcome<V>) -> Self {
-        Self { slot, key, outcome, waker: None, item: None, handles: 1, cache: None, more: None }
+        let status = if matches!(key, KeyPlace::Cached) { Status::Cached } else { Status::Unsent };
+        Self {
+            slot,
+            key,
+            pending: Some(status),
+            outcome,
+            waits: WaitList::default(),
+            item: None,
+            handles: 1,
+            cache: None,
+            more: None,
+        }
     }
 
     fn more(&mut self) -> &mut More<K, V> {
         self.more.get_or_insert_default()
-    }
-
-    /// Returns the status of the key, if it is pending.
-    #[inline(always)]
-    pub(super) fn status(&self) -> Option<Status> {
-        match (&self.outcome, &self.key) {
-            (Outcome::Pending, KeyPlace::Here(_)) => Some(Status::Unsent),
-            (Outcome::Pending, _) => Some(Status::Sent),
-            (Outcome::Cached(_), _) => Some(Status::Cached(self.slot)),
-            (Outcome::Value(_) | Outcome::Failed(_) | Outcome::Panicked(_), _) => None,
-        }
     }
 
     /// Returns the index of the key in its part, if it was sent.
@@ -137,67 +133,6 @@ impl<K, V> Entry<K, V> {
             KeyPlace::Here(_) | KeyPlace::Cached => None,
         }
     }
-}
-
-/// # Wakers
-impl<K, V> Entry<K, V> {
-    /// Registers the waker of a load, which had this place before. Returns its place.
-    #[inline(always)]
-    pub(super) fn register(&mut self, place: Option<usize>, waker: &Waker) -> usize {
-        match &mut self.waker {
-            None => {
-                self.waker = Some(waker.clone());
-                0
-            }
-            Some(first) if first.will_wake(waker) => 0,
-            Some(first) if place == Some(0) => {
-                first.clone_from(waker);
-                0
-            }
-            Some(_) => self.register_further(place, waker),
-        }
-    }
-
-    fn register_further(&mut self, place: Option<usize>, waker: &Waker) -> usize {
-        let wakers = &mut self.more().wakers;
-        match place {
-            Some(place) if place <= wakers.len() => {
-                wakers[place - 1].clone_from(waker);
-                place
-            }
-            _ => {
-                wakers.push(waker.clone());
-                wakers.len()
-            }
-        }
-    }
-
-    /// Moves the wakers to the end of a list, in which equal neighbours are one.
-    #[inline(always)]
-    pub(super) fn take_wakers(&mut self, wakers: &mut Vec<Waker>) {
-        if let Some(first) = self.waker.take() {
-            let further = self.more.as_mut().map(|more| mem::take(&mut more.wakers));
-            for waker in iter::once(first).chain(further.into_iter().flatten()) {
-                if !is_last(wakers, &waker) {
-                    wakers.push(waker);
-                }
-            }
-        }
-    }
-
-    /// Adds clones of the wakers to a list.
-    pub(super) fn copy_wakers(&self, wakers: &mut Vec<Waker>) {
-        let further = self.more.iter().flat_map(|more| &more.wakers);
-        for waker in self.waker.iter().chain(further) {
-            if !is_last(wakers, waker) {
-                wakers.push(waker.clone());
-            }
-        }
-    }
-}
-
-fn is_last(wakers: &[Waker], waker: &Waker) -> bool {
-    wakers.last().is_some_and(|last| last.will_wake(waker))
 }
 
 /// # Items

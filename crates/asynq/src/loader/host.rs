@@ -16,18 +16,25 @@ use asynq_engine::ItemId;
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
-use super::entry::{EntryId, HostId, Status};
+use super::entry::{EntryId, HostId, ItemPlace, Status};
 use super::host_batch::HostBatch;
 use super::key::Key;
 use super::shared::Shared;
-use super::state::Requested;
 use crate::batch::{BatchHandle, Source};
 use crate::recording;
 use crate::scheduler::{self, Requester};
 
 thread_local! {
-    /// Hosts of this thread, by the ids of their loaders.
-    static HOSTS: RefCell<HashMap<u64, Kept, RandomState>> = RefCell::default();
+    /// Hosts of this thread.
+    static HOSTS: RefCell<Hosts> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Hosts {
+    /// The host that was used last, with the id of its loader.
+    last: Option<(u64, Rc<dyn Any>)>,
+    /// All hosts, by the ids of their loaders.
+    all: HashMap<u64, Kept, RandomState>,
 }
 
 /// A host, as its thread keeps it.
@@ -54,26 +61,35 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Host<K, V> {
     /// Returns the host of a loader on this thread.
     #[inline(always)]
     fn of(shared: &Arc<Shared<K, V>>) -> Rc<Self> {
-        let find = |hosts: &HashMap<u64, Kept, RandomState>| {
-            hosts.get(&shared.id).map(|kept| Rc::clone(&kept.host))
-        };
-        let found = HOSTS.with_borrow(find).and_then(|host| host.downcast().ok());
-        found.unwrap_or_else(|| Self::open(shared))
+        let last = HOSTS.with_borrow(|hosts| match &hosts.last {
+            Some((id, host)) if *id == shared.id => Some(Rc::clone(host)),
+            _ => None,
+        });
+        let host = last.unwrap_or_else(|| Self::find(shared));
+        host.downcast().unwrap_or_else(|_| unreachable!("a loader has one type"))
     }
 
+    /// Returns the host of a loader that is not the last one.
     #[cold]
-    fn open(shared: &Arc<Shared<K, V>>) -> Rc<Self> {
-        let host = Rc::new(Self::new(shared));
-        let loader = shared.downgrade();
-        let kept = Kept { host: Rc::clone(&host) as Rc<dyn Any>, loader };
+    fn find(shared: &Arc<Shared<K, V>>) -> Rc<dyn Any> {
+        let found = HOSTS.with_borrow(|hosts| Some(Rc::clone(&hosts.all.get(&shared.id)?.host)));
+        let host = found.unwrap_or_else(|| Self::open(shared));
+        let last = (shared.id, Rc::clone(&host));
+        drop(HOSTS.with_borrow_mut(|hosts| hosts.last.replace(last)));
+        host
+    }
+
+    fn open(shared: &Arc<Shared<K, V>>) -> Rc<dyn Any> {
+        let host = Rc::new(Self::new(shared)) as Rc<dyn Any>;
+        let kept = Kept { host: Rc::clone(&host), loader: shared.downgrade() };
         let unused = HOSTS.with_borrow_mut(|hosts| {
             let is_unused = |kept: &Kept| kept.loader.strong_count() == 0;
-            let unused: Vec<_> = if hosts.len().is_power_of_two() {
-                hosts.extract_if(|_, kept| is_unused(kept)).collect()
+            let unused: Vec<_> = if hosts.all.len().is_power_of_two() {
+                hosts.all.extract_if(|_, kept| is_unused(kept)).collect()
             } else {
                 Vec::new()
             };
-            hosts.insert(shared.id, kept);
+            hosts.all.insert(shared.id, kept);
             unused
         });
         drop(unused);
@@ -91,34 +107,40 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Host<K, V> {
         Self { id, keys: Lane::new(keys), cached: Lane::new(cached) }
     }
 
-    #[inline]
-    fn lane(&self, status: Status) -> &Lane<K, V> {
-        match status {
-            Status::Cached(_) => &self.cached,
-            Status::Unsent | Status::Sent => &self.keys,
-        }
-    }
-
     /// Returns the item of a pending key, or `None` if the key is resolved.
     #[inline(always)]
     fn item(&self, shared: &Shared<K, V>, entry: EntryId) -> Option<ItemId> {
         loop {
-            let next = |status| self.lane(status).next();
-            let requested = shared.with(|state| state.request(entry, self.id, next));
-            match requested.unwrap_or_else(|| shared.refuse_wait()) {
-                Requested::Resolved => return None,
-                Requested::NeedsItem { status, max_delay } => {
-                    recording::join_load(shared.id, entry, matches!(status, Status::Cached(_)));
-                    return Some(self.lane(status).add(entry, status, max_delay));
+            let Some(mut state) = shared.lock() else { shared.refuse_wait() };
+            let max_delay = state.settings.max_delay;
+            let known = state.entries.get_mut(entry)?;
+            let status = known.pending?;
+            if let Some(item) = known.item(self.id) {
+                drop(state);
+                if scheduler::with(|scheduler| !scheduler.engine().is_computed(item.into())) {
+                    return Some(item);
                 }
-                Requested::NeedsBatch(status) => self.lane(status).open(),
-                Requested::HasItem(item) => {
-                    if scheduler::with(|scheduler| !scheduler.engine().is_computed(item.into())) {
-                        return Some(item);
-                    }
-                    shared.with(|state| state.remove_item(entry, self.id));
-                }
+                shared.with(|state| state.remove_item(entry, self.id));
+                continue;
             }
+            let lane = if status == Status::Cached { &self.cached } else { &self.keys };
+            let batches = lane.batches.borrow();
+            if let Some(batch) = batches.last()
+                && let Some(item) = batch.next_item()
+            {
+                known.add_item(ItemPlace { host: self.id, item });
+                drop(state);
+                recording::join_load(shared.id, entry, status == Status::Cached);
+                batch.push(entry);
+                if let Some(delay) = max_delay {
+                    // It may have filled a part.
+                    let is_sent = status == Status::Sent;
+                    batch.flush_after(if is_sent { Duration::ZERO } else { delay });
+                }
+                return Some(item);
+            }
+            drop((batches, state));
+            lane.open();
         }
     }
 
@@ -131,26 +153,6 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Host<K, V> {
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Lane<K, V> {
     fn new(source: Source<HostBatch<K, V>>) -> Self {
         Self { source, batches: RefCell::default() }
-    }
-
-    /// Returns the next item of the open batch, if there is one.
-    #[inline(always)]
-    fn next(&self) -> Option<ItemId> {
-        self.batches.borrow().last()?.next_item()
-    }
-
-    /// Adds the next item to the open batch, for a key.
-    #[inline(always)]
-    fn add(&self, entry: EntryId, status: Status, max_delay: Option<Duration>) -> ItemId {
-        let batches = self.batches.borrow();
-        let batch = batches.last().unwrap_or_else(|| unreachable!("a batch is open"));
-        let item = batch.push(entry);
-        if let Some(delay) = max_delay {
-            // It may have filled a part.
-            let is_sent = matches!(status, Status::Sent);
-            batch.flush_after(if is_sent { Duration::ZERO } else { delay });
-        }
-        item
     }
 
     #[cold]

@@ -10,6 +10,7 @@ use super::entry::EntryId;
 use super::key::Key;
 use super::shared::Shared;
 use super::state::State;
+use super::wakers::WaitId;
 use crate::batch::{Batch, FlushStep, Items, Source};
 use crate::call_stack::Site;
 use crate::scheduler::{self, Scheduler, WokenByThread, woken_by_thread};
@@ -69,8 +70,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Batch for HostBatch<K, V> 
 struct Wait<K: Key + Send + Sync, V: Clone + Send + 'static> {
     shared: Arc<Shared<K, V>>,
     items: Items<HostBatch<K, V>>,
-    /// Pending items: index, key, place of the waker.
-    waits: Vec<(usize, EntryId, Option<usize>)>,
+    /// Pending items: index, key, registered waker.
+    waits: Vec<(usize, EntryId, Option<WaitId>)>,
     /// Marks the scheduler as waiting for another thread.
     elsewhere: Option<WokenByThread<Pending<()>>>,
 }
@@ -105,9 +106,9 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Wait<K, V> {
                 self.elsewhere = None;
                 return Poll::Ready(());
             }
-            for (_, entry, place) in &mut self.waits {
-                let registered = self.shared.register(*entry, *place, cx.waker());
-                *place = registered.map(|registered| registered.place);
+            for (_, entry, wait) in &mut self.waits {
+                let registered = self.shared.register(*entry, *wait, cx.waker());
+                *wait = registered.map(|registered| registered.wait);
             }
             // A call that blocks its thread makes everything go on that it waits for.
             let blocks = scheduler::with(Scheduler::blocks_thread);

@@ -16,6 +16,7 @@ use super::host;
 use super::key::Key;
 use super::shared::Shared;
 use super::state::{Loaded, Registered};
+use super::wakers::WaitId;
 use crate::batch::{BatchError, BatchErrorKind};
 use crate::futures::{FutureBase, joins_as_itself};
 use crate::recording;
@@ -49,8 +50,8 @@ enum Wait {
     None,
     /// In the scheduler of a thread.
     InScheduler,
-    /// By a waker, which has this place among those of the key.
-    ByWaker(usize),
+    /// By a waker.
+    ByWaker(WaitId),
 }
 
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
@@ -165,17 +166,19 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
             return false;
         }
         loop {
-            let place = match self.wait {
-                Wait::ByWaker(place) => Some(place),
+            let before = match self.wait {
+                Wait::ByWaker(wait) => Some(wait),
                 Wait::None | Wait::InScheduler => None,
             };
-            let registered = self.shared.register(entry, place, waker);
-            let Some(Registered { place, status, has_jobs }) = registered else { return false };
-            self.wait = Wait::ByWaker(place);
+            let registered = self.shared.register(entry, before, waker);
+            let Some(Registered { wait, status, slot, has_jobs }) = registered else {
+                return false;
+            };
+            self.wait = Wait::ByWaker(wait);
             let cached = match status {
                 Status::Sent => None,
                 Status::Unsent => Some(None),
-                Status::Cached(slot) => Some(Some(slot)),
+                Status::Cached => Some(Some(slot)),
             };
             let mut again = false;
             let mut may_have_ended = has_jobs;

@@ -15,9 +15,9 @@ use super::group::{Group, Member};
 use super::key::Key;
 use super::limits;
 use super::scope_cache::Change;
-use super::settings;
 use super::shared::{Calls, Shared};
 use super::state::{Loaded, Registered, State};
+use super::wakers::WaitId;
 use crate::recording::{self, Asked, Origin};
 use crate::scheduler::{self, Scheduler};
 
@@ -38,7 +38,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         if let Loaded::Entry(entry) = loaded {
             let origin = |state: &mut State<K, V>| match state.status(entry) {
                 None => Origin::Answered,
-                Some(Status::Cached(_)) => Origin::Cached,
+                Some(Status::Cached) => Origin::Cached,
                 Some(Status::Unsent | Status::Sent) => match state.entries.get(entry) {
                     Some(entry) if entry.handles > 1 => {
                         Origin::Shared(state.machine.part_of(entry.slot))
@@ -62,9 +62,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         }
         let hash = self.hasher.hash_one(&key);
         let Some(mut state) = self.lock() else { return Loaded::Later(key) };
-        let is_timed = state.is_load_timed();
-        let now = || if is_timed { settings::now() } else { 0 };
-        let loaded = state.load(hash, key, cache.as_ref(), now);
+        let (loaded, is_timed) = state.load(hash, key, cache.as_ref());
         if is_timed {
             self.follow(state, Calls::InJobs);
         }
@@ -98,15 +96,15 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         self.with(are_resolved).unwrap_or(false)
     }
 
-    /// Registers the waker of a load that had this place before, if its key is pending.
+    /// Registers the waker of a load that had the wait `before`, if its key is pending.
     #[inline(always)]
     pub(super) fn register(
         &self,
         entry: EntryId,
-        place: Option<usize>,
+        before: Option<WaitId>,
         waker: &Waker,
     ) -> Option<Registered> {
-        self.with(|state| state.register(entry, place, waker)).flatten()
+        self.with(|state| state.register(entry, before, waker)).flatten()
     }
 
     pub(super) fn release(&self, entry: EntryId) {
@@ -120,7 +118,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     /// Returns the claim of the part that a key waits for, if that waits for permits.
     fn waiting_claim(&self, entry: EntryId) -> Option<ClaimId> {
         let claim = |state: &mut State<K, V>| {
-            if !matches!(state.status(entry)?, Status::Unsent) {
+            if state.status(entry)? != Status::Unsent {
                 return None;
             }
             let part = state.machine.waiting_parts().next()?;

@@ -49,6 +49,7 @@ mod state;
 mod stats;
 mod thread_lock;
 mod threads;
+mod wakers;
 
 pub use self::answer::Answer;
 pub use self::cache::{Cache, CacheLimits, Lru};

@@ -29,7 +29,8 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     pub(super) fn resolve(&mut self, id: EntryId, outcome: Outcome<V>) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         entry.outcome = outcome;
-        entry.take_wakers(&mut self.effects.wakers);
+        entry.pending = None;
+        self.wakers.wake(&mut entry.waits);
         if entry.handles == 0 {
             self.remove(id);
         }
@@ -57,7 +58,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     /// Returns the claims of the calls that wait for keys which were not sent.
     pub(super) fn lenders(&mut self) -> Vec<ClaimId> {
         let mut lenders = std::mem::take(&mut self.lenders);
-        lenders.retain(|&(entry, _)| matches!(self.status(entry), Some(Status::Unsent)));
+        lenders.retain(|&(entry, _)| self.status(entry) == Some(Status::Unsent));
         self.lenders = lenders;
         self.lenders.iter().map(|&(_, lender)| lender).collect()
     }
@@ -65,14 +66,14 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     /// Wakes the loads of some entries, which poll their jobs then.
     pub(super) fn wake(&mut self, entries: &[EntryId]) {
         for entry in entries.iter().filter_map(|&id| self.entries.get(id)) {
-            entry.copy_wakers(&mut self.effects.wakers);
+            self.wakers.wake_waiting(&entry.waits);
         }
     }
 
     /// Wakes the loads of all keys.
     pub(super) fn wake_all(&mut self) {
         for entry in self.entries.values() {
-            entry.copy_wakers(&mut self.effects.wakers);
+            self.wakers.wake_waiting(&entry.waits);
         }
     }
 
@@ -97,8 +98,9 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
             (Vec::with_capacity(slots.len()), Vec::with_capacity(slots.len()));
         for (index, slot) in (0..).zip(slots) {
             let id = self.slots[*slot];
-            let place = &mut self.entries[id].key;
-            if let KeyPlace::Here(key) = mem::replace(place, KeyPlace::Part(part, index)) {
+            let entry = &mut self.entries[id];
+            entry.pending = Some(Status::Sent);
+            if let KeyPlace::Here(key) = mem::replace(&mut entry.key, KeyPlace::Part(part, index)) {
                 keys.push(key);
             }
             entries.push(id);
@@ -151,12 +153,13 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
             if keys >= 2 * pending + 16 {
                 let entries = &self.entries;
                 self.table.retain(|&mut (_, id)| {
-                    entries.get(id).is_some_and(|entry| entry.outcome.is_pending())
+                    entries.get(id).is_some_and(|entry| entry.pending.is_some())
                 });
             }
             return;
         }
         self.table.clear();
+        self.wakers.sweep(keys);
         if is_too_large(self.table.capacity(), keys) {
             self.table = HashTable::new();
         }

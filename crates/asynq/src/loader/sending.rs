@@ -26,8 +26,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
 
     /// Sends the open round, if it has one of these keys.
     pub(super) fn send_keys(&self, entries: &[EntryId]) {
-        let is_unsent =
-            |state: &State<K, V>, entry| matches!(state.status(entry), Some(Status::Unsent));
+        let is_unsent = |state: &State<K, V>, entry| state.status(entry) == Some(Status::Unsent);
         let are_unsent =
             |state: &mut State<K, V>| entries.iter().any(|&entry| is_unsent(state, entry));
         if self.with(are_unsent) == Some(true) {
@@ -38,11 +37,9 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     /// Resolves cached keys, with the keys of the open round if the same step waits for these.
     pub(super) fn resolve_cached_keys(&self, entries: &[EntryId], with_round: bool) {
         self.change(Calls::Here, |state| {
-            let slot = |&entry| match state.status(entry)? {
-                Status::Cached(slot) => Some(slot),
-                Status::Unsent | Status::Sent => None,
-            };
-            let slots = entries.iter().filter_map(slot).collect();
+            let entries = entries.iter().filter_map(|&entry| state.entries.get(entry));
+            let cached = entries.filter(|entry| entry.pending == Some(Status::Cached));
+            let slots = cached.map(|entry| entry.slot).collect();
             state.machine.cached_slots_ready(slots, with_round);
         });
     }

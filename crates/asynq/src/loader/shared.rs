@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 use std::sync::{Arc, Weak};
+use std::task::Waker;
 use std::time::Duration;
 
 use asynq_loader::PartId;
@@ -88,7 +89,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     /// Looks at the state, or changes what has no consequences for others.
     #[inline(always)]
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut State<K, V>) -> R) -> Option<R> {
-        self.lock().map(|mut state| f(&mut state))
+        let mut state = self.lock()?;
+        Some(f(&mut state))
     }
 
     /// Changes the state, and does what follows from that. Functions that are not async are called by `calls`.
@@ -109,11 +111,14 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     pub(super) fn follow(&self, mut state: Locked<'_, State<K, V>>, calls: Calls) {
         state.perform();
         let timer = if state.is_timed { state.timer_to_set() } else { None };
-        if state.effects.is_empty() && timer.is_none() {
+        if state.effects.is_empty() && state.wakers.are_still() && timer.is_none() {
             return;
         }
         let effects = std::mem::take(&mut state.effects);
+        let (woken, unused) = state.wakers.take();
         drop(state);
+        woken.into_iter().for_each(Waker::wake);
+        drop(unused);
         self.finish(effects, timer, calls);
     }
 

@@ -3,22 +3,21 @@
 use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Duration;
 
-use asynq_engine::ItemId;
 use asynq_loader::{ClaimId, Join, Loader as Machine, PartId, SlotId};
 use hashbrown::{HashTable, hash_table};
 use slotmap::{SecondaryMap, SlotMap};
 
 use super::caches::SharedCache;
 use super::effects::{Effects, Part};
-use super::entry::{Entry, EntryId, HostId, ItemPlace, KeyPlace, Outcome, Status};
+use super::entry::{Entry, EntryId, HostId, KeyPlace, Outcome, Status};
 use super::error::LoadError;
 use super::job::Job;
 use super::key::{Key, name};
 use super::limits::Claim;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::threads::AllThreads;
+use super::wakers::{WaitId, Wakers};
 
 pub(super) struct State<K, V> {
     pub(super) settings: Arc<Settings<K, V, AllThreads>>,
@@ -42,6 +41,7 @@ pub(super) struct State<K, V> {
     pub(super) outside: Outside,
     /// The time at which a key is loaded matters.
     pub(super) is_timed: bool,
+    pub(super) wakers: Wakers,
     pub(super) effects: Effects<K, V>,
 }
 
@@ -57,25 +57,11 @@ pub(super) enum Loaded<K> {
 
 /// A load that was polled outside of the scheduler, and waits.
 pub(super) struct Registered {
-    /// Place of the waker.
-    pub(super) place: usize,
+    pub(super) wait: WaitId,
     pub(super) status: Status,
+    pub(super) slot: SlotId,
     /// Jobs wait for somebody to poll them.
     pub(super) has_jobs: bool,
-}
-
-/// Result of the request of a key in the scheduler of a thread.
-pub(super) enum Requested {
-    Resolved,
-    /// It has an item, which may have ended.
-    HasItem(ItemId),
-    /// It gets the next item of the open batch.
-    NeedsItem {
-        status: Status,
-        max_delay: Option<Duration>,
-    },
-    /// It needs an item, and no batch is open.
-    NeedsBatch(Status),
 }
 
 /// Loads that were polled outside of requests and tasks.
@@ -104,6 +90,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
             timer: None,
             outside: Outside::default(),
             is_timed: false,
+            wakers: Wakers::default(),
             effects: Effects::default(),
         };
         state.set(|_| {});
@@ -121,16 +108,15 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
         self.machine.set(for_machine);
     }
 
-    /// Loads a key. `now` is called only if the time matters.
+    /// Loads a key. Returns also whether a timer, or a part, may have to follow.
     #[inline(always)]
     pub(super) fn load(
         &mut self,
         hash: u64,
         key: K,
         cache: Option<&SharedCache<K, V>>,
-        now: impl FnOnce() -> u64,
-    ) -> Loaded<K> {
-        let Self { machine, entries, parts, .. } = self;
+    ) -> (Loaded<K>, bool) {
+        let Self { machine, entries, parts, slots, is_timed, .. } = self;
         let is_key = |&(other, id): &(u64, EntryId)| {
             other == hash && entries.get(id).is_some_and(|entry| is_pending_key(entry, &key, parts))
         };
@@ -142,22 +128,25 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
                         if let Some(cache) = cache {
                             entries[id].add_cache(cache);
                         }
-                        Loaded::Entry(id)
+                        (Loaded::Entry(id), false)
                     }
                     Join::SelfWait => {
-                        Loaded::Failed(Arc::new(LoadError::SelfWait { key: name(&key) }))
+                        let error = LoadError::SelfWait { key: name(&key) };
+                        (Loaded::Failed(Arc::new(error)), false)
                     }
                     Join::Gone => {
-                        let id = add(machine, entries, &mut self.slots, key, cache, now());
+                        let is_timed = *is_timed && is_load_timed(machine);
+                        let id = add(machine, entries, slots, key, cache, is_timed);
                         place.get_mut().1 = id;
-                        Loaded::Entry(id)
+                        (Loaded::Entry(id), is_timed)
                     }
                 }
             }
             hash_table::Entry::Vacant(place) => {
-                let id = add(machine, entries, &mut self.slots, key, cache, now());
+                let is_timed = *is_timed && is_load_timed(machine);
+                let id = add(machine, entries, slots, key, cache, is_timed);
                 place.insert((hash, id));
-                Loaded::Entry(id)
+                (Loaded::Entry(id), is_timed)
             }
         }
     }
@@ -172,15 +161,6 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
         Some(self.entries[id].slot)
     }
 
-    /// Returns whether the time of a load matters now: it may have to be followed by a timer, or by a part.
-    #[inline]
-    pub(super) fn is_load_timed(&self) -> bool {
-        self.is_timed
-            && (self.machine.unsent() == 0
-                || self.machine.is_round_timed()
-                || self.machine.waiting_parts().next().is_some())
-    }
-
     /// Adds a load of a cached key.
     pub(super) fn add_cached(&mut self, outcome: Result<V, Arc<LoadError>>) -> EntryId {
         let slot = self.machine.load_cached_apart();
@@ -192,7 +172,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
 
     /// Returns the status of an entry, if it is pending.
     pub(super) fn status(&self, id: EntryId) -> Option<Status> {
-        self.entries.get(id)?.status()
+        self.entries.get(id)?.pending
     }
 
     /// Takes the outcome for one load, if it is there. What is left of an entry that has ended goes to `rest`.
@@ -203,7 +183,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
         rest: &mut Option<Entry<K, V>>,
     ) -> Option<Outcome<V>> {
         let entry = self.entries.get_mut(id)?;
-        if entry.outcome.is_pending() {
+        if entry.pending.is_some() {
             return None;
         }
         if entry.handles > 1 {
@@ -220,40 +200,19 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
         Some(outcome)
     }
 
-    /// Registers the waker of a load, which had this place before, if its key is pending.
+    /// Registers the waker of a load, which had the wait `before`, if its key is pending.
     #[inline(always)]
     pub(super) fn register(
         &mut self,
         id: EntryId,
-        place: Option<usize>,
+        before: Option<WaitId>,
         waker: &Waker,
     ) -> Option<Registered> {
         let entry = self.entries.get_mut(id)?;
-        let status = entry.status()?;
-        let place = entry.register(place, waker);
-        Some(Registered { place, status, has_jobs: !self.in_place.is_empty() })
-    }
-
-    /// Requests a key in the scheduler `host`. `next` returns the place of the item that its open batch will have next.
-    #[inline(always)]
-    pub(super) fn request(
-        &mut self,
-        id: EntryId,
-        host: HostId,
-        next: impl FnOnce(Status) -> Option<ItemId>,
-    ) -> Requested {
-        let Some(entry) = self.entries.get_mut(id) else { return Requested::Resolved };
-        let Some(status) = entry.status() else { return Requested::Resolved };
-        if let Some(item) = entry.item(host) {
-            return Requested::HasItem(item);
-        }
-        match next(status) {
-            Some(item) => {
-                entry.add_item(ItemPlace { host, item });
-                Requested::NeedsItem { status, max_delay: self.settings.max_delay }
-            }
-            None => Requested::NeedsBatch(status),
-        }
+        let status = entry.pending?;
+        let wait = self.wakers.register(&mut entry.waits, before, waker);
+        let has_jobs = !self.in_place.is_empty();
+        Some(Registered { wait, status, slot: entry.slot, has_jobs })
     }
 
     /// Forgets the item of a key in the scheduler `host`, which has ended.
@@ -268,7 +227,7 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
         let Some(entry) = self.entries.get_mut(id) else { return };
         entry.handles -= 1;
         let slot = entry.slot;
-        if entry.outcome.is_pending() {
+        if entry.pending.is_some() {
             self.machine.cancel(slot);
         } else if entry.handles == 0 {
             self.remove(id);
@@ -276,7 +235,10 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     }
 
     pub(super) fn remove(&mut self, id: EntryId) {
-        self.effects.entries.extend(self.entries.remove(id));
+        if let Some(mut entry) = self.entries.remove(id) {
+            self.wakers.forget(&mut entry.waits);
+            self.effects.entries.push(entry);
+        }
     }
 }
 
@@ -290,7 +252,13 @@ pub(super) fn key_of<'s, K, V>(entry: &'s Entry<K, V>, parts: &'s Parts<K>) -> O
 }
 
 fn is_pending_key<K: Eq, V>(entry: &Entry<K, V>, wanted: &K, parts: &Parts<K>) -> bool {
-    entry.outcome.is_pending() && key_of(entry, parts).is_some_and(|key| key == wanted)
+    entry.pending.is_some() && key_of(entry, parts).is_some_and(|key| key == wanted)
+}
+
+/// Returns whether the time of a load matters now: it may have to be followed by a timer, or by a part.
+#[inline]
+fn is_load_timed(machine: &Machine) -> bool {
+    machine.unsent() == 0 || machine.is_round_timed() || machine.waiting_parts().next().is_some()
 }
 
 /// Shares an entry that is pending.
@@ -311,9 +279,9 @@ fn add<K, V>(
     slots: &mut SecondaryMap<SlotId, EntryId>,
     key: K,
     cache: Option<&SharedCache<K, V>>,
-    now: u64,
+    is_timed: bool,
 ) -> EntryId {
-    let slot = machine.load(now);
+    let slot = machine.load(if is_timed { settings::now() } else { 0 });
     let mut entry = Entry::new(slot, KeyPlace::Here(key), Outcome::Pending);
     if let Some(cache) = cache {
         entry.add_cache(cache);

@@ -42,7 +42,7 @@ impl TouchedRounds {
         let has_settled =
             |touched: &mut Touched| !touched.has_keys || touched.round.turn(&mut touched.count);
         if self.0.iter_mut().fold(true, |all, touched| has_settled(touched) & all) {
-            for Touched { round, has_keys, cached, .. } in mem::take(&mut self.0) {
+            for Touched { round, has_keys, cached, .. } in self.0.drain(..) {
                 round.send(has_keys, cached);
             }
         }

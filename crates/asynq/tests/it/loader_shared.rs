@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, LazyLock, Mutex, OnceLock};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use asynq::loader::{Group, Load, LoadError, per};
 use asynq::{AsyncTask, FutureBase, Loader, all, asynq, request, with_context};
+use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::join_all;
 
@@ -155,6 +157,33 @@ fn a_load_that_is_polled_no_more_holds_up_nobody() {
     assert!(block_on(async { futures::poll!(&mut left) }).is_pending());
     assert_eq!(block_on(tens.load(2)).unwrap(), 20);
     assert_eq!(block_on(left).unwrap(), 10);
+}
+
+/// A waker that counts.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_load_that_moves_to_another_task_leaves_another_of_its_key_the_wake_up() {
+    let loader = Loader::new(|keys: Vec<u32>| keys).settle(2);
+    let (mut stays, mut moves) = (loader.load(1), loader.load(1));
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let mut here = Context::from_waker(&waker);
+    assert!(stays.poll_unpin(&mut here).is_pending());
+    assert!(moves.poll_unpin(&mut here).is_pending());
+    let mut elsewhere = Context::from_waker(Waker::noop());
+    assert!(moves.poll_unpin(&mut elsewhere).is_pending());
+    wakes.0.store(0, Ordering::Relaxed);
+    assert!(moves.poll_unpin(&mut elsewhere).is_ready(), "it has sent the batch");
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+    assert!(stays.poll_unpin(&mut here).is_ready());
 }
 
 #[test]
