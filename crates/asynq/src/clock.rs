@@ -3,6 +3,17 @@
 //! In a tokio runtime they are those of its clock, which a test may have paused (`tokio::time::pause`). A platform
 //! without a clock (WebAssembly without a host that has one) has a time that stands still, and waits that do not end.
 
+#[cfg_attr(
+    not(any(
+        feature = "tokio",
+        feature = "tokio-postgres",
+        feature = "redis",
+        feature = "memcached"
+    )),
+    path = "clock/no_runtime.rs"
+)]
+mod runtime;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -21,40 +32,8 @@ pub(crate) fn now_of_threads() -> Duration {
 }
 
 /// Returns a wait by the timers of the tokio runtime of this thread, if there are some.
-#[cfg(any(
-    feature = "tokio",
-    feature = "tokio-postgres",
-    feature = "redis",
-    feature = "memcached"
-))]
 pub(crate) fn wait_in_runtime(time: Duration) -> Option<Wait> {
-    use std::cell::Cell;
-    use std::panic::catch_unwind;
-
-    use tokio::runtime::Handle;
-    use tokio::time::sleep;
-
-    thread_local! {
-        /// A runtime of this thread has no timers. Only a panic says so, which is reported once.
-        static ARE_MISSING: Cell<bool> = const { Cell::new(false) };
-    }
-
-    if ARE_MISSING.get() || Handle::try_current().is_err() {
-        return None;
-    }
-    let sleep = catch_unwind(|| sleep(time)).ok();
-    ARE_MISSING.set(sleep.is_none());
-    sleep.map(|sleep| Box::pin(sleep) as Wait)
-}
-
-#[cfg(not(any(
-    feature = "tokio",
-    feature = "tokio-postgres",
-    feature = "redis",
-    feature = "memcached"
-)))]
-pub(crate) fn wait_in_runtime(_: Duration) -> Option<Wait> {
-    None
+    runtime::wait(time)
 }
 
 /// Returns a wait that a thread of this process ends, whatever this one does.
@@ -69,13 +48,13 @@ mod platform {
 
     use futures_timer::Delay;
 
-    use super::Wait;
+    use super::{Wait, runtime};
 
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
     pub(super) fn now() -> Duration {
         let start = *START;
-        instant().saturating_duration_since(start)
+        runtime::now().saturating_duration_since(start)
     }
 
     pub(super) fn now_of_threads() -> Duration {
@@ -84,26 +63,6 @@ mod platform {
 
     pub(super) fn wait(time: Duration) -> Wait {
         Box::pin(Delay::new(time))
-    }
-
-    #[cfg(any(
-        feature = "tokio",
-        feature = "tokio-postgres",
-        feature = "redis",
-        feature = "memcached"
-    ))]
-    fn instant() -> Instant {
-        tokio::time::Instant::now().into_std()
-    }
-
-    #[cfg(not(any(
-        feature = "tokio",
-        feature = "tokio-postgres",
-        feature = "redis",
-        feature = "memcached"
-    )))]
-    fn instant() -> Instant {
-        Instant::now()
     }
 }
 
