@@ -11,6 +11,10 @@ use crate::loader::function::{Async, Plain};
 
 /// Function from many keys to an [`Answer`], async or not: `Fn(Vec<K>) -> A` or `AsyncFn(Vec<K>) -> A`.
 ///
+/// An async function is shared by its calls, whose futures may borrow what it captures, so it need not be `Clone`. That of a
+/// [`Loader`](crate::Loader) is cloned for each call instead ([`BatchFunction`](crate::loader::BatchFunction)): its future must be
+/// `Send`, and Rust cannot say yet that the future of an `AsyncFn` is.
+///
 /// `Kind` is inferred. It separates the two.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a batch function of keys `{K}`",
