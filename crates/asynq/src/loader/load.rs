@@ -21,6 +21,7 @@ use crate::batch::{BatchError, BatchErrorKind};
 use crate::futures::{FutureBase, joins_as_itself};
 use crate::recording;
 use crate::request::current::{self, Round};
+use crate::request::progress;
 use crate::scheduler::{self, Request, Requester, Scheduler};
 
 /// Future of the value of one key, or of a [`BatchError`].
@@ -233,6 +234,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Future for Load<K, V> {
         if !matches!(this.wait, Wait::None)
             && let Some(output) = this.try_take()
         {
+            progress::note();
             return Poll::Ready(output);
         }
         if scheduler::with(Scheduler::is_polling) {

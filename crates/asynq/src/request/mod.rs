@@ -4,6 +4,7 @@ pub(crate) mod current;
 mod future;
 #[cfg(feature = "async-graphql")]
 mod graphql;
+pub(crate) mod progress;
 #[cfg(feature = "tower")]
 mod tower;
 mod waker;

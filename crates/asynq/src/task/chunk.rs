@@ -32,6 +32,23 @@ macro_rules! chunk {
                     _ => unreachable!("a chunk has {} values", Self::LEN),
                 }
             }
+
+            /// Calls `f` with each value.
+            #[inline]
+            pub(super) fn each(self: Pin<&mut Self>, mut f: impl FnMut(Pin<&mut T>)) {
+                let this = self.project();
+                $(f(this.$field);)+
+            }
+
+            /// Returns the value at `index`, which is less than [`LEN`](Self::LEN).
+            #[inline]
+            pub(super) fn at_mut(self: Pin<&mut Self>, index: usize) -> Pin<&mut T> {
+                let this = self.project();
+                match index {
+                    $($index => this.$field,)+
+                    _ => unreachable!("a chunk has {} values", Self::LEN),
+                }
+            }
         }
     };
 }

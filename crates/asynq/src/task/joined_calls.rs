@@ -17,13 +17,14 @@ use super::call::Call;
 use super::handle::AsyncTask;
 use super::joined_call::JoinedCall;
 use super::joined_tasks::JoinedTasks;
+use super::polled_calls::PolledCalls;
 use crate::futures::{FutureBase, Parts};
 use crate::scheduler::{self, Request, Requester};
 
 /// Calls of an iterator, or a `Vec`, in a join: see [`JoinedCall`].
 ///
-/// Outside of tasks they are in one allocation until the join is first polled, and from then on only those are polled
-/// that were woken, unless they are few.
+/// Outside of tasks they are in one allocation until the join is first polled, and from then on in groups, of which only
+/// those are polled that were woken.
 #[must_use = "calls do nothing unless awaited or asked for their values"]
 pub struct JoinedCalls<F: Future<Output: 'static> + 'static> {
     /// A cell, because a callback on the join makes tasks of them.
@@ -35,12 +36,22 @@ enum State<F: Future<Output: 'static> + 'static> {
     /// Tasks of the thread that made them.
     Tasks(SendWrapper<JoinedTasks<F>>),
     /// Polled outside of tasks.
-    InPlace(JoinAll<Caught<F>>),
+    InPlace(InPlace<F>),
     /// The task of calls that were polled outside of tasks before.
     Rest(SendWrapper<AsyncTask<Vec<thread::Result<F::Output>>>>),
     /// The values of calls that were polled outside of tasks, or their panics.
     Ended(Vec<thread::Result<F::Output>>),
 }
+
+/// Calls that are polled outside of tasks.
+enum InPlace<F: Future<Output: 'static> + 'static> {
+    /// All are polled together.
+    Few(JoinAll<Caught<F>>),
+    Many(PolledCalls<Call<F>>),
+}
+
+/// Maximum number of calls that are polled together.
+const FEW: usize = 30;
 
 /// A call whose panic does not stop the others.
 type Caught<F> = CatchUnwind<AssertUnwindSafe<Call<F>>>;
@@ -62,10 +73,7 @@ where
     fn begin(&self, in_task: bool) {
         let state = match self.state.replace(State::New(Vec::new())) {
             State::New(calls) if in_task => State::tasks(calls.into_iter()),
-            State::New(calls) => {
-                let catch = |call: Call<F>| AssertUnwindSafe(call).catch_unwind();
-                State::InPlace(join_all(calls.into_iter().map(catch)))
-            }
+            State::New(calls) => State::InPlace(InPlace::new(calls)),
             State::InPlace(rest) if in_task => State::Rest(SendWrapper::new(AsyncTask::new(rest))),
             begun => begun,
         };
@@ -78,6 +86,33 @@ where
         let result = f(&state);
         self.state.set(state);
         result
+    }
+}
+
+impl<F> InPlace<F>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    fn new(calls: Vec<Call<F>>) -> Self {
+        if calls.len() > FEW {
+            return Self::Many(PolledCalls::new(calls));
+        }
+        let catch = |call: Call<F>| AssertUnwindSafe(call).catch_unwind();
+        Self::Few(join_all(calls.into_iter().map(catch)))
+    }
+}
+
+impl<F> Future for InPlace<F>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    type Output = Vec<thread::Result<F::Output>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Few(calls) => Pin::new(calls).poll(cx),
+            Self::Many(calls) => Pin::new(calls).poll(cx),
+        }
     }
 }
 
@@ -153,7 +188,7 @@ where
     }
 }
 
-// No call is pinned in here: each of them is in an allocation of its own, or not polled yet.
+// No call is pinned in here: each of them is in an allocation of a group, or not polled yet.
 impl<F: Future<Output: 'static> + 'static> Unpin for JoinedCalls<F> {}
 
 impl<F> FutureBase for Call<F>

@@ -11,6 +11,7 @@ mod joined_call;
 mod joined_calls;
 mod joined_tasks;
 pub(crate) mod on_stack;
+mod polled_calls;
 mod promise;
 mod request;
 mod weak;

@@ -147,7 +147,7 @@ fn a_join_shows_which_calls_have_values() {
 }
 
 #[test]
-fn a_join_polls_only_the_calls_that_were_woken() {
+fn a_join_polls_each_call_in_vain_at_most_twice() {
     const COUNT: usize = 100;
     #[asynq]
     async fn receive(values: Receiver<()>, polls: Rc<Cell<usize>>) {
@@ -171,5 +171,5 @@ fn a_join_polls_only_the_calls_that_were_woken() {
         sender.send(()).unwrap();
     }
     assert!(join.as_mut().poll(&mut cx).is_ready());
-    assert_eq!(polls.get(), 2 * COUNT);
+    assert!(polls.get() <= 4 * COUNT, "{} polls", polls.get());
 }
