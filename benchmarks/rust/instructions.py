@@ -35,6 +35,7 @@ PEERS = [
     "asynq (ours)",
     "asynq-loaders (ours)",
     "asynq-request (ours)",
+    "asynq-request-join_all (ours)",
     "async_dataloader",
     "floor",
 ]
@@ -49,12 +50,12 @@ def main() -> None:
     build = ["cargo", "build", "--release", "--locked", "--bin", "asynq-benchmarks"]
     paths = ["--manifest-path", str(MANIFEST), "--target-dir", str(TARGET)]
     subprocess.run([*build, *paths], check=True)
-    print(" " * 18, *(f"{peer:>20}" for peer in options.peers))
+    print(" " * 18, *(f"{peer:>29}" for peer in options.peers))
     for workload in options.workloads:
         print(f"{workload:18}", end="", flush=True)
         for peer in options.peers:
             one, three = (instructions(workload, peer, runs) for runs in (1, 3))
-            print(f" {(three - one) / 2 / WORKLOADS[workload]:20,.0f}", end="", flush=True)
+            print(f" {(three - one) / 2 / WORKLOADS[workload]:29,.0f}", end="", flush=True)
         print()
 
 

@@ -45,7 +45,7 @@ pub(crate) enum Role {
     Bound,
 }
 
-pub(crate) const PEERS: [Peer; 10] = [
+pub(crate) const PEERS: [Peer; 11] = [
     Peer {
         name: "asynq",
         package: Some("asynq-batch"),
@@ -66,8 +66,17 @@ pub(crate) const PEERS: [Peer; 10] = [
         name: "asynq request",
         package: None,
         role: Role::Form,
+        about: "The same functions on `asynq::Loader`s, in `asynq::request` on tokio's current-thread \
+                runtime: their calls under `all`, without tasks of asynq.",
+        program: ours::in_requests,
+        on_threads: |_| None,
+    },
+    Peer {
+        name: "asynq request join_all",
+        package: None,
+        role: Role::Form,
         about: "The programs of the libraries below on `asynq::Loader`s, in `asynq::request`: futures under \
-                `join_all`, on tokio's current-thread runtime, without tasks of asynq.",
+                `join_all`, on tokio's current-thread runtime.",
         program: programs::program::<requests::Loaders>,
         on_threads: |_| None,
     },

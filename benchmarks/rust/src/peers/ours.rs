@@ -5,8 +5,10 @@ use std::thread;
 
 use asynq::loader::Load;
 use asynq::{
-    Batch, BatchError, BatchItem, FutureBase, Items, Loader, Pool, Source, all, asynq, try_all,
+    Batch, BatchError, BatchItem, FutureBase, Items, Loader, Pool, Source, all, asynq, request,
+    try_all,
 };
+use tokio::runtime::Builder;
 
 use super::Program;
 use crate::polls::counted;
@@ -188,11 +190,35 @@ pub(super) fn program<A: Ask>(workload: Workload) -> Option<Program> {
     })
 }
 
+/// The same programs on loaders, in requests on tokio's current-thread runtime.
+pub(super) fn in_requests(workload: Workload) -> Option<Program> {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    Some(match workload {
+        Workload::FanOut(size) => Box::new(move || {
+            let names = || all(store::answers(size).map(name_of_author::asynq::<Loaders>));
+            runtime.block_on(request(async { names().await }))
+        }),
+        Workload::Requests | Workload::Overlap => return None,
+        Workload::Uneven => Box::new(move || {
+            let load = |key| load_behind::asynq::<Loaders>(key % UNEVEN_DEPTHS, key);
+            runtime.block_on(request(async { all((0..UNEVEN_TASKS).map(load)).await }))
+        }),
+        Workload::Staggered => Box::new(move || {
+            let walks = || all(WAYS.iter().map(|way| walk::asynq::<Loaders>(way)));
+            runtime.block_on(request(async { walks().await }))
+        }),
+        Workload::Call => Box::new(move || {
+            let call = |key| runtime.block_on(request(look_up::asynq(key)));
+            CALLS.map(call).collect()
+        }),
+    })
+}
+
 /// From a runtime of many threads; what a request asks for, it asks for on one.
 pub(super) fn on_threads(spread: Spread) -> Option<Program> {
     let runtime = threads::runtime();
     let pool = Pool::new(2);
-    let request = move |size| {
+    let of_size = move |size| {
         let pool = pool.clone();
         async move {
             let names = move || all(store::answers(size).map(name_of_author::asynq::<Batches>));
@@ -200,10 +226,10 @@ pub(super) fn on_threads(spread: Spread) -> Option<Program> {
         }
     };
     Some(match spread {
-        Spread::Together => Box::new(move || threads::run(&runtime, request(threads::SIZE))),
+        Spread::Together => Box::new(move || threads::run(&runtime, of_size(threads::SIZE))),
         Spread::Apart => return None,
         Spread::Requests => Box::new(move || {
-            let requests = (0..REQUESTS).map(|_| request(REQUEST)).collect();
+            let requests = (0..REQUESTS).map(|_| of_size(REQUEST)).collect();
             threads::run(&runtime, threads::apart(requests)).concat()
         }),
     })
