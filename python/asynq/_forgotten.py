@@ -71,9 +71,8 @@ def warn_of_blocked_loop(task):
     find = getattr(fn, "stands_for", None)
     if find is not None:
         fn = find(*task.args)
-    if getattr(fn, "allow_sync_call", False) or fn in _blocking_functions:
+    if getattr(fn, "allow_sync_call", False) or not _note_blocking(fn):
         return
-    _blocking_functions.add(fn)
     name = _name(fn)
     message = (
         f"{name} is called synchronously on a running event loop, where nothing else can run until"
@@ -85,6 +84,16 @@ def warn_of_blocked_loop(task):
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     else:
         warnings.warn_explicit(message, RuntimeWarning, *place)
+
+
+def _note_blocking(fn):
+    """Returns whether to warn of a function: once, or always if no set can hold it."""
+    try:
+        is_new = fn not in _blocking_functions
+        _blocking_functions.add(fn)
+    except TypeError:
+        return True
+    return is_new
 
 
 def creation_place():

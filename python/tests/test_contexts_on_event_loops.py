@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 
+import pytest
+
 import asynq
 from asynq import AsyncContext, AsyncScopedValue
 from asynq.batching import DebugBatchItem
@@ -207,3 +209,42 @@ def test_a_task_may_be_a_request_of_its_own():
     answers = run_all((request, 1), (request, 1))
     assert answers == [([(1, True)] * 2, (1, False))] * 2
     assert calls == [[1], [1], [1]]
+
+
+class Fragile(AsyncContext):
+    """A context that fails at its n-th pause."""
+
+    def __init__(self, pause):
+        self.pauses = pause
+
+    def resume(self):
+        pass
+
+    def pause(self):
+        self.pauses -= 1
+        if self.pauses == 0:
+            raise KeyError("pause")
+
+
+@pytest.mark.parametrize("pause", [1, 2, 3, 4])
+def test_a_task_whose_context_cannot_be_paused_fails_while_it_waits_for_a_flight(pause):
+    @Loader
+    def load(keys):
+        return keys
+
+    @asynq.asynq()
+    def wait():
+        with Fragile(pause):
+            yield load.asynq(1)
+            yield load.asynq(2)
+
+    @asynq.asynq()
+    def other():
+        return (yield load.asynq(3))
+
+    async def main():
+        return await asyncio.gather(wait.asyncio(), other.asyncio(), return_exceptions=True)
+
+    error, value = asyncio.run(main())
+    assert isinstance(error, KeyError)
+    assert value == 3

@@ -238,7 +238,8 @@ def test_a_task_on_a_loop_may_call_a_loader_synchronously():
     def calls():
         return loader(1)
 
-    assert run(calls.asyncio()) == -1
+    with pytest.warns(RuntimeWarning, match="is called synchronously on a running event loop"):
+        assert run(calls.asyncio()) == -1
     assert batches == [[1]]
 
 

@@ -595,3 +595,24 @@ def test_a_key_that_is_primed_while_it_is_in_flight_keeps_that_value():
     goes_on.set()
     thread.join(30)
     assert slow(1) == "newer"
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_subscriber_of_a_cached_load_may_load_more(waits):
+    loader = Loader(list, cache=True)
+    loader(1)
+    loads = []
+
+    def load_more(_):
+        loads.append(loader(3) if waits else loader.asynq(3))
+
+    @asynq.asynq()
+    def page():
+        uncached, cached = loader.asynq(2), loader.asynq(1)
+        cached.on_computed.subscribe(load_more)
+        first = yield cached  # Waits for a cached key alone.
+        second = yield uncached
+        return first, second, loads[0] if waits else (yield loads[0])
+
+    assert page() == (1, 2, 3)
+    assert loader.stats.batches == 2

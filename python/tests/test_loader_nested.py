@@ -272,6 +272,7 @@ def test_a_function_that_asks_for_its_own_key_fails(kind, limit, load):
 
 
 @both_ways
+@pytest.mark.filterwarnings("ignore:.*is called synchronously on a running event loop")
 def test_a_plain_function_that_asks_for_its_own_key_fails(load):
     loader = Loader(lambda keys: [loader(key) for key in keys], name="user")
     with pytest.raises(LoadError, match="loader user, key 7: the batch function asks for this key"):

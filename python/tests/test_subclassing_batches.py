@@ -77,6 +77,39 @@ def test_a_batch_may_override_flush(rows, log):
     assert log == ["begin", "end"]
 
 
+class Loading(Rows):
+    """A batch whose `flush` loads from its own source first."""
+
+    loaded = None
+
+    def flush(self):
+        if Loading.loaded is None:
+            Loading.loaded = Row(2)
+            self.load(Loading.loaded)
+        if not self.is_flushed():
+            super().flush()
+
+    def load(self, item):
+        pass
+
+
+class Waiting(Loading):
+    def load(self, item):
+        assert item.value() == ("albums", 2)
+
+
+@pytest.mark.parametrize("batch", [Loading, Waiting])
+def test_a_flush_may_load_from_the_source_that_it_flushes(rows, batch):
+    @asynq()
+    def page():
+        return (yield Row(1))
+
+    Loading.loaded = None
+    Rows.current = batch("albums")
+    assert page() == ("albums", 1)
+    assert Loading.loaded.value() == ("albums", 2)
+
+
 def test_an_item_may_override_set_value(rows, log):
     class Doubled(Row):
         def set_value(self, value):

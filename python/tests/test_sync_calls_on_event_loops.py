@@ -187,3 +187,75 @@ def test_a_block_can_allow_calls():
             page()
 
     assert warnings_of(call) == []
+
+
+@pytest.mark.parametrize("flushes", [False, True])
+def test_a_handler_of_the_warning_may_load_from_the_same_source(monkeypatch, flushes):
+    user = new_loader()
+    loads = []
+
+    def show(*_):
+        loads.append(user.asynq(2) if not flushes else user(2))
+
+    @asynq.asynq()
+    def page():
+        first = yield user.asynq(1)
+        return first, loads[0] if flushes else (yield loads[0])
+
+    async def main():
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            monkeypatch.setattr(warnings, "showwarning", show)
+            return page()
+
+    assert asyncio.run(main()) == (1, 2)
+    assert user.stats.batches == 1
+
+
+def test_the_call_of_a_loader_raises_its_warning_if_that_is_an_error():
+    """It was lost, because the load had its value nevertheless."""
+    user = new_loader()
+
+    async def main():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(RuntimeWarning):
+                user(1)
+
+    asyncio.run(main())
+
+
+def test_a_call_whose_warning_is_an_error_leaves_the_loads_of_others():
+    user = new_loader()
+
+    @asynq.asynq()
+    def page(load):
+        return (yield load)
+
+    async def main():
+        load = user.asynq(1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(RuntimeWarning):
+                page(load)
+        return page(load)
+
+    assert asyncio.run(main()) == 1
+
+
+class Slotted:
+    __slots__ = ()
+
+    async def __call__(self):
+        return await DebugBatchItem(result=1)
+
+
+class Unhashable(Slotted):
+    __hash__ = None
+
+
+@pytest.mark.parametrize("function", [Slotted(), Unhashable()])
+def test_an_object_that_no_set_can_hold_warns_like_a_function(function):
+    page = asynq.asynq()(function)
+    [warning] = warnings_of(page)
+    assert "is called synchronously on a running event loop" in str(warning.message)

@@ -63,7 +63,16 @@ pub(crate) fn flush(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
 }
 
 fn call_flush<'py>(batch: &Bound<'py, BatchBase>) -> PyResult<Bound<'py, PyAny>> {
-    batch.call_method0(intern!(batch.py(), "_try_switch_active_batch"))?;
+    switch_active(batch)?;
+    send(batch)
+}
+
+/// Lets another batch take the place of this one, which takes no more items.
+fn switch_active(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+    batch.call_method0(intern!(batch.py(), "_try_switch_active_batch")).map(|_| ())
+}
+
+fn send<'py>(batch: &Bound<'py, BatchBase>) -> PyResult<Bound<'py, PyAny>> {
     if answers::are_used() && !batch.is_instance_of::<LoaderBatch>() {
         return imports::flush_with_answers(batch.py())?.call1((batch,));
     }
@@ -80,8 +89,9 @@ fn flush_out_of_turn<'py>(
     let place = scheduler.engine().enter_flush(engine_id);
     let Some(place) = place else { return call_flush(batch) };
     let scope = scheduler.engine().flush_scope(engine_id);
-    let switched = contexts::switch_to(&scheduler, py, scope);
-    let flushed = switched.and_then(|()| call_flush(batch));
+    // Before pauses and resumes, which are code of the user and may load from the same source.
+    let switched = switch_active(batch).and_then(|()| contexts::switch_to(&scheduler, py, scope));
+    let flushed = switched.and_then(|_| send(batch));
     let switched = contexts::switch_to(&scheduler, py, place.scope());
     scheduler.engine().leave_flush(place);
     switched.and(flushed)

@@ -101,7 +101,9 @@ fn run(scheduler: &Rc<Scheduler>, event_loop: &EventLoop, py: Python<'_>) -> PyR
         if notify(event_loop, py)? || event_loop.has_more() || has_failed {
             continue;
         }
-        contexts::switch_to(scheduler, py, None)?;
+        if contexts::switch_to(scheduler, py, None)? {
+            continue; // A pause that has failed lets its task run.
+        }
         if !scheduler.engine().has_flush() {
             event_loop.end_busy();
             if event_loop.pending.get() == 0 {

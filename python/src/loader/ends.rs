@@ -10,22 +10,25 @@ use crate::future::base::FutureBase;
 use crate::loader::nodes::{LoaderBatch, LoaderHost};
 use crate::loader::send::{self, loader_of};
 
-/// Resolves the loads of cached keys if nobody waits for another load of the batch, which then
-/// stays open: waiting for cached keys sends nothing. Returns whether that is so.
+/// Returns whether somebody waits for cached keys of the batch, and nobody for its other loads. Then the
+/// batch stays open: waiting for cached keys sends nothing.
+pub(crate) fn waits_for_cached_alone(batch: &Bound<'_, LoaderBatch>) -> bool {
+    let waits = {
+        let keys = batch.state();
+        !keys.is_wanted && keys.has_uncached && keys.wants_cached
+    };
+    waits && LoaderBatch::host(batch).is_some() && loader_of(batch).is_some()
+}
+
+/// Resolves the loads of cached keys.
 ///
 /// # Errors
 ///
 /// The error of a subscriber of a load. All loads are resolved even then.
-pub(crate) fn resolve_cached_alone(batch: &Bound<'_, LoaderBatch>) -> PyResult<bool> {
-    {
-        let mut keys = batch.state();
-        if keys.is_wanted || !keys.has_uncached || !keys.wants_cached {
-            return Ok(false);
-        }
-        keys.wants_cached = false;
-    }
+pub(crate) fn resolve_cached(batch: &Bound<'_, LoaderBatch>) -> PyResult<()> {
+    batch.state().wants_cached = false;
     let (Some(host), Some(loader)) = (LoaderBatch::host(batch), loader_of(batch)) else {
-        return Ok(false);
+        return Ok(());
     };
     host.state().machine.cached_ready(false);
     let performed = send::perform(&host, &loader);
@@ -39,7 +42,7 @@ pub(crate) fn resolve_cached_alone(batch: &Bound<'_, LoaderBatch>) -> PyResult<b
     {
         items.del_item(last)?;
     }
-    performed.map(|()| true)
+    performed
 }
 
 /// Follows the end of one of its loads, and ends the flight with the last one.

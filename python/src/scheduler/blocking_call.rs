@@ -11,22 +11,23 @@ use crate::scheduler::inbox::running_loop;
 use crate::scheduler::state::Scheduler;
 use crate::task::async_task::AsyncTask;
 
-/// Warns if the call of `task`, which has to wait or to flush a batch, blocks the event loop of this
-/// thread.
+/// Returns whether the innermost call, which has to wait or to flush a batch, blocks the event loop of this
+/// thread, and must not do so without a warning.
+pub(crate) fn needs_warning(scheduler: &Scheduler, py: Python<'_>) -> bool {
+    !is_nested(scheduler)
+        && scheduler.allowed_calls.get() == 0
+        && running_loop(py).is_ok_and(|running| running.is_some())
+        && asyncio_mode::allows_calls(py).is_ok_and(|allowed| !allowed)
+        && (!greenlets::are_loaded() || greenlets::current(py).is_ok_and(|own| own.is_none()))
+}
+
+/// Warns that the call of `task` blocks the event loop of this thread.
 ///
 /// # Errors
 ///
 /// The warning, if the user has warnings raised.
-pub(crate) fn check(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
+pub(crate) fn warn(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     let py = task.py();
-    if is_nested(scheduler)
-        || scheduler.allowed_calls.get() > 0
-        || running_loop(py)?.is_none()
-        || asyncio_mode::allows_calls(py)?
-        || (greenlets::are_loaded() && greenlets::current(py)?.is_some())
-    {
-        return Ok(());
-    }
     let outermost = scheduler.call_stack.outermost_call(py)?;
     let outermost = outermost.as_ref().unwrap_or(task);
     imports::warn_of_blocked_loop(py)?.call1((outermost,)).map(|_| ())

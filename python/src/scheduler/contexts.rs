@@ -10,7 +10,8 @@ use crate::ffi::gil_cell::TakeState;
 use crate::scheduler::state::{Job, Scheduler};
 use crate::task::async_task::PendingError;
 
-/// Pauses and resumes what is necessary for the contexts from `scope` outwards to be active.
+/// Pauses and resumes what is necessary for the contexts from `scope` outwards to be active. Returns
+/// whether there was anything to do, which runs code of the user.
 ///
 /// # Errors
 ///
@@ -19,15 +20,17 @@ pub(crate) fn switch_to(
     scheduler: &Scheduler,
     py: Python<'_>,
     scope: Option<ContextId>,
-) -> PyResult<()> {
+) -> PyResult<bool> {
     let mut result = Ok(());
+    let mut any = false;
     loop {
         let step = scheduler.engine().switch_to(scope);
         let (id, method) = match step {
             Some(Step::Pause(id)) => (id, intern!(py, "pause")),
             Some(Step::Resume(id)) => (id, intern!(py, "resume")),
-            _ => return result,
+            _ => return result.map(|()| any),
         };
+        any = true;
         let context = scheduler.context(py, id);
         if context.is_some_and(|(context, _)| context.is_instance_of::<NonAsyncContext>()) {
             continue; // Its task does not wait.

@@ -20,6 +20,7 @@ use crate::imports;
 use crate::loader::ends;
 use crate::loader::nodes::LoaderBatch;
 use crate::options::Switches;
+use crate::overrides::overrides;
 use crate::scheduler::blocking_call;
 use crate::scheduler::contexts;
 use crate::scheduler::deadlock;
@@ -99,20 +100,22 @@ pub(crate) fn finish(
             && scheduler.event_loop().is_some()
             && !scheduler.inbox.has_flights(py);
         let blocks = matches!(next, Step::Flush(_) | Step::Wait) && !needs_loop;
-        let checked = if blocks && !std::mem::replace(&mut is_checked, true) {
-            blocking_call::check(scheduler, task)
-        } else {
-            Ok(())
-        };
+        let is_first = blocks && !std::mem::replace(&mut is_checked, true);
         let done = match next {
             Step::Done => break,
+            step if is_first && blocking_call::needs_warning(scheduler, py) => {
+                // It runs code of the user, which may load from the same source, or flush it.
+                if let Step::Flush(id) = step {
+                    scheduler.engine().reopen(id);
+                }
+                blocking_call::warn(scheduler, task)
+            }
             Step::Wait if needs_loop => Err(blocks_itself(task)),
-            Step::Wait if checked.is_err() => Ok(()),
             Step::Wait => scheduler.inbox.wait(py, other_flushes(scheduler, py)),
             Step::Deadlock(report) => stuck(scheduler, py, task, &report),
             step => perform(scheduler, py, &step),
         };
-        if let Err(error) = checked.and(done) {
+        if let Err(error) = done {
             if result.is_ok() {
                 result = Err(error);
             }
@@ -187,8 +190,13 @@ pub(crate) fn flush_out_of_turn(
 ) -> PyResult<()> {
     scheduler.engine().begin_flush(id);
     let scope = scheduler.engine().flush_scope(id);
+    scheduler.engine().reopen(id); // Pauses and resumes are code of the user.
     let switched = contexts::switch_to(scheduler, py, scope);
-    switched.and(flush(scheduler, py, id, true))
+    let is_open = scheduler.engine().batch(id).is_some_and(|batch| {
+        let batch = batch.bind(py);
+        !BatchBase::is_flushed(batch) && !BatchBase::is_in_flight(batch)
+    });
+    if is_open { switched.and(flush(scheduler, py, id, true)) } else { switched.map(|_| ()) }
 }
 
 /// Returns whether another greenlet is flushing a batch of this scheduler.
@@ -296,13 +304,18 @@ fn flush(scheduler: &Scheduler, py: Python<'_>, id: BatchId, out_of_turn: bool) 
         Some(batch) => batch.bind(py).clone(),
         None => return Ok(()),
     };
-    if let Ok(batch_of_loader) = batch.cast::<LoaderBatch>() {
-        let alone = ends::resolve_cached_alone(batch_of_loader);
-        if !matches!(alone, Ok(false)) {
-            batch.state().registrations.remove(scheduler.id());
-            close(scheduler, id);
-            return alone.map(|_| ());
-        }
+    // As long as code of the user runs that may load from the same source, the batch is open.
+    if let Ok(batch_of_loader) = batch.cast::<LoaderBatch>()
+        && ends::waits_for_cached_alone(batch_of_loader)
+    {
+        scheduler.engine().reopen(id);
+        let resolved = ends::resolve_cached(batch_of_loader);
+        batch.state().registrations.remove(scheduler.id());
+        close(scheduler, id);
+        return resolved;
+    }
+    if overrides::<BatchBase>(&batch, intern!(py, "flush")) {
+        scheduler.engine().reopen(id);
     }
     let hooks = scheduler.hooks(py);
     if let Some(hook) = hooks.as_ref().and_then(TaskScheduler::before_flush) {
