@@ -10,6 +10,8 @@ FUZZ_SECONDS ?= 60
 PART ?= patch
 # The interpreter for everything in Python.
 PYTHON ?= python3
+# The interpreter of `make test-free-threaded`: the newest one that is installed.
+FREE_THREADED ?= $(shell $(PYTHON) python/interpreters.py --free-threaded | tail -n 1)
 # What the tests need besides the package.
 EXTRAS ?= test,typing,report,frameworks
 
@@ -60,8 +62,8 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto
     --dist loadfile --no-loadscope-reorder --max-worker-restart 0 python/tests $(PYTEST_ARGS)
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
-.PHONY: help demo test test-all build-tests test-others test-rust test-python install-python test-installed recipes bench faults lint \
-    check check-msrv check-no-std check-wasm check-fuzz check-api check-site packages api docs fuzz miri mutants wheel dist notices bump \
+.PHONY: help demo test test-all build-tests test-others test-free-threaded test-rust test-python install-python test-installed recipes bench faults lint \
+    check check-msrv check-no-std check-wasm check-free-threaded check-fuzz check-api check-site packages api docs fuzz miri mutants wheel dist notices bump \
     release-check sanitize \
     sanitize-rust sanitize-python services components nightly profdata
 
@@ -85,7 +87,7 @@ not-others := typing test_installation.py differential test_examples.py test_gra
 test-others: export PYTEST_ARGS = $(patsubst %,--ignore-glob='*/%',$(not-others)) \
     --deselect tests/test_hostile_calls.py::test_programs_of_other_seeds_end_in_exceptions_too
 test-others:
-	@pythons=$$($(PYTHON) python/interpreters.py) || { echo 'no CPython with venv' >&2; exit 1; }; \
+	@pythons=$$($(PYTHON) python/interpreters.py --gil) || { echo 'no CPython with venv' >&2; exit 1; }; \
 	others=; tests=; \
 	for python in $$pythons; do \
 	    test "$$($$python -c '$(print-soabi)')" = "$(soabi)" || others="$$others $$python"; \
@@ -99,6 +101,17 @@ test-others:
 	status=0; \
 	for test in $$tests; do wait "$$test" || status=1; done; \
 	exit "$$status"
+
+# asynq makes the interpreter enable its GIL, of which it warns. With WITHOUT_GIL=1 it does not, which CONTRIBUTING.md
+# is about.
+not-free-threaded := $(not-others) test_gevent.py
+gil-warning := ignore:The global interpreter lock:RuntimeWarning
+test-free-threaded: export PYTHONWARNINGS = $(gil-warning)
+test-free-threaded: export PYTEST_ARGS := -W '$(gil-warning)' $(patsubst %,--ignore-glob='*/%',$(not-free-threaded)) $(PYTEST_ARGS)
+test-free-threaded: ## the tests in Python with a free-threaded CPython (FREE_THREADED)
+	@test -n '$(FREE_THREADED)' || { echo 'no free-threaded CPython is installed that PyO3 can build for' >&2; exit 1; }
+	$(if $(WITHOUT_GIL),ASYNQ_WITHOUT_GIL=1) $(MAKE) install-python PYTHON=$(FREE_THREADED) EXTRAS=test-free-threaded
+	$(if $(WITHOUT_GIL),PYTHON_GIL=0) $(MAKE) test-installed PYTHON=$(FREE_THREADED)
 
 build-tests:
 	cargo test --locked --workspace --all-features --no-run
@@ -148,7 +161,7 @@ lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, import cycle
 	$(ruff) check --config python/pyproject.toml .ci python benchmarks
 	$(PYTHON) .ci/import_cycles.py crates/*/src examples/*/src python/src
 
-check: check-msrv check-no-std check-wasm check-fuzz check-api check-site packages ## each feature alone on the oldest Rust, no_std, WebAssembly, the fuzz crate, the public API, the site, packages
+check: check-msrv check-no-std check-wasm check-free-threaded check-fuzz check-api check-site packages ## each feature alone on the oldest Rust, no_std, WebAssembly, free-threaded Python, the fuzz crate, the public API, the site, packages
 
 # Each feature alone, and none; the tests have all of them.
 check-msrv: $(cargo-hack)
@@ -166,6 +179,11 @@ check-no-std:
 check-wasm:
 	$(call need,rustup target add wasm32-unknown-unknown,rustup could not install the target wasm32-unknown-unknown)
 	cargo check --locked -p asynq-batch --target wasm32-unknown-unknown
+
+# Most machines have no such interpreter, so its description is in a file.
+check-free-threaded:
+	PYO3_CONFIG_FILE=$(CURDIR)/.ci/free-threaded.txt RUSTFLAGS='-D warnings' \
+	    cargo check --locked -p asynq-python --target-dir target/free-threaded
 
 check-fuzz:
 	cargo check --locked --manifest-path crates/asynq-engine/fuzz/Cargo.toml --no-default-features \

@@ -2,7 +2,8 @@
 
 The script searches the PATH and all versions of pyenv. For each version, it prints the first
 interpreter that can create virtual environments (Debian needs the package python3-venv for that). A
-free-threaded build counts as a separate version.
+free-threaded build counts as a separate version. `--free-threaded` prints only those, `--gil` only
+the others.
 """
 
 import json
@@ -13,6 +14,8 @@ import sys
 from pathlib import Path
 
 OLDEST = (3, 9)
+# PyO3 does not know how to build for older ones.
+OLDEST_FREE_THREADED = (3, 14)
 NAME = re.compile(r"python3\.\d+t?")
 
 PROBE = """
@@ -46,12 +49,20 @@ def probe(path):
     return implementation, tuple(version), free_threaded
 
 
+def is_supported(implementation, version, free_threaded):
+    oldest = OLDEST_FREE_THREADED if free_threaded else OLDEST
+    return implementation == "CPython" and version >= oldest
+
+
 def main():
     found = {}
     for path in candidates():
         what = probe(path)
-        if what and what[0] == "CPython" and what[1] >= OLDEST:
+        if what and is_supported(*what):
             found.setdefault(what[1:], path)
+    if sys.argv[1:]:
+        is_wanted = {"--gil": False, "--free-threaded": True}[sys.argv[1]]
+        found = {what: path for what, path in found.items() if what[1] is is_wanted}
     for version in sorted(found):
         print(found[version])
     return 0 if found else 1

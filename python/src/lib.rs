@@ -41,11 +41,13 @@ use pyo3::wrap_pyfunction;
 
 /// The extension module.
 ///
-/// It keeps the GIL (`gil_used`) until a free-threaded interpreter runs the tests.
+/// It keeps the GIL (`gil_used`); CONTRIBUTING.md says what is missing without it.
 #[pymodule(gil_used = true)]
 fn _asynq(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Before the first class is made, which all interpreters of the process would share.
     ffi::interpreter::require_main(module.py())?;
+    #[cfg(Py_GIL_DISABLED)]
+    ffi::interpreter::require_gil(module.py())?;
     ffi::context_vars::find_fields(module.py())?;
     ffi::frames::find_fields(module.py())?;
     add_classes(module)?;

@@ -27,7 +27,7 @@ pub(crate) fn overrides<T: PyTypeInfo>(
     answer.get(&class, name).unwrap_or_else(|| answer.look_up(&class, &ours, name))
 }
 
-/// A remembered answer. The GIL makes its parts belong together.
+/// A remembered answer. The GIL makes its parts belong together; where there is none, nothing is remembered.
 struct Answer {
     class: AtomicUsize,
     name: AtomicUsize,
@@ -62,6 +62,9 @@ impl Answer {
     /// Returns the answer, if it is remembered and the class is as it was.
     #[inline]
     fn get(&self, class: &Bound<'_, PyType>, name: &Bound<'_, PyString>) -> Option<bool> {
+        if cfg!(Py_GIL_DISABLED) {
+            return None;
+        }
         let version = type_version(class)?;
         let is_known = self.class.load(Ordering::Relaxed) == class.as_ptr() as usize
             && self.name.load(Ordering::Relaxed) == name.as_ptr() as usize
@@ -82,7 +85,8 @@ impl Answer {
             _ => true,
         };
         // A class has no version before its first look-up, which may also have run code.
-        if let Some(version) = before
+        if cfg!(not(Py_GIL_DISABLED))
+            && let Some(version) = before
             && before == type_version(class)
         {
             self.class.store(class.as_ptr() as usize, Ordering::Relaxed);

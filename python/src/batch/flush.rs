@@ -4,6 +4,7 @@ use asynq_engine::BatchId;
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 
 use crate::batch::base::BatchBase;
 use crate::batch::recorded;
@@ -27,12 +28,15 @@ pub(crate) fn flush(batch: &Bound<'_, BatchBase>) -> PyResult<()> {
         recorded::sent(batch, scheduler.id(), scheduler.unsettled_engine().depth());
     }
     let flushed_by = Scheduler::id_among_greenlets();
-    let registrations = {
+    let registrations = with_critical_section(batch.as_any(), || {
+        if cfg!(Py_GIL_DISABLED) {
+            check_open(batch)?; // Another thread may have been faster.
+        }
         let mut state = batch.state();
         state.flushing = true;
         state.flushed_by = flushed_by;
-        state.registrations.all()
-    };
+        PyResult::Ok(state.registrations.all())
+    })?;
     let mut out_of_turn = None;
     for (scheduler_id, engine_id) in registrations {
         out_of_turn = Scheduler::begin_flush(scheduler_id, engine_id).or(out_of_turn);

@@ -2,6 +2,7 @@
 
 use pyo3::exceptions::{PyAssertionError, PyRuntimeError};
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 
 use crate::batch::base::BatchBase;
 use crate::batch::item::BatchItemBase;
@@ -11,18 +12,9 @@ use crate::imports;
 use crate::options::Switches;
 use crate::scheduler::register::add_items;
 
-/// Makes an item the last one of an open batch.
-///
-/// # Errors
-///
-/// `AssertionError` if the batch takes no more items, `RuntimeError` if the item is in a batch.
-pub(crate) fn join(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
-    let py = item.py();
-    if item.state().ordinal().is_some() {
-        return Err(PyRuntimeError::new_err(
-            "this item is in a batch already: make a new one instead of calling __init__() again",
-        ));
-    }
+/// Appends an item to an open batch. Returns its index, and its position among all that were ever added.
+#[inline]
+fn append(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>) -> PyResult<(usize, u32)> {
     let items = BatchBase::items(batch);
     let ordinal = {
         let mut state = batch.state();
@@ -39,6 +31,23 @@ pub(crate) fn join(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>
     };
     let index = items.len();
     items.append(item)?;
+    Ok((index, ordinal))
+}
+
+/// Makes an item the last one of an open batch.
+///
+/// # Errors
+///
+/// `AssertionError` if the batch takes no more items, `RuntimeError` if the item is in a batch.
+pub(crate) fn join(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
+    let py = item.py();
+    if item.state().ordinal().is_some() {
+        return Err(PyRuntimeError::new_err(
+            "this item is in a batch already: make a new one instead of calling __init__() again",
+        ));
+    }
+    // Other threads may add items, too, or begin to flush.
+    let (index, ordinal) = with_critical_section(batch.as_any(), || append(item, batch))?;
     add_items(batch);
     let id = if Switches::on().has(Switches::COLLECT_PERF_STATS) {
         imports::incr_counter(py)?.call0()?.extract()?

@@ -8,11 +8,13 @@ use std::mem::size_of;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
+use pyo3::Borrowed;
 #[cfg(not(Py_3_12))]
 use pyo3::exceptions::PyStopIteration;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::PyType;
 
 use crate::ffi::deferred_drop::release;
@@ -41,7 +43,7 @@ pub(crate) fn new<'py>(awaited: &Bound<'py, PyAny>, finish: Finish) -> PyResult<
     // All fields are written before the collector gets to know the object. `PyObject_GC_New` returns a
     // new reference, or null with an exception set.
     unsafe {
-        let spare = SPARE.load(Ordering::Relaxed);
+        let spare = if KEEPS_SPARES { SPARE.load(Ordering::Relaxed) } else { ptr::null_mut() };
         let object = if spare.is_null() {
             ffi::PyObject_GC_New::<PyObject>(class.as_type_ptr())
         } else {
@@ -60,6 +62,9 @@ pub(crate) fn new<'py>(awaited: &Bound<'py, PyAny>, finish: Finish) -> PyResult<
         Ok(iterator)
     }
 }
+
+/// Whether memory and exceptions are used again, which needs the GIL.
+const KEEPS_SPARES: bool = !cfg!(Py_GIL_DISABLED);
 
 /// Memory of iterators that were freed, for the next ones: the first, whose `awaited` is the second, and
 /// so on. Whoever holds the GIL reads and writes it.
@@ -134,22 +139,28 @@ unsafe fn resume(
     iterator: *mut PyObject,
     value: *mut PyObject,
 ) -> PyResult<Answer<'_>> {
-    let iterator = iterator.cast::<AwaitIterator>();
     // SAFETY: as above. The iterator holds what is awaited; no reference to its fields is kept while other
-    // code runs.
+    // code runs. Free-threaded, they are read and written under the lock of the iterator.
     unsafe {
-        let awaited = (*iterator).awaited;
-        if !(*iterator).is_started && !awaited.is_null() {
-            (*iterator).is_started = true;
-            return Ok(Answer::Yield(Bound::from_borrowed_ptr(py, awaited)));
-        }
+        let object = Borrowed::from_ptr(py, iterator);
+        let iterator = iterator.cast::<AwaitIterator>();
         let value = Bound::from_borrowed_ptr(py, value);
-        let value = if value.is_none() && !awaited.is_null() {
-            ((*iterator).finish)(&Bound::from_borrowed_ptr(py, awaited))?
-        } else {
-            value
+        let (is_first, awaited) = with_critical_section(&object, || {
+            let awaited = (*iterator).awaited;
+            let is_first = !awaited.is_null() && !(*iterator).is_started;
+            (*iterator).is_started |= is_first;
+            let is_needed = is_first || value.is_none();
+            let awaited = if is_needed { awaited } else { ptr::null_mut() };
+            (is_first, Bound::from_borrowed_ptr_or_opt(py, awaited))
+        });
+        let value = match awaited {
+            Some(awaited) if is_first => return Ok(Answer::Yield(awaited)),
+            Some(awaited) => ((*iterator).finish)(&awaited)?,
+            None => value,
         };
-        let awaited = ptr::replace(&raw mut (*iterator).awaited, ptr::null_mut());
+        let awaited = with_critical_section(&object, || {
+            ptr::replace(&raw mut (*iterator).awaited, ptr::null_mut())
+        });
         release(py, Bound::from_owned_ptr_or_opt(py, awaited).map(Bound::unbind));
         Ok(Answer::Return(value))
     }
@@ -266,7 +277,7 @@ unsafe fn raise_value(iterator: *mut PyObject, value: Bound<'_, PyAny>) {
         let place = &raw mut (*exception.cast::<ffi::PyStopIterationObject>()).value;
         let before = ptr::replace(place, value.into_ptr());
         drop(Bound::from_owned_ptr_or_opt(py, before));
-        if (*iterator).exception.is_null() {
+        if KEEPS_SPARES && (*iterator).exception.is_null() {
             ffi::Py_INCREF(exception);
             (*iterator).exception = exception;
         }
@@ -322,7 +333,7 @@ unsafe extern "C" fn dealloc(iterator: *mut PyObject) {
         let exception = (*fields).exception;
         let class = ffi::Py_TYPE(iterator);
         let spares = SPARES.load(Ordering::Relaxed);
-        if spares < MAX_SPARES {
+        if KEEPS_SPARES && spares < MAX_SPARES {
             (*fields).awaited = SPARE.swap(iterator, Ordering::Relaxed);
             SPARES.store(spares + 1, Ordering::Relaxed);
         } else {

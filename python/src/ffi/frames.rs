@@ -110,6 +110,9 @@ pub(crate) fn suspended_at(generator: &Bound<'_, PyAny>) -> Option<(usize, usize
 
 /// Looks for the fields of generators. If one cannot be found, frames are asked for.
 pub(crate) fn find_fields(py: Python<'_>) -> PyResult<()> {
+    if cfg!(Py_GIL_DISABLED) {
+        return Ok(()); // Another thread may be running the generator.
+    }
     let source = c"def one():\n    yield\n    a = [0]\n    yield a\ndef other(x, y=1):\n    z = x\n    yield z\n    yield y, z\n";
     let functions = pyo3::types::PyDict::new(py);
     py.run(source, Some(&functions), None)?;
@@ -193,9 +196,14 @@ pub(crate) fn code_of<'py>(function: &Bound<'py, PyAny>) -> Option<Bound<'py, Py
         if ffi::PyFunction_Check(function.as_ptr()) == 0 {
             return None;
         }
-        let code = ffi::PyFunction_GetCode(function.as_ptr());
-        Bound::from_borrowed_ptr_or_opt(function.py(), code)
+        #[cfg(not(Py_GIL_DISABLED))]
+        {
+            let code = ffi::PyFunction_GetCode(function.as_ptr());
+            Bound::from_borrowed_ptr_or_opt(function.py(), code)
+        }
     }
+    #[cfg(Py_GIL_DISABLED)] // Another thread may give the function other code.
+    function.getattr(intern!(function.py(), "__code__")).ok()
 }
 
 /// Returns the code object of a generator or coroutine; `None` if it is another object.

@@ -15,6 +15,11 @@
 //!
 //! The function leads to its module, which may keep the task in a global. So a task that is made outside
 //! of any call is no leaf, and a leaf that has ended holds its function weakly.
+//!
+//! # Note: free-threaded interpreters
+//!
+//! They track every object. From 3.14 on, the frame of a generator does not count its references to functions
+//! and modules: the collector finds those by visiting the generator, so it must be on the lists.
 
 use std::mem::ManuallyDrop;
 
@@ -30,6 +35,9 @@ use crate::ffi::deferred_drop::{defer_drop, release};
 /// asks); others are held by a [`GcRef`].
 #[allow(unsafe_code)]
 pub(crate) fn pause<T>(object: &Bound<'_, T>) -> bool {
+    if cfg!(Py_GIL_DISABLED) {
+        return false;
+    }
     // SAFETY: a live object. One without a collector's header is not tracked.
     unsafe {
         let is_tracked = ffi::PyObject_GC_IsTracked(object.as_ptr()) == 1;

@@ -2,15 +2,18 @@
 //!
 //! The cells of `pyo3` count borrows with atomic read-modify-writes. Those took a fifth of the time of a
 //! synchronous call, and the garbage collector pays for them at every visit of every object. Under the
-//! GIL, reading and writing a plain flag is enough.
+//! GIL, reading and writing a plain flag is enough. In a build for free-threaded interpreters the flag is
+//! a lock, so that another thread waits for the moment.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::{PyClass, PyVisit};
+
+use crate::ffi::cell_lock::CellLock;
 
 /// Holds a value that one holder takes for a moment.
 ///
@@ -21,22 +24,22 @@ use pyo3::{PyClass, PyVisit};
 /// replaced value is moved out and dropped after the guard, and new objects are made before it.
 /// [`GilCell::take`] panics if this rule is broken; it is broken nowhere, whatever Python code does.
 pub(crate) struct GilCell<T> {
-    /// True while nobody has taken it. It is false in memory of zeros: the object is tracked before
-    /// its state is there, and on Python 3.11 the collector may run in between, for its `__dict__`.
-    is_free: Cell<bool>,
+    /// Locked while somebody has taken it, and in memory of zeros: the object is tracked before its state
+    /// is there, and on Python 3.11 the collector may run in between, for its `__dict__`.
+    lock: CellLock,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the flag and the value are only reached through `take` and `take_in_traverse`, which need
+// SAFETY: the lock and the value are only reached through `take` and `take_in_traverse`, which need
 // a proof that the calling thread holds the GIL, and through `get_mut`, which has the only reference.
-// A thread that loses the GIL while it holds a guard leaves the flag as it is: the next thread then
-// gets no guard. The module declares `gil_used`, so that a free-threaded interpreter enables the GIL.
+// A thread that loses the GIL while it holds a guard leaves the lock as it is: the next thread then
+// gets no guard. In a build for free-threaded interpreters the lock is one between threads.
 #[allow(unsafe_code)]
 unsafe impl<T: Send> Sync for GilCell<T> {}
 
 impl<T> GilCell<T> {
     pub(crate) const fn new(value: T) -> Self {
-        Self { is_free: Cell::new(true), value: UnsafeCell::new(value) }
+        Self { lock: CellLock::new(), value: UnsafeCell::new(value) }
     }
 
     /// Takes the value for a moment.
@@ -45,20 +48,18 @@ impl<T> GilCell<T> {
     ///
     /// If it is taken already, which would be a bug in this crate.
     #[inline]
-    pub(crate) fn take<'a>(&'a self, _py: Python<'a>) -> CellGuard<'a, T> {
-        self.take_unless_taken().unwrap_or_else(|| taken_already())
+    pub(crate) fn take<'a>(&'a self, py: Python<'a>) -> CellGuard<'a, T> {
+        if !self.lock.lock(py) {
+            taken_already();
+        }
+        CellGuard { cell: self, gil: PhantomData }
     }
 
     /// Takes the value, unless it is taken: the garbage collector may run at any time. The visitor
     /// proves that the collector runs, and so that this thread holds the GIL.
     #[inline]
     pub(crate) fn take_in_traverse<'a>(&'a self, _visit: &PyVisit<'a>) -> Option<CellGuard<'a, T>> {
-        self.take_unless_taken()
-    }
-
-    #[inline]
-    fn take_unless_taken(&self) -> Option<CellGuard<'_, T>> {
-        self.is_free.replace(false).then(|| CellGuard { cell: self, gil: PhantomData })
+        self.lock.try_lock().then(|| CellGuard { cell: self, gil: PhantomData })
     }
 
     /// Returns the value through the only reference to the cell.
@@ -114,7 +115,7 @@ impl<T> DerefMut for CellGuard<'_, T> {
 impl<T> Drop for CellGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.cell.is_free.set(true);
+        self.cell.lock.unlock();
     }
 }
 

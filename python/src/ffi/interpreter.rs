@@ -23,6 +23,27 @@ pub(crate) fn require_main(_py: Python<'_>) -> PyResult<()> {
     ))
 }
 
+/// Refuses to be imported where the GIL is switched off.
+///
+/// A free-threaded interpreter enables its GIL before this code runs, because the module declares `gil_used`,
+/// unless `PYTHON_GIL=0` or `-X gil=0` forbids that.
+///
+/// # Errors
+///
+/// `ImportError` if there is no GIL. For the work on that, a build with the variable `ASYNQ_WITHOUT_GIL` does
+/// without.
+#[cfg(Py_GIL_DISABLED)]
+pub(crate) fn require_gil(py: Python<'_>) -> PyResult<()> {
+    let is_enabled = py.import("sys")?.getattr("_is_gil_enabled")?.call0()?.is_truthy()?;
+    if is_enabled || option_env!("ASYNQ_WITHOUT_GIL").is_some() {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(
+        "asynq needs the GIL, which PYTHON_GIL=0 or -X gil=0 switches off: without that setting, the \
+         interpreter enables the GIL when it imports asynq",
+    ))
+}
+
 /// Runs `function` with this thread known to `pyo3` as one that holds the GIL, as it does. Otherwise
 /// references without a token would be given up later.
 #[inline]

@@ -3,6 +3,8 @@
 pub(crate) mod arguments;
 pub(crate) mod await_iterator;
 pub(crate) mod call_form;
+pub(crate) mod cell_lock;
+pub(crate) mod class_flags;
 pub(crate) mod context_vars;
 pub(crate) mod deferred_drop;
 pub(crate) mod fast_method;

@@ -112,7 +112,8 @@ pub(crate) trait Recycled: HotClass<Base: HotClass<Base = PyAny>> {
     fn finalize(&self, py: Python<'_>);
 }
 
-/// Memory of freed objects of a class, and the places of their fields. Under the GIL.
+/// Memory of freed objects of a class, and the places of their fields. Under the GIL: a free-threaded
+/// interpreter keeps no memory here.
 pub(crate) struct Spare {
     /// A list that is linked by the first word of each.
     first: AtomicPtr<PyObject>,
@@ -139,6 +140,9 @@ impl Spare {
     /// Takes the memory of an object; null if there is none.
     #[allow(unsafe_code)]
     fn take(&self) -> *mut PyObject {
+        if cfg!(Py_GIL_DISABLED) {
+            return ptr::null_mut();
+        }
         let object = self.first.load(Ordering::Relaxed);
         if !object.is_null() {
             // SAFETY: memory that was put here, so its first word is the link.
@@ -157,7 +161,7 @@ impl Spare {
     #[allow(unsafe_code)]
     unsafe fn put(&self, object: *mut PyObject) -> bool {
         let count = self.count.load(Ordering::Relaxed);
-        if count == MAX_SPARE {
+        if count == MAX_SPARE || cfg!(Py_GIL_DISABLED) {
             return false;
         }
         // SAFETY: nobody else uses this memory.

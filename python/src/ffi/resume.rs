@@ -3,6 +3,8 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::ffi::class_flags::flags;
+
 /// Sends a value into a generator or coroutine, or into an object with a method `send`. Unlike a call of
 /// that method, a `return` makes no exception.
 #[cfg(Py_3_10)]
@@ -35,7 +37,7 @@ pub(crate) fn is_awaitable_or_collection(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: a live object, which holds its class.
     unsafe {
         let class = ffi::Py_TYPE(object.as_ptr());
-        !(*class).tp_as_async.is_null() || (*class).tp_flags & COLLECTIONS != 0
+        !(*class).tp_as_async.is_null() || flags(class) & COLLECTIONS != 0
     }
 }
 

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
 use crate::ffi::arguments::Arguments;
+use crate::ffi::class_flags::add_flag;
 use crate::ffi::interpreter::attached;
 use crate::imports::internal_error;
 
@@ -58,7 +59,7 @@ pub(crate) fn install<T: Callable>(specimen: &Bound<'_, T>) -> PyResult<()> {
     unsafe {
         let class = T::type_object_raw(specimen.py());
         (*class).tp_vectorcall_offset = offset;
-        (*class).tp_flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL;
+        add_flag(class, ffi::Py_TPFLAGS_HAVE_VECTORCALL);
         ffi::PyType_Modified(class);
     }
     Ok(())

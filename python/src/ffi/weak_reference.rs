@@ -1,7 +1,9 @@
 //! Weak references, of which an object has one that all share.
 
+#[cfg(not(Py_GIL_DISABLED))]
 use std::ptr;
 
+#[cfg(not(Py_GIL_DISABLED))]
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyWeakrefReference;
@@ -12,13 +14,14 @@ use pyo3::types::PyWeakrefReference;
 ///
 /// `TypeError` if the class of the object allows none; `MemoryError`.
 #[inline]
-#[allow(unsafe_code)]
+#[cfg_attr(not(Py_GIL_DISABLED), allow(unsafe_code))]
 pub(crate) fn weak_reference<'py, T>(
     object: &Bound<'py, T>,
 ) -> PyResult<Bound<'py, PyWeakrefReference>> {
     // SAFETY: a live object, which has the address of its first weak reference, or null, at the offset of
     // its class. That reference is alive, since it takes itself off the list when it dies, and the one
     // that all share comes first. A reference of the exact class has the layout of `PyWeakReference`.
+    #[cfg(not(Py_GIL_DISABLED))] // Another thread may be changing the list.
     unsafe {
         let offset = (*ffi::Py_TYPE(object.as_ptr())).tp_weaklistoffset;
         if offset > 0 {

@@ -52,6 +52,9 @@ pub(crate) fn add_running(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) ->
 /// Adds a task that nobody has asked for, without a look at the tasks that are being started inline. `None` if
 /// there are too many.
 pub(crate) fn add_fresh(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<TaskId> {
+    if cfg!(Py_GIL_DISABLED) && claim(scheduler, task.as_super()) != scheduler.id() {
+        return None;
+    }
     let engine_id = {
         let mut engine = scheduler.unsettled_engine();
         if engine.task_count() >= options::max_tasks() {
@@ -63,6 +66,17 @@ pub(crate) fn add_fresh(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> O
     set_engine_id(scheduler, task.as_super(), engine_id);
     AsyncTask::pause_tracking(task, Tracking::Paused);
     Some(engine_id)
+}
+
+/// Makes a future that no scheduler knows one of this scheduler. Returns the number of its scheduler.
+///
+/// For builds without the GIL, with which no other thread comes between the look at a future and its registration.
+pub(crate) fn claim(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> u32 {
+    let mut state = future.state();
+    if state.scheduler_id == 0 {
+        state.scheduler_id = scheduler.id();
+    }
+    state.scheduler_id
 }
 
 pub(crate) fn set_engine_id(
@@ -81,6 +95,9 @@ pub(crate) fn add(
     future: &Bound<'_, FutureBase>,
     kind: Kind,
 ) -> PyResult<TaskId> {
+    if cfg!(Py_GIL_DISABLED) {
+        scheduler.check_thread(claim(scheduler, future), future.as_any())?;
+    }
     let is_promise = kind == Kind::Plain && !computes(future);
     let engine_id = {
         let mut engine = scheduler.engine();
@@ -111,6 +128,10 @@ pub(crate) fn add(
         }
     };
     set_engine_id(scheduler, future, engine_id);
+    // Another thread may have resolved it meanwhile, and knew of nobody to tell.
+    if cfg!(Py_GIL_DISABLED) && !FutureBase::is_pending(future) {
+        scheduler.complete_here(future.py(), engine_id);
+    }
     if kind == Kind::Task {
         AsyncTask::pause_tracking(future.cast::<AsyncTask>()?, Tracking::Paused);
     }
@@ -142,7 +163,10 @@ pub(crate) fn register_item(
     let (batch, index) = BatchItemBase::place(item)?;
     let engine_id = register_batch(scheduler, &batch)?;
     hold_item(&batch, item);
-    Ok(ItemId { batch: engine_id, index })
+    let id = ItemId { batch: engine_id, index };
+    #[cfg(Py_GIL_DISABLED)]
+    complete_if_resolved(scheduler, item, id);
+    Ok(id)
 }
 
 /// Notes that an item is awaited.
@@ -155,6 +179,14 @@ fn hold_item(batch: &Bound<'_, BatchBase>, item: &Bound<'_, BatchItemBase>) {
     }
     // The engine holds the batch, which holds its items.
     BatchItemBase::pause_tracking(item);
+}
+
+/// Tells the engine of an item that another thread has resolved while the engine got to know it.
+#[cfg(Py_GIL_DISABLED)]
+fn complete_if_resolved(scheduler: &Scheduler, item: &Bound<'_, BatchItemBase>, id: ItemId) {
+    if !FutureBase::is_pending(item.as_super()) {
+        scheduler.engine().complete_item(id);
+    }
 }
 
 /// Registers an item that is pending and whose batch takes items. `None` if it is another one, or if that
@@ -183,7 +215,10 @@ pub(crate) fn register_open_item(
         None => register_batch(scheduler, &batch).ok()?,
     };
     hold_item(&batch, item);
-    Some(ItemId { batch: engine_id, index })
+    let id = ItemId { batch: engine_id, index };
+    #[cfg(Py_GIL_DISABLED)]
+    complete_if_resolved(scheduler, item, id);
+    Some(id)
 }
 
 /// Adds a batch to the engine of this scheduler, because one of its items is awaited.
@@ -194,13 +229,19 @@ fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResu
         let engine_id = registrations.of(scheduler.id());
         (engine_id, registrations.all(), state.flushing, state.flushed_by)
     };
+    #[cfg(Py_GIL_DISABLED)]
+    let registrations: Vec<_> = registrations.collect();
     if let Some(engine_id) = engine_id {
         // Another thread may have added some.
         add_items(batch);
         return Ok(engine_id);
     }
     let mut is_shared = false;
-    for (scheduler_id, _) in registrations {
+    #[cfg(Py_GIL_DISABLED)]
+    let seen = registrations.iter().copied();
+    #[cfg(not(Py_GIL_DISABLED))]
+    let seen = registrations;
+    for (scheduler_id, _) in seen {
         is_shared = true;
         if !scheduler.is_of_other_greenlet(scheduler_id) {
             scheduler.check_thread(scheduler_id, batch.as_any())?;
@@ -238,6 +279,14 @@ fn register_batch(scheduler: &Scheduler, batch: &Bound<'_, BatchBase>) -> PyResu
     {
         let mut state = batch.state();
         let scheduler_id = scheduler.id();
+        #[cfg(Py_GIL_DISABLED)]
+        if let Some((other, _)) = state.registrations.all().find(|one| !registrations.contains(one))
+        {
+            // Another thread has been faster.
+            drop(state);
+            drop(scheduler.engine().close(engine_id));
+            return scheduler.check_thread(other, batch.as_any()).map(|()| engine_id);
+        }
         state.registrations.add(Registration { scheduler_id, engine_id, known: 0 });
     }
     add_items(batch);

@@ -226,7 +226,7 @@ impl AsyncTask {
         };
         let future = FutureBase::new(Kind::Task);
         let task = object_memory::new_object(py, future, Self(GilCell::new(task)))?;
-        if !is_leaf {
+        if !is_leaf || cfg!(Py_GIL_DISABLED) {
             gc_tracking::resume(&task);
         }
         if !Switches::on().none() {

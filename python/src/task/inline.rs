@@ -52,7 +52,7 @@ pub(crate) fn start<'py>(
     yielded: &Bound<'py, PyAny>,
     proceed: Proceed,
 ) -> Waits {
-    match fresh_tasks(yielded) {
+    match fresh_tasks(scheduler, yielded) {
         Some((children, count))
             if scheduler.starts_inline(count, MAX_DEPTH)
                 && scheduler.variables.can_be_left(task) =>
@@ -65,14 +65,19 @@ pub(crate) fn start<'py>(
 
 /// Returns the task, or the list or tuple of tasks, that `yielded` is or gathers, and the number of tasks, if
 /// nobody has asked for any of them, and there is nothing else.
-fn fresh_tasks<'py>(yielded: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyAny>, usize)> {
+fn fresh_tasks<'py>(
+    scheduler: &Scheduler,
+    yielded: &Bound<'py, PyAny>,
+) -> Option<(Bound<'py, PyAny>, usize)> {
     if !Switches::on().none_but_record() {
         return None;
     }
     if let Ok(task) = yielded.cast_exact::<AsyncTask>() {
-        return is_fresh(task).then(|| (yielded.clone(), 1));
+        return is_fresh(scheduler, task).then(|| (yielded.clone(), 1));
     }
-    let is_fresh = |item: &Bound<'_, PyAny>| item.cast_exact::<AsyncTask>().is_ok_and(is_fresh);
+    let is_fresh = |item: &Bound<'_, PyAny>| {
+        item.cast_exact::<AsyncTask>().is_ok_and(|task| is_fresh(scheduler, task))
+    };
     if let Ok(list) = yielded.cast_exact::<PyList>() {
         return sequence_items::all(list, is_fresh).then(|| (yielded.clone(), list.len()));
     }
@@ -84,12 +89,15 @@ fn fresh_tasks<'py>(yielded: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyAny>, u
     sequence_items::all(&tuple, is_fresh).then(|| (tuple.into_any(), count))
 }
 
-/// Returns whether nobody has asked for a task.
-fn is_fresh(task: &Bound<'_, AsyncTask>) -> bool {
+/// Returns whether nobody has asked for a task. Without the GIL, it is one of this scheduler from then on.
+fn is_fresh(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> bool {
     let is_unknown = {
         let future = task.as_super().state();
         future.outcome.is_pending() && future.engine_id.is_none()
     };
+    let is_unknown = is_unknown
+        && (cfg!(not(Py_GIL_DISABLED))
+            || register::claim(scheduler, task.as_super()) == scheduler.id());
     let task = task.state();
     is_unknown
         && task.steps == 0
@@ -151,14 +159,16 @@ fn start_each<'py>(
     for index in 0..count {
         let Some(child) = child(children, index) else { break };
         scheduler.count_start();
-        let is_blocked = if is_fresh(&child) {
+        let is_blocked = if is_fresh(scheduler, &child) {
             let place = scheduler.variables.enter(&child);
             let is_blocked = run(scheduler, &child, depth, proceed);
             scheduler.variables.leave(&child, place);
             is_blocked
         } else {
             // One that was started before it awaits it, or the same task stands here twice.
-            child.as_super().state().engine_id.map(Dependency::from)
+            let future = child.as_super().state();
+            let is_known = cfg!(not(Py_GIL_DISABLED)) || future.scheduler_id == scheduler.id();
+            future.engine_id.filter(|_| is_known).map(Dependency::from)
         };
         if !scheduler.is_starting(depth) {
             scheduler.variables.return_to(task);
@@ -260,7 +270,7 @@ fn waits<'py>(
     yielded: &Bound<'py, PyAny>,
     proceed: Proceed,
 ) -> Waits {
-    if let Some((children, count)) = fresh_tasks(yielded) {
+    if let Some((children, count)) = fresh_tasks(scheduler, yielded) {
         return if !scheduler.variables.can_be_left(task) {
             Waits::Unknown
         } else if scheduler.goes_deeper(MAX_DEPTH) {
