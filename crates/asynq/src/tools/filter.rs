@@ -1,8 +1,6 @@
 //! Filtering by an async predicate.
 
-use std::iter::zip;
-
-use super::amap;
+use super::map::map_then;
 use crate::call_stack::Site;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
@@ -38,9 +36,7 @@ where
     R: FutureBase<Output = bool> + 'static,
 {
     static SITE: Site = Site::new("asynq::tools::afilter");
-    let elements: Vec<T> = elements.into_iter().collect();
-    let results = amap(predicate, elements.iter().cloned());
-    AsyncTask::with_site(&SITE, async move { pick(elements, results.await, true) })
+    map_then(&SITE, predicate, elements, |tested| pick(tested, true))
 }
 
 /// Selects the elements for which an async predicate is false, which [`afilter`] leaves out.
@@ -64,9 +60,7 @@ where
     R: FutureBase<Output = bool> + 'static,
 {
     static SITE: Site = Site::new("asynq::tools::afilterfalse");
-    let elements: Vec<T> = elements.into_iter().collect();
-    let results = amap(predicate, elements.iter().cloned());
-    AsyncTask::with_site(&SITE, async move { pick(elements, results.await, false) })
+    map_then(&SITE, predicate, elements, |tested| pick(tested, false))
 }
 
 /// Divides the elements into those for which an async predicate is true, and the others: `partition` for
@@ -92,11 +86,9 @@ where
     R: FutureBase<Output = bool> + 'static,
 {
     static SITE: Site = Site::new("asynq::tools::asift");
-    let elements: Vec<T> = elements.into_iter().collect();
-    let results = amap(predicate, elements.iter().cloned());
-    AsyncTask::with_site(&SITE, async move {
+    map_then(&SITE, predicate, elements, |tested| {
         let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
-        for (element, result) in zip(elements, results.await) {
+        for (result, element) in tested {
             if result { &mut accepted } else { &mut rejected }.push(element);
         }
         (accepted, rejected)
@@ -104,8 +96,6 @@ where
 }
 
 /// Selects the elements whose result is `wanted`.
-fn pick<T>(elements: Vec<T>, results: Vec<bool>, wanted: bool) -> Vec<T> {
-    zip(elements, results)
-        .filter_map(|(element, result)| (result == wanted).then_some(element))
-        .collect()
+fn pick<T>(tested: impl Iterator<Item = (bool, T)>, wanted: bool) -> Vec<T> {
+    tested.filter_map(|(result, element)| (result == wanted).then_some(element)).collect()
 }

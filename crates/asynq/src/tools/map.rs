@@ -1,6 +1,11 @@
 //! Mapping by an async function.
 
+use std::iter::{Zip, zip};
+use std::vec::IntoIter;
+
+use crate::call_stack::Site;
 use crate::futures::{All, FutureBase, all};
+use crate::task::AsyncTask;
 
 /// Calls an async function with each of the elements, and awaits the calls together: `map` for an
 /// async function. The value is a `Vec` in the order of the elements.
@@ -22,4 +27,23 @@ pub fn amap<T, R: FutureBase>(
     elements: impl IntoIterator<Item = T>,
 ) -> All<R::JoinedAll> {
     all(elements.into_iter().map(function))
+}
+
+/// Returns a task that awaits the calls for all elements together, and resolves to what `finish` makes of each
+/// result beside its element.
+#[track_caller]
+pub(super) fn map_then<T, R, V>(
+    site: &'static Site,
+    function: impl FnMut(T) -> R,
+    elements: impl IntoIterator<Item = T>,
+    finish: impl FnOnce(Zip<IntoIter<R::Output>, IntoIter<T>>) -> V + 'static,
+) -> AsyncTask<V>
+where
+    T: Clone + 'static,
+    R: FutureBase + 'static,
+    V: 'static,
+{
+    let elements: Vec<T> = elements.into_iter().collect();
+    let results = amap(function, elements.iter().cloned());
+    AsyncTask::with_site(site, async move { finish(zip(results.await, elements)) })
 }

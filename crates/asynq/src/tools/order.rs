@@ -1,8 +1,6 @@
 //! Ordering by an async key.
 
-use std::iter::zip;
-
-use super::amap;
+use super::map::map_then;
 use crate::call_stack::Site;
 use crate::futures::FutureBase;
 use crate::task::AsyncTask;
@@ -38,10 +36,8 @@ where
     R: FutureBase<Output: Ord> + 'static,
 {
     static SITE: Site = Site::new("asynq::tools::asorted");
-    let elements: Vec<T> = elements.into_iter().collect();
-    let keys = amap(key, elements.iter().cloned());
-    AsyncTask::with_site(&SITE, async move {
-        let mut keyed: Vec<_> = zip(keys.await, elements).collect();
+    map_then(&SITE, key, elements, |keyed| {
+        let mut keyed: Vec<_> = keyed.collect();
         keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
         keyed.into_iter().map(|(_, element)| element).collect()
     })
@@ -70,10 +66,7 @@ where
     R: FutureBase<Output: Ord> + 'static,
 {
     static SITE: Site = Site::new("asynq::tools::amax");
-    let elements: Vec<T> = elements.into_iter().collect();
-    let keys = amap(key, elements.iter().cloned());
-    AsyncTask::with_site(&SITE, async move {
-        let keyed = zip(keys.await, elements);
+    map_then(&SITE, key, elements, |keyed| {
         keyed.max_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, element)| element)
     })
 }
@@ -101,10 +94,7 @@ where
     R: FutureBase<Output: Ord> + 'static,
 {
     static SITE: Site = Site::new("asynq::tools::amin");
-    let elements: Vec<T> = elements.into_iter().collect();
-    let keys = amap(key, elements.iter().cloned());
-    AsyncTask::with_site(&SITE, async move {
-        let keyed = zip(keys.await, elements);
+    map_then(&SITE, key, elements, |keyed| {
         keyed.min_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, element)| element)
     })
 }
