@@ -74,6 +74,8 @@ class Results:
     #: Results on two threads.
     threads: list[Result] = field(default_factory=list)
     memory: list[Result] = field(default_factory=list)
+    #: Instructions by callgrind; empty without valgrind.
+    instructions: list[Result] = field(default_factory=list)
     allocations: list[Result] = field(default_factory=list)
     polls: list[Result] = field(default_factory=list)
 

@@ -11,19 +11,20 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the package reporting
 
-from goals import FASTER, MEMORY
+import instructions
+from goals import FASTER, MEMORY, PEER
+from instructions import MANIFEST, TARGET
 from reporting.environment import REPOSITORY, InstallError, draw, tell
-from results import Results
+from results import Result, Results
 from table import label, report
 
 COMMAND = "python benchmarks/rust/run.py"
-MANIFEST = Path(__file__).with_name("Cargo.toml")
-TARGET = REPOSITORY / "target" / "benchmarks"
 MEASURE = ["--bin", "asynq-benchmarks"]
 COUNT = ["--bin", "count", "--features", "count"]
 
@@ -66,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
     results.read(output_of("asynq-benchmarks", "--json", *chosen))
     if not options.only:
         results.read(output_of("count"))
+    if not chosen:
+        results.instructions = count_instructions(results)
     versions = crate_versions()
     picture = REPOSITORY / "benchmarks" / "rust.svg"
     text = report(results, versions, rust_version(), COMMAND, picture.name)
@@ -90,12 +93,33 @@ def drawn(results: Results, versions: dict[str, str]) -> dict[str, Any]:
             ratio = result.ratio(ours, peer) if is_memory else result.ratio(peer, ours)
             if ratio is not None:
                 ratios[peer.name] = [ratio.median, ratio.low, ratio.high]
-        goal = MEMORY if is_memory else FASTER
+        goal = memory_goal(result, results) if is_memory else FASTER[ours.name].get(result.title)
         row = {"title": result.title, "goal": goal, "is_memory": is_memory, "ratios": ratios}
         if ratios:
             rows.append(row)
     peers = {peer.name: label(peer, versions) for peer in results.libraries}
     return {"rows": rows, "peers": peers, "ours": ours.name}
+
+
+def memory_goal(result: Result, results: Results) -> float | None:
+    """Returns the goal as a share of the memory of the peer, as it was measured."""
+    peer = results.named(PEER)
+    cost = result.cost(peer) if peer else None
+    return MEMORY / cost if cost else None
+
+
+def count_instructions(results: Results) -> list[Result]:
+    if not instructions.is_available():
+        tell("valgrind is missing, so no instructions are counted")
+        return []
+    counted = []
+    for result in results.times:
+        if result.title in instructions.USUAL:
+            tell(f"instructions of {result.title}")
+            counts = instructions.count(result.title, instructions.PEERS)
+            costs = {peer: [count] for peer, count in counts.items()}
+            counted.append(replace(result, costs=costs, batches={}))
+    return counted
 
 
 def output_of(program: str, *arguments: str) -> list[str]:

@@ -38,7 +38,7 @@ def report(
         rounds=" or ".join(map(str, rounds)) or "no",
         picture=picture,
     )
-    parts = (goals_part, times_part, threads_part, counts_part, explanations)
+    parts = (goals_part, times_part, instructions_part, threads_part, counts_part, explanations)
     return "\n".join([head, *(text for part in parts for text in part(results))])
 
 
@@ -85,6 +85,16 @@ def times_part(results: Results) -> list[str]:
     columns |= {peer.name: [batches(result, peer) for result in batching] for peer in results.peers}
     parts += ["Batches of a run, the fewest and the most:\n", matrix(batching, columns)]
     return parts
+
+
+def instructions_part(results: Results) -> list[str]:
+    counted = results.instructions
+    if not counted:
+        return []
+    peers = [peer for peer in results.peers if any(peer.name in one.costs for one in counted)]
+    columns = {"of one": [result.unit for result in counted]}
+    columns |= {peer.name: [instructions(result, peer) for result in counted] for peer in peers}
+    return ["## Instructions\n", "By callgrind:\n", matrix(counted, columns)]
 
 
 def threads_part(results: Results) -> list[str]:
@@ -157,6 +167,11 @@ def megabytes(result: Result, peer: Peer) -> str:
 def count(result: Result, peer: Peer) -> str:
     cost = result.cost(peer)
     return NOTHING if cost is None else f"{cost:,.2f}".rstrip("0").rstrip(".")
+
+
+def instructions(result: Result, peer: Peer) -> str:
+    cost = result.cost(peer)
+    return NOTHING if cost is None else f"{cost:,.0f}"
 
 
 def batches(result: Result, peer: Peer) -> str:

@@ -10,7 +10,7 @@ use tokio::task::{unconstrained, yield_now};
 use crate::peers::Program;
 use crate::polls::counted;
 use crate::store::{self, Table};
-use crate::workload::{CALLS, UNEVEN_DEPTHS, UNEVEN_TASKS, WAYS, Workload};
+use crate::workload::{CALLS, NESTED_CALLS, UNEVEN_DEPTHS, UNEVEN_TASKS, WAYS, Workload};
 
 /// Sources that are asked for one key at a time.
 pub(crate) trait Loads: Sized + 'static {
@@ -73,6 +73,9 @@ pub(crate) fn program<L: Loads>(workload: Workload) -> Option<Program> {
         Workload::Uneven => Box::new(move || {
             L::block_on(&runtime, request::<L, _>(async { uneven(&*peer.loads()).await }))
         }),
+        Workload::Nested => Box::new(move || {
+            L::block_on(&runtime, request::<L, _>(async { nested(&*peer.loads()).await }))
+        }),
         Workload::Staggered => Box::new(move || {
             L::block_on(&runtime, request::<L, _>(async { staggered(&*peer.loads()).await }))
         }),
@@ -128,6 +131,18 @@ async fn load_behind<L: Loads>(loads: &L, depth: u64, key: u64) -> u64 {
     for _ in 0..depth {
         L::pause().await;
     }
+    loads.load(0, key).await
+}
+
+async fn nested<L: Loads>(loads: &L) -> Vec<u64> {
+    join_all((0..NESTED_CALLS).map(|key| outer(loads, key))).await
+}
+
+async fn outer<L: Loads>(loads: &L, key: u64) -> u64 {
+    inner(loads, key).await
+}
+
+async fn inner<L: Loads>(loads: &L, key: u64) -> u64 {
     loads.load(0, key).await
 }
 

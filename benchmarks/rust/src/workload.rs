@@ -17,6 +17,8 @@ pub(crate) enum Workload {
     Requests,
     /// Loads behind different numbers of awaits.
     Uneven,
+    /// Loads in functions that other functions call.
+    Nested,
     /// Many tasks that ask many sources, one after the other.
     Staggered,
     /// Calls from code that is not async.
@@ -25,12 +27,13 @@ pub(crate) enum Workload {
     Overlap,
 }
 
-pub(crate) const WORKLOADS: [Workload; 8] = [
+pub(crate) const WORKLOADS: [Workload; 9] = [
     Workload::FanOut(3),
     Workload::FanOut(100),
     Workload::FanOut(10_000),
     Workload::FanOut(1_000_000),
     Workload::Uneven,
+    Workload::Nested,
     Workload::Staggered,
     Workload::Call,
     Workload::Overlap,
@@ -41,6 +44,7 @@ pub(crate) const REQUESTS: usize = 100;
 pub(crate) const REQUEST: usize = 100;
 pub(crate) const UNEVEN_TASKS: u64 = 1_000;
 pub(crate) const UNEVEN_DEPTHS: u64 = 10;
+pub(crate) const NESTED_CALLS: u64 = 10_000;
 pub(crate) const WALKERS: u64 = 1_000;
 pub(crate) const STEPS: u64 = 20;
 pub(crate) const SOURCES: usize = 50;
@@ -65,6 +69,7 @@ impl Workload {
             Self::FanOut(size) => format!("fan-out {}", thousands(size)),
             Self::Requests => format!("{REQUESTS} requests"),
             Self::Uneven => "uneven depth".into(),
+            Self::Nested => "nested calls".into(),
             Self::Staggered => "staggered".into(),
             Self::Call => "synchronous call".into(),
             Self::Overlap => "overlap".into(),
@@ -93,6 +98,7 @@ impl Workload {
             Self::FanOut(size) => 2 * size as u64,
             Self::Requests => (REQUESTS * 2 * REQUEST) as u64,
             Self::Uneven => UNEVEN_TASKS,
+            Self::Nested => NESTED_CALLS,
             Self::Staggered => WALKERS * STEPS,
             Self::Call => CALLS.end,
         }
@@ -102,7 +108,7 @@ impl Workload {
     pub(crate) fn tables(self) -> &'static [Table] {
         match self {
             Self::FanOut(_) | Self::Requests => &[Table::Authors, Table::Names],
-            Self::Uneven => &[Table::Numbers],
+            Self::Uneven | Self::Nested => &[Table::Numbers],
             Self::Staggered => &[Table::Numbers; SOURCES],
             Self::Call => &[],
             Self::Overlap => &[Table::Numbers; SLOW_SOURCES],
@@ -115,7 +121,7 @@ impl Workload {
         match self {
             Self::FanOut(_) => 2,
             Self::Requests => 2 * REQUESTS as u64,
-            Self::Uneven => 1,
+            Self::Uneven | Self::Nested => 1,
             Self::Staggered => rounds_together(),
             Self::Call => 0,
             Self::Overlap => SLOW_SOURCES as u64,
@@ -133,6 +139,7 @@ impl Workload {
             Self::FanOut(size) => (size + store::distinct_users(size)) as u64,
             Self::Requests => REQUESTS as u64 * Self::FanOut(REQUEST).distinct_keys(),
             Self::Uneven => UNEVEN_TASKS,
+            Self::Nested => NESTED_CALLS,
             Self::Staggered => WALKERS * STEPS,
             Self::Call => 0,
             Self::Overlap => SLOW_SOURCES as u64,
@@ -172,6 +179,11 @@ impl Workload {
                 thousands(UNEVEN_TASKS.try_into().expect("few")),
                 UNEVEN_DEPTHS - 1
             ),
+            Self::Nested => format!(
+                "{} async functions each await another async function, which does one load. All are \
+                 awaited together.",
+                thousands(NESTED_CALLS.try_into().expect("few"))
+            ),
             Self::Staggered => format!(
                 "{} async functions do {STEPS} loads each, one after the other, every load from any \
                  of {SOURCES} sources (the same random ones for all). When all go from round to \
@@ -201,6 +213,7 @@ impl Workload {
                 .collect(),
             Self::Requests => Self::FanOut(REQUEST).expected().repeat(REQUESTS),
             Self::Uneven => (0..UNEVEN_TASKS).map(number).collect(),
+            Self::Nested => (0..NESTED_CALLS).map(number).collect(),
             Self::Staggered => {
                 WAYS.iter().map(|way| way.iter().map(|&(_, key)| number(key)).sum()).collect()
             }

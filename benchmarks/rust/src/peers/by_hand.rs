@@ -2,7 +2,7 @@
 
 use super::Program;
 use crate::store::{self, Table};
-use crate::workload::{CALLS, SOURCES, STEPS, UNEVEN_TASKS, WAYS, Workload};
+use crate::workload::{CALLS, NESTED_CALLS, SOURCES, STEPS, UNEVEN_TASKS, WAYS, Workload};
 
 pub(super) fn program(workload: Workload) -> Option<Program> {
     Some(match workload {
@@ -14,13 +14,16 @@ pub(super) fn program(workload: Workload) -> Option<Program> {
             })
         }
         Workload::Requests | Workload::Overlap => return None,
-        Workload::Uneven => {
-            let keys: Vec<u64> = (0..UNEVEN_TASKS).collect();
-            Box::new(move || Table::Numbers.ask_once_each(keys.iter().copied()))
-        }
+        Workload::Uneven => numbers(UNEVEN_TASKS),
+        Workload::Nested => numbers(NESTED_CALLS),
         Workload::Staggered => Box::new(walk_together),
         Workload::Call => Box::new(|| CALLS.map(|key| Table::Numbers.look_up(key)).collect()),
     })
+}
+
+fn numbers(count: u64) -> Program {
+    let keys: Vec<u64> = (0..count).collect();
+    Box::new(move || Table::Numbers.ask_once_each(keys.iter().copied()))
 }
 
 /// All walkers go from step to step together.

@@ -15,8 +15,8 @@ use crate::polls::counted;
 use crate::store::{self, Table};
 use crate::threads::{self, Spread};
 use crate::workload::{
-    CALLS, REQUEST, REQUESTS, SLEEP, SLOW_SOURCES, SOURCES, UNEVEN_DEPTHS, UNEVEN_TASKS, WAYS,
-    Workload,
+    CALLS, NESTED_CALLS, REQUEST, REQUESTS, SLEEP, SLOW_SOURCES, SOURCES, UNEVEN_DEPTHS,
+    UNEVEN_TASKS, WAYS, Workload,
 };
 
 /// The loads of the programs.
@@ -155,6 +155,16 @@ async fn load_behind<A: Ask>(depth: u64, key: u64) -> u64 {
 }
 
 #[asynq]
+async fn outer<A: Ask>(key: u64) -> u64 {
+    inner::asynq::<A>(key).await
+}
+
+#[asynq]
+async fn inner<A: Ask>(key: u64) -> u64 {
+    A::number(0, key).await.expect("there is a row for each key")
+}
+
+#[asynq]
 async fn walk<A: Ask>(way: &'static [(usize, u64)]) -> u64 {
     let mut total = 0;
     for &(source, key) in way {
@@ -178,6 +188,7 @@ pub(super) fn program<A: Ask>(workload: Workload) -> Option<Program> {
             let load = |key| load_behind::asynq::<A>(key % UNEVEN_DEPTHS, key);
             all((0..UNEVEN_TASKS).map(load)).value()
         }),
+        Workload::Nested => Box::new(|| all((0..NESTED_CALLS).map(outer::asynq::<A>)).value()),
         Workload::Staggered => {
             Box::new(|| all(WAYS.iter().map(|way| walk::asynq::<A>(way))).value())
         }
