@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import shutil
+import subprocess
 import sys
 
 from peers import OURS, PEERS, Peer
 from reporting.environment import REPOSITORY, install, tell, version
 
-#: Python version of the goals.
-WANTED_PYTHON = "python3.11"
+#: Python versions of the goals. The results of the first are `python.md`.
+WANTED = ("3.11", "3.13")
 
 
-def default_python() -> str:
-    """Returns CPython 3.11 if it is installed, otherwise the running interpreter."""
-    found = shutil.which(WANTED_PYTHON)
-    return found if found and version(found) is not None else sys.executable
+def default_pythons() -> list[str]:
+    """Returns the interpreters of the wanted versions, or the running one if none is installed."""
+    listed = [sys.executable, str(REPOSITORY / "python" / "interpreters.py")]
+    found = subprocess.run(listed, stdout=subprocess.PIPE, text=True).stdout.split()
+    minors = {minor(python): python for python in found}
+    return [minors[wanted] for wanted in WANTED if wanted in minors] or [sys.executable]
+
+
+def minor(python: str) -> str:
+    """Returns the version of an interpreter without its last part: `3.11`."""
+    return (version(python) or "").rpartition(".")[0]
+
+
+def report_name(python: str) -> str:
+    """Returns the name of the results of an interpreter, without a suffix."""
+    return "python" if minor(python) == WANTED[0] else f"python-{minor(python)}"
 
 
 def prepare(python: str, ours_python: str | None) -> dict[Peer, str]:

@@ -1,7 +1,8 @@
 """Runs the Python benchmarks: ours, asynq, aiodataloader and strawberry's DataLoader.
 
-Writes benchmarks/python.md and benchmarks/python.svg, and prints the table. The first run creates
-the virtual environments in target/bench-venvs and builds ours; delete that folder to update peers.
+Measures on CPython 3.11 and on 3.13, writes benchmarks/python.md and benchmarks/python-3.13.md with
+their pictures, and prints the tables. The first run creates the virtual environments in
+target/bench-venvs and builds ours; delete that folder to update peers.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ def main() -> int:
         load for load in WORKLOADS if not options.only or any(word in load for word in options.only)
     ]
     try:
-        return run(options, loads)
+        pythons = [options.python] if options.python else environments.default_pythons()
+        for python in pythons:
+            run(python, options, loads)
+        return 0
     except KeyboardInterrupt:
         print("\ninterrupted; nothing is written", file=sys.stderr)
         return 130
@@ -61,7 +65,7 @@ def arguments() -> argparse.Namespace:
         "--python",
         metavar="PATH",
         help="the interpreter to measure on "
-        f"(default: {environments.WANTED_PYTHON}, else the one that runs this)",
+        f"(default: each of {', '.join(environments.WANTED)} that is installed)",
     )
     parser.add_argument(
         "--ours-python",
@@ -81,8 +85,7 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def run(options: argparse.Namespace, loads: list[str]) -> int:
-    python = options.python or environments.default_python()
+def run(python: str, options: argparse.Namespace, loads: list[str]) -> None:
     interpreters = environments.prepare(python, options.ours_python)
     described = {peer: describe(peer, interpreters[peer]) for peer in PEERS}
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
@@ -94,17 +97,16 @@ def run(options: argparse.Namespace, loads: list[str]) -> int:
         results.append(measure(load, interpreters, count, SECONDS, progress))
         progress.done(results[-1])
 
-    picture = REPOSITORY / "benchmarks" / "python.svg"
+    picture = REPOSITORY / "benchmarks" / f"{environments.report_name(python)}.svg"
     text = report(results, described, COMMAND, rounds, SECONDS, picture.name)
     print(text)
     if options.quick or options.only:
         tell("nothing is written: the files are those of a whole run")
-        return 0
+        return
     peers = {peer.name: label(peer, described) for peer in OTHERS}
     draw({"rows": rows(results), "peers": peers, "ours": OURS.name}, picture, python)
     picture.with_suffix(".md").write_text(text, encoding="utf-8")
-    tell("written: benchmarks/python.md, benchmarks/python.svg")
-    return 0
+    tell(f"written: benchmarks/{picture.stem}.md, benchmarks/{picture.name}")
 
 
 def describe(peer: Peer, interpreter: str) -> dict[str, str]:

@@ -27,13 +27,13 @@ def version(python: str) -> str | None:
 
 
 def install(name: str, what: list[str], python: str) -> str:
-    """Installs the requirements `what` into the environment of this name.
+    """Installs the requirements `what` into the environment of this name and interpreter.
 
     Returns its interpreter. A requirement that is a folder is always rebuilt.
     """
-    environment = ENVIRONMENTS / name
+    environment = ENVIRONMENTS / f"{name}-{version(python)}"
     interpreter = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    if not interpreter.exists() or version(str(interpreter)) != version(python):
+    if not interpreter.exists():
         tell(f"{name}: making its virtual environment")
         call([python, "-m", "venv", "--clear", str(environment)])
     tell(f"{name}: installing")

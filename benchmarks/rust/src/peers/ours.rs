@@ -214,6 +214,10 @@ pub(super) fn in_requests(workload: Workload) -> Option<Program> {
             let load = |key| load_behind::asynq::<Loaders>(key % UNEVEN_DEPTHS, key);
             runtime.block_on(request(async { all((0..UNEVEN_TASKS).map(load)).await }))
         }),
+        Workload::Nested => Box::new(move || {
+            let calls = || all((0..NESTED_CALLS).map(outer::asynq::<Loaders>));
+            runtime.block_on(request(async { calls().await }))
+        }),
         Workload::Staggered => Box::new(move || {
             let walks = || all(WAYS.iter().map(|way| walk::asynq::<Loaders>(way)));
             runtime.block_on(request(async { walks().await }))
