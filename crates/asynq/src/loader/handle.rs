@@ -38,7 +38,8 @@ use crate::futures::{All, TryAll, all, try_all};
 ///
 /// The function sees no context, span or task-local of the requests that wait, which may be several. What the values
 /// depend on belongs into the key, or into a loader for each such value ([`per`](super::per)). With tokio, a function that returns
-/// a future runs as a task of the runtime.
+/// a future runs as a task of the runtime. One that does not is called by the request that sends the round, so that request's
+/// spans and task-locals are there, although its values may be for others as well.
 ///
 /// ```
 /// use std::collections::HashMap;

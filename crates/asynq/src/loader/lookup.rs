@@ -71,9 +71,10 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
 
     /// Refuses to wait for a key that cannot be looked up.
     pub(super) fn refuse_wait(&self) -> ! {
+        // Its name is behind the lock.
         panic!(
-            "loader {}: code that hashes, compares or clones its keys and values waits for the loader",
-            self.name()
+            "the loader at {}: code that hashes, compares or clones its keys and values waits for the loader",
+            self.at
         )
     }
 

@@ -85,7 +85,11 @@ impl<F: Future> Future for Request<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         if scheduler::with(Scheduler::is_polling) {
             // The scheduler knows what else can run.
-            return self.project().future.poll(cx);
+            let this = self.project();
+            if let Some((waker, _)) = this.waker {
+                waker.pass(cx.waker());
+            }
+            return this.future.poll(cx);
         }
         let this = self.project();
         let (waker, as_waker) = this.waker.get_or_insert_with(|| {
@@ -121,7 +125,7 @@ impl<F: Future> Future for Request<F> {
         }
         if !this.touched.is_empty() && !waker.is_woken() {
             // Polled again when the executor has polled everything else.
-            cx.waker().wake_by_ref();
+            scheduler::wake_after_turn(cx);
         }
         waker.end();
         Poll::Pending

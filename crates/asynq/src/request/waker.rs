@@ -7,6 +7,8 @@ use std::task::{Wake, Waker};
 const IDLE: u8 = 0;
 const POLLING: u8 = 1;
 const WOKEN: u8 = 2;
+/// As `IDLE`, but the code was polled with another waker since, which may be the one that is woken.
+const PASSED: u8 = 3;
 
 pub(super) struct RequestWaker {
     state: AtomicU8,
@@ -23,12 +25,21 @@ impl RequestWaker {
 
     /// Begins a poll by the task of `waker`. Returns whether the request was woken since the last one.
     pub(super) fn begin(&self, waker: &Waker) -> bool {
+        self.set_task(waker);
+        matches!(self.state.swap(POLLING, Ordering::AcqRel), WOKEN | PASSED)
+    }
+
+    /// Notes that the code is polled with `waker` itself.
+    pub(super) fn pass(&self, waker: &Waker) {
+        self.set_task(waker);
+        self.state.store(PASSED, Ordering::Release);
+    }
+
+    fn set_task(&self, waker: &Waker) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if !task.will_wake(waker) {
             task.clone_from(waker);
         }
-        drop(task);
-        self.state.swap(POLLING, Ordering::AcqRel) == WOKEN
     }
 
     /// Returns whether the request was woken since the poll has begun.
@@ -61,7 +72,7 @@ impl Wake for RequestWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.state.swap(WOKEN, Ordering::AcqRel) == IDLE {
+        if matches!(self.state.swap(WOKEN, Ordering::AcqRel), IDLE | PASSED) {
             self.wake_task();
         }
     }

@@ -49,6 +49,6 @@ pub(crate) use self::payload::Flushable;
 pub(crate) use self::permits::{Claim, Limit};
 pub(crate) use self::poll::{is_pending, poll, poll_pending};
 pub(crate) use self::request::{Request, Requester};
-pub(crate) use self::runtime::without_budget;
+pub(crate) use self::runtime::{wake_after_turn, without_budget};
 pub(crate) use self::state::{Scheduler, try_with, with};
 pub(crate) use self::threads::{WokenByThread, woken_by_thread};

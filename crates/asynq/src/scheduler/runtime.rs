@@ -52,6 +52,12 @@ fn runs_tasks() -> bool {
     !woken.0.load(Ordering::Relaxed)
 }
 
+/// Wakes the task of `cx` when the other tasks of its executor have run, as far as it knows about turns.
+pub(crate) fn wake_after_turn(cx: &mut Context<'_>) {
+    // Outside of tokio, it wakes at once.
+    let _ = pin!(yield_now()).poll(cx);
+}
+
 /// Calls `f` outside of the budget of the task of tokio that runs. Within it, futures of tokio that have used it
 /// up stay pending until the task gives its thread back.
 pub(crate) fn without_budget<R>(f: impl FnOnce() -> R) -> R {

@@ -18,6 +18,10 @@ use crate::futures::FutureBase;
 use crate::scheduler;
 
 /// Call of an async function: a [`Call`], as `f::asynq(a)` returns it, or an [`AsyncTask`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a call of an async function",
+    note = "write `f::asynq` instead of `f`"
+)]
 pub trait AsyncCall:
     FutureBase<Output: 'static, Mocked = AsyncTask<<Self as Future>::Output>> + 'static
 {

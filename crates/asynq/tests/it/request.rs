@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use futures::future::join_all;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::common::yield_now;
+use crate::common::{poll_outside, yield_now};
 
 fn workers(threads: usize) -> Runtime {
     Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap()
@@ -306,4 +307,57 @@ fn a_request_in_a_context_may_go_on_on_another_thread() {
     assert!(ACTIVE.with_borrow(Vec::is_empty));
     let seen = thread::spawn(move || block_on(handler)).join().unwrap();
     assert_eq!(seen, [vec!["user"], vec!["user", "admin"]]);
+}
+
+#[test]
+fn a_future_that_yields_to_a_runtime_with_workers_splits_no_batch_of_a_request() {
+    let loader = Loader::new(|keys: Vec<u32>| keys);
+    let load = |key, loader: Loader<u32, u32>| async move {
+        if key == 5 {
+            tokio::task::yield_now().await;
+        }
+        loader.load(key).await.unwrap()
+    };
+    let loads = join_all((0..10).map(|key| load(key, loader.clone())));
+    workers(1).block_on(async { tokio::spawn(request(loads)).await.unwrap() });
+    assert_eq!(loader.stats().batches, 1);
+}
+
+#[test]
+fn a_request_that_a_task_has_polled_meanwhile_misses_no_wake_up() {
+    let (sender, receiver) = oneshot::channel();
+    let mut request = Box::pin(request(receiver));
+    assert!(poll_outside(&mut request).is_pending());
+    let task = AsyncTask::new(async move {
+        assert!(futures::poll!(&mut request).is_pending());
+        request
+    });
+    let mut request = task.value();
+    sender.send(7).unwrap();
+    assert_eq!(poll_outside(&mut request), Poll::Ready(Ok(7)));
+}
+
+#[cfg(feature = "blocking")]
+#[test]
+fn a_load_goes_on_after_the_thread_that_has_sent_its_key_has_ended() {
+    let (answer, answers) = std::sync::mpsc::channel::<()>();
+    let answers = std::sync::Mutex::new(answers);
+    let loader = Loader::blocking(move |keys: Vec<u32>| {
+        answers.lock().unwrap().recv().unwrap();
+        keys
+    });
+    let other = loader.clone();
+    let sends = move || {
+        let mut task = AsyncTask::new(async move { other.load(1).await.unwrap() });
+        for _ in 0..3 {
+            assert!(poll_outside(&mut task).is_pending());
+        }
+        // A task that is dropped gives its key up.
+        std::mem::forget(task);
+    };
+    thread::spawn(sends).join().unwrap();
+    let mut load = loader.load(1);
+    assert!(poll_outside(&mut load).is_pending());
+    answer.send(()).unwrap();
+    assert_eq!(block_on(load).unwrap(), 1);
 }
