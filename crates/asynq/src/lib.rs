@@ -84,9 +84,9 @@
 //! Another executor on the same thread (a `LocalSet` or current-thread runtime of tokio,
 //! `futures::executor`) awaits the futures of this crate like any others. Each poll by such an
 //! executor drives all requests from outside of tasks, so that they share batches, and other I/O goes
-//! on meanwhile. [`value`](FutureBase::value) blocks the thread to its end instead. Inside a task, use
-//! `value` and not a `block_on` around a future of this crate: `block_on` suspends the very task that
-//! would have to drive that future.
+//! on meanwhile. [`value`](FutureBase::value) blocks the thread to its end instead. A `block_on` inside a task, or
+//! inside a [`request()`], drives what it waits for, as `value` does. Where its thread would have to run the tokio
+//! runtime that it waits for, it is an error at once.
 //!
 //! A [`Loader`] and its loads belong to no thread. A `Send` handler on a multi-thread runtime awaits them in a
 //! [`request()`]; `RequestLayer` (feature `tower`) and `RequestExtension` (feature `async-graphql`) make each request of
@@ -118,6 +118,7 @@ pub mod generator;
 pub mod loader;
 #[cfg(feature = "mock")]
 pub mod mock;
+mod nested_wakers;
 #[cfg(feature = "tokio")]
 mod pinned;
 #[doc(hidden)]

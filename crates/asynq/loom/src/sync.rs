@@ -9,6 +9,8 @@ use std::sync::Arc;
 use loom::sync::Condvar;
 pub(super) use loom::sync::Mutex;
 pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+// Only of interest to the thread that writes it, which is no model's subject.
+pub(super) use std::sync::atomic::AtomicUsize;
 
 loom::thread_local! {
     static CURRENT: RefCell<Thread> = RefCell::new(Thread::new());
@@ -36,6 +38,11 @@ impl Thread {
 
 pub(super) fn current() -> Thread {
     CURRENT.with(|thread| thread.borrow().clone())
+}
+
+/// Returns whether `thread` is the one that runs.
+pub(super) fn is_current(thread: &Thread) -> bool {
+    Arc::ptr_eq(&current().0, &thread.0)
 }
 
 /// Waits for a token of `unpark`, and consumes it.

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
+use super::outside;
 use super::runtime::Runtime;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -143,6 +144,7 @@ impl Future for Spawned {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        outside::note_task(cx.waker());
         if self.0.poll(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
     }
 }

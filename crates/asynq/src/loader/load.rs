@@ -9,20 +9,24 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use asynq_loader::Settle;
+use slotmap::{Key as _, KeyData};
 
 use super::entry::{EntryId, Outcome, Status};
 use super::error::LoadError;
 use super::host;
 use super::key::Key;
+use super::outside;
 use super::shared::Shared;
 use super::state::{Loaded, Registered};
 use super::wakers::WaitId;
 use crate::batch::{BatchError, BatchErrorKind};
+use crate::call_stack::Site;
 use crate::futures::{FutureBase, joins_as_itself};
 use crate::recording;
 use crate::request::current::{self, Round};
 use crate::request::progress;
-use crate::scheduler::{self, Request, Requester, Scheduler};
+use crate::scheduler::{self, Held, Request, Requester, Scheduler};
+use crate::task::on_stack;
 
 /// Future of the value of one key, or of a [`BatchError`].
 ///
@@ -166,6 +170,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
             self.fail(entry, error);
             return false;
         }
+        let may_be_nested =
+            current::is_nested(waker).unwrap_or_else(|| outside::may_be_nested(waker));
         loop {
             let before = match self.wait {
                 Wait::ByWaker(wait) => Some(wait),
@@ -191,6 +197,9 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
                     may_have_ended = true;
                 }
             }
+            if may_be_nested && self.is_driven_by_executor(entry, waker, before.is_none()) {
+                return false;
+            }
             if !may_have_ended {
                 return true;
             }
@@ -205,6 +214,73 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
                 return true;
             }
         }
+    }
+}
+
+/// # Executors inside of a poll
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
+    /// Notes that the load, which is pending, was polled outside of tasks with a waker that may be the one of an
+    /// executor inside of the poll. Makes its key go on if it is. Returns whether the key is resolved then.
+    #[cold]
+    fn is_driven_by_executor(&mut self, entry: EntryId, waker: &Waker, is_new: bool) -> bool {
+        static BLOCKED: Site = Site::made("`block_on` of a load");
+        let is_in_request = current::is_active();
+        if is_in_request {
+            let on = (self.shared.id, entry.data().as_ffi());
+            // Those of other loaders are forgotten with the request.
+            let has_ended = |(loader, entry)| {
+                loader == self.shared.id && self.shared.is_resolved(KeyData::from_ffi(entry).into())
+            };
+            if !current::poll_nested(waker, on, has_ended) {
+                return false;
+            }
+            current::send_touched();
+        } else {
+            if !outside::is_of_executor(waker, is_new) {
+                return false;
+            }
+            self.shared.send_waiting();
+        }
+        self.shared.poll_jobs(waker, true);
+        if self.shared.is_resolved(entry) {
+            return true;
+        }
+        let goes_on = match scheduler::held() {
+            Held::Nothing => Some(true),
+            Held::Runtime if is_in_request => current::runtime_goes_on(waker),
+            Held::Worker | Held::Runtime => Some(false),
+        };
+        match goes_on {
+            Some(true) => return false,
+            Some(false) => {}
+            None => {
+                waker.wake_by_ref();
+                return false;
+            }
+        }
+        // Goes on as a synchronous call does, or fails as it does.
+        on_stack::call(&BLOCKED, self.shared.at, Resolved(self))
+            .unwrap_or_else(|error| scheduler::throw(error));
+        true
+    }
+}
+
+/// Future that waits for a load, and leaves its value there.
+struct Resolved<'l, K: Key + Send + Sync, V: Clone + Send + 'static>(&'l mut Load<K, V>);
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Request for Resolved<'_, K, V> {
+    fn request(&mut self, requester: &Requester<'_>) -> bool {
+        self.0.request_inside(requester)
+    }
+
+    fn take(&mut self) {}
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Future for Resolved<'_, K, V> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        scheduler::poll(&mut *self, cx)
     }
 }
 

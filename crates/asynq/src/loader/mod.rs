@@ -27,6 +27,7 @@ mod load;
 mod local;
 mod lookup;
 mod outputs;
+mod outside;
 mod parts;
 mod per;
 #[cfg_attr(

@@ -62,6 +62,19 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         false
     }
 
+    /// Sends the round for the loads outside of requests, since the runtime that would do so stands still.
+    pub(super) fn send_waiting(&self) {
+        let now = settings::now();
+        self.change(Calls::Here, |state| {
+            let cached = std::mem::take(&mut state.outside.cached);
+            let has_keys = std::mem::take(&mut state.outside.has_keys);
+            state.machine.cached_slots_ready(cached, has_keys);
+            if has_keys {
+                state.machine.round_settled(now);
+            }
+        });
+    }
+
     /// Sends the round for a load that no runtime could send it for.
     fn send_in_place(&self, cached: Option<SlotId>, count: &mut Settle) -> bool {
         let now = settings::now();

@@ -5,8 +5,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
 
 use asynq_loader::{Settle, SlotId};
+
+use super::waker::RequestWaker;
+use crate::nested_wakers::{NestedWakers, Next, stack_depth};
 
 /// The open round of a loader, as a request knows it.
 pub(crate) trait Round: Send + Sync {
@@ -70,6 +74,27 @@ impl Shelf {
 struct Current {
     touched: TouchedRounds,
     shelf: Arc<Shelf>,
+    waker: Arc<RequestWaker>,
+    nested: Nested,
+}
+
+/// Wakers, besides its own, with which the code of a request polls loads.
+#[derive(Default)]
+pub(super) struct Nested {
+    /// Number of polls of the request.
+    polls: u64,
+    /// Made when there is such a waker.
+    wakers: Option<Box<NestedWakers<LoadId>>>,
+}
+
+/// A load: the id of its loader, and the number of its key there.
+pub(crate) type LoadId = (u64, u64);
+
+/// The parts of a request that its code uses while it is polled.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) touched: TouchedRounds,
+    pub(super) nested: Nested,
 }
 
 thread_local! {
@@ -77,22 +102,31 @@ thread_local! {
 }
 
 /// Calls `f` as code of a request.
-pub(super) fn poll<R>(touched: &mut TouchedRounds, shelf: &Arc<Shelf>, f: impl FnOnce() -> R) -> R {
+pub(super) fn poll<R>(
+    state: &mut State,
+    shelf: &Arc<Shelf>,
+    waker: &Arc<RequestWaker>,
+    f: impl FnOnce() -> R,
+) -> R {
     /// Restores the request around, also after a panic.
     struct Leave<'t> {
         outer: Option<Current>,
-        touched: &'t mut TouchedRounds,
+        state: &'t mut State,
     }
 
     impl Drop for Leave<'_> {
         fn drop(&mut self) {
             let ended = CURRENT.replace(self.outer.take());
-            *self.touched = ended.map(|current| current.touched).unwrap_or_default();
+            let ended = ended.map(|Current { touched, nested, .. }| State { touched, nested });
+            *self.state = ended.unwrap_or_default();
         }
     }
 
-    let current = Current { touched: mem::take(touched), shelf: Arc::clone(shelf) };
-    let _leave = Leave { outer: CURRENT.replace(Some(current)), touched };
+    let State { touched, mut nested } = mem::take(state);
+    nested.polls += 1;
+    let (shelf, waker) = (Arc::clone(shelf), Arc::clone(waker));
+    let current = Current { touched, shelf, waker, nested };
+    let _leave = Leave { outer: CURRENT.replace(Some(current)), state };
     f()
 }
 
@@ -100,6 +134,66 @@ pub(super) fn poll<R>(touched: &mut TouchedRounds, shelf: &Arc<Shelf>, f: impl F
 #[inline]
 pub(crate) fn is_active() -> bool {
     CURRENT.with_borrow(Option::is_some)
+}
+
+/// Returns whether code of a request polls with another waker than the request's own, or `None` outside of requests.
+#[inline]
+pub(crate) fn is_nested(waker: &Waker) -> Option<bool> {
+    CURRENT.with_borrow(|current| Some(!current.as_ref()?.waker.is(waker)))
+}
+
+/// Notes that code of a request has polled a load, which is pending, with a waker that is not its own. Returns whether an
+/// executor inside of the request waits for it: see `Note: wakers inside of a poll` in `nested_wakers`.
+#[cold]
+#[inline(never)]
+pub(crate) fn poll_nested(waker: &Waker, on: LoadId, has_ended: impl Fn(LoadId) -> bool) -> bool {
+    let depth = stack_depth();
+    let next = with_nested(|nested, polls| nested.poll((0, polls), waker, &[on], depth, has_ended));
+    match next {
+        None | Some(Next::Wait | Next::Moved) => false,
+        Some(Next::Wake) => {
+            let own = CURRENT.with_borrow(|current| Some(Arc::clone(&current.as_ref()?.waker)));
+            let Some(own) = own else { return false };
+            let was_woken = own.is_woken();
+            waker.wake_by_ref();
+            let is_passed_on = !was_woken && own.is_woken();
+            with_nested(|nested, _| nested.woken(waker, depth, is_passed_on, was_woken));
+            false
+        }
+        Some(Next::Drive(_)) => true,
+    }
+}
+
+/// Returns whether the runtime of this thread goes on while an executor inside of the request runs: see
+/// [`NestedWakers::runtime_goes_on`].
+pub(crate) fn runtime_goes_on(waker: &Waker) -> Option<bool> {
+    with_nested(|nested, _| nested.runtime_goes_on(waker)).unwrap_or(Some(true))
+}
+
+fn with_nested<R>(f: impl FnOnce(&mut NestedWakers<LoadId>, u64) -> R) -> Option<R> {
+    CURRENT.with_borrow_mut(|current| {
+        let Nested { polls, wakers } = &mut current.as_mut()?.nested;
+        Some(f(wakers.get_or_insert_default(), *polls))
+    })
+}
+
+/// Sends the rounds that the request has touched, as an executor inside of it waits for them.
+pub(crate) fn send_touched() {
+    /// Restores the request, also after a panic.
+    struct Outside(Option<Current>);
+
+    impl Drop for Outside {
+        fn drop(&mut self) {
+            CURRENT.set(self.0.take());
+        }
+    }
+
+    // The functions of the loaders are not code of the request.
+    let mut outside = Outside(CURRENT.take());
+    let touched = outside.0.as_mut().map(|current| mem::take(&mut current.touched));
+    for Touched { round, has_keys, cached, .. } in touched.unwrap_or_default().0 {
+        round.send(has_keys, cached);
+    }
 }
 
 /// Returns the values that the code of the request shares.

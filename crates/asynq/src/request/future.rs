@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
 
-use super::current::{self, Shelf, TouchedRounds};
+use super::current::{self, Shelf, State};
 use super::waker::RequestWaker;
 use crate::recording::RecordedRequest;
 use crate::scheduler::{self, Scheduler};
@@ -59,7 +59,7 @@ fn with<F: IntoFuture>(future: F, recorded: RecordedRequest) -> Request<F::IntoF
     Request {
         recorded,
         future: future.into_future(),
-        touched: TouchedRounds::default(),
+        state: State::default(),
         waker: None,
         shelf: Arc::default(),
     }
@@ -71,7 +71,7 @@ pin_project! {
     pub struct Request<F> {
         #[pin]
         future: F,
-        touched: TouchedRounds,
+        state: State,
         recorded: RecordedRequest,
         // Made when it is first polled, with the same allocation as a `Waker`.
         waker: Option<(Arc<RequestWaker>, Waker)>,
@@ -103,7 +103,7 @@ impl<F: Future> Future for Request<F> {
                 let poll = || future.as_mut().poll(&mut Context::from_waker(as_waker));
                 let poll = || scheduler::without_budget(poll);
                 this.recorded.begin_poll();
-                let polled = current::poll(this.touched, this.shelf, poll);
+                let polled = current::poll(this.state, this.shelf, waker, poll);
                 this.recorded.end_poll(polled.is_ready());
                 if polled.is_ready() {
                     return polled;
@@ -112,10 +112,10 @@ impl<F: Future> Future for Request<F> {
                     break;
                 }
             }
-            if this.touched.is_empty() {
+            if this.state.touched.is_empty() {
                 break;
             }
-            this.touched.turn();
+            this.state.touched.turn();
             is_woken = waker.is_woken();
             if !is_woken {
                 break;
@@ -123,7 +123,7 @@ impl<F: Future> Future for Request<F> {
             // A function that is not async has answered.
             waker.begin_again();
         }
-        if !this.touched.is_empty() && !waker.is_woken() {
+        if !this.state.touched.is_empty() && !waker.is_woken() {
             // Polled again when the executor has polled everything else.
             scheduler::wake_after_turn(cx);
         }

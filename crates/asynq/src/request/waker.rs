@@ -1,5 +1,6 @@
 //! The waker of a request, which knows whether the request was woken while it was polled.
 
+use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
@@ -21,6 +22,11 @@ impl RequestWaker {
     pub(super) fn new() -> Arc<Self> {
         let task = Mutex::new(Waker::noop().clone());
         Arc::new(Self { state: AtomicU8::new(WOKEN), task })
+    }
+
+    /// Returns whether `waker` is this one.
+    pub(super) fn is(&self, waker: &Waker) -> bool {
+        waker.data() == ptr::from_ref(self).cast()
     }
 
     /// Begins a poll by the task of `waker`. Returns whether the request was woken since the last one.

@@ -33,6 +33,27 @@ impl Scheduler {
         }
         error(caller.map(|caller| caller.stack()).unwrap_or_default())
     }
+
+    /// Returns the error of an executor inside of `caller` that waits for `on`, although nothing in the frame can go on.
+    pub(super) fn stuck_executor(
+        &self,
+        caller: Option<&AnyComputation>,
+        on: &[Dependency],
+        report: &Deadlock,
+    ) -> TaskError {
+        let names: Vec<_> = on.iter().take(SHOWN).map(|&on| name(self, on)).collect();
+        let inside = caller.map(|caller| caller.as_ref().to_string()).unwrap_or_default();
+        let mut text = format!(
+            "deadlock: `block_on` inside {inside} waits for {}, which nothing resolves while it holds the thread; await \
+             it instead (`.await`)",
+            names.join(", ")
+        );
+        for (task, on) in report.waits.iter().take(SHOWN) {
+            describe_wait(&mut text, self, *task, on);
+        }
+        let stack = caller.map(|caller| caller.stack()).unwrap_or_default();
+        TaskError::new(TaskErrorKind::Deadlock, text, stack)
+    }
 }
 
 /// Names the tasks that are stuck, and the things that each one waits for.

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use asynq_engine::{Dependency, Step, TaskId};
+use asynq_engine::{Deadlock, Dependency, Step, TaskId};
 
 use super::call::throw;
 use super::request::{Request, Requester};
@@ -31,6 +31,16 @@ impl Body for Never {
     }
 
     fn clear(self: Pin<&mut Self>) {}
+}
+
+/// The reason why a drive by another executor ends.
+pub(super) enum Rest {
+    /// Tasks can run. The executors have been woken.
+    Runs,
+    /// Everything waits for something outside, which wakes the executors.
+    Waits,
+    /// Nothing that the frame needs can go on, or all of it is resolved.
+    Stuck(Box<Deadlock>),
 }
 
 impl Scheduler {
@@ -118,7 +128,7 @@ impl Scheduler {
         self.drive(waker, || requests.to_vec());
     }
 
-    fn enter_root(&self) -> TaskId {
+    pub(super) fn enter_root(&self) -> TaskId {
         static REQUESTS: Site = Site::made("requests of other executors");
         let origin = Origin { site: &REQUESTS, at: Location::caller(), creator: None };
         let root = self.engine().add_promise(AnyComputation::new(origin, Never));
@@ -126,7 +136,7 @@ impl Scheduler {
         root
     }
 
-    fn exit_root(&self, root: TaskId) {
+    pub(super) fn exit_root(&self, root: TaskId) {
         let mut engine = self.engine();
         engine.exit();
         let payload = engine.complete(root);
@@ -135,16 +145,17 @@ impl Scheduler {
     }
 
     /// Drives the innermost frame until it waits for something outside, which will wake `waker`.
-    fn drive(&self, waker: &Waker, roots: impl Fn() -> Vec<Dependency>) {
+    pub(super) fn drive(&self, waker: &Waker, roots: impl Fn() -> Vec<Dependency>) -> Rest {
         let before = self.innermost_context();
         let apart = self.in_place.apart();
         self.creator.take();
-        runtime::without_budget(|| self.drive_until_it_waits(waker, roots));
+        let rest = runtime::without_budget(|| self.drive_until_it_waits(waker, roots));
         drop(apart);
         self.switch_to(before);
+        rest
     }
 
-    fn drive_until_it_waits(&self, waker: &Waker, roots: impl Fn() -> Vec<Dependency>) {
+    fn drive_until_it_waits(&self, waker: &Waker, roots: impl Fn() -> Vec<Dependency>) -> Rest {
         self.wake_queue.add_executor(waker);
         self.foreign.reset_deliveries();
         let mut waited = false;
@@ -157,7 +168,8 @@ impl Scheduler {
                 if self.foreign.is_busy_for_long() {
                     self.flush_all();
                 }
-                return self.wake_queue.wake_all_executors();
+                self.wake_queue.wake_all_executors();
+                return Rest::Runs;
             }
             let step = self.engine().next();
             self.report_events();
@@ -170,7 +182,10 @@ impl Scheduler {
                 Step::Wait | Step::Deadlock(_) | Step::Done => {
                     self.foreign.end_busy();
                     if self.wake_queue.sleep() {
-                        return;
+                        return match step {
+                            Step::Deadlock(report) => Rest::Stuck(report),
+                            _ => Rest::Waits,
+                        };
                     }
                 }
                 step => {

@@ -4,6 +4,7 @@
 //! `impl Scheduler`: `events`, `contexts`, `flush` and `deadlock` perform single steps, `drive` any
 //! step; `call` and `foreign` are the two loops over the steps of the engine.
 
+mod block_on;
 mod call;
 mod call_on_stack;
 mod calls_in_place;
@@ -49,6 +50,6 @@ pub(crate) use self::payload::Flushable;
 pub(crate) use self::permits::{Claim, Limit};
 pub(crate) use self::poll::{is_pending, poll, poll_pending};
 pub(crate) use self::request::{Request, Requester};
-pub(crate) use self::runtime::{wake_after_turn, without_budget};
+pub(crate) use self::runtime::{Held, RuntimeTurn, held, wake_after_turn, without_budget};
 pub(crate) use self::state::{Scheduler, try_with, with};
 pub(crate) use self::threads::{WokenByThread, woken_by_thread};

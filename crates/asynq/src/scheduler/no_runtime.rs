@@ -7,8 +7,36 @@ pub(super) fn sleep(_is_woken_by_threads: bool, sleep: impl FnOnce()) -> bool {
     true
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "as with tokio")]
+pub(crate) enum Held {
+    Nothing,
+    Worker,
+    Runtime,
+}
+
+pub(crate) fn held() -> Held {
+    Held::Nothing
+}
+
 pub(crate) fn wake_after_turn(cx: &mut Context<'_>) {
     cx.waker().wake_by_ref();
+}
+
+pub(crate) struct RuntimeTurn;
+
+impl RuntimeTurn {
+    pub(crate) fn begin() -> Self {
+        Self
+    }
+
+    pub(crate) fn has_come(&self) -> bool {
+        true
+    }
+
+    pub(crate) fn goes_on(&mut self) -> Option<bool> {
+        Some(true)
+    }
 }
 
 pub(crate) fn without_budget<R>(f: impl FnOnce() -> R) -> R {

@@ -20,7 +20,7 @@ pub(crate) fn poll<F: Request>(future: &mut F, cx: &Context<'_>) -> Poll<F::Outp
 pub(crate) fn poll_pending<F: Request>(
     future: &mut F,
     cx: &Context<'_>,
-    request: impl FnOnce(&mut F, &Requester<'_>) -> bool,
+    request: impl Fn(&mut F, &Requester<'_>) -> bool,
 ) -> Poll<F::Output> {
     if is_pending(future, cx, request) { Poll::Pending } else { Poll::Ready(future.take()) }
 }
@@ -31,7 +31,7 @@ pub(crate) fn poll_pending<F: Request>(
 pub(crate) fn is_pending<F: Request>(
     future: &mut F,
     cx: &Context<'_>,
-    request: impl FnOnce(&mut F, &Requester<'_>) -> bool,
+    request: impl Fn(&mut F, &Requester<'_>) -> bool,
 ) -> bool {
     let at = Location::caller();
     state::with(|scheduler| {
@@ -40,7 +40,11 @@ pub(crate) fn is_pending<F: Request>(
             return scheduler.request_foreign(future, cx.waker());
         };
         let waker = (!own).then(|| cx.waker());
-        let pending = request(future, &Requester { scheduler, waker });
+        let mut pending = request(future, &Requester { scheduler, waker });
+        if pending && !own && scheduler.poll_nested(cx.waker()) {
+            pending = request(future, &Requester { scheduler, waker });
+            scheduler.nested_polled.take();
+        }
         if pending {
             scheduler.polling.count_await();
             if recording::is_on() {

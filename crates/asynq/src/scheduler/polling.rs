@@ -19,6 +19,8 @@ pub(super) struct Polling {
     /// Address of the task's own waker. A poll with another waker comes from a combinator, which
     /// has to be told which of its futures is ready.
     waker: Cell<Option<NonNull<()>>>,
+    /// Number of the poll, once a future in it was pending that was polled with another waker; or 0.
+    number: Cell<u64>,
 }
 
 impl Polling {
@@ -28,6 +30,7 @@ impl Polling {
         self.awaits.set(0);
         self.inside.set(None);
         self.astray.set(false);
+        self.number.set(0);
         self.waker.set(NonNull::new(waker.data().cast_mut()));
     }
 
@@ -49,6 +52,7 @@ impl Polling {
             inside: self.inside.take().into(),
             astray: self.astray.take().into(),
             waker: self.waker.take().into(),
+            number: self.number.take().into(),
         }
     }
 
@@ -66,6 +70,7 @@ impl Polling {
         self.inside.set(suspended.inside.get());
         self.astray.set(suspended.astray.get());
         self.waker.set(suspended.waker.get());
+        self.number.set(suspended.number.get());
     }
 
     /// Returns whether a task of this crate is being polled.
@@ -78,6 +83,19 @@ impl Polling {
     #[inline]
     pub(super) fn is_own(&self, waker: &Waker) -> Option<bool> {
         self.waker.get().map(|own| own.as_ptr().cast_const() == waker.data())
+    }
+
+    /// Returns the address of the own waker of the task that is being polled.
+    pub(super) fn own_waker(&self) -> Option<NonNull<()>> {
+        self.waker.get()
+    }
+
+    /// Returns the number of the poll. It is `next` if the poll has none yet.
+    pub(super) fn number(&self, next: impl FnOnce() -> u64) -> u64 {
+        if self.number.get() == 0 {
+            self.number.set(next());
+        }
+        self.number.get()
     }
 
     /// Returns whether the active contexts are those of a branch that has begun to wait.

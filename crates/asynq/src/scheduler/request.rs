@@ -39,12 +39,20 @@ impl Scheduler {
         if !self.is_polling() {
             return self.foreign.push(on);
         }
+        self.note_nested(on);
         let mut combinators = self.combinators.borrow_mut();
         if combinators.len() == combinators.capacity() {
             let engine = self.engine();
             combinators.retain(|(on, _)| !engine.is_computed(*on));
         }
         combinators.push((on, waker.clone()));
+    }
+
+    /// Notes what a future waits for that is polled with another waker than that of the task.
+    pub(crate) fn note_nested(&self, on: Dependency) {
+        if self.is_polling() {
+            self.nested_polled.borrow_mut().push(on);
+        }
     }
 
     /// Wakes the combinators whose requests the innermost call does not drive, before it sleeps.

@@ -37,25 +37,77 @@ pub(super) fn sleep(is_woken_by_threads: bool, sleep: impl FnOnce()) -> bool {
 /// Returns whether this thread runs the tasks of its runtime. Other threads may belong to it: those of
 /// `spawn_blocking`, for example.
 fn runs_tasks() -> bool {
-    struct Woken(AtomicBool);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
-
-    // A thread that runs tasks wakes this one when it has run the others, and any other thread does so at once.
-    let woken = Arc::new(Woken(AtomicBool::new(false)));
-    let waker = Waker::from(Arc::clone(&woken));
-    let _ = pin!(yield_now()).poll(&mut Context::from_waker(&waker));
-    !woken.0.load(Ordering::Relaxed)
+    !RuntimeTurn::begin().has_come()
 }
 
 /// Wakes the task of `cx` when the other tasks of its executor have run, as far as it knows about turns.
 pub(crate) fn wake_after_turn(cx: &mut Context<'_>) {
     // Outside of tokio, it wakes at once.
     let _ = pin!(yield_now()).poll(cx);
+}
+
+/// What blocking this thread would hold up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// No runtime.
+    Nothing,
+    /// A worker of a runtime.
+    Worker,
+    /// All of a runtime.
+    Runtime,
+}
+
+/// Returns what blocking this thread would hold up.
+pub(crate) fn held() -> Held {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(flavor) if runs_tasks() => match flavor {
+            RuntimeFlavor::CurrentThread => Held::Runtime,
+            _ => Held::Worker,
+        },
+        _ => Held::Nothing,
+    }
+}
+
+/// Number of questions after which a runtime stands still.
+const MAX_QUESTIONS: u32 = 100;
+
+/// The next turn of the runtime whose tasks this thread runs.
+pub(crate) struct RuntimeTurn {
+    woken: Arc<Woken>,
+    questions: u32,
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl RuntimeTurn {
+    pub(crate) fn begin() -> Self {
+        // A thread that runs tasks wakes this one when it has run the others, and any other thread does so at once.
+        let woken = Arc::<Woken>::default();
+        wake_after_turn(&mut Context::from_waker(&Waker::from(Arc::clone(&woken))));
+        Self { woken, questions: 0 }
+    }
+
+    /// Returns whether the turn has come. On a thread that runs no tasks, it comes at once.
+    pub(crate) fn has_come(&self) -> bool {
+        self.woken.0.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether the runtime runs its tasks, or `None` if it is too early to know.
+    pub(crate) fn goes_on(&mut self) -> Option<bool> {
+        self.questions += 1;
+        match self.has_come() {
+            true => Some(true),
+            false if self.questions > MAX_QUESTIONS => Some(false),
+            false => None,
+        }
+    }
 }
 
 /// Calls `f` outside of the budget of the task of tokio that runs. Within it, futures of tokio that have used it

@@ -13,9 +13,13 @@ impl Scheduler {
     /// Waits for a wake-up. May return without one. Returns `false` if there would be none, since this thread has
     /// to run the tokio runtime that wakes.
     pub(super) fn sleep(&self) -> bool {
-        let is_woken_by_threads = !self.thread_waits.is_empty() || self.flush_timer.is_set();
         self.wake_queue.is_filled()
-            || runtime::sleep(is_woken_by_threads, || self.wake_queue.park())
+            || runtime::sleep(self.is_woken_by_threads(), || self.wake_queue.park())
+    }
+
+    /// Returns whether other threads will wake this one, whatever becomes of its runtime.
+    pub(super) fn is_woken_by_threads(&self) -> bool {
+        !self.thread_waits.is_empty() || self.flush_timer.is_set()
     }
 
     /// Returns the error of a call of `root` that cannot sleep.

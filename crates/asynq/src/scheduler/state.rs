@@ -20,6 +20,7 @@ use super::waker::{WakeQueue, Wakers};
 use crate::call_stack::Creator;
 use crate::debug::EventListeners;
 use crate::error::TaskError;
+use crate::nested_wakers::NestedWakers;
 use crate::recording;
 use crate::task::computation::AnyComputation;
 
@@ -37,6 +38,11 @@ pub(crate) struct Scheduler {
     pub(super) wakers: Wakers,
     /// Requests of combinators that poll with wakers of their own, with those wakers.
     pub(super) combinators: RefCell<Vec<(Dependency, Waker)>>,
+    /// Wakers that may be those of executors inside of tasks; the requests of the poll with such a waker that is in
+    /// progress; and the number of polls in which there were any.
+    pub(super) nested_wakers: RefCell<NestedWakers<Dependency>>,
+    pub(super) nested_polled: RefCell<Vec<Dependency>>,
+    pub(super) nested_polls: Cell<u64>,
     pub(super) foreign: ForeignRequests,
     pub(super) flush_timer: FlushTimer,
     pub(super) thread_waits: ThreadWaits,
@@ -87,6 +93,9 @@ impl Scheduler {
             wake_queue: WakeQueue::new(),
             wakers: Wakers::default(),
             combinators: RefCell::default(),
+            nested_wakers: RefCell::default(),
+            nested_polled: RefCell::default(),
+            nested_polls: Cell::default(),
             foreign: ForeignRequests::default(),
             flush_timer: FlushTimer::default(),
             thread_waits: ThreadWaits::default(),

@@ -4,5 +4,10 @@
 //! the primitives of loom.
 
 pub(super) use std::sync::Mutex;
-pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 pub(super) use std::thread::{Thread, current, park};
+
+/// Returns whether `thread` is the one that runs.
+pub(super) fn is_current(thread: &Thread) -> bool {
+    current().id() == thread.id()
+}

@@ -22,7 +22,9 @@ use std::task::{Wake, Waker};
 use asynq_engine::TaskId;
 use slotmap::{Key, KeyData};
 
-use super::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Thread, current, fence, park};
+use super::sync::{
+    AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, Thread, current, fence, is_current, park,
+};
 
 /// Queue of wake-ups that a scheduler has not taken yet. It is shared with other threads.
 pub(super) struct WakeQueue {
@@ -33,7 +35,13 @@ pub(super) struct WakeQueue {
     /// Set while the other executors have nothing to do before the next wake-up.
     sleeping: AtomicBool,
     executors: Mutex<Executors>,
+    /// Address of a waker of a task while its own thread watches whether it is woken ([`is_passed_on`](Self::is_passed_on)),
+    /// then [`PASSED_ON`]. 0 at all other times.
+    watched: AtomicUsize,
 }
+
+/// No waker has this address.
+const PASSED_ON: usize = 1;
 
 /// The wakers of other executors, by their identity.
 type Executors = BTreeMap<(usize, usize), Waker>;
@@ -47,6 +55,7 @@ impl WakeQueue {
             tasks: Mutex::new(Vec::new()),
             sleeping: AtomicBool::new(false),
             executors: Mutex::new(Executors::new()),
+            watched: AtomicUsize::new(0),
         })
     }
 
@@ -56,6 +65,42 @@ impl WakeQueue {
         self.thread.unpark();
         fence(Ordering::SeqCst); // Pairs with the one in `sleep`.
         self.wake_executors();
+    }
+
+    /// Wakes `waker`, and returns whether that has woken the task whose own waker is at the address `own`, at once and on
+    /// this thread.
+    pub(super) fn is_passed_on(&self, waker: &Waker, own: usize) -> bool {
+        /// Ends the watch, also after a panic of the waker.
+        struct Watch<'q>(&'q WakeQueue);
+
+        impl Drop for Watch<'_> {
+            fn drop(&mut self) {
+                self.0.watched.store(0, Ordering::Relaxed);
+            }
+        }
+
+        self.watched.store(own, Ordering::Relaxed);
+        let watch = Watch(self);
+        waker.wake_by_ref();
+        watch.0.watched.load(Ordering::Relaxed) == PASSED_ON
+    }
+
+    #[cold]
+    fn note_watched(&self, waker: usize) {
+        if self.watched.load(Ordering::Relaxed) == waker && is_current(&self.thread) {
+            self.watched.store(PASSED_ON, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns whether one of two tasks is in the queue.
+    pub(super) fn has(&self, tasks: [TaskId; 2]) -> bool {
+        self.is_filled()
+            && self
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .any(|task| tasks.contains(task))
     }
 
     /// Adds the waker of an executor that polls the scheduler.
@@ -130,6 +175,9 @@ impl Wake for Shared {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        if self.queue.watched.load(Ordering::Relaxed) != 0 {
+            self.queue.note_watched(ptr::from_ref(&**self).addr());
+        }
         self.queue.push(TaskId::from(KeyData::from_ffi(self.task.load(Ordering::Relaxed))));
     }
 }

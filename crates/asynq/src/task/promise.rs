@@ -121,6 +121,7 @@ impl<T: 'static> Request for PromiseFuture<T> {
         // Nobody has to drive a promise, so a combinator needs no more than the wake-up.
         if let Some(waker) = waker {
             self.cell.add_waker(waker);
+            scheduler.note_nested(id.into());
         }
         true
     }

@@ -14,6 +14,7 @@ mod async_call;
 mod attribute;
 mod attribute_arguments;
 mod batches;
+mod block_on;
 mod calls;
 mod calls_in_place;
 #[cfg(feature = "tokio")]
