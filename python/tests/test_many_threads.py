@@ -1,5 +1,7 @@
 """Objects that many threads use at once; with free-threaded interpreters in mind."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -50,6 +52,64 @@ def test_items_that_many_threads_add_to_a_batch_get_its_answers(_round):
     added = at_once(lambda _: [BatchItemBase(batch) for _ in range(100)])
     batch.flush()
     assert all(item.value() == item.index for of_thread in added for item in of_thread)
+
+
+RESOLVED_BY_ANOTHER_THREAD = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from asynq import BatchBase, BatchItemBase, ConstFuture, FutureBase, asynq
+
+class Batch(BatchBase):
+    def __init__(self, resolved):
+        super().__init__()
+        self.resolved = resolved
+
+    def _try_switch_active_batch(self):
+        pass
+
+    def _flush(self):
+        self.resolved.wait()
+        for item in self.items:
+            item.set_value(None)
+
+@asynq()
+def wait_for(future):
+    return (yield future)
+
+@asynq()
+def wait_for_all(futures, resolved):
+    tasks = [wait_for.asynq(future) for future in futures]
+    values, _ = yield tasks, BatchItemBase(Batch(resolved))
+    return values
+
+def work(number):
+    together.wait()
+    if number > 0:
+        return wait_for_all(futures[number], resolved)
+    for one_of_each in zip(*futures):
+        for future in one_of_each:
+            future.set_value(42)
+    resolved.set()
+    return [42] * 20
+
+done = threading.Event()
+done.set()
+wait_for_all([ConstFuture(1)], done)
+for _ in range(3):
+    resolved, together = threading.Event(), threading.Barrier(4)
+    futures = [[FutureBase() for _ in range(20)] for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, range(4))) == [[42] * 20] * 4
+"""
+
+
+# In fresh processes, where names are looked up for the first time, which lets other threads in.
+@pytest.mark.parametrize("_process", range(4))
+def test_futures_that_a_thread_resolves_wake_tasks_that_begin_to_wait_for_them(_process):
+    program = [sys.executable, "-c", RESOLVED_BY_ANOTHER_THREAD]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))

@@ -55,7 +55,7 @@ pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
             scheduler.check_thread(scheduler_id, task.as_any())?;
             engine_id
         }
-        None => register::add(&scheduler, task.as_super(), Kind::Task)?,
+        None => register::add(&scheduler, task.as_super(), Kind::Task, false)?,
     };
     if log::is_on() {
         recorded::calls(&scheduler, task);

@@ -25,21 +25,43 @@ pub(crate) fn register(
     future: &Bound<'_, FutureBase>,
 ) -> PyResult<Option<Dependency>> {
     scheduler.settle();
-    let (kind, scheduler_id, engine_id) = {
+    let kind = future.state().kind;
+    if kind == Kind::Item {
+        return register_pending_item(scheduler, future);
+    }
+    // Before the state is read, because a look-up may let other threads in: one of them could resolve the future
+    // while it is unknown here, and wake nobody.
+    let is_promise = kind == Kind::Plain && !computes(future);
+    let (scheduler_id, engine_id) = {
         let state = future.state();
         if !state.outcome.is_pending() {
             return Ok(None);
         }
-        (state.kind, state.scheduler_id, state.engine_id)
+        (state.scheduler_id, state.engine_id)
     };
-    if kind == Kind::Item {
-        return register_item(scheduler, future.cast()?).map(|item| Some(item.into()));
-    }
     if let Some(engine_id) = engine_id {
         scheduler.check_thread(scheduler_id, future.as_any())?;
         return Ok(Some(engine_id.into()));
     }
-    add(scheduler, future, kind).map(|engine_id| Some(engine_id.into()))
+    add(scheduler, future, kind, is_promise).map(|engine_id| Some(engine_id.into()))
+}
+
+/// Returns the id of an item, `None` if it is resolved.
+fn register_pending_item(
+    scheduler: &Scheduler,
+    future: &Bound<'_, FutureBase>,
+) -> PyResult<Option<Dependency>> {
+    if !FutureBase::is_pending(future) {
+        return Ok(None);
+    }
+    let item = future.cast()?;
+    let id = register_item(scheduler, item)?;
+    if !FutureBase::is_pending(future) {
+        // The registration of its batch has let in another thread, which has resolved the item.
+        BatchItemBase::resume_tracking(item);
+        return Ok(None);
+    }
+    Ok(Some(id.into()))
 }
 
 /// Adds a task whose code is running already to the engine of this thread.
@@ -70,7 +92,7 @@ pub(crate) fn add_fresh(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> O
 
 /// Makes a future that no scheduler knows one of this scheduler. Returns the number of its scheduler.
 ///
-/// For builds without the GIL, with which no other thread comes between the look at a future and its registration.
+/// For builds without the GIL. With it, no other thread comes between the look at the state and the registration.
 pub(crate) fn claim(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> u32 {
     let mut state = future.state();
     if state.scheduler_id == 0 {
@@ -89,16 +111,16 @@ pub(crate) fn set_engine_id(
     state.engine_id = Some(engine_id);
 }
 
-/// Adds a future to the engine of this thread.
+/// Adds a future to the engine of this thread. A promise is one that this thread cannot compute.
 pub(crate) fn add(
     scheduler: &Scheduler,
     future: &Bound<'_, FutureBase>,
     kind: Kind,
+    is_promise: bool,
 ) -> PyResult<TaskId> {
     if cfg!(Py_GIL_DISABLED) {
         scheduler.check_thread(claim(scheduler, future), future.as_any())?;
     }
-    let is_promise = kind == Kind::Plain && !computes(future);
     let engine_id = {
         let mut engine = scheduler.engine();
         if engine.task_count() >= options::max_tasks() {
