@@ -203,7 +203,9 @@ fn main() {
         options.only.is_empty() || options.only.iter().any(|word| name.contains(word.as_str()))
     };
     let names: Vec<_> = names.filter(is_selected).collect();
-    println!("| clients | policy | p50 ms | p99 ms | requests/s | queries/request | CPU µs/request |");
+    println!(
+        "| clients | policy | p50 ms | p99 ms | requests/s | queries/request | CPU µs/request |"
+    );
     println!("|---:|---|---:|---:|---:|---:|---:|");
     for &clients in &options.clients {
         let mut rows: Vec<_> = names.iter().map(|_| Row::default()).collect();
