@@ -25,6 +25,7 @@ pub(crate) fn wake_after_turn(cx: &mut Context<'_>) {
 
 pub(crate) struct RuntimeTurn;
 
+#[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same as with a runtime")]
 impl RuntimeTurn {
     pub(crate) fn begin() -> Self {
         Self
