@@ -173,16 +173,16 @@ impl Wake for Wakes {
 fn a_load_that_moves_to_another_task_leaves_another_of_its_key_the_wake_up() {
     let loader = Loader::new(|keys: Vec<u32>| keys).settle(2);
     let (mut stays, mut moves) = (loader.load(1), loader.load(1));
-    let wakes = Arc::new(Wakes::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let count = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&count));
     let mut here = Context::from_waker(&waker);
     assert!(stays.poll_unpin(&mut here).is_pending());
     assert!(moves.poll_unpin(&mut here).is_pending());
     let mut elsewhere = Context::from_waker(Waker::noop());
     assert!(moves.poll_unpin(&mut elsewhere).is_pending());
-    wakes.0.store(0, Ordering::Relaxed);
+    count.0.store(0, Ordering::Relaxed);
     assert!(moves.poll_unpin(&mut elsewhere).is_ready(), "it has sent the batch");
-    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
     assert!(stays.poll_unpin(&mut here).is_ready());
 }
 

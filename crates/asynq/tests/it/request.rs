@@ -330,9 +330,9 @@ fn a_request_that_a_task_has_polled_meanwhile_misses_no_wake_up() {
     assert!(poll_outside(&mut request).is_pending());
     let task = AsyncTask::new(async move {
         assert!(futures::poll!(&mut request).is_pending());
-        request
+        Some(request)
     });
-    let mut request = task.value();
+    let mut request = task.value().expect("the task returns it");
     sender.send(7).unwrap();
     assert_eq!(poll_outside(&mut request), Poll::Ready(Ok(7)));
 }
