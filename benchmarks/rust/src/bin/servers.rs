@@ -236,16 +236,13 @@ fn measure(
     };
     let store = Store { source, queries: Arc::default() };
     let tables = [Table::Answer, Table::Author];
-    match POLICIES.iter().find(|policy| policy.0 == name) {
-        Some((_, policy)) => {
-            let ours = Ours(tables.map(|table| policy(store.loader(table))));
-            run(options, &runtime, clients, ours, &store, row);
-        }
-        None => {
-            let _inside = runtime.enter();
-            let loader = |table| DataLoader::new(TableLoader(store.clone(), table), tokio::spawn);
-            run(options, &runtime, clients, Theirs(tables.map(loader)), &store, row);
-        }
+    if let Some((_, policy)) = POLICIES.iter().find(|policy| policy.0 == name) {
+        let ours = Ours(tables.map(|table| policy(store.loader(table))));
+        run(options, &runtime, clients, ours, &store, row);
+    } else {
+        let _inside = runtime.enter();
+        let loader = |table| DataLoader::new(TableLoader(store.clone(), table), tokio::spawn);
+        run(options, &runtime, clients, Theirs(tables.map(loader)), &store, row);
     }
 }
 
