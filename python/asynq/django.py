@@ -166,9 +166,9 @@ async def _fetch_async(fetch, keys, loop):
 
 
 class _Thread:
-    """What decides on which thread `sync_to_async` runs a thread-sensitive function.
+    """The thread on which `sync_to_async` runs a thread-sensitive function, as a value of `per`.
 
-    It is an executor or a context of the request, by a weak reference, so that its batches and
+    The value is an executor or a context of the request, by a weak reference, so that its batches and
     values end with it.
     """
 

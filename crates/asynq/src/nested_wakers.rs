@@ -58,7 +58,7 @@ struct Nested<D> {
     turn: Option<RuntimeTurn>,
 }
 
-/// What follows from a poll with a waker of its own.
+/// Consequence of a poll with another waker than that of the code.
 pub(crate) enum Next<D> {
     /// The future waits. Somebody will poll it again.
     Wait,

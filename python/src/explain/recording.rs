@@ -26,7 +26,7 @@ type Finding = (&'static str, String, u32, String, String, String, (u32, u32), (
 /// A request: round, name of the source, number and texts of keys, seconds, reason, error.
 type Request = (u32, String, u64, Vec<Option<String>>, Option<f64>, String, Option<String>);
 
-/// What a statement needs: file, first and last line, needs, loop, and whether the loop carries the value.
+/// The needs of a statement: file, first and last line, needs, loop, and whether the loop carries the value.
 type Needs = (String, u32, u32, Vec<u32>, Option<u32>, bool);
 
 impl Recording {

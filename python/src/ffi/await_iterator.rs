@@ -63,7 +63,7 @@ pub(crate) fn new<'py>(awaited: &Bound<'py, PyAny>, finish: Finish) -> PyResult<
     }
 }
 
-/// Whether memory and exceptions are used again, which needs the GIL.
+/// Set if memory and exceptions are used again, which needs the GIL.
 const KEEPS_SPARES: bool = !cfg!(Py_GIL_DISABLED);
 
 /// Memory of iterators that were freed, for the next ones: the first, whose `awaited` is the second, and

@@ -12,12 +12,12 @@ use pyo3::ffi::PyTypeObject;
 #[inline]
 #[allow(unsafe_code)]
 pub(crate) unsafe fn flags(class: *mut PyTypeObject) -> c_ulong {
-    // SAFETY: as above.
+    // SAFETY: the caller passes a live class.
     #[cfg(not(Py_GIL_DISABLED))]
     unsafe {
         (*class).tp_flags
     }
-    // SAFETY: as above.
+    // SAFETY: the caller passes a live class.
     #[cfg(Py_GIL_DISABLED)]
     unsafe {
         (*class).tp_flags.load(std::sync::atomic::Ordering::Relaxed)
@@ -31,12 +31,12 @@ pub(crate) unsafe fn flags(class: *mut PyTypeObject) -> c_ulong {
 /// `class` is a live class, which nobody uses yet.
 #[allow(unsafe_code)]
 pub(crate) unsafe fn add_flag(class: *mut PyTypeObject, flag: c_ulong) {
-    // SAFETY: as above.
+    // SAFETY: the caller passes a live class, which nobody else uses.
     #[cfg(not(Py_GIL_DISABLED))]
     unsafe {
         (*class).tp_flags |= flag;
     }
-    // SAFETY: as above.
+    // SAFETY: the caller passes a live class, which nobody else uses.
     #[cfg(Py_GIL_DISABLED)]
     unsafe {
         (*class).tp_flags.fetch_or(flag, std::sync::atomic::Ordering::Relaxed);

@@ -65,7 +65,7 @@ fn record(
     }
 }
 
-/// What a task waits for.
+/// The futures that a task waits for.
 #[derive(Default)]
 struct Needs {
     all: SmallVec<[Need; 1]>,

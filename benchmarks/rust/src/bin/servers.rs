@@ -290,7 +290,7 @@ fn run<S: Server>(
     row.cpu = cpu.map(|cpu| cpu + row.cpu.unwrap_or_default());
 }
 
-#[allow(clippy::cast_precision_loss, reason = "counts of some seconds")]
+#[expect(clippy::cast_precision_loss, reason = "counts of some seconds")]
 fn print(clients: usize, name: &str, row: Row) {
     let Row { mut times, queries, seconds, cpu } = row;
     times.sort_unstable();

@@ -1,4 +1,4 @@
-//! What a flush returns: it is done, or it goes on as a future.
+//! The value that a flush returns: it is done, or it goes on as a future.
 
 use std::future::Future;
 use std::pin::Pin;

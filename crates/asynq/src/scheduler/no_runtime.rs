@@ -8,7 +8,7 @@ pub(super) fn sleep(_is_woken_by_threads: bool, sleep: impl FnOnce()) -> bool {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "as with tokio")]
+#[expect(dead_code, reason = "the same as with a runtime")]
 pub(crate) enum Held {
     Nothing,
     Worker,

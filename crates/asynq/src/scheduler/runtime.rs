@@ -46,7 +46,7 @@ pub(crate) fn wake_after_turn(cx: &mut Context<'_>) {
     let _ = pin!(yield_now()).poll(cx);
 }
 
-/// What blocking this thread would hold up.
+/// Part of a runtime that would stand still if this thread blocked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Held {
     /// No runtime.
@@ -57,7 +57,7 @@ pub(crate) enum Held {
     Runtime,
 }
 
-/// Returns what blocking this thread would hold up.
+/// Returns the part of a runtime that would stand still if this thread blocked.
 pub(crate) fn held() -> Held {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(flavor) if runs_tasks() => match flavor {
