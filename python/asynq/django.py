@@ -168,8 +168,8 @@ async def _fetch_async(fetch, keys, loop):
 class _Thread:
     """The thread on which `sync_to_async` runs a thread-sensitive function, as a value of `per`.
 
-    The value is an executor or a context of the request, by a weak reference, so that its batches and
-    values end with it.
+    The value is an executor or a context of the request, by a weak reference, so that its batches
+    and values end with it.
     """
 
     def __call__(self):

@@ -16,8 +16,13 @@
 //!
 //! The futures of a queue have wakers of one type, and are polled at the same depth of the native stack. So one of them
 //! stands for all; a later queue inside of an executor is at another depth.
+//!
+//! A join of this crate says that its wakers pass on ([`with_join`]), so they are not woken to find that out: each of its
+//! calls would be polled once more in vain.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 use std::{mem, ptr};
 
@@ -194,7 +199,52 @@ impl<D: Copy + Ord> NestedWakers<D> {
 }
 
 fn identity(waker: &Waker) -> Identity {
-    (waker.data().addr(), ptr::from_ref(waker.vtable()).addr())
+    (waker.data().addr(), type_of(waker))
+}
+
+/// Returns the address of the type of a waker.
+pub(crate) fn type_of(waker: &Waker) -> usize {
+    ptr::from_ref(waker.vtable()).addr()
+}
+
+/// Type of the wakers of tokio's tasks, once it is known. Such a task gives its thread back.
+static TASK: AtomicUsize = AtomicUsize::new(0);
+
+/// Notes that a task of tokio has this waker.
+pub(crate) fn note_task(waker: &Waker) {
+    TASK.store(type_of(waker), Ordering::Relaxed);
+}
+
+/// Returns whether a waker is not known to be one of a task of tokio.
+#[inline]
+pub(crate) fn may_be_of_executor(waker: &Waker) -> bool {
+    TASK.load(Ordering::Relaxed) != type_of(waker)
+}
+
+thread_local! {
+    /// The waker with which a join of this crate polls its calls. No waker has zeros, since its type has an address.
+    static OF_JOIN: Cell<Identity> = const { Cell::new((0, 0)) };
+}
+
+/// Calls `f`, which polls calls of a join with `waker`. The join passes a wake-up on to the waker that it was polled with.
+pub(crate) fn with_join<R>(waker: &Waker, f: impl FnOnce() -> R) -> R {
+    /// Restores the join around, also after a panic.
+    struct Leave(Identity);
+
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            OF_JOIN.set(self.0);
+        }
+    }
+
+    let _leave = Leave(OF_JOIN.replace(identity(waker)));
+    f()
+}
+
+/// Returns whether a join of this crate polls with `waker`, and passes wake-ups on.
+#[inline]
+pub(crate) fn is_of_join(waker: &Waker) -> bool {
+    OF_JOIN.get() == identity(waker)
 }
 
 /// Returns an address in the native stack of this thread.

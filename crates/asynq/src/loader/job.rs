@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
-use super::outside;
 use super::runtime::Runtime;
+use crate::nested_wakers::note_task;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -144,7 +144,7 @@ impl Future for Spawned {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        outside::note_task(cx.waker());
+        note_task(cx.waker());
         if self.0.poll(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
     }
 }

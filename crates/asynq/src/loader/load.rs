@@ -170,8 +170,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Load<K, V> {
             self.fail(entry, error);
             return false;
         }
-        let may_be_nested =
-            current::is_nested(waker).unwrap_or_else(|| outside::may_be_nested(waker));
+        let may_be_nested = current::may_be_nested(waker);
         loop {
             let before = match self.wait {
                 Wait::ByWaker(wait) => Some(wait),

@@ -5,11 +5,9 @@
 //! polls it: an executor does so again before the runtime has had a turn.
 
 use std::cell::RefCell;
-use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
-use crate::nested_wakers::stack_depth;
+use crate::nested_wakers::{stack_depth, type_of};
 use crate::scheduler::RuntimeTurn;
 
 /// Number of polls in one turn of the runtime after which a waker counts as one of an executor inside of it.
@@ -17,9 +15,6 @@ const MAX_POLLS: u32 = 100;
 
 /// Number of wakers of one kind that are woken in a turn.
 const MAX_WOKEN: usize = 4;
-
-/// Type of the wakers of tokio's tasks, once it is known. Such a task gives its thread back.
-static TASK: AtomicUsize = AtomicUsize::new(0);
 
 /// The wakers that were woken in the present turn of the runtime of this thread.
 struct Turn {
@@ -36,17 +31,6 @@ struct WokenWaker {
 
 thread_local! {
     static TURN: RefCell<Option<Turn>> = const { RefCell::new(None) };
-}
-
-/// Notes that a task of tokio has this waker.
-pub(super) fn note_task(waker: &Waker) {
-    TASK.store(type_of(waker), Ordering::Relaxed);
-}
-
-/// Returns whether a waker may be one of an executor that holds its thread.
-#[inline]
-pub(super) fn may_be_nested(waker: &Waker) -> bool {
-    TASK.load(Ordering::Relaxed) != type_of(waker)
 }
 
 /// Returns whether an executor polls a pending load with `waker`, and holds a thread that would have to run the tasks
@@ -86,8 +70,4 @@ pub(super) fn is_of_executor(waker: &Waker, is_new: bool) -> bool {
         waker.wake_by_ref();
     }
     again.is_none()
-}
-
-fn type_of(waker: &Waker) -> usize {
-    ptr::from_ref(waker.vtable()).addr()
 }

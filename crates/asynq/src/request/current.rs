@@ -10,7 +10,7 @@ use std::task::Waker;
 use asynq_loader::{Settle, SlotId};
 
 use super::waker::RequestWaker;
-use crate::nested_wakers::{NestedWakers, Next, stack_depth};
+use crate::nested_wakers::{NestedWakers, Next, is_of_join, may_be_of_executor, stack_depth};
 
 /// The open round of a loader, as a request knows it.
 pub(crate) trait Round: Send + Sync {
@@ -136,10 +136,15 @@ pub(crate) fn is_active() -> bool {
     CURRENT.with_borrow(Option::is_some)
 }
 
-/// Returns whether code of a request polls with another waker than the request's own, or `None` outside of requests.
+/// Returns whether `waker`, with which code outside of tasks is polled, may be one of an executor inside of the poll: see
+/// `Note: wakers inside of a poll` in `nested_wakers`.
 #[inline]
-pub(crate) fn is_nested(waker: &Waker) -> Option<bool> {
-    CURRENT.with_borrow(|current| Some(!current.as_ref()?.waker.is(waker)))
+pub(crate) fn may_be_nested(waker: &Waker) -> bool {
+    if is_of_join(waker) {
+        return false;
+    }
+    let is_other = CURRENT.with_borrow(|current| Some(!current.as_ref()?.waker.is(waker)));
+    is_other.unwrap_or_else(|| may_be_of_executor(waker))
 }
 
 /// Notes that code of a request has polled a load, which is pending, with a waker that is not its own. Returns whether an

@@ -19,7 +19,8 @@ use futures_util::task::AtomicWaker;
 use pin_project_lite::pin_project;
 
 use super::chunk::Chunk;
-use crate::request::progress;
+use crate::nested_wakers::with_join;
+use crate::request::{current, progress};
 
 /// Number of calls in a group.
 const GROUP: usize = 256;
@@ -130,17 +131,22 @@ impl<F: Future> PolledCalls<F> {
         Self { calls, groups, values, pending, has_begun: false, woken }
     }
 
-    /// Polls the calls of a group that are pending.
-    fn poll_group(&mut self, group: usize, is_first: bool) {
+    /// Polls the calls of a group that are pending. `passes_on` as in [`poll_with`].
+    fn poll_group(&mut self, group: usize, is_first: bool, passes_on: bool) {
         let Group { waker, own } = &self.groups[group];
         let first = group * GROUP;
         let (values, pending) = (&mut self.values[first..], &mut self.pending);
         let mut index = 0;
         let mut in_vain = Vec::new();
-        self.calls.each(group, |call| {
+        let calls = &mut self.calls;
+        let mut poll = |call: Pin<&mut Slot<F>>| {
             let before = progress::count();
             let own = own.get(index).and_then(Option::as_ref);
-            match call.poll(own.unwrap_or(waker)) {
+            let polled = match own {
+                Some(own) => poll_with(own, passes_on, || call.poll(own)),
+                None => call.poll(waker),
+            };
+            match polled {
                 Some(Poll::Ready(value)) => {
                     values[index] = Some(value);
                     *pending -= 1;
@@ -153,18 +159,21 @@ impl<F: Future> PolledCalls<F> {
                 Some(Poll::Pending) | None => {}
             }
             index += 1;
-        });
+        };
+        poll_with(waker, passes_on, || calls.each(group, &mut poll));
         for index in in_vain {
             self.give_waker(group, index);
         }
     }
 
     /// Polls a call, if it is pending.
-    fn poll_call(&mut self, group: usize, index: usize) {
+    fn poll_call(&mut self, group: usize, index: usize, passes_on: bool) {
         let Group { waker, own } = &self.groups[group];
         let own = own.get(index).and_then(Option::as_ref);
         let place = group * GROUP + index;
-        if let Some(Poll::Ready(value)) = self.calls.at(place).poll(own.unwrap_or(waker)) {
+        let waker = own.unwrap_or(waker);
+        let call = self.calls.at(place);
+        if let Some(Poll::Ready(value)) = poll_with(waker, passes_on, || call.poll(waker)) {
             self.values[place] = Some(value);
             self.pending -= 1;
         }
@@ -179,6 +188,13 @@ impl<F: Future> PolledCalls<F> {
         }
         own[index] = Some(self.woken.waker(group, Some(index)));
     }
+}
+
+/// Calls `poll`, which polls calls with `waker`. `passes_on` says that the join itself is not polled by an executor inside
+/// of a poll, so neither are its calls.
+#[inline]
+fn poll_with<R>(waker: &Waker, passes_on: bool, poll: impl FnOnce() -> R) -> R {
+    if passes_on { with_join(waker, poll) } else { poll() }
 }
 
 impl<F> Calls<F> {
@@ -247,16 +263,17 @@ impl<F: Future> Future for PolledCalls<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         this.woken.task.register(cx.waker());
+        let passes_on = !current::may_be_nested(cx.waker());
         if mem::replace(&mut this.has_begun, true) {
             for woken in this.woken.take() {
                 woken.is_woken.swap(false, Ordering::AcqRel);
                 match woken.call {
-                    None => this.poll_group(woken.group, false),
-                    Some(call) => this.poll_call(woken.group, call),
+                    None => this.poll_group(woken.group, false, passes_on),
+                    Some(call) => this.poll_call(woken.group, call, passes_on),
                 }
             }
         } else {
-            (0..this.groups.len()).for_each(|group| this.poll_group(group, true));
+            (0..this.groups.len()).for_each(|group| this.poll_group(group, true, passes_on));
         }
         if this.pending > 0 {
             return Poll::Pending;

@@ -173,3 +173,26 @@ fn a_join_polls_each_call_in_vain_at_most_twice() {
     assert!(join.as_mut().poll(&mut cx).is_ready());
     assert!(polls.get() <= 4 * COUNT, "{} polls", polls.get());
 }
+
+#[test]
+fn a_join_polls_no_call_in_vain_whose_load_its_request_sends() {
+    const COUNT: u32 = 100;
+    #[asynq]
+    async fn double_counted(loader: Loader<u32, u32>, key: u32, polls: Rc<Cell<u32>>) -> u32 {
+        let mut load = pin!(loader.load(key));
+        poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            load.as_mut().poll(cx)
+        })
+        .await
+        .unwrap()
+    }
+
+    let (doubles, polls) = (Doubles::new(), Rc::new(Cell::new(0)));
+    let call = |key| double_counted::asynq(doubles.loader.clone(), key, Rc::clone(&polls));
+    let calls: Vec<_> = (0..COUNT).map(call).collect();
+    let values = futures::executor::block_on(request(all(calls)));
+    assert_eq!(values.iter().sum::<u32>(), COUNT * (COUNT - 1));
+    assert_eq!(doubles.batches().len(), 1);
+    assert_eq!(polls.get(), 2 * COUNT);
+}
