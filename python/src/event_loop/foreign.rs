@@ -13,7 +13,7 @@ use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::future::resolve::resolve;
 use crate::imports;
-use crate::scheduler::inbox::running_loop;
+use crate::scheduler::running::running_loop;
 use crate::task::gather::Gather;
 
 /// Depth beyond which a structure is taken for one that contains itself.

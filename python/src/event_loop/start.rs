@@ -11,7 +11,7 @@ use crate::event_loop::host::EventLoop;
 use crate::ffi::gil_cell::TakeState;
 use crate::loader::ask;
 use crate::loader::base::LoaderBase;
-use crate::scheduler::inbox::running_loop;
+use crate::scheduler::running::running_loop;
 use crate::scheduler::state::Scheduler;
 
 /// Number of seconds until something is called that nobody waits for: the loop drops it when it is closed.

@@ -11,7 +11,7 @@ use crate::explain::places;
 use crate::explain::step::{Need, Step};
 use crate::explain::tasks::Task;
 use crate::imports;
-use crate::scheduler::inbox::running_loop;
+use crate::scheduler::running::running_loop;
 
 /// Returns the number of the coroutine that makes a call now; `None` if no event loop runs.
 pub(crate) fn current(py: Python<'_>, session: u32, thread: u32) -> Option<u32> {

@@ -25,7 +25,7 @@ use crate::loader::load::Load;
 use crate::loader::nodes::LoaderHost;
 use crate::loader::variant::of_caller;
 use crate::loader::varies::Varies;
-use crate::scheduler::inbox::running_function;
+use crate::scheduler::running::running_function;
 use crate::scheduler::state::Scheduler;
 
 #[pymethods]

@@ -23,6 +23,7 @@ pub(crate) mod nodes;
 pub(crate) mod outcomes;
 pub(crate) mod permit_wait;
 pub(crate) mod permits;
+mod permits_methods;
 pub(crate) mod recorded;
 pub(crate) mod send;
 pub(crate) mod variant;

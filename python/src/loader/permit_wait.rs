@@ -6,7 +6,8 @@ use pyo3::prelude::*;
 use crate::ffi::thread_exit;
 use crate::imports;
 use crate::loader::permits::Permits;
-use crate::scheduler::inbox::{self, Inbox};
+use crate::scheduler::inbox::Inbox;
+use crate::scheduler::running::{running_function, running_loop};
 use crate::scheduler::state::Scheduler;
 
 /// Returns `call()`, as the call of a `RunningFunction` on this thread, which waits until its permits
@@ -24,8 +25,7 @@ pub(crate) fn call_with_permits<'py>(
     let py = function.py();
     thread_exit::protect();
     let inbox = Scheduler::current().inbox.clone();
-    let caller =
-        if inbox::running_loop(py)?.is_some() { None } else { inbox::running_function(py)? };
+    let caller = if running_loop(py)?.is_some() { None } else { running_function(py)? };
     let Some(caller) = caller else { return call_as(&inbox, function, call, timeout) };
     caller.call_method0(intern!(py, "lend"))?;
     let answer = call_as(&inbox, function, call, timeout);

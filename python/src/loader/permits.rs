@@ -22,37 +22,36 @@ use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyWeakrefReference;
-use pyo3::{PyTraverseError, PyVisit};
 
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
 use crate::scheduler::blocked_loops;
 
 /// A number of permits, which are given out in the order in which they were asked for.
 #[pyclass(frozen, weakref, module = "asynq.loaders")]
-pub(crate) struct Limit(GilCell<LimitState>);
+pub(crate) struct Limit(pub(super) GilCell<LimitState>);
 
 has_state!(Limit: LimitState);
 
 /// Weak references to all limits. Those to limits that are gone are removed later.
-static LIMITS: GilCell<Vec<Py<PyWeakrefReference>>> = GilCell::new(Vec::new());
+pub(super) static LIMITS: GilCell<Vec<Py<PyWeakrefReference>>> = GilCell::new(Vec::new());
 
 /// State of a [`Limit`].
 pub(crate) struct LimitState {
-    permits: usize,
+    pub(super) permits: usize,
     /// Requests that hold a permit. More than there are permits only if the others go on only after
     /// one of them: a signal handler has asked for it while its thread began a request, or a
     /// synchronous call blocks the event loop of the others.
-    holders: Vec<Py<Permits>>,
-    waiting: VecDeque<Py<Permits>>,
+    pub(super) holders: Vec<Py<Permits>>,
+    pub(super) waiting: VecDeque<Py<Permits>>,
     /// Requests that have lent their permit, and did not take it back yet.
-    lenders: Vec<Py<Permits>>,
+    pub(super) lenders: Vec<Py<Permits>>,
     /// Threads that give out permits. None of them begins to do so again inside of that, because
     /// `begin()` may give its permit back, and thousands may wait.
-    givers: Vec<ThreadId>,
+    pub(super) givers: Vec<ThreadId>,
 }
 
 impl LimitState {
-    fn free(&self) -> usize {
+    pub(super) fn free(&self) -> usize {
         self.permits.saturating_sub(self.holders.len())
     }
 
@@ -226,102 +225,34 @@ impl Limit {
     }
 }
 
-#[pymethods]
-impl Limit {
-    #[new]
-    fn py_new(py: Python<'_>, permits: usize) -> PyResult<Bound<'_, Self>> {
-        let limit = Bound::new(
-            py,
-            Self(GilCell::new(LimitState {
-                permits,
-                holders: Vec::new(),
-                waiting: VecDeque::new(),
-                lenders: Vec::new(),
-                givers: Vec::new(),
-            })),
-        )?;
-        let reference = PyWeakrefReference::new(&limit)?.unbind();
-        let mut limits = LIMITS.take(py);
-        // Looking at all of them whenever their number is a power of two is a constant cost each.
-        if limits.len().is_power_of_two() {
-            limits.retain(|limit| limit.bind(py).upgrade().is_some());
-        }
-        limits.push(reference);
-        drop(limits);
-        Ok(limit)
-    }
-
-    /// Number of permits, free or held.
-    #[getter]
-    fn _permits(slf: &Bound<'_, Self>) -> usize {
-        slf.state().permits
-    }
-
-    /// Number of free permits.
-    #[getter]
-    fn _free(slf: &Bound<'_, Self>) -> usize {
-        slf.state().free()
-    }
-
-    /// Number of requests that wait for a permit.
-    #[getter]
-    fn _waiting(slf: &Bound<'_, Self>) -> usize {
-        slf.state().waiting.len()
-    }
-
-    /// Set while a thread is giving out permits.
-    #[getter]
-    fn _is_giving(slf: &Bound<'_, Self>) -> bool {
-        !slf.state().givers.is_empty()
-    }
-
-    /// Takes all permits back, in a forked process.
-    fn _reset(slf: &Bound<'_, Self>) {
-        let before = {
-            let mut state = slf.state();
-            state.givers.clear();
-            let lenders = std::mem::take(&mut state.lenders);
-            (std::mem::take(&mut state.holders), std::mem::take(&mut state.waiting), lenders)
-        };
-        drop(before);
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
-        state.holders.iter().try_for_each(|permits| visit.call(permits))?;
-        state.lenders.iter().try_for_each(|permits| visit.call(permits))?;
-        state.waiting.iter().try_for_each(|permits| visit.call(permits))
-    }
-}
-
 /// The permits of one request: one permit of each of several limits.
 #[pyclass(frozen, module = "asynq.loaders")]
-pub(crate) struct Permits(GilCell<PermitsState>);
+pub(crate) struct Permits(pub(super) GilCell<PermitsState>);
 
 has_state!(Permits: PermitsState);
 
 /// State of [`Permits`].
 pub(crate) struct PermitsState {
     /// Always acquired in the same order, so that two requests cannot deadlock.
-    limits: Vec<Py<Limit>>,
+    pub(super) limits: Vec<Py<Limit>>,
     /// Number of limits of which a permit is held.
-    held: usize,
-    is_released: bool,
+    pub(super) held: usize,
+    pub(super) is_released: bool,
     /// Number of loads that the function waits for.
-    waits: usize,
+    pub(super) waits: usize,
     /// Number of limits of which it has lent permits, and did not take them all back.
-    lent: usize,
+    pub(super) lent: usize,
     /// A function of a loader waits for the request.
-    is_nested: bool,
-    begin: Option<Py<PyAny>>,
+    pub(super) is_nested: bool,
+    pub(super) begin: Option<Py<PyAny>>,
     /// The thread that is in `begin()`.
-    beginning_in: Option<ThreadId>,
+    pub(super) beginning_in: Option<ThreadId>,
     /// The flight that is told when it begins, or why it cannot.
-    flight: Option<Py<PyAny>>,
+    pub(super) flight: Option<Py<PyAny>>,
     /// A weak reference to the event loop of the coroutine that asks for the permits.
-    event_loop: Option<Py<PyAny>>,
+    pub(super) event_loop: Option<Py<PyAny>>,
     /// Thread and greenlet in which the function runs, if the caller waits there.
-    greenlet: Option<(ThreadId, usize)>,
+    pub(super) greenlet: Option<(ThreadId, usize)>,
 }
 
 impl Permits {
@@ -439,7 +370,7 @@ impl Permits {
     }
 
     /// Gives up the permits that it has lent.
-    fn end_loans(slf: &Bound<'_, Self>) -> PyResult<()> {
+    pub(super) fn end_loans(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let limits: Vec<_> = {
             let mut state = slf.state();
@@ -454,7 +385,7 @@ impl Permits {
     }
 
     /// Gives all held permits back, and leaves the queue of the next.
-    fn give_all_back(slf: &Bound<'_, Self>) -> PyResult<()> {
+    pub(super) fn give_all_back(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let (limits, next) = {
             let mut state = slf.state();
@@ -479,7 +410,7 @@ impl Permits {
     }
 
     /// Acquires the permits that are missing, and begins once all are held.
-    fn go_on(slf: &Bound<'_, Self>) -> PyResult<()> {
+    pub(super) fn go_on(slf: &Bound<'_, Self>) -> PyResult<()> {
         loop {
             let limit = {
                 let state = slf.state();
@@ -533,126 +464,5 @@ impl Permits {
     ) -> PyResult<()> {
         slf.state().flight = Some(flight.clone().unbind());
         Self::acquire(slf, begin.clone().unbind())
-    }
-}
-
-#[pymethods]
-impl Permits {
-    /// `event_loop` is a weak reference to the event loop that has to go on for the permits to be
-    /// given back.
-    #[new]
-    #[pyo3(signature = (limits, event_loop=None))]
-    fn new(limits: Vec<Py<Limit>>, event_loop: Option<Py<PyAny>>) -> Self {
-        Self(GilCell::new(PermitsState {
-            limits,
-            held: 0,
-            is_released: false,
-            waits: 0,
-            lent: 0,
-            is_nested: false,
-            begin: None,
-            beginning_in: None,
-            flight: None,
-            event_loop,
-            greenlet: None,
-        }))
-    }
-
-    /// Calls `begin()` once all permits are held, unless `release` is called before: now, or in the
-    /// thread that releases one. If it raises, the permits are given back. It has to allow a second
-    /// call, which follows if a signal handler has raised in the first.
-    pub(crate) fn acquire(slf: &Bound<'_, Self>, begin: Py<PyAny>) -> PyResult<()> {
-        slf.state().begin = Some(begin);
-        Self::go_on(slf)
-    }
-
-    /// Gives all held permits back, and stops acquiring. Further calls have no effect.
-    pub(crate) fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let before = {
-            let mut state = slf.state();
-            state.is_released = true;
-            (state.begin.take(), state.flight.take())
-        };
-        drop(before);
-        Self::give_all_back(slf).and(Self::end_loans(slf))
-    }
-
-    /// Returns whether the number of requests is limited.
-    #[getter]
-    fn is_limited(slf: &Bound<'_, Self>) -> bool {
-        !slf.state().limits.is_empty()
-    }
-
-    /// Returns whether they were not all acquired yet.
-    #[getter]
-    fn is_waiting(slf: &Bound<'_, Self>) -> bool {
-        slf.state().begin.is_some()
-    }
-
-    #[pyo3(name = "nest")]
-    fn py_nest(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::nest(slf)
-    }
-
-    /// Gives the permits to others while the function waits for a load: see `Note: lent permits`.
-    pub(crate) fn lend(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let (begin, limits) = {
-            let mut state = slf.state();
-            state.waits += 1;
-            if state.waits > 1 || state.is_released {
-                return Ok(());
-            }
-            let held = state.held;
-            state.lent = state.lent.max(held);
-            let limits = state.limits.iter().take(held);
-            let limits: Vec<_> = limits.map(|limit| limit.bind(slf.py()).clone()).collect();
-            (state.begin.take(), limits)
-        };
-        for limit in limits {
-            limit.state().lenders.push(slf.clone().unbind());
-        }
-        let given = Self::give_all_back(slf);
-        if let Some(begin) = begin {
-            // Another coroutine of the function was about to go on, which it may without permits.
-            begin.call0(slf.py())?;
-        }
-        given
-    }
-
-    /// Ends a wait of the function for a load, which has lent the permits. Returns whether the
-    /// function can go on: otherwise `begin()` is called as soon as all permits are held again.
-    /// Without `begin`, it goes on without them.
-    pub(crate) fn take_back(slf: &Bound<'_, Self>, begin: Option<Py<PyAny>>) -> PyResult<bool> {
-        let begin = {
-            let mut state = slf.state();
-            state.waits = state.waits.saturating_sub(1);
-            let is_held = state.is_released || state.waits > 0 || state.limits.is_empty();
-            begin.filter(|_| !is_held)
-        };
-        let Some(begin) = begin else {
-            let is_waiting = slf.state().waits > 0;
-            if !is_waiting {
-                Self::end_loans(slf)?;
-            }
-            return Ok(true);
-        };
-        Self::acquire(slf, begin)?;
-        Ok(Self::can_go_on(slf))
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(state) = self.0.take_in_traverse(&visit) else { return Ok(()) };
-        state.limits.iter().try_for_each(|limit| visit.call(limit))?;
-        visit.call(&state.begin)?;
-        visit.call(&state.flight)?;
-        visit.call(&state.event_loop)
-    }
-
-    fn __clear__(slf: &Bound<'_, Self>) {
-        let before = {
-            let mut state = slf.state();
-            (state.begin.take(), state.flight.take())
-        };
-        drop(before);
     }
 }

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use crate::asyncio_mode;
 use crate::imports;
 use crate::scheduler::greenlets;
-use crate::scheduler::inbox::running_loop;
+use crate::scheduler::running::running_loop;
 use crate::scheduler::state::Scheduler;
 use crate::task::async_task::AsyncTask;
 

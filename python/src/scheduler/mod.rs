@@ -14,6 +14,8 @@ pub(crate) mod handle_methods;
 pub(crate) mod inbox;
 pub(crate) mod recorded;
 pub(crate) mod register;
+pub(crate) mod running;
+mod sleep;
 pub(crate) mod snapshots;
 pub(crate) mod starts;
 pub(crate) mod state;

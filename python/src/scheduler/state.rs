@@ -28,7 +28,8 @@ use crate::options;
 use crate::scheduler::call_stack::CallStack;
 use crate::scheduler::greenlets::{self, PerGreenlet};
 use crate::scheduler::handle::TaskScheduler;
-use crate::scheduler::inbox::{self, Inbox};
+use crate::scheduler::inbox::Inbox;
+use crate::scheduler::running::running_loop;
 use crate::scheduler::starts::{Blocked, Start};
 use crate::scheduler::variables::Variables;
 use crate::task::async_task::{AsyncTask, Entered, Origin};
@@ -181,7 +182,7 @@ impl Scheduler {
                 if greenlets::are_loaded() && greenlets::current(py).ok()?.is_some() {
                     return None;
                 }
-                loops.of(&inbox::running_loop(py).ok()??)
+                loops.of(&running_loop(py).ok()??)
             })
         })
     }
