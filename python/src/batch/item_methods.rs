@@ -61,7 +61,7 @@ impl BatchItemBase {
     #[setter]
     fn set_batch(slf: &Bound<'_, Self>, batch: Option<Py<BatchBase>>) -> PyResult<()> {
         let is_awaitable =
-            slf.state().ordinal().is_some() && FutureBase::is_pending(slf.as_super());
+            slf.header().ordinal().is_some() && FutureBase::is_pending(slf.as_super());
         if is_awaitable {
             return Err(PyRuntimeError::new_err(
                 "a pending item cannot move to another batch: make a new item there",
@@ -69,10 +69,9 @@ impl BatchItemBase {
         }
         Self::resume_tracking(slf);
         let before = {
-            let mut state = slf.state();
             // It was not added to this batch, so that nobody can wait for it there.
-            state.set_ordinal(None);
-            std::mem::replace(&mut state.batch, batch)
+            slf.header().set_ordinal(None);
+            std::mem::replace(&mut slf.state().batch, batch)
         };
         defer_drop(before);
         Ok(())
@@ -81,32 +80,32 @@ impl BatchItemBase {
     /// Position in the batch.
     #[getter(index)]
     fn index(slf: &Bound<'_, Self>) -> i32 {
-        slf.state().index
+        slf.header().index.get()
     }
 
     #[setter(index)]
     fn set_index(slf: &Bound<'_, Self>, index: i32) {
-        slf.state().index = index;
+        slf.header().index.set(index);
     }
 
     #[getter(_total_time)]
     fn total_time(slf: &Bound<'_, Self>) -> i64 {
-        slf.state().profile.as_ref().map_or(0, |profile| profile.total_time)
+        slf.as_super().state().profile().total_time
     }
 
     #[setter(_total_time)]
     fn set_total_time(slf: &Bound<'_, Self>, total_time: i64) {
-        slf.state().profile.get_or_insert_default().total_time = total_time;
+        slf.as_super().state().profile_mut().total_time = total_time;
     }
 
     #[getter(_id)]
     fn id(slf: &Bound<'_, Self>) -> i64 {
-        slf.state().profile.as_ref().map_or(0, |profile| profile.id)
+        slf.as_super().state().profile().id
     }
 
     #[setter(_id)]
     fn set_id(slf: &Bound<'_, Self>, id: i64) {
-        slf.state().profile.get_or_insert_default().id = id;
+        slf.as_super().state().profile_mut().id = id;
     }
 
     /// The name of the item in profiles.

@@ -41,7 +41,7 @@ fn append(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>) -> PyRe
 /// `AssertionError` if the batch takes no more items, `RuntimeError` if the item is in a batch.
 pub(crate) fn join(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>) -> PyResult<()> {
     let py = item.py();
-    if item.state().ordinal().is_some() {
+    if item.header().ordinal().is_some() {
         return Err(PyRuntimeError::new_err(
             "this item is in a batch already: make a new one instead of calling __init__() again",
         ));
@@ -54,14 +54,12 @@ pub(crate) fn join(item: &Bound<'_, BatchItemBase>, batch: &Bound<'_, BatchBase>
     } else {
         0
     };
-    let mut state = item.state();
-    state.index = i32::try_from(index).unwrap_or(i32::MAX);
-    state.set_ordinal(Some(ordinal));
+    item.header().index.set(i32::try_from(index).unwrap_or(i32::MAX));
+    item.header().set_ordinal(Some(ordinal));
     if id != 0 {
-        state.profile.get_or_insert_default().id = id;
+        item.as_super().state().profile_mut().id = id;
     }
-    let before = state.batch.replace(batch.clone().unbind());
-    drop(state);
+    let before = item.state().batch.replace(batch.clone().unbind());
     release(py, before);
     Ok(())
 }

@@ -51,7 +51,7 @@ impl BatchBase {
 
     /// Returns whether the batch was cancelled, or its flush failed.
     fn is_cancelled(slf: &Bound<'_, Self>) -> bool {
-        slf.as_super().state().outcome.error().is_some()
+        slf.as_super().state().outcome().error().is_some()
     }
 
     /// Returns whether the batch has no items.

@@ -100,5 +100,5 @@ pub(crate) fn answered(batch: &Bound<'_, BatchBase>) {
 
 /// Returns whether a future has an error.
 pub(crate) fn has_failed(future: &Bound<'_, FutureBase>) -> bool {
-    matches!(future.state().outcome, Outcome::Error(_))
+    matches!(future.state().outcome(), Outcome::Error(_))
 }

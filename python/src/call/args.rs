@@ -19,6 +19,14 @@ pub(crate) enum Args {
     // Boxed twice to keep tasks small.
     Many(Box<Box<[Py<PyAny>]>>),
     Tuple(Py<PyTuple>),
+    /// Further ones that are named.
+    Named(Box<Named>),
+}
+
+/// Arguments of which some are named.
+pub(crate) struct Named {
+    positional: Args,
+    keywords: Py<PyDict>,
 }
 
 impl Args {
@@ -50,8 +58,54 @@ impl Args {
         }
     }
 
+    /// Adds arguments that are named.
+    #[inline]
+    pub(crate) fn with_keywords(mut self, keywords: Option<Bound<'_, PyDict>>) -> Self {
+        if let Some(keywords) = keywords {
+            let before = self.replace_keywords(keywords.unbind());
+            debug_assert!(before.is_none(), "they are added once");
+        }
+        self
+    }
+
+    /// Sets those that are named. Returns the ones before.
+    #[must_use]
+    pub(crate) fn replace_keywords(&mut self, keywords: Py<PyDict>) -> Option<Py<PyDict>> {
+        if let Self::Named(named) = self {
+            return Some(std::mem::replace(&mut named.keywords, keywords));
+        }
+        let positional = std::mem::take(self);
+        *self = Self::Named(Box::new(Named { positional, keywords }));
+        None
+    }
+
+    /// Sets those that are not named. Returns the ones before.
+    #[must_use]
+    pub(crate) fn replace_positional(&mut self, positional: Self) -> Self {
+        match self {
+            Self::Named(named) => std::mem::replace(&mut named.positional, positional),
+            _ => std::mem::replace(self, positional),
+        }
+    }
+
+    /// Returns those that are named; `empty` becomes them if there are none.
+    pub(crate) fn keywords_or(&mut self, empty: Py<PyDict>) -> &Py<PyDict> {
+        if !matches!(self, Self::Named(_)) {
+            let positional = std::mem::take(self);
+            *self = Self::Named(Box::new(Named { positional, keywords: empty }));
+        }
+        match self {
+            Self::Named(named) => &named.keywords,
+            _ => unreachable!("it was replaced"),
+        }
+    }
+
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
         match self {
+            Self::Named(named) => Self::Named(Box::new(Named {
+                positional: named.positional.clone_ref(py),
+                keywords: named.keywords.clone_ref(py),
+            })),
             Self::None => Self::None,
             Self::One(arg) => Self::One(arg.clone_ref(py)),
             Self::Two(args) => Self::Two(Box::new(args.each_ref().map(|arg| arg.clone_ref(py)))),
@@ -62,8 +116,10 @@ impl Args {
         }
     }
 
+    /// Returns those that are not named.
     pub(crate) fn to_tuple<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         match self {
+            Self::Named(named) => named.positional.to_tuple(py),
             Self::None => Ok(PyTuple::empty(py)),
             Self::One(arg) => PyTuple::new(py, [arg]),
             Self::Two(args) => PyTuple::new(py, &**args),
@@ -79,6 +135,9 @@ impl Args {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         match (self, kwargs) {
+            (Self::Named(named), _) => {
+                named.positional.call(function, Some(named.keywords.bind(function.py())))
+            }
             (Self::None, None) => function.call0(),
             (Self::One(arg), None) => function.call1((arg,)),
             (Self::Two(args), None) => {
@@ -90,8 +149,9 @@ impl Args {
     }
 
     /// Calls `visit` with each of them.
-    pub(crate) fn for_each<'py>(&self, py: Python<'py>, mut visit: impl FnMut(&Bound<'py, PyAny>)) {
+    pub(crate) fn for_each<'py>(&self, py: Python<'py>, visit: &mut dyn FnMut(&Bound<'py, PyAny>)) {
         match self {
+            Self::Named(named) => named.positional.for_each(py, visit),
             Self::None => {}
             Self::One(arg) => visit(arg.bind(py)),
             Self::Two(args) => args.iter().for_each(|arg| visit(arg.bind(py))),
@@ -103,6 +163,7 @@ impl Args {
     /// Returns whether none of them can refer to other objects.
     pub(crate) fn are_leaves(&self, py: Python<'_>) -> bool {
         match self {
+            Self::Named(_) => false,
             Self::None => true,
             Self::One(arg) => gc_tracking::is_leaf(arg.bind(py)),
             Self::Two(args) => args.iter().all(|arg| gc_tracking::is_leaf(arg.bind(py))),
@@ -117,6 +178,11 @@ impl Args {
     #[inline]
     pub(crate) fn release(self, py: Python<'_>) {
         match self {
+            Self::Named(named) => {
+                let Named { positional, keywords } = *named;
+                positional.release(py);
+                release(py, Some(keywords));
+            }
             Self::None => {}
             Self::One(arg) => release(py, Some(arg)),
             Self::Two(args) => args.into_iter().for_each(|arg| release(py, Some(arg))),
@@ -127,6 +193,10 @@ impl Args {
 
     pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
+            Self::Named(named) => {
+                named.positional.traverse(visit)?;
+                visit.call(&named.keywords)
+            }
             Self::None => Ok(()),
             Self::One(arg) => visit.call(arg),
             Self::Two(args) => args.iter().try_for_each(|arg| visit.call(arg)),

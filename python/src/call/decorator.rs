@@ -537,7 +537,7 @@ impl Callable for AsyncDecorator {
             return Err(no_future(slf, &future)?);
         }
         if let Ok(task) = future.cast::<AsyncTask>()
-            && task.state().steps == 0
+            && task.header().steps.get() == 0
         {
             task.state().rare().runs_in_place = true;
         }

@@ -21,7 +21,7 @@ pub(crate) fn start_fresh(scheduler: &Scheduler, event_loop: &EventLoop, py: Pyt
     let mut ids = Vec::with_capacity(fresh.len());
     for call in fresh {
         if matches!(call.bind(py).state().end, End::Pending) {
-            let id = engine.add_task(Job::Call(call.clone_ref(py)));
+            let id = engine.add_task(Job::Call(call.clone_ref(py)).into());
             call.bind(py).state().engine_id = Some(id);
             ids.push(id);
         }

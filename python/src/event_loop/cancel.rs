@@ -16,7 +16,7 @@ use crate::future::resolve::resolve;
 use crate::loader::load::Load;
 use crate::loader::nodes::LoaderHost;
 use crate::scheduler::contexts::set_pending_error;
-use crate::scheduler::state::{Job, Scheduler};
+use crate::scheduler::state::{Job, PackedJob, Scheduler};
 use crate::task::async_task::PendingError;
 
 /// Cancels the calls whose cancellation was asked for since the last drive.
@@ -49,10 +49,7 @@ fn cancel_call(
         end(scheduler, call, End::Cancelled);
         return Ok(());
     };
-    let (kind, engine_id) = {
-        let state = future.state();
-        (state.kind, state.engine_id)
-    };
+    let (kind, engine_id) = (future.header().kind, future.state().engine_id);
     let own = call.state().engine_id;
     match (kind, engine_id) {
         (Kind::Item, _) => {
@@ -133,7 +130,7 @@ pub(crate) fn cancel_task(
         }
         let (job, status) = {
             let engine = scheduler.engine();
-            (engine.task(id).map(|job| job.clone_ref(py)), engine.status(id))
+            (engine.task(id).map(|job| job.get(py)), engine.status(id))
         };
         match job {
             Some(Job::Task(_)) => {}
@@ -199,8 +196,8 @@ impl Awaited {
     }
 }
 
-fn is_cancellable(job: Option<&Job>, py: Python<'_>) -> bool {
-    match job {
+fn is_cancellable(job: Option<&PackedJob>, py: Python<'_>) -> bool {
+    match job.map(|job| job.get(py)) {
         Some(Job::Task(_)) => true,
         Some(Job::Future(future)) => future.bind(py).is_instance_of::<Foreign>(),
         _ => false,

@@ -63,11 +63,8 @@ pub(crate) fn cancel_on_event_loop(
     msg: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<bool> {
     let py = task.py();
-    let (scheduler_id, engine_id) = {
-        let state = task.as_super().state();
-        (state.scheduler_id, state.engine_id)
-    };
-    let scheduler = Scheduler::with_loop(scheduler_id);
+    let engine_id = task.as_super().state().engine_id;
+    let scheduler = Scheduler::with_loop(task.as_super().header().scheduler_id.get());
     let (Some(scheduler), Some(id)) = (scheduler, engine_id) else { return Ok(false) };
     let Some(event_loop) = scheduler.event_loop() else { return Ok(false) };
     if !FutureBase::is_pending(task.as_super()) {

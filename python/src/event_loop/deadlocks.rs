@@ -28,7 +28,7 @@ pub(crate) fn look(
     }
     let calls: Vec<TaskId> = {
         let engine = scheduler.engine();
-        let is_call = |&id: &TaskId| matches!(engine.task(id), Some(Job::Call(_)));
+        let is_call = |&id: &TaskId| engine.task(id).is_some_and(|job| job.is_call(py));
         engine.task_ids().filter(is_call).collect()
     };
     let mut any = false;
@@ -44,14 +44,14 @@ pub(crate) fn look(
 
 fn fail(scheduler: &Scheduler, py: Python<'_>, report: &Deadlock) -> PyResult<()> {
     let is_task =
-        |(id, _): &&(TaskId, Vec<_>)| matches!(scheduler.engine().task(*id), Some(Job::Task(_)));
+        |(id, _): &&(TaskId, Vec<_>)| matches!(scheduler.job(py, *id), Some(Job::Task(_)));
     let root = report.waits.iter().find(is_task).map(|&(id, _)| id);
     let name = root
         .map_or_else(|| "a call".to_owned(), |root| deadlock::label(scheduler, py, root.into()));
     let message = deadlock::describe(scheduler, py, &name, report);
     for &victim in &report.victims {
-        let call = match scheduler.engine().task(victim) {
-            Some(Job::Call(call)) => Some(call.clone_ref(py)),
+        let call = match scheduler.job(py, victim) {
+            Some(Job::Call(call)) => Some(call),
             _ => None,
         };
         match call {

@@ -196,7 +196,7 @@ fn handle(event_loop: &EventLoop, py: Python<'_>, result: PyResult<()>) -> PyRes
 
 fn enter_root(scheduler: &Scheduler, event_loop: &EventLoop) {
     let mut engine = scheduler.engine();
-    let root = engine.add_promise(Job::Root);
+    let root = engine.add_promise(Job::Root.into());
     engine.enter(root);
     event_loop.root.set(Some(root));
 }

@@ -15,7 +15,9 @@ use pyo3::{PyClass, PyVisit};
 
 use crate::ffi::cell_lock::CellLock;
 
-/// Holds a value that one holder takes for a moment.
+/// Holds a value that one holder takes for a moment, and a header that nobody has to take.
+///
+/// The header (`H`) has the lock of the value, and can have small fields that fill the same word.
 ///
 /// # Note: no Python code runs while a value is taken
 ///
@@ -23,23 +25,57 @@ use crate::ffi::cell_lock::CellLock;
 /// object (before Python 3.12 it may run the garbage collector, and that runs destructors). So a
 /// replaced value is moved out and dropped after the guard, and new objects are made before it.
 /// [`GilCell::take`] panics if this rule is broken; it is broken nowhere, whatever Python code does.
-pub(crate) struct GilCell<T> {
-    /// Locked while somebody has taken it, and in memory of zeros: the object is tracked before its state
-    /// is there, and on Python 3.11 the collector may run in between, for its `__dict__`.
-    lock: CellLock,
+pub(crate) struct GilCell<T, H = CellLock> {
+    header: H,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the lock and the value are only reached through `take` and `take_in_traverse`, which need
-// a proof that the calling thread holds the GIL, and through `get_mut`, which has the only reference.
-// A thread that loses the GIL while it holds a guard leaves the lock as it is: the next thread then
-// gets no guard. In a build for free-threaded interpreters the lock is one between threads.
+/// Header of a [`GilCell`]: its lock, and small fields.
+pub(crate) trait Header {
+    /// Returns the lock of the value.
+    ///
+    /// It is locked while somebody has taken the value, and in memory of zeros: the object is tracked
+    /// before its state is there, and on Python 3.11 the collector may run in between, for its `__dict__`.
+    fn lock(&self) -> &CellLock;
+}
+
+impl Header for CellLock {
+    #[inline]
+    fn lock(&self) -> &CellLock {
+        self
+    }
+}
+
+// SAFETY: the header and the value are only reached through `take`, `take_in_traverse` and `header`,
+// which need a proof that the calling thread holds the GIL, and through `get_mut`, which has the only
+// reference. What `header` returns cannot be kept where the GIL is given up. A thread that loses the GIL
+// while it holds a guard leaves the lock as it is: the next thread then gets no guard. In a build for
+// free-threaded interpreters the lock is one between threads, and small fields are `Sync` by themselves.
 #[allow(unsafe_code)]
-unsafe impl<T: Send> Sync for GilCell<T> {}
+#[cfg(not(Py_GIL_DISABLED))]
+unsafe impl<T: Send, H: Send> Sync for GilCell<T, H> {}
+// SAFETY: as above.
+#[allow(unsafe_code)]
+#[cfg(Py_GIL_DISABLED)]
+unsafe impl<T: Send, H: Sync> Sync for GilCell<T, H> {}
 
 impl<T> GilCell<T> {
     pub(crate) const fn new(value: T) -> Self {
-        Self { lock: CellLock::new(), value: UnsafeCell::new(value) }
+        Self { header: CellLock::new(), value: UnsafeCell::new(value) }
+    }
+}
+
+impl<T, H: Header> GilCell<T, H> {
+    /// Makes a cell with a header.
+    #[inline]
+    pub(crate) const fn with_header(value: T, header: H) -> Self {
+        Self { header, value: UnsafeCell::new(value) }
+    }
+
+    /// Returns the header.
+    #[inline]
+    pub(crate) fn header<'a>(&'a self, _py: Python<'a>) -> &'a H {
+        &self.header
     }
 
     /// Takes the value for a moment.
@@ -49,17 +85,19 @@ impl<T> GilCell<T> {
     /// If it is taken already, which would be a bug in this crate.
     #[inline]
     pub(crate) fn take<'a>(&'a self, py: Python<'a>) -> CellGuard<'a, T> {
-        if !self.lock.lock(py) {
+        let lock = self.header.lock();
+        if !lock.lock(py) {
             taken_already();
         }
-        CellGuard { cell: self, gil: PhantomData }
+        CellGuard { lock, value: &self.value, gil: PhantomData }
     }
 
     /// Takes the value, unless it is taken: the garbage collector may run at any time. The visitor
     /// proves that the collector runs, and so that this thread holds the GIL.
     #[inline]
     pub(crate) fn take_in_traverse<'a>(&'a self, _visit: &PyVisit<'a>) -> Option<CellGuard<'a, T>> {
-        self.lock.try_lock().then(|| CellGuard { cell: self, gil: PhantomData })
+        let lock = self.header.lock();
+        lock.try_lock().then(|| CellGuard { lock, value: &self.value, gil: PhantomData })
     }
 
     /// Returns the value through the only reference to the cell.
@@ -88,7 +126,8 @@ impl<T: Default> Default for GilCell<T> {
 
 /// A value taken from its cell, until this is dropped. It stays in the thread that holds the GIL.
 pub(crate) struct CellGuard<'a, T> {
-    cell: &'a GilCell<T>,
+    lock: &'a CellLock,
+    value: &'a UnsafeCell<T>,
     gil: PhantomData<Python<'a>>,
 }
 
@@ -99,7 +138,7 @@ impl<T> Deref for CellGuard<'_, T> {
     #[allow(unsafe_code)]
     fn deref(&self) -> &T {
         // SAFETY: a cell has one guard at a time, and the guard lends out its own lifetime.
-        unsafe { &*self.cell.value.get() }
+        unsafe { &*self.value.get() }
     }
 }
 
@@ -108,28 +147,32 @@ impl<T> DerefMut for CellGuard<'_, T> {
     #[allow(unsafe_code)]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as above, and the guard is borrowed mutably.
-        unsafe { &mut *self.cell.value.get() }
+        unsafe { &mut *self.value.get() }
     }
 }
 
 impl<T> Drop for CellGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.cell.lock.unlock();
+        self.lock.unlock();
     }
 }
 
 /// A class whose objects keep their state in a cell.
 pub(crate) trait HasState: PyClass<Frozen = True> + Sync {
     type State;
+    type Header: Header;
 
-    fn cell(&self) -> &GilCell<Self::State>;
+    fn cell(&self) -> &GilCell<Self::State, Self::Header>;
 }
 
 /// Access to the state of an object.
 pub(crate) trait TakeState<T: HasState> {
     /// Takes the state for a moment; see [`GilCell::take`].
     fn state(&self) -> CellGuard<'_, T::State>;
+
+    /// Returns the header, which nobody has to take.
+    fn header(&self) -> &T::Header;
 }
 
 impl<T: HasState> TakeState<T> for Bound<'_, T> {
@@ -137,16 +180,26 @@ impl<T: HasState> TakeState<T> for Bound<'_, T> {
     fn state(&self) -> CellGuard<'_, T::State> {
         self.get().cell().take(self.py())
     }
+
+    #[inline]
+    fn header(&self) -> &T::Header {
+        self.get().cell().header(self.py())
+    }
 }
 
-/// Implements [`HasState`] for a class that is a tuple of its cell: `has_state!(AsyncTask: Task);`
+/// Implements [`HasState`] for a class that is a tuple of its cell: `has_state!(AsyncContext: EnteredBy);`,
+/// or with a header `has_state!(AsyncTask: Task, Flags);`
 macro_rules! has_state {
     ($class:ty: $state:ty) => {
+        $crate::ffi::gil_cell::has_state!($class: $state, $crate::ffi::cell_lock::CellLock);
+    };
+    ($class:ty: $state:ty, $header:ty) => {
         impl $crate::ffi::gil_cell::HasState for $class {
             type State = $state;
+            type Header = $header;
 
             #[inline]
-            fn cell(&self) -> &$crate::ffi::gil_cell::GilCell<$state> {
+            fn cell(&self) -> &$crate::ffi::gil_cell::GilCell<$state, $header> {
                 &self.0
             }
         }

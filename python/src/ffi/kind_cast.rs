@@ -12,7 +12,7 @@ use crate::future::base::{FutureBase, Kind};
 pub(crate) fn as_item<'a, 'py>(
     future: &'a Bound<'py, FutureBase>,
 ) -> Option<&'a Bound<'py, BatchItemBase>> {
-    let is_item = future.state().kind == Kind::Item;
+    let is_item = future.header().kind == Kind::Item;
     // SAFETY: only the constructors of `BatchItemBase` and of its subclass make futures of this kind. Python
     // gives an object no class of another layout.
     is_item.then(|| unsafe { future.cast_unchecked() })

@@ -20,6 +20,7 @@ pub(crate) mod object_memory;
 pub(crate) mod raised_error;
 pub(crate) mod resume;
 pub(crate) mod sequence_items;
+pub(crate) mod small_cell;
 pub(crate) mod thread_exit;
 pub(crate) mod type_version;
 pub(crate) mod unowned;

@@ -73,7 +73,7 @@ pub(crate) fn check_text(future: &Bound<'_, FutureBase>) -> PyResult<()> {
 fn not_driven(object: &Bound<'_, PyAny>) -> PyErr {
     if let Ok(task) = object.cast::<AsyncTask>() {
         // This error is enough.
-        task.state().demand = Demand::Asked;
+        task.header().demand.set(Demand::Asked);
     }
     match imports::not_driven(object.py()).and_then(|describe| describe.call1((object,))) {
         Ok(message) => PyRuntimeError::new_err(message.unbind()),

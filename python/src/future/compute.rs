@@ -32,7 +32,7 @@ pub(crate) fn error(future: &Bound<'_, FutureBase>) -> PyResult<Option<Py<PyAny>
     if FutureBase::is_pending(future) {
         compute(future)?;
     }
-    Ok(future.state().outcome.error().map(|error| error.clone_ref(future.py())))
+    Ok(future.state().outcome().error().map(|error| error.clone_ref(future.py())))
 }
 
 /// Computes a future in the way of its class.
@@ -49,7 +49,7 @@ fn compute(future: &Bound<'_, FutureBase>) -> PyResult<()> {
 /// Computes a future in the way of its kind: the `_compute()` of our classes.
 pub(crate) fn compute_natively(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
-    let kind = future.state().kind;
+    let kind = future.header().kind;
     match kind {
         Kind::Foreign => Err(PyRuntimeError::new_err(
             "the event loop has to run before this has a value: await it",

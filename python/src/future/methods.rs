@@ -109,7 +109,7 @@ impl FutureBase {
     /// Forgets the value or error, so that the future can be computed once more. Normally there is
     /// no reason to do this.
     fn reset_unsafe(slf: &Bound<'_, Self>) {
-        let before = std::mem::take(&mut slf.state().outcome);
+        let before = slf.state().replace_outcome(Outcome::Pending);
         before.release(slf.py());
     }
 
@@ -128,19 +128,16 @@ impl FutureBase {
     #[getter]
     fn on_computed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let (hook, kind) = {
-            let future = slf.state();
-            (future.on_computed.as_ref().map(|hook| hook.bind(py).clone()), future.kind)
-        };
+        let hook = slf.state().on_computed().map(|hook| hook.bind(py).clone());
         if let Some(hook) = hook {
             return Ok(hook);
         }
         no_leaf(slf);
-        let hook = match kind {
+        let hook = match slf.header().kind {
             Kind::Constant => imports::sinking_event_hook(py)?.clone(),
             _ => imports::event_hook(py)?.call0()?,
         };
-        let before = slf.state().on_computed.replace(hook.clone().unbind());
+        let before = slf.state().replace_on_computed(hook.clone().unbind());
         defer_drop(before);
         Ok(hook)
     }
@@ -148,14 +145,14 @@ impl FutureBase {
     #[setter]
     fn set_on_computed(slf: &Bound<'_, Self>, hook: Py<PyAny>) {
         no_leaf(slf);
-        let before = slf.state().on_computed.replace(hook);
+        let before = slf.state().replace_on_computed(hook);
         defer_drop(before);
     }
 
     #[getter(_value)]
     fn raw_value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let value = match &slf.state().outcome {
+        let value = match slf.state().outcome() {
             Outcome::Pending => None,
             Outcome::Value(value) => Some(value.bind(py).clone()),
             Outcome::Error(..) => Some(py.None().into_bound(py)),
@@ -165,7 +162,7 @@ impl FutureBase {
 
     #[getter(_error)]
     fn raw_error(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        slf.state().outcome.error().map(|error| error.clone_ref(slf.py()))
+        slf.state().outcome().error().map(|error| error.clone_ref(slf.py()))
     }
 
     fn __str__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyString>> {
@@ -180,7 +177,7 @@ impl FutureBase {
     /// Writes the future to `stdout`, `indent` levels to the right.
     #[pyo3(signature = (indent=0))]
     fn dump(slf: &Bound<'_, Self>, indent: usize) -> PyResult<()> {
-        let function = match slf.state().kind {
+        let function = match slf.header().kind {
             Kind::Task => "task_dump",
             Kind::Batch => "batch_dump",
             _ => "future_dump",
@@ -215,7 +212,7 @@ impl FutureBase {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(future) = self.0.take_in_traverse(&visit) else { return Ok(()) };
-        match &future.outcome {
+        match future.outcome() {
             Outcome::Pending => {}
             Outcome::Value(value) => visit.call(value)?,
             Outcome::Error(failure) => {
@@ -223,14 +220,11 @@ impl FutureBase {
                 visit.call(&failure.traceback)?;
             }
         }
-        visit.call(&future.on_computed)
+        visit.call(future.on_computed())
     }
 
     fn __clear__(slf: &Bound<'_, Self>) {
-        let before = {
-            let mut future = slf.state();
-            (std::mem::take(&mut future.outcome), future.on_computed.take())
-        };
+        let before = slf.state().take();
         drop(before);
     }
 }

@@ -41,15 +41,16 @@ pub(crate) fn resolve_on(
     future: &Bound<'_, FutureBase>,
     outcome: Outcome,
 ) -> PyResult<()> {
-    let (kind, scheduler_id, engine_id, is_leaf) = {
+    let (engine_id, is_leaf) = {
         let mut state = future.state();
-        if !state.outcome.is_pending() {
+        if !state.outcome().is_pending() {
             drop(state);
             return Err(already_computed(future));
         }
-        state.outcome = outcome;
-        (state.kind, state.scheduler_id, state.engine_id.take(), state.has_leaf_value(future.py()))
+        state.set_outcome(outcome);
+        (state.engine_id.take(), state.has_leaf_value(future.py()))
     };
+    let (kind, scheduler_id) = (future.header().kind, future.header().scheduler_id.get());
     let py = future.py();
     if let Some(item) = as_item(future) {
         return item_resolved(item);
@@ -103,10 +104,10 @@ pub(crate) fn is_resolved_at_once<'py>(
     }
     {
         let mut state = future.state();
-        if !state.outcome.is_pending() || state.on_computed.is_some() {
+        if !state.outcome().is_pending() || state.on_computed().is_some() {
             return false;
         }
-        state.outcome = Outcome::Value(value.unbind());
+        state.set_outcome(Outcome::Value(value.unbind()));
     }
     BatchItemBase::resume_tracking(item);
     wake_waiters(item);
@@ -118,7 +119,7 @@ fn wake_waiters(item: &Bound<'_, BatchItemBase>) {
     let py = item.py();
     let (only, all, index) = {
         let state = item.state();
-        let (Some(batch), Some(index)) = (&state.batch, state.ordinal()) else { return };
+        let (Some(batch), Some(index)) = (&state.batch, item.header().ordinal()) else { return };
         let batch = batch.bind(py).state();
         let only = batch.registrations.only_with_item(index);
         let all = if only.is_none() { Some(batch.registrations.with_item(index)) } else { None };
@@ -148,11 +149,8 @@ fn end_load(load: &Bound<'_, Load>, batch: &Bound<'_, LoaderBatch>) -> PyResult<
 /// Cleans up after a future that was just resolved, and calls its subscribers.
 pub(crate) fn after_resolve(future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
-    let (kind, hook) = {
-        let inner = future.state();
-        (inner.kind, inner.on_computed.as_ref().map(|hook| hook.clone_ref(py)))
-    };
-    let finished = match kind {
+    let hook = future.state().on_computed().map(|hook| hook.clone_ref(py));
+    let finished = match future.header().kind {
         Kind::Task => {
             let task = future.cast::<AsyncTask>()?;
             let released = cleanup::release(task);

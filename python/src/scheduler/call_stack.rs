@@ -288,9 +288,7 @@ fn into_task<'py>(
     let creator = creator.cloned();
     let origin = Origin { creator, snapshot: None, scheduler_id, is_call: true };
     let task = AsyncTask::create(py, body, function, args, kwargs, origin, false)?;
-    let mut state = task.state();
-    state.running = true;
-    state.steps = 1;
-    drop(state);
+    task.header().running.set(true);
+    task.header().steps.set(1);
     Ok(task)
 }

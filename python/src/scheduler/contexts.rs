@@ -68,8 +68,8 @@ pub(crate) fn set_pending_error(
     id: TaskId,
     pending_error: PendingError,
 ) {
-    let task = match scheduler.engine().task(id) {
-        Some(Job::Task(task)) => task.bind(py).clone(),
+    let task = match scheduler.job(py, id) {
+        Some(Job::Task(task)) => task.into_bound(py),
         _ => return,
     };
     let mut task = task.state();

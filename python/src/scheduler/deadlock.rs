@@ -23,7 +23,7 @@ pub(crate) fn describe(
     if report.waits.is_empty() {
         text.push_str(" it is running, and has made the very call that waits for it");
     }
-    let is_call = |id| matches!(scheduler.engine().task(id), Some(Job::Call(_)));
+    let is_call = |id| matches!(scheduler.job(py, id), Some(Job::Call(_)));
     for (task, on) in report.waits.iter().filter(|(id, _)| !is_call(*id)).take(MAX_NAMED) {
         let on: Vec<_> = on.iter().take(MAX_NAMED).map(|&on| label(scheduler, py, on)).collect();
         let on = if on.is_empty() { "nothing that will come".to_owned() } else { on.join(", ") };
@@ -38,9 +38,9 @@ pub(crate) fn describe(
 /// Returns a name for something that a task waits for.
 pub(crate) fn label(scheduler: &Scheduler, py: Python<'_>, on: Dependency) -> String {
     let object = match on {
-        Dependency::Task(task) => match scheduler.engine().task(task) {
-            Some(Job::Task(task)) => Some(task.bind(py).clone().into_any()),
-            Some(Job::Future(future)) => Some(future.bind(py).clone().into_any()),
+        Dependency::Task(task) => match scheduler.job(py, task) {
+            Some(Job::Task(task)) => Some(task.into_bound(py).into_any()),
+            Some(Job::Future(future)) => Some(future.into_bound(py).into_any()),
             Some(Job::Call(_) | Job::Root) | None => None,
         },
         Dependency::Item(item) => {

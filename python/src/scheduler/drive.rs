@@ -46,10 +46,8 @@ pub(crate) fn run(task: &Bound<'_, AsyncTask>) -> PyResult<()> {
     if Switches::on().has(Switches::DUMP_SYNC_CALLS) && AsyncTask::creator(task).is_some() {
         imports::trace(py, "sync_call", (task,));
     }
-    let (scheduler_id, engine_id) = {
-        let state = task.as_super().state();
-        (state.scheduler_id, state.engine_id)
-    };
+    let scheduler_id = task.as_super().header().scheduler_id.get();
+    let engine_id = task.as_super().state().engine_id;
     let root = match engine_id {
         Some(engine_id) => {
             scheduler.check_thread(scheduler_id, task.as_any())?;
@@ -220,8 +218,7 @@ impl Drop for BeginAnew<'_> {
 }
 
 fn run_job(scheduler: &Scheduler, py: Python<'_>, id: TaskId) -> PyResult<()> {
-    let job = scheduler.engine().task(id).map(|job| job.clone_ref(py));
-    match job {
+    match scheduler.job(py, id) {
         Some(Job::Task(task)) if Switches::on().none_but_record() => {
             step::run(scheduler, &task.into_bound(py))
         }
@@ -402,8 +399,8 @@ pub(crate) fn fail_victim(
     message: &str,
 ) -> PyResult<()> {
     let error = imports::new_error(imports::task_error, py, message);
-    let future = match scheduler.engine().task(victim) {
-        Some(Job::Future(future)) => Some(future.bind(py).clone()),
+    let future = match scheduler.job(py, victim) {
+        Some(Job::Future(future)) => Some(future.into_bound(py)),
         _ => None,
     };
     if let Some(future) = future {

@@ -25,22 +25,22 @@ pub(crate) fn register(
     future: &Bound<'_, FutureBase>,
 ) -> PyResult<Option<Dependency>> {
     scheduler.settle();
-    let kind = future.state().kind;
+    let kind = future.header().kind;
     if kind == Kind::Item {
         return register_pending_item(scheduler, future);
     }
     // Before the state is read, because a look-up may let other threads in: one of them could resolve the future
     // while it is unknown here, and wake nobody.
     let is_promise = kind == Kind::Plain && !computes(future);
-    let (scheduler_id, engine_id) = {
+    let engine_id = {
         let state = future.state();
-        if !state.outcome.is_pending() {
+        if !state.outcome().is_pending() {
             return Ok(None);
         }
-        (state.scheduler_id, state.engine_id)
+        state.engine_id
     };
     if let Some(engine_id) = engine_id {
-        scheduler.check_thread(scheduler_id, future.as_any())?;
+        scheduler.check_thread(future.header().scheduler_id.get(), future.as_any())?;
         return Ok(Some(engine_id.into()));
     }
     add(scheduler, future, kind, is_promise).map(|engine_id| Some(engine_id.into()))
@@ -66,7 +66,7 @@ fn register_pending_item(
 
 /// Adds a task whose code is running already to the engine of this thread.
 pub(crate) fn add_running(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> TaskId {
-    let engine_id = scheduler.engine().add_task(Job::Task(task.clone().unbind()));
+    let engine_id = scheduler.engine().add_task(Job::Task(task.clone().unbind()).into());
     set_engine_id(scheduler, task.as_super(), engine_id);
     engine_id
 }
@@ -82,9 +82,9 @@ pub(crate) fn add_fresh(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> O
         if engine.task_count() >= options::max_tasks() {
             return None;
         }
-        engine.add_task(Job::Task(task.clone().unbind()))
+        engine.add_task(Job::Task(task.clone().unbind()).into())
     };
-    task.state().demand = Demand::Asked;
+    task.header().demand.set(Demand::Asked);
     set_engine_id(scheduler, task.as_super(), engine_id);
     AsyncTask::pause_tracking(task, Tracking::Paused);
     Some(engine_id)
@@ -94,11 +94,12 @@ pub(crate) fn add_fresh(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> O
 ///
 /// For builds without the GIL. With it, no other thread comes between the look at the state and the registration.
 pub(crate) fn claim(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> u32 {
-    let mut state = future.state();
-    if state.scheduler_id == 0 {
-        state.scheduler_id = scheduler.id();
+    let _state = future.state(); // So that one thread at a time looks and sets.
+    let scheduler_id = &future.header().scheduler_id;
+    if scheduler_id.get() == 0 {
+        scheduler_id.set(scheduler.id());
     }
-    state.scheduler_id
+    scheduler_id.get()
 }
 
 pub(crate) fn set_engine_id(
@@ -106,9 +107,8 @@ pub(crate) fn set_engine_id(
     future: &Bound<'_, FutureBase>,
     engine_id: TaskId,
 ) {
-    let mut state = future.state();
-    state.scheduler_id = scheduler.id();
-    state.engine_id = Some(engine_id);
+    future.header().scheduler_id.set(scheduler.id());
+    future.state().engine_id = Some(engine_id);
 }
 
 /// Adds a future to the engine of this thread. A promise is one that this thread cannot compute.
@@ -133,20 +133,18 @@ pub(crate) fn add(
         match kind {
             Kind::Task => {
                 let task = future.cast::<AsyncTask>()?;
-                let mut state = task.state();
-                if state.running {
-                    drop(state);
+                let flags = task.header();
+                if flags.running.get() {
                     drop(engine);
                     return Err(waits_for_itself(task));
                 }
-                if state.demand == Demand::Never {
-                    state.demand = Demand::Asked;
+                if flags.demand.get() == Demand::Never {
+                    flags.demand.set(Demand::Asked);
                 }
-                drop(state);
-                engine.add_task(Job::Task(task.clone().unbind()))
+                engine.add_task(Job::Task(task.clone().unbind()).into())
             }
-            _ if is_promise => engine.add_promise(Job::Future(future.clone().unbind())),
-            _ => engine.add_task(Job::Future(future.clone().unbind())),
+            _ if is_promise => engine.add_promise(Job::Future(future.clone().unbind()).into()),
+            _ => engine.add_task(Job::Future(future.clone().unbind()).into()),
         }
     };
     set_engine_id(scheduler, future, engine_id);

@@ -38,7 +38,7 @@ use crate::task::async_task::{AsyncTask, Entered, Origin};
 pub(crate) struct Python;
 
 impl Host for Python {
-    type Task = Job;
+    type Task = PackedJob;
     type Batch = Py<BatchBase>;
     /// The context itself is in [`Scheduler::contexts`]: the engine may drop this at any time, and
     /// a Python object runs code when it dies.
@@ -70,25 +70,55 @@ pub(crate) enum Job {
     Root,
 }
 
-impl Job {
+/// A [`Job`] as the engine keeps it, in one word: its class says what the object is.
+pub(crate) struct PackedJob(Option<Py<PyAny>>);
+
+impl From<Job> for PackedJob {
     #[inline]
-    pub(crate) fn clone_ref(&self, py: pyo3::Python<'_>) -> Self {
-        match self {
-            Self::Task(task) => Self::Task(task.clone_ref(py)),
-            Self::Future(future) => Self::Future(future.clone_ref(py)),
-            Self::Call(call) => Self::Call(call.clone_ref(py)),
-            Self::Root => Self::Root,
+    fn from(job: Job) -> Self {
+        Self(match job {
+            Job::Task(task) => Some(task.into_any()),
+            Job::Future(future) => Some(future.into_any()),
+            Job::Call(call) => Some(call.into_any()),
+            Job::Root => None,
+        })
+    }
+}
+
+impl PackedJob {
+    #[inline]
+    pub(crate) fn get(&self, py: pyo3::Python<'_>) -> Job {
+        let Some(object) = &self.0 else { return Job::Root };
+        let object = object.bind(py);
+        if let Ok(task) = object.cast_exact::<AsyncTask>() {
+            return Job::Task(task.clone().unbind());
         }
+        Self::of_another(object)
+    }
+
+    #[cold]
+    fn of_another(object: &Bound<'_, PyAny>) -> Job {
+        if let Ok(task) = object.cast::<AsyncTask>() {
+            Job::Task(task.clone().unbind())
+        } else if let Ok(future) = object.cast::<FutureBase>() {
+            Job::Future(future.clone().unbind())
+        } else if let Ok(call) = object.cast::<AsyncioCall>() {
+            Job::Call(call.clone().unbind())
+        } else {
+            unreachable!("it was packed")
+        }
+    }
+
+    /// Returns whether it is a call from asyncio.
+    pub(crate) fn is_call(&self, py: pyo3::Python<'_>) -> bool {
+        self.0.as_ref().is_some_and(|object| object.bind(py).is_exact_instance_of::<AsyncioCall>())
     }
 
     /// Gives up the object.
     #[inline]
     pub(crate) fn release(self, py: pyo3::Python<'_>) {
-        match self {
-            Self::Task(task) => task.drop_ref(py),
-            Self::Future(future) => future.drop_ref(py),
-            Self::Call(call) => call.drop_ref(py),
-            Self::Root => {}
+        if let Some(object) = self.0 {
+            object.drop_ref(py);
         }
     }
 }
@@ -651,12 +681,18 @@ impl Scheduler {
         }
     }
 
+    /// Returns what the engine runs under an id.
+    #[inline]
+    pub(crate) fn job(&self, py: pyo3::Python<'_>, id: TaskId) -> Option<Job> {
+        self.engine().task(id).map(|job| job.get(py))
+    }
+
     /// Returns the tasks, and the other futures that a task waits for.
     pub(crate) fn jobs(&self, py: pyo3::Python<'_>) -> Vec<Py<PyAny>> {
         let engine = self.engine();
-        let jobs = engine.tasks().filter_map(|job| match job {
-            Job::Task(task) => Some(task.clone_ref(py).into_any()),
-            Job::Future(future) => Some(future.clone_ref(py).into_any()),
+        let jobs = engine.tasks().filter_map(|job| match job.get(py) {
+            Job::Task(task) => Some(task.into_any()),
+            Job::Future(future) => Some(future.into_any()),
             Job::Call(_) | Job::Root => None,
         });
         jobs.collect()
@@ -671,7 +707,7 @@ impl Scheduler {
     pub(crate) fn let_go(&self, py: pyo3::Python<'_>) {
         let (jobs, batches) = self.engine().take_rest();
         for job in jobs {
-            match job {
+            match job.get(py) {
                 Job::Task(task) => {
                     self.variables.snapshots.keep(task.bind(py));
                     AsyncTask::suspend(task.bind(py));

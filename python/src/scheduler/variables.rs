@@ -179,7 +179,7 @@ impl Variables {
 
     /// Enters the context of a task in which it has entered an `AsyncContext`, to pause or resume that.
     pub(crate) fn enter_for_context(&self, task: &Bound<'_, AsyncTask>) -> Place {
-        if task.state().running {
+        if task.header().running.get() {
             // It waits for the call that runs, and nobody can be in its context twice.
             self.exit(task.py());
             if scopes::are_used() {

@@ -8,11 +8,13 @@ use smallvec::SmallVec;
 
 use crate::call::args::Args;
 use crate::explain::hooks::{self, NewTask};
+use crate::ffi::cell_lock::CellLock;
 use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::release;
 use crate::ffi::gc_tracking;
-use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::ffi::gil_cell::{GilCell, Header, TakeState, has_state};
 use crate::ffi::object_memory;
+use crate::ffi::small_cell::SmallCell;
 use crate::ffi::weak_reference::weak_reference;
 use crate::future::base::{FutureBase, Kind};
 use crate::imports;
@@ -26,9 +28,9 @@ use crate::task::body::Body;
 /// `generator` is what it runs, and `fn`, `args` and `kwargs` say what was called. A subclass is put
 /// to use by `@asynq(cls=...)`.
 #[pyclass(frozen, extends = FutureBase, subclass, weakref, module = "asynq.async_task")]
-pub(crate) struct AsyncTask(pub(crate) GilCell<Task>);
+pub(crate) struct AsyncTask(pub(crate) GilCell<Task, Flags>);
 
-has_state!(AsyncTask: Task);
+has_state!(AsyncTask: Task, Flags);
 
 /// Stands for the number of a task that is in no recording.
 const NOT_RECORDED: u32 = u32::MAX;
@@ -37,25 +39,60 @@ const NOT_RECORDED: u32 = u32::MAX;
 pub(crate) struct Task {
     pub(crate) body: Body,
     pub(crate) function: Option<Py<PyAny>>,
-    /// `function` is a weak reference.
-    pub(crate) function_is_weak: bool,
     pub(crate) args: Args,
-    pub(crate) kwargs: Option<Py<PyDict>>,
     /// Task that made it.
     pub(crate) creator: Option<Py<PyWeakrefReference>>,
     /// Object that it has yielded, while it waits for the futures in it.
     pub(crate) waiting: Option<Py<PyAny>>,
-    pub(crate) steps: u32,
-    /// Number of the task in the log of `asynq.explain()`; 0 if it was created while nothing was recorded,
-    /// and [`NOT_RECORDED`] if it is in no recording.
-    pub(crate) recorded: u32,
-    pub(crate) running: bool,
-    pub(crate) tracking: Tracking,
-    pub(crate) demand: Demand,
     /// Context variables with which it starts; `None` for those of the outermost call. See
     /// [`Variables`](crate::scheduler::variables::Variables).
     pub(crate) snapshot: Option<Context>,
     pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// Small fields of an [`AsyncTask`].
+pub(crate) struct Flags {
+    lock: CellLock,
+    pub(crate) running: SmallCell<bool>,
+    pub(crate) tracking: SmallCell<Tracking>,
+    pub(crate) demand: SmallCell<Demand>,
+    /// The function is a weak reference.
+    pub(crate) function_is_weak: SmallCell<bool>,
+    pub(crate) steps: SmallCell<u32>,
+    /// Number of the task in the log of `asynq.explain()`; 0 if it was created while nothing was recorded,
+    /// and [`NOT_RECORDED`] if it is in no recording.
+    pub(crate) recorded: SmallCell<u32>,
+}
+
+impl Header for Flags {
+    #[inline]
+    fn lock(&self) -> &CellLock {
+        &self.lock
+    }
+}
+
+impl Flags {
+    fn new(tracking: Tracking) -> Self {
+        Self {
+            lock: CellLock::new(),
+            running: SmallCell::new(false),
+            tracking: SmallCell::new(tracking),
+            demand: SmallCell::new(Demand::Never),
+            function_is_weak: SmallCell::new(false),
+            steps: SmallCell::new(0),
+            recorded: SmallCell::new(0),
+        }
+    }
+
+    /// Makes them what those of a new task are.
+    fn reset(&self) {
+        self.running.set(false);
+        self.tracking.set(Tracking::On);
+        self.demand.set(Demand::Never);
+        self.function_is_weak.set(false);
+        self.steps.set(0);
+        self.recorded.set(0);
+    }
 }
 
 impl Task {
@@ -63,16 +100,9 @@ impl Task {
         Self {
             body: Body::Missing,
             function: None,
-            function_is_weak: false,
             args: Args::None,
-            kwargs: None,
             creator: None,
             waiting: None,
-            steps: 0,
-            recorded: 0,
-            running: false,
-            tracking: Tracking::On,
-            demand: Demand::Never,
             snapshot: None,
             rare: None,
         }
@@ -80,20 +110,6 @@ impl Task {
 
     pub(crate) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
-    }
-
-    /// Returns the function that was called, and its arguments.
-    pub(crate) fn call<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> (Bound<'py, PyAny>, Args, Option<Bound<'py, PyDict>>) {
-        let function = bound_or_none(py, self.function.as_ref());
-        let function = if self.function_is_weak { referent(function) } else { function };
-        (
-            function,
-            self.args.clone_ref(py),
-            self.kwargs.as_ref().map(|kwargs| kwargs.bind(py).clone()),
-        )
     }
 }
 
@@ -183,10 +199,27 @@ pub(crate) enum PendingError {
 }
 
 impl AsyncTask {
+    /// Makes a task without code.
+    pub(crate) fn blank() -> Self {
+        Self(GilCell::with_header(Task::blank(), Flags::new(Tracking::On)))
+    }
+
+    /// Takes everything out of a task.
+    pub(crate) fn clear(slf: &Bound<'_, Self>) -> Task {
+        slf.header().reset();
+        std::mem::replace(&mut *slf.state(), Task::blank())
+    }
+
+    /// Returns the function that was called; `None` if it is gone.
+    pub(crate) fn called<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        let function = bound_or_none(slf.py(), slf.state().function.as_ref());
+        if slf.header().function_is_weak.get() { referent(function) } else { function }
+    }
+
     /// Prepares the class, before it has subclasses.
     pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
         let base = PyClassInitializer::from(FutureBase::new(Kind::Task));
-        let specimen = base.add_subclass(Self(GilCell::new(Task::blank())));
+        let specimen = base.add_subclass(Self::blank());
         object_memory::install_recycled(&Bound::new(py, specimen)?)
     }
 
@@ -203,7 +236,7 @@ impl AsyncTask {
     ) -> PyResult<Bound<'py, Self>> {
         let is_leaf = is_leaf && origin.snapshot.is_none();
         let (thread, is_call) = (origin.scheduler_id, origin.is_call);
-        let by = origin.creator.as_ref().map(|creator| creator.state().recorded);
+        let by = origin.creator.as_ref().map(|creator| creator.header().recorded.get());
         let mut body = body;
         if is_leaf && let Body::Generator(generator) = &mut body {
             generator.pause(py);
@@ -211,21 +244,15 @@ impl AsyncTask {
         let task = Task {
             body,
             function: Some(function.unbind()),
-            function_is_weak: false,
-            args,
-            kwargs: kwargs.map(Bound::unbind),
+            args: args.with_keywords(kwargs),
             creator: reference(origin.creator.as_ref())?,
             waiting: None,
-            steps: 0,
-            recorded: 0,
-            running: false,
-            tracking: if is_leaf { Tracking::Leaf } else { Tracking::On },
-            demand: Demand::Never,
             snapshot: origin.snapshot,
             rare: None,
         };
         let future = FutureBase::new(Kind::Task);
-        let task = object_memory::new_object(py, future, Self(GilCell::new(task)))?;
+        let flags = Flags::new(if is_leaf { Tracking::Leaf } else { Tracking::On });
+        let task = object_memory::new_object(py, future, Self(GilCell::with_header(task, flags)))?;
         if !is_leaf || cfg!(Py_GIL_DISABLED) {
             gc_tracking::resume(&task);
         }
@@ -276,24 +303,21 @@ impl AsyncTask {
         };
         let new = NewTask { generator, function: &function, by, thread: scheduler_id, is_call };
         let number = hooks::created(py, &new);
-        slf.state().recorded = if number == 0 { NOT_RECORDED } else { number };
+        slf.header().recorded.set(if number == 0 { NOT_RECORDED } else { number });
     }
 
     /// Adds the task to the recordings of the code that asks for it, if it was created before they began.
     pub(crate) fn record_late(slf: &Bound<'_, Self>, scheduler_id: u32) {
-        let is_unknown = {
-            let state = slf.state();
-            state.recorded == 0 && state.steps == 0
-        };
-        if is_unknown {
-            let by = Self::creator(slf).map(|creator| creator.state().recorded);
+        let flags = slf.header();
+        if flags.recorded.get() == 0 && flags.steps.get() == 0 {
+            let by = Self::creator(slf).map(|creator| creator.header().recorded.get());
             Self::record(slf, by, scheduler_id, false);
         }
     }
 
     /// Returns the number of the task in the log of recordings, 0 if it is not recorded.
     pub(crate) fn recorded(slf: &Bound<'_, Self>) -> u32 {
-        match slf.state().recorded {
+        match slf.header().recorded.get() {
             NOT_RECORDED => 0,
             number => number,
         }
@@ -329,7 +353,7 @@ impl AsyncTask {
     /// Suspends a task that has not ended when its call did: it rests until it is asked for again.
     pub(crate) fn suspend(slf: &Bound<'_, Self>) {
         Self::resume_tracking(slf);
-        slf.state().demand = Demand::Suspended;
+        slf.header().demand.set(Demand::Suspended);
         FutureBase::forget_scheduler(slf.as_super());
     }
 
@@ -338,11 +362,12 @@ impl AsyncTask {
     pub(crate) fn pause_tracking(slf: &Bound<'_, Self>, why: Tracking) {
         let py = slf.py();
         {
-            let mut task = slf.state();
-            if task.tracking != Tracking::On {
+            let tracking = &slf.header().tracking;
+            if tracking.get() != Tracking::On {
                 return;
             }
-            task.tracking = why;
+            tracking.set(why);
+            let mut task = slf.state();
             if let Body::Generator(generator) = &mut task.body {
                 generator.pause(py);
             }
@@ -354,10 +379,10 @@ impl AsyncTask {
     pub(crate) fn resume_tracking(slf: &Bound<'_, Self>) {
         let py = slf.py();
         {
-            let mut task = slf.state();
-            if std::mem::replace(&mut task.tracking, Tracking::On) == Tracking::On {
+            if slf.header().tracking.replace(Tracking::On) == Tracking::On {
                 return;
             }
+            let mut task = slf.state();
             if let Body::Generator(generator) = &mut task.body {
                 generator.resume(py);
             }
@@ -367,8 +392,7 @@ impl AsyncTask {
 
     /// Ends the exemption of a leaf: the task got a reference to something.
     pub(crate) fn no_leaf(slf: &Bound<'_, Self>) {
-        let was_leaf = slf.state().tracking == Tracking::Leaf;
-        if was_leaf {
+        if slf.header().tracking.get() == Tracking::Leaf {
             Self::resume_tracking(slf);
         }
     }
@@ -377,8 +401,8 @@ impl AsyncTask {
     pub(crate) fn resolved(slf: &Bound<'_, Self>, has_leaf_value: bool) {
         let function = {
             let task = slf.state();
-            let stays_leaf =
-                has_leaf_value && task.tracking == Tracking::Leaf && task.rare.is_none();
+            let is_leaf = slf.header().tracking.get() == Tracking::Leaf;
+            let stays_leaf = has_leaf_value && is_leaf && task.rare.is_none();
             stays_leaf
                 .then(|| task.function.as_ref().map(|function| function.bind(slf.py()).clone()))
         };
@@ -392,11 +416,8 @@ impl AsyncTask {
     fn hold_function_weakly(slf: &Bound<'_, Self>, function: Option<Bound<'_, PyAny>>) -> bool {
         let Some(function) = function else { return true };
         let Ok(weak) = weak_reference(&function) else { return false };
-        let before = {
-            let mut task = slf.state();
-            task.function_is_weak = true;
-            task.function.replace(weak.into_any().unbind())
-        };
+        slf.header().function_is_weak.set(true);
+        let before = slf.state().function.replace(weak.into_any().unbind());
         release(slf.py(), before);
         true
     }

@@ -1,7 +1,6 @@
 //! `Body`: the code of a task, which is a generator, a coroutine or a plain function.
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::call::args::Args;
 use crate::ffi::gc_tracking::GcRef;
@@ -90,10 +89,6 @@ fn advance<'py>(py: Python<'py>, result: PyResult<Bound<'py, PyAny>>) -> PyResul
 }
 
 /// Calls a plain function, which is all of its task.
-pub(crate) fn call<'py>(
-    function: &Bound<'py, PyAny>,
-    args: &Args,
-    kwargs: Option<&Bound<'py, PyDict>>,
-) -> PyResult<Advance<'py>> {
-    args.call(function, kwargs).map(Advance::Return)
+pub(crate) fn call<'py>(function: &Bound<'py, PyAny>, args: &Args) -> PyResult<Advance<'py>> {
+    args.call(function, None).map(Advance::Return)
 }

@@ -28,15 +28,16 @@ pub(crate) fn send<'py>(
 ) -> PyResult<Advance<'py>> {
     let py = task.py();
     let (is_first, generator, call) = {
-        let mut state = task.state();
-        let is_first = state.steps == 0;
-        state.steps = state.steps.wrapping_add(1);
-        state.running = true;
+        let (flags, mut state) = (task.header(), task.state());
+        let steps = flags.steps.get();
+        let is_first = steps == 0;
+        flags.steps.set(steps.wrapping_add(1));
+        flags.running.set(true);
         match &state.body {
             Body::Generator(generator) => (is_first, Some(generator.get().bind(py).clone()), None),
             Body::Call => {
                 state.body = Body::Ended;
-                (is_first, None, Some(state.call(py)))
+                (is_first, None, Some(state.args.clone_ref(py)))
             }
             Body::Missing => {
                 drop(state);
@@ -61,8 +62,8 @@ pub(crate) fn send<'py>(
             };
             current.map_or(Ok(()), Current::leave).and(result)
         }
-        (None, Some((function, args, kwargs))) => match sent {
-            Ok(_) => match body::call(&function, &args, kwargs.as_ref()) {
+        (None, Some(args)) => match sent {
+            Ok(_) => match body::call(&AsyncTask::called(task), &args) {
                 Ok(Advance::Return(coroutine)) if is_coroutine(&coroutine) => {
                     task.state().body = Body::of_generator(coroutine.clone());
                     body::send(&coroutine, &py.None().into_bound(py))
@@ -86,8 +87,8 @@ fn not_initialized(task: &Bound<'_, AsyncTask>) -> PyErr {
 #[inline]
 pub(crate) fn stepped(task: &Bound<'_, AsyncTask>, result: &PyResult<Advance<'_>>) {
     let ended = {
+        task.header().running.set(false);
         let mut state = task.state();
-        state.running = false;
         match result {
             Ok(Advance::Yield(_)) => return,
             _ => std::mem::replace(&mut state.body, Body::Ended),
@@ -111,8 +112,7 @@ fn returned(task: &Bound<'_, AsyncTask>, value: Bound<'_, PyAny>) -> Outcome {
 
 #[cold]
 fn check_returned(task: &Bound<'_, AsyncTask>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-    let (function, ..) = task.state().call(task.py());
-    forgotten::check_value(&function, value)
+    forgotten::check_value(&AsyncTask::called(task), value)
 }
 
 /// Returns the outcome of a task whose code has raised `error`.
@@ -203,16 +203,17 @@ fn end_at_once(
     let (engine_id, is_leaf, waiting, snapshot) = {
         let mut future = task.as_super().state();
         let mut state = task.state();
-        let is_ours = future.engine_id.is_none() || future.scheduler_id == scheduler.id();
-        let is_plain = future.outcome.is_pending()
-            && future.on_computed.is_none()
+        let is_ours = future.engine_id.is_none()
+            || task.as_super().header().scheduler_id.get() == scheduler.id();
+        let is_plain = future.outcome().is_pending()
+            && future.on_computed().is_none()
             && is_ours
             && state.rare.is_none()
             && matches!(state.body, Body::Ended);
         if !is_plain {
             return Some(outcome);
         }
-        future.outcome = outcome;
+        future.set_outcome(outcome);
         let is_leaf = future.has_leaf_value(py);
         (future.engine_id.take(), is_leaf, state.waiting.take(), state.snapshot.take())
     };

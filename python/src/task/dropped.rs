@@ -12,7 +12,7 @@ use crate::ffi::raised_error::RaisedError;
 use crate::ffi::resume::is_coroutine;
 use crate::future::base::FutureBase;
 use crate::imports;
-use crate::task::async_task::{AsyncTask, Demand, Rare, Task, bound_or_none};
+use crate::task::async_task::{AsyncTask, Demand, Flags, Rare, Task, bound_or_none};
 use crate::task::body::Body;
 
 impl HotClass for AsyncTask {
@@ -40,10 +40,9 @@ impl Task {
     /// Gives up everything, however long the chain of tasks that hangs on it.
     #[inline]
     pub(crate) fn give_up(self, py: Python<'_>) {
-        let Self { body, function, args, kwargs, creator, waiting, snapshot, rare, .. } = self;
+        let Self { body, function, args, creator, waiting, snapshot, rare } = self;
         body.release(py);
         args.release(py);
-        release(py, kwargs);
         release(py, function);
         release(py, creator);
         release(py, waiting);
@@ -72,11 +71,9 @@ impl Rare {
 
 /// Warns of a task that goes before its first step, if nobody has asked for its value.
 #[inline]
-pub(crate) fn finalize(py: Python<'_>, cell: &GilCell<Task>) {
-    let is_new = {
-        let task = cell.take(py);
-        task.steps == 0 && matches!(task.body, Body::Generator(_) | Body::Call)
-    };
+pub(crate) fn finalize(py: Python<'_>, cell: &GilCell<Task, Flags>) {
+    let is_new = cell.header(py).steps.get() == 0
+        && matches!(cell.take(py).body, Body::Generator(_) | Body::Call);
     if is_new {
         never_started(py, cell);
     }
@@ -84,20 +81,20 @@ pub(crate) fn finalize(py: Python<'_>, cell: &GilCell<Task>) {
 
 /// Does the same for a new task, and closes its coroutine, of which the interpreter would warn.
 #[cold]
-fn never_started(py: Python<'_>, cell: &GilCell<Task>) {
+fn never_started(py: Python<'_>, cell: &GilCell<Task, Flags>) {
     if !interpreter::is_running() {
         return;
     }
     let raised = RaisedError::set_aside(py);
-    let (demand, coroutine, function, args, creator, place) = {
-        let mut task = cell.take(py);
+    // It may be finalised again: as an object of a subclass, which somebody has kept alive.
+    let demand = cell.header(py).demand.replace(Demand::Asked);
+    let (coroutine, function, args, creator, place) = {
+        let task = cell.take(py);
         let coroutine = match &task.body {
             Body::Generator(generator) => Some(generator.get().bind(py).clone()),
             _ => None,
         };
         (
-            // It may be finalised again: as an object of a subclass, which somebody has kept alive.
-            std::mem::replace(&mut task.demand, Demand::Asked),
             coroutine.filter(is_coroutine),
             bound_or_none(py, task.function.as_ref()),
             task.args.clone_ref(py),
@@ -111,9 +108,9 @@ fn never_started(py: Python<'_>, cell: &GilCell<Task>) {
         error.write_unraisable(py, None);
     }
     // They were not forgotten, but this one.
-    args.for_each(py, |arg| {
+    args.for_each(py, &mut |arg| {
         if let Ok(task) = arg.cast::<AsyncTask>() {
-            task.state().demand = Demand::Asked;
+            task.header().demand.set(Demand::Asked);
         }
     });
     if demand != Demand::Never || raised.is_some() || has_failed(creator) {
@@ -137,6 +134,5 @@ fn has_failed(creator: Option<Bound<'_, PyWeakrefReference>>) -> bool {
         return outcome.is_err();
     }
     // If its code has ended by now, it has raised: what a function holds is dropped before it returns.
-    let creator = creator.state();
-    !creator.running && matches!(creator.body, Body::Ended)
+    !creator.header().running.get() && matches!(creator.state().body, Body::Ended)
 }

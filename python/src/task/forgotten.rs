@@ -63,9 +63,9 @@ pub(crate) fn check_value(function: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>)
 pub(crate) fn count_as_asked(value: &Bound<'_, PyAny>) -> PyResult<()> {
     yielded::for_each_future(value, &mut |future| {
         if let Ok(task) = future.cast::<AsyncTask>() {
-            let mut task = task.state();
-            if task.demand == Demand::Never {
-                task.demand = Demand::Asked;
+            let demand = &task.header().demand;
+            if demand.get() == Demand::Never {
+                demand.set(Demand::Asked);
             }
         }
         Ok(())
@@ -76,9 +76,8 @@ pub(crate) fn count_as_asked(value: &Bound<'_, PyAny>) -> PyResult<()> {
 /// Returns whether an object has to be awaited for its value, and nobody has begun to.
 fn is_forgotten(object: &Bound<'_, PyAny>) -> bool {
     if let Ok(task) = object.cast::<AsyncTask>() {
-        let task = task.state();
-        return task.demand == Demand::Never
-            && matches!(task.body, Body::Generator(_) | Body::Call);
+        return task.header().demand.get() == Demand::Never
+            && matches!(task.state().body, Body::Generator(_) | Body::Call);
     }
     match object.cast::<BatchItemBase>() {
         Ok(item) => FutureBase::is_pending(item.as_super()),

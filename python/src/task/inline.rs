@@ -93,16 +93,16 @@ fn fresh_tasks<'py>(
 fn is_fresh(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> bool {
     let is_unknown = {
         let future = task.as_super().state();
-        future.outcome.is_pending() && future.engine_id.is_none()
+        future.outcome().is_pending() && future.engine_id.is_none()
     };
     let is_unknown = is_unknown
         && (cfg!(not(Py_GIL_DISABLED))
             || register::claim(scheduler, task.as_super()) == scheduler.id());
-    let task = task.state();
+    let (flags, task) = (task.header(), task.state());
     is_unknown
-        && task.steps == 0
-        && !task.running
-        && task.demand != Demand::Suspended
+        && flags.steps.get() == 0
+        && !flags.running.get()
+        && flags.demand.get() != Demand::Suspended
         && task.rare.is_none()
         && matches!(task.body, Body::Generator(_) | Body::Call)
 }
@@ -167,7 +167,8 @@ fn start_each<'py>(
         } else {
             // One that was started before it awaits it, or the same task stands here twice.
             let future = child.as_super().state();
-            let is_known = cfg!(not(Py_GIL_DISABLED)) || future.scheduler_id == scheduler.id();
+            let scheduler_id = child.as_super().header().scheduler_id.get();
+            let is_known = cfg!(not(Py_GIL_DISABLED)) || scheduler_id == scheduler.id();
             future.engine_id.filter(|_| is_known).map(Dependency::from)
         };
         if !scheduler.is_starting(depth) {
@@ -199,7 +200,7 @@ fn run(
     proceed: Proceed,
 ) -> Option<Dependency> {
     let py = task.py();
-    task.state().demand = Demand::Asked;
+    task.header().demand.set(Demand::Asked);
     let running = scheduler.call_stack.push_task(task);
     let mut result = code::send(scheduler, task, Ok(py.None().into_bound(py)));
     code::stepped(task, &result);
@@ -257,7 +258,7 @@ fn block(
     let before = task.state().waiting.replace(yielded.unbind());
     release(task.py(), before);
     let job = Job::Task(task.clone().unbind());
-    let engine_id = scheduler.unsettled_engine().add_blocked(job, dependencies);
+    let engine_id = scheduler.unsettled_engine().add_blocked(job.into(), dependencies);
     register::set_engine_id(scheduler, task.as_super(), engine_id);
     AsyncTask::pause_tracking(task, Tracking::Paused);
     engine_id.into()
@@ -319,11 +320,11 @@ fn settle_one(
     let last = started.checked_sub(1).and_then(|last| child(children, last));
     let running = last.filter(|last| {
         let future = last.as_super().state();
-        future.outcome.is_pending() && future.engine_id.is_none()
+        future.outcome().is_pending() && future.engine_id.is_none()
     });
     let running = running.map(|running| {
         let job = Job::Task(running.clone().unbind());
-        let engine_id = scheduler.engine().add_started(job);
+        let engine_id = scheduler.engine().add_started(job.into());
         register::set_engine_id(scheduler, running.as_super(), engine_id);
         AsyncTask::pause_tracking(&running, Tracking::Paused);
         waits |= scheduler.engine().depend(engine_id);
@@ -332,7 +333,7 @@ fn settle_one(
     let mut failed = None;
     for index in started.. {
         let Some(child) = child(children, index) else { break };
-        child.state().demand = Demand::Asked;
+        child.header().demand.set(Demand::Asked);
         match register(scheduler, child.as_super()) {
             Ok(Some(on)) => waits |= scheduler.engine().depend(on),
             Err(error) if failed.is_none() => failed = Some(error),

@@ -8,14 +8,14 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 use crate::call::args::Args;
 use crate::ffi::context_vars::Context;
 use crate::ffi::deferred_drop::defer_drop;
-use crate::ffi::gil_cell::{GilCell, TakeState};
+use crate::ffi::gil_cell::TakeState;
 use crate::future::awaiting;
 use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::imports;
 use crate::options::Switches;
 use crate::scheduler::state::origin;
-use crate::task::async_task::{AsyncTask, Task, bound_or_none, reference};
+use crate::task::async_task::{AsyncTask, bound_or_none, reference};
 use crate::task::body::Body;
 use crate::task::yielded;
 
@@ -27,8 +27,7 @@ impl AsyncTask {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(FutureBase::new(Kind::Task))
-            .add_subclass(Self(GilCell::new(Task::blank())))
+        PyClassInitializer::from(FutureBase::new(Kind::Task)).add_subclass(Self::blank())
     }
 
     #[pyo3(signature = (generator, r#fn, args, kwargs))]
@@ -51,11 +50,12 @@ impl AsyncTask {
         let origin = origin(py)?;
         let creator = reference(origin.creator.as_ref())?;
         let scheduler_id = origin.scheduler_id;
-        let by = origin.creator.as_ref().map(|creator| creator.state().recorded);
+        let by = origin.creator.as_ref().map(|creator| creator.header().recorded.get());
         let body = Body::of_generator(generator);
+        let args = Args::from(args).with_keywords(kwargs);
         let before = {
             let mut task = slf.state();
-            if !matches!(task.body, Body::Missing) || task.running {
+            if !matches!(task.body, Body::Missing) || slf.header().running.get() {
                 drop(task);
                 return Err(PyRuntimeError::new_err(
                     "this task is initialized already: make a new one instead of calling \
@@ -65,10 +65,9 @@ impl AsyncTask {
             task.body = body;
             task.snapshot = origin.snapshot; // It had none, since it was not initialized.
             let function = task.function.replace(r#fn.unbind());
-            task.function_is_weak = false;
-            let args = std::mem::replace(&mut task.args, args.into());
-            let kwargs = std::mem::replace(&mut task.kwargs, kwargs.map(Bound::unbind));
-            (function, args, kwargs, std::mem::replace(&mut task.creator, creator))
+            slf.header().function_is_weak.set(false);
+            let args = std::mem::replace(&mut task.args, args);
+            (function, args, std::mem::replace(&mut task.creator, creator))
         };
         drop(before);
         if Switches::on().none() { Ok(()) } else { Self::announce(slf, by, scheduler_id, false) }
@@ -123,17 +122,14 @@ impl AsyncTask {
     /// The function that was called.
     #[getter(r#fn)]
     fn function<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
-        slf.state().call(slf.py()).0
+        Self::called(slf)
     }
 
     #[setter(r#fn)]
     fn set_function(slf: &Bound<'_, Self>, function: Py<PyAny>) {
         Self::no_leaf(slf);
-        let before = {
-            let mut task = slf.state();
-            task.function_is_weak = false;
-            task.function.replace(function)
-        };
+        slf.header().function_is_weak.set(false);
+        let before = slf.state().function.replace(function);
         defer_drop(before);
     }
 
@@ -141,7 +137,7 @@ impl AsyncTask {
     #[getter]
     fn args<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let args = slf.state().args.clone_ref(slf.py()).to_tuple(slf.py())?;
-        let before = std::mem::replace(&mut slf.state().args, args.clone().into());
+        let before = slf.state().args.replace_positional(args.clone().into());
         drop(before);
         Ok(args)
     }
@@ -149,7 +145,7 @@ impl AsyncTask {
     #[setter]
     fn set_args(slf: &Bound<'_, Self>, args: Py<PyTuple>) {
         Self::no_leaf(slf);
-        let before = std::mem::replace(&mut slf.state().args, Args::Tuple(args));
+        let before = slf.state().args.replace_positional(Args::Tuple(args));
         drop(before);
     }
 
@@ -159,13 +155,13 @@ impl AsyncTask {
         Self::no_leaf(slf);
         // Made before the state is taken: the garbage collector may run when a dict is made.
         let empty = PyDict::new(slf.py()).unbind();
-        slf.state().kwargs.get_or_insert(empty).bind(slf.py()).clone()
+        slf.state().args.keywords_or(empty).bind(slf.py()).clone()
     }
 
     #[setter]
     fn set_kwargs(slf: &Bound<'_, Self>, kwargs: Py<PyDict>) {
         Self::no_leaf(slf);
-        let before = slf.state().kwargs.replace(kwargs);
+        let before = slf.state().args.replace_keywords(kwargs);
         defer_drop(before);
     }
 
@@ -198,13 +194,13 @@ impl AsyncTask {
     /// True while the code of the task runs, or waits for a synchronous call.
     #[getter]
     fn running(slf: &Bound<'_, Self>) -> bool {
-        slf.state().running
+        slf.header().running.get()
     }
 
     /// Number of times the task was started or continued.
     #[getter]
     fn iteration_index(slf: &Bound<'_, Self>) -> u32 {
-        slf.state().steps
+        slf.header().steps.get()
     }
 
     #[getter]
@@ -227,7 +223,7 @@ impl AsyncTask {
     #[getter]
     fn _frame<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
-        let (error, mut traceback) = match &slf.as_super().state().outcome {
+        let (error, mut traceback) = match slf.as_super().state().outcome() {
             Outcome::Error(failure) => match &failure.traceback {
                 Some(traceback) => {
                     (failure.error.bind(py).clone(), traceback.bind(py).clone().into_any())
@@ -342,7 +338,6 @@ impl AsyncTask {
         }
         visit.call(&task.function)?;
         task.args.traverse(visit)?;
-        visit.call(&task.kwargs)?;
         visit.call(&task.creator)?;
         visit.call(&task.waiting)?;
         visit.call(task.snapshot.as_ref().map(Context::object))?;
@@ -361,7 +356,7 @@ impl AsyncTask {
     }
 
     fn __clear__(slf: &Bound<'_, Self>) {
-        let before = std::mem::replace(&mut *slf.state(), Task::blank());
+        let before = Self::clear(slf);
         before.give_up(slf.py());
     }
 }

@@ -44,7 +44,7 @@ fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome
     let py = task.py();
     let waited_for = {
         let mut state = task.state();
-        let is_usual = state.demand == Demand::Asked && state.rare.is_none();
+        let is_usual = task.header().demand.get() == Demand::Asked && state.rare.is_none();
         if is_usual { Some(state.waiting.take()) } else { None }
     };
     let Some(waited_for) = waited_for else { return advance_unusual(scheduler, task) };
@@ -61,7 +61,7 @@ fn advance(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome
 /// Advances a task that has a state that few tasks have, or that a call has left behind.
 fn advance_unusual(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option<Outcome> {
     let py = task.py();
-    if task.state().demand == Demand::Suspended
+    if task.header().demand.get() == Demand::Suspended
         && let Err(error) = reenter_contexts(scheduler, task)
     {
         return Some(failure(py, task, &error));
@@ -69,7 +69,7 @@ fn advance_unusual(scheduler: &Scheduler, task: &Bound<'_, AsyncTask>) -> Option
     let (waited_for, pending_error, suspended) = {
         let mut state = task.state();
         let pending_error = state.rare.as_mut().and_then(|rare| rare.pending_error.take());
-        let demand = std::mem::replace(&mut state.demand, Demand::Asked);
+        let demand = task.header().demand.replace(Demand::Asked);
         (state.waiting.take(), pending_error, demand == Demand::Suspended)
     };
     let sent = match (pending_error, &waited_for) {
@@ -239,7 +239,7 @@ fn runs_a_coroutine(task: &Bound<'_, AsyncTask>) -> bool {
 /// Runs a future that is not a task: computes it.
 pub(crate) fn compute(scheduler: &Scheduler, future: &Bound<'_, FutureBase>) -> PyResult<()> {
     let py = future.py();
-    if future.state().kind == Kind::Foreign {
+    if future.header().kind == Kind::Foreign {
         scheduler.engine().block(Until::AnyOrWake); // Its event loop resolves it.
         return Ok(());
     }
