@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from programs import in_new_process
@@ -86,18 +87,24 @@ def test_an_error_that_ends_generators_fails_the_loads_of_a_coroutine(error, cal
     assert isinstance(info.value.__cause__, error)
 
 
-def close_in_flight(loader):
-    """Closes an event loop while a request of `loader` is in flight. Returns a reference to it."""
+def loop_in_flight(loader):
+    """Returns an event loop that has stopped while a request of `loader` is in flight."""
 
     async def begin():
         task = asyncio.ensure_future(loader.asyncio(1))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        while not loader._in_flight():
+            await asyncio.sleep(0)
         return task
 
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda loop, context: None)  # Of the task that never ends.
     loop.run_until_complete(begin())
+    return loop
+
+
+def close_in_flight(loader):
+    """Closes an event loop while a request of `loader` is in flight. Returns a reference to it."""
+    loop = loop_in_flight(loader)
     loop.close()
     return weakref.ref(loop)
 
@@ -118,6 +125,28 @@ def limited():
 def test_a_loop_that_is_closed_gives_its_permit_back(limited):
     close_in_flight(limited)
     assert in_coroutine(limited, 2) == 2
+
+
+@both_ways
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_request_that_waits_gets_the_permit_of_a_loop_that_is_closed_meanwhile(
+    limited, call, blocking
+):
+    # Of the same group, since no coroutine runs on the thread of a blocking function.
+    group = asynq.loaders.Group(max_in_flight=1)
+    holder = asynq.loader(group=group)(limited.fn)
+
+    def identity(keys):
+        return keys
+
+    loader = asynq.loader(group=group, blocking=blocking)(identity if blocking else limited.fn)
+    loop = loop_in_flight(holder)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(call, loader, 2)
+        while not loader.group_limit._waiting:
+            assert not answer.done()
+        loop.close()
+        assert answer.result(30) == 2
 
 
 def test_a_loop_that_is_closed_is_freed(limited):

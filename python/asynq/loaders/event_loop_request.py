@@ -8,6 +8,7 @@ import inspect
 from .._asynq import call_until_done, set_asyncio_result
 from .._explain import answers
 from .caller_context import CallerContext
+from .limit import wait_for_permits
 from .request import Request
 from .running_function import running_function
 
@@ -92,7 +93,7 @@ class EventLoopRequest(Request):
             turn = _Turn(self._loop)
             self.function.permits.acquire(turn.begin)
             if not turn.has_come:
-                await turn.wait()
+                await turn.wait(self.function.permits)
             if not self.permit():
                 return None, None
             if self.loader.settings.timeout is not None:
@@ -123,7 +124,7 @@ class EventLoopRequest(Request):
         begin = functools.partial(self._begin_on_thread, future, caller)
         self.function.permits.acquire(begin)
         try:
-            await future
+            await wait_for_permits(self.function.permits, future)
         except GeneratorExit:
             raise  # The loop is closed.
         except BaseException as error:
@@ -196,8 +197,8 @@ class _Turn:
             with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
                 self._loop.call_soon_threadsafe(set_asyncio_result, self._future, None)
 
-    async def wait(self):
-        """Waits for the turn."""
+    async def wait(self, permits):
+        """Waits for the turn, which comes with the permits."""
         self._future = self._loop.create_future()
         if not self.has_come:  # Another thread may have begun it.
-            await self._future
+            await wait_for_permits(permits, self._future)

@@ -1,8 +1,9 @@
 """Limits on the number of requests in flight."""
 
+import asyncio
 import weakref
 
-from .._asynq import Limit, Permits
+from .._asynq import Limit, Permits, call_until_done
 from .._fork import reset_after_fork
 from .._validation import check_count
 
@@ -40,3 +41,30 @@ def permits(loader, event_loop=None):
     limits = (loader.limit, loader.group_limit, _global_limit)
     limits = [limit for limit in limits if limit is not None]
     return Permits(limits, None if event_loop is None else weakref.ref(event_loop))
+
+
+# Seconds after which a wait for permits looks whether event loops were closed that hold some.
+_INTERVAL = 0.5
+
+
+async def wait_for_permits(permits, future):
+    """Awaits `future`, which is completed once the permits are acquired, or later.
+
+    A coroutine of a closed event loop never gives its permit back, and the loop tells nobody.
+    """
+    if not permits.is_waiting:
+        await future
+        return
+    loop = asyncio.get_running_loop()
+
+    def look():
+        nonlocal timer
+        if permits.is_waiting:
+            timer = loop.call_later(_INTERVAL, call_until_done, look)
+            permits.reclaim()
+
+    timer = loop.call_later(_INTERVAL, call_until_done, look)
+    try:
+        await future
+    finally:
+        timer.cancel()

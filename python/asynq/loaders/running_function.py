@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError
 
 from .._asynq import set_asyncio_result
 from .errors import LoadError, self_wait
+from .limit import wait_for_permits
 from .thread_pool import thread_pool
 
 __traceback_hide__ = True
@@ -123,7 +124,7 @@ class RunningFunction:
             loop.call_soon_threadsafe(set_asyncio_result, can_go_on, None)
 
         if not self.permits.take_back(begin):
-            await can_go_on
+            await wait_for_permits(self.permits, can_go_on)
         if error is not None:
             try:
                 raise error

@@ -345,6 +345,12 @@ impl Permits {
         Self::go_on(slf)
     }
 
+    /// Takes the permit that is missing from coroutines of closed event loops, if these have it. A loop that
+    /// is closed tells nobody, so those who wait look from time to time.
+    pub(crate) fn reclaim(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::missing(slf).map_or(Ok(()), |limit| Limit::take_from_closed_loops(&limit))
+    }
+
     /// Notes that a function of a loader waits for the request: it may have a lent permit.
     pub(crate) fn nest(slf: &Bound<'_, Self>) -> PyResult<()> {
         let was_nested = std::mem::replace(&mut slf.state().is_nested, true);

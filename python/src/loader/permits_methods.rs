@@ -130,6 +130,12 @@ impl Permits {
         slf.state().begin.is_some()
     }
 
+    /// Takes the permit that is missing from coroutines of closed event loops, if these have it.
+    #[pyo3(name = "reclaim")]
+    fn py_reclaim(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::reclaim(slf)
+    }
+
     #[pyo3(name = "nest")]
     fn py_nest(slf: &Bound<'_, Self>) -> PyResult<()> {
         Self::nest(slf)

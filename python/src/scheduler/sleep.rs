@@ -17,7 +17,7 @@ use crate::scheduler::inbox::{Deadline, Flight, Inbox, now};
 use crate::scheduler::running::{running_function, running_loop};
 
 /// Seconds after which a sleep begins anew. A signal that comes between the check for signals and the
-/// sleep of the operating system waits until then.
+/// sleep of the operating system waits until then, and so do permits of event loops that were closed.
 const MAX_SLEEP: f64 = 0.5;
 
 /// Seconds for which a call that blocks an event loop sleeps. Then it lets requests begin that wait for
@@ -123,7 +123,9 @@ impl Inbox {
             if seconds <= 0.0 {
                 return Ok(());
             }
-            ring_or_timeout(&doorbell, seconds)?;
+            if !ring_or_timeout(&doorbell, seconds)? {
+                Permits::reclaim(permits)?;
+            }
         }
         Ok(())
     }
@@ -176,8 +178,11 @@ impl Inbox {
             }
             let max_sleep = if blocked.is_some() { MAX_BLOCKED_SLEEP } else { MAX_SLEEP };
             let seconds = seconds.map_or(max_sleep, |seconds: f64| seconds.min(max_sleep));
-            let has_rung = ring_or_timeout(&doorbell, seconds)?;
-            if blocked.is_some() && !has_rung {
+            if ring_or_timeout(&doorbell, seconds)? {
+                continue;
+            }
+            self.permits(py).iter().try_for_each(Permits::reclaim)?;
+            if blocked.is_some() {
                 Limit::share_blocked(py)?;
             }
         }
