@@ -6,7 +6,9 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::panic::Location;
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -82,6 +84,25 @@ pub(crate) struct CallInPlace {
     pub(crate) is_outermost: bool,
 }
 
+/// Places are compared by their addresses. Equal ones at several addresses are only kept several times.
+impl PartialEq for CallInPlace {
+    fn eq(&self, other: &Self) -> bool {
+        ptr::eq(self.site, other.site)
+            && ptr::eq(self.at, other.at)
+            && self.is_outermost == other.is_outermost
+    }
+}
+
+impl Eq for CallInPlace {}
+
+impl Hash for CallInPlace {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(self.site, state);
+        ptr::hash(self.at, state);
+        self.is_outermost.hash(state);
+    }
+}
+
 impl fmt::Display for CallInPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Origin { site: self.site, at: self.at, creator: None }.call().fmt(f)
@@ -108,7 +129,7 @@ impl Creator {
 
     /// Returns whether this is `ancestor`, or was created by it, or by a task that was, and so on.
     pub(crate) fn is_within(&self, ancestor: &Self) -> bool {
-        self.ancestors().any(|creator| std::ptr::eq(creator, ancestor))
+        self.ancestors().any(|creator| ptr::eq(creator, ancestor))
     }
 
     /// Returns whether this, or a task that has created it, and so on, is a call of a batch function.

@@ -131,6 +131,7 @@ pub mod stores;
 mod task;
 pub mod tools;
 mod type_name;
+mod waiting_calls;
 #[cfg(feature = "blocking")]
 mod worker;
 

@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use crate::call_stack::{CallInPlace, Creator, Site};
+use crate::waiting_calls::{Waiting, WaitingCalls, WaitingId};
 
 /// The calls that are being polled in place.
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub(super) struct CallsInPlace {
     waiting: RefCell<Vec<CallInPlace>>,
     /// Number of `waiting`.
     waiting_len: Cell<usize>,
+    /// The lists of calls that have waited.
+    lists: RefCell<WaitingCalls>,
 }
 
 pub(super) struct InPlace {
@@ -37,7 +40,7 @@ pub(super) struct Apart<'s> {
 
 impl CallsInPlace {
     /// Adds a call inside of the others. Returns its index.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&self, call: InPlace) -> usize {
         let index = self.len.get();
         self.calls.borrow_mut().push(call);
@@ -70,6 +73,11 @@ impl CallsInPlace {
         self.waiting_len.set(self.waiting_len.get() + 1);
     }
 
+    /// Returns a list of calls that have waited.
+    pub(super) fn waiting(&self, id: WaitingId) -> Waiting {
+        self.lists.borrow().get(id).cloned().unwrap_or_default()
+    }
+
     /// Begins a poll that may be part of the calls which are being polled.
     #[inline]
     pub(super) fn mark(&self) -> Apart<'_> {
@@ -91,11 +99,13 @@ impl Apart<'_> {
         self.calls.waiting_len.get() > self.waiting
     }
 
-    /// Takes the calls that wait.
-    #[cold]
-    pub(super) fn take_waiting(&self) -> Vec<CallInPlace> {
+    /// Removes the calls that wait. Returns their list.
+    pub(super) fn take_waiting(&self, is_alone: bool) -> WaitingId {
+        let mut waiting = self.calls.waiting.borrow_mut();
+        let id = self.calls.lists.borrow_mut().id(&waiting[self.waiting..], is_alone);
+        waiting.truncate(self.waiting);
         self.calls.waiting_len.set(self.waiting);
-        self.calls.waiting.borrow_mut().split_off(self.waiting)
+        id
     }
 }
 

@@ -9,7 +9,8 @@ use asynq_engine::{Deadlock, Dependency, TaskId};
 
 use super::state::Scheduler;
 use crate::error::{TaskError, TaskErrorKind};
-use crate::task::computation::{AnyComputation, Waiting};
+use crate::task::computation::AnyComputation;
+use crate::waiting_calls::Waiting;
 
 /// Maximum number of tasks in a report, and of things that one task waits for.
 const SHOWN: usize = 50;
@@ -91,7 +92,7 @@ fn describe_wait(text: &mut String, scheduler: &Scheduler, task: TaskId, on: &[D
     }
     let computation = scheduler.engine().task(task).cloned();
     let Waiting { calls, is_alone } =
-        computation.as_ref().map(|task| task.waiting()).unwrap_or_default();
+        computation.map(|task| scheduler.in_place.waiting(task.waiting())).unwrap_or_default();
     let mut lines = Vec::new();
     let mut awaited = Vec::new();
     for call in calls {

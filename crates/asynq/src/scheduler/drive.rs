@@ -59,7 +59,7 @@ impl Scheduler {
         apart: &Apart<'_>,
     ) {
         self.polling.end();
-        if has_notes || apart.has_waiting() {
+        if apart.has_waiting() {
             self.note_waiting(task, apart);
         }
         self.creator.take();
@@ -81,11 +81,8 @@ impl Scheduler {
     }
 
     /// Notes which calls wait as parts of a task.
-    #[cold]
     fn note_waiting(&self, task: &AnyComputation, apart: &Apart<'_>) {
-        if apart.has_waiting() || task.is_waiting() {
-            task.set_waiting(&apart.take_waiting(), self.polling.awaits() <= 1);
-        }
+        task.set_waiting(apart.take_waiting(self.polling.awaits() <= 1));
     }
 
     /// Blocks the running task, whose poll has returned `Pending`.

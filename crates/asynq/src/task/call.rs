@@ -15,7 +15,7 @@ use super::on_stack;
 use crate::call_stack::{Origin, Site};
 use crate::error::TaskError;
 use crate::futures::FutureBase;
-use crate::scheduler;
+use crate::scheduler::{self, Scheduler};
 
 /// Call of an async function: a [`Call`], as `f::asynq(a)` returns it, or an [`AsyncTask`].
 #[diagnostic::on_unimplemented(
@@ -194,10 +194,10 @@ where
         let (site, at) = (*this.site, *this.at);
         let polled = match this.state.as_mut().project() {
             StateProjection::New { .. } => start(this.state.as_mut(), site, at, cx),
-            StateProjection::InPlace { future } => {
-                scheduler::with(|scheduler| scheduler.begin_in_place(site, at));
-                poll_in_place(future, cx)
-            }
+            StateProjection::InPlace { future } => scheduler::with(|scheduler| {
+                scheduler.begin_in_place(site, at);
+                poll_in_place(scheduler, future, cx)
+            }),
             StateProjection::Task { task } => Ok(poll_task(task, site, at, cx)),
             StateProjection::Mocked { value } => {
                 let value = value.take();
@@ -230,30 +230,36 @@ where
 {
     let begun = state.as_mut().project_replace(State::Ended);
     let StateReplacement::New { future } = begun else { unreachable!("it was not polled before") };
-    let is_in_place =
-        scheduler::with(|scheduler| scheduler.try_begin_in_place(cx.waker(), site, at));
-    state.set(if is_in_place {
-        State::InPlace { future }
-    } else {
-        State::Task { task: SendWrapper::new(AsyncTask::made_at(site, at, future)) }
-    });
-    match state.project() {
-        StateProjection::InPlace { future } => poll_in_place(future, cx),
-        StateProjection::Task { task } => Ok(poll_task(task, site, at, cx)),
-        StateProjection::New { .. } | StateProjection::Mocked { .. } | StateProjection::Ended => {
-            unreachable!("it has begun")
+    let polled = scheduler::with(|scheduler| {
+        if !scheduler.try_begin_in_place(cx.waker(), site, at) {
+            let task = AsyncTask::made_at(site, at, future);
+            state.set(State::Task { task: SendWrapper::new(task) });
+            return None;
         }
+        state.set(State::InPlace { future });
+        let StateProjection::InPlace { future } = state.as_mut().project() else {
+            unreachable!("it has begun in place")
+        };
+        Some(poll_in_place(scheduler, future, cx))
+    });
+    // Outside of the closure, which does not know its caller.
+    match (polled, state.project()) {
+        (Some(polled), _) => polled,
+        (None, StateProjection::Task { task }) => Ok(poll_task(task, site, at, cx)),
+        (None, _) => unreachable!("it has become a task"),
     }
 }
 
 /// Polls the body of a call as a part of the poll that is in progress, after the call has begun there.
 #[inline]
 fn poll_in_place<F: Future>(
+    scheduler: &Scheduler,
     body: Pin<&mut F>,
     cx: &mut Context<'_>,
 ) -> Result<Poll<F::Output>, TaskError> {
-    let polled = catch_unwind(AssertUnwindSafe(|| body.poll(cx))).map_err(failure)?;
-    scheduler::with(|scheduler| scheduler.end_in_place(polled.is_pending()));
+    let polled = catch_unwind(AssertUnwindSafe(|| body.poll(cx)));
+    let polled = polled.map_err(|payload| failure(scheduler, payload))?;
+    scheduler.end_in_place(polled.is_pending());
     Ok(polled)
 }
 
@@ -269,12 +275,10 @@ fn failure_of_mock(payload: Box<dyn Any + Send>) -> TaskError {
 
 /// Ends a call in place whose body has panicked. Returns its failure.
 #[cold]
-fn failure(payload: Box<dyn Any + Send>) -> TaskError {
-    scheduler::with(|scheduler| {
-        let failure = scheduler.failure(payload);
-        scheduler.end_in_place(false);
-        failure
-    })
+fn failure(scheduler: &Scheduler, payload: Box<dyn Any + Send>) -> TaskError {
+    let failure = scheduler.failure(payload);
+    scheduler.end_in_place(false);
+    failure
 }
 
 /// Polls the task of a call that was not polled in place.

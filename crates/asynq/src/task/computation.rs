@@ -15,9 +15,10 @@ use asynq_engine::TaskId;
 use pin_cell::{PinCell, PinMut};
 use pin_project_lite::pin_project;
 
-use crate::call_stack::{AsynqStack, Call, CallInPlace, Creator, Origin};
+use crate::call_stack::{AsynqStack, Call, Creator, Origin};
 use crate::callbacks::Callbacks;
 use crate::error::TaskError;
+use crate::waiting_calls::WaitingId;
 
 pin_project! {
     /// A computation, in one allocation with its body.
@@ -29,6 +30,8 @@ pin_project! {
         pub(crate) id: Cell<Option<TaskId>>,
         pub(crate) handles: Cell<u32>,
         phase: Cell<Phase>,
+        // The calls that wait as parts of it, as the last poll has left them.
+        waiting: Cell<WaitingId>,
         notes: Cell<Option<Box<Notes>>>,
         origin: Origin,
         creator: OnceCell<Rc<Creator>>,
@@ -43,8 +46,6 @@ struct Notes {
     /// Set when the computation has failed, or fails in its next step.
     failure: Option<TaskError>,
     callbacks: Callbacks,
-    /// The calls that wait as parts of it, as the last poll has left them. Set once there were some.
-    waiting: Option<Waiting>,
 }
 
 /// Result of a step of a computation.
@@ -52,16 +53,8 @@ struct Notes {
 pub(crate) struct Stepped {
     /// It still waits.
     pub(crate) is_pending: bool,
-    /// It may have callbacks, or calls that wait as parts of it.
+    /// It may have callbacks.
     pub(crate) has_notes: bool,
-}
-
-/// Calls that wait as parts of a task, an inner one before the one around it.
-#[derive(Clone, Default)]
-pub(crate) struct Waiting {
-    pub(crate) calls: Vec<CallInPlace>,
-    /// The task waits for nothing but the calls.
-    pub(crate) is_alone: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -185,6 +178,7 @@ impl<B> Computation<B> {
             id: Cell::new(None),
             handles: Cell::new(1),
             phase: Cell::new(Phase::Alive),
+            waiting: Cell::default(),
             notes: Cell::new(None),
             origin,
             creator: OnceCell::new(),
@@ -280,24 +274,15 @@ impl<B: ?Sized> Computation<B> {
         self.read_notes(|notes| Some(mem::take(&mut notes.callbacks)))
     }
 
-    /// Returns whether calls wait as parts of it, or did before.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.read_notes(|notes| notes.waiting.as_ref().map(|_| ())).is_some()
-    }
-
     /// Notes which calls wait as parts of it.
-    pub(crate) fn set_waiting(&self, calls: &[CallInPlace], is_alone: bool) {
-        self.write_notes(|notes| {
-            let waiting = notes.waiting.get_or_insert_default();
-            waiting.calls.clear();
-            waiting.calls.extend_from_slice(calls);
-            waiting.is_alone = is_alone;
-        });
+    #[inline]
+    pub(crate) fn set_waiting(&self, calls: WaitingId) {
+        self.waiting.set(calls);
     }
 
     /// Returns the calls that wait as parts of it.
-    pub(crate) fn waiting(&self) -> Waiting {
-        self.read_notes(|notes| notes.waiting.clone()).unwrap_or_default()
+    pub(crate) fn waiting(&self) -> WaitingId {
+        self.waiting.get()
     }
 
     /// Returns the result of a step.
@@ -398,6 +383,7 @@ impl<B: ?Sized> Computation<B> {
         mut body: Pin<&mut (impl Body + ?Sized)>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
+        self.waiting.set(WaitingId::NONE);
         let polled = if self.phase.get() == Phase::Failing {
             Ok(Poll::Pending)
         } else {

@@ -284,6 +284,53 @@ fn a_deadlock_names_the_calls_of_a_join() {
 }
 
 #[test]
+fn a_deadlock_names_the_calls_in_which_each_task_waits_now() {
+    #[asynq]
+    async fn waits(future: asynq::PromiseFuture<u32>) -> u32 {
+        future.await
+    }
+
+    #[asynq]
+    async fn waits_elsewhere(future: asynq::PromiseFuture<u32>) -> u32 {
+        future.await
+    }
+
+    let numbers = store(&Log::default(), "numbers");
+    let ((_one, one), (_other, other)) = (promise(), promise());
+    let ((_same, same), (_own, own)) = (promise(), promise::<u32>());
+    let tasks = [
+        AsyncTask::new(async { waits::asynq(one).await }),
+        AsyncTask::new(async { waits_elsewhere::asynq(other).await }),
+        AsyncTask::new(async { waits::asynq(same).await }),
+        AsyncTask::new(async { ten_fold::asynq(numbers, 1).await + own.await }),
+    ];
+    let error = AsyncTask::new(async { all(tasks).await }).outcome().unwrap_err();
+    expect![[r#"
+        deadlock: these tasks can never go on:
+          async block, called at crates/asynq/tests/it/calls_in_place.rs
+            waits for async block, called at crates/asynq/tests/it/calls_in_place.rs,
+                      async block, called at crates/asynq/tests/it/calls_in_place.rs,
+                      async block, called at crates/asynq/tests/it/calls_in_place.rs,
+                      async block, called at crates/asynq/tests/it/calls_in_place.rs
+          async block, called at crates/asynq/tests/it/calls_in_place.rs
+            waits for it::calls_in_place::waits, called at crates/asynq/tests/it/calls_in_place.rs
+          it::calls_in_place::waits, called at crates/asynq/tests/it/calls_in_place.rs
+            waits for promise, made at crates/asynq/tests/it/calls_in_place.rs
+          async block, called at crates/asynq/tests/it/calls_in_place.rs
+            waits for it::calls_in_place::waits_elsewhere, called at crates/asynq/tests/it/calls_in_place.rs
+          it::calls_in_place::waits_elsewhere, called at crates/asynq/tests/it/calls_in_place.rs
+            waits for promise, made at crates/asynq/tests/it/calls_in_place.rs
+          async block, called at crates/asynq/tests/it/calls_in_place.rs
+            waits for it::calls_in_place::waits, called at crates/asynq/tests/it/calls_in_place.rs
+          it::calls_in_place::waits, called at crates/asynq/tests/it/calls_in_place.rs
+            waits for promise, made at crates/asynq/tests/it/calls_in_place.rs
+          async block, called at crates/asynq/tests/it/calls_in_place.rs
+            waits for promise, made at crates/asynq/tests/it/calls_in_place.rs
+    "#]].assert_eq(&without_lines(error.message()));
+    assert_usable();
+}
+
+#[test]
 fn a_call_has_a_debug_form() {
     let call = yields::asynq(1);
     expect![[r#"
