@@ -1,7 +1,6 @@
 //! Claims: a frame drives what it needs; see [`crate::frame`].
 
 use alloc::vec::Vec;
-use core::iter;
 
 use crate::batch::BatchState;
 use crate::dependency::Dependency;
@@ -29,18 +28,31 @@ impl<H: Host> Engine<H> {
     }
 
     /// Makes `frame` drive `wanted` and all that it waits for.
-    #[cold]
     pub(crate) fn claim(&mut self, wanted: Dependency, frame: FrameId) {
         let mut rest = Vec::new();
-        let mut next = Some(wanted);
-        while let Some(dependency) = next {
-            match dependency {
-                Dependency::Task(task) => self.claim_task(task, frame, &mut rest),
-                Dependency::Item(item) => self.claim_batch(item.batch, frame, &mut rest),
+        self.claim_one(wanted, frame, &mut rest);
+        if !rest.is_empty() {
+            self.claim_rest(rest, frame);
+        }
+    }
+
+    #[cold]
+    fn claim_rest(&mut self, mut rest: Vec<Dependency>, frame: FrameId) {
+        // The last first, as everywhere: each one that can start goes to the front.
+        while let Some(dependency) = rest.pop() {
+            // A blocked task does not need what is computed already.
+            if !self.is_computed(dependency) {
+                self.claim_one(dependency, frame, &mut rest);
             }
-            // The last first, as everywhere: each one that can start goes to the front. A blocked
-            // task does not need what is computed already.
-            next = iter::from_fn(|| rest.pop()).find(|&dependency| !self.is_computed(dependency));
+        }
+    }
+
+    /// Makes `frame` drive `wanted`. Adds what it waits for to `rest`.
+    #[inline]
+    fn claim_one(&mut self, wanted: Dependency, frame: FrameId, rest: &mut Vec<Dependency>) {
+        match wanted {
+            Dependency::Task(task) => self.claim_task(task, frame, rest),
+            Dependency::Item(item) => self.claim_batch(item.batch, frame, rest),
         }
     }
 
@@ -86,7 +98,9 @@ impl<H: Host> Engine<H> {
         batch.needed_by = frame;
         match batch.state {
             BatchState::Open(_) => {
-                if let Some(owner) = self.frames.owner_mut(before) {
+                if before > FrameId::NONE
+                    && let Some(owner) = self.frames.owner_mut(before)
+                {
                     owner.flush_queue.remove(&mut self.batches, id);
                 }
                 if let Some(owner) = self.frames.owner_mut(frame) {

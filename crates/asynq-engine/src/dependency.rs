@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::id::{ItemId, TaskId};
+use crate::spare::SPARE_CAPACITY;
 
 /// A task, promise or item that a task can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,13 +66,17 @@ impl Named {
         self.only
     }
 
-    /// Moves all of them out.
+    /// Moves all of them out, several of them into the `spare` list if there is one.
     #[inline]
-    pub(crate) fn take(&mut self) -> Dependencies {
+    pub(crate) fn take(&mut self, spare: &mut SpareList) -> Dependencies {
         match self.only.take() {
             Some(only) => Dependencies::One(only),
             None if self.several.is_empty() => Dependencies::None,
-            None => Dependencies::Many(Box::new(mem::take(&mut self.several))),
+            None => {
+                let mut list = spare.0.take().unwrap_or_default();
+                mem::swap(&mut *list, &mut self.several);
+                Dependencies::Many(list)
+            }
         }
     }
 
@@ -81,8 +86,32 @@ impl Named {
         self.several.clear();
     }
 
+    /// Removes all of them, and gives back most of the room of a list that was long.
+    pub(crate) fn reset(&mut self) {
+        self.clear();
+        self.several.shrink_to(SPARE_CAPACITY);
+    }
+
     pub(crate) fn as_slice(&self) -> &[Dependency] {
         if self.several.is_empty() { self.only.as_slice() } else { &self.several }
+    }
+}
+
+/// An empty list of dependencies, to be used again.
+#[derive(Debug, Default)]
+#[allow(clippy::box_collection, reason = "as in `Dependencies`")]
+pub(crate) struct SpareList(Option<Box<Vec<Dependency>>>);
+
+impl SpareList {
+    /// Keeps the list of dependencies that are not needed any more, unless it is long.
+    #[inline]
+    pub(crate) fn keep(&mut self, dependencies: Dependencies) {
+        if let Dependencies::Many(mut list) = dependencies
+            && list.capacity() <= SPARE_CAPACITY
+        {
+            list.clear();
+            self.0 = Some(list);
+        }
     }
 }
 

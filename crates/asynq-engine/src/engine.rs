@@ -6,6 +6,7 @@ use slotmap::SlotMap;
 
 use crate::batch::Batches;
 use crate::context::Contexts;
+use crate::dependency::SpareList;
 use crate::event::Event;
 use crate::frame::{Frame, Frames};
 use crate::host::Host;
@@ -25,6 +26,8 @@ pub struct Engine<H: Host> {
     pub(crate) woken: Woken,
     /// The room of a batch that was closed, for the next one.
     pub(crate) spare_items: Items,
+    /// The list of what a task waited for, for the next one.
+    pub(crate) spare_list: SpareList,
     /// Number of batches that were opened.
     pub(crate) batches_opened: u64,
     events: Option<VecDeque<Event>>,
@@ -48,6 +51,7 @@ impl<H: Host> Engine<H> {
             last_stamp: Stamp::NONE,
             woken: Woken::default(),
             spare_items: Items::default(),
+            spare_list: SpareList::default(),
             batches_opened: 0,
             events: None,
         }

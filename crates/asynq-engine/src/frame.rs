@@ -49,13 +49,18 @@ pub(crate) struct Frame<P> {
 /// The lists of a frame that has ended, empty: the next call need not allocate its own.
 #[derive(Debug)]
 struct Lists<P> {
+    dependencies: Named,
     ready: Ready,
     flush_queue: FlushQueue<P>,
 }
 
 impl<P> Default for Lists<P> {
     fn default() -> Self {
-        Self { ready: Ready::default(), flush_queue: FlushQueue::default() }
+        Self {
+            dependencies: Named::default(),
+            ready: Ready::default(),
+            flush_queue: FlushQueue::default(),
+        }
     }
 }
 
@@ -81,7 +86,7 @@ impl<P> Frames<P> {
             id: self.last_id,
             root,
             running: None,
-            dependencies: Named::default(),
+            dependencies: lists.dependencies,
             chosen: None,
             ready: lists.ready,
             flush_queue: lists.flush_queue,
@@ -192,8 +197,9 @@ impl<P> Frames<P> {
         }
         ended.ready.clear();
         ended.flush_queue.clear();
-        let Frame { ready, flush_queue, callers, .. } = ended;
-        self.spare = Some(Lists { ready, flush_queue });
+        ended.dependencies.reset();
+        let Frame { dependencies, ready, flush_queue, callers, .. } = ended;
+        self.spare = Some(Lists { dependencies, ready, flush_queue });
         callers
     }
 }

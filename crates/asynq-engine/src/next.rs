@@ -43,12 +43,17 @@ impl<H: Host> Engine<H> {
     }
 
     /// Begins [`Step::Run`] with the first ready task of the innermost call if, as nearly always, nothing has to be
-    /// found out or done before: no task was woken since the last step, there are no contexts, nobody listens, the
-    /// call goes on, and the first entry of its list is current. Otherwise, [`next`](Self::next) says what to do.
+    /// done before: there are no contexts, nobody listens, the call goes on, and the first entry of its list is
+    /// current. Otherwise, [`next`](Self::next) says what to do.
     #[inline(always)]
     pub fn run_first(&mut self) -> Option<(TaskId, &H::Task)> {
-        if !self.woken.is_empty() || !self.contexts.is_empty() || self.is_listening() {
+        if !self.contexts.is_empty() || self.is_listening() {
             return None;
+        }
+        if !self.woken.is_empty()
+            && let Some(task) = self.run_woken()
+        {
+            return self.tasks.get(task).map(|node| (task, &node.payload));
         }
         let frame = self.frames.top_mut()?;
         if frame.running.is_some() || frame.abandoned || !self.tasks.contains_key(frame.root) {
@@ -63,11 +68,22 @@ impl<H: Host> Engine<H> {
         Some((task, &node.payload))
     }
 
-    fn next_of_any(&mut self) -> Option<Step> {
-        if let Some(task) = self.only_woken() {
-            return Some(self.begin_run(task));
+    /// Begins to run the task that was woken since the last step, if there is only one. Several of them go into the
+    /// lists of ready tasks.
+    #[inline(never)]
+    fn run_woken(&mut self) -> Option<TaskId> {
+        let woken = self.only_woken();
+        match woken {
+            Some(task) => self.begin_run(task),
+            None => self.queue_woken(),
         }
-        self.queue_woken();
+        woken
+    }
+
+    fn next_of_any(&mut self) -> Option<Step> {
+        if let Some(task) = self.run_woken() {
+            return Some(Step::Run(task));
+        }
         if let Some((task, _)) = self.run_first() {
             return Some(Step::Run(task));
         }
@@ -156,10 +172,11 @@ impl<H: Host> Engine<H> {
 
     fn run(&mut self, task: TaskId) -> Step {
         self.frame_mut().ready.pop_front();
-        self.begin_run(task)
+        self.begin_run(task);
+        Step::Run(task)
     }
 
-    fn begin_run(&mut self, task: TaskId) -> Step {
+    fn begin_run(&mut self, task: TaskId) {
         let frame = self.frames.top_mut().expect("called by `next`");
         frame.flush_queue.forget_answers(&mut self.batches);
         frame.running = Some(task);
@@ -168,7 +185,6 @@ impl<H: Host> Engine<H> {
         node.state = State::Running { woken: false };
         let started = mem::replace(&mut node.started, true);
         self.record_run(task, started);
-        Step::Run(task)
     }
 
     #[inline]

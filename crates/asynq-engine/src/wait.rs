@@ -129,7 +129,7 @@ impl<H: Host> Engine<H> {
     fn block_on_any(&mut self, until: Until) {
         let frame = self.frames.top_mut().expect("only between `enter` and `exit`");
         let frame_id = frame.id;
-        let dependencies = frame.dependencies.take();
+        let dependencies = frame.dependencies.take(&mut self.spare_list);
         let Some(task) = frame.running.take() else { return };
         // Ended, by a call that it made itself.
         let Some(node) = self.tasks.get_mut(task) else { return };
@@ -252,6 +252,7 @@ impl<H: Host> Engine<H> {
         self.contexts.remove_limit(task);
         self.record(|| Event::Finished(task));
         self.wake_waiters(&node.waiters);
+        self.spare_list.keep(node.dependencies);
         Some(node.payload)
     }
 

@@ -1,6 +1,6 @@
 //! Between naming a dependency and waiting for it: it may be computed, and the task may be woken.
 
-use asynq_engine::{Engine, Status, Step, Until};
+use asynq_engine::{Engine, PriorityRule, Status, Step, Until};
 use expect_test::expect;
 
 use crate::plain::{Plain, begin_call, end_call};
@@ -231,7 +231,44 @@ fn the_first_ready_task_runs_at_once_unless_something_has_to_be_done_before() {
     assert_eq!(engine.run_first(), Some((first, &())));
     engine.complete(first);
     // The root was woken.
+    assert_eq!(engine.run_first(), Some((root, &())));
+    let context = engine.enter_context(()).unwrap();
+    let inside = engine.depend_on_new(());
+    engine.set_scope(None);
+    engine.block(Until::All);
+    // It may be under other contexts than the one before it.
     assert_eq!(engine.run_first(), None);
+    assert_eq!(engine.next(), Step::Run(inside));
+    engine.complete(inside);
+    assert_eq!(engine.next(), Step::Pause(context));
     assert_eq!(engine.next(), Step::Run(root));
+    end_call(&mut engine, root);
+}
+
+#[test]
+fn woken_tasks_run_at_once_in_the_order_in_which_they_began_to_wait() {
+    let mut engine = Engine::<Plain>::new();
+    let root = engine.add_task(());
+    let batch = engine.add_batch((), PriorityRule::BySize);
+    let items: Vec<_> = (0..3).map(|_| engine.add_item(batch).unwrap()).collect();
+    begin_call(&mut engine, root);
+    let tasks: Vec<_> = items.iter().map(|_| engine.depend_on_new(())).collect();
+    engine.block(Until::All);
+    for (&task, &item) in tasks.iter().zip(&items) {
+        assert_eq!(engine.run_first(), Some((task, &())));
+        engine.depend(item);
+        engine.block(Until::All);
+    }
+    assert_eq!(engine.run_first(), None);
+    assert_eq!(engine.next(), Step::Flush(batch));
+    for &item in items.iter().rev() {
+        engine.complete_item(item);
+    }
+    engine.close(batch);
+    for &task in &tasks {
+        assert_eq!(engine.run_first(), Some((task, &())));
+        engine.complete(task);
+    }
+    assert_eq!(engine.run_first(), Some((root, &())));
     end_call(&mut engine, root);
 }
