@@ -64,7 +64,9 @@ impl Loader {
         };
         let unanswered: Vec<_> =
             unanswered.into_iter().filter(|&slot| self.slots.remove(slot).is_some()).collect();
+        self.last_end = now;
         self.remove_part(part);
+        self.send_if_late(now);
         Some(Ended { unanswered, time })
     }
 }

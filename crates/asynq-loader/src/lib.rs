@@ -59,7 +59,7 @@
 //!
 //! If other requests load as well (a server), nobody knows that nothing else can run. There a round has
 //! *settled* when some turns of the executor have brought no new key ([`turn`](Loader::turn)), and stays open
-//! while the store is busy ([`round_settled`](Loader::round_settled)).
+//! while the store is busy, or while it can expect further requests ([`round_settled`](Loader::round_settled)).
 //!
 //! On hosts where keys may keep coming (`max_delay`), a round is sent at the latest when it fills a
 //! part, or when its first key has waited so long, whatever else can run.
@@ -116,6 +116,7 @@
 extern crate alloc;
 
 // Ids and nodes.
+mod crowd;
 mod id;
 mod output;
 mod part;

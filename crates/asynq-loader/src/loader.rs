@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::crowd::Crowd;
 use crate::id::{PartId, RidersId, SlotId};
 use crate::output::Output;
 use crate::part::{Part, Parts};
@@ -17,10 +18,9 @@ use crate::stats::Stats;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
     /// For the time of `Settings::hold`.
-    ForTime {
-        /// Position behind the last key when it became ready.
-        since: u64,
-    },
+    ForTime,
+    /// Until as many requests have come as it expects, or for the time of `Settings::hold`.
+    ForOthers,
     /// Until fewer parts are in flight, or the first key has waited long enough.
     WhileBusy,
 }
@@ -39,10 +39,12 @@ pub struct Loader {
     pub(crate) ready_until: u64,
     /// Reason why the round stays open, although it is ready.
     pub(crate) held: Option<Held>,
-    /// Keys come from several requests: see `Settings::holds_alone`.
-    pub(crate) is_shared: bool,
+    /// Requests that wait for the round, on hosts with several.
+    pub(crate) crowd: Crowd,
     /// Time that a part takes, as an average that forgets. 0 if none has ended.
     pub(crate) typical_time: Time,
+    /// Time at which the last part has ended.
+    pub(crate) last_end: Time,
     /// Parts that wait for permits, in the order in which they were claimed.
     pub(crate) waiting: VecDeque<PartId>,
     pub(crate) parts: Parts,
@@ -158,6 +160,7 @@ impl Loader {
         self.resolve_riders(&[]);
         if self.queue.wanted == 0 {
             self.held = None;
+            self.crowd.leave();
         }
         let size = self.settings.part_size();
         let needed = self.queue.wanted.div_ceil(size);
@@ -177,7 +180,7 @@ impl Loader {
             self.resolve_riders(&part.riders);
         }
         if self.held == Some(Held::WhileBusy) && !self.is_busy() {
-            self.send_held();
+            self.end_wait_for_store();
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::id::{PartId, SlotId};
 use crate::loader::{Held, Loader};
 use crate::output::Output;
 use crate::part::{Part, SentPart};
-use crate::settings::Time;
+use crate::settings::{Settings, Time};
 use crate::settle::Settle;
 use crate::slot::SlotState;
 
@@ -22,30 +22,39 @@ impl Loader {
         let from = self.make_ready(now);
         let hold = self.settings.hold;
         let first = self.queue.first_arrival();
-        self.is_shared |= self.in_flight() > 0;
         let is_held = hold > 0
-            && (self.settings.holds_alone || self.is_shared)
+            && self.settings.holds_alone
             && first.is_some_and(|first| now < first.saturating_add(hold));
         if is_held {
-            self.held = self.held.or(Some(Held::ForTime { since: self.queue.end() }));
+            self.held = self.held.or(Some(Held::ForTime));
             self.send_full(now);
         } else {
-            self.end_hold();
-            self.claim(from);
+            self.send_from(from, false);
         }
     }
 
-    /// Makes the open round ready on a host that cannot know whether further keys come: no task waits for
-    /// another, but other requests may load. While the store is [busy](crate::Settings::busy), the round
-    /// stays open, until fewer parts are in flight or its first key has waited as long as a part typically takes.
+    /// Makes the open round ready for one more request, on a host that cannot know whether further keys come: no task
+    /// waits for another, but other requests may load.
+    ///
+    /// While the store is [busy](crate::Settings::busy), the round stays open, until fewer parts are in flight or its
+    /// first key has waited as long as a part typically takes. Otherwise, with a [`hold`](crate::Settings::hold), it stays
+    /// open until it has as many requests as it can expect from the rounds before, or for that time.
     pub fn round_settled(&mut self, now: Time) {
-        if self.queue.wanted == 0 || !self.is_busy() {
-            return self.round_ready(now);
+        if self.queue.wanted == 0 {
+            return;
         }
+        let idle = now.saturating_sub(self.last_end);
+        let usual = self.settings.hold.saturating_add(self.typical_time);
+        self.crowd.add(self.in_flight() > 0, idle, usual);
+        let held = match self.is_busy() {
+            true => Held::WhileBusy,
+            false if self.expects_others() => Held::ForOthers,
+            false => return self.round_ready(now),
+        };
         self.make_ready(now);
-        self.held = Some(Held::WhileBusy);
+        self.held = Some(held);
         if self.send_time().is_none_or(|time| time <= now) {
-            self.send_held();
+            self.send_held(true);
         } else {
             self.send_full(now);
         }
@@ -108,9 +117,8 @@ impl Loader {
         }
         self.late_unsent(now);
         if has_passed(self.send_time()) {
-            self.end_hold();
             let from = self.make_ready(now);
-            self.claim(from);
+            self.send_from(from, true);
         }
     }
 
@@ -123,24 +131,45 @@ impl Loader {
         self.parts.len() - self.waiting.len()
     }
 
-    /// Sends the round that was held while the store was busy.
-    pub(crate) fn send_held(&mut self) {
-        self.held = None;
-        let from = self.take_unready();
-        self.claim(from);
+    /// Returns whether the open round waits for further requests, unless the store is busy.
+    fn expects_others(&self) -> bool {
+        let Settings { hold, holds_alone, .. } = self.settings;
+        hold > 0 && !holds_alone && !self.crowd.is_complete()
     }
 
-    fn end_hold(&mut self) {
-        if let Some(Held::ForTime { since }) = self.held.take() {
-            self.is_shared = self.queue.end() > since;
+    /// Sends the round that was held while the store was busy, unless it expects further requests.
+    pub(crate) fn end_wait_for_store(&mut self) {
+        if self.expects_others() {
+            self.held = Some(Held::ForOthers);
+        } else {
+            self.send_held(false);
         }
+    }
+
+    /// Sends the round that has waited for other requests long enough.
+    pub(crate) fn send_if_late(&mut self, now: Time) {
+        if self.held == Some(Held::ForOthers) && self.send_time().is_some_and(|time| time <= now) {
+            self.send_held(true);
+        }
+    }
+
+    fn send_held(&mut self, is_late: bool) {
+        let from = self.take_unready();
+        self.send_from(from, is_late);
+    }
+
+    fn send_from(&mut self, from: u64, is_late: bool) {
+        self.held = None;
+        self.crowd.send(is_late);
+        self.claim(from);
     }
 
     /// Returns the time at which the first key in the queue has waited long enough.
     fn send_time(&self) -> Option<Time> {
         let first = self.queue.first_arrival()?;
         let hold = self.held.map(|held| match held {
-            Held::ForTime { .. } => self.settings.hold,
+            Held::ForTime => self.settings.hold,
+            Held::ForOthers => self.crowd.patience(&self.settings, self.typical_time),
             Held::WhileBusy if self.typical_time > 0 => self.typical_time,
             Held::WhileBusy => self.settings.busy.map_or(0, |busy| busy.patience),
         });

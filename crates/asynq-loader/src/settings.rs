@@ -18,8 +18,9 @@ pub struct Settings {
     /// Time for which a round stays open after its first key, although it is ready, so that others
     /// can join it.
     pub hold: Time,
-    /// Hold also the rounds of requests that come alone. Without it, a round is held only while keys come from
-    /// several requests: others were in flight when it became ready, or the last hold has brought further keys.
+    /// Hold every round, for all of that time. Without it, only a round that has
+    /// [settled](crate::Loader::round_settled) is held, until it has as many requests as it can expect: those of
+    /// requests that come alone are sent at once.
     pub holds_alone: bool,
     /// Number of turns of an executor without a new key after which a round has
     /// [settled](crate::Loader::turn).

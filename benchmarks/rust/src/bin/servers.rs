@@ -157,21 +157,15 @@ impl Server for Theirs {
 
 type Policy = fn(Loader<i32, i32>) -> Loader<i32, i32>;
 
-const POLICIES: [(&str, Policy); 8] = [
+const POLICIES: [(&str, Policy); 6] = [
     ("asynq, default", |loader| loader),
-    ("asynq, at once", |loader| loader.settle(0).busy_at(None)),
-    ("asynq, settle 2", |loader| loader.busy_at(None)),
-    ("asynq, busy at 2, settle 0", |loader| loader.settle(0)),
-    ("asynq, hold 1 ms when busy", |loader| {
-        loader.busy_at(None).hold_when_busy(Duration::from_millis(1))
+    ("asynq, at once", |loader| loader.settle(0).busy_at(None).hold_when_busy(Duration::ZERO)),
+    ("asynq, waits for no requests", |loader| loader.hold_when_busy(Duration::ZERO)),
+    ("asynq, hold 4 ms when busy", |loader| loader.hold_when_busy(Duration::from_millis(4))),
+    ("asynq, hold 1 ms", |loader| loader.hold(Duration::from_millis(1))),
+    ("asynq, max_in_flight 2", |loader| {
+        loader.busy_at(None).hold_when_busy(Duration::ZERO).max_in_flight(2)
     }),
-    ("asynq, hold 2 ms when busy", |loader| {
-        loader.busy_at(None).hold_when_busy(Duration::from_millis(2))
-    }),
-    ("asynq, hold 3 ms when busy", |loader| {
-        loader.busy_at(None).hold_when_busy(Duration::from_millis(3))
-    }),
-    ("asynq, max_in_flight 2", |loader| loader.busy_at(None).max_in_flight(2)),
 ];
 
 const THEIRS: &str = "async-graphql's DataLoader, 1 ms";

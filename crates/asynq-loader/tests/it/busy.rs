@@ -131,13 +131,37 @@ fn a_scheduler_that_knows_that_nothing_can_run_does_not_wait() {
     assert_eq!(calls(&mut loader, 1).len(), 1);
 }
 
-fn held_when_shared() -> Loader {
+fn gathers() -> Loader {
     loader(Settings { hold: 10, holds_alone: false, ..Settings::default() })
+}
+
+/// Loads a key for one more request.
+fn settle(loader: &mut Loader, now: u64) {
+    loader.load(now);
+    loader.round_settled(now);
+}
+
+/// Sends a round of so many requests, of which all but the first come while another part is in flight.
+fn send_together(loader: &mut Loader, requests: usize, now: u64) {
+    let alone = send(loader, now);
+    for _ in 1..requests {
+        settle(loader, now + 1);
+    }
+    settle(loader, now + 1);
+    end(loader, alone, now + 2);
+    let late = loader.round_deadline().unwrap_or(now + 2);
+    loader.round_late(late);
+    let [part] = calls(loader, late)[..] else { panic!("one part") };
+    assert_eq!(loader.slots_of(part).unwrap().len(), requests);
+    for index in 0..requests {
+        loader.answered(part, index).unwrap();
+    }
+    loader.ended(part, late + 2);
 }
 
 #[test]
 fn requests_that_come_alone_are_not_held() {
-    let mut loader = held_when_shared();
+    let mut loader = gathers();
     for now in 0..5 {
         let part = send(&mut loader, now);
         end(&mut loader, part, now);
@@ -145,34 +169,85 @@ fn requests_that_come_alone_are_not_held() {
 }
 
 #[test]
-fn a_round_is_held_while_another_is_in_flight() {
-    let mut loader = held_when_shared();
+fn a_round_waits_for_those_that_could_have_been_sent_with_the_one_in_flight() {
+    let mut loader = gathers();
     send(&mut loader, 0);
-    loader.load(1);
-    loader.round_settled(1);
+    settle(&mut loader, 1);
     assert_eq!((outputs(&mut loader), loader.round_deadline()), (vec![], Some(11)));
     loader.round_late(11);
     assert_eq!(calls(&mut loader, 11).len(), 1);
 }
 
 #[test]
-fn rounds_are_held_as_long_as_that_brings_keys() {
-    let mut loader = held_when_shared();
-    let first = send(&mut loader, 0);
-    loader.load(1);
-    loader.round_settled(1);
-    loader.load(2);
-    end(&mut loader, first, 3);
-    loader.round_late(11);
-    let [second] = calls(&mut loader, 11)[..] else { panic!("one part") };
-    end(&mut loader, second, 12);
-    // Nothing is in flight, but the last hold has gained a key.
+fn a_round_is_sent_when_as_many_requests_have_come_as_before() {
+    let mut loader = gathers();
+    send_together(&mut loader, 3, 0);
+    settle(&mut loader, 20);
+    settle(&mut loader, 21);
+    assert_eq!((outputs(&mut loader), loader.round_deadline()), (vec![], Some(30)));
+    settle(&mut loader, 22);
+    assert_eq!(calls(&mut loader, 22).len(), 1);
+}
+
+#[test]
+fn a_round_waits_for_fewer_requests_after_some_have_not_come() {
+    let mut loader = gathers();
+    send_together(&mut loader, 3, 0);
+    let waits = (0..4).map(|round| {
+        let now = 20 + 20 * round;
+        settle(&mut loader, now);
+        let late = loader.round_deadline().unwrap_or(now);
+        loader.round_late(late);
+        let [part] = calls(&mut loader, late)[..] else { panic!("one part") };
+        end(&mut loader, part, late + 1);
+        late - now
+    });
+    assert_eq!(waits.collect::<Vec<_>>(), [10, 10, 0, 0]);
+}
+
+#[test]
+fn nobody_is_expected_after_a_long_time_without_requests() {
+    let mut loader = gathers();
+    send_together(&mut loader, 3, 0);
+    send(&mut loader, 1_000);
+}
+
+#[test]
+fn a_scheduler_that_knows_that_nothing_can_run_waits_for_no_requests() {
+    let mut loader = gathers();
+    send_together(&mut loader, 3, 0);
     loader.load(20);
-    loader.round_settled(20);
-    assert_eq!(outputs(&mut loader), []);
-    loader.round_late(30);
-    let [third] = calls(&mut loader, 30)[..] else { panic!("one part") };
-    end(&mut loader, third, 31);
-    // This one has not.
-    send(&mut loader, 40);
+    loader.round_ready(20);
+    assert_eq!(calls(&mut loader, 20).len(), 1);
+}
+
+#[test]
+fn a_round_of_full_size_waits_for_no_requests() {
+    let mut loader = gathers();
+    send_together(&mut loader, 3, 0);
+    loader.set(Settings { max_batch_size: 1, ..*loader.settings() });
+    settle(&mut loader, 20);
+    assert_eq!(calls(&mut loader, 20).len(), 1);
+}
+
+#[test]
+fn a_round_waits_for_requests_after_the_store_was_busy() {
+    let busy = Some(Busy { in_flight: 1, patience: 50 });
+    let mut loader = loader(Settings { hold: 10, holds_alone: false, busy, ..Settings::default() });
+    let first = send(&mut loader, 0);
+    settle(&mut loader, 1);
+    end(&mut loader, first, 3);
+    assert_eq!((outputs(&mut loader), loader.round_deadline()), (vec![], Some(17)));
+    settle(&mut loader, 4);
+    assert_eq!(calls(&mut loader, 4).len(), 1);
+}
+
+#[test]
+fn a_round_that_is_late_when_the_store_is_free_is_sent() {
+    let busy = Some(Busy { in_flight: 1, patience: 50 });
+    let mut loader = loader(Settings { hold: 10, holds_alone: false, busy, ..Settings::default() });
+    let first = send(&mut loader, 0);
+    settle(&mut loader, 1);
+    end(&mut loader, first, 40);
+    assert_eq!(calls(&mut loader, 40).len(), 1);
 }

@@ -8,6 +8,7 @@ mod answers;
 mod bounds;
 mod busy;
 mod cost;
+mod crowds;
 mod deadlines;
 mod keys;
 mod permits;

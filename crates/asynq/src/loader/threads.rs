@@ -41,6 +41,8 @@ pub(super) trait Threads: 'static {
     const SETTLE: u32;
     /// Default of [`Loader::busy_at`](super::Loader::busy_at).
     const BUSY: Option<usize>;
+    /// Default of [`Loader::hold_when_busy`](super::Loader::hold_when_busy).
+    const HOLD_WHEN_BUSY: Option<Duration>;
 }
 
 /// All threads of the process, which share the rounds.
@@ -62,6 +64,7 @@ impl Threads for AllThreads {
     type Group = Group;
     const SETTLE: u32 = 2;
     const BUSY: Option<usize> = Some(2);
+    const HOLD_WHEN_BUSY: Option<Duration> = Some(Duration::from_millis(2));
 }
 
 impl Threads for OneThread {
@@ -75,4 +78,5 @@ impl Threads for OneThread {
     type Group = Membership;
     const SETTLE: u32 = 0;
     const BUSY: Option<usize> = None;
+    const HOLD_WHEN_BUSY: Option<Duration> = None;
 }
