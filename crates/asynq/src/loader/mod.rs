@@ -51,6 +51,7 @@ mod stats;
 mod thread_lock;
 mod threads;
 mod wakers;
+mod waking;
 
 pub use self::answer::Answer;
 pub use self::cache::{Cache, CacheLimits, Lru};

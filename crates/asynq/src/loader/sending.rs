@@ -1,6 +1,8 @@
 //! The open round of a loader, as those who wait for it send it.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use asynq_loader::{Settle, SlotId};
 
@@ -105,7 +107,12 @@ where
 {
     let shared = &sender.0;
     let mut count = Settle::default();
-    while shared.with(|state| state.machine.turn(&mut count)) == Some(false) {
+    loop {
+        let watch = |cx: &mut Context<'_>| shared.waking.watch(cx.waker());
+        poll_fn(|cx| if watch(cx) { Poll::Pending } else { Poll::Ready(()) }).await;
+        if shared.with(|state| state.machine.turn(&mut count)) != Some(false) {
+            break;
+        }
         runtime::turn().await;
     }
     let now = settings::now();
@@ -137,7 +144,11 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Round for Shared<K, V> {
         self.with(|state| state.machine.turn(count)).unwrap_or(true)
     }
 
-    fn send(self: Arc<Self>, has_keys: bool, cached: Vec<SlotId>) {
+    fn watch_waking(&self, waker: &Waker) -> bool {
+        self.waking.watch(waker)
+    }
+
+    fn send(&self, has_keys: bool, cached: Vec<SlotId>) {
         let now = settings::now();
         self.change(Calls::Here, |state| {
             if !cached.is_empty() {

@@ -19,6 +19,7 @@ use super::state::State;
 use super::stats::Stats;
 use super::thread_lock::{Locked, ThreadLock};
 use super::threads::AllThreads;
+use super::waking::Waking;
 #[cfg(feature = "explain")]
 use crate::recording::answers::Codec;
 
@@ -29,6 +30,7 @@ pub(super) struct Shared<K: Key + Send + Sync, V: Clone + Send + 'static> {
     pub(super) fetch: Fetch<K, V>,
     pub(super) begin: Begin<K, V>,
     state: ThreadLock<State<K, V>>,
+    pub(super) waking: Waking,
     pub(super) hasher: RandomState,
     pub(super) caches: Caches<K, V>,
     /// For recorded answers, if the loader is replayable.
@@ -60,6 +62,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
             fetch,
             begin,
             state: ThreadLock::new(state),
+            waking: Waking::default(),
             hasher: RandomState::default(),
             caches: Caches::new(),
             #[cfg(feature = "explain")]
@@ -116,9 +119,10 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         }
         let effects = std::mem::take(&mut state.effects);
         let (woken, unused) = state.wakers.take();
+        let waking = (woken.len() > 1).then(|| self.waking.begin());
         drop(state);
         woken.into_iter().for_each(Waker::wake);
-        drop(unused);
+        drop((waking, unused));
         self.finish(effects, timer, calls);
     }
 

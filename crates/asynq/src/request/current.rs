@@ -16,9 +16,11 @@ use crate::nested_wakers::{NestedWakers, Next, is_of_join, may_be_of_executor, s
 pub(crate) trait Round: Send + Sync {
     /// Counts a turn of the executor. Returns whether the round has settled.
     fn turn(&self, count: &mut Settle) -> bool;
+    /// Returns whether another thread has not woken all loads of rounds before. Then `waker` is woken later.
+    fn watch_waking(&self, waker: &Waker) -> bool;
     /// Sends the round, if the request has asked for keys of it (`has_keys`), and resolves the cached keys for which
     /// it has asked.
-    fn send(self: Arc<Self>, has_keys: bool, cached: Vec<SlotId>);
+    fn send(&self, has_keys: bool, cached: Vec<SlotId>);
 }
 
 /// A round that a request has touched since its last step.
@@ -33,11 +35,22 @@ pub(super) struct Touched {
 
 /// Rounds that a request has touched.
 #[derive(Default)]
-pub(super) struct TouchedRounds(Vec<Touched>);
+pub(super) struct TouchedRounds {
+    open: Vec<Touched>,
+    /// Rounds that were sent before these.
+    sent: Vec<Arc<dyn Round>>,
+}
 
 impl TouchedRounds {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.open.is_empty()
+    }
+
+    /// Returns whether another thread has not woken all loads of the rounds. It may have woken the request by the first of
+    /// them, so that more of its code can run than the request knows. Then `waker` is woken later.
+    pub(super) fn watch_waking(&self, waker: &Waker) -> bool {
+        let open = self.open.iter().map(|touched| &touched.round);
+        open.chain(&self.sent).any(|round| round.watch_waking(waker))
     }
 
     /// Counts a turn of the executor. Sends the rounds that have settled.
@@ -45,9 +58,11 @@ impl TouchedRounds {
         // The others wait for the same executor, and cached keys must not overtake them.
         let has_settled =
             |touched: &mut Touched| !touched.has_keys || touched.round.turn(&mut touched.count);
-        if self.0.iter_mut().fold(true, |all, touched| has_settled(touched) & all) {
-            for Touched { round, has_keys, cached, .. } in self.0.drain(..) {
+        if self.open.iter_mut().fold(true, |all, touched| has_settled(touched) & all) {
+            self.sent.clear();
+            for Touched { round, has_keys, cached, .. } in self.open.drain(..) {
                 round.send(has_keys, cached);
+                self.sent.push(round);
             }
         }
     }
@@ -196,7 +211,7 @@ pub(crate) fn send_touched() {
     // The functions of the loaders are not code of the request.
     let mut outside = Outside(CURRENT.take());
     let touched = outside.0.as_mut().map(|current| mem::take(&mut current.touched));
-    for Touched { round, has_keys, cached, .. } in touched.unwrap_or_default().0 {
+    for Touched { round, has_keys, cached, .. } in touched.unwrap_or_default().open {
         round.send(has_keys, cached);
     }
 }
@@ -215,7 +230,7 @@ pub(crate) fn touch(
 ) -> bool {
     CURRENT.with_borrow_mut(|current| {
         let Some(current) = current else { return false };
-        let rounds = &mut current.touched.0;
+        let rounds = &mut current.touched.open;
         // Nearly always the last.
         let place = rounds.iter().rposition(|touched| touched.loader == loader);
         let place = place.unwrap_or_else(|| {

@@ -98,6 +98,7 @@ impl<F: Future> Future for Request<F> {
         });
         let mut future = this.future;
         let mut is_woken = waker.begin(cx.waker());
+        let mut is_waking = false;
         loop {
             if is_woken {
                 let poll = || future.as_mut().poll(&mut Context::from_waker(as_waker));
@@ -108,11 +109,13 @@ impl<F: Future> Future for Request<F> {
                 if polled.is_ready() {
                     return polled;
                 }
-                if waker.is_woken() {
-                    break;
-                }
             }
             if this.state.touched.is_empty() {
+                break;
+            }
+            // Asked first: those that have been woken by then have woken the request.
+            is_waking = this.state.touched.watch_waking(cx.waker());
+            if is_waking || waker.is_woken() {
                 break;
             }
             this.state.touched.turn();
@@ -123,7 +126,7 @@ impl<F: Future> Future for Request<F> {
             // A function that is not async has answered.
             waker.begin_again();
         }
-        if !this.state.touched.is_empty() && !waker.is_woken() {
+        if !this.state.touched.is_empty() && !is_waking && !waker.is_woken() {
             // Polled again when the executor has polled everything else.
             scheduler::wake_after_turn(cx);
         }

@@ -74,6 +74,8 @@ mod random_contexts;
 #[cfg(feature = "tokio")]
 mod request;
 mod request_joins;
+#[cfg(feature = "tokio")]
+mod request_waking;
 mod rounds;
 mod scale;
 mod scoped;
