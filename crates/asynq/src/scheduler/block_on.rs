@@ -93,7 +93,7 @@ impl Scheduler {
                     }
                     Rest::Waits => match runtime::held() {
                         Held::Nothing => Some(true),
-                        Held::Worker if self.sleep() => continue,
+                        Held::Worker if self.sleep().is_ok() => continue,
                         Held::Worker => Some(false),
                         Held::Runtime if self.is_woken_by_threads() => Some(true),
                         Held::Runtime => self.nested_wakers.borrow_mut().runtime_goes_on(waker),

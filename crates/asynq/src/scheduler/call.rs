@@ -82,8 +82,8 @@ impl Scheduler {
                 // The wait may be for something that another task has requested.
                 Step::Wait if !waited => self.wake_combinators(),
                 Step::Wait => {
-                    if !self.sleep() {
-                        let error = self.sleepless(root, caller);
+                    if let Err(standstill) = self.sleep() {
+                        let error = self.sleepless(root, caller, standstill);
                         self.give_up();
                         return Err(error);
                     }

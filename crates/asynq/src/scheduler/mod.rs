@@ -16,6 +16,13 @@ mod flush;
 mod flush_timer;
 mod foreign;
 mod foreign_requests;
+#[cfg(any(
+    feature = "tokio",
+    feature = "tokio-postgres",
+    feature = "redis",
+    feature = "memcached"
+))]
+mod idle_runtime;
 mod in_place;
 mod native_stack;
 mod nesting;

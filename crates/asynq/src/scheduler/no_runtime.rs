@@ -2,9 +2,17 @@
 
 use std::task::Context;
 
-pub(super) fn sleep(_is_woken_by_threads: bool, sleep: impl FnOnce()) -> bool {
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[expect(dead_code, reason = "the same as with a runtime")]
+pub(super) enum Standstill {
+    Held,
+    Idle,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the same as with a runtime")]
+pub(super) fn sleep(_is_woken_by_threads: bool, sleep: impl FnOnce()) -> Result<(), Standstill> {
     sleep();
-    true
+    Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

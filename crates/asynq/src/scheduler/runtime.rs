@@ -8,30 +8,45 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::{block_in_place, unconstrained, yield_now};
+use tokio::task::{block_in_place, try_id, unconstrained, yield_now};
 
-/// Calls `sleep`, which blocks this thread, so that the runtime around it goes on. Returns `false`, and does
-/// not sleep, if that cannot be: this thread alone would run the runtime.
+use super::idle_runtime as idle;
+
+/// Reason why a thread cannot wait for the runtime around it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standstill {
+    /// This thread alone would run the runtime.
+    Held,
+    /// No thread runs the runtime.
+    Idle,
+}
+
+/// Calls `sleep`, which blocks this thread, so that the runtime around it goes on. May do so for a short time only.
 ///
 /// `is_woken_by_threads` says that other threads will end the sleep, whatever becomes of the runtime.
-pub(super) fn sleep(is_woken_by_threads: bool, sleep: impl FnOnce()) -> bool {
-    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
-    let is_blocking_allowed = match flavor {
-        Err(_) => true,
-        Ok(RuntimeFlavor::CurrentThread) => is_woken_by_threads || !runs_tasks(),
-        Ok(_) => false,
-    };
-    if is_blocking_allowed {
-        sleep();
-        return true;
+///
+/// # Errors
+///
+/// If nothing would end the sleep.
+pub(super) fn sleep(is_woken_by_threads: bool, sleep: impl FnOnce()) -> Result<(), Standstill> {
+    let handle = Handle::try_current();
+    match handle.as_ref().map(Handle::runtime_flavor) {
+        Err(_) => sleep(),
+        Ok(RuntimeFlavor::CurrentThread) if is_woken_by_threads => sleep(),
+        Ok(RuntimeFlavor::CurrentThread) if runs_tasks() => return Err(Standstill::Held),
+        // A thread of `spawn_blocking`, whose runtime exists as long as it does.
+        Ok(RuntimeFlavor::CurrentThread) if try_id().is_some() => sleep(),
+        Ok(RuntimeFlavor::CurrentThread) => return idle::sleep(&Handle::current(), sleep),
+        // Moves the tasks of a worker to another thread. Panics in a `LocalSet`, and does nothing on a thread that only
+        // belongs to a runtime.
+        Ok(_) => {
+            let slept = catch_unwind(AssertUnwindSafe(|| block_in_place(sleep))).is_ok();
+            if !slept && !is_woken_by_threads {
+                return Err(Standstill::Held);
+            }
+        }
     }
-    if matches!(flavor, Ok(RuntimeFlavor::CurrentThread)) {
-        return false;
-    }
-    // Moves the tasks of a worker to another thread. Panics in a `LocalSet`, and does nothing on a thread that only
-    // belongs to a runtime.
-    let slept = catch_unwind(AssertUnwindSafe(|| block_in_place(sleep))).is_ok();
-    slept || is_woken_by_threads
+    Ok(())
 }
 
 /// Returns whether this thread runs the tasks of its runtime. Other threads may belong to it: those of

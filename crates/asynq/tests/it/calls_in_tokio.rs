@@ -90,6 +90,44 @@ fn a_call_that_needs_a_loader_of_the_runtime_that_it_holds_is_an_error() {
     "#]].assert_eq(&(message + "\n"));
 }
 
+#[test]
+fn a_call_that_waits_for_a_runtime_which_no_thread_runs_is_an_error() {
+    static SHARED: LazyLock<Loader<u32, u32>> = LazyLock::new(|| Loader::new(authors));
+
+    #[asynq]
+    async fn name(key: u32) -> u32 {
+        SHARED.load(key).await.unwrap()
+    }
+
+    let runtime = current_thread();
+    let _inside = runtime.enter();
+    let error = name::asynq(1).outcome().unwrap_err();
+    let message = error.message();
+    let reason = "because no thread runs the tokio runtime that has to go on (`Runtime::enter` alone does not run it)";
+    assert!(message.contains(reason), "{message}");
+    assert!(message.contains("authors, batch function of the loader at"), "{message}");
+    assert!(message.contains("(`runtime.block_on(f::asynq(..).into_future())`)"), "{message}");
+    assert_eq!(outcome().unwrap_err().kind(), TaskErrorKind::Deadlock);
+    // The runtime runs what was left there.
+    assert_eq!(runtime.block_on(name::asynq(1).into_future()), 1);
+}
+
+#[test]
+fn a_call_on_a_thread_that_has_entered_a_runtime_which_another_one_runs_returns() {
+    let runtime = current_thread();
+    let handle = runtime.handle().clone();
+    let call = std::thread::spawn(move || {
+        let _inside = handle.enter();
+        slow(1) + slow(2)
+    });
+    runtime.block_on(async {
+        while !call.is_finished() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    assert_eq!(call.join().unwrap(), 3);
+}
+
 /// Calls `f`. Returns its panic, and what the hook of panics was told on this thread.
 fn panics_of(f: impl FnOnce() -> u32) -> (String, Vec<String>) {
     thread_local! {
