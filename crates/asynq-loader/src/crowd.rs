@@ -10,13 +10,14 @@ const MAX_FAILURES: u32 = 6;
 
 /// The requests in the open round, and an estimate of how many it can expect.
 ///
-/// Requests whose keys were sent together get their values together. So they load again at about the same time, each in
-/// its next step, and their clients return at about the same time. A round that waits for as many requests as the rounds
-/// before had keeps them together, and nearly always knows when all of them are there.
+/// Requests whose keys were sent together get their values together. So they load again at about the same time, each
+/// in its next step, and their clients return at about the same time. A round that waits for as many requests as the
+/// rounds before had keeps them together, and nearly always knows when all of them are there.
 ///
-/// Requests that come while others are in flight could have been sent with these, so a round sometimes waits for as many
-/// as there are nearby. That takes longer, but once they have met they stay together. If they do not meet, rounds do so
-/// less often; and not in a fixed pattern, since two groups that always waited for each other would come no closer.
+/// Requests that come while others are in flight could have been sent with these, so a round sometimes waits for as
+/// many as there are nearby. That takes longer, but once they have met they stay together. If they do not meet, rounds
+/// do so less often; and not in a fixed pattern, since two groups that always waited for each other would come no
+/// closer.
 #[derive(Debug, Default)]
 pub(crate) struct Crowd {
     /// Requests in the open round.

@@ -37,8 +37,8 @@ impl Loader {
     /// waits for another, but other requests may load.
     ///
     /// While the store is [busy](crate::Settings::busy), the round stays open, until fewer parts are in flight or its
-    /// first key has waited as long as a part typically takes. Otherwise, with a [`hold`](crate::Settings::hold), it stays
-    /// open until it has as many requests as it can expect from the rounds before, or for that time.
+    /// first key has waited as long as a part typically takes. Otherwise, with a [`hold`](crate::Settings::hold), it
+    /// stays open until it has as many requests as it can expect from the rounds before, or for that time.
     pub fn round_settled(&mut self, now: Time) {
         if self.queue.wanted == 0 {
             return;

@@ -1,6 +1,7 @@
 //! Simulated servers, whose requests load from one loader and then from another, beside loaders with a fixed delay.
 //!
-//! Clients send one request after the other, with a pause between them. Timers fire at whole milliseconds, as those of tokio do.
+//! Clients send one request after the other, with a pause between them. Timers fire at whole milliseconds, as those of
+//! tokio do.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -58,12 +58,12 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
     }
 
     /// Sets the time for which a batch waits for other requests (default: 2 ms; zero: it does not wait), as long as it
-    /// expects some. It expects as many requests as the last batches had, and sometimes as many as it could have together
-    /// with those in flight; for the latter it waits up to three times as long. It is sent as soon as they are there, so
-    /// requests that load together stay together, and a request that comes alone does not wait.
+    /// expects some. It expects as many requests as the last batches had, and sometimes as many as it could have
+    /// together with those in flight; for the latter it waits up to three times as long. It is sent as soon as they
+    /// are there, so requests that load together stay together, and a request that comes alone does not wait.
     ///
-    /// Tasks of a scheduler send at once, so that the same program sends the same batches. For a wait that is the same for
-    /// all batches, see [`hold`](Self::hold).
+    /// Tasks of a scheduler send at once, so that the same program sends the same batches. For a wait that is the same
+    /// for all batches, see [`hold`](Self::hold).
     #[must_use]
     pub fn hold_when_busy(self, time: Duration) -> Self {
         self.set(|settings| {

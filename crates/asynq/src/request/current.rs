@@ -46,8 +46,8 @@ impl TouchedRounds {
         self.open.is_empty()
     }
 
-    /// Returns whether another thread has not woken all loads of the rounds. It may have woken the request by the first of
-    /// them, so that more of its code can run than the request knows. Then `waker` is woken later.
+    /// Returns whether another thread has not woken all loads of the rounds. It may have woken the request by the
+    /// first of them, so that more of its code can run than the request knows. Then `waker` is woken later.
     pub(super) fn watch_waking(&self, waker: &Waker) -> bool {
         let open = self.open.iter().map(|touched| &touched.round);
         open.chain(&self.sent).any(|round| round.watch_waking(waker))

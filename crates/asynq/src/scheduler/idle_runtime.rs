@@ -2,8 +2,9 @@
 //!
 //! # Note: idle runtimes
 //!
-//! A current-thread runtime goes on only while some thread is inside of its `block_on`, and nothing tells whether one is. So
-//! a thread that waits for it lets it run a task from time to time. If that does not happen, no thread runs the runtime.
+//! A current-thread runtime goes on only while some thread is inside of its `block_on`, and nothing tells whether one
+//! is. So a thread that waits for it lets it run a task from time to time. If that does not happen, no thread runs the
+//! runtime.
 
 use std::cell::Cell;
 use std::future::Future;
