@@ -180,8 +180,14 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     /// Returns the next deadline, if no timer is set before it.
     pub(super) fn timer_to_set(&self) -> Option<u64> {
         let deadline = self.deadline()?;
-        let is_set = self.timer.as_ref().is_some_and(|(time, _)| *time <= deadline);
-        (!is_set).then_some(deadline)
+        (!self.is_timer_set(deadline)).then_some(deadline)
+    }
+
+    /// Returns whether a timer is set for a time, or an earlier one. That of a runtime which was shut down is not.
+    pub(super) fn is_timer_set(&self, latest: u64) -> bool {
+        self.timer.as_ref().is_some_and(|(time, job)| {
+            *time <= latest && job.as_ref().is_none_or(|job| !job.has_ended())
+        })
     }
 
     /// Does what is due.

@@ -80,7 +80,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
 
     fn change_timer(&self, time: u64) -> bool {
         let set = |state: &mut State<K, V>| {
-            let is_new = state.timer.as_ref().is_none_or(|(set, _)| *set > time);
+            let is_new = !state.is_timer_set(time);
             if is_new {
                 state.timer = Some((time, None));
             }
