@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,9 @@ STRAWBERRY = Peer(
     requirement="strawberry-graphql",
     module="strawberry.dataloader",
 )
+
+#: Ours in a recording of `asynq.explain()` that goes on.
+RECORDED = replace(OURS, name=f"{OURS.name}, recorded", kind="recorded")
 
 OTHERS = (REFERENCE, AIODATALOADER, STRAWBERRY)
 PEERS = (OURS, *OTHERS)

@@ -8,12 +8,13 @@ each round yields one ratio per peer, and the report shows the median and quarti
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Callable
 
 from client import Client
-from peers import OTHERS, OURS, PEERS, Peer
+from peers import OTHERS, OURS, PEERS, RECORDED, Peer
 from reporting.spread import Spread
 from workloads import WORKLOADS, Workload
 
@@ -40,6 +41,11 @@ class Result:
         ]
         return Spread.of(ratios)
 
+    def recorded(self) -> Spread:
+        """Returns our time in a recording divided by that without one."""
+        pairs = zip(self.costs[RECORDED], self.costs[OURS])
+        return Spread.of(recorded / ours for recorded, ours in pairs)
+
     def goal_ratio(self) -> Spread | None:
         """Returns the ratio to the peer that the goal is about."""
         [peer] = [peer for peer in OTHERS if peer.name == self.workload.goal_peer]
@@ -56,14 +62,19 @@ Progress = Callable[[str, int, int], None]
 
 
 def measure(
-    load: str, interpreters: dict[Peer, str], rounds: int, seconds: float, progress: Progress
+    load: str,
+    interpreters: dict[Peer, str],
+    rounds: int,
+    seconds: float,
+    progress: Progress,
+    peers: Iterable[Peer] = PEERS,
 ) -> Result:
     if WORKLOADS[load].is_memory:
         return measure_memory(load, interpreters, rounds, progress)
     result = Result(WORKLOADS[load])
     with ExitStack() as stack:
         clients = []
-        for peer in PEERS:
+        for peer in peers:
             progress(f"warming up {peer.name}", 0, rounds)
             client = stack.enter_context(closing(Client(peer, interpreters[peer])))
             answer = client.ask("prepare", load=load, seconds=seconds)

@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the package rep
 
 import environments
 from client import Client, WorkerError
-from peers import OTHERS, OURS, PEERS, Peer
+from peers import OTHERS, OURS, PEERS, RECORDED, Peer
 from reporting.environment import REPOSITORY, InstallError, draw, tell, version
 from rounds import Result, measure
 from table import label, report
@@ -26,6 +26,14 @@ from workloads import WORKLOADS
 COMMAND = "python benchmarks/python/run.py"
 SECONDS = 0.1  # duration of a turn, unless a single run takes longer
 ROUNDS, QUICK_ROUNDS = 15, 3
+#: Workloads that are measured in a recording, too.
+RECORDED_LOADS = (
+    "two-level-fan-out",
+    "fan-out-by-loaders",
+    "staggered",
+    "synchronous-call",
+    "100-loads-on-a-loop",
+)
 MEMORY_ROUNDS, QUICK_MEMORY_ROUNDS = 5, 1
 
 
@@ -87,6 +95,7 @@ def arguments() -> argparse.Namespace:
 
 def run(python: str, options: argparse.Namespace, loads: list[str]) -> None:
     interpreters = environments.prepare(python, options.ours_python)
+    interpreters[RECORDED] = interpreters[OURS]
     described = {peer: describe(peer, interpreters[peer]) for peer in PEERS}
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
     memory_rounds = QUICK_MEMORY_ROUNDS if options.quick else MEMORY_ROUNDS
@@ -97,8 +106,16 @@ def run(python: str, options: argparse.Namespace, loads: list[str]) -> None:
         results.append(measure(load, interpreters, count, SECONDS, progress))
         progress.done(results[-1])
 
+    recorded = []
+    for load in loads:
+        if load in RECORDED_LOADS:
+            progress = Progress(f"{load}, recorded")
+            peers = (OURS, RECORDED)
+            recorded.append(measure(load, interpreters, rounds, SECONDS, progress, peers))
+            progress.done_with(f"{recorded[-1].recorded()} as long")
+
     picture = REPOSITORY / "benchmarks" / f"{environments.report_name(python)}.svg"
-    text = report(results, described, COMMAND, rounds, SECONDS, picture.name)
+    text = report(results, recorded, described, COMMAND, rounds, SECONDS, picture.name)
     print(text)
     if options.quick or options.only:
         tell("nothing is written: the files are those of a whole run")
@@ -152,9 +169,11 @@ class Progress:
     def done(self, result: Result) -> None:
         ratio = result.goal_ratio()
         assert ratio is not None
+        self.done_with(f"{ratio.median:.2f} × to {result.workload.goal_peer}")
+
+    def done_with(self, text: str) -> None:
         start = f"\r\x1b[K{self.load}: " if self.live else ""
-        peer = result.workload.goal_peer
-        print(f"{start}{ratio.median:.2f} × to {peer}", file=sys.stderr, flush=True)
+        print(f"{start}{text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

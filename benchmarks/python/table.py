@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from peers import OTHERS, OURS, PEERS, REFERENCE, Peer
+from peers import OTHERS, OURS, PEERS, RECORDED, REFERENCE, Peer
 from reporting.machine import machine
 from reporting.markdown import NOTHING, duration, table, verdict
 from rounds import Result
@@ -30,6 +30,7 @@ number of batches.
 
 def report(
     results: list[Result],
+    recorded: list[Result],
     described: dict[Peer, dict[str, Any]],
     command: str,
     rounds: int,
@@ -58,6 +59,12 @@ def report(
             f"{fresh} rounds, each in fresh processes:\n"
         )
         parts.append(ratios(memory, "at most "))
+    if recorded:
+        parts.append(
+            "How many times as long a program takes while `asynq.explain()` records it (the goal\n"
+            "is at most 1.1 ×):\n"
+        )
+        parts.append(recordings(recorded))
     if any(result.reached() is False for result in results):
         parts.append("**Not every goal is reached.**\n")
     if timed:
@@ -80,6 +87,15 @@ def ratios(results: list[Result], bound: str) -> str:
         if wanted is not None and result.workload.goal_peer != REFERENCE.name:
             goal += f" to {result.workload.goal_peer}"
         rows.append([result.workload.title, *cells, goal, verdict(result.reached())])
+    return table(head, rows)
+
+
+def recordings(results: list[Result]) -> str:
+    head = ["", "recorded", "time without", "time recorded"]
+    rows = []
+    for result in results:
+        times = [amount(result.cost(peer), False) for peer in (OURS, RECORDED)]
+        rows.append([result.workload.title, str(result.recorded()), *times])
     return table(head, rows)
 
 

@@ -28,6 +28,7 @@ WARM_UP_SECONDS = 0.3
 class Worker:
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.is_asynq = kind in ("asynq", "recorded")
         self.loop = asyncio.new_event_loop()
         self.workload: Workload | None = None
         self.run: Callable[[], Any] = lambda: None
@@ -44,15 +45,17 @@ class Worker:
     def prepare(self, load: str, seconds: float) -> dict[str, Any]:
         """Creates the program, and checks one run. `applies` is false if there is no program."""
         workload = self.workload = WORKLOADS[load]()
+        if self.kind == "recorded":
+            record()
         program = (
             workload.with_asynq()
-            if self.kind == "asynq"
+            if self.is_asynq
             else workload.with_loaders(data_loader(self.kind))
         )
         if program is None:
             return {"applies": False}
         self.run = program
-        self.on_loop = self.kind != "asynq" or workload.on_loop
+        self.on_loop = not self.is_asynq or workload.on_loop
         if workload.is_memory:  # No run may precede the first round, which measures the memory.
             return {"applies": True}
         batches = self.check()
@@ -72,7 +75,7 @@ class Worker:
         if value != workload.expected():
             raise AssertionError(f"{workload.title}: a wrong result, {str(value)[:200]}")
         batches, ideal = workload.flushes, workload.batches
-        if ideal is not None and (batches < ideal or (self.kind == "asynq" and batches != ideal)):
+        if ideal is not None and (batches < ideal or (self.is_asynq and batches != ideal)):
             raise AssertionError(f"{workload.title}: {batches} batches, where {ideal} is right")
         return batches
 
@@ -111,6 +114,13 @@ async def timed_in_loop(run: Callable[[], Any], runs: int, clock: Callable[[], f
     for _ in range(runs):
         await run()
     return clock() - begin
+
+
+def record() -> None:
+    """Begins a recording that ends with the process."""
+    import asynq
+
+    asynq.explain(capacity=100_000).__enter__()
 
 
 def data_loader(kind: str) -> Any:

@@ -27,6 +27,9 @@ from table import label, report
 COMMAND = "python benchmarks/rust/run.py"
 MEASURE = ["--bin", "asynq-benchmarks"]
 COUNT = ["--bin", "count", "--features", "count"]
+EXPLAIN = ["--bin", "explain", "--features", "explain"]
+#: Workloads that are measured while they are recorded, too.
+RECORDED = ["tiny-request", "fan-out-100", "fan-out-10000", "staggered"]
 
 
 def main() -> int:
@@ -58,7 +61,7 @@ def arguments() -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     tell("building, which takes minutes the first time")
-    for what in (MEASURE, COUNT):
+    for what in (MEASURE, COUNT, EXPLAIN):
         build(*what)
     chosen = ["--quick"] if options.quick else []
     if options.only:
@@ -69,9 +72,13 @@ def run(options: argparse.Namespace) -> int:
         results.read(output_of("count"))
     if not chosen:
         results.instructions = count_instructions(results)
+    recorded = Results()
+    if not options.only:
+        quick = ["--quick"] if options.quick else []
+        recorded.read(output_of("explain", "--json", *quick, "--only", *RECORDED))
     versions = crate_versions()
     picture = REPOSITORY / "benchmarks" / "rust.svg"
-    text = report(results, versions, rust_version(), COMMAND, picture.name)
+    text = report(results, recorded, versions, rust_version(), COMMAND, picture.name)
     print(text)
     if chosen:
         tell("nothing is written: the files are those of a whole run")

@@ -27,7 +27,12 @@ was timed: its result, and its number of batches.
 
 
 def report(
-    results: Results, versions: dict[str, str], rust: str, command: str, picture: str
+    results: Results,
+    recorded: Results,
+    versions: dict[str, str],
+    rust: str,
+    command: str,
+    picture: str,
 ) -> str:
     rounds = sorted({result.rounds for result in results.times + results.threads}, reverse=True)
     head = HEAD.format(
@@ -38,8 +43,9 @@ def report(
         rounds=" or ".join(map(str, rounds)) or "no",
         picture=picture,
     )
-    parts = (goals_part, times_part, instructions_part, threads_part, counts_part, explanations)
-    return "\n".join([head, *(text for part in parts for text in part(results))])
+    parts = (goals_part, times_part, instructions_part, threads_part, counts_part)
+    texts = [text for part in parts for text in part(results)]
+    return "\n".join([head, *texts, *recorded_part(recorded), *explanations(results)])
 
 
 def goals_part(results: Results) -> list[str]:
@@ -128,6 +134,22 @@ def counts_part(results: Results) -> list[str]:
         columns = counts(results.polls, results.peers)
         parts += ["## Polls of a task with two loads\n", matrix(results.polls, columns)]
     return parts
+
+
+def recorded_part(results: Results) -> list[str]:
+    if not results.times:
+        return []
+    columns = {
+        peer.name: [ratio(result, recorded, peer) for result in results.times]
+        for peer in results.peers
+        if (recorded := results.named(f"{peer.name} recorded"))
+    }
+    return [
+        "## Recordings\n",
+        "How many times as long a program takes while `asynq::explain` records it. Both are compiled\n"
+        "with the feature `explain`:\n",
+        matrix(results.times, columns),
+    ]
 
 
 def explanations(results: Results) -> list[str]:

@@ -1,6 +1,6 @@
 //! Allocations and polls.
 
-use crate::peers::{PEERS, Peer};
+use crate::peers::{Peer, peers};
 use crate::polls;
 use crate::record::Record;
 use crate::rounds::check;
@@ -9,7 +9,7 @@ use crate::workload::{WORKLOADS, Workload};
 /// Counts what one run does, for each implementation.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 pub(crate) fn count(allocations: impl Fn() -> usize) -> Vec<Record> {
-    let peers: Vec<&Peer> = PEERS.iter().collect();
+    let peers: Vec<&Peer> = peers().iter().collect();
     let mut records = Vec::new();
     for workload in WORKLOADS.into_iter().filter(counts) {
         let (mut made, mut polled) = (workload.results(&peers), workload.results(&peers));

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use crate::options::PEAK;
-use crate::peers::{PEERS, Peer};
+use crate::peers::{Peer, peers};
 use crate::progress::Progress;
 use crate::record::{Costs, Results};
 use crate::rounds::check;
@@ -47,7 +47,7 @@ fn in_fresh_process(peer: &str) -> f64 {
 
 /// Measures how many more bytes of this process are resident in one run than before it.
 pub(crate) fn peak(peer: &str) -> u64 {
-    let peer = PEERS.iter().find(|other| other.name == peer).expect("one of the names");
+    let peer = peers().iter().find(|other| other.name == peer).expect("one of the names");
     let mut program = (peer.program)(WORKLOAD).expect("all do this workload");
     // Makes the tables, which are the same for all.
     drop(WORKLOAD.expected());

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 
-use crate::peers::{PEERS, Peer, Program};
+use crate::peers::{self, Peer, Program};
 use crate::workload::{WORKLOADS, Workload};
 
 /// Name of [`Options::peak`] on the command line.
@@ -78,7 +78,7 @@ impl Options {
                 (Measurement::Memory, MEMORY.to_owned()),
             ])
             .collect();
-        let peers: Vec<_> = PEERS.iter().map(|peer| (peer, peer.slug())).collect();
+        let peers: Vec<_> = peers::peers().iter().map(|peer| (peer, peer.slug())).collect();
         let names: Vec<&str> = measurements
             .iter()
             .map(|(_, name)| &**name)

@@ -60,6 +60,13 @@ impl<H: Host> Engine<H> {
         }
     }
 
+    /// Returns the things that a task named before it blocked last, in the order given, computed or not.
+    #[must_use]
+    #[inline]
+    pub fn awaited(&self, task: TaskId) -> &[Dependency] {
+        self.tasks.get(task).map_or(&[], |task| task.dependencies.as_slice())
+    }
+
     /// Returns whether a task has ended, or an item has its value.
     #[must_use]
     #[inline]

@@ -24,9 +24,12 @@ pub(crate) fn write_chrome_trace(
 ) -> io::Result<()> {
     let lookup = Lookup::new(recording, explanation);
     to.write_all(b"{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n")?;
-    write_event(&mut to, &process(SOURCES, "sources"))?;
-    to.write_all(b",\n")?;
-    write_event(&mut to, &process(TASKS, "tasks"))?;
+    let [first, rest @ ..] = metadata();
+    write_event(&mut to, &first)?;
+    for event in rest {
+        to.write_all(b",\n")?;
+        write_event(&mut to, &event)?;
+    }
     let spans = (0..explanation.batches.len()).map(|batch| batch_span(&lookup, batch));
     for span in spans.chain((0..explanation.tasks.len()).map(|task| task_span(&lookup, task))) {
         for event in span.events() {
@@ -41,8 +44,23 @@ fn write_event(to: &mut impl Write, event: &Value) -> io::Result<()> {
     Ok(serde_json::to_writer(to, event)?)
 }
 
-fn process(pid: u32, name: &str) -> Value {
-    json!({"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}})
+/// Returns the names of the processes, and their order.
+fn metadata() -> [Value; 4] {
+    let event = |pid: u32, name: &str, args: Value| json!({"ph": "M", "name": name, "pid": pid, "tid": pid, "args": args});
+    [
+        event(SOURCES, "process_name", json!({"name": "sources"})),
+        event(SOURCES, "process_sort_index", json!({"sort_index": SOURCES})),
+        event(TASKS, "process_name", json!({"name": "tasks"})),
+        event(TASKS, "process_sort_index", json!({"sort_index": TASKS})),
+    ]
+}
+
+/// Returns arguments without those that are null, which viewers show as values.
+fn without_nulls(mut args: Value) -> Value {
+    if let Some(members) = args.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    args
 }
 
 struct Span<'a> {
@@ -56,15 +74,16 @@ struct Span<'a> {
 }
 
 impl Span<'_> {
-    /// Spans of the same track may overlap, so each is a pair of asynchronous events.
+    /// Spans of the same track may overlap, so each is a pair of asynchronous events. These are matched by category and id.
+    /// Flows need events that do not overlap, so there are none.
     fn events(self) -> [Value; 2] {
         let event = |phase: &str, time: Time| {
-            json!({"ph": phase, "name": self.name, "cat": self.category, "id": self.id, "pid": self.pid, "tid": 0,
+            json!({"ph": phase, "name": self.name, "cat": self.category, "id": self.id, "pid": self.pid, "tid": self.pid,
                 "ts": microseconds(time)})
         };
         let mut begin = event("b", self.start);
         let end = event("e", self.end);
-        begin["args"] = self.args;
+        begin["args"] = without_nulls(self.args);
         [begin, end]
     }
 }

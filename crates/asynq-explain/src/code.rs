@@ -69,6 +69,16 @@ impl<'a> Code<'a> {
         around.min_by_key(|flow| flow.end - flow.line).copied()
     }
 
+    /// Returns the site at which a task has asked for something that it awaits at `awaited`. A plain function that has
+    /// asked for it is a part of the code that awaits it, and has nothing to change.
+    pub(crate) fn asked_at(&self, asked: Id, awaited: Id) -> Id {
+        let flow = |site| self.stack(site).first().and_then(|site| self.flow(site));
+        match (flow(asked), flow(awaited)) {
+            (Some(plain), Some(waiting)) if plain.plain && !waiting.plain => awaited,
+            _ => asked,
+        }
+    }
+
     /// Returns the relation of what a task has asked for at `then` to its await at `await`.
     pub(crate) fn relation(&self, awaited: Id, then: Id) -> Relation<'a> {
         let (awaited, then) = (self.stack(awaited), self.stack(then));

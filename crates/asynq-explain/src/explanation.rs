@@ -35,6 +35,7 @@ impl Explanation {
     pub fn of(recording: &Recording) -> Self {
         let mut timeline = Timeline::of(recording);
         let code = Code::of(recording);
+        timeline.leave_plain_functions(|asked, awaited| code.asked_at(asked, awaited));
         let rounds = rounds(&timeline);
         let names = Names::new(recording, &timeline, &code);
         let critical_path = critical_path(&timeline, &rounds, &code, &names);

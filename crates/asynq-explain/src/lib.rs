@@ -1,6 +1,6 @@
 //! Recordings of the rounds of asynq: why each was needed, and what to change.
 //!
-//! A face feeds a [`Recorder`]. From its [`Recording`], an [`Explanation`] computes the rounds, the critical path and
+//! A face makes a [`Recording`]. From that, an [`Explanation`] computes the rounds, the critical path and
 //! the findings, and a [`Report`] or [`text`] draws them. The format of recordings is described in `recording.md`.
 //!
 //! The crate does no I/O except on the readers and writers that it is given, and has no clock.
@@ -9,8 +9,8 @@
 // The format.
 mod event;
 mod keys;
+mod options;
 mod place;
-mod recorder;
 mod recording;
 
 #[cfg(feature = "rust")]
@@ -54,8 +54,8 @@ pub use event::{
 pub use explanation::Explanation;
 pub use finding::{Finding, Kind};
 pub use keys::{Keys, UnknownKeys};
+pub use options::{Options, Sampler};
 pub use place::{Flow, Site, Source};
-pub use recorder::{Options, Recorder, hash_key};
 pub use recording::{Header, ReadError, Recording, VERSION};
 pub use report::{Report, UnknownReport};
 #[cfg(feature = "rust")]

@@ -56,4 +56,7 @@ pub struct Flow {
     /// True if it needs in each turn of that loop a value which an earlier turn has awaited.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub carried: bool,
+    /// True if its function is not async: what that asks for is awaited by its caller.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
 }

@@ -179,6 +179,34 @@ impl Timeline {
         timeline
     }
 
+    /// Gives what plain functions have asked for the sites that `asked_at` returns for theirs and for those of the
+    /// awaits.
+    pub(crate) fn leave_plain_functions(&mut self, asked_at: impl Fn(Id, Id) -> Id) {
+        let mut known = HashMap::new();
+        let mut change = |at: &mut Option<Id>, awaited: Id| {
+            if let Some(at) = at {
+                *at = *known.entry((*at, awaited)).or_insert_with(|| asked_at(*at, awaited));
+            }
+        };
+        for task in 0..self.tasks.len() {
+            for wait in std::mem::take(&mut self.tasks[task].waits) {
+                if let Some(awaited) = wait.at {
+                    for &load in &wait.loads {
+                        if self.loads[load].task == Some(task) {
+                            change(&mut self.loads[load].at, awaited);
+                        }
+                    }
+                    for &other in &wait.tasks {
+                        if self.tasks[other].parent == Some(task) {
+                            change(&mut self.tasks[other].at, awaited);
+                        }
+                    }
+                }
+                self.tasks[task].waits.push(wait);
+            }
+        }
+    }
+
     fn add(&mut self, event: &Event, indexes: &mut Indexes) {
         match event {
             Event::Task(created) => self.add_task(created, indexes),

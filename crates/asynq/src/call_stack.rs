@@ -57,7 +57,7 @@ impl Site {
         }
     }
 
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self.name {
             Name::Text(name) => name,
             Name::Type(name) => name(),

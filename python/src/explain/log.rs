@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use asynq_explain::{Keys, Reason};
+use asynq_explain::{Keys, Reason, Sampler};
 use foldhash::fast::FixedState;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -167,8 +167,8 @@ pub(crate) struct Session {
     pub(crate) keys: Keys,
     pub(crate) capacity: usize,
     pub(crate) sampling: f64,
-    /// Outermost calls that were seen, as shares: one is recorded whenever the sum reaches 1.
-    pub(crate) share: f64,
+    /// Chooses the outermost calls that are recorded.
+    pub(crate) sampler: Sampler,
     pub(crate) began: u64,
     pub(crate) entries: VecDeque<Entry>,
     pub(crate) dropped: u64,
@@ -189,12 +189,7 @@ impl Session {
 
     /// Returns whether the outermost call that begins now is to be recorded.
     pub(crate) fn samples(&mut self) -> bool {
-        self.share += self.sampling;
-        let samples = self.share >= 1.0;
-        if samples {
-            self.share -= 1.0;
-        }
-        samples
+        self.sampler.samples()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use asynq_explain::Keys;
+use asynq_explain::{Keys, Sampler};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -118,8 +118,7 @@ impl ExplainSession {
             keys,
             capacity,
             sampling,
-            // The first outermost call is recorded, whatever the share.
-            share: 1.0 - sampling,
+            sampler: Sampler::new(sampling),
             began,
             entries: VecDeque::new(),
             dropped: 0,

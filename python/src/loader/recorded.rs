@@ -1,5 +1,7 @@
 //! Recording of loads and requests, for `asynq.explain()`.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
 use asynq_explain::Reason;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -73,7 +75,7 @@ fn source(loader: &Bound<'_, LoaderBase>, host: Option<&Bound<'_, LoaderHost>>) 
     let Ok(function) = core.getattr(intern!(py, "fn")) else { return 0 };
     let name = core.getattr(intern!(py, "name")).map(|name| name.to_string());
     let name = name.unwrap_or_else(|_| "loader".to_owned());
-    let salt = asynq_explain::hash_key(&name);
+    let salt = BuildHasherDefault::<DefaultHasher>::default().hash_one(&name);
     let source = keys::source(&function, || name, Some(&function), salt);
     if let Some(host) = host {
         host.state().recorded_source = (epoch, source);

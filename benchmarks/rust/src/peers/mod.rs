@@ -7,6 +7,8 @@ mod by_hand;
 mod dataloader;
 mod ours;
 mod ready;
+#[cfg(feature = "explain")]
+mod recorded;
 mod requests;
 mod ultra_batch;
 
@@ -45,7 +47,17 @@ pub(crate) enum Role {
     Bound,
 }
 
-pub(crate) const PEERS: [Peer; 11] = [
+/// Returns the implementations that are measured.
+pub(crate) fn peers() -> &'static [Peer] {
+    if RECORDED.is_empty() { &PEERS } else { RECORDED }
+}
+
+#[cfg(feature = "explain")]
+static RECORDED: &[Peer] = &recorded::PEERS;
+#[cfg(not(feature = "explain"))]
+static RECORDED: &[Peer] = &[];
+
+static PEERS: [Peer; 11] = [
     Peer {
         name: "asynq",
         package: Some("asynq-batch"),

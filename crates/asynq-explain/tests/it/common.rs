@@ -2,8 +2,10 @@
 
 use asynq_explain::{
     BatchAnswered, BatchSent, CallBegins, CallEnds, Event, Explanation, Flow, How, Id, KeyLoaded,
-    Recorder, Recording, TaskCreated, TaskEnds, TaskRuns, TaskWaits,
+    Recording, TaskCreated, TaskEnds, TaskRuns, TaskWaits,
 };
+
+use crate::recorder::Recorder;
 
 /// Writes a recording step by step. Each step takes a microsecond.
 #[derive(Default)]
@@ -18,7 +20,7 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new() -> Self {
-        Self { recorder: Recorder::new(asynq_explain::Options::default()), ..Self::default() }
+        Self::default()
     }
 
     fn now(&mut self) -> u64 {
@@ -37,7 +39,7 @@ impl Script {
         if let Some(&(_, _, id)) = known {
             return id;
         }
-        let id = self.recorder.add_site(function, "page.py", line, None);
+        let id = self.recorder.add_site(function, line);
         self.sites.push((function.to_owned(), line, id));
         id
     }
@@ -46,7 +48,7 @@ impl Script {
         if let Some(&(_, id)) = self.sources.iter().find(|(known, _)| known == name) {
             return id;
         }
-        let id = self.recorder.add_source(name, None);
+        let id = self.recorder.add_source(name);
         self.sources.push((name.to_owned(), id));
         id
     }
@@ -61,6 +63,12 @@ impl Script {
     pub(crate) fn flow_in_loop(&mut self, line: u32, in_loop: u32, carried: bool) {
         let (file, in_loop) = ("page.py".to_owned(), Some(in_loop));
         self.flows.push(Flow { file, line, end: line, in_loop, carried, ..Flow::default() });
+    }
+
+    /// Says that a statement needs nothing, of a function that is defined at a line and may be plain.
+    pub(crate) fn flow_in_body(&mut self, line: u32, body: u32, plain: bool) {
+        let (file, body) = ("page.py".to_owned(), Some(body));
+        self.flows.push(Flow { file, line, end: line, body, plain, ..Flow::default() });
     }
 
     /// A task of a function that is defined at a line begins, called by another one at a line.

@@ -250,3 +250,26 @@ fn a_key_that_two_outermost_calls_ask_for_is_clean() {
     }
     assert_eq!(script.explain().findings, []);
 }
+
+#[test]
+fn what_a_plain_function_asks_for_counts_for_the_await_of_its_caller() {
+    let explained = |is_plain: bool| {
+        let mut script = Script::new();
+        let page = script.task("page", 1, None);
+        script.flow_in_body(2, 1, false);
+        script.flow_in_body(3, 1, false);
+        script.flow_in_body(8, 7, is_plain);
+        for (line, asked, source) in [(2, 2, "author"), (3, 8, "albums")] {
+            let at = script.site("page", line);
+            let asked = if asked == line { at } else { script.site("helper", asked) };
+            let key = script.new_key();
+            let load = script.load(Some(page), Some(asked), source, key);
+            script.wait(page, at, &[], &[load]);
+            script.request(source, &[load]);
+            script.run(page);
+        }
+        script.explain()
+    };
+    assert_eq!(promise(first(&explained(true))), (Kind::EarlyAwait, 2, 2, 1));
+    assert_eq!(explained(false).findings, []);
+}

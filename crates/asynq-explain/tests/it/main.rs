@@ -2,13 +2,14 @@
 
 mod common;
 mod naive;
+mod options;
 mod program;
+mod recorder;
 
 mod findings;
 mod format;
 mod path;
 mod promises;
-mod recorder;
 mod report;
 mod rounds;
 #[cfg(feature = "rust")]

@@ -1,34 +1,51 @@
-//! The recorder: bounded, sampling, redacting.
+//! Collects a recording, with ids for its parts.
 
-use asynq_explain::{Event, Options, Recorder, TaskRuns};
+use std::collections::HashMap;
 
-fn run(task: u64) -> Event {
-    Event::Run(TaskRuns { t: task, task })
+use asynq_explain::{Event, Flow, Id, Recording, Site, Source};
+
+#[derive(Default)]
+pub(crate) struct Recorder {
+    recording: Recording,
+    keys: HashMap<(Id, u64), Id>,
+    last_id: Id,
 }
 
-#[test]
-fn only_the_last_events_are_kept_and_the_others_counted() {
-    let mut recorder = Recorder::new(Options { capacity: 3, ..Options::default() });
-    (1..=5).for_each(|task| recorder.record(run(task)));
-    let recording = recorder.recording(Vec::new());
-    assert_eq!(recording.events, [run(3), run(4), run(5)]);
-    assert_eq!(recording.header.dropped, 2);
+impl Recorder {
+    /// Returns a new id, for a task, load or batch.
+    pub(crate) fn next_id(&mut self) -> Id {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    pub(crate) fn add_site(&mut self, function: &str, line: u32) -> Id {
+        let id = next(self.recording.sites.len());
+        let (function, file) = (function.to_owned(), "page.py".to_owned());
+        self.recording.sites.push(Site { id, function, file, line, within: None });
+        id
+    }
+
+    pub(crate) fn add_source(&mut self, name: &str) -> Id {
+        let id = next(self.recording.sources.len());
+        self.recording.sources.push(Source { id, name: name.to_owned(), file: None, line: None });
+        id
+    }
+
+    /// Returns the number of a key of a source.
+    pub(crate) fn key(&mut self, source: Id, key: u64) -> Id {
+        let next = next(self.keys.keys().filter(|(other, _)| *other == source).count());
+        *self.keys.entry((source, key)).or_insert(next)
+    }
+
+    pub(crate) fn record(&mut self, event: Event) {
+        self.recording.events.push(event);
+    }
+
+    pub(crate) fn recording(&self, flows: Vec<Flow>) -> Recording {
+        Recording { flows, ..self.recording.clone() }
+    }
 }
 
-#[test]
-fn a_share_of_the_calls_is_sampled_beginning_with_the_first() {
-    let sampled = |sampling| {
-        let mut recorder = Recorder::new(Options { sampling, ..Options::default() });
-        (0..8).map(|_| recorder.samples()).collect::<Vec<_>>()
-    };
-    assert_eq!(sampled(1.0), [true; 8]);
-    assert_eq!(sampled(0.25), [true, false, false, false, true, false, false, false]);
-    assert_eq!(sampled(0.0), [false; 8]);
-}
-
-#[test]
-fn equal_keys_of_a_source_have_the_same_number() {
-    let mut recorder = Recorder::default();
-    let keys = [(1, 70), (1, 80), (1, 70), (2, 80)];
-    assert_eq!(keys.map(|(source, hash)| recorder.key(source, hash)), [1, 2, 1, 1]);
+fn next(count: usize) -> Id {
+    Id::try_from(count).unwrap() + 1
 }

@@ -1,5 +1,6 @@
 //! Drawings of a recording: on a terminal, in HTML, as a trace and as a graph.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use asynq_explain::{Explanation, Recording, Report, Style, text};
@@ -298,24 +299,59 @@ fn a_trace_has_a_span_for_each_batch_and_task() {
         &draw(PAGE, Report::ChromeTrace),
         &expect![[r#"
             {"displayTimeUnit":"ms","traceEvents":[
-            {"args":{"name":"sources"},"name":"process_name","ph":"M","pid":1,"tid":0},
-            {"args":{"name":"tasks"},"name":"process_name","ph":"M","pid":2,"tid":0},
-            {"args":{"error":null,"keys":1,"round":1,"sent because":"no task could run","texts of keys":["7"],"waiting":["page"]},"cat":"batch","id":1,"name":"author","ph":"b","pid":1,"tid":0,"ts":3.0},
-            {"cat":"batch","id":1,"name":"author","ph":"e","pid":1,"tid":0,"ts":903.0},
-            {"args":{"error":null,"keys":1,"round":2,"sent because":"no task could run","texts of keys":["7"],"waiting":["page"]},"cat":"batch","id":2,"name":"albums","ph":"b","pid":1,"tid":0,"ts":906.0},
-            {"cat":"batch","id":2,"name":"albums","ph":"e","pid":1,"tid":0,"ts":1806.0},
-            {"args":{"called at":"","caller":null,"contexts":[],"error":null,"place":"page.py:10"},"cat":"task","id":1,"name":"page","ph":"b","pid":2,"tid":0,"ts":1.0},
-            {"cat":"task","id":1,"name":"page","ph":"e","pid":2,"tid":0,"ts":1808.0}
+            {"args":{"name":"sources"},"name":"process_name","ph":"M","pid":1,"tid":1},
+            {"args":{"sort_index":1},"name":"process_sort_index","ph":"M","pid":1,"tid":1},
+            {"args":{"name":"tasks"},"name":"process_name","ph":"M","pid":2,"tid":2},
+            {"args":{"sort_index":2},"name":"process_sort_index","ph":"M","pid":2,"tid":2},
+            {"args":{"keys":1,"round":1,"sent because":"no task could run","texts of keys":["7"],"waiting":["page"]},"cat":"batch","id":1,"name":"author","ph":"b","pid":1,"tid":1,"ts":3.0},
+            {"cat":"batch","id":1,"name":"author","ph":"e","pid":1,"tid":1,"ts":903.0},
+            {"args":{"keys":1,"round":2,"sent because":"no task could run","texts of keys":["7"],"waiting":["page"]},"cat":"batch","id":2,"name":"albums","ph":"b","pid":1,"tid":1,"ts":906.0},
+            {"cat":"batch","id":2,"name":"albums","ph":"e","pid":1,"tid":1,"ts":1806.0},
+            {"args":{"called at":"","contexts":[],"place":"page.py:10"},"cat":"task","id":1,"name":"page","ph":"b","pid":2,"tid":2,"ts":1.0},
+            {"cat":"task","id":1,"name":"page","ph":"e","pid":2,"tid":2,"ts":1808.0}
             ]}
         "#]],
     );
+}
+
+/// The rules of the Trace Event Format for metadata and nestable asynchronous events.
+#[test]
+fn a_trace_keeps_the_rules_of_its_format() {
+    let trace: serde_json::Value =
+        serde_json::from_str(&draw(&chain(1000), Report::ChromeTrace)).expect("JSON");
+    let (mut named, mut open, mut ended) = (Vec::new(), HashMap::new(), 0);
+    for event in trace["traceEvents"].as_array().unwrap() {
+        let pid = event["pid"].as_u64().filter(|&pid| pid > 0).unwrap();
+        assert!(event["tid"].as_u64().is_some_and(|tid| tid > 0), "{event}");
+        let name = event["name"].as_str().unwrap().to_owned();
+        if event["ph"] == "M" {
+            named.extend((name == "process_name").then_some(pid));
+            continue;
+        }
+        assert!(named.contains(&pid), "{event}");
+        let time = event["ts"].as_f64().unwrap();
+        let key = (event["cat"].as_str().unwrap().to_owned(), event["id"].as_u64().unwrap());
+        match event["ph"].as_str() {
+            Some("b") => {
+                assert!(event["args"].as_object().unwrap().values().all(|value| !value.is_null()));
+                assert_eq!(open.insert(key, (time, pid, name)), None, "{event}");
+            }
+            Some("e") => {
+                let (start, of, begun) = open.remove(&key).unwrap();
+                assert!(start <= time && (of, begun) == (pid, name), "{event}");
+                ended += 1;
+            }
+            _ => panic!("{event}"),
+        }
+    }
+    assert!(open.is_empty() && ended > 1000);
 }
 
 #[test]
 fn a_trace_is_json_whatever_the_names_are() {
     let trace = draw(&PAGE.replace("author", HOSTILE), Report::ChromeTrace);
     let trace: serde_json::Value = serde_json::from_str(&trace).expect("JSON");
-    assert_eq!(trace["traceEvents"][2]["name"], "\u{1b}[2J</script><b>&\"|`#");
+    assert_eq!(trace["traceEvents"][4]["name"], "\u{1b}[2J</script><b>&\"|`#");
 }
 
 #[test]

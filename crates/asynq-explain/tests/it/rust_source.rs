@@ -172,3 +172,35 @@ fn a_block_of_async_code_is_read_as_well() {
 fn a_file_that_is_not_rust_has_no_needs() {
     assert_eq!(flows_of_rust("page.py", "def page(): yield"), []);
 }
+
+#[test]
+fn a_closure_that_calls_for_each_element_is_a_loop() {
+    check(
+        "
+        let cheapest = ids.iter().copied().min_by_key(|&id| price(id));
+        let first = ids.iter().copied().find(|&id| price(id) > 3);
+        let prices = all(ids.iter().map(|&id| price::asynq(id))).await;
+        ids.iter().map(|id| id + 1).sum::<u32>();
+        ",
+        &expect![[r#"
+            2-2 needs [], in the loop at 2
+            3-3 needs []
+            4-4 needs []
+            5-5 needs []
+        "#]],
+    );
+}
+
+#[test]
+fn functions_that_are_not_async_are_marked() {
+    let source = "
+        fn plain() {
+            ask(async {
+                first().await
+            });
+        }
+        async fn page() { second().await }
+    ";
+    let marked = flows_of_rust("page.rs", source).into_iter().map(|flow| flow.plain);
+    assert_eq!(marked.collect::<Vec<_>>(), [true, false, false]);
+}

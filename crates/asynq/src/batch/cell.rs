@@ -13,12 +13,14 @@ use asynq_engine::{ItemId, PriorityRule};
 
 use super::error::{BatchErrorKind, BoxError, Failure};
 use super::flush_step::FlushStep;
+#[cfg(feature = "explain")]
+use super::replay::Answered;
 use super::sharing::Sharing;
 use super::slot::{CloneValue, Slot, is_pending};
 use crate::call_stack::Site;
 use crate::callbacks::Callbacks;
 use crate::recording;
-use crate::scheduler::{self, BatchEntry, Flushable, Requester, Scheduler};
+use crate::scheduler::{BatchEntry, Flushable, Requester, Scheduler};
 use crate::task::AsyncTask;
 
 /// A source as its batches know it.
@@ -67,6 +69,9 @@ pub(super) struct BatchCell<K, V> {
     pub(super) clone_value: Cell<Option<CloneValue<V>>>,
     /// Task of a flush that goes on. Owned, so that dropping the batch cancels it.
     pub(super) flush_task: RefCell<Option<AsyncTask<Result<(), BoxError>>>>,
+    /// Records the answers.
+    #[cfg(feature = "explain")]
+    answered: RefCell<Option<Answered<V>>>,
 }
 
 /// Number of items for which a batch has room from the beginning, if the one before had as many. A long one may be
@@ -108,6 +113,8 @@ impl<K: 'static, V: 'static> BatchCell<K, V> {
             sharing: RefCell::default(),
             clone_value: Cell::new(None),
             flush_task: RefCell::default(),
+            #[cfg(feature = "explain")]
+            answered: RefCell::default(),
         });
         cell.enter();
         cell
@@ -181,8 +188,7 @@ impl<K, V> BatchCell<K, V> {
     /// Records a new item.
     #[cold]
     fn record(&self, item: ItemId) {
-        scheduler::with(Scheduler::report_events);
-        recording::add_item(item, &self.source.name(), self.at, self.source.is_recorded());
+        recording::add_item(item, || self.source.name(), self.at, self.source.is_recorded());
     }
 
     /// Returns the item in the engine, if it is pending.
@@ -221,6 +227,10 @@ impl<K, V> BatchCell<K, V> {
     /// Fills a slot, if it is pending. Returns whether it was.
     #[inline]
     pub(super) fn try_set(&self, index: u32, slot: Slot<V>) -> bool {
+        #[cfg(feature = "explain")]
+        if self.answered.borrow().is_some() && self.slots.borrow()[index as usize].is_pending() {
+            self.record_answer(index, &slot);
+        }
         match &mut self.slots.borrow_mut()[index as usize] {
             place @ Slot::Pending => *place = slot,
             _ => return false,
@@ -235,6 +245,23 @@ impl<K, V> BatchCell<K, V> {
             self.resolve_duplicates_of(index);
         }
         true
+    }
+
+    /// Calls `answered` for each item that gets its value or error.
+    #[cfg(feature = "explain")]
+    pub(super) fn on_answer(&self, answered: Answered<V>) {
+        self.answered.replace(Some(answered));
+    }
+
+    /// Records the value or error of an item. Nothing else is borrowed, since this runs code of users.
+    #[cfg(feature = "explain")]
+    #[cold]
+    fn record_answer(&self, index: u32, slot: &Slot<V>) {
+        let answered = self.answered.take();
+        if let Some(answered) = &answered {
+            answered(index, slot);
+        }
+        self.answered.replace(answered);
     }
 
     #[cold]
@@ -371,6 +398,13 @@ impl<K, V> BatchCell<K, V> {
     /// Fills the slots of all pending items. The caller runs the callbacks when the batch is consistent again,
     /// since they may call into it.
     pub(super) fn set_pending(&self, slot: impl Fn() -> Slot<V>) {
+        #[cfg(feature = "explain")]
+        if self.answered.borrow().is_some() {
+            let indexes = 0..self.item_count();
+            for index in indexes.filter(|&index| is_pending(&self.slots.borrow(), index)) {
+                self.record_answer(index, &slot());
+            }
+        }
         if self.pending.take() == 0 {
             return;
         }

@@ -50,6 +50,15 @@ impl Failure {
     pub(super) fn error(error: impl Into<BoxError>) -> Self {
         Self::Error(BatchErrorKind::Failed(Arc::from(error.into())))
     }
+
+    /// Returns the error of a flush that has failed as a whole, as text.
+    pub(super) fn of_flush(&self) -> Option<String> {
+        match self {
+            Self::Error(BatchErrorKind::Failed(error)) => Some(error.to_string()),
+            Self::Error(_) => None,
+            Self::Panic(panic) => Some(panic.message().to_owned()),
+        }
+    }
 }
 
 impl BatchError {

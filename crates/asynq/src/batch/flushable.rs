@@ -1,17 +1,18 @@
 //! A batch as the scheduler flushes it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 
-use asynq_engine::TaskId;
+use asynq_engine::{ItemId, TaskId};
 
 use super::cell::{BatchCell, BatchState};
 use super::error::{BatchErrorKind, BoxError, Failure};
 use super::flush_step::FlushStep;
-use super::slot::is_pending;
-use crate::call_stack::AsynqStack;
+use super::slot::{Slot, is_pending};
+use crate::call_stack::{AsynqStack, Site};
 use crate::error::TaskError;
 use crate::futures::FutureBase;
+use crate::recording;
 use crate::scheduler::{self, Flushable};
 use crate::task::AsyncTask;
 
@@ -59,6 +60,10 @@ impl<K: 'static, V: 'static> Flushable for BatchCell<K, V> {
         self.name()
     }
 
+    fn flush_function(&self) -> (&'static Site, &'static Location<'static>) {
+        (self.source.flush_site(), self.at)
+    }
+
     fn base_priority(&self) -> i64 {
         self.base_priority
     }
@@ -84,11 +89,23 @@ impl<K, V> BatchCell<K, V> {
             }
         };
         self.fail_pending(&failure);
+        if recording::is_on() {
+            self.record_failures(&failure);
+        }
         if self.duplicates.get() > 0 {
             self.distribute();
         }
         // If no item has taken the error, this drops it. Nobody could handle a panic of that.
         drop(catch_unwind(AssertUnwindSafe(|| drop(failure))));
         self.run_callbacks();
+    }
+
+    /// Records how many keys have failed, and whether all have the error of the flush.
+    #[cold]
+    fn record_failures(&self, failure: &Failure) {
+        let Some(ItemId { batch, .. }) = self.entry.item(0) else { return };
+        let failed =
+            self.slots.borrow().iter().filter(|slot| matches!(slot, Slot::Failed(_))).count();
+        recording::flush_fails(batch, failed, failure.of_flush().as_deref());
     }
 }

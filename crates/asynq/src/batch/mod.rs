@@ -12,6 +12,8 @@ mod flush_step;
 mod flushable;
 mod handle;
 mod item;
+#[cfg(feature = "explain")]
+mod replay;
 mod sharing;
 mod slot;
 mod source;

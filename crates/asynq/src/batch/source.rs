@@ -9,6 +9,8 @@ use super::cell::{AnySource, BatchCell};
 use super::flush::Batch;
 use super::handle::BatchHandle;
 use super::item::BatchItem;
+#[cfg(feature = "explain")]
+use super::replay::Replayable;
 use crate::recording::{self, Asked};
 
 /// Source of values, which collects the keys that tasks request into batches.
@@ -28,6 +30,9 @@ struct Inner<B: Batch> {
     open: RefCell<Option<Rc<Cell<B>>>>,
     /// Number of batches that were opened.
     opened: cell::Cell<u32>,
+    /// The source as its batches know it, if its answers can be recorded.
+    #[cfg(feature = "explain")]
+    replayable: cell::OnceCell<Rc<dyn AnySource<B::Key, B::Value>>>,
 }
 
 impl<B: Batch> Source<B> {
@@ -46,6 +51,8 @@ impl<B: Batch> Source<B> {
                 at,
                 open: RefCell::new(None),
                 opened: cell::Cell::new(0),
+                #[cfg(feature = "explain")]
+                replayable: cell::OnceCell::new(),
             }),
         }
     }
@@ -138,17 +145,51 @@ impl<B: Batch> Source<B> {
         let priority = self.inner.batch.priority();
         let number = self.inner.opened.get().wrapping_add(1);
         self.inner.opened.set(number);
-        if let Some(cell) = self.inner.open.borrow_mut().as_mut()
+        // A cell keeps what it records, and an old one may record nothing.
+        #[cfg(feature = "explain")]
+        let can_reopen = self.inner.replayable.get().is_none();
+        #[cfg(not(feature = "explain"))]
+        let can_reopen = true;
+        if can_reopen
+            && let Some(cell) = self.inner.open.borrow_mut().as_mut()
             && BatchCell::reopen(cell, priority, number)
         {
             return (Rc::clone(cell), None);
         }
-        let source = Rc::clone(&self.inner.batch) as Rc<dyn AnySource<B::Key, B::Value>>;
+        let source = self.inner.any_source();
         // The batches of a source are often of the same size.
         let capacity = self.inner.open.borrow().as_ref().map_or(0, |ended| ended.capacity());
         let batch = BatchCell::open(source, self.inner.at, priority, number, capacity);
         let ended = self.inner.open.replace(Some(Rc::clone(&batch)));
         (batch, ended)
+    }
+}
+
+impl<B: Batch> Inner<B> {
+    /// Returns the source as its batches know it.
+    fn any_source(&self) -> Rc<dyn AnySource<B::Key, B::Value>> {
+        #[cfg(feature = "explain")]
+        if let Some(replayable) = self.replayable.get() {
+            return Rc::clone(replayable);
+        }
+        Rc::clone(&self.batch) as Rc<dyn AnySource<B::Key, B::Value>>
+    }
+}
+
+#[cfg(feature = "explain")]
+impl<B: Batch> Source<B>
+where
+    B::Key: fmt::Debug,
+    B::Value: serde::Serialize + serde::de::DeserializeOwned,
+{
+    /// Lets tests run from recorded answers, by the [name](Batch::name) of the source:
+    /// [`explain::record_answers`](crate::explain::record_answers). Batches that are open already are not recorded.
+    #[must_use]
+    pub fn replayable(self) -> Self {
+        let codec = crate::recording::answers::Codec::new();
+        let replayable = || Rc::new(Replayable::new(&self.inner.batch, codec)) as Rc<_>;
+        self.inner.replayable.get_or_init(replayable);
+        self
     }
 }
 

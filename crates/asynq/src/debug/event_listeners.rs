@@ -22,8 +22,6 @@ pub(crate) struct EventListeners {
     /// Set while listeners are being called.
     calling: Cell<bool>,
     listeners: RefCell<Vec<Weak<Listener>>>,
-    /// Listeners that live as long as the scheduler.
-    kept: RefCell<Vec<Rc<Listener>>>,
     pub(crate) names: RefCell<Names>,
 }
 
@@ -44,13 +42,6 @@ impl EventListeners {
     pub(super) fn add(&self, listener: &Rc<Listener>) {
         self.listeners.borrow_mut().push(Rc::downgrade(listener));
         self.present.set(true);
-    }
-
-    /// Adds a listener for as long as the scheduler lives.
-    pub(crate) fn keep(&self, listener: impl FnMut(&Event) + 'static) {
-        let listener: Rc<Listener> = Rc::new(RefCell::new(listener));
-        self.add(&listener);
-        self.kept.borrow_mut().push(listener);
     }
 
     /// Returns whether there may be a listener.

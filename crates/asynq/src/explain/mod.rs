@@ -28,16 +28,20 @@
 //! ```
 //!
 //! The environment variable `ASYNQ_EXPLAIN` records all threads of a program that is compiled with the feature `explain`, and
-//! writes the report when the program ends: to the file that it names, or with `1` as text to standard error.
+//! writes the report when the main thread ends: to the file that it names, or with `1` as text to standard error. A program
+//! that ends by [`std::process::exit`] on another thread calls [`write_report`] before.
 
 mod answers;
 mod assert;
+mod program;
 mod why;
 
 pub use asynq_explain::{
-    Batch, Event, Explanation, Finding, Keys, Kind, Link, Load, Options, Recording, Task, Wait,
+    Batch, Event, Explanation, Finding, Keys, Kind, Link, Load, Options, Reason, Recording, Task,
+    Wait,
 };
 
 pub use self::answers::{NotRecorded, RecordedAnswers, record_answers, replay_answers};
 pub use self::assert::{Rounds, assert_rounds, assert_rounds_of};
+pub use self::program::write_report;
 pub use self::why::{Why, record, record_with};

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use asynq_explain::{Explanation, Options, Recording, Style, text};
 
-use crate::debug::{Listening, listen};
-use crate::recording::{self, Session, report};
+use crate::recording::{self, Attached, Session, report};
 
 /// Records what this thread asks of its sources, as long as the result lives.
 ///
@@ -29,20 +28,21 @@ pub fn record() -> Why {
 #[must_use = "the recording ends when it is dropped"]
 pub fn record_with(options: Options) -> Why {
     let session = Session::new(options);
-    let listening = listen(recording::attach(Arc::clone(&session)));
-    Why { session, _listening: listening }
+    let attached = recording::attach(Arc::clone(&session));
+    Why { session, _attached: attached }
 }
 
 /// A recording in progress. Its `Display` form is the report.
 pub struct Why {
     session: Arc<Session>,
-    _listening: Listening,
+    _attached: Attached,
 }
 
 impl Why {
     /// Returns the recording so far.
     #[must_use]
     pub fn recording(&self) -> Recording {
+        recording::hand_over();
         report::recording_of(&self.session)
     }
 

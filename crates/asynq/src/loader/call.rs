@@ -1,7 +1,11 @@
 //! The call of the batch function for a part of a round, and its answer.
 
 use std::any::Any;
+#[cfg(feature = "explain")]
+use std::collections::HashSet;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread;
@@ -27,9 +31,9 @@ use super::threads::AllThreads;
 use crate::batch::BoxError;
 use crate::call_stack::inherited;
 use crate::error::TaskError;
-use crate::recording;
 #[cfg(feature = "explain")]
 use crate::recording::answers::{self, Answers};
+use crate::recording::{self, Calling, Sent};
 use crate::request::unrecorded_request;
 
 /// Calls the function for a part that has its permits, if any of its keys are still wanted.
@@ -50,9 +54,10 @@ pub(super) fn begin<K, V>(
             return None;
         }
         let (keys, entries) = state.take_keys(part);
-        let Settings { name, max_batch_size, .. } = &*state.settings;
-        let is_full = keys.len() >= *max_batch_size;
-        recording::sent((shared.id, part), name, shared.at, &entries, is_full);
+        let Settings { name, max_batch_size, priority, .. } = &*state.settings;
+        let (place, is_full) = (shared.at, keys.len() >= *max_batch_size);
+        let sent = Sent { name, place, priority: *priority, is_full };
+        recording::sent((shared.id, part), &entries, &sent);
         let (keys, flight) = (Arc::new(keys), Arc::clone(&flight));
         let claim = claim.take();
         state.parts.insert(
@@ -106,7 +111,10 @@ struct Call<K: Key + Send + Sync, V: Clone + Send + 'static> {
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
     /// Calls a function that is not async.
     fn run_here(mut self, flight: &Arc<Flight>) {
-        let fetched = catch_unwind(AssertUnwindSafe(|| flight.run(|| self.call())));
+        let fetched = {
+            let _calling = self.calling();
+            catch_unwind(AssertUnwindSafe(|| flight.run(|| self.call())))
+        };
         match fetched {
             Ok(Called::Now(answer)) => self.end(Ok(answer)),
             Ok(Called::Later(_)) => unreachable!("the function is not async"),
@@ -116,13 +124,29 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
 
     /// Calls the function, and gives the loads their values.
     async fn run(mut self) {
-        let fetched = catch_unwind(AssertUnwindSafe(|| self.call()));
-        let fetched = match fetched {
+        let called = {
+            let _calling = self.calling();
+            catch_unwind(AssertUnwindSafe(|| self.call()))
+        };
+        let fetched = match called {
             Ok(Called::Now(answer)) => Ok(answer),
-            Ok(Called::Later(answer)) => catch(answer).await,
+            Ok(Called::Later(answer)) => {
+                let mut answer = pin!(catch(answer));
+                poll_fn(|cx| {
+                    let _calling = self.calling();
+                    answer.as_mut().poll(cx)
+                })
+                .await
+            }
             Err(payload) => Err(payload),
         };
         self.end(fetched);
+    }
+
+    /// Says that the function runs, as long as the result lives.
+    fn calling(&self) -> Calling {
+        let Shared { id, fetch, at, .. } = &*self.shared;
+        Calling::begin((*id, self.part), fetch.site, at)
     }
 
     fn call(&self) -> Called<Fetched<K, V>> {
@@ -178,7 +202,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
             }))
         });
         #[cfg(feature = "explain")]
-        self.record(&outcomes);
+        self.record(&outcomes, given.as_ref().ok().and_then(|given| given.as_ref().err()));
         let failure = match given {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Failure::Error(Arc::from(error))),
@@ -277,8 +301,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
         Some(Fetched { give: Box::new(give), span: None })
     }
 
-    /// Records the answer, if answers are recorded.
-    fn record(&self, outcomes: &[(usize, Outcome<V>)]) {
+    /// Records the answer, if answers are recorded. `error` is that of all keys without an outcome.
+    fn record(&self, outcomes: &[(usize, Outcome<V>)], error: Option<&BoxError>) {
         let (Some(answers), Some(codec)) = (&self.answers, self.shared.codec.get()) else { return };
         if answers.are_replayed() {
             return;
@@ -291,6 +315,11 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
                 _ => continue,
             };
             answers.add(codec, &source, name(&self.keys[*index]), answer);
+        }
+        let Some(error) = error else { return };
+        let given: HashSet<usize> = outcomes.iter().map(|&(index, _)| index).collect();
+        for (_, key) in self.keys.iter().enumerate().filter(|(index, _)| !given.contains(index)) {
+            answers.add(codec, &source, name(key), Err(error.to_string()));
         }
     }
 }

@@ -134,7 +134,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
     /// error in that order.
     #[cfg_attr(feature = "explain", track_caller)]
     pub fn load_many(&self, keys: impl IntoIterator<Item = K>) -> TryAll<Vec<Load<K, V>>> {
-        try_all(keys.into_iter().map(|key| self.load(key)).collect::<Vec<_>>())
+        try_all(self.loads(keys))
     }
 
     /// Requests several keys. The future returns a `Result` for each key, in their order.
@@ -151,7 +151,18 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Loader<K, V> {
     /// ```
     #[cfg_attr(feature = "explain", track_caller)]
     pub fn load_each(&self, keys: impl IntoIterator<Item = K>) -> All<Vec<Load<K, V>>> {
-        all(keys.into_iter().map(|key| self.load(key)).collect::<Vec<_>>())
+        all(self.loads(keys))
+    }
+
+    /// Requests several keys at the place of the caller, which a closure would not have.
+    #[cfg_attr(feature = "explain", track_caller)]
+    fn loads(&self, keys: impl IntoIterator<Item = K>) -> Vec<Load<K, V>> {
+        let keys = keys.into_iter();
+        let mut loads = Vec::with_capacity(keys.size_hint().0);
+        for key in keys {
+            loads.push(self.load(key));
+        }
+        loads
     }
 
     /// Returns the counts since the loader was created.

@@ -19,7 +19,6 @@ use super::shared::{Calls, Shared};
 use super::state::{Loaded, Registered, State};
 use super::wakers::WaitId;
 use crate::recording::{self, Asked, Origin};
-use crate::scheduler::{self, Scheduler};
 
 /// # Loads
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
@@ -33,7 +32,6 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     #[cfg_attr(feature = "explain", track_caller)]
     fn load_recorded(&self, key: K) -> Loaded<K> {
         let asked = Asked::key(Location::caller(), &key);
-        scheduler::try_with(Scheduler::report_events);
         let loaded = self.look_up(key);
         if let Loaded::Entry(entry) = loaded {
             let origin = |state: &mut State<K, V>| match state.status(entry) {
@@ -47,7 +45,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
                 },
             };
             let origin = self.with(origin).unwrap_or(Origin::New);
-            recording::loaded((self.id, entry), &self.name(), self.at, asked, origin);
+            recording::loaded((self.id, entry), || self.name(), self.at, asked, origin);
         }
         loaded
     }

@@ -16,6 +16,7 @@ use super::shared::{Calls, Shared};
 use super::state::State;
 use super::threads::AllThreads;
 use crate::clock::{self, Wait};
+use crate::recording::SentFor;
 use crate::scheduler::{self, Scheduler};
 
 /// # Parts
@@ -92,10 +93,12 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     fn tick(&self, time: u64) {
         // The timer may have another clock.
         let now = settings::now().max(time);
+        let _reason = SentFor::current();
         let late = self.change(Calls::InJobs, |state| {
             if state.timer.as_ref().is_some_and(|(set, _)| *set == time) {
                 state.timer = None;
             }
+            SentFor::is_late();
             state.tick(now);
             state.perform();
             state.sweep();

@@ -13,6 +13,7 @@ use super::runtime::{self, Runtime};
 use super::settings;
 use super::shared::{Calls, Shared};
 use super::state::State;
+use crate::recording::SentFor;
 use crate::request::current::Round;
 
 /// # Sending
@@ -20,8 +21,12 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     /// Sends the open round, as a scheduler which knows that nothing else can run.
     fn send_now(&self) {
         let now = settings::now();
+        let _reason = SentFor::current();
         self.change(Calls::Here, |state| match state.machine.round_deadline() {
-            Some(deadline) if deadline <= now => state.machine.round_late(now),
+            Some(deadline) if deadline <= now => {
+                SentFor::is_late();
+                state.machine.round_late(now);
+            }
             _ => state.machine.round_ready(now),
         });
     }

@@ -1,7 +1,7 @@
 //! The recording of a whole program, which the environment asks for.
 
 use std::env;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,6 +9,7 @@ use std::thread;
 
 use asynq_explain::Options;
 
+use super::logs;
 use super::report;
 use super::session::Session;
 
@@ -38,24 +39,30 @@ impl Share {
     }
 }
 
+/// Writes the report of the program so far, if it is wanted. Returns whether it is.
+pub(crate) fn write_report() -> io::Result<bool> {
+    logs::hand_over();
+    let (Some(session), Some(wanted)) = (session(), env::var_os(VARIABLE)) else {
+        return Ok(false);
+    };
+    let recording = report::recording_of(session);
+    if wanted == "1" {
+        report::print(&recording);
+    } else {
+        report::save(&recording, Path::new(&wanted))?;
+    }
+    Ok(true)
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         let is_last = THREADS.fetch_sub(1, Ordering::AcqRel) == 1;
-        if is_last || thread::current().name() == Some("main") {
-            write();
+        if (is_last || thread::current().name() == Some("main"))
+            && let Err(error) = write_report()
+        {
+            let path = env::var_os(VARIABLE).unwrap_or_default();
+            // Nobody else could be told.
+            let _ = writeln!(io::stderr(), "asynq: {VARIABLE}={}: {error}", path.display());
         }
-    }
-}
-
-fn write() {
-    let (Some(session), Some(wanted)) = (session(), env::var_os(VARIABLE)) else { return };
-    let recording = report::recording_of(session);
-    if wanted == "1" {
-        return report::print(&recording);
-    }
-    let path = Path::new(&wanted);
-    if let Err(error) = report::save(&recording, path) {
-        // Nobody else could be told.
-        let _ = writeln!(std::io::stderr(), "asynq: {VARIABLE}={}: {error}", path.display());
     }
 }

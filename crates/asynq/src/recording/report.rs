@@ -12,7 +12,7 @@ use super::session::Session;
 
 /// Returns a recording with what is known of the code.
 pub(crate) fn recording_of(session: &Session) -> Recording {
-    session.recording(code::flows(&session.sites()))
+    session.recording(code::flows)
 }
 
 /// Prints a report to standard error.

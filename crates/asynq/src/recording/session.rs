@@ -1,19 +1,25 @@
-//! A recording, which the threads of a program share.
+//! A recording in progress, which the threads of a program share.
 
 use std::collections::HashMap;
-use std::panic::Location;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use asynq_explain::{Event, Flow, Id, Keys, Options, Recorder, Recording, Site, Time};
+use asynq_explain::{Flow, Keys, Options, Recording, Sampler, Time};
 use foldhash::fast::RandomState;
+
+use super::convert;
+use super::pieces::Pieces;
+use super::step::{At, Entry, Place, Step};
 
 /// Number of recordings in progress.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// Recordings in progress, for batches of loaders, which any thread may send.
 static SESSIONS: Mutex<Vec<Weak<Session>>> = Mutex::new(Vec::new());
+
+/// Number of ids that a thread takes at a time.
+const IDS: u32 = 1 << 10;
 
 /// A key of a loader: ids of the loader and of the key.
 pub(super) type LoaderKey = (u64, u64);
@@ -23,36 +29,54 @@ pub(crate) struct Session {
     pub(super) keys: Keys,
     start: Instant,
     threads: AtomicU32,
+    last_id: AtomicU32,
+    /// There may be loads that were answered before anybody waited for them.
+    has_answered: AtomicBool,
     state: Mutex<State>,
 }
 
 /// A load of a key of a loader.
 #[derive(Clone, Copy)]
 pub(super) struct Loaded {
-    pub(super) id: Id,
-    /// Site at which it was asked for.
-    pub(super) at: Option<Id>,
+    pub(super) id: u32,
+    /// Place at which it was asked for.
+    pub(super) at: Option<At>,
     pub(super) is_awaited: bool,
 }
 
 /// A request outside of tasks.
 pub(super) struct Request {
-    pub(super) id: Id,
+    pub(super) id: u32,
     /// Loads that it has not got the values of.
-    pub(super) loads: Vec<(LoaderKey, Id)>,
+    pub(super) loads: Vec<(LoaderKey, u32)>,
 }
 
 /// A batch of a loader that is in flight, as far as its keys were asked for on threads of the recording.
 pub(super) struct Part {
-    pub(super) batch: Id,
+    pub(super) batch: u32,
     pub(super) keys: Vec<LoaderKey>,
+    /// Task of the function, if that has asked for something.
+    pub(super) task: Option<u32>,
 }
 
+/// A source of keys.
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) at: Place,
+}
+
+/// What the threads share.
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) recorder: Recorder,
-    sites: HashMap<(&'static str, &'static str, u32), Id, RandomState>,
-    sources: HashMap<(String, &'static str, u32, u32), Id, RandomState>,
+    pub(super) options: Options,
+    sampler: Sampler,
+    pub(super) steps: Pieces,
+    pub(super) sources: Vec<Source>,
+    sources_by_name: HashMap<(String, Place), u32, RandomState>,
+    /// Sources of loaders, by the ids of these.
+    pub(super) loaders: HashMap<u64, u32, RandomState>,
+    pub(super) texts: Vec<String>,
+    texts_by_content: HashMap<String, u32, RandomState>,
     /// Loads of keys of loaders that are pending.
     pub(super) loads: HashMap<LoaderKey, Loaded, RandomState>,
     /// Loads that were answered before anybody waited for them: other threads send batches at any time.
@@ -74,11 +98,14 @@ impl Session {
             let program = std::path::Path::new(&program).file_stem().unwrap_or_default();
             options.program = program.to_string_lossy().into_owned();
         }
+        let sampler = Sampler::new(options.sampling);
         let session = Arc::new(Self {
             keys: options.keys,
             start: Instant::now(),
             threads: AtomicU32::new(0),
-            state: Mutex::new(State { recorder: Recorder::new(options), ..State::default() }),
+            last_id: AtomicU32::new(0),
+            has_answered: AtomicBool::new(false),
+            state: Mutex::new(State { options, sampler, ..State::default() }),
         });
         COUNT.fetch_add(1, Ordering::AcqRel);
         sessions().push(Arc::downgrade(&session));
@@ -97,24 +124,39 @@ impl Session {
         self.threads.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Returns ids of tasks, loads and batches that nobody else has.
+    pub(super) fn new_ids(&self) -> std::ops::Range<u32> {
+        let last = self.last_id.fetch_add(IDS, Ordering::Relaxed);
+        last.wrapping_add(1)..last.wrapping_add(IDS + 1)
+    }
+
+    /// Returns whether there may be loads that were answered before anybody waited for them.
+    #[inline]
+    pub(super) fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Acquire)
+    }
+
+    pub(super) fn note_answered(&self) {
+        self.has_answered.store(true, Ordering::Release);
+    }
+
     /// Locks the state. No code of users runs meanwhile.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the time, once the state is locked, so that it does not decrease.
     pub(super) fn now(&self) -> Time {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Returns the places that were recorded.
-    pub(crate) fn sites(&self) -> Vec<Site> {
-        self.state().recorder.sites().to_vec()
-    }
-
-    /// Returns the recording so far.
-    pub(crate) fn recording(&self, flows: Vec<Flow>) -> Recording {
-        self.state().recorder.recording(flows)
+    /// Returns the recording so far, with the needs of statements that `flows` finds at its sites.
+    pub(crate) fn recording(
+        &self,
+        flows: impl FnOnce(&[asynq_explain::Site]) -> Vec<Flow>,
+    ) -> Recording {
+        let mut recording = convert::recording(&self.state());
+        recording.flows = flows(&recording.sites);
+        recording
     }
 }
 
@@ -130,33 +172,80 @@ fn sessions() -> MutexGuard<'static, Vec<Weak<Session>>> {
 }
 
 impl State {
-    /// Returns the site of a place in a function, which is given by its path.
-    pub(super) fn site(&mut self, function: &'static str, at: &'static Location<'static>) -> Id {
-        let key = (function, at.file(), at.line());
-        let recorder = &mut self.recorder;
-        *self
-            .sites
-            .entry(key)
-            .or_insert_with(|| recorder.add_site(short_path(function), at.file(), at.line(), None))
+    /// Adds the steps of a thread, which has none afterwards. The oldest are dropped if there are too many.
+    pub(super) fn add_steps(&mut self, steps: &mut Vec<Entry>) {
+        self.steps.add(steps, self.options.capacity);
     }
 
-    /// Returns the id of a source.
-    pub(super) fn source(&mut self, name: &str, at: &'static Location<'static>) -> Id {
-        let key = (name.to_owned(), at.file(), at.line(), at.column());
-        let recorder = &mut self.recorder;
-        let place = Some((at.file(), at.line()));
-        *self.sources.entry(key).or_insert_with(|| recorder.add_source(name, place))
+    /// Adds a step of a thread that is not recorded.
+    pub(super) fn add_step(&mut self, time: Time, step: Step) {
+        self.add_steps(&mut vec![Entry { time, step }]);
     }
 
-    pub(super) fn record(&mut self, event: Event) {
-        self.recorder.record(event);
+    /// Returns whether the outermost call that begins now is to be recorded.
+    pub(super) fn samples(&mut self) -> bool {
+        self.sampler.samples()
+    }
+
+    /// Returns the number of a source.
+    pub(super) fn source(&mut self, name: &str, at: Place) -> u32 {
+        let sources = &mut self.sources;
+        let key = (name.to_owned(), at);
+        *self.sources_by_name.entry(key).or_insert_with(|| {
+            sources.push(Source { name: name.to_owned(), at });
+            number(sources.len())
+        })
+    }
+
+    /// Returns the source of a loader.
+    pub(super) fn loader(&mut self, loader: u64, name: &str, at: Place) -> u32 {
+        if let Some(&source) = self.loaders.get(&loader) {
+            return source;
+        }
+        let source = self.source(name, at);
+        self.loaders.insert(loader, source);
+        source
+    }
+
+    /// Returns the number of a text.
+    pub(super) fn text(&mut self, text: &str) -> u32 {
+        if let Some(&number) = self.texts_by_content.get(text) {
+            return number;
+        }
+        self.texts.push(text.to_owned());
+        let number = number(self.texts.len());
+        self.texts_by_content.insert(text.to_owned(), number);
+        number
+    }
+
+    /// Returns the text with a number.
+    pub(super) fn text_of(&self, number: u32) -> Option<&str> {
+        let index = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.texts.get(index).map(String::as_str)
+    }
+
+    /// Ends a batch of a loader. Returns the batches of the recording that are answered by that, and the tasks of their
+    /// functions.
+    pub(super) fn end_part(&mut self, part: LoaderKey) -> (Vec<u32>, Vec<u32>) {
+        let parts = self.parts.remove(&part).unwrap_or_default();
+        let mut tasks = Vec::new();
+        let end = |Part { batch, keys, task }: Part| {
+            tasks.extend(task);
+            for key in keys {
+                if let Some(load) = self.loads.remove(&key)
+                    && !load.is_awaited
+                {
+                    self.answered.insert(key, load);
+                }
+            }
+            batch
+        };
+        let batches = parts.into_iter().map(end).collect();
+        (batches, tasks)
     }
 }
 
-/// Returns the name of a function without its modules, with its type if it is a method.
-fn short_path(path: &str) -> &str {
-    let Some(name) = path.rfind("::") else { return path };
-    let before = path[..name].rfind("::").map_or(0, |place| place + 2);
-    let is_type = path[before..].starts_with(char::is_uppercase);
-    if is_type { &path[before..] } else { &path[name + 2..] }
+/// Returns the number of the last of so many things.
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

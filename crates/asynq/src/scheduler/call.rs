@@ -10,6 +10,7 @@ use super::polling::Polling;
 use super::runtime;
 use super::state::{self, Scheduler};
 use crate::error::{TaskError, TaskErrorKind};
+use crate::recording;
 use crate::task::computation::{AnyComputation, Body};
 
 impl Scheduler {
@@ -31,6 +32,9 @@ impl Scheduler {
         self.report_held();
         self.leave_idle_foreign_frame();
         self.engine().enter(root);
+        if recording::is_on() {
+            self.record_call(root);
+        }
         self.creator.take();
         let _frame = FrameGuard { scheduler: self, outer: self.polling.suspend() };
         let _apart = self.in_place.apart();
@@ -102,6 +106,23 @@ impl Scheduler {
         }
     }
 
+    /// Records a call that has begun.
+    #[cold]
+    pub(super) fn record_call(&self, root: TaskId) {
+        let (place, depth) = {
+            let engine = self.engine();
+            (engine.task(root).map(|task| task.place()), engine.depth())
+        };
+        recording::call_begins(root, place, depth);
+    }
+
+    /// Records the end of a call.
+    #[cold]
+    pub(super) fn record_return(&self) {
+        let depth = self.engine().depth();
+        recording::call_ends(depth);
+    }
+
     /// Gives up the innermost call.
     fn give_up(&self) {
         self.engine().abandon();
@@ -123,6 +144,9 @@ impl Drop for FrameGuard<'_> {
         self.scheduler.polling.resume(self.outer.as_ref());
         self.scheduler.creator.take();
         self.scheduler.engine().exit();
+        if recording::is_on() {
+            self.scheduler.record_return();
+        }
         self.scheduler.report_events();
     }
 }

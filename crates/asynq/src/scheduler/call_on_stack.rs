@@ -20,6 +20,7 @@ use super::stack_call::Entered;
 use super::state::Scheduler;
 use crate::call_stack::{Origin, Site};
 use crate::error::TaskError;
+use crate::recording;
 use crate::task::computation::{AnyComputation, Body};
 
 /// Body of a task whose future is on the stack of a call, which polls it.
@@ -65,7 +66,7 @@ impl Scheduler {
         let index = self.begin_in_place(site, at);
         self.stack_call.begin(index);
         self.polling.begin(waker.waker());
-        if self.event_listeners.is_present() {
+        if self.event_listeners.is_present() || recording::is_on() {
             self.enter_call();
         }
         let cx = &mut Context::from_waker(waker.waker());
@@ -132,7 +133,13 @@ impl Scheduler {
         let id = self.engine().add_task(root.clone());
         root.id.set(Some(id));
         self.report_events();
+        if recording::is_on() {
+            root.record_creation(id);
+        }
         self.engine().enter(id);
+        if recording::is_on() {
+            self.record_call(id);
+        }
         loop {
             let step = self.engine().next();
             self.report_events();
@@ -140,6 +147,9 @@ impl Scheduler {
                 Step::Run(_) => break,
                 step => self.perform(&step),
             }
+        }
+        if recording::is_on() {
+            recording::runs(id);
         }
         self.stack_call.enter(Entered { id, root, caller });
     }

@@ -8,6 +8,8 @@ use slotmap::Key;
 use super::calls_in_place::Apart;
 use super::state::Scheduler;
 use super::waker::TaskWaker;
+use crate::error::TaskError;
+use crate::recording;
 use crate::task::computation::{AnyComputation, Stepped};
 
 impl Scheduler {
@@ -43,6 +45,9 @@ impl Scheduler {
     ) {
         let waker = self.wakers.take(id, &self.wake_queue);
         let apart = self.in_place.apart();
+        if recording::is_on() {
+            recording::runs(id);
+        }
         self.polling.begin(waker.waker());
         let stepped = step(&mut Context::from_waker(waker.waker()));
         self.end_run(id, task, stepped, waker, &apart);
@@ -65,7 +70,7 @@ impl Scheduler {
         self.creator.take();
         let kept = waker.is_kept();
         if is_pending {
-            self.block(kept);
+            self.block(id, kept);
         }
         match (is_pending, kept) {
             (_, false) => self.wakers.give_back(waker),
@@ -87,7 +92,7 @@ impl Scheduler {
 
     /// Blocks the running task, whose poll has returned `Pending`.
     #[inline(always)]
-    fn block(&self, waker_is_kept: bool) {
+    fn block(&self, id: TaskId, waker_is_kept: bool) {
         // The task may have been woken before it begins to wait.
         self.deliver_wakes();
         let mut engine = self.engine();
@@ -104,15 +109,28 @@ impl Scheduler {
             engine.set_scope(Some(context));
         }
         engine.block(until);
+        if recording::is_on() {
+            recording::blocks(id, engine.awaited(id));
+        }
     }
 
     /// Removes a task or promise that has ended, with a value or without.
     pub(crate) fn finish(&self, id: TaskId) {
         self.wakers.remove(id);
         self.remember_ending(id);
+        if recording::is_on() {
+            self.record_ending(id);
+        }
         let payload = self.engine().complete(id);
         drop(payload);
         self.wake_queue.wake_executors();
+    }
+
+    #[cold]
+    fn record_ending(&self, id: TaskId) {
+        let failure = self.engine().task(id).and_then(|task| task.failure());
+        let message = failure.as_ref().map(TaskError::message);
+        recording::ends(id, message);
     }
 
     /// Polls a blocked task, although nothing that it waits for is resolved.

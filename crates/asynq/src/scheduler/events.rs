@@ -9,6 +9,7 @@ use super::payload::Flushable;
 use super::state::Scheduler;
 use crate::context::AsyncContext;
 use crate::debug::{Awaited, Batch, Context, Event, Task};
+use crate::recording;
 
 /// # Reports
 impl Scheduler {
@@ -37,6 +38,10 @@ impl Scheduler {
 
     /// Reports that the running task enters `context`.
     pub(crate) fn report_entered(&self, context: ContextId) {
+        if recording::is_on() {
+            let name = self.context_name(context).name;
+            recording::entered(context, &name);
+        }
         if self.event_listeners.is_present() {
             self.report_events();
             self.event_listeners.call(&[Event::Entered(self.context_name(context))]);
@@ -45,6 +50,9 @@ impl Scheduler {
 
     /// Reports that `context` is about to be left.
     pub(super) fn report_left(&self, context: ContextId) {
+        if recording::is_on() {
+            recording::left(context);
+        }
         if self.event_listeners.is_present() {
             self.report_events();
             let name = self.context_name(context);

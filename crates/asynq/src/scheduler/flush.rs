@@ -30,6 +30,7 @@ use super::call::throw;
 use super::payload::Flushable;
 use super::state::{self, Scheduler};
 use crate::clock;
+use crate::recording::{self, SentFor};
 
 /// Time after which a batch that is due is looked at again, if the innermost call does not drive it.
 const RETRY: Duration = Duration::from_millis(1);
@@ -168,6 +169,9 @@ impl Scheduler {
 
     pub(super) fn flush(&self, id: BatchId) {
         let batch = self.batch(id);
+        if recording::is_on() {
+            recording::flush_begins(id, batch.base_priority(), batch.flush_function());
+        }
         if let Some(outer) = self.held.replace(Some(id)) {
             self.batch(outer).report_held();
         }
@@ -177,6 +181,9 @@ impl Scheduler {
             // The task closes the batch when it has ended.
             Some(flush_task) => {
                 batch.report_held();
+                if recording::is_on() {
+                    recording::flush_deferred();
+                }
                 self.engine().defer(id, Some(flush_task));
             }
             None => self.close(id),
@@ -187,6 +194,7 @@ impl Scheduler {
         self.enter_call();
         self.count_items(id);
         if self.engine().begin_flush(id) {
+            let _reason = SentFor::asked();
             self.flush_out_of_turn(id);
             if let Some(panic) = self.take_panic() {
                 throw(panic);
@@ -210,6 +218,7 @@ impl Scheduler {
             if !is_driven {
                 self.flush_timer.add(id, delay.max(RETRY));
             } else if self.engine().begin_flush(id) {
+                let _reason = SentFor::delay();
                 self.flush_out_of_turn(id);
             }
         }
@@ -240,6 +249,9 @@ impl Scheduler {
     }
 
     fn close(&self, id: BatchId) {
+        if recording::is_on() {
+            recording::flush_ends(id);
+        }
         let payload = self.engine().close(id);
         drop(payload);
         self.wake_queue.wake_executors();

@@ -20,6 +20,7 @@ use super::request::{Request, Requester};
 use super::runtime;
 use super::state::Scheduler;
 use crate::call_stack::{Origin, Site};
+use crate::recording::{self, SentFor};
 use crate::task::computation::{AnyComputation, Body};
 
 /// Body of the root of a frame without a call.
@@ -132,7 +133,13 @@ impl Scheduler {
         static REQUESTS: Site = Site::made("requests of other executors");
         let origin = Origin { site: &REQUESTS, at: Location::caller(), creator: None };
         let root = self.engine().add_promise(AnyComputation::new(origin, Never));
+        if recording::is_on() {
+            recording::created(root, &REQUESTS, Location::caller());
+        }
         self.engine().enter(root);
+        if recording::is_on() {
+            self.record_call(root);
+        }
         root
     }
 
@@ -141,6 +148,10 @@ impl Scheduler {
         engine.exit();
         let payload = engine.complete(root);
         drop(engine);
+        if recording::is_on() {
+            self.record_return();
+            recording::ends(root, None);
+        }
         drop(payload);
     }
 
@@ -202,6 +213,7 @@ impl Scheduler {
     /// Flushes the batches of the innermost frame, although tasks can run.
     fn flush_all(&self) {
         self.foreign.end_busy();
+        let _reason = SentFor::delay();
         loop {
             let step = self.engine().next_flush();
             self.report_events();

@@ -9,7 +9,7 @@
 //! - something is pending already in this poll, or was asked for: the engine orders the branches of a `join!`;
 //! - the poll has the waker of a combinator, which polls only what was woken;
 //! - calls are nested deeply, and would take too much native stack;
-//! - somebody listens to the events of tasks.
+//! - somebody listens to the events of tasks, or records them.
 //!
 //! Outside of tasks there is nothing to order, and the future may go on in another thread. So such calls are always
 //! polled in place.
@@ -23,6 +23,7 @@ use super::calls_in_place::InPlace;
 use super::state::Scheduler;
 use crate::call_stack::{AsynqStack, CallInPlace, Creator, Origin, Site};
 use crate::error::TaskError;
+use crate::recording;
 
 /// Number of calls that are polled in place inside of each other.
 const MAX_DEPTH: usize = 16;
@@ -42,6 +43,7 @@ impl Scheduler {
                 && self.polling.awaits() == 0
                 && self.in_place.depth() < MAX_DEPTH
                 && !self.event_listeners.is_present()
+                && !recording::is_on()
         });
         if can_begin {
             self.begin_in_place(site, at);

@@ -1,9 +1,11 @@
 //! The types that this library gives to the engine for tasks, batches and contexts.
 
+use std::panic::Location;
 use std::rc::{Rc, Weak};
 
 use asynq_engine::{Host, TaskId};
 
+use crate::call_stack::Site;
 use crate::context::AsyncContext;
 use crate::task::computation::AnyComputation;
 
@@ -24,6 +26,8 @@ pub(crate) trait Flushable {
     /// Reports the items that were held back during the flush: see `Note: held items`.
     fn report_held(&self);
     fn name(&self) -> String;
+    /// Describes the function of the flush, and the place where its source was made.
+    fn flush_function(&self) -> (&'static Site, &'static Location<'static>);
     fn base_priority(&self) -> i64;
     /// Returns the number of items, duplicates excluded.
     fn count(self: Rc<Self>) -> usize;

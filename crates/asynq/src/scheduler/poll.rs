@@ -37,7 +37,11 @@ pub(crate) fn is_pending<F: Request>(
     state::with(|scheduler| {
         scheduler.enter_call();
         let Some(own) = scheduler.polling.is_own(cx.waker()) else {
-            return scheduler.request_foreign(future, cx.waker());
+            let pending = scheduler.request_foreign(future, cx.waker());
+            if pending && recording::is_on() {
+                recording::awaited(at);
+            }
+            return pending;
         };
         let waker = (!own).then(|| cx.waker());
         let mut pending = request(future, &Requester { scheduler, waker });

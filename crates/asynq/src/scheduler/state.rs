@@ -73,15 +73,8 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Scheduler) -> R) -> Option<R> {
 
 impl Scheduler {
     fn new() -> Self {
-        let scheduler = Self::unrecorded();
-        if let Some(listener) = recording::program_listener() {
-            scheduler.event_listeners.keep(listener);
-            scheduler.engine().listen(true);
-        }
-        scheduler
-    }
-
-    fn unrecorded() -> Self {
+        // Begins the recording of the program, if it is wanted.
+        recording::is_on();
         Self {
             engine: RefCell::new(Engine::new()),
             event_listeners: EventListeners::default(),

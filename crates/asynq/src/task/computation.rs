@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -18,6 +18,7 @@ use pin_project_lite::pin_project;
 use crate::call_stack::{AsynqStack, Call, Creator, Origin};
 use crate::callbacks::Callbacks;
 use crate::error::TaskError;
+use crate::recording;
 use crate::waiting_calls::WaitingId;
 
 pin_project! {
@@ -312,6 +313,17 @@ impl<B: ?Sized> Computation<B> {
     /// Returns the entry that the tasks which this one creates name as their creator.
     pub(crate) fn as_creator(&self) -> Rc<Creator> {
         Rc::clone(self.creator.get_or_init(|| Creator::new(self.origin.clone())))
+    }
+
+    /// Records that it is requested for the first time.
+    #[cold]
+    pub(crate) fn record_creation(&self, id: TaskId) {
+        recording::created(id, self.origin.site, self.origin.at);
+    }
+
+    /// Returns the place of the call that made it.
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.origin.at
     }
 
     /// Returns the call that made it.

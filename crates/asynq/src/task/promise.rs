@@ -14,6 +14,7 @@ use super::end;
 use crate::call_stack::{Origin, Site};
 use crate::error::{TaskError, TaskErrorKind};
 use crate::futures::{FutureBase, joins_as_itself};
+use crate::recording;
 use crate::scheduler::{self, Request, Requester, Scheduler};
 
 /// Setter of a [`promise`]. Dropping it without a value makes the tasks that wait fail.
@@ -114,7 +115,11 @@ impl<T: 'static> Request for PromiseFuture<T> {
         let id = self.cell.id.get().unwrap_or_else(|| {
             let payload =
                 AnyComputation::Alone(Pin::clone(&self.cell) as Pin<Rc<Computation<dyn Body>>>);
-            scheduler.engine().add_promise(payload)
+            let id = scheduler.engine().add_promise(payload);
+            if recording::is_on() {
+                self.cell.record_creation(id);
+            }
+            id
         });
         self.cell.id.set(Some(id));
         scheduler.engine().depend(id);

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use asynq_engine::TaskId;
 
 use super::computation::{AnyComputation, Computation};
+use crate::recording;
 use crate::scheduler::{Requester, Scheduler};
 
 /// Requests the value of a task. Returns whether it is pending.
@@ -36,6 +37,9 @@ pub(super) fn request_new<B: ?Sized>(
     let id = scheduler.engine().depend_on_new(any);
     cell.id.set(Some(id));
     scheduler.report_events();
+    if recording::is_on() {
+        cell.record_creation(id);
+    }
 }
 
 /// Returns the id in the engine of a task that has not ended.
@@ -49,6 +53,9 @@ pub(super) fn register<B: ?Sized>(
         let id = scheduler.engine().add_task(any());
         cell.id.set(Some(id));
         scheduler.report_events();
+        if recording::is_on() {
+            cell.record_creation(id);
+        }
         id
     })
 }

@@ -1,15 +1,21 @@
 //! Explanations: what is recorded of tasks and sources, and assertions on rounds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use asynq::explain::{
-    Keys, Kind, Options, assert_rounds, assert_rounds_of, record, record_answers, record_with,
-    replay_answers,
+    Event, Keys, Kind, Options, Reason, assert_rounds, assert_rounds_of, record, record_answers,
+    record_with, replay_answers,
 };
-use asynq::{AsyncTask, FutureBase, Loader, LocalLoader, all, asynq, debug};
+use asynq::{
+    AsyncContext, AsyncTask, Batch, FutureBase, Items, Loader, LocalLoader, Source, all, asynq,
+    debug, with_context,
+};
 
 use crate::common::{Log, store};
+use crate::loader_bounds::load_beside_busy_task;
 
 fn same(ids: Vec<u32>) -> Vec<u32> {
     ids
@@ -92,6 +98,103 @@ fn keys_are_counted_and_not_shown_by_default() {
     assert!(!text.contains("4711"), "{text}");
 }
 
+/// A source that sets the value of its first item, and fails.
+struct Failing;
+
+impl Batch for Failing {
+    type Key = u32;
+    type Value = u32;
+    type Flush = Result<(), &'static str>;
+
+    fn flush(self: Rc<Self>, items: Items<Self>) -> Self::Flush {
+        items.iter().next().unwrap().set_value(0);
+        Err("the store is away")
+    }
+
+    fn priority(&self) -> i64 {
+        7
+    }
+}
+
+#[test]
+fn a_flush_is_recorded_with_its_priority_and_failure() {
+    let source = Source::new(Failing);
+    let why = record();
+    drop(all([source.item(1), source.item(2)]).value());
+    let events = why.recording().events;
+    let sent = events.iter().find_map(|event| match event {
+        Event::Flush(sent) => Some((sent.priority.clone().unwrap(), sent.keys)),
+        _ => None,
+    });
+    assert_eq!(sent, Some(("(7, 2)".to_owned(), 2)));
+    let answered = events.iter().find_map(|event| match event {
+        Event::Answer(answered) => Some((answered.failed, answered.error.clone().unwrap())),
+        _ => None,
+    });
+    assert_eq!(answered, Some((1, "the store is away".to_owned())));
+}
+
+struct Tenant(u32);
+
+impl AsyncContext for Tenant {
+    fn resume(&self) {}
+
+    fn pause(&self) {}
+
+    fn name(&self) -> String {
+        format!("tenant {}", self.0)
+    }
+}
+
+#[test]
+fn tasks_are_recorded_with_the_contexts_that_they_inherit() {
+    let why = record();
+    let inner = || AsyncTask::new(debug::sync());
+    AsyncTask::new(async move {
+        with_context(Tenant(1), with_context(Tenant(2), async move { inner().await })).await;
+        inner().await;
+    })
+    .value();
+    let of_task = |event| match event {
+        Event::Task(task) => Some(task.contexts.join(", ")),
+        _ => None,
+    };
+    let contexts: Vec<_> = why.recording().events.into_iter().filter_map(of_task).collect();
+    assert_eq!(contexts, ["", "tenant 1, tenant 2", ""]);
+}
+
+#[test]
+fn a_batch_that_was_sent_since_its_key_had_waited_says_so() {
+    let names = LocalLoader::new(same).max_delay(Duration::from_millis(1));
+    let why = record();
+    load_beside_busy_task(&names, 1).value();
+    assert_eq!(why.explanation().batches[0].reason, Reason::Delay);
+}
+
+#[test]
+fn the_function_of_a_loader_asks_for_itself() {
+    let codes = LocalLoader::new(same).name("codes");
+    let shared = Loader::new(same).name("shared codes");
+    let names = {
+        let shared = shared.clone();
+        Loader::new(move |ids: Vec<u32>| {
+            ids.into_iter().map(|id| shared.load(id + 1).value().unwrap()).collect::<Vec<_>>()
+        })
+    };
+    let why = record();
+    AsyncTask::new(async move {
+        codes.load(1).await.unwrap();
+        names.load(1).await.unwrap()
+    })
+    .value();
+    let explanation = why.explanation();
+    let asked_by = |load: usize| explanation.loads[load].task.map(|task| &explanation.tasks[task]);
+    assert_eq!(asked_by(1).unwrap().flush, None);
+    let function = asked_by(2).unwrap();
+    assert!(function.flush.is_some() && function.end.is_some(), "{:?}", explanation.tasks);
+    assert_eq!(explanation.rounds, 3);
+}
+
 #[test]
 fn contexts_and_callers_are_recorded() {
     let why = record();
@@ -165,6 +268,27 @@ fn recorded_answers_are_replayed_without_the_store() {
 
     let error = replay_answers(folder.path().join("nothing.jsonl")).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+}
+
+#[test]
+fn answers_of_sources_and_local_loaders_are_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answers.jsonl");
+    let local =
+        |store: fn(Vec<u32>) -> Vec<u32>| LocalLoader::new(store).name("local").replayable();
+    let (source, loader) = (Source::new(Failing).replayable(), local(same));
+    let answers = record_answers();
+    assert!(all((source.item(1), source.item(2), loader.load(3))).value().2.is_ok());
+    answers.save(&file).unwrap();
+    drop(answers);
+
+    let (source, loader) = (Source::new(Failing).replayable(), local(|_| panic!("it is asked")));
+    let _replay = replay_answers(&file).unwrap();
+    let (first, second, third) = all((source.item(1), source.item(2), loader.load(3))).value();
+    assert_eq!((first.unwrap(), third.unwrap()), (0, 3));
+    assert!(second.unwrap_err().to_string().contains("the store is away"));
+    let error = source.item(4).value().unwrap_err().to_string();
+    assert!(error.contains("has no answer of Failing for the key 4"), "{error}");
 }
 
 #[test]

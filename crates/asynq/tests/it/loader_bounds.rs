@@ -26,7 +26,7 @@ fn busy(done: &Rc<Cell<bool>>) -> AsyncTask<()> {
 }
 
 /// Loads a key beside a task that can run until the load has its value.
-fn load_beside_busy_task(loader: &LocalLoader<u32, u32>, key: u32) -> AsyncTask<u32> {
+pub(crate) fn load_beside_busy_task(loader: &LocalLoader<u32, u32>, key: u32) -> AsyncTask<u32> {
     let done = Rc::new(Cell::new(false));
     let load = {
         let (loader, done) = (loader.clone(), Rc::clone(&done));

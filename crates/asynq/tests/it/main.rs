@@ -30,6 +30,8 @@ mod executor_wakers;
 mod executors;
 #[cfg(feature = "explain")]
 mod explain;
+#[cfg(feature = "explain")]
+mod explain_programs;
 mod failure;
 mod flights;
 mod foreign;

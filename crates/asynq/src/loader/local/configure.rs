@@ -52,6 +52,18 @@ impl<K: Key, V: Clone + 'static> LocalLoader<K, V> {
         self
     }
 
+    /// Lets tests run from recorded answers, by the [name](Self::name) of the loader:
+    /// [`explain::record_answers`](crate::explain::record_answers).
+    #[cfg(feature = "explain")]
+    #[must_use]
+    pub fn replayable(self) -> Self
+    where
+        V: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        self.shared.codec.get_or_init(crate::recording::answers::Codec::new);
+        self
+    }
+
     /// Sends keys although their loads were dropped, together with others: the keys are writes.
     #[cfg(any(feature = "redis", feature = "memcached"))]
     #[must_use]

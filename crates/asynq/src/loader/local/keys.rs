@@ -71,6 +71,9 @@ pub(in crate::loader) struct Shared<K: Key, V: Clone + 'static> {
     /// Parts that claim permits, and were not started yet.
     claiming: RefCell<Vec<PartId>>,
     pub(super) table: SlotTable<K>,
+    /// The way of values to and from files, if answers can be recorded.
+    #[cfg(feature = "explain")]
+    pub(super) codec: std::cell::OnceCell<crate::recording::answers::Codec<V>>,
     pub(super) requests: RefCell<Requests<K, V>>,
     /// Caches for the values of slots, if there are any.
     pub(super) caches_of: RefCell<HashMap<SlotId, Caches<K, V>, RandomState>>,
@@ -123,6 +126,8 @@ impl<K: Key, V: Clone + 'static> Shared<K, V> {
             is_timed: Cell::new(false),
             claiming: RefCell::default(),
             table: SlotTable::new(),
+            #[cfg(feature = "explain")]
+            codec: std::cell::OnceCell::new(),
             requests: RefCell::default(),
             caches_of: RefCell::default(),
             cached_loads: RefCell::default(),

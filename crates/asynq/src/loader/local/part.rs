@@ -21,7 +21,11 @@ use crate::error::TaskError;
 use crate::loader::error::TimeoutError;
 use crate::loader::failure::{Failure, catch, outcome};
 use crate::loader::key::Key;
+#[cfg(feature = "explain")]
+use crate::loader::key::name;
 use crate::loader::settings::{self, call_after, nanoseconds};
+#[cfg(feature = "explain")]
+use crate::recording::answers::{self, Answers};
 use crate::scheduler::{self, Claim, Scheduler};
 use crate::task::PromiseFuture;
 
@@ -40,6 +44,9 @@ pub(super) struct Part<K: Key, V: Clone + 'static> {
     has_ended: Cell<bool>,
     /// Released when the part is dropped.
     claim: Option<Claim>,
+    /// Answers that are recorded or replayed.
+    #[cfg(feature = "explain")]
+    answers: Option<Arc<Answers>>,
 }
 
 impl<K: Key, V: Clone + 'static> Part<K, V> {
@@ -52,6 +59,8 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
             end: Cell::new(None),
             has_ended: Cell::new(false),
             claim,
+            #[cfg(feature = "explain")]
+            answers: answers::current().filter(|_| shared.codec.get().is_some()),
         }
     }
 
@@ -80,6 +89,11 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
         }
         self.shared.perform();
         self.take_keys();
+        #[cfg(feature = "explain")]
+        if let Some(answer) = self.replay() {
+            self.end(Ok(answer));
+            return None;
+        }
         let before = self.shared.settings.borrow().before.clone();
         let fetched = catch_unwind(AssertUnwindSafe(|| {
             let _calling = Calling::begin(&self.shared, self.id);
@@ -185,9 +199,16 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
 
     fn set_values(&self, answer: Fetched<K, V>) -> Result<(), BoxError> {
         let default = self.shared.settings.borrow().default.clone();
-        (answer.give)(&self.keys, &mut |index, answer| {
+        #[cfg(feature = "explain")]
+        let mut is_given = vec![false; self.keys.len()];
+        let given = (answer.give)(&self.keys, &mut |index, answer| {
             let key = &self.keys[index];
             let outcome = outcome(key, answer, default.as_deref());
+            #[cfg(feature = "explain")]
+            {
+                is_given[index] = true;
+                self.record(key, outcome.as_ref().map_err(ToString::to_string));
+            }
             let is_cached = match &outcome {
                 Ok(_) => true,
                 Err(error) => self.shared.caches_error(error),
@@ -197,7 +218,14 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
                 let is_cached = is_cached && answered.is_fresh;
                 self.shared.resolve(answered.slot, key, outcome, is_cached);
             }
-        })
+        });
+        #[cfg(feature = "explain")]
+        if let Err(error) = &given {
+            for (key, _) in self.keys.iter().zip(is_given).filter(|(_, is_given)| !is_given) {
+                self.record(key, Err(error.to_string()));
+            }
+        }
+        given
     }
 
     /// Ends the part, and fails the loads without an answer. Returns the time of the call.
@@ -229,6 +257,33 @@ impl<K: Key, V: Clone + 'static> Part<K, V> {
     fn call_hooks(&self, failure: Option<&Failure>, time: u64) {
         let after = self.shared.settings.borrow().after.clone();
         call_after(&after, &self.keys, Duration::from_nanos(time), failure.map(Failure::error));
+    }
+}
+
+/// # Recorded answers
+#[cfg(feature = "explain")]
+impl<K: Key, V: Clone + 'static> Part<K, V> {
+    /// Returns the recorded answer, if answers are replayed.
+    fn replay(&self) -> Option<Fetched<K, V>> {
+        let answers = self.answers.as_ref().filter(|answers| answers.are_replayed())?;
+        let (answers, shared) = (Arc::clone(answers), Rc::clone(&self.shared));
+        let give = move |keys: &[K], give: &mut dyn FnMut(usize, Option<Result<V, BoxError>>)| {
+            let (codec, source) = (shared.codec.get(), shared.settings.borrow().name.to_string());
+            for (index, key) in keys.iter().enumerate() {
+                give(index, codec.map(|codec| answers.get(codec, &source, &name(key))));
+            }
+            Ok(())
+        };
+        Some(Fetched { give: Box::new(give), span: None })
+    }
+
+    /// Records the answer for a key, if answers are recorded.
+    fn record(&self, key: &K, answer: Result<&V, String>) {
+        let (Some(answers), Some(codec)) = (&self.answers, self.shared.codec.get()) else { return };
+        if !answers.are_replayed() {
+            let source = self.shared.settings.borrow().name.to_string();
+            answers.add(codec, &source, name(key), answer);
+        }
     }
 }
 
