@@ -146,8 +146,8 @@ def recorded_part(results: Results) -> list[str]:
     }
     return [
         "## Recordings\n",
-        "How many times as long a program takes while `asynq::explain` records it. Both are compiled\n"
-        "with the feature `explain`:\n",
+        "How many times as long a program takes while `asynq::explain` records it. Both are\n"
+        "compiled with the feature `explain`:\n",
         matrix(results.times, columns),
     ]
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::visit::Visit;
 use syn::{Block, Expr, Pat, Stmt};
 
-use super::expression::{end_line, exits, is_compound, is_discarded_await, leaves, line, lines};
-use super::uses::{Lets, Names, uses};
+use super::expression::{end_line, exits, is_compound, leaves, line, lines};
+use super::uses::{Lets, Names, is_discarded_await, uses};
 use super::values::{Sources, Values, assign, join, merge};
 use crate::place::Flow;
 

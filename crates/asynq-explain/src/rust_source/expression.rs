@@ -3,8 +3,6 @@
 use syn::spanned::Spanned;
 use syn::{Block, Expr, Stmt};
 
-use super::uses::uses;
-
 pub(super) fn line(node: &impl Spanned) -> u32 {
     u32::try_from(node.span().start().line).unwrap_or(u32::MAX)
 }
@@ -61,21 +59,6 @@ pub(super) fn is_compound(expr: &Expr) -> bool {
         | Expr::ForLoop(_)
         | Expr::While(_)
         | Expr::Loop(_) => true,
-        _ => false,
-    }
-}
-
-/// Returns whether an expression is an await whose value is not used.
-pub(super) fn is_discarded_await(expr: &Expr) -> bool {
-    match expr {
-        Expr::Await(_) => true,
-        Expr::Try(tried) => is_discarded_await(&tried.expr),
-        Expr::Paren(paren) => is_discarded_await(&paren.expr),
-        Expr::MethodCall(call) => {
-            // `f().await.unwrap();`
-            is_discarded_await(&call.receiver) && call.args.iter().all(|arg| !uses(arg).awaits)
-        }
-        Expr::Macro(call) => is_waiting_macro(&call.mac),
         _ => false,
     }
 }

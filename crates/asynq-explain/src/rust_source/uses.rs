@@ -234,3 +234,18 @@ impl<'ast> Visit<'ast> for Lets {
         visit::visit_expr_let(self, condition);
     }
 }
+
+/// Returns whether an expression is an await whose value is not used.
+pub(super) fn is_discarded_await(expr: &Expr) -> bool {
+    match expr {
+        Expr::Await(_) => true,
+        Expr::Try(tried) => is_discarded_await(&tried.expr),
+        Expr::Paren(paren) => is_discarded_await(&paren.expr),
+        Expr::MethodCall(call) => {
+            // `f().await.unwrap();`
+            is_discarded_await(&call.receiver) && call.args.iter().all(|arg| !uses(arg).awaits)
+        }
+        Expr::Macro(call) => is_waiting_macro(&call.mac),
+        _ => false,
+    }
+}

@@ -18,9 +18,6 @@ pub(super) struct Replayable<B: Batch> {
     codec: Rc<Codec<B::Value>>,
 }
 
-/// Callback for each item that gets its value or error, with its index.
-pub(super) type Answered<V> = Box<dyn Fn(u32, &Slot<V>)>;
-
 impl<B: Batch> Replayable<B> {
     pub(super) fn new(batch: &Rc<B>, codec: Codec<B::Value>) -> Self {
         Self { batch: Rc::clone(batch), codec: Rc::new(codec) }

@@ -25,6 +25,9 @@ impl<V> Slot<V> {
     }
 }
 
+/// Callback for each item that gets its value or error, with its index.
+pub(super) type Answered<V> = Box<dyn Fn(u32, &Slot<V>)>;
+
 /// Clones the value of an item.
 pub(super) type CloneValue<V> = fn(&V) -> V;
 

@@ -27,5 +27,6 @@ use crate::recording;
 ///
 /// If the file cannot be written, or its extension is not that of a report.
 pub fn write_report() -> io::Result<bool> {
+    recording::hand_over();
     recording::write_report()
 }

@@ -4,26 +4,12 @@
 
 use std::sync::Arc;
 
-use super::logs::each;
-use super::session::{LoaderKey, Session};
+use super::logs::{each, is_on};
+use super::session::{LoaderKey, Session, key_of};
 use super::step::{Place, Step};
-use super::tables::Task;
+use super::tables::{Function, Task};
 use super::thread_log::ThreadLog;
-use super::{is_on, keys};
 use crate::call_stack::Site;
-
-/// A function that runs, for a batch.
-#[derive(Clone, Copy)]
-pub(super) struct Function {
-    batch: u32,
-    site: &'static Site,
-    at: Place,
-    /// Number of calls that were in progress when it began.
-    depth: usize,
-    /// The part of a loader for which it runs, maybe in several polls.
-    part: Option<LoaderKey>,
-    task: Option<Task>,
-}
 
 /// Guard of the call or poll of the function of a loader.
 pub(crate) struct Calling(bool);
@@ -38,7 +24,7 @@ impl Calling {
     ) -> Self {
         let is_on = is_on();
         if is_on {
-            begin(keys::key_of(part), function, at);
+            begin(key_of(part), function, at);
         }
         Self(is_on)
     }

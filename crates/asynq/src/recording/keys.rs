@@ -226,11 +226,6 @@ fn take(key: (u64, u64)) {
     });
 }
 
-/// Returns the key of something of a loader, by the ids of both.
-pub(super) fn key_of((loader, key): (u64, impl Key)) -> (u64, u64) {
-    (loader, key.data().as_ffi())
-}
-
 /// A batch of a loader that is sent.
 pub(crate) struct Sent<'a> {
     pub(crate) name: &'a str,

@@ -9,7 +9,6 @@ use std::thread;
 
 use asynq_explain::Options;
 
-use super::logs;
 use super::report;
 use super::session::Session;
 
@@ -39,9 +38,8 @@ impl Share {
     }
 }
 
-/// Writes the report of the program so far, if it is wanted. Returns whether it is.
+/// Writes the report of the steps of the program that were handed over, if it is wanted. Returns whether it is.
 pub(crate) fn write_report() -> io::Result<bool> {
-    logs::hand_over();
     let (Some(session), Some(wanted)) = (session(), env::var_os(VARIABLE)) else {
         return Ok(false);
     };

@@ -8,11 +8,14 @@ use std::path::Path;
 use asynq_explain::{Explanation, Recording, Report, Style, text};
 
 use super::code;
+use super::convert;
 use super::session::Session;
 
 /// Returns a recording with what is known of the code.
 pub(crate) fn recording_of(session: &Session) -> Recording {
-    session.recording(code::flows)
+    let mut recording = convert::recording(&session.state());
+    recording.flows = code::flows(&recording.sites);
+    recording
 }
 
 /// Prints a report to standard error.

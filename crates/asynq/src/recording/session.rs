@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use asynq_explain::{Flow, Keys, Options, Recording, Sampler, Time};
+use asynq_explain::{Keys, Options, Sampler, Time};
 use foldhash::fast::RandomState;
 
-use super::convert;
 use super::pieces::Pieces;
 use super::step::{At, Entry, Place, Step};
 
@@ -23,6 +22,11 @@ const IDS: u32 = 1 << 10;
 
 /// A key of a loader: ids of the loader and of the key.
 pub(super) type LoaderKey = (u64, u64);
+
+/// Returns the key of something of a loader, by the ids of both.
+pub(super) fn key_of((loader, key): (u64, impl slotmap::Key)) -> LoaderKey {
+    (loader, key.data().as_ffi())
+}
 
 /// A recording in progress.
 pub(crate) struct Session {
@@ -147,16 +151,6 @@ impl Session {
 
     pub(super) fn now(&self) -> Time {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// Returns the recording so far, with the needs of statements that `flows` finds at its sites.
-    pub(crate) fn recording(
-        &self,
-        flows: impl FnOnce(&[asynq_explain::Site]) -> Vec<Flow>,
-    ) -> Recording {
-        let mut recording = convert::recording(&self.state());
-        recording.flows = flows(&recording.sites);
-        recording
     }
 }
 

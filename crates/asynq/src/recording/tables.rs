@@ -1,8 +1,10 @@
-//! The tasks and batches of a thread, as a recording knows them, by their ids in the engine.
+//! The tasks, functions and batches of a thread, as a recording knows them; tasks and batches by their ids in the engine.
 
 use asynq_engine::{BatchId, TaskId};
 use slotmap::Key;
 
+use super::session::LoaderKey;
+use super::step::Place;
 use crate::call_stack::Site;
 
 /// A task that has not ended.
@@ -12,6 +14,19 @@ pub(super) struct Task {
     pub(super) function: &'static Site,
     /// Text with the names of the contexts that it is in, in lines.
     pub(super) contexts: u32,
+}
+
+/// A function that runs, for a batch.
+#[derive(Clone, Copy)]
+pub(super) struct Function {
+    pub(super) batch: u32,
+    pub(super) site: &'static Site,
+    pub(super) at: Place,
+    /// Number of calls that were in progress when it began.
+    pub(super) depth: usize,
+    /// The part of a loader for which it runs, maybe in several polls.
+    pub(super) part: Option<LoaderKey>,
+    pub(super) task: Option<Task>,
 }
 
 /// A batch that was not answered.

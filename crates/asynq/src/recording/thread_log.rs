@@ -6,11 +6,10 @@ use asynq_engine::{BatchId, ContextId, Dependency, ItemId, TaskId};
 use asynq_explain::{How, Reason};
 
 use super::clock::Clock;
-use super::functions::Function;
 use super::pieces::PIECE;
 use super::session::{Loaded, LoaderKey, Session};
 use super::step::{At, Entry, Load, Need, Place, Step};
-use super::tables::{Batch, Batches, Table, Task, Tasks};
+use super::tables::{Batch, Batches, Function, Table, Task, Tasks};
 use crate::call_stack::Site;
 
 /// Function of code outside of tasks.

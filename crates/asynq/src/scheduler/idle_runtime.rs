@@ -18,8 +18,6 @@ use std::time::{Duration, Instant};
 use futures_timer::Delay;
 use tokio::runtime::Handle;
 
-use super::runtime::Standstill;
-
 /// Time within which a runtime runs a task.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -36,12 +34,8 @@ impl Wake for Unpark {
     }
 }
 
-/// Calls `sleep`, which parks this thread, for a short time.
-///
-/// # Errors
-///
-/// If the runtime runs no task meanwhile.
-pub(super) fn sleep(runtime: &Handle, sleep: impl FnOnce()) -> Result<(), Standstill> {
+/// Calls `sleep`, which parks this thread, for a short time. Returns `false` if the runtime runs no task within a second.
+pub(super) fn sleep(runtime: &Handle, sleep: impl FnOnce()) -> bool {
     let thread = thread::current();
     let has_run = Arc::new(AtomicBool::new(false));
     let is_known = HAS_RUN.get().is_some_and(|time| time.elapsed() < PATIENCE);
@@ -58,11 +52,11 @@ pub(super) fn sleep(runtime: &Handle, sleep: impl FnOnce()) -> Result<(), Stands
     if !has_ended() {
         sleep();
     }
-    let Some(task) = task else { return Ok(()) };
+    let Some(task) = task else { return true };
     if has_run.load(Ordering::Acquire) {
         HAS_RUN.set(Some(Instant::now()));
-        return Ok(());
+        return true;
     }
     task.abort();
-    if has_ended() { Err(Standstill::Idle) } else { Ok(()) }
+    !has_ended()
 }

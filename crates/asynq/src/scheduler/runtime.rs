@@ -36,7 +36,10 @@ pub(super) fn sleep(is_woken_by_threads: bool, sleep: impl FnOnce()) -> Result<(
         Ok(RuntimeFlavor::CurrentThread) if runs_tasks() => return Err(Standstill::Held),
         // A thread of `spawn_blocking`, whose runtime exists as long as it does.
         Ok(RuntimeFlavor::CurrentThread) if try_id().is_some() => sleep(),
-        Ok(RuntimeFlavor::CurrentThread) => return idle::sleep(&Handle::current(), sleep),
+        Ok(RuntimeFlavor::CurrentThread) => {
+            let has_run = idle::sleep(&Handle::current(), sleep);
+            return if has_run { Ok(()) } else { Err(Standstill::Idle) };
+        }
         // Moves the tasks of a worker to another thread. Panics in a `LocalSet`, and does nothing on a thread that only
         // belongs to a runtime.
         Ok(_) => {
