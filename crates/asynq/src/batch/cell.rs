@@ -13,9 +13,10 @@ use asynq_engine::{ItemId, PriorityRule};
 
 use super::error::{BatchErrorKind, BoxError, Failure};
 use super::flush_step::FlushStep;
-#[cfg(feature = "explain")]
 use super::sharing::Sharing;
-use super::slot::{Answered, CloneValue, Slot, is_pending};
+#[cfg(feature = "explain")]
+use super::slot::Answered;
+use super::slot::{CloneValue, Slot, is_pending};
 use crate::call_stack::Site;
 use crate::callbacks::Callbacks;
 use crate::recording;

@@ -26,6 +26,7 @@ impl<V> Slot<V> {
 }
 
 /// Callback for each item that gets its value or error, with its index.
+#[cfg(feature = "explain")]
 pub(super) type Answered<V> = Box<dyn Fn(u32, &Slot<V>)>;
 
 /// Clones the value of an item.
