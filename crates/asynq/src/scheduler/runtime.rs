@@ -112,9 +112,10 @@ impl RuntimeTurn {
         Self { woken, questions: 0 }
     }
 
-    /// Returns whether the turn has come. On a thread that runs no tasks, it comes at once.
+    /// Returns whether the turn has come. On a thread that runs no tasks, it comes at once. A runtime that has ended its
+    /// `block_on` before has dropped the waker.
     pub(crate) fn has_come(&self) -> bool {
-        self.woken.0.load(Ordering::Relaxed)
+        self.woken.0.load(Ordering::Relaxed) || Arc::strong_count(&self.woken) == 1
     }
 
     /// Returns whether the runtime runs its tasks, or `None` if it is too early to know.

@@ -1,6 +1,8 @@
 //! Timers of loaders: of tokio, whose clock may be paused, of the user, and of a thread.
 
-use std::future::{pending, ready};
+use std::future::{pending, poll_fn, ready};
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
 use asynq::{FutureBase, Loader, LocalLoader};
@@ -93,4 +95,40 @@ fn a_runtime_without_timers_needs_none() {
 fn a_call_that_blocks_the_paused_clock_has_its_timeout() {
     let loader = LocalLoader::new(never).timeout(SHORT);
     assert!(paused().block_on(async { loader.load(1).value().is_err() }));
+}
+
+/// Polls a load of key 1 once in a runtime, which sets a timer for the round. Returns the runtime.
+fn stopped_in_a_round(loader: &Loader<u32, u32>) -> (Runtime, impl Sized + use<>) {
+    let runtime = paused();
+    let mut load = Box::pin(loader.load(1));
+    runtime.block_on(async { assert!(futures::poll!(&mut load).is_pending()) });
+    (runtime, load)
+}
+
+#[test]
+fn a_round_is_sent_after_the_runtime_of_the_timer_of_an_earlier_one_was_shut_down() {
+    let loader = Loader::new(tens).hold(HOUR);
+    drop(stopped_in_a_round(&loader));
+    assert_eq!(paused().block_on(loader.load(2)).unwrap(), 20);
+}
+
+#[test]
+fn a_round_is_sent_although_the_runtime_of_its_timer_is_shut_down() {
+    let loader = Loader::new(tens).hold(HOUR);
+    let (first, _load) = stopped_in_a_round(&loader);
+    let (is_polled, polled) = channel();
+    let (answered, answer) = channel();
+    let other = loader.clone();
+    thread::spawn(move || {
+        let mut load = Box::pin(other.load(2));
+        let value = paused().block_on(poll_fn(|cx| {
+            let polled = load.as_mut().poll(cx);
+            is_polled.send(()).unwrap();
+            polled
+        }));
+        answered.send(value.unwrap()).unwrap();
+    });
+    polled.recv().unwrap();
+    drop(first);
+    assert_eq!(answer.recv_timeout(Duration::from_secs(60)), Ok(20));
 }
