@@ -74,8 +74,8 @@ struct Span<'a> {
 }
 
 impl Span<'_> {
-    /// Spans of the same track may overlap, so each is a pair of asynchronous events. These are matched by category and id.
-    /// Flows need events that do not overlap, so there are none.
+    /// Spans of the same track may overlap, so each is a pair of asynchronous events. These are matched by category and
+    /// id. Flows need events that do not overlap, so there are none.
     fn events(self) -> [Value; 2] {
         let event = |phase: &str, time: Time| {
             json!({"ph": phase, "name": self.name, "cat": self.category, "id": self.id, "pid": self.pid, "tid": self.pid,

@@ -17,17 +17,17 @@ thread_local! {
 }
 
 pub(super) static PEERS: [Peer; 6] = [
-    peer("asynq", Role::Ours, |workload| pause(ours::program::<Batches>(workload)?)),
-    peer("asynq recorded", Role::Form, |workload| record(ours::program::<Batches>(workload)?)),
-    peer("asynq loaders", Role::Form, |workload| pause(ours::program::<Loaders>(workload)?)),
+    peer("asynq", Role::Ours, |workload| ours::program::<Batches>(workload).map(pause)),
+    peer("asynq recorded", Role::Form, |workload| ours::program::<Batches>(workload).map(record)),
+    peer("asynq loaders", Role::Form, |workload| ours::program::<Loaders>(workload).map(pause)),
     peer("asynq loaders recorded", Role::Form, |workload| {
-        record(ours::program::<Loaders>(workload)?)
+        ours::program::<Loaders>(workload).map(record)
     }),
     peer("asynq request", Role::Form, |workload| {
-        pause(programs::program::<requests::Loaders>(workload)?)
+        programs::program::<requests::Loaders>(workload).map(pause)
     }),
     peer("asynq request recorded", Role::Form, |workload| {
-        record(programs::program::<requests::Loaders>(workload)?)
+        programs::program::<requests::Loaders>(workload).map(record)
     }),
 ];
 
@@ -37,20 +37,20 @@ const fn peer(name: &'static str, role: Role, program: fn(Workload) -> Option<Pr
 }
 
 /// Runs a program without a recording.
-fn pause(mut program: Program) -> Option<Program> {
-    Some(Box::new(move || {
+fn pause(mut program: Program) -> Program {
+    Box::new(move || {
         RECORDING.take();
         program()
-    }))
+    })
 }
 
 /// Runs a program in a recording that goes on from run to run.
-fn record(mut program: Program) -> Option<Program> {
-    Some(Box::new(move || {
+fn record(mut program: Program) -> Program {
+    Box::new(move || {
         RECORDING.with_borrow_mut(|recording| {
             let options = || Options { capacity: CAPACITY, ..Options::default() };
             recording.get_or_insert_with(|| explain::record_with(options()));
         });
         program()
-    }))
+    })
 }

@@ -57,8 +57,8 @@ impl<'a> Search<'a> {
         candidates.into_iter().map(finding).collect()
     }
 
-    /// Returns the innermost places by which two loads differ: where they were asked for or, if a function has asked for
-    /// both, where that was called.
+    /// Returns the innermost places by which two loads differ: where they were asked for or, if a function has asked
+    /// for both, where that was called.
     fn places(&self, one: usize, other: usize) -> (Option<&'a Site>, Option<&'a Site>) {
         let mut places = self.callers(one).zip(self.callers(other));
         let innermost = self.timeline.loads[one].at.zip(self.timeline.loads[other].at);

@@ -1,7 +1,7 @@
 //! The search for findings.
 //!
-//! A candidate is a change of the code at one place. Its rounds are computed as they would be after the change, and it is a
-//! finding if some are saved. So what a finding promises is what the same program would do.
+//! A candidate is a change of the code at one place. Its rounds are computed as they would be after the change, and it
+//! is a finding if some are saved. So what a finding promises is what the same program would do.
 
 mod changes;
 mod duplicates;

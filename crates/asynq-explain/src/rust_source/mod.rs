@@ -1,8 +1,9 @@
 //! The needs of statements in Rust, from their source.
 //!
-//! Each variable has the lines of the awaits and calls that its value comes from. A statement needs those of the variables in
-//! the operands of its awaits, those that decide whether it runs, and awaits without a used value. The body of a loop is
-//! read twice: what the second reading finds of the first is carried from turn to turn. When in doubt, a value is needed.
+//! Each variable has the lines of the awaits and calls that its value comes from. A statement needs those of the
+//! variables in the operands of its awaits, those that decide whether it runs, and awaits without a used value. The
+//! body of a loop is read twice: what the second reading finds of the first is carried from turn to turn. When in
+//! doubt, a value is needed.
 
 mod body;
 mod expression;

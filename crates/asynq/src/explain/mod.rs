@@ -27,9 +27,9 @@
 //! println!("{why}");
 //! ```
 //!
-//! The environment variable `ASYNQ_EXPLAIN` records all threads of a program that is compiled with the feature `explain`, and
-//! writes the report when the main thread ends: to the file that it names, or with `1` as text to standard error. A program
-//! that ends by [`std::process::exit`] on another thread calls [`write_report`] before.
+//! The environment variable `ASYNQ_EXPLAIN` records all threads of a program that is compiled with the feature
+//! `explain`, and writes the report when the main thread ends: to the file that it names, or with `1` as text to
+//! standard error. A program that ends by [`std::process::exit`] on another thread calls [`write_report`] before.
 
 mod answers;
 mod assert;

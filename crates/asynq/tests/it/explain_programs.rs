@@ -1,5 +1,5 @@
-//! Findings in programs of many forms: methods, closures, macros, helpers, requests. The line of each fault is marked by
-//! its kind.
+//! Findings in programs of many forms: methods, closures, macros, helpers, requests. The line of each fault is marked
+//! by its kind.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -53,8 +53,8 @@ fn explained<T>(program: impl FnOnce() -> T) -> (T, Explanation) {
     (value, why.explanation())
 }
 
-/// Checks that the first finding of `faulty` has the line that is marked by its kind, and that `advised` has the same value
-/// and takes the rounds that were promised.
+/// Checks that the first finding of `faulty` has the line that is marked by its kind, and that `advised` has the same
+/// value and takes the rounds that were promised.
 #[track_caller]
 fn check<T: PartialEq + std::fmt::Debug>(
     kind: Kind,
