@@ -8,8 +8,8 @@ use crate::recording;
 /// whether it asks for one.
 ///
 /// The report is written when the main thread ends. Rust has no hook for the end of a program, so one that ends by
-/// [`std::process::exit`] on another thread, or by a signal, has to call this before. Steps of other threads that run at this
-/// time may be missing.
+/// [`std::process::exit`] on another thread, or by a signal, has to call this before. Steps of other threads that run
+/// at this time may be missing.
 ///
 /// ```
 /// use asynq::explain;
