@@ -83,7 +83,7 @@ pub(crate) struct Future {
     pub(crate) engine_id: Option<TaskId>,
 }
 
-/// What a future holds. Few have more than an outcome.
+/// Contents of a future. Few have more than an outcome.
 enum Held {
     Outcome(Outcome),
     More(Box<More>),

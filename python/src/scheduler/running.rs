@@ -1,4 +1,4 @@
-//! What runs around a call: the event loop of its thread, and the batch function of its context.
+//! Surroundings of a call: the event loop of its thread, and the batch function of its context.
 
 use pyo3::prelude::*;
 

@@ -69,7 +69,7 @@ pub(super) struct Source {
     pub(super) at: Place,
 }
 
-/// What the threads share.
+/// State of a recording, which its threads share.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) options: Options,
