@@ -10,6 +10,8 @@ FUZZ_SECONDS ?= 60
 PART ?= patch
 # The interpreter for everything in Python.
 PYTHON ?= python3
+# The other interpreters of `make test-all`: each CPython from 3.9 on that is installed.
+OTHERS ?= $(shell $(PYTHON) python/interpreters.py --gil)
 # The interpreter of `make test-free-threaded`: the newest one that is installed.
 FREE_THREADED ?= $(shell $(PYTHON) python/interpreters.py --free-threaded | tail -n 1)
 # What the tests need besides the package.
@@ -77,7 +79,7 @@ demo: ## the artists of a playlist, one query per key against one per batch, in 
 
 test: test-rust test-python ## all tests, those in Python with PYTHON (python3)
 
-test-all: test test-others ## all tests, those in Python with every CPython from 3.9 on that is installed
+test-all: test test-others ## all tests, those in Python with every CPython from 3.9 on that is installed (OTHERS)
 
 # An interpreter is tested while the next one's package is built, because tests wait as long as they compute.
 # What is left out does the same with each interpreter.
@@ -87,9 +89,8 @@ not-others := typing test_installation.py differential test_examples.py test_gra
 test-others: export PYTEST_ARGS = $(patsubst %,--ignore-glob='*/%',$(not-others)) \
     --deselect tests/test_hostile_calls.py::test_programs_of_other_seeds_end_in_exceptions_too
 test-others:
-	@pythons=$$($(PYTHON) python/interpreters.py --gil) || { echo 'no CPython with venv' >&2; exit 1; }; \
-	others=; tests=; \
-	for python in $$pythons; do \
+	@others=; tests=; \
+	for python in $(OTHERS); do \
 	    test "$$($$python -c '$(print-soabi)')" = "$(soabi)" || others="$$others $$python"; \
 	done; \
 	for python in $$others; do \
