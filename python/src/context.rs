@@ -12,7 +12,8 @@ use crate::ffi::thread_exit;
 use crate::imports;
 use crate::options::Switches;
 use crate::scheduler::frame;
-use crate::scheduler::state::{Scheduler, active_task};
+use crate::scheduler::registry::active_task;
+use crate::scheduler::state::Scheduler;
 use crate::task::async_task::{AsyncTask, Entered};
 
 /// Tasks that have entered a context, the last one last; `None` for code outside of tasks.

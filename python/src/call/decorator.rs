@@ -24,7 +24,8 @@ use crate::options::Switches;
 use crate::overrides::overrides;
 use crate::recursion::guarded;
 use crate::scheduler::blocking_call::Allowed;
-use crate::scheduler::state::{Scheduler, origin};
+use crate::scheduler::registry::origin;
+use crate::scheduler::state::Scheduler;
 use crate::task::async_task::{AsyncTask, Origin};
 use crate::task::body::Body;
 

@@ -8,8 +8,9 @@ use crate::event_loop::host::EventLoop;
 use crate::ffi::gil_cell::TakeState;
 use crate::future::base::FutureBase;
 use crate::imports::internal_error;
+use crate::scheduler::job::Job;
 use crate::scheduler::register::register;
-use crate::scheduler::state::{Job, Scheduler};
+use crate::scheduler::state::Scheduler;
 
 /// Adds the calls to the engine that were made since the last drive.
 pub(crate) fn start_fresh(scheduler: &Scheduler, event_loop: &EventLoop, py: Python<'_>) -> bool {

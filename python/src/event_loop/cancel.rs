@@ -16,7 +16,8 @@ use crate::future::resolve::resolve;
 use crate::loader::load::Load;
 use crate::loader::nodes::LoaderHost;
 use crate::scheduler::contexts::set_pending_error;
-use crate::scheduler::state::{Job, PackedJob, Scheduler};
+use crate::scheduler::job::{Job, PackedJob};
+use crate::scheduler::state::Scheduler;
 use crate::task::async_task::PendingError;
 
 /// Cancels the calls whose cancellation was asked for since the last drive.

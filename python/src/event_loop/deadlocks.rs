@@ -9,7 +9,8 @@ use crate::event_loop::call_step::end;
 use crate::event_loop::host::EventLoop;
 use crate::scheduler::deadlock;
 use crate::scheduler::drive as steps;
-use crate::scheduler::state::{Job, Scheduler};
+use crate::scheduler::job::Job;
+use crate::scheduler::state::Scheduler;
 
 /// Seconds between two searches while something outside may still wake tasks.
 const INTERVAL: f64 = 1.0;

@@ -25,7 +25,8 @@ use crate::ffi::gil_cell::TakeState;
 use crate::loader::nodes::LoaderBatch;
 use crate::scheduler::contexts;
 use crate::scheduler::drive as steps;
-use crate::scheduler::state::{Job, Scheduler};
+use crate::scheduler::job::Job;
+use crate::scheduler::state::Scheduler;
 
 /// The callback that drives a scheduler.
 #[pyclass(frozen, module = "asynq.aio")]

@@ -12,7 +12,7 @@ use crate::ffi::gil_cell::TakeState;
 use crate::loader::ask;
 use crate::loader::base::LoaderBase;
 use crate::scheduler::running::running_loop;
-use crate::scheduler::state::Scheduler;
+use crate::scheduler::state::{Scheduler, next_id};
 
 /// Number of seconds until something is called that nobody waits for: the loop drops it when it is closed.
 const NEVER: f64 = 1e9;
@@ -23,7 +23,7 @@ pub(crate) fn scheduler_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Rc<Schedul
         return Ok(scheduler);
     }
     let py = event_loop.py();
-    let id = Scheduler::new_id();
+    let id = next_id();
     let reference = PyWeakrefReference::new(event_loop)?.unbind();
     let driver = Bound::new(py, Driver(id))?.into_any();
     let host = EventLoop::new(event_loop, reference.clone_ref(py), driver)?;

@@ -7,7 +7,8 @@ use pyo3::types::PyString;
 
 use crate::context::NonAsyncContext;
 use crate::ffi::gil_cell::TakeState;
-use crate::scheduler::state::{Job, Scheduler};
+use crate::scheduler::job::Job;
+use crate::scheduler::state::Scheduler;
 use crate::task::async_task::PendingError;
 
 /// Pauses and resumes what is necessary for the contexts from `scope` outwards to be active. Returns

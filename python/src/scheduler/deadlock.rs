@@ -6,7 +6,8 @@ use asynq_engine::{Deadlock, Dependency};
 use pyo3::prelude::*;
 
 use crate::imports;
-use crate::scheduler::state::{Job, Scheduler};
+use crate::scheduler::job::Job;
+use crate::scheduler::state::Scheduler;
 use crate::task::async_task::AsyncTask;
 
 /// Maximum number of tasks that are named.

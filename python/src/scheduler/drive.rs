@@ -25,9 +25,10 @@ use crate::scheduler::blocking_call;
 use crate::scheduler::contexts;
 use crate::scheduler::deadlock;
 use crate::scheduler::handle::TaskScheduler;
+use crate::scheduler::job::Job;
 use crate::scheduler::recorded;
 use crate::scheduler::register;
-use crate::scheduler::state::{Job, Scheduler};
+use crate::scheduler::state::Scheduler;
 use crate::task::async_task::{AsyncTask, PendingError};
 use crate::task::step;
 

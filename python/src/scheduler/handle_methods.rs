@@ -10,7 +10,8 @@ use crate::future::base::FutureBase;
 use crate::future::compute;
 use crate::imports;
 use crate::scheduler::handle::TaskScheduler;
-use crate::scheduler::state::{Scheduler, active_task};
+use crate::scheduler::registry::active_task;
+use crate::scheduler::state::Scheduler;
 use crate::task::async_task::AsyncTask;
 
 /// Returns whether a handle is that of this thread.

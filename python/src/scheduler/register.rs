@@ -16,7 +16,8 @@ use crate::loader::nodes::LoaderBatch;
 use crate::options::{self, Switches};
 use crate::overrides::overrides;
 use crate::scheduler::deadlock;
-use crate::scheduler::state::{Job, Scheduler};
+use crate::scheduler::job::Job;
+use crate::scheduler::state::Scheduler;
 use crate::task::async_task::{AsyncTask, Demand, Tracking};
 
 /// Returns the id under which the scheduler knows a future from now on; `None` if it is resolved.

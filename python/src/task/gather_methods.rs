@@ -9,7 +9,7 @@ use crate::ffi::gil_cell::{GilCell, TakeState};
 use crate::ffi::resume::is_coroutine;
 use crate::future::awaiting;
 use crate::imports;
-use crate::scheduler::state::origin;
+use crate::scheduler::registry::origin;
 use crate::task::async_task::AsyncTask;
 use crate::task::body::Body;
 use crate::task::gather::{Gather, Gathered};

@@ -14,7 +14,7 @@ use crate::future::base::{FutureBase, Kind};
 use crate::future::outcome::Outcome;
 use crate::imports;
 use crate::options::Switches;
-use crate::scheduler::state::origin;
+use crate::scheduler::registry::origin;
 use crate::task::async_task::{AsyncTask, bound_or_none, reference};
 use crate::task::body::Body;
 use crate::task::yielded;
