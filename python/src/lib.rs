@@ -120,6 +120,7 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module
         .add_function(wrap_pyfunction!(scheduler::blocked_loops::is_blocked_event_loop, module)?)?;
     module.add_function(wrap_pyfunction!(loader::asyncio_future::call_until_done, module)?)?;
+    module.add_function(wrap_pyfunction!(event_loop::drive::call_in_drive, module)?)?;
     module.add_function(wrap_pyfunction!(loader::variant::divide_loaders_by_request, module)?)?;
     module.add_function(wrap_pyfunction!(loader::asyncio_future::set_result, module)?)?;
     module.add_function(wrap_pyfunction!(loader::permit_wait::call_with_permits, module)?)?;

@@ -1,6 +1,7 @@
 """The context of user code that a loader calls, in any thread."""
 
 import asyncio
+import sys
 import types
 
 from .._asynq import call_for, get_active_task
@@ -8,6 +9,8 @@ from .request_scope import request
 from .running_function import running_function
 
 __traceback_hide__ = True
+
+HAS_EAGER_TASKS = sys.version_info >= (3, 12)
 
 
 def definition_context(loader, function=None, caller=None):
@@ -60,11 +63,23 @@ class CallerContext:
             except BaseException as error:
                 step, argument = coroutine.throw, error
 
-    def start(self, coroutine):
-        """Starts a coroutine in this context on the running event loop. Returns its task."""
+    async def _drive_all(self, coroutine):
+        return await self.drive(coroutine)
+
+    def start(self, coroutine, is_eager=False):
+        """Starts a coroutine in this context on the running event loop. Returns its task.
+
+        An eager task takes its first step at once, on CPython 3.12 or newer, unless another task
+        runs or the loop has a task factory.
+        """
+        loop = asyncio.get_running_loop()
+        whole = coroutine if self.task is None else self._drive_all(coroutine)
+        if is_eager and HAS_EAGER_TASKS and not (loop.get_task_factory() or asyncio.current_task()):
+            task = asyncio.Task(whole, loop=loop, context=self.context, eager_start=True)
+        else:
+            task = self.context.run(loop.create_task, whole)
         if self.task is None:
-            return self.context.run(asyncio.get_running_loop().create_task, coroutine)
-        task = self.context.run(asyncio.ensure_future, self.drive(coroutine))
+            return task
         # It may be cancelled before its first step.
         task.add_done_callback(lambda _: coroutine.close())
         return task

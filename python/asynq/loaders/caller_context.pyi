@@ -9,6 +9,8 @@ from .running_function import RunningFunction
 
 __traceback_hide__: bool
 
+HAS_EAGER_TASKS: bool
+
 _T = TypeVar("_T")
 
 def definition_context(
@@ -29,4 +31,6 @@ class CallerContext:
     ) -> None: ...
     def run(self, function: Callable[..., _T], *args: Any) -> _T: ...
     def drive(self, coroutine: Coroutine[Any, Any, _T]) -> Coroutine[Any, Any, _T]: ...
-    def start(self, coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]: ...
+    def start(
+        self, coroutine: Coroutine[Any, Any, _T], is_eager: bool = False
+    ) -> asyncio.Task[_T]: ...

@@ -5,7 +5,7 @@ import contextlib
 import functools
 import inspect
 
-from .._asynq import call_until_done, set_asyncio_result
+from .._asynq import call_in_drive, call_until_done, set_asyncio_result
 from .._explain import answers
 from .caller_context import CallerContext
 from .limit import wait_for_permits
@@ -24,6 +24,8 @@ class EventLoopRequest(Request):
         self.is_nested = host.is_nested
         self._opener, self._parent, self._context = host.opener
         self._timer = None
+        self._caller = None
+        self._has_begun = self._is_cancelled = False
         self._answer = None, None  # Of a function on a worker thread, with its error.
 
     def send(self):
@@ -33,11 +35,29 @@ class EventLoopRequest(Request):
             return
         blocking = self.loader.settings.blocking
         function = self.new_function(None if blocking else self._loop, self._parent)
-        caller = CallerContext(self.loader, function, self._opener, self._context)
-        self.task = caller.start(self._run())
-        self.task.add_done_callback(functools.partial(call_until_done, self._end))
+        self._caller = CallerContext(self.loader, function, self._opener, self._context)
+        begin = functools.partial(call_until_done, self._begin, True)
+        if not call_in_drive(self._loop, begin):
+            self._begin(False)
         if self.loader.settings.timeout is not None:
             self._set_timer()
+
+    def _begin(self, is_eager):
+        """Starts the task, which takes its first step at once if it is eager.
+
+        A signal handler may raise at any line of this, and then it is called again.
+        """
+        if not self._has_begun and self.task is None:
+            task = self._caller.start(self._run(), is_eager and not self._is_cancelled)
+        else:
+            task = self.task
+        if task is None or task.done():
+            self._end(task)
+            return
+        self.task = task
+        task.add_done_callback(functools.partial(call_until_done, self._end))
+        if self._is_cancelled:
+            task.cancel()
 
     def is_asker(self):
         """Returns whether the batch function itself is calling this."""
@@ -60,6 +80,8 @@ class EventLoopRequest(Request):
             self.function.permits.release()
         if self.task is not None:
             self.task.cancel()
+        else:
+            self._is_cancelled = True
         if is_late and self._has_keys:
             self._finish(TimeoutError(f"no answer within {self.loader.settings.timeout:g} s"))
 
@@ -73,6 +95,7 @@ class EventLoopRequest(Request):
             self._timer = self._loop.call_at(deadline, call_until_done, self.expire)
 
     async def _run(self):
+        self._has_begun, self.task = True, asyncio.current_task()
         blocking = self.loader.settings.blocking
         try:
             if blocking:
@@ -175,11 +198,12 @@ class EventLoopRequest(Request):
             self._timer.cancel()
         if self.function is not None and not (self.loader.settings.blocking and self._has_keys):
             self.function.permits.release()
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        was_cancelled = task is None or task.cancelled()
+        error = asyncio.CancelledError() if was_cancelled else task.exception()
         if error is not None and not self._has_finished:
             with contextlib.suppress(asyncio.CancelledError):
                 self.fail(error)
-        self.task = None  # It refers to the request.
+        self.task = self._caller = None  # They refer to the request.
 
 
 class _Turn:

@@ -77,7 +77,7 @@ fn drive(scheduler: &Rc<Scheduler>, py: Python<'_>) -> PyResult<()> {
     if let Some(deadline) = scheduler.inbox.first_deadline(py) {
         event_loop.schedule_at(py, deadline)?;
     }
-    if driven.is_err() || event_loop.has_more() {
+    if driven.is_err() || event_loop.has_more() || !event_loop.starts.borrow().is_empty() {
         event_loop.schedule_turn(py)?;
     }
     driven
@@ -87,7 +87,10 @@ fn drive(scheduler: &Rc<Scheduler>, py: Python<'_>) -> PyResult<()> {
 fn run(scheduler: &Rc<Scheduler>, event_loop: &EventLoop, py: Python<'_>) -> PyResult<()> {
     loop {
         if event_loop.root.get().is_none() {
-            if event_loop.fresh.borrow().is_empty() && event_loop.listeners.borrow().is_empty() {
+            let is_done = event_loop.fresh.borrow().is_empty()
+                && event_loop.listeners.borrow().is_empty()
+                && event_loop.starts.borrow().is_empty();
+            if is_done {
                 return Ok(());
             }
             enter_root(scheduler, event_loop);
@@ -104,6 +107,9 @@ fn run(scheduler: &Rc<Scheduler>, event_loop: &EventLoop, py: Python<'_>) -> PyR
         }
         if contexts::switch_to(scheduler, py, None)? {
             continue; // A pause that has failed lets its task run.
+        }
+        if call_starts(event_loop, py)? {
+            continue;
         }
         if !scheduler.engine().has_flush() {
             event_loop.end_busy();
@@ -183,6 +189,32 @@ fn flush_due(scheduler: &Rc<Scheduler>, event_loop: &EventLoop, py: Python<'_>) 
         event_loop.end_busy();
     }
     Ok(any)
+}
+
+/// Lets the drive of an event loop call a function in its course, when it has left the contexts of all tasks.
+/// Returns `False` if the loop is not driven now.
+///
+/// A function that began in the flush that asks for it would run inside a step of the scheduler.
+#[pyfunction]
+pub(crate) fn call_in_drive(event_loop: &Bound<'_, PyAny>, function: Py<PyAny>) -> bool {
+    let Some(scheduler) = Scheduler::of_loop(event_loop) else { return false };
+    let Some(event_loop) = scheduler.event_loop() else { return false };
+    let is_driving = event_loop.is_driving.get();
+    if is_driving {
+        event_loop.starts.borrow_mut().push_back(function);
+    }
+    is_driving
+}
+
+/// Calls the functions that wait for this drive. Returns whether there were any.
+fn call_starts(event_loop: &EventLoop, py: Python<'_>) -> PyResult<bool> {
+    let mut any = false;
+    loop {
+        let start = event_loop.starts.borrow_mut().pop_front();
+        let Some(start) = start else { return Ok(any) };
+        any = true;
+        handle(event_loop, py, start.call0(py).map(|_| ()))?;
+    }
 }
 
 /// Reports an error to the loop, unless it is an interrupt, which is returned.

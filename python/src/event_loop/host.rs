@@ -40,6 +40,8 @@ pub(crate) struct EventLoop {
     pub(crate) cancels: RefCell<Vec<Py<AsyncioCall>>>,
     /// Listeners of calls that have ended, which are to be called.
     pub(crate) listeners: RefCell<VecDeque<(Listener, Py<PyAny>)>>,
+    /// Functions that the drive is to call when no context of a task is entered; see [`call_in_drive`](super::drive::call_in_drive).
+    pub(crate) starts: RefCell<VecDeque<Py<PyAny>>>,
     /// Number of calls that have not ended.
     pub(crate) pending: Cell<usize>,
     /// The loop has a method `is_idle`.
@@ -76,6 +78,7 @@ impl EventLoop {
             fresh: RefCell::default(),
             cancels: RefCell::default(),
             listeners: RefCell::default(),
+            starts: RefCell::default(),
             pending: Cell::new(0),
             tells_idle: event_loop.hasattr(intern!(py, "is_idle"))?,
             is_scheduled: Cell::new(false),
@@ -214,7 +217,7 @@ impl EventLoop {
     /// Takes everything that the scheduler still had to do.
     pub(crate) fn take_rest(&self) -> impl Sized + use<> {
         self.pending.set(0);
-        (self.fresh.take(), self.cancels.take(), self.listeners.take())
+        (self.fresh.take(), self.cancels.take(), self.listeners.take(), self.starts.take())
     }
 }
 
