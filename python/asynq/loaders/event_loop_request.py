@@ -45,7 +45,8 @@ class EventLoopRequest(Request):
     def _begin(self, is_eager):
         """Starts the task, which takes its first step at once if it is eager.
 
-        A signal handler may raise at any line of this, and then it is called again.
+        Returns whether the request has ended. A signal handler may raise at any line of this, and
+        then it is called again.
         """
         if not self._has_begun and self.task is None:
             task = self._caller.start(self._run(), is_eager and not self._is_cancelled)
@@ -53,11 +54,12 @@ class EventLoopRequest(Request):
             task = self.task
         if task is None or task.done():
             self._end(task)
-            return
+            return True
         self.task = task
         task.add_done_callback(functools.partial(call_until_done, self._end))
         if self._is_cancelled:
             task.cancel()
+        return False
 
     def is_asker(self):
         """Returns whether the batch function itself is calling this."""

@@ -7,9 +7,11 @@
 //! synchronous calls that are made in between, and ends when nothing is awaited any more.
 //!
 //! A drive runs all tasks that can run. Then it calls the asyncio tasks that wait for them, and begins again.
-//! It flushes a batch only when nothing else on the loop can run: the others may ask for keys.
+//! It flushes a batch only when nothing else on the loop can run: the others may ask for keys. Timers and I/O show only
+//! in a new turn of the loop, so a drive that has lasted for a while leaves one to them.
 
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use asynq_engine::Step;
 use pyo3::exceptions::PyException;
@@ -83,8 +85,13 @@ fn drive(scheduler: &Rc<Scheduler>, py: Python<'_>) -> PyResult<()> {
     driven
 }
 
+/// Time after which a drive leaves a turn to the others on the loop, whatever it could flush.
+const MAX_DRIVE: Duration = Duration::from_millis(1);
+
 /// Runs everything that can run, and flushes batches when the loop is idle.
 fn run(scheduler: &Rc<Scheduler>, event_loop: &EventLoop, py: Python<'_>) -> PyResult<()> {
+    let began = Instant::now();
+    let (mut has_flushed, mut has_answers) = (false, false);
     loop {
         if event_loop.root.get().is_none() {
             let is_done = event_loop.fresh.borrow().is_empty()
@@ -108,7 +115,11 @@ fn run(scheduler: &Rc<Scheduler>, event_loop: &EventLoop, py: Python<'_>) -> PyR
         if contexts::switch_to(scheduler, py, None)? {
             continue; // A pause that has failed lets its task run.
         }
-        if call_starts(event_loop, py)? {
+        if !event_loop.starts.borrow().is_empty() {
+            if has_answers {
+                return Ok(()); // Functions that answer at once must not keep the loop from others.
+            }
+            has_answers = call_starts(event_loop, py)?;
             continue;
         }
         if !scheduler.engine().has_flush() {
@@ -121,6 +132,10 @@ fn run(scheduler: &Rc<Scheduler>, event_loop: &EventLoop, py: Python<'_>) -> PyR
             return Ok(());
         }
         let flushed = if event_loop.is_idle(py)? {
+            if has_flushed && began.elapsed() >= MAX_DRIVE {
+                return event_loop.schedule_turn(py);
+            }
+            has_flushed = true;
             event_loop.end_busy();
             flush_next(scheduler, py)
         } else if !flush_due(scheduler, event_loop, py)? {
@@ -194,6 +209,7 @@ fn flush_due(scheduler: &Rc<Scheduler>, event_loop: &EventLoop, py: Python<'_>) 
 /// Lets the drive of an event loop call a function in its course, when it has left the contexts of all tasks.
 /// Returns `False` if the loop is not driven now.
 ///
+/// A function that returns true has made others go on: the next ones are called in another turn of the loop.
 /// A function that began in the flush that asks for it would run inside a step of the scheduler.
 #[pyfunction]
 pub(crate) fn call_in_drive(event_loop: &Bound<'_, PyAny>, function: Py<PyAny>) -> bool {
@@ -206,14 +222,15 @@ pub(crate) fn call_in_drive(event_loop: &Bound<'_, PyAny>, function: Py<PyAny>) 
     is_driving
 }
 
-/// Calls the functions that wait for this drive. Returns whether there were any.
+/// Calls the functions that wait for this drive. Returns whether one of them has returned true.
 fn call_starts(event_loop: &EventLoop, py: Python<'_>) -> PyResult<bool> {
     let mut any = false;
     loop {
         let start = event_loop.starts.borrow_mut().pop_front();
         let Some(start) = start else { return Ok(any) };
-        any = true;
-        handle(event_loop, py, start.call0(py).map(|_| ()))?;
+        let called = start.call0(py).and_then(|result| result.is_truthy(py));
+        any |= called.as_ref().is_ok_and(|&result| result);
+        handle(event_loop, py, called.map(|_| ()))?;
     }
 }
 
