@@ -89,7 +89,7 @@ impl TaskError {
     }
 
     /// Returns the payload for a panic in code outside of tasks: the value that the failed task
-    /// panicked with, or a text that ends in the asynq stack.
+    /// panicked with, or a text that ends in the asynq stack, if there is one.
     pub(crate) fn into_payload(self) -> Box<dyn Any + Send> {
         let payload = self.inner.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
         payload.unwrap_or_else(|| Box::new(self.to_string()))
@@ -99,7 +99,8 @@ impl TaskError {
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { message, stack, .. } = &*self.inner;
-        write!(f, "{message}\n{stack}")
+        f.write_str(message)?;
+        if stack.calls().is_empty() { Ok(()) } else { write!(f, "\n{stack}") }
     }
 }
 

@@ -70,6 +70,7 @@ mod mock;
 mod non_async;
 #[cfg(feature = "tokio")]
 mod outcome;
+#[cfg(feature = "tokio")]
 mod pinned;
 mod random;
 mod random_contexts;
