@@ -299,7 +299,8 @@ def test_a_server_that_is_not_installed_is_named(store):
 def test_ctrl_c_ends_the_server_of_the_demo_too(tmp_path):
     with subprocess.Popen(
         command("chinook", "--store", "redis"),
-        env=environment(TMPDIR=str(tmp_path)),
+        # In that mode the interpreter tells of the file whose import the signal interrupts.
+        env=environment(TMPDIR=str(tmp_path), PYTHONDEVMODE=""),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as demo:
