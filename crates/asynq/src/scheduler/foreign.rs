@@ -6,7 +6,7 @@
 //! requests from outside; its root is a promise that is never completed. The frame stays on the
 //! engine's stack from one poll to the next, below the frames of plain calls made in between, and
 //! is left when no request is outstanding. Each poll drives all requests, until the engine has to
-//! wait.
+//! wait or the others of the executor should have a turn.
 
 use std::panic::Location;
 use std::pin::Pin;
@@ -22,6 +22,10 @@ use super::state::Scheduler;
 use crate::call_stack::{Origin, Site};
 use crate::recording::{self, SentFor};
 use crate::task::computation::{AnyComputation, Body};
+
+/// Number of flushes after which a drive leaves a turn to the others of its executor, such as timers: a task that awaits
+/// one item after the other would keep all of them waiting.
+const MAX_FLUSHES: usize = 16;
 
 /// Body of the root of a frame without a call.
 struct Never;
@@ -170,6 +174,7 @@ impl Scheduler {
         self.wake_queue.add_executor(waker);
         self.foreign.reset_deliveries();
         let mut waited = false;
+        let mut flushes = 0;
         loop {
             self.deliver_wakes();
             if self.flush_timer.has_fired() {
@@ -199,12 +204,16 @@ impl Scheduler {
                         };
                     }
                 }
-                step => {
-                    if matches!(step, Step::Flush(_)) {
-                        self.foreign.end_busy();
-                    }
+                Step::Flush(_) => {
+                    self.foreign.end_busy();
                     self.perform(&step);
+                    flushes += 1;
+                    if flushes == MAX_FLUSHES {
+                        self.wake_queue.wake_all_executors();
+                        return Rest::Runs;
+                    }
                 }
+                step => self.perform(&step),
             }
             waited = waits;
         }

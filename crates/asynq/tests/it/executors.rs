@@ -136,6 +136,24 @@ fn a_task_that_waits_for_the_executor_by_yielding_does_not_starve_it() {
 }
 
 #[test]
+fn a_task_that_awaits_items_for_ever_can_be_aborted() {
+    let numbers = store(&Log::new(), "numbers");
+    let task = AsyncTask::new(async move {
+        loop {
+            numbers.item(1).await.unwrap();
+        }
+    });
+    LocalSet::new().block_on(&runtime(), async {
+        let request = spawn_local(task);
+        yield_now().await;
+        yield_now().await;
+        request.abort();
+        assert!(request.await.unwrap_err().is_cancelled());
+    });
+    assert_usable();
+}
+
+#[test]
 fn another_thread_wakes_a_task_that_is_polled_from_outside() {
     let (sender, receiver) = oneshot::channel();
     let thread = std::thread::spawn(move || sender.send(7).unwrap());
