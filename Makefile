@@ -82,10 +82,10 @@ test: test-rust test-python ## all tests, those in Python with PYTHON (python3)
 test-all: test test-others ## all tests, those in Python with every CPython from 3.9 on that is installed (OTHERS)
 
 # An interpreter is tested while the next one's package is built, because tests wait as long as they compute.
-# What is left out does the same with each interpreter.
-not-others := typing test_installation.py differential test_examples.py test_graphql_example.py test_explain_*.py \
-    test_interrupts_at_each_line.py test_stores_*.py test_sqlalchemy.py test_django*.py test_howto_*.py \
-    test_gunicorn.py test_pytest_plugin.py test_random_programs*.py
+# What is left out does the same with each interpreter; most of it is about other programs.
+not-memory := typing test_installation.py differential test_examples.py test_graphql_example.py test_explain_*.py \
+    test_stores_*.py test_sqlalchemy.py test_django*.py test_howto_*.py test_gunicorn.py test_pytest_plugin.py
+not-others := $(not-memory) test_interrupts_at_each_line.py test_random_programs*.py
 test-others: export PYTEST_ARGS = $(patsubst %,--ignore-glob='*/%',$(not-others)) \
     --deselect tests/test_hostile_calls.py::test_programs_of_other_seeds_end_in_exceptions_too
 test-others:
@@ -311,12 +311,13 @@ asan-runtime = $(shell $${CC:-cc} -print-file-name=libasan.so)
 asan-preload = $(asan-runtime) $(shell $${CC:-cc} -print-file-name=libstdc++.so.6)
 asan-python = $(asan) RUSTFLAGS='-Zsanitizer=address -Cllvm-args=-asan-stack=0'
 asan-venv = target/python/asan-$(soabi)
+sanitize-python: export PYTEST_ARGS := $(patsubst %,--ignore-glob='*/%',$(not-memory)) $(PYTEST_ARGS)
 sanitize-python: nightly install-python
 	$(call need,test -e $(asan-runtime),the runtime of AddressSanitizer is missing (apt install gcc))
 	PYTHONMALLOC=debug PYTHONDEVMODE=1 $(venv)/bin/python $(pytest)
 	$(call install,$(asan-venv),'./python[$(EXTRAS)]',$(asan-python) MATURIN_PEP517_ARGS='--target $(host)')
 	ulimit -s 32768; LD_PRELOAD='$(asan-preload)' ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
-	    $(asan-venv)/bin/python $(pytest) --ignore-glob='*/test_explain_report.py'
+	    $(asan-venv)/bin/python $(pytest)
 
 nightly:
 	$(call need,rustup toolchain install $(nightly) --profile minimal --component miri --component rust-src,rustup \
