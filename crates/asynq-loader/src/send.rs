@@ -61,10 +61,10 @@ impl Loader {
     }
 
     /// Counts a turn of an executor: everything else that can run has run once. Returns whether the open round
-    /// has settled: [`Settings::settle`](crate::Settings::settle) turns have brought no new key. Each code that
-    /// waits for that has a count of its own.
+    /// has settled: [`Settings::settle`](crate::Settings::settle) turns have brought no new key, or 16 times as many
+    /// have brought one each. Each code that waits for that has a count of its own.
     pub fn turn(&self, count: &mut Settle) -> bool {
-        count.turn(self.queue.end()) >= self.settings.settle
+        count.turn(self.queue.end(), self.settings.settle)
     }
 
     /// Makes the cached keys ready: nothing else can run, and somebody waits for one of them. If

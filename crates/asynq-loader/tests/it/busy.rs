@@ -34,6 +34,18 @@ fn a_round_has_settled_when_turns_bring_no_key() {
 }
 
 #[test]
+fn a_round_settles_although_each_turn_brings_a_key() {
+    let mut loader = loader(Settings { settle: 2, ..Settings::default() });
+    let mut count = Settle::default();
+    let mut turn = || {
+        loader.load(0);
+        loader.turn(&mut count)
+    };
+    assert!(!(0..32).any(|_| turn()));
+    assert!(turn());
+}
+
+#[test]
 fn without_settling_the_first_turn_is_enough() {
     let mut loader = loader(Settings::default());
     loader.load(0);

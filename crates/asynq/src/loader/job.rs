@@ -6,13 +6,16 @@
 //! request, and goes on whatever becomes of the request. Where there is no runtime, each load that waits for the
 //! job polls it: whoever is polled makes it go on, and a load that is polled no more blocks nobody.
 //!
+//! A runtime that is shutting down refuses new tasks, although code still runs there. A job that it refuses is one
+//! without a runtime.
+//!
 //! A synchronous call polls the jobs that it waits for as well, since it may hold the thread that would run them.
 
 use std::future::Future;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
@@ -22,6 +25,13 @@ use crate::nested_wakers::note_task;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// A runtime is being asked to run the job.
+const STARTING: u8 = 0;
+/// A runtime runs the job.
+const SPAWNED: u8 = 1;
+/// The loads that wait for the job poll it.
+const IN_PLACE: u8 = 2;
+
 pub(super) struct Job {
     /// None when it has ended.
     work: Mutex<Option<Work>>,
@@ -30,7 +40,8 @@ pub(super) struct Job {
     /// It was woken since the last poll began.
     is_woken: AtomicBool,
     is_cancelled: AtomicBool,
-    /// Runtime that polls it, with the thread that started it there.
+    place: AtomicU8,
+    /// Runtime in which it was started, and the thread that did so.
     runtime: Option<(Runtime, ThreadId)>,
 }
 
@@ -48,31 +59,47 @@ impl Wake for Job {
 impl Job {
     /// Starts a job: on the tokio runtime of this thread, if there is one.
     pub(super) fn start(work: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
-        let job = Self::new(work);
+        let runtime = Runtime::current().map(|runtime| (runtime, thread::current().id()));
+        let job = Self::new(work, runtime);
         if let Some((runtime, _)) = &job.runtime {
             runtime.spawn(Spawned(Arc::clone(&job)));
+            job.change_place(SPAWNED);
         }
         job
     }
 
-    fn new(work: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
+    /// Starts a job that the loads which wait for it poll.
+    pub(super) fn in_place(work: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
+        Self::new(work, None)
+    }
+
+    fn new(
+        work: impl Future<Output = ()> + Send + 'static,
+        runtime: Option<(Runtime, ThreadId)>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             work: Mutex::new(Some(Box::pin(work))),
             pollers: Mutex::default(),
             is_woken: AtomicBool::new(false),
             is_cancelled: AtomicBool::new(false),
-            runtime: Runtime::current().map(|runtime| (runtime, thread::current().id())),
+            place: AtomicU8::new(if runtime.is_some() { STARTING } else { IN_PLACE }),
+            runtime,
         })
+    }
+
+    /// Ends the start of the job. Returns whether it had not ended before.
+    fn change_place(&self, place: u8) -> bool {
+        self.place.compare_exchange(STARTING, place, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Returns whether a runtime polls the job.
     pub(super) fn is_spawned(&self) -> bool {
-        self.runtime.is_some()
+        self.place.load(Ordering::Acquire) != IN_PLACE
     }
 
     /// Returns whether the job goes on while this thread is blocked.
     pub(super) fn runs_elsewhere(&self) -> bool {
-        self.runtime.as_ref().is_some_and(|(runtime, thread)| {
+        self.runtime.as_ref().filter(|_| self.is_spawned()).is_some_and(|(runtime, thread)| {
             runtime.has_threads() || *thread != thread::current().id()
         })
     }
@@ -137,7 +164,8 @@ impl Job {
     }
 }
 
-/// A job as a task of a runtime. A runtime that is shut down drops it, which cancels the job.
+/// A job as a task of a runtime. A runtime that is shut down drops it, which cancels the job. One that refuses the task
+/// drops it while the job starts.
 struct Spawned(Arc<Job>);
 
 impl Future for Spawned {
@@ -151,6 +179,8 @@ impl Future for Spawned {
 
 impl Drop for Spawned {
     fn drop(&mut self) {
-        self.0.cancel();
+        if !self.0.change_place(IN_PLACE) {
+            self.0.cancel();
+        }
     }
 }

@@ -103,7 +103,13 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         before: Option<WaitId>,
         waker: &Waker,
     ) -> Option<Registered> {
-        self.with(|state| state.register(entry, before, waker)).flatten()
+        let mut state = self.lock()?;
+        let registered = state.register(entry, before, waker);
+        if state.is_timer_lost {
+            state.is_timer_lost = false;
+            self.follow(state, Calls::InJobs);
+        }
+        registered
     }
 
     pub(super) fn release(&self, entry: EntryId) {

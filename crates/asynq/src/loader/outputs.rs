@@ -179,15 +179,16 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
 
     /// Returns the next deadline, if no timer is set before it.
     pub(super) fn timer_to_set(&self) -> Option<u64> {
+        if self.is_timer_lost {
+            return None;
+        }
         let deadline = self.deadline()?;
         (!self.is_timer_set(deadline)).then_some(deadline)
     }
 
-    /// Returns whether a timer is set for a time, or an earlier one. That of a runtime which was shut down is not.
+    /// Returns whether a timer is set for a time, or an earlier one. That of a runtime which stands still is not.
     pub(super) fn is_timer_set(&self, latest: u64) -> bool {
-        self.timer.as_ref().is_some_and(|(time, job)| {
-            *time <= latest && job.as_ref().is_none_or(|job| !job.has_ended())
-        })
+        self.timers.iter().any(|timer| timer.time <= latest && timer.goes_on_here())
     }
 
     /// Does what is due.

@@ -1,6 +1,6 @@
 //! The parts of the rounds of a loader: their permits, their jobs, and the timer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -11,9 +11,11 @@ use super::group::Group;
 use super::job::Job;
 use super::key::Key;
 use super::limits::{self, Claim, Claimer, Limit};
+use super::runtime::Runtime;
+use super::scope::next_id;
 use super::settings::{self, Settings, call_after};
 use super::shared::{Calls, Shared};
-use super::state::State;
+use super::state::{State, Timer};
 use super::threads::AllThreads;
 use crate::clock::{self, Wait};
 use crate::recording::SentFor;
@@ -51,53 +53,55 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         }
     }
 
+    /// Sets a timer, unless one is set for that time or an earlier one.
     pub(super) fn set_timer(&self, time: u64) {
         let wait = Duration::from_nanos(time.saturating_sub(settings::now()));
-        let itself = self.downgrade();
-        let is_new = self.change_timer(time);
-        if !is_new {
-            return;
-        }
-        let timer = self.with(|state| state.settings.timer.clone()).flatten();
-        let wait = match timer {
-            Some(timer) => timer(wait),
-            None => wait_for(wait),
-        };
-        let job = Job::start(async move {
-            wait.await;
-            if let Some(shared) = itself.upgrade() {
-                shared.tick(time);
+        let (id, runtime) = (next_id(), Runtime::current().map(|runtime| runtime.id()));
+        let timer = self.with(|state| {
+            if state.is_timer_set(time) {
+                return None;
             }
+            state.add_timer(Timer { id, time, runtime, job: None });
+            Some(state.settings.timer.clone())
         });
+        let Some(timer) = timer.flatten() else { return };
+        let own = timer.map(|timer| timer(wait));
+        let is_own = own.is_some();
+        let mut job = Job::start(self.tick_after(id, time, own.unwrap_or_else(|| wait_for(wait))));
+        if runtime.is_some() && !job.is_spawned() && !is_own {
+            // The runtime is shutting down, with its timers.
+            job.cancel();
+            job = Job::in_place(self.tick_after(id, time, clock::wait_by_thread(wait)));
+        }
         self.add_job(&job, State::wake_all);
         self.change(Calls::InJobs, |state| {
-            if let Some((set, place)) = &mut state.timer
-                && *set == time
-            {
-                *place = Some(job);
+            let Some(timer) = state.timers.iter_mut().find(|timer| timer.id == id) else { return };
+            timer.runtime = runtime.filter(|_| job.is_spawned());
+            timer.job = Some(Arc::clone(&job));
+            if job.has_ended() {
+                state.lose_timer(id);
             }
         });
     }
 
-    fn change_timer(&self, time: u64) -> bool {
-        let set = |state: &mut State<K, V>| {
-            let is_new = !state.is_timer_set(time);
-            if is_new {
-                state.timer = Some((time, None));
+    /// Returns the work of a timer.
+    fn tick_after(&self, id: u64, time: u64, wait: Wait) -> impl Future<Output = ()> + use<K, V> {
+        let mut tick = Tick { shared: self.downgrade(), id, is_due: false };
+        async move {
+            wait.await;
+            tick.is_due = true;
+            if let Some(shared) = tick.shared.upgrade() {
+                shared.tick(id, time);
             }
-            is_new
-        };
-        self.with(set).unwrap_or(false)
+        }
     }
 
-    fn tick(&self, time: u64) {
+    fn tick(&self, id: u64, time: u64) {
         // The timer may have another clock.
         let now = settings::now().max(time);
         let _reason = SentFor::current();
         let late = self.change(Calls::InJobs, |state| {
-            if state.timer.as_ref().is_some_and(|(set, _)| *set == time) {
-                state.timer = None;
-            }
+            drop(state.take_timer(id));
             SentFor::is_late();
             state.tick(now);
             state.perform();
@@ -123,8 +127,9 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
             let mut jobs = state.in_place.clone();
             if all {
                 let calls = state.parts.values().filter_map(|part| part.job.as_ref());
-                let timer = state.timer.iter().filter_map(|(_, job)| job.as_ref());
-                jobs.extend(calls.chain(timer).filter(|job| job.is_spawned()).cloned());
+                jobs.extend(
+                    calls.chain(state.timer_jobs()).filter(|job| job.is_spawned()).cloned(),
+                );
             }
             jobs
         });
@@ -136,8 +141,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     pub(super) fn runs_elsewhere(&self) -> bool {
         let runs_elsewhere = |state: &mut State<K, V>| {
             let calls = state.parts.values().filter_map(|part| part.job.as_ref());
-            let timer = state.timer.iter().filter_map(|(_, job)| job.as_ref());
-            calls.chain(timer).any(|job| job.runs_elsewhere())
+            calls.chain(state.timer_jobs()).any(|job| job.runs_elsewhere())
         };
         self.with(runs_elsewhere).unwrap_or(false)
     }
@@ -169,6 +173,39 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Claimer for Shared<K, V> {
             .flatten();
         if let Some(claim) = claim {
             (self.begin)(&self, part, Some(claim), Calls::InJobs);
+        }
+    }
+}
+
+/// The duty to do what is due at the time of a timer.
+struct Tick<K: Key + Send + Sync, V: Clone + Send + 'static> {
+    shared: Weak<Shared<K, V>>,
+    id: u64,
+    is_due: bool,
+}
+
+impl<K: Key + Send + Sync, V: Clone + Send + 'static> Drop for Tick<K, V> {
+    /// Lets another load set a timer, if the runtime has ended before.
+    fn drop(&mut self) {
+        if !self.is_due
+            && let Some(shared) = self.shared.upgrade()
+        {
+            shared.change(Calls::InJobs, |state| state.lose_timer(self.id));
+        }
+    }
+}
+
+impl<K: Key, V: Clone + 'static> State<K, V> {
+    /// Notes that a timer which has started was dropped with its runtime. The loads that wait are woken to set another one, where they
+    /// are polled.
+    fn lose_timer(&mut self, id: u64) {
+        let has_started = |timer: &Timer| timer.id == id && timer.job.is_some();
+        if self.timers.iter().any(has_started) {
+            drop(self.take_timer(id));
+            if self.deadline().is_some() {
+                self.is_timer_lost = true;
+                self.wake_all();
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use asynq_loader::{Settle, SlotId};
 use super::entry::{EntryId, Status};
 use super::job::Job;
 use super::key::Key;
-use super::runtime::{self, Runtime};
+use super::runtime::{self, Runtime, RuntimeId};
 use super::settings;
 use super::shared::{Calls, Shared};
 use super::state::State;
@@ -54,17 +54,23 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     /// Makes somebody send the round for a load that is polled outside of requests and tasks. `count` is that of the
     /// load. Returns whether the load is to be polled again, when everything else has run.
     pub(super) fn send_outside(&self, cached: Option<SlotId>, count: &mut Settle) -> bool {
-        if Runtime::current().is_none() {
+        let Some(runtime) = Runtime::current().map(|runtime| runtime.id()) else {
             return self.send_in_place(cached, count);
-        }
+        };
         let starts = self.change(Calls::InJobs, |state| {
             let outside = &mut state.outside;
             outside.has_keys |= cached.is_none();
             outside.cached.extend(cached);
-            !std::mem::replace(&mut outside.has_sender, true)
+            outside.add_sender(runtime)
         });
         if starts == Some(true) {
-            Job::start(send_when_settled(Sender(self.this())));
+            let sender = Sender { shared: self.this(), runtime, has_sent: false };
+            let job = Job::start(send_when_settled(sender));
+            if !job.is_spawned() && !job.has_ended() {
+                // The runtime is shutting down.
+                job.cancel();
+                return self.send_in_place(cached, count);
+            }
         }
         false
     }
@@ -103,14 +109,18 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
 }
 
 /// The duty to send the round for loads outside of requests.
-struct Sender<K: Key + Send + Sync, V: Clone + Send + 'static>(Arc<Shared<K, V>>);
+struct Sender<K: Key + Send + Sync, V: Clone + Send + 'static> {
+    shared: Arc<Shared<K, V>>,
+    runtime: RuntimeId,
+    has_sent: bool,
+}
 
-async fn send_when_settled<K, V>(sender: Sender<K, V>)
+async fn send_when_settled<K, V>(mut sender: Sender<K, V>)
 where
     K: Key + Send + Sync,
     V: Clone + Send + 'static,
 {
-    let shared = &sender.0;
+    let shared = &sender.shared;
     let mut count = Settle::default();
     loop {
         let watch = |cx: &mut Context<'_>| shared.waking.watch(cx.waker());
@@ -122,9 +132,12 @@ where
     }
     let now = settings::now();
     shared.change(Calls::Here, |state| {
-        let outside = std::mem::take(&mut state.outside);
-        state.machine.cached_slots_ready(outside.cached, outside.has_keys);
-        if outside.has_keys {
+        sender.has_sent = true;
+        state.outside.remove_sender(sender.runtime);
+        let cached = std::mem::take(&mut state.outside.cached);
+        let has_keys = std::mem::take(&mut state.outside.has_keys);
+        state.machine.cached_slots_ready(cached, has_keys);
+        if has_keys {
             state.machine.round_settled(now);
         }
     });
@@ -133,11 +146,12 @@ where
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Drop for Sender<K, V> {
     /// Lets another load send the round, if the runtime has ended before.
     fn drop(&mut self) {
-        self.0.change(Calls::InJobs, |state| {
-            if state.outside.has_sender
-                && (state.outside.has_keys || !state.outside.cached.is_empty())
-            {
-                state.outside.has_sender = false;
+        if self.has_sent {
+            return;
+        }
+        self.shared.change(Calls::InJobs, |state| {
+            state.outside.remove_sender(self.runtime);
+            if state.outside.has_keys || !state.outside.cached.is_empty() {
                 state.wake_all();
             }
         });

@@ -15,6 +15,7 @@ use super::error::LoadError;
 use super::job::Job;
 use super::key::{Key, name};
 use super::limits::Claim;
+use super::runtime::RuntimeId;
 use super::settings::{self, Settings};
 use super::threads::AllThreads;
 use super::wakers::{WaitId, Wakers};
@@ -35,8 +36,10 @@ pub(super) struct State<K, V> {
     pub(super) lenders: Vec<(EntryId, ClaimId)>,
     /// Jobs that no runtime polls.
     pub(super) in_place: Vec<Arc<Job>>,
-    /// Time for which a timer is set, with its job.
-    pub(super) timer: Option<(u64, Option<Arc<Job>>)>,
+    /// Timers: one in each runtime that others cannot rely on, at most.
+    pub(super) timers: Vec<Timer>,
+    /// A timer was dropped with its runtime. The next load that is polled sets a new one.
+    pub(super) is_timer_lost: bool,
     /// Wait of the loads outside of requests.
     pub(super) outside: Outside,
     /// The time at which a key is loaded matters.
@@ -67,10 +70,66 @@ pub(super) struct Registered {
 /// Loads that were polled outside of requests and tasks.
 #[derive(Default)]
 pub(super) struct Outside {
-    /// A task will send the round.
-    pub(super) has_sender: bool,
+    /// Runtimes in which a task will send the round.
+    senders: Vec<RuntimeId>,
     pub(super) has_keys: bool,
     pub(super) cached: Vec<SlotId>,
+}
+
+impl Outside {
+    /// Notes that a task of `runtime` will send the round. Returns `false` if there is one already that will go on.
+    pub(super) fn add_sender(&mut self, runtime: RuntimeId) -> bool {
+        if self.senders.iter().any(|sender| sender.goes_on_here()) {
+            return false;
+        }
+        self.senders.push(runtime);
+        true
+    }
+
+    pub(super) fn remove_sender(&mut self, runtime: RuntimeId) {
+        self.senders.retain(|&sender| sender != runtime);
+    }
+}
+
+/// A timer for the first deadline of the loader.
+pub(super) struct Timer {
+    pub(super) id: u64,
+    pub(super) time: u64,
+    /// Runtime that runs it. Without one, the loads that wait do.
+    pub(super) runtime: Option<RuntimeId>,
+    /// None while it starts.
+    pub(super) job: Option<Arc<Job>>,
+}
+
+impl Timer {
+    fn has_ended(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.has_ended())
+    }
+
+    /// Returns whether the timer goes on while the code goes on that calls this.
+    pub(super) fn goes_on_here(&self) -> bool {
+        !self.has_ended() && self.runtime.is_none_or(RuntimeId::goes_on_here)
+    }
+}
+
+/// # Timers
+impl<K, V> State<K, V> {
+    /// Adds a timer which starts, and forgets those that have ended.
+    pub(super) fn add_timer(&mut self, timer: Timer) {
+        self.timers.retain(|other| !other.has_ended() && other.runtime != timer.runtime);
+        self.timers.push(timer);
+    }
+
+    /// Removes a timer.
+    pub(super) fn take_timer(&mut self, id: u64) -> Option<Timer> {
+        let place = self.timers.iter().position(|timer| timer.id == id)?;
+        Some(self.timers.swap_remove(place))
+    }
+
+    /// Returns the jobs of the timers.
+    pub(super) fn timer_jobs(&self) -> impl Iterator<Item = &Arc<Job>> {
+        self.timers.iter().filter_map(|timer| timer.job.as_ref())
+    }
 }
 
 impl<K: Key, V: Clone + 'static> State<K, V> {
@@ -87,7 +146,8 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
             granted: Vec::new(),
             lenders: Vec::new(),
             in_place: Vec::new(),
-            timer: None,
+            timers: Vec::new(),
+            is_timer_lost: false,
             outside: Outside::default(),
             is_timed: false,
             wakers: Wakers::default(),

@@ -58,6 +58,8 @@ mod loader_group;
 mod loader_limits;
 mod loader_many;
 mod loader_random;
+#[cfg(feature = "tokio")]
+mod loader_runtimes;
 mod loader_scenarios;
 mod loader_scope;
 mod loader_shared;

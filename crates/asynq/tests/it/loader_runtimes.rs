@@ -1,0 +1,141 @@
+//! Loaders that several runtimes of tokio share, of which some stand still or have ended.
+
+use std::future::{Future, pending, poll_fn};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use asynq::{FutureBase, Loader, request};
+use futures::FutureExt;
+use futures::executor::block_on;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A runtime whose clock goes on when nothing else can, so that a wait for nothing ends.
+fn paused() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+fn workers() -> Runtime {
+    Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap()
+}
+
+fn tens() -> Loader<u32, u32> {
+    Loader::new(async |keys: Vec<u32>| keys.into_iter().map(|key| key * 10).collect::<Vec<_>>())
+}
+
+/// Returns the value of a key in a runtime, where it would wait for an hour at most.
+fn load_in(runtime: &Runtime, loader: &Loader<u32, u32>, key: u32) -> u32 {
+    runtime.block_on(async { timeout(HOUR, loader.load(key)).await }).expect("it is sent").unwrap()
+}
+
+/// Calls `f` on a thread of its own. Returns its result, unless that takes a minute.
+fn within_a_minute<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> R {
+    let (ended, end) = channel();
+    thread::spawn(move || ended.send(f()));
+    end.recv_timeout(MINUTE).expect("it ends")
+}
+
+#[test]
+fn a_load_is_sent_after_a_runtime_has_ended_that_an_executor_had_held() {
+    let loader = tens();
+    let first = paused();
+    assert_eq!(first.block_on(async { block_on(loader.load(1)).unwrap() }), 10);
+    drop(first);
+    assert_eq!(load_in(&paused(), &loader, 2), 20);
+}
+
+#[test]
+fn a_load_is_sent_while_the_runtime_of_another_stands_still() {
+    let loader = tens();
+    let first = paused();
+    let mut load = loader.load(1);
+    assert!(first.block_on(async { futures::poll!(&mut load).is_pending() }));
+    assert_eq!(load_in(&paused(), &loader, 2), 20);
+    assert_eq!(first.block_on(load).unwrap(), 10);
+    assert_eq!(loader.stats().batches, 1);
+}
+
+#[test]
+fn a_timeout_holds_while_the_runtime_of_an_earlier_one_stands_still() {
+    let loader = Loader::new(async |keys: Vec<u32>| match keys[..] {
+        [1] => keys,
+        _ => pending().await,
+    });
+    let loader = loader.timeout(MINUTE);
+    let first = paused();
+    assert_eq!(first.block_on(request(loader.load(1))).unwrap(), 1);
+    let late = paused().block_on(async { timeout(HOUR, request(loader.load(2))).await });
+    assert!(late.expect("it is late").unwrap_err().to_string().ends_with("no answer within 60s"));
+    drop(first);
+}
+
+#[test]
+fn a_request_goes_on_although_the_runtime_of_its_timer_is_shut_down() {
+    let loader = tens().hold(HOUR).settle(0);
+    let first = workers();
+    let (is_held, held) = channel();
+    let other = loader.clone();
+    first.spawn(async move {
+        let mut load = Box::pin(request(other.load(1)));
+        assert!(futures::poll!(&mut load).is_pending());
+        is_held.send(()).unwrap();
+        load.await
+    });
+    held.recv_timeout(MINUTE).unwrap();
+    let (is_polled, polled) = channel();
+    let (answered, answer) = channel();
+    thread::spawn(move || {
+        let mut load = Box::pin(request(loader.load(2)));
+        let value = paused().block_on(poll_fn(|cx| {
+            let polled = load.as_mut().poll(cx);
+            is_polled.send(()).unwrap();
+            polled
+        }));
+        answered.send(value.unwrap()).unwrap();
+    });
+    polled.recv_timeout(MINUTE).unwrap();
+    drop(first);
+    assert_eq!(answer.recv_timeout(MINUTE), Ok(20));
+}
+
+#[test]
+fn loads_go_on_in_a_runtime_that_was_shut_down() {
+    let loader = tens();
+    let runtime = paused();
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    let values = within_a_minute(move || {
+        let _inside = handle.enter();
+        let bare = block_on(loader.load(1));
+        let in_request = block_on(request(loader.load(2)));
+        [bare, in_request, loader.load(3).value()].map(Result::unwrap)
+    });
+    assert_eq!(values, [10, 20, 30]);
+}
+
+#[test]
+fn a_task_that_loads_while_its_runtime_is_shut_down_sets_no_timer_without_end() {
+    struct Loads(Loader<u32, u32>);
+
+    impl Drop for Loads {
+        fn drop(&mut self) {
+            assert!(request(self.0.load(2)).now_or_never().is_none());
+            assert!(self.0.load(3).now_or_never().is_none());
+        }
+    }
+
+    let loader = tens().timeout(HOUR);
+    for runtime in [paused(), workers()] {
+        let loads = Loads(loader.clone());
+        runtime.spawn(async move {
+            let _loads = loads;
+            pending::<()>().await;
+        });
+        drop(runtime);
+    }
+    assert_eq!(load_in(&paused(), &loader, 1), 10);
+}
