@@ -40,6 +40,8 @@ pub(super) struct Job {
     /// It was woken since the last poll began.
     is_woken: AtomicBool,
     is_cancelled: AtomicBool,
+    /// Apart from `work`, since a poll that finds that locked relies on another poll.
+    has_ended: AtomicBool,
     place: AtomicU8,
     /// Runtime in which it was started, and the thread that did so.
     runtime: Option<(Runtime, ThreadId)>,
@@ -82,6 +84,7 @@ impl Job {
             pollers: Mutex::default(),
             is_woken: AtomicBool::new(false),
             is_cancelled: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
             place: AtomicU8::new(if runtime.is_some() { STARTING } else { IN_PLACE }),
             runtime,
         })
@@ -105,10 +108,7 @@ impl Job {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        match self.work.try_lock() {
-            Ok(work) => work.is_none(),
-            Err(_) => false,
-        }
+        self.has_ended.load(Ordering::SeqCst)
     }
 
     /// Polls the job, and returns whether it has ended. `waker` is woken when it can go on.
@@ -129,7 +129,7 @@ impl Job {
             }));
             let ended =
                 !matches!(polled, Ok(Poll::Pending)) || self.is_cancelled.load(Ordering::SeqCst);
-            ended.then(|| work.take())
+            ended.then(|| self.take(&mut work))
         };
         if ended.is_some() || self.is_woken.load(Ordering::SeqCst) {
             self.wake_pollers();
@@ -141,11 +141,16 @@ impl Job {
     pub(super) fn cancel(&self) {
         self.is_cancelled.store(true, Ordering::SeqCst);
         let work = match self.work.try_lock() {
-            Ok(mut work) => work.take(),
+            Ok(mut work) => self.take(&mut work),
             Err(_) => None,
         };
         drop(work);
         self.wake_pollers();
+    }
+
+    fn take(&self, work: &mut Option<Work>) -> Option<Work> {
+        self.has_ended.store(true, Ordering::SeqCst);
+        work.take()
     }
 
     fn add_poller(&self, waker: &Waker) {

@@ -139,3 +139,20 @@ fn a_task_that_loads_while_its_runtime_is_shut_down_sets_no_timer_without_end() 
     }
     assert_eq!(load_in(&paused(), &loader, 1), 10);
 }
+
+#[test]
+fn a_call_begins_although_the_thread_that_sends_it_looks_whether_it_has_ended() {
+    // A race of two threads, which was lost once in some ten thousand loads.
+    let (loader, runtime) = (tens(), workers());
+    let sum: u32 = within_a_minute(move || {
+        thread::scope(|scope| {
+            let load_many = || {
+                let load = |key| runtime.block_on(request(loader.load(key))).unwrap();
+                (0..4_000).map(load).sum::<u32>()
+            };
+            let threads = [(); 4].map(|()| scope.spawn(load_many));
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        })
+    });
+    assert_eq!(sum, 4 * 10 * (0..4_000).sum::<u32>());
+}
