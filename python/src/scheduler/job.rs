@@ -1,4 +1,4 @@
-//! What the engine runs for Python.
+//! Jobs: the units of work that the engine runs for Python.
 
 use asynq_engine::Host;
 use pyo3::prelude::*;

@@ -100,6 +100,11 @@ impl Job {
         self.place.load(Ordering::Acquire) != IN_PLACE
     }
 
+    /// Returns whether its runtime, which is shutting down, has refused the job. One that has ended already was not.
+    pub(super) fn is_refused(&self) -> bool {
+        self.runtime.is_some() && !self.is_spawned() && !self.has_ended()
+    }
+
     /// Returns whether the job goes on while this thread is blocked.
     pub(super) fn runs_elsewhere(&self) -> bool {
         self.runtime.as_ref().filter(|_| self.is_spawned()).is_some_and(|(runtime, thread)| {

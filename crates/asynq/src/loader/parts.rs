@@ -68,8 +68,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         let own = timer.map(|timer| timer(wait));
         let is_own = own.is_some();
         let mut job = Job::start(self.tick_after(id, time, own.unwrap_or_else(|| wait_for(wait))));
-        if runtime.is_some() && !job.is_spawned() && !is_own {
-            // The runtime is shutting down, with its timers.
+        if job.is_refused() && !is_own {
+            // The timers of the runtime end with it.
             job.cancel();
             job = Job::in_place(self.tick_after(id, time, clock::wait_by_thread(wait)));
         }
@@ -196,8 +196,8 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Drop for Tick<K, V> {
 }
 
 impl<K: Key, V: Clone + 'static> State<K, V> {
-    /// Notes that a timer which has started was dropped with its runtime. The loads that wait are woken to set another one, where they
-    /// are polled.
+    /// Notes that a timer which has started was dropped with its runtime. The loads that wait are woken to set another
+    /// one, where they are polled.
     fn lose_timer(&mut self, id: u64) {
         let has_started = |timer: &Timer| timer.id == id && timer.job.is_some();
         if self.timers.iter().any(has_started) {

@@ -66,8 +66,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         if starts == Some(true) {
             let sender = Sender { shared: self.this(), runtime, has_sent: false };
             let job = Job::start(send_when_settled(sender));
-            if !job.is_spawned() && !job.has_ended() {
-                // The runtime is shutting down.
+            if job.is_refused() {
                 job.cancel();
                 return self.send_in_place(cached, count);
             }
