@@ -83,7 +83,7 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<scoped_value::ScopedOverrideBase>()?;
     module.add_class::<scoped_value::AttributeOverrideBase>()?;
     module.add_class::<call::decorator_base::DecoratorBase>()?;
-    module.add_class::<call::decorator::PureAsyncDecorator>()?;
+    module.add_class::<call::pure_decorator::PureAsyncDecorator>()?;
     module.add_class::<call::decorator::AsyncDecorator>()?;
     module.add_class::<call::binder::DecoratorBinder>()?;
     module.add_class::<call::binder::PureAsyncDecoratorBinder>()?;

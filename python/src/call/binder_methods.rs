@@ -7,7 +7,8 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit, intern};
 use crate::call::binder::{
     AsyncDecoratorBinder, Bindings, DecoratorBinder, PureAsyncDecoratorBinder,
 };
-use crate::call::decorator::{AsyncDecorator, call_asyncio};
+use crate::call::decorator::AsyncDecorator;
+use crate::call::pure_decorator::call_asyncio;
 use crate::ffi::gil_cell::TakeState;
 use crate::imports;
 use crate::recursion::guarded;

@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 
 use crate::call::args::Args;
 use crate::call::binder::{AsyncDecoratorBinder, DecoratorBinder};
-use crate::call::decorator::{AsyncDecorator, PureAsyncDecorator};
+use crate::call::decorator::AsyncDecorator;
+use crate::call::pure_decorator::PureAsyncDecorator;
 use crate::ffi::arguments::Arguments;
 use crate::ffi::fast_method::FastMethod;
 

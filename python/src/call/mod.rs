@@ -6,4 +6,5 @@ mod binder_methods;
 pub(crate) mod decorator;
 pub(crate) mod decorator_base;
 mod fast_methods;
+pub(crate) mod pure_decorator;
 pub(crate) mod sync;

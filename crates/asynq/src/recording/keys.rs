@@ -12,12 +12,13 @@ use asynq_loader::PartId;
 use foldhash::quality::FixedState;
 use slotmap::Key;
 
+use super::batch_log::KeyAsked;
 use super::functions;
 use super::hooks;
 use super::logs::each;
 use super::session::{Loaded, Part, Session};
 use super::step::{Place, Step};
-use super::thread_log::{KeyAsked, small};
+use super::thread_log::small;
 
 thread_local! {
     /// Properties of the item that is created next.

@@ -4,7 +4,7 @@
 //!
 //! The scheduler calls a hook at each step (`hooks`), and so do sources, loaders (`keys`) and requests (`requests`).
 //! Each asks [`is_on`] before, which is all that they cost when nothing is recorded. A hook adds a step (`step`) to the
-//! logs of its thread (`logs`, `thread_log`): numbers and references, no texts. A log hands its steps over in `pieces`
+//! logs of its thread (`logs`, `thread_log`, `batch_log`): numbers and references, no texts. A log hands its steps over in `pieces`
 //! to the recording (`session`), which several threads may share; `program` is the one of a whole program. Events and
 //! reports are made of them when somebody reads the recording (`convert`, `code`, `report`). Without the feature
 //! `explain`, the hooks do nothing (`no_recording.rs`).
@@ -12,6 +12,7 @@
 //! Recorded code runs as if somebody listened to its events: calls are tasks, and none is polled in place.
 
 pub(crate) mod answers;
+mod batch_log;
 mod clock;
 mod code;
 mod convert;
