@@ -160,6 +160,14 @@ impl Permits {
         blocking.flat_map(|limit| limit.permits.iter().map(|permit| permit.holder))
     }
 
+    /// Returns the claims that hold the permits for one of which a claim waits.
+    pub fn holders(&self, claim: ClaimId) -> impl Iterator<Item = ClaimId> + '_ {
+        let claim = self.claims.get(claim);
+        let id = claim.and_then(|claim| claim.limits.get(claim.acquired));
+        let limit = id.and_then(|&id| self.limits.get(id));
+        limit.into_iter().flat_map(|limit| limit.permits.iter().map(|permit| permit.holder))
+    }
+
     /// Returns whether any claim waits for a permit.
     #[must_use]
     pub fn has_waiting(&self) -> bool {

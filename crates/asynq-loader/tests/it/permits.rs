@@ -121,6 +121,18 @@ fn a_permit_beyond_the_limit_is_not_passed_on_to_another_caller() {
 }
 
 #[test]
+fn a_claim_waits_for_those_who_hold_its_next_permit() {
+    let mut permits = Permits::new();
+    let [first, second] = [permits.add_limit(1), permits.add_limit(2)];
+    let [one, two] = [0; 2].map(|caller| permits.claim(&[second], caller));
+    let both = permits.claim(&[first, second], 0);
+    assert_eq!(permits.holders(both).collect::<Vec<_>>(), [one, two]);
+    assert_eq!(permits.holders(one).count(), 0, "it has its permit");
+    permits.release(two);
+    assert_eq!(permits.holders(both).count(), 0, "it has both");
+}
+
+#[test]
 fn a_permit_that_was_lent_comes_back() {
     let mut permits = Permits::new();
     let limits = [permits.add_limit(1)];

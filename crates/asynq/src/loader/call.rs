@@ -46,7 +46,7 @@ pub(super) fn begin<K, V>(
     K: Key + Send + Sync,
     V: Clone + Send + 'static,
 {
-    let flight = Flight::new(claim.as_ref().map(Claim::id));
+    let flight = Arc::<Flight>::default();
     let now = settings::now();
     let mut claim = claim;
     let begun = shared.change(Calls::InJobs, |state| {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use asynq_loader::PartId;
 use smallvec::SmallVec;
 
-use super::entry::{Entry, EntryId};
+use super::entry::Entry;
 use super::flight::Flight;
+use super::id::EntryId;
 use super::job::Job;
 use super::limits::Claim;
 

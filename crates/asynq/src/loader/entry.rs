@@ -1,22 +1,16 @@
 //! A requested key, from its first load until the last load has taken the value.
 
 use std::mem;
-use std::num::NonZero;
 use std::sync::Arc;
 
 use asynq_engine::ItemId;
 use asynq_loader::{PartId, SlotId};
-use slotmap::new_key_type;
 
 use super::caches::SharedCache;
 use super::error::LoadError;
+use super::id::HostId;
 use super::wakers::WaitList;
 use crate::error::TaskError;
-
-new_key_type! {
-    /// The id of one that has ended finds nothing.
-    pub(super) struct EntryId;
-}
 
 // Kept small: a large round waits for memory. What hardly any entry has is in `more`.
 pub(super) struct Entry<K, V> {
@@ -48,9 +42,6 @@ pub(super) struct ItemPlace {
     pub(super) host: HostId,
     pub(super) item: ItemId,
 }
-
-/// Number of a loader in the scheduler of one thread.
-pub(super) type HostId = NonZero<u32>;
 
 /// Status of a pending key.
 #[derive(Clone, Copy, PartialEq, Eq)]

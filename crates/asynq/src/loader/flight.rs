@@ -8,6 +8,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
@@ -15,7 +16,7 @@ use std::task::{Context, Poll};
 use asynq_loader::ClaimId;
 use pin_project_lite::pin_project;
 
-use super::entry::EntryId;
+use super::id::EntryId;
 
 thread_local! {
     /// Calls around the code that runs, the innermost last.
@@ -24,23 +25,27 @@ thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
+#[derive(Default)]
 pub(super) struct Flight {
-    /// Permits of the call.
-    pub(super) claim: Option<ClaimId>,
     waits: Mutex<Vec<(Weak<dyn Flights>, EntryId)>>,
+}
+
+/// What a pending key waits for.
+pub(super) enum Awaited {
+    /// The call that it was sent with.
+    Call(Arc<Flight>),
+    /// The permits of a part that was not sent.
+    Permit(ClaimId),
 }
 
 /// A loader, which knows the call for each of its keys.
 pub(super) trait Flights: Send + Sync {
-    /// Returns the call that a pending key was sent with.
-    fn flight_of(&self, entry: EntryId) -> Option<Arc<Flight>>;
+    /// Returns what a pending key waits for. One that was not sent, and waits for no permit, waits for other code.
+    fn awaited_by(&self, entry: EntryId) -> Option<Awaited>;
+    fn is_pending(&self, entry: EntryId) -> bool;
 }
 
 impl Flight {
-    pub(super) fn new(claim: Option<ClaimId>) -> Arc<Self> {
-        Arc::new(Self { claim, waits: Mutex::default() })
-    }
-
     /// Returns whether the code that runs is part of the call.
     pub(super) fn is_around_this_code(self: &Arc<Self>) -> bool {
         RUNNING.with_borrow(|running| running.iter().any(|flight| Arc::ptr_eq(flight, self)))
@@ -72,28 +77,36 @@ impl Flight {
                 return true;
             }
             if !seen.iter().any(|seen| Arc::ptr_eq(seen, &flight)) {
-                next.extend(flight.awaited());
+                next.extend(flight.awaited().into_iter().filter_map(|awaited| match awaited {
+                    Awaited::Call(flight) => Some(flight),
+                    Awaited::Permit(_) => None,
+                }));
                 seen.push(flight);
             }
         }
         false
     }
 
-    fn awaited(&self) -> Vec<Arc<Self>> {
+    /// Returns what the loads that this waits for wait for themselves.
+    pub(super) fn awaited(&self) -> Vec<Awaited> {
         let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let flight =
-            |(loader, entry): &(Weak<dyn Flights>, EntryId)| loader.upgrade()?.flight_of(*entry);
-        waits.iter().filter_map(flight).collect()
+        let awaited =
+            |(loader, entry): &(Weak<dyn Flights>, EntryId)| loader.upgrade()?.awaited_by(*entry);
+        waits.iter().filter_map(awaited).collect()
     }
 
     fn add_wait(&self, loader: &Weak<dyn Flights>, entry: EntryId) {
-        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waits = mem::take(&mut *lock());
         if !waits.iter().any(|(other, id)| *id == entry && Weak::ptr_eq(other, loader)) {
             if waits.len() == waits.capacity() {
-                waits.retain(|(loader, _)| loader.strong_count() > 0);
+                waits.retain(|(loader, entry)| {
+                    loader.upgrade().is_some_and(|loader| loader.is_pending(*entry))
+                });
             }
             waits.push((Weak::clone(loader), entry));
         }
+        *lock() = waits;
     }
 }
 
@@ -110,11 +123,11 @@ pub(super) fn would_wait_in_a_circle(flight: &Arc<Flight>) -> bool {
     flight.waits_for(&own)
 }
 
-/// Notes that the code that runs waits for a key. Returns the permits of its call, which it lends meanwhile.
-pub(super) fn note_wait(loader: &Weak<dyn Flights>, entry: EntryId) -> Option<ClaimId> {
-    let own = RUNNING.with_borrow(|running| running.last().cloned())?;
-    own.add_wait(loader, entry);
-    own.claim
+/// Notes that the code that runs waits for a key.
+pub(super) fn note_wait(loader: &Weak<dyn Flights>, entry: EntryId) {
+    if let Some(own) = RUNNING.with_borrow(|running| running.last().cloned()) {
+        own.add_wait(loader, entry);
+    }
 }
 
 pin_project! {

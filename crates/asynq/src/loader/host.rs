@@ -16,8 +16,9 @@ use asynq_engine::ItemId;
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
-use super::entry::{EntryId, HostId, ItemPlace, Status};
+use super::entry::{ItemPlace, Status};
 use super::host_batch::HostBatch;
+use super::id::{EntryId, HostId};
 use super::key::Key;
 use super::shared::Shared;
 use crate::batch::{BatchHandle, Source};

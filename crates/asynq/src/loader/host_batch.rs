@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
-use super::entry::EntryId;
+use super::id::EntryId;
 use super::key::Key;
 use super::shared::Shared;
 use super::state::State;

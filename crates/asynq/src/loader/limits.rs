@@ -1,9 +1,18 @@
 //! Limits on the batches in flight, which hold for all threads of the process.
+//!
+//! # Note: loans
+//!
+//! The function of a batch may wait for loads, whose batches may need the permit that it holds. So a permit for which
+//! parts wait is lent to one of them that its holder waits for: directly, through the functions of other batches, or
+//! through the holders of other permits. If batches with permits wait for each other in a circle, one of them waits for a
+//! part that needs its permit, so there is always one to lend.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use asynq_loader::{ClaimId, LimitId, PartId, Permits};
+
+use super::flight::{Awaited, Flight};
 
 static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
 
@@ -17,6 +26,8 @@ struct Table {
 pub(super) trait Claimer: Send + Sync {
     /// Begins a part that has its permits.
     fn granted(self: Arc<Self>, part: PartId);
+    /// Returns the call of a part that was sent.
+    fn flight_of_part(&self, part: PartId) -> Option<Arc<Flight>>;
 }
 
 /// A limit, as long as somebody can claim one of its permits.
@@ -54,7 +65,7 @@ impl Claim {
         Self { id, _limits: limits }
     }
 
-    /// Returns the id, for [`lend`].
+    /// Returns the id, by which others find who waits for it.
     pub(super) fn id(&self) -> ClaimId {
         self.id
     }
@@ -72,17 +83,54 @@ impl Drop for Claim {
     }
 }
 
-/// Lends the permits of a part, whose function waits for another part, to that one.
-pub(super) fn lend(lender: ClaimId, borrower: ClaimId) {
-    table().permits.lend(lender, borrower);
-    grant();
+/// Begins the parts that have got all of their permits. Lends those that could not come back otherwise. No loader is
+/// locked meanwhile.
+pub(super) fn grant() {
+    loop {
+        while let Some((claimer, part)) = next_granted() {
+            claimer.granted(part);
+        }
+        if !blocking().into_iter().any(lends) {
+            return;
+        }
+    }
 }
 
-/// Begins the parts that have got all of their permits.
-pub(super) fn grant() {
-    while let Some((claimer, part)) = next_granted() {
-        claimer.granted(part);
+/// Returns the claims that hold a permit for which others wait.
+fn blocking() -> Vec<ClaimId> {
+    table().permits.blocking().collect()
+}
+
+/// Lends the permit of `lender`, if a part waits for it for which its function waits. Returns whether there is one.
+fn lends(lender: ClaimId) -> bool {
+    let mut next = Vec::from_iter(flight_of(lender));
+    let mut seen: Vec<Arc<Flight>> = Vec::new();
+    while let Some(flight) = next.pop() {
+        if seen.iter().any(|seen| Arc::ptr_eq(seen, &flight)) {
+            continue;
+        }
+        for awaited in flight.awaited() {
+            match awaited {
+                Awaited::Call(flight) => next.push(flight),
+                Awaited::Permit(borrower) if table().permits.lend(lender, borrower) => return true,
+                Awaited::Permit(claim) => {
+                    let holders: Vec<_> = table().permits.holders(claim).collect();
+                    next.extend(holders.into_iter().filter_map(flight_of));
+                }
+            }
+        }
+        seen.push(flight);
     }
+    false
+}
+
+fn flight_of(claim: ClaimId) -> Option<Arc<Flight>> {
+    let (claimer, part) = {
+        let table = table();
+        let (claimer, part) = table.claimers.get(&claim)?;
+        (Arc::clone(claimer), *part)
+    };
+    claimer.flight_of_part(part)
 }
 
 fn next_granted() -> Option<(Arc<dyn Claimer>, PartId)> {

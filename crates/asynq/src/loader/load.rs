@@ -11,9 +11,10 @@ use std::task::{Context, Poll, Waker};
 use asynq_loader::Settle;
 use slotmap::{Key as _, KeyData};
 
-use super::entry::{EntryId, Outcome, Status};
+use super::entry::{Outcome, Status};
 use super::error::LoadError;
 use super::host;
+use super::id::EntryId;
 use super::key::Key;
 use super::outside;
 use super::shared::Shared;

@@ -5,13 +5,12 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
-use asynq_loader::ClaimId;
-
 use super::caches::SharedCache;
-use super::entry::{EntryId, Outcome, Status};
+use super::entry::{Outcome, Status};
 use super::error::LoadError;
-use super::flight::{self, Flight, Flights};
+use super::flight::{self, Awaited, Flights};
 use super::group::{Group, Member};
+use super::id::EntryId;
 use super::key::Key;
 use super::limits;
 use super::scope_cache::Change;
@@ -120,18 +119,6 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         });
     }
 
-    /// Returns the claim of the part that a key waits for, if that waits for permits.
-    fn waiting_claim(&self, entry: EntryId) -> Option<ClaimId> {
-        let claim = |state: &mut State<K, V>| {
-            if state.status(entry)? != Status::Unsent {
-                return None;
-            }
-            let part = state.machine.waiting_parts().next()?;
-            Some(state.claims.get(part)?.id())
-        };
-        self.with(claim).flatten()
-    }
-
     /// Returns the error of a load inside a batch function that would wait for ever. Otherwise, notes the wait.
     #[inline(always)]
     pub(super) fn wait_inside(&self, entry: EntryId) -> Option<LoadError> {
@@ -143,19 +130,15 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     }
 
     fn wait_inside_call(&self, entry: EntryId) -> Option<LoadError> {
-        if let Some(flight) = self.flight_of(entry)
+        if let Some(Awaited::Call(flight)) = self.awaited_by(entry)
             && flight::would_wait_in_a_circle(&flight)
         {
             let key = self.with(|state| state.key_name(entry)).unwrap_or_default();
             return Some(LoadError::Circle { key });
         }
         let itself: Weak<dyn Flights> = self.downgrade();
-        if let Some(lender) = flight::note_wait(&itself, entry) {
-            self.change(Calls::InJobs, |state| state.add_lender(entry, lender));
-            if let Some(borrower) = self.waiting_claim(entry) {
-                limits::lend(lender, borrower);
-            }
-        }
+        flight::note_wait(&itself, entry);
+        limits::grant();
         None
     }
 
@@ -171,13 +154,24 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
 }
 
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Flights for Shared<K, V> {
-    fn flight_of(&self, entry: EntryId) -> Option<Arc<Flight>> {
-        let flight = |state: &mut State<K, V>| {
-            let slot = state.entries.get(entry)?.slot;
-            let part = state.machine.part_of(slot)?;
-            Some(Arc::clone(&state.parts.get(part)?.flight))
+    fn awaited_by(&self, entry: EntryId) -> Option<Awaited> {
+        let awaited = |state: &mut State<K, V>| match state.status(entry)? {
+            Status::Sent => {
+                let part = state.machine.part_of(state.entries.get(entry)?.slot)?;
+                Some(Awaited::Call(Arc::clone(&state.parts.get(part)?.flight)))
+            }
+            // The first part takes the first keys, and the next ones follow it.
+            Status::Unsent => {
+                let part = state.machine.waiting_parts().next()?;
+                Some(Awaited::Permit(state.claims.get(part)?.id()))
+            }
+            Status::Cached => None,
         };
-        self.with(flight).flatten()
+        self.with(awaited).flatten()
+    }
+
+    fn is_pending(&self, entry: EntryId) -> bool {
+        !self.is_resolved(entry)
     }
 }
 

@@ -20,6 +20,7 @@ mod group;
 mod handle;
 mod host;
 mod host_batch;
+mod id;
 mod job;
 mod key;
 mod limits;

@@ -3,13 +3,14 @@
 use std::mem;
 use std::sync::Arc;
 
-use asynq_loader::{Answered, ClaimId, Output, PartId, SlotId};
+use asynq_loader::{Answered, Output, PartId, SlotId};
 use hashbrown::HashTable;
 use slotmap::{SecondaryMap, SlotMap};
 
 use super::caches::SharedCache;
-use super::entry::{Entry, EntryId, KeyPlace, Outcome, Status};
+use super::entry::{Entry, KeyPlace, Outcome, Status};
 use super::error::{LoadError, TimeoutError};
+use super::id::EntryId;
 use super::key::{Key, name};
 use super::spare::is_too_large;
 use super::state::{State, key_of};
@@ -48,19 +49,6 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
     /// Takes the caches for the value of an entry.
     pub(super) fn take_caches(&mut self, id: EntryId) -> Vec<SharedCache<K, V>> {
         self.entries.get_mut(id).map(Entry::take_caches).unwrap_or_default()
-    }
-
-    /// Notes that a call with permits waits for a key.
-    pub(super) fn add_lender(&mut self, entry: EntryId, lender: ClaimId) {
-        self.lenders.push((entry, lender));
-    }
-
-    /// Returns the claims of the calls that wait for keys which were not sent.
-    pub(super) fn lenders(&mut self) -> Vec<ClaimId> {
-        let mut lenders = std::mem::take(&mut self.lenders);
-        lenders.retain(|&(entry, _)| self.status(entry) == Some(Status::Unsent));
-        self.lenders = lenders;
-        self.lenders.iter().map(|&(_, lender)| lender).collect()
     }
 
     /// Wakes the loads of some entries, which poll their jobs then.

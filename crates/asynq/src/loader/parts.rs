@@ -7,6 +7,7 @@ use std::time::Duration;
 use asynq_loader::PartId;
 
 use super::error::TimeoutError;
+use super::flight::Flight;
 use super::group::Group;
 use super::job::Job;
 use super::key::Key;
@@ -31,16 +32,13 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
             return (self.begin)(&self.this(), part, None, calls);
         }
         let claim = Claim::new(limits, self.this(), part);
-        let borrower = claim.id();
         let mut claim = Some(claim);
-        let lenders = self.change(Calls::InJobs, |state| {
-            if state.granted.contains(&part) {
-                return Vec::new();
-            }
-            if let Some(claim) = claim.take() {
+        self.change(Calls::InJobs, |state| {
+            if !state.granted.contains(&part)
+                && let Some(claim) = claim.take()
+            {
                 state.claims.insert(part, claim);
             }
-            state.lenders()
         });
         if let Some(claim) = claim {
             // Another thread was told before this one had kept the claim.
@@ -48,9 +46,6 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
             return (self.begin)(&self.this(), part, Some(claim), Calls::InJobs);
         }
         limits::grant();
-        for lender in lenders.unwrap_or_default() {
-            limits::lend(lender, borrower);
-        }
     }
 
     /// Sets a timer, unless one is set for that time or an earlier one.
@@ -161,6 +156,10 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
 }
 
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Claimer for Shared<K, V> {
+    fn flight_of_part(&self, part: PartId) -> Option<Arc<Flight>> {
+        self.with(|state| Some(Arc::clone(&state.parts.get(part)?.flight))).flatten()
+    }
+
     fn granted(self: Arc<Self>, part: PartId) {
         let claim = self
             .change(Calls::InJobs, |state| {

@@ -4,14 +4,15 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
-use asynq_loader::{ClaimId, Join, Loader as Machine, PartId, SlotId};
+use asynq_loader::{Join, Loader as Machine, PartId, SlotId};
 use hashbrown::{HashTable, hash_table};
 use slotmap::{SecondaryMap, SlotMap};
 
 use super::caches::SharedCache;
 use super::effects::{Effects, Part};
-use super::entry::{Entry, EntryId, HostId, KeyPlace, Outcome, Status};
+use super::entry::{Entry, KeyPlace, Outcome, Status};
 use super::error::LoadError;
+use super::id::{EntryId, HostId};
 use super::job::Job;
 use super::key::{Key, name};
 use super::limits::Claim;
@@ -32,8 +33,6 @@ pub(super) struct State<K, V> {
     pub(super) claims: SecondaryMap<PartId, Claim>,
     /// Parts that got their permits before their claims were kept.
     pub(super) granted: Vec<PartId>,
-    /// Calls that wait for keys which were not sent, and lend their permits to the parts of these.
-    pub(super) lenders: Vec<(EntryId, ClaimId)>,
     /// Jobs that no runtime polls.
     pub(super) in_place: Vec<Arc<Job>>,
     /// Timers: one in each runtime that others cannot rely on, at most.
@@ -144,7 +143,6 @@ impl<K: Key, V: Clone + 'static> State<K, V> {
             parts: SecondaryMap::new(),
             claims: SecondaryMap::new(),
             granted: Vec::new(),
-            lenders: Vec::new(),
             in_place: Vec::new(),
             timers: Vec::new(),
             is_timer_lost: false,

@@ -56,6 +56,8 @@ mod loader_flight;
 mod loader_function;
 mod loader_group;
 mod loader_limits;
+#[cfg(feature = "tokio")]
+mod loader_loans;
 mod loader_many;
 mod loader_random;
 #[cfg(feature = "tokio")]
