@@ -6,7 +6,8 @@ use std::task::{Context, Poll, Waker};
 
 use asynq_loader::{Settle, SlotId};
 
-use super::entry::{EntryId, Status};
+use super::entry::Status;
+use super::id::EntryId;
 use super::job::Job;
 use super::key::Key;
 use super::runtime::{self, Runtime, RuntimeId};
@@ -164,6 +165,10 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Round for Shared<K, V> {
 
     fn watch_waking(&self, waker: &Waker) -> bool {
         self.waking.watch(waker)
+    }
+
+    fn wake(&self) {
+        self.change(Calls::InJobs, State::wake_all);
     }
 
     fn send(&self, has_keys: bool, cached: Vec<SlotId>) {

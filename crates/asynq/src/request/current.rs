@@ -21,6 +21,8 @@ pub(crate) trait Round: Send + Sync {
     /// Sends the round, if the request has asked for keys of it (`has_keys`), and resolves the cached keys for which
     /// it has asked.
     fn send(&self, has_keys: bool, cached: Vec<SlotId>);
+    /// Wakes all loads of the loader.
+    fn wake(&self);
 }
 
 /// A round that a request has touched since its last step.
@@ -51,6 +53,12 @@ impl TouchedRounds {
     pub(super) fn watch_waking(&self, waker: &Waker) -> bool {
         let open = self.open.iter().map(|touched| &touched.round);
         open.chain(&self.sent).any(|round| round.watch_waking(waker))
+    }
+
+    /// Wakes the loads of the rounds.
+    pub(super) fn wake(&self) {
+        let open = self.open.iter().map(|touched| &touched.round);
+        open.chain(&self.sent).for_each(|round| round.wake());
     }
 
     /// Counts a turn of the executor. Sends the rounds that have settled.

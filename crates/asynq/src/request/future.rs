@@ -1,7 +1,8 @@
 //! The future of a request.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,9 +11,12 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use super::current::{self, Shelf, State};
+use super::executor::Executor;
 use super::waker::RequestWaker;
+use crate::call_stack::Site;
 use crate::recording::RecordedRequest;
 use crate::scheduler::{self, Scheduler};
+use crate::task::on_stack;
 
 /// Runs `future` as one request: the keys that it loads are sent together, when none of its code can run.
 ///
@@ -45,19 +49,28 @@ use crate::scheduler::{self, Scheduler};
 /// let greetings = futures::future::join_all([1, 2, 3].map(greeting));
 /// assert_eq!(futures::executor::block_on(request(greetings))[2], "Hello, user 3!");
 /// ```
-#[cfg_attr(feature = "explain", track_caller)]
+#[track_caller]
 pub fn request<F: IntoFuture>(future: F) -> Request<F::IntoFuture> {
-    with(future, RecordedRequest::new(Location::caller()))
+    let at = Location::caller();
+    with(future, at, RecordedRequest::new(at), Executor::Unknown)
 }
 
-/// Runs `future` as a request that recordings do not show.
+/// Runs the future of a job as a request that recordings do not show.
+#[track_caller]
 pub(crate) fn unrecorded_request<F: IntoFuture>(future: F) -> Request<F::IntoFuture> {
-    with(future, RecordedRequest::NONE)
+    with(future, Location::caller(), RecordedRequest::NONE, Executor::GoesOn)
 }
 
-fn with<F: IntoFuture>(future: F, recorded: RecordedRequest) -> Request<F::IntoFuture> {
+fn with<F: IntoFuture>(
+    future: F,
+    at: &'static Location<'static>,
+    recorded: RecordedRequest,
+    executor: Executor,
+) -> Request<F::IntoFuture> {
     Request {
+        at,
         recorded,
+        executor,
         future: future.into_future(),
         state: State::default(),
         waker: None,
@@ -73,6 +86,8 @@ pin_project! {
         future: F,
         state: State,
         recorded: RecordedRequest,
+        executor: Executor,
+        at: &'static Location<'static>,
         // Made when it is first polled, with the same allocation as a `Waker`.
         waker: Option<(Arc<RequestWaker>, Waker)>,
         shelf: Arc<Shelf>,
@@ -99,6 +114,7 @@ impl<F: Future> Future for Request<F> {
         let mut future = this.future;
         let mut is_woken = waker.begin(cx.waker());
         let mut is_waking = false;
+        let mut is_asked;
         loop {
             if is_woken {
                 let poll = || future.as_mut().poll(&mut Context::from_waker(as_waker));
@@ -109,6 +125,13 @@ impl<F: Future> Future for Request<F> {
                 if polled.is_ready() {
                     return polled;
                 }
+            }
+            is_asked = this.executor.is_asked();
+            if is_asked {
+                break;
+            }
+            if matches!(this.executor, Executor::Holds) {
+                return Poll::Ready(run_here(future, this.state, this.shelf, waker, this.at));
             }
             if this.state.touched.is_empty() {
                 break;
@@ -126,13 +149,39 @@ impl<F: Future> Future for Request<F> {
             // A function that is not async has answered.
             waker.begin_again();
         }
-        if !this.state.touched.is_empty() && !is_waking && !waker.is_woken() {
-            // Polled again when the executor has polled everything else.
-            scheduler::wake_after_turn(cx);
+        if !is_waking && !waker.is_woken() {
+            if is_asked || this.executor.ask(cx.waker()) {
+                cx.waker().wake_by_ref();
+            } else if !this.state.touched.is_empty() {
+                // Polled again when the executor has polled everything else.
+                scheduler::wake_after_turn(cx);
+            }
         }
         waker.end();
         Poll::Pending
     }
+}
+
+/// Runs the code of a request to its end as a synchronous call does, since its executor holds the thread anyway.
+#[cold]
+fn run_here<F: Future>(
+    mut future: Pin<&mut F>,
+    state: &mut State,
+    shelf: &Arc<Shelf>,
+    waker: &Arc<RequestWaker>,
+    at: &'static Location<'static>,
+) -> F::Output {
+    static BLOCKED: Site = Site::made("`block_on` of a request");
+    // The scheduler knows nothing of the loads that wait by wakers.
+    mem::take(&mut state.touched).wake();
+    let mut output = None;
+    let code = poll_fn(|cx| {
+        waker.pass(cx.waker());
+        let poll = || future.as_mut().poll(cx);
+        current::poll(state, shelf, waker, poll).map(|value| output = Some(value))
+    });
+    on_stack::call(&BLOCKED, at, code).unwrap_or_else(|error| scheduler::throw(error));
+    output.expect("the call has ended with it")
 }
 
 impl<F> fmt::Debug for Request<F> {

@@ -1,6 +1,7 @@
 //! Requests: futures whose loads are sent together, on any executor.
 
 pub(crate) mod current;
+mod executor;
 mod future;
 #[cfg(feature = "async-graphql")]
 mod graphql;

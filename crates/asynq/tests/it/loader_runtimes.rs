@@ -1,6 +1,7 @@
 //! Loaders that several runtimes of tokio share, of which some stand still or have ended.
 
 use std::future::{Future, pending, poll_fn};
+use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -8,8 +9,9 @@ use std::time::Duration;
 use asynq::{FutureBase, Loader, request};
 use futures::FutureExt;
 use futures::executor::block_on;
+use futures::future::join_all;
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -155,4 +157,75 @@ fn a_call_begins_although_the_thread_that_sends_it_looks_whether_it_has_ended() 
         })
     });
     assert_eq!(sum, 4 * 10 * (0..4_000).sum::<u32>());
+}
+
+#[test]
+fn a_request_goes_on_in_an_executor_that_holds_the_only_thread_of_a_runtime() {
+    for keys in [1, 5, 40] {
+        let loader = tens();
+        let (values, batches) = within_a_minute(move || {
+            let load = async |key| {
+                let first = loader.load(key).await.unwrap();
+                loader.load(first + 1).await.unwrap()
+            };
+            let values =
+                paused().block_on(async { block_on(request(join_all((0..keys).map(load)))) });
+            (values, loader.stats().batches)
+        });
+        assert_eq!(values, (0..keys).map(|key| (key * 10 + 1) * 10).collect::<Vec<_>>());
+        assert_eq!(batches, 2);
+    }
+}
+
+#[test]
+fn a_request_goes_on_in_an_executor_that_holds_a_worker_of_a_runtime() {
+    let loader = tens();
+    let value = within_a_minute(move || {
+        let held = async move { block_on(request(async { loader.load(1).await.unwrap() })) };
+        workers().block_on(async { tokio::spawn(held).await.unwrap() })
+    });
+    assert_eq!(value, 10);
+}
+
+#[test]
+fn a_request_inside_of_another_one_may_be_blocked_on() {
+    let loader = tens();
+    let value = within_a_minute(move || {
+        let inner = async { loader.load(1).await.unwrap() };
+        paused().block_on(request(async {
+            let before = loader.load(2).await.unwrap();
+            before + block_on(request(inner))
+        }))
+    });
+    assert_eq!(value, 30);
+}
+
+#[test]
+fn a_request_that_needs_the_runtime_which_its_executor_holds_is_an_error() {
+    let loader = Loader::new(async |keys: Vec<u32>| {
+        sleep(Duration::from_millis(1)).await;
+        keys
+    });
+    let error = within_a_minute(move || {
+        let held = async move { block_on(request(loader.load(1))).unwrap() };
+        let error = paused().block_on(AssertUnwindSafe(held).catch_unwind()).unwrap_err();
+        *error.downcast::<String>().expect("a text")
+    });
+    assert!(error.starts_with(
+        "a synchronous call would wait for ever, because it holds the only thread of the tokio runtime that has to go \
+         on. It calls `block_on` of a request, made at "
+    ));
+    assert!(error.contains("batch function of the loader at "));
+}
+
+#[test]
+fn requests_in_a_queue_of_one_task_share_a_round() {
+    let loader = tens();
+    let batches = paused().block_on(async {
+        let load = async |key| loader.load(key).await.unwrap();
+        let requests = (0..40).map(|key| request(load(key)));
+        assert_eq!(join_all(requests).await[39], 390);
+        loader.stats().batches
+    });
+    assert_eq!(batches, 1);
 }
