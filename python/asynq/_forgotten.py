@@ -115,13 +115,13 @@ def warn_of_str(future):
         )
 
 
-def warn_of_value(fn, value):
-    """Warns of a pending future that an async function returns, alone or in a list."""
-    if isinstance(value, (list, tuple, dict)):
-        first = next(iter(value.values() if isinstance(value, dict) else value))
-        what = f"a {type(value).__name__} of pending {type(first).__name__} objects: {_SEVERAL}"
+def warn_of_value(fn, value, future):
+    """Warns of a value that an async function returns: a pending future, or a list with one."""
+    what = f"a pending {type(future).__name__}"
+    if future is value:
+        what += f": {_HINT}"
     else:
-        what = f"a pending {type(value).__name__}: {_HINT}"
+        what = f"a {type(value).__name__} with {what} in it: {_SEVERAL}"
     message = f"{_name(fn)} returned {what}"
     code = getattr(inspect.unwrap(fn), "__code__", None)
     if code is None:

@@ -378,6 +378,9 @@ STRUCTURES = {
     "list": lambda task: [task, plain.asynq(2)],
     "tuple": lambda task: (task,),
     "dict": lambda task: {"a": task},
+    "beside a value": lambda task: (1, "a", task),
+    "in a list of lists": lambda task: [[1], [task]],
+    "in a value of a dict": lambda task: {"a": 1, "b": [task]},
     "gather": gather,
 }
 
@@ -411,7 +414,7 @@ def test_it_warns_in_each_kind_of_function():
         return plain.asynq(1)
 
     for fn in (generator, coroutine):
-        with pytest.raises(RuntimeWarning, match=r"returned a (list of )?pending AsyncTask"):
+        with pytest.raises(RuntimeWarning, match=r"returned a (list with a )?pending AsyncTask"):
             fn()
 
 

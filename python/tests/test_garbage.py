@@ -553,7 +553,7 @@ def test_the_item_of_a_task_that_was_dropped_is_asked_for_with_the_others(source
     assert source.flushed == [[1, 2]]
 
 
-@pytest.mark.filterwarnings("ignore:.* returned a tuple of pending Load")
+@pytest.mark.filterwarnings("ignore:.* returned a tuple with a pending Load")
 def test_loads_are_garbage_with_their_loader_awaited_or_not():
     def use(loader):
         @asynq()

@@ -14,7 +14,7 @@ from asynq import asynq, get_active_task
 # Many tests drop or return tasks that nobody has asked for.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.* was never yielded or awaited"),
-    pytest.mark.filterwarnings("ignore:.* returned a (list of )?pending AsyncTask"),
+    pytest.mark.filterwarnings("ignore:.* returned a (list with a )?pending AsyncTask"),
 ]
 
 

@@ -15,43 +15,54 @@ use crate::task::body::Body;
 use crate::task::gather::Gather;
 use crate::task::yielded;
 
+/// Number of members of a collection that are looked at.
+const MAX_MEMBERS: usize = 8;
+
+/// Depth of the collections that are looked into.
+const MAX_NESTING: usize = 2;
+
 /// Returns whether a value that an async function returns may be a pending future, or a list, tuple or
-/// dict of such. Few others are.
+/// dict with one. Few others are.
 #[inline]
 pub(crate) fn is_suspect(value: &Bound<'_, PyAny>) -> bool {
-    is_awaitable_or_collection(value) && has_awaitable(value)
+    is_awaitable_or_collection(value) && find(value, MAX_NESTING, &has_await).is_some()
 }
 
-fn has_awaitable(value: &Bound<'_, PyAny>) -> bool {
+/// Returns the first object for which `is_wanted` returns true: a value, one of the first members of a collection, or of
+/// those in it.
+fn find<'py>(
+    value: &Bound<'py, PyAny>,
+    nesting: usize,
+    is_wanted: &impl Fn(&Bound<'_, PyAny>) -> bool,
+) -> Option<Bound<'py, PyAny>> {
+    if !is_awaitable_or_collection(value) {
+        return None;
+    }
+    if is_wanted(value) {
+        return Some(value.clone());
+    }
+    let nesting = nesting.checked_sub(1)?;
+    let find_in = |member: Bound<'py, PyAny>| find(&member, nesting, is_wanted);
     if let Ok(list) = value.cast_exact::<PyList>() {
-        !list.is_empty() && list.get_item(0).is_ok_and(|first| has_await(&first))
+        list.iter().take(MAX_MEMBERS).find_map(find_in)
     } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-        !tuple.is_empty() && tuple.get_borrowed_item(0).is_ok_and(|first| has_await(&first))
+        tuple.iter().take(MAX_MEMBERS).find_map(find_in)
     } else if let Ok(dict) = value.cast_exact::<PyDict>() {
-        !dict.is_empty() && dict.iter().next().is_some_and(|(_, first)| has_await(&first))
+        dict.iter().take(MAX_MEMBERS).find_map(|(_, member)| find_in(member))
     } else {
-        has_await(value)
+        None
     }
 }
 
-/// Warns of a value that is a pending task or item, or a list, tuple or dict of such.
+/// Warns of a value that is a pending task or item, or a list, tuple or dict with one.
 ///
 /// # Errors
 ///
 /// The warning, if the user has warnings raised.
 #[cold]
 pub(crate) fn check_value(function: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-    let first = if let Ok(list) = value.cast_exact::<PyList>() {
-        list.get_item(0)?
-    } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-        tuple.get_item(0)?
-    } else if let Ok(dict) = value.cast_exact::<PyDict>() {
-        dict.values().get_item(0)?
-    } else {
-        value.clone()
-    };
-    if is_forgotten(&first) {
-        imports::warn_of_value(value.py())?.call1((function, value))?;
+    if let Some(future) = find(value, MAX_NESTING, &is_forgotten) {
+        imports::warn_of_value(value.py())?.call1((function, value, future))?;
         // That is enough: they are dropped without another warning.
         count_as_asked(value)?;
     }
