@@ -47,16 +47,19 @@ def test_a_flush_that_takes_too_long_fails_its_items(stuck):
 
 
 def test_a_coroutine_that_takes_too_long_is_cancelled():
-    cancelled = threading.Event()
+    started, cancelled = threading.Event(), threading.Event()
 
     async def function(keys):
+        started.set()
         try:
             await asyncio.sleep(SECONDS)
         finally:
             cancelled.set()
 
-    with pytest.raises(LoadTimeoutError):
-        Loader(function, timeout=0.01)(1)
+    loader = Loader(function, timeout=0.01)
+    while not started.is_set():  # The time may be over before it has begun.
+        with pytest.raises(LoadTimeoutError):
+            loader(1)
     assert cancelled.wait(SECONDS)
 
 
