@@ -28,7 +28,17 @@ def makes_generator(fn):
             f"{name} is an async generator function: decorate it with @async_generator() instead of"
             " @asynq(), or remove its yield"
         )
-    return inspect.isgeneratorfunction(fn) or inspect.iscoroutinefunction(fn)
+    return inspect.isgeneratorfunction(fn) or is_coroutine_function(fn)
+
+
+def is_coroutine_function(fn):
+    """Returns whether a call of `fn` returns a coroutine.
+
+    It is an `async def` function, or an object whose `__call__` is one.
+    """
+    if inspect.iscoroutinefunction(fn):
+        return True
+    return not isinstance(fn, type) and inspect.iscoroutinefunction(type(fn).__call__)
 
 
 def has_async_fn(fn):

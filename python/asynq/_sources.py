@@ -1,9 +1,8 @@
 """`Sources`: the values on which shared work depends, which `vary_on` and `per` name."""
 
-import inspect
 from contextvars import ContextVar
 
-from ._inspection import is_async_fn
+from ._inspection import is_async_fn, is_coroutine_function
 from .scoped_value import AsyncScopedValue
 
 
@@ -62,6 +61,6 @@ def _is_plain_function(source):
     return (
         callable(source)
         and not isinstance(source, type)
-        and not inspect.iscoroutinefunction(source)
+        and not is_coroutine_function(source)
         and not is_async_fn(source)
     )

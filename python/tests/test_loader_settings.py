@@ -197,3 +197,24 @@ def test_the_batch_of_a_plain_function_is_flushed_when_the_function_has_ended(fa
     load.error()
     assert batch.is_flushed()
     assert not plain._in_flight()
+
+
+class AsyncCall:
+    """An object whose call is a coroutine function."""
+
+    async def __call__(self, keys):
+        return [key * 10 for key in keys]
+
+
+@pytest.mark.parametrize("settings", [{}, {"timeout": 60}, {"max_in_flight": 1}])
+def test_an_object_with_an_async_call_is_an_async_function(settings):
+    async def main():
+        return await Loader(AsyncCall(), **settings).asyncio(1)
+
+    assert asyncio.run(main()) == 10
+    assert Loader(AsyncCall(), **settings)(1) == 10
+
+
+def test_an_object_with_an_async_call_does_not_block():
+    with pytest.raises(ValueError, match="blocking=True is for functions that block"):
+        Loader(AsyncCall(), blocking=True)

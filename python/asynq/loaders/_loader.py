@@ -21,8 +21,9 @@ from .._asynq import (
 )
 from .._forgotten import stands_for
 from .._function_attributes import InstanceAttribute, call_form
+from .._inspection import is_async_fn, is_coroutine_function
 from .._scheduler_local import GreenletLocal, LoopLocal
-from ..decorators import asynq, is_async_fn
+from ..decorators import asynq
 from . import errors
 from .batch import PrioritizedBatch
 from .cache_claim import claim_cache
@@ -148,7 +149,7 @@ class Loader(LoaderBase):
         if getattr(fn, "__isabstractmethod__", False):
             self.__isabstractmethod__ = True
         self.fn = fn
-        self.is_coroutine_function = inspect.iscoroutinefunction(fn)
+        self.is_coroutine_function = is_coroutine_function(fn)
         self.is_asynq_function = is_async_fn(fn)
         self.settings = settings
         self.group = settings.group if isinstance(settings.group, Group) else None

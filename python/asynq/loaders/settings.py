@@ -1,12 +1,11 @@
 """Settings of loaders, and their validation."""
 
 import dataclasses
-import inspect
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from .._inspection import is_async_fn, is_coroutine_function
 from .._validation import check_count, check_duration, check_flag, check_number
-from ..decorators import is_async_fn
 from .group import Group
 from .per import Per
 
@@ -116,7 +115,7 @@ class Settings:
         """
         if not callable(fn):
             raise TypeError(f"the batch function of a loader must be a function, got {fn!r}")
-        is_ours, is_coroutine = is_async_fn(fn), inspect.iscoroutinefunction(fn)
+        is_ours, is_coroutine = is_async_fn(fn), is_coroutine_function(fn)
         name = self.name or getattr(fn, "__qualname__", repr(fn))
         if self.blocking and (is_ours or is_coroutine):
             raise ValueError(

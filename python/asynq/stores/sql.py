@@ -1,10 +1,9 @@
 """`SQLStore`, the base class of the SQL stores."""
 
 import functools
-import inspect
 
+from .._inspection import is_async_fn, is_coroutine_function
 from .._validation import check_callable, check_count
-from ..decorators import is_async_fn
 from ..loaders import Loader
 from ..loaders.errors import failed
 from .selection import Selection
@@ -82,7 +81,7 @@ class SQLStore:
         if function is None:
             return functools.partial(self.loader, **settings)
         check_callable("the function of a loader", function)
-        if is_async_fn(function) or inspect.iscoroutinefunction(function):
+        if is_async_fn(function) or is_coroutine_function(function):
             raise TypeError(
                 f"the function of a store's loader uses the connection directly, so it must not be"
                 f" async, got {function!r}"

@@ -43,7 +43,7 @@ impl ThreadLog {
         self.clock.read(&self.session);
         self.push(Step::Sent {
             batch: number,
-            thread: self.thread,
+            thread: self.thread(),
             source,
             keys: small(loads.len()),
             loads,
@@ -146,7 +146,7 @@ impl ThreadLog {
         let at = at.map(|place| At { function, place });
         let text = text.map_or(0, |text| self.session.state().text(text));
         let task = running.map_or(0, |running| running.id);
-        let thread = if running.is_some() { 0 } else { self.thread };
+        let thread = if running.is_some() { 0 } else { self.thread() };
         self.push(Step::Load(Load { id, task, at, source, hash, text, how, of, thread }));
         (id, at)
     }

@@ -9,6 +9,7 @@ use crate::explain::observer;
 use crate::explain::places;
 use crate::explain::session;
 use crate::explain::step::{Item, Need, Step};
+use crate::explain::tasks::Task;
 use crate::ffi::frames::{running_at, suspended_at};
 
 /// An item for which a task asks, maybe, by awaiting it, with the numbers of its source and key.

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use super::tasks::one_line;
 use crate::explain::log;
 use crate::explain::observer;
-use crate::explain::step::{Item, Step};
+use crate::explain::step::{Item, Need, Step};
 
 /// A request that is sent.
 pub(crate) struct Request<'a> {
