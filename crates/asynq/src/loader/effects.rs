@@ -53,13 +53,12 @@ impl<K, V> Effects<K, V> {
             && self.entries.is_empty()
     }
 
-    /// Cancels jobs, and drops keys and values. Returns the parts that claim permits.
-    pub(super) fn run(self) -> SmallVec<[PartId; 1]> {
+    /// Cancels jobs, and drops keys and values.
+    pub(super) fn run(self) {
         for part in &self.cancelled {
             if let Some(job) = &part.job {
                 job.cancel();
             }
         }
-        self.claims
     }
 }

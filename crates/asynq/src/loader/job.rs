@@ -21,6 +21,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
 use super::runtime::Runtime;
+use super::waking;
 use crate::nested_wakers::note_task;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -170,7 +171,7 @@ impl Job {
 
     fn wake_pollers(&self) {
         let pollers = mem::take(&mut *self.pollers.lock().unwrap_or_else(PoisonError::into_inner));
-        pollers.into_iter().for_each(Waker::wake);
+        waking::go_on(waking::wake_all(pollers));
     }
 }
 

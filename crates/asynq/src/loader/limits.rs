@@ -8,11 +8,13 @@
 //! part that needs its permit, so there is always one to lend.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use asynq_loader::{ClaimId, LimitId, PartId, Permits};
 
 use super::flight::{Awaited, Flight};
+use super::waking;
 
 static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
 
@@ -86,14 +88,16 @@ impl Drop for Claim {
 /// Begins the parts that have got all of their permits. Lends those that could not come back otherwise. No loader is
 /// locked meanwhile.
 pub(super) fn grant() {
+    let mut begun = Ok(());
     loop {
         while let Some((claimer, part)) = next_granted() {
-            claimer.granted(part);
+            begun = begun.and(catch_unwind(AssertUnwindSafe(|| claimer.granted(part))));
         }
         if !blocking().into_iter().any(lends) {
-            return;
+            break;
         }
     }
+    waking::go_on(begun);
 }
 
 /// Returns the claims that hold a permit for which others wait.

@@ -104,7 +104,10 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     ) -> Option<Registered> {
         let mut state = self.lock()?;
         let registered = state.register(entry, before, waker);
-        if state.is_timer_lost {
+        // The runtime in which a batch was sent may stand still, and with it the timer.
+        let joins = before.is_none() && state.is_timed;
+        let joins = joins && registered.as_ref().is_some_and(|one| one.status == Status::Sent);
+        if state.is_timer_lost || joins {
             state.is_timer_lost = false;
             self.follow(state, Calls::InJobs);
         }

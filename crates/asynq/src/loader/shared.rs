@@ -1,8 +1,7 @@
 //! The part of a loader that its handles share: the state behind its lock, and the clock.
 
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, Weak};
-use std::task::Waker;
 use std::time::Duration;
 
 use asynq_loader::PartId;
@@ -19,7 +18,7 @@ use super::state::State;
 use super::stats::Stats;
 use super::thread_lock::{Locked, ThreadLock};
 use super::threads::AllThreads;
-use super::waking::Waking;
+use super::waking::{self, Waking};
 #[cfg(feature = "explain")]
 use crate::recording::answers::Codec;
 
@@ -121,19 +120,24 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         let (woken, unused) = state.wakers.take();
         let waking = (woken.len() > 1).then(|| self.waking.begin());
         drop(state);
-        woken.into_iter().for_each(Waker::wake);
+        let woken = waking::wake_all(woken);
         drop((waking, unused));
         self.finish(effects, timer, calls);
+        waking::go_on(woken);
     }
 
     #[cold]
-    fn finish(&self, effects: Effects<K, V>, timer: Option<u64>, calls: Calls) {
-        for part in effects.run() {
-            self.start(part, calls);
+    fn finish(&self, mut effects: Effects<K, V>, timer: Option<u64>, calls: Calls) {
+        let claims = std::mem::take(&mut effects.claims);
+        // Keys and values may panic when they are dropped.
+        let mut ended = catch_unwind(AssertUnwindSafe(|| effects.run()));
+        for part in claims {
+            ended = ended.and(catch_unwind(AssertUnwindSafe(|| self.start(part, calls))));
         }
         if let Some(time) = timer {
             self.set_timer(time);
         }
+        waking::go_on(ended);
     }
 }
 

@@ -1,9 +1,29 @@
 //! Threads that wake the loads of a loader.
 
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::thread;
+
+/// Wakes all of `wakers`, also if one of them panics. Returns the first panic.
+pub(super) fn wake_all(wakers: impl IntoIterator<Item = Waker>) -> thread::Result<()> {
+    let mut woken = Ok(());
+    for waker in wakers {
+        woken = woken.and(catch_unwind(AssertUnwindSafe(|| waker.wake())));
+    }
+    woken
+}
+
+/// Goes on with a panic, now that everything else is done.
+pub(super) fn go_on(result: thread::Result<()>) {
+    if let Err(payload) = result
+        && !thread::panicking()
+    {
+        resume_unwind(payload);
+    }
+}
 
 /// Threads that wake several loads, one after the other.
 ///
@@ -53,6 +73,7 @@ impl Drop for WakingThread<'_> {
             self.0.threads.fetch_sub(1, Ordering::Release);
             mem::take(&mut *watchers)
         };
-        watchers.into_iter().for_each(Waker::wake);
+        // It may be dropped by a panic, and the one of a waker has been reported.
+        drop(wake_all(watchers));
     }
 }

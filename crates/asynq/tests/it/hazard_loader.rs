@@ -1,11 +1,19 @@
-//! Keys and values whose `Hash`, `Eq`, `Clone` and `Drop` call the loader that is at work on them.
+//! Code of users that a loader runs: keys and values whose `Hash`, `Eq`, `Clone` and `Drop` call the loader or panic, and
+//! wakers that panic.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 
 use asynq::loader::LocalGroup;
 use asynq::{FutureBase, Loader, LocalLoader, all, call_with_context};
+use futures::FutureExt;
 
 use crate::common::assert_usable;
 
@@ -230,4 +238,106 @@ fn a_value_that_is_primed_during_a_look_up_is_cached_on_one_thread() {
     assert_eq!(loader.load(2).value().unwrap().0, 20);
     assert_eq!(loader.stats().batches, 0);
     ON_CLONE.take();
+}
+
+/// Waker that counts, and panics then if it is a bad one.
+struct Counting {
+    wakes: AtomicUsize,
+    is_bad: bool,
+}
+
+impl Wake for Counting {
+    fn wake(self: Arc<Self>) {
+        self.wakes.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.is_bad, "a bad waker");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_no_other_load_from_being_woken() {
+    static WAITING: Mutex<Vec<Waker>> = Mutex::new(Vec::new());
+    static IS_ANSWERED: AtomicBool = AtomicBool::new(false);
+    let loader = Loader::new(async |keys: Vec<u32>| {
+        poll_fn(|cx| {
+            WAITING.lock().unwrap().push(cx.waker().clone());
+            if IS_ANSWERED.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        keys
+    });
+    let wakers = [true, false].map(|is_bad| Arc::new(Counting { wakes: 0.into(), is_bad }));
+    let mut loads = [loader.load(1), loader.load(2)];
+    let mut poll = |index: usize| {
+        let waker = Waker::from(Arc::clone(&wakers[index]));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            loads[index].poll_unpin(&mut Context::from_waker(&waker))
+        }));
+        polled.unwrap_or(Poll::Pending)
+    };
+    while loader.stats().batches == 0 || wakers[1].wakes.swap(0, Ordering::SeqCst) > 0 {
+        assert!(poll(0).is_pending());
+        assert!(poll(1).is_pending());
+    }
+
+    IS_ANSWERED.store(true, Ordering::SeqCst);
+    let answer = WAITING.lock().unwrap().pop().unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| answer.wake())).is_err(), "a waker panics");
+    assert!(wakers[1].wakes.load(Ordering::SeqCst) > 0);
+    assert!(matches!(poll(1), Poll::Ready(Ok(2))));
+    assert!(matches!(poll(0), Poll::Ready(Ok(1))));
+    assert_usable();
+}
+
+/// A key that panics when it is dropped, if it is told to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Bomb(u32);
+
+thread_local! {
+    static DROPS_PANIC: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        let panics = DROPS_PANIC.get() && !thread::panicking();
+        assert!(!panics, "a key that panics");
+    }
+}
+
+fn numbers(keys: &[Bomb]) -> Vec<u32> {
+    keys.iter().map(|key| key.0).collect()
+}
+
+/// Loads four keys at a time, of which each panics when it is dropped. What `load` waits for must end.
+fn load_bombs(load: impl Fn(Vec<Bomb>)) {
+    DROPS_PANIC.set(true);
+    for round in 0..5 {
+        let keys = (0..4).map(|key| Bomb(10 * round + key)).collect();
+        drop(catch_unwind(AssertUnwindSafe(|| load(keys))));
+    }
+    DROPS_PANIC.set(false);
+}
+
+#[test]
+fn a_key_whose_drop_panics_keeps_no_other_batch_from_being_sent() {
+    let loader = Loader::new(|keys: Vec<Bomb>| numbers(&keys)).max_batch_size(1);
+    load_bombs(|keys| drop(loader.load_many(keys).value()));
+    assert_eq!(loader.load(Bomb(1000)).value().unwrap(), 1000);
+    assert_usable();
+}
+
+#[test]
+fn a_key_whose_drop_panics_keeps_no_other_async_batch_from_being_sent() {
+    let loader =
+        Loader::new(async |keys: Vec<Bomb>| numbers(&keys)).max_batch_size(1).max_in_flight(1);
+    load_bombs(|keys| drop(loader.load_many(keys).value()));
+    assert_eq!(loader.load(Bomb(1000)).value().unwrap(), 1000);
+    assert_usable();
+}
+
+#[test]
+fn a_key_whose_drop_panics_keeps_no_other_local_batch_from_being_sent() {
+    let loader = LocalLoader::new(|keys: Vec<Bomb>| numbers(&keys)).max_batch_size(1);
+    load_bombs(|keys| drop(all(keys.into_iter().map(|key| loader.load(key))).value()));
+    assert_eq!(loader.load(Bomb(1000)).value().unwrap(), 1000);
+    assert_usable();
 }

@@ -11,6 +11,7 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::join_all;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -72,6 +73,28 @@ fn a_timeout_holds_while_the_runtime_of_an_earlier_one_stands_still() {
     assert_eq!(first.block_on(request(loader.load(1))).unwrap(), 1);
     let late = paused().block_on(async { timeout(HOUR, request(loader.load(2))).await });
     assert!(late.expect("it is late").unwrap_err().to_string().ends_with("no answer within 60s"));
+    drop(first);
+}
+
+#[test]
+fn a_load_is_late_although_the_runtime_that_has_sent_its_batch_stands_still() {
+    let loader = Loader::new(async |_: Vec<u32>| pending::<Vec<u32>>().await).timeout(MINUTE);
+    let first = paused();
+    let mut load = loader.load(1);
+    first.block_on(async {
+        while loader.stats().batches == 0 {
+            assert!(futures::poll!(&mut load).is_pending());
+            yield_now().await;
+        }
+    });
+    for late in [
+        paused().block_on(async { timeout(HOUR, loader.load(1)).await }),
+        paused().block_on(async { timeout(HOUR, request(loader.load(1))).await }),
+    ] {
+        assert!(
+            late.expect("it is late").unwrap_err().to_string().ends_with("no answer within 60s")
+        );
+    }
     drop(first);
 }
 
