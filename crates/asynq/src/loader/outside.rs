@@ -8,10 +8,7 @@ use std::cell::RefCell;
 use std::task::Waker;
 
 use crate::nested_wakers::{stack_depth, type_of};
-use crate::scheduler::RuntimeTurn;
-
-/// Number of polls in one turn of the runtime after which a waker counts as one of an executor inside of it.
-const MAX_POLLS: u32 = 100;
+use crate::scheduler::{MAX_QUESTIONS, RuntimeTurn};
 
 /// Number of wakers of one kind that are woken in a turn.
 const MAX_WOKEN: usize = 4;
@@ -53,7 +50,7 @@ pub(super) fn is_of_executor(waker: &Waker, is_new: bool) -> bool {
         let seen = &mut turn.as_mut()?.seen;
         if let Some(place) = seen.iter().position(|one| one.data == data && one.kind == kind) {
             seen[place].polls += 1;
-            if seen[place].polls > MAX_POLLS {
+            if seen[place].polls > MAX_QUESTIONS {
                 seen.swap_remove(place);
                 return None;
             }

@@ -57,6 +57,8 @@ pub(crate) use self::payload::Flushable;
 pub(crate) use self::permits::{Claim, Limit};
 pub(crate) use self::poll::{is_pending, poll, poll_pending};
 pub(crate) use self::request::{Request, Requester};
-pub(crate) use self::runtime::{Held, RuntimeTurn, held, wake_after_turn, without_budget};
+pub(crate) use self::runtime::{
+    Held, MAX_QUESTIONS, RuntimeTurn, held, wake_after_turn, without_budget,
+};
 pub(crate) use self::state::{Scheduler, try_with, with};
 pub(crate) use self::threads::{WokenByThread, woken_by_thread};

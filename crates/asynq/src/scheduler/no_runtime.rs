@@ -31,6 +31,8 @@ pub(crate) fn wake_after_turn(cx: &mut Context<'_>) {
     cx.waker().wake_by_ref();
 }
 
+pub(crate) const MAX_QUESTIONS: u32 = 1;
+
 pub(crate) struct RuntimeTurn;
 
 #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same as with a runtime")]

@@ -86,8 +86,9 @@ pub(crate) fn held() -> Held {
     }
 }
 
-/// Number of questions after which a runtime stands still.
-const MAX_QUESTIONS: u32 = 100;
+/// Number of questions after which a runtime stands still. Tokio may poll a task that wakes itself 61 times in a turn
+/// (`event_interval`), and queues in it poll their futures a few times each time.
+pub(crate) const MAX_QUESTIONS: u32 = 1_000;
 
 /// The next turn of the runtime whose tasks this thread runs.
 pub(crate) struct RuntimeTurn {

@@ -7,9 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use asynq::{FutureBase, Loader, request};
-use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
@@ -251,4 +252,31 @@ fn requests_in_a_queue_of_one_task_share_a_round() {
         loader.stats().batches
     });
     assert_eq!(batches, 1);
+}
+
+/// Awaits a load or request in a queue whose other future is pending, as a task of the runtime.
+fn in_a_queue<F>(runtime: &Runtime, load: F) -> u32
+where
+    F: Future<Output = u32> + Send + 'static,
+{
+    let queue = async {
+        let mut queue = FuturesUnordered::new();
+        queue.push(sleep(HOUR).map(|()| 0).boxed());
+        queue.push(load.boxed());
+        queue.next().await.unwrap()
+    };
+    runtime.block_on(async { tokio::spawn(queue).await.unwrap() })
+}
+
+#[test]
+fn a_queue_in_a_task_is_not_taken_for_an_executor_that_holds_the_runtime() {
+    for runtime in [paused(), workers()] {
+        let loader = Loader::new(async |keys: Vec<u32>| {
+            sleep(Duration::from_millis(1)).await;
+            keys
+        });
+        let (load, in_request) = (loader.load(1), loader.load(2));
+        assert_eq!(in_a_queue(&runtime, async { load.await.unwrap() }), 1);
+        assert_eq!(in_a_queue(&runtime, request(async { in_request.await.unwrap() })), 2);
+    }
 }
