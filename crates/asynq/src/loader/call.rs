@@ -80,7 +80,8 @@ pub(super) fn begin<K, V>(
     if calls == Calls::Here && !shared.fetch.is_async() {
         return call.run_here(&flight);
     }
-    let job = Job::start(InFlight::new(flight, unrecorded_request(call.run())));
+    let work = InFlight::new(flight, unrecorded_request(call.run()));
+    let job = if calls == Calls::InPlace { Job::in_place(work) } else { Job::start(work) };
     if calls == Calls::Here && !job.is_spawned() {
         job.poll(Waker::noop());
     }

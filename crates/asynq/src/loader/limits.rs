@@ -4,7 +4,7 @@
 //!
 //! The function of a batch may wait for loads, whose batches may need the permit that it holds. So a permit for which
 //! parts wait is lent to one of them that its holder waits for: directly, through the functions of other batches, or
-//! through the holders of other permits. If batches with permits wait for each other in a circle, one of them waits for a
+//! through the holders of other permits, of which a part may need several. If batches with permits wait for each other in a circle, one of them waits for a
 //! part that needs its permit, so there is always one to lend.
 
 use std::collections::HashMap;
@@ -13,7 +13,9 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use asynq_loader::{ClaimId, LimitId, PartId, Permits};
 
+use super::calls::Calls;
 use super::flight::{Awaited, Flight};
+use super::runtime::Runtime;
 use super::waking;
 
 static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
@@ -21,13 +23,33 @@ static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
 #[derive(Default)]
 struct Table {
     permits: Permits,
-    claimers: HashMap<ClaimId, (Arc<dyn Claimer>, PartId)>,
+    claimers: HashMap<ClaimId, Waiting>,
+}
+
+/// The part of a claim, and the runtime that was around the code that has sent it.
+#[derive(Clone)]
+struct Waiting {
+    claimer: Arc<dyn Claimer>,
+    part: PartId,
+    runtime: Option<Runtime>,
+}
+
+impl Waiting {
+    /// Begins the part in its runtime. The one of this thread may be another, which may end at any time.
+    fn begin(self) {
+        let Self { claimer, part, runtime } = self;
+        match runtime {
+            Some(runtime) => runtime.inside(|| claimer.granted(part, Calls::InJobs)),
+            None if Runtime::current().is_some() => claimer.granted(part, Calls::InPlace),
+            None => claimer.granted(part, Calls::InJobs),
+        }
+    }
 }
 
 /// A loader whose parts claim permits.
 pub(super) trait Claimer: Send + Sync {
     /// Begins a part that has its permits.
-    fn granted(self: Arc<Self>, part: PartId);
+    fn granted(self: Arc<Self>, part: PartId, calls: Calls);
     /// Returns the call of a part that was sent.
     fn flight_of_part(&self, part: PartId) -> Option<Arc<Flight>>;
 }
@@ -46,8 +68,8 @@ impl Limit {
 
 impl Drop for Limit {
     fn drop(&mut self) {
-        table().permits.remove_limit(self.id);
-        grant();
+        begin(change(|permits| permits.remove_limit(self.id)));
+        lend();
     }
 }
 
@@ -58,13 +80,19 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// Claims a permit of each of `limits` for a part. [`grant`] gives them.
-    pub(super) fn new(limits: Vec<Arc<Limit>>, claimer: Arc<dyn Claimer>, part: PartId) -> Self {
+    /// Claims a permit of each of `limits` for a part. Returns also whether it has them all. Otherwise the part begins once
+    /// it has, and [`lend`] is to be called.
+    pub(super) fn new(
+        limits: Vec<Arc<Limit>>,
+        claimer: Arc<dyn Claimer>,
+        part: PartId,
+    ) -> (Self, bool) {
         let ids: Vec<_> = limits.iter().map(|limit| limit.id).collect();
         let mut table = table();
         let id = table.permits.claim(&ids, 0);
-        table.claimers.insert(id, (claimer, part));
-        Self { id, _limits: limits }
+        table.claimers.insert(id, Waiting { claimer, part, runtime: Runtime::current() });
+        let is_granted = table.permits.next_granted() == Some(id);
+        (Self { id, _limits: limits }, is_granted)
     }
 
     /// Returns the id, by which others find who waits for it.
@@ -75,29 +103,43 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let claimer = {
-            let mut table = table();
-            table.permits.release(self.id);
-            table.claimers.remove(&self.id)
-        };
+        let granted = change(|permits| permits.release(self.id));
+        let claimer = table().claimers.remove(&self.id);
         drop(claimer);
-        grant();
+        begin(granted);
+        lend();
     }
 }
 
-/// Begins the parts that have got all of their permits. Lends those that could not come back otherwise. No loader is
-/// locked meanwhile.
-pub(super) fn grant() {
+/// Changes the permits. Returns the parts that have got all of theirs by that: no other thread begins them.
+fn change(f: impl FnOnce(&mut Permits)) -> Vec<Waiting> {
+    let mut table = table();
+    f(&mut table.permits);
+    table.granted()
+}
+
+impl Table {
+    fn granted(&mut self) -> Vec<Waiting> {
+        let Self { permits, claimers } = self;
+        let granted = std::iter::from_fn(|| permits.next_granted());
+        granted.filter_map(|claim| claimers.get(&claim).cloned()).collect()
+    }
+}
+
+/// Begins parts, also if one of them panics.
+fn begin(granted: Vec<Waiting>) {
     let mut begun = Ok(());
-    loop {
-        while let Some((claimer, part)) = next_granted() {
-            begun = begun.and(catch_unwind(AssertUnwindSafe(|| claimer.granted(part))));
-        }
-        if !blocking().into_iter().any(lends) {
-            break;
-        }
+    for part in granted {
+        begun = begun.and(catch_unwind(AssertUnwindSafe(|| part.begin())));
     }
     waking::go_on(begun);
+}
+
+/// Lends the permits that could not come back otherwise, and begins the parts that get them. No loader is locked meanwhile.
+pub(super) fn lend() {
+    while let Some(granted) = blocking().into_iter().find_map(lend_of) {
+        begin(granted);
+    }
 }
 
 /// Returns the claims that hold a permit for which others wait.
@@ -105,43 +147,38 @@ fn blocking() -> Vec<ClaimId> {
     table().permits.blocking().collect()
 }
 
-/// Lends the permit of `lender`, if a part waits for it for which its function waits. Returns whether there is one.
-fn lends(lender: ClaimId) -> bool {
-    let mut next = Vec::from_iter(flight_of(lender));
-    let mut seen: Vec<Arc<Flight>> = Vec::new();
-    while let Some(flight) = next.pop() {
-        if seen.iter().any(|seen| Arc::ptr_eq(seen, &flight)) {
-            continue;
-        }
-        for awaited in flight.awaited() {
-            match awaited {
-                Awaited::Call(flight) => next.push(flight),
-                Awaited::Permit(borrower) if table().permits.lend(lender, borrower) => return true,
-                Awaited::Permit(claim) => {
-                    let holders: Vec<_> = table().permits.holders(claim).collect();
-                    next.extend(holders.into_iter().filter_map(flight_of));
+/// Lends the permit of `lender`, if a part waits for it for which its part or function waits. Returns the parts that have
+/// got all of their permits by that.
+fn lend_of(lender: ClaimId) -> Option<Vec<Waiting>> {
+    let mut next = vec![Awaited::Permit(lender)];
+    let (mut claims, mut flights) = (Vec::new(), Vec::<Arc<Flight>>::new());
+    while let Some(awaited) = next.pop() {
+        match awaited {
+            Awaited::Call(flight) => {
+                if !flights.iter().any(|seen| Arc::ptr_eq(seen, &flight)) {
+                    next.extend(flight.awaited());
+                    flights.push(flight);
                 }
             }
+            Awaited::Permit(claim) if claims.contains(&claim) => {}
+            Awaited::Permit(claim) => {
+                claims.push(claim);
+                let mut table = table();
+                if table.permits.lend(lender, claim) {
+                    return Some(table.granted());
+                }
+                next.extend(table.permits.holders(claim).map(Awaited::Permit));
+                drop(table);
+                next.extend(flight_of(claim).map(Awaited::Call));
+            }
         }
-        seen.push(flight);
     }
-    false
+    None
 }
 
 fn flight_of(claim: ClaimId) -> Option<Arc<Flight>> {
-    let (claimer, part) = {
-        let table = table();
-        let (claimer, part) = table.claimers.get(&claim)?;
-        (Arc::clone(claimer), *part)
-    };
+    let Waiting { claimer, part, .. } = table().claimers.get(&claim)?.clone();
     claimer.flight_of_part(part)
-}
-
-fn next_granted() -> Option<(Arc<dyn Claimer>, PartId)> {
-    let mut table = table();
-    let claim = table.permits.next_granted()?;
-    let (claimer, part) = table.claimers.get(&claim)?;
-    Some((Arc::clone(claimer), *part))
 }
 
 fn table() -> MutexGuard<'static, Table> {

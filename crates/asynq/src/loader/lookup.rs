@@ -141,7 +141,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         }
         let itself: Weak<dyn Flights> = self.downgrade();
         flight::note_wait(&itself, entry);
-        limits::grant();
+        limits::lend();
         None
     }
 

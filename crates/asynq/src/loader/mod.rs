@@ -7,6 +7,7 @@ mod cache;
 mod caches;
 mod caching;
 mod call;
+mod calls;
 mod configuration;
 mod configure;
 mod effects;

@@ -28,6 +28,10 @@ impl Runtime {
         match self.0 {}
     }
 
+    pub(super) fn inside<R>(&self, _: impl FnOnce() -> R) -> R {
+        match self.0 {}
+    }
+
     pub(super) fn has_threads(&self) -> bool {
         match self.0 {}
     }

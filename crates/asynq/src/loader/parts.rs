@@ -31,7 +31,10 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
         if limits.is_empty() {
             return (self.begin)(&self.this(), part, None, calls);
         }
-        let claim = Claim::new(limits, self.this(), part);
+        let (claim, is_granted) = Claim::new(limits, self.this(), part);
+        if is_granted {
+            return (self.begin)(&self.this(), part, Some(claim), Calls::InJobs);
+        }
         let mut claim = Some(claim);
         self.change(Calls::InJobs, |state| {
             if !state.granted.contains(&part)
@@ -45,7 +48,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
             self.change(Calls::InJobs, |state| state.granted.retain(|&other| other != part));
             return (self.begin)(&self.this(), part, Some(claim), Calls::InJobs);
         }
-        limits::grant();
+        limits::lend();
     }
 
     /// Sets a timer, unless one is set for that time or an earlier one.
@@ -160,7 +163,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Claimer for Shared<K, V> {
         self.with(|state| Some(Arc::clone(&state.parts.get(part)?.flight))).flatten()
     }
 
-    fn granted(self: Arc<Self>, part: PartId) {
+    fn granted(self: Arc<Self>, part: PartId, calls: Calls) {
         let claim = self
             .change(Calls::InJobs, |state| {
                 let claim = state.claims.remove(part);
@@ -171,7 +174,7 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Claimer for Shared<K, V> {
             })
             .flatten();
         if let Some(claim) = claim {
-            (self.begin)(&self, part, Some(claim), Calls::InJobs);
+            (self.begin)(&self, part, Some(claim), calls);
         }
     }
 }

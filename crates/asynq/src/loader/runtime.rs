@@ -36,6 +36,12 @@ impl Runtime {
         drop(self.0.spawn(task));
     }
 
+    /// Calls `f` as code in the runtime.
+    pub(super) fn inside<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _inside = self.0.enter();
+        f()
+    }
+
     /// Returns whether it has threads besides the one that runs it.
     pub(super) fn has_threads(&self) -> bool {
         self.0.runtime_flavor() != RuntimeFlavor::CurrentThread

@@ -8,6 +8,7 @@ use asynq_loader::PartId;
 use foldhash::fast::RandomState;
 
 use super::caches::Caches;
+pub(super) use super::calls::Calls;
 use super::effects::Effects;
 use super::fetch::Fetch;
 use super::key::Key;
@@ -40,13 +41,6 @@ pub(super) struct Shared<K: Key + Send + Sync, V: Clone + Send + 'static> {
 
 /// Calls the function for a part that has its permits: see `call::begin`.
 type Begin<K, V> = fn(&Arc<Shared<K, V>>, PartId, Option<Claim>, Calls);
-
-/// Place where a function that is not async is called: here, where it holds the thread, or in a job.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Calls {
-    Here,
-    InJobs,
-}
 
 impl<K: Key + Send + Sync, V: Clone + Send + 'static> Shared<K, V> {
     pub(super) fn new(

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use asynq::loader::Group;
 use asynq::{BatchError, Loader, request};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join};
@@ -14,12 +15,13 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
 
-/// Runs a future on a clock that goes on when nothing else can, so that a wait for nothing ends.
+/// Runs a future, which does not take a minute. Not on a simulated clock: that goes on when this thread has nothing to do,
+/// and another one may be lending a permit.
 fn run<F: Future>(future: F) -> F::Output {
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async { timeout(HOUR, future).await }).expect("it goes on")
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async { timeout(MINUTE, future).await }).expect("it goes on")
 }
 
 /// A loader with one permit, whose function returns what `value` returns for the first key.
@@ -129,4 +131,33 @@ fn a_permit_that_nobody_waits_for_inside_is_not_lent() {
 
     assert_eq!(run(request(LIMITED.load_many(0..5))).unwrap(), [0, 1, 2, 3, 4]);
     assert_eq!(MOST.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_part_that_has_one_of_its_permits_lends_it_to_what_the_holder_of_the_other_waits_for() {
+    static GATE: Notify = Notify::const_new();
+    static GROUP: LazyLock<Group> = LazyLock::new(|| Group::new().max_in_flight(1));
+    static OUTER: LazyLock<Loader<u32, u32>> = LazyLock::new(|| {
+        let outer = Loader::new(async |_: Vec<u32>| {
+            GATE.notified().await;
+            INNER.load_many([2]).await
+        });
+        outer.group(&GROUP)
+    });
+    static INNER: LazyLock<Loader<u32, u32>> =
+        LazyLock::new(|| one_at_a_time(|key| async move { Ok(key * 10) }.boxed()).group(&GROUP));
+
+    run(async {
+        let first = spawn(request(OUTER.load(0)));
+        while OUTER.stats().batches == 0 {
+            yield_now().await;
+        }
+        let second = spawn(request(INNER.load(1)));
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        GATE.notify_one();
+        assert_eq!(first.await.unwrap().unwrap(), 20);
+        assert_eq!(second.await.unwrap().unwrap(), 10);
+    });
 }
