@@ -30,7 +30,7 @@ pub(super) struct Flight {
     waits: Mutex<Vec<(Weak<dyn Flights>, EntryId)>>,
 }
 
-/// What a pending key waits for.
+/// Call or permits that a pending key waits for.
 pub(super) enum Awaited {
     /// The call that it was sent with.
     Call(Arc<Flight>),

@@ -8,7 +8,7 @@ use std::task::Waker;
 use super::current;
 use crate::scheduler::{self, Held, RuntimeTurn};
 
-/// What is known of the executor that polls a request.
+/// Knowledge of the executor that polls a request.
 #[derive(Default)]
 pub(super) enum Executor {
     #[default]
