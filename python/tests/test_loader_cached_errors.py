@@ -103,6 +103,42 @@ if sys.version_info >= (3, 11):
     )
 
 
+def test_an_error_of_a_key_is_not_kept_unless_asked():
+    calls = []
+
+    def function(keys):
+        calls.append(keys)
+        return {key: ValueError(key) for key in keys}
+
+    for keeps, count in ((False, 2), (True, 1)):
+        calls.clear()
+        loader = Loader(function, cache=True, cache_errors=keeps)
+        for _ in range(2):
+            with pytest.raises(ValueError, match="1"):
+                loader(1)
+        assert len(calls) == count
+
+
+def test_a_kept_error_is_an_error_beside_a_fresh_value():
+    loader = Loader(
+        lambda keys: [key or ValueError("none") for key in keys], cache=True, cache_errors=True
+    )
+    with pytest.raises(ValueError, match="none"):
+        loader(0)
+    kept, fresh = loader.asynq(0), loader.asynq(1)
+    assert fresh.value() == 1
+    assert str(kept.error()) == "none"
+
+
+def test_a_failure_of_a_batch_is_never_kept():
+    down = [True]
+    loader = Loader(lambda keys: 1 / 0 if down else keys, cache=True, cache_errors=True)
+    with pytest.raises(asynq.LoadError):
+        loader(1)
+    down.clear()
+    assert loader(1) == 1
+
+
 @pytest.mark.parametrize("kind", ERRORS)
 def test_a_cached_error_is_like_the_first_one(kind):
     make, attributes = ERRORS[kind]

@@ -1,10 +1,11 @@
-"""Scopes of a loader: nested, left in any order, and shared by threads."""
+"""Scopes of a loader: their values, nested, left in any order, and shared by threads."""
 
 import asyncio
 import contextvars
 import threading
 
 import pytest
+from numbering import recording
 from threads import in_thread
 
 import asynq
@@ -47,6 +48,103 @@ def has(loader, batches):
         return batches == []
 
     return has
+
+
+def test_a_scope_may_be_entered_inside_itself():
+    loader, batches = recording()
+    scope = loader.scope()
+    with scope:
+        with scope:
+            loader(1)
+        loader(1)
+    loader(1)
+    assert batches == [[1], [1]]
+
+
+def test_a_scope_keeps_values_for_its_block():
+    loader, batches = recording()
+    with loader.scope():
+        assert [loader(1), loader(1)] == [(1, 1), (1, 1)]
+    assert loader(1) == (1, 2)
+    assert batches == [[1], [1]]
+
+
+def test_scopes_follow_their_tasks():
+    loader, batches = recording()
+
+    @asynq.asynq()
+    def request():
+        with loader.scope():
+            first = yield loader.asynq(1)
+            second = yield loader.asynq(1)
+            return first, second
+
+    @asynq.asynq()
+    def outside():
+        first = yield loader.asynq(1)
+        second = yield loader.asynq(1)
+        return first, second
+
+    @asynq.asynq()
+    def both():
+        return (yield request.asynq(), outside.asynq())
+
+    assert both() == (((1, 1), (1, 1)), ((1, 1), (1, 2)))
+    assert batches == [[1], [1]]
+
+
+def test_the_inner_scope_counts():
+    loader, batches = recording()
+    with loader.scope():
+        loader(1)
+        with loader.scope():
+            loader(1)
+        loader(1)
+    assert batches == [[1], [1]]
+
+
+def test_a_scope_is_not_seen_by_another_thread():
+    loader, batches = recording()
+    with loader.scope():
+        loader(1)
+        thread = threading.Thread(target=loader, args=(1,))
+        thread.start()
+        thread.join()
+        loader(1)
+    assert batches == [[1], [1]]
+
+
+def test_a_scope_follows_coroutines():
+    loader, batches = recording()
+
+    async def request():
+        with loader.scope():
+            await loader.asyncio(1)
+            await asyncio.sleep(0)
+            return await loader.asyncio(1)
+
+    async def both():
+        return await asyncio.gather(request(), request())
+
+    assert asyncio.run(both()) == [(1, 1), (1, 1)]
+    assert batches == [[1]]
+
+
+def test_equal_keys_of_two_scopes_are_asked_for_once_and_kept_in_both():
+    loader, batches = recording()
+
+    @asynq.asynq()
+    def request():
+        with loader.scope():
+            yield loader.asynq(1)
+            return (yield loader.asynq(1))
+
+    @asynq.asynq()
+    def both():
+        return (yield request.asynq(), request.asynq())
+
+    assert both() == ((1, 1), (1, 1))
+    assert batches == [[1]]
 
 
 def test_a_scope_that_is_entered_inside_itself_is_one(loader, has):
