@@ -1,20 +1,15 @@
-"""Bad arguments of the Python modules raise an error that names the argument and its value."""
+"""Bad arguments of decorators and tools raise an error that names the argument and its value."""
 
 import asyncio
-import re
 from unittest.mock import Mock
 
 import pytest
 
-import asynq.loaders
 from asynq import (
-    AsyncScopedValue,
     ConstFuture,
     FutureBase,
     FutureIsAlreadyComputed,
-    Loader,
     async_generator,
-    async_override,
     async_proxy,
     debug,
     get_async_fn,
@@ -27,10 +22,7 @@ from asynq import (
 from asynq import asynq as async_fn
 from asynq.asynq_to_async import AsyncioMode, convert_asynq_to_async
 from asynq.decorators import lazy
-from asynq.loaders import Lru, set_max_in_flight
-from asynq.stores.sqlite import Sqlite
 from asynq.tools import (
-    AsyncEventHook,
     AsyncTimer,
     acached_per_instance,
     afilter,
@@ -238,188 +230,6 @@ def test_a_generator_yields_futures():
         list_of_generator([5])
 
 
-# Contexts that are entered twice, or left without being entered
-
-
-class Settings:
-    colour = "red"
-
-
-OVERRIDES = {
-    "value": lambda: (value := AsyncScopedValue("red"), value.get, value.override("blue")),
-    "attribute": lambda: (
-        owner := Settings(),
-        lambda: owner.colour,
-        async_override(owner, "colour", "blue"),
-    ),
-}
-
-
-@pytest.mark.parametrize("make", OVERRIDES.values(), ids=OVERRIDES)
-def test_an_override_may_be_entered_inside_itself(make):
-    _, get, override = make()
-    with override:
-        with override:
-            assert get() == "blue"
-        assert get() == "blue"
-    assert get() == "red"
-
-
-@pytest.mark.parametrize("make", OVERRIDES.values(), ids=OVERRIDES)
-def test_an_override_may_be_entered_inside_itself_by_a_task_that_waits(make):
-    _, get, override = make()
-
-    @async_fn()
-    def main():
-        with override:
-            with override:
-                yield debug.sync(), other.asynq()
-            return get()
-
-    @async_fn()
-    def other():
-        yield debug.sync("other")
-        assert get() in ("red", "blue")
-
-    assert main() == "blue"
-    assert get() == "red"
-
-
-@pytest.mark.parametrize("make", OVERRIDES.values(), ids=OVERRIDES)
-@pytest.mark.parametrize("leave", ["pause", "__exit__"])
-def test_an_override_that_is_not_active_cannot_be_left(make, leave):
-    _, get, override = make()
-    arguments = (None, None, None) if leave == "__exit__" else ()
-    with pytest.raises(RuntimeError, match="is not active"):
-        getattr(override, leave)(*arguments)
-    assert get() == "red"
-
-
-@pytest.mark.parametrize("make", OVERRIDES.values(), ids=OVERRIDES)
-def test_an_override_that_is_active_is_not_initialized_again(make):
-    owner, get, override = make()
-    arguments = (owner, "green") if make is OVERRIDES["value"] else (owner, "colour", "green")
-    with override, pytest.raises(RuntimeError, match="is active, and cannot be initialized again"):
-        override.__init__(*arguments)
-    assert get() == "red"
-
-
-def test_the_name_of_an_overridden_attribute_is_a_str():
-    with pytest.raises(TypeError, match="property_name must be a str, got 5"):
-        async_override(Settings(), 5, 1)
-
-
-def test_a_timer_may_be_entered_inside_itself(monkeypatch):
-    now = iter([1, 10])
-    monkeypatch.setattr("asynq.tools.utime", lambda: next(now))
-    with AsyncTimer() as timer, timer:
-        pass
-    assert timer.total_time == 9
-
-
-def test_a_timer_that_does_not_run_cannot_be_paused():
-    with pytest.raises(RuntimeError, match="the AsyncTimer is not running"):
-        AsyncTimer().pause()
-
-
-def test_asyncio_mode_that_was_not_entered_cannot_be_left():
-    with pytest.raises(RuntimeError, match="AsyncioMode is left, but was not entered"):
-        AsyncioMode().__exit__(None, None, None)
-
-
-# Classes that do not call super().__init__()
-
-
-def test_a_scoped_value_that_is_half_made():
-    class Half(AsyncScopedValue):
-        def __init__(self):
-            pass
-
-    with pytest.raises(TypeError, match=r"Half.__init__\(\) must call super\(\).__init__"):
-        Half().get()
-
-
-def test_a_loader_that_is_half_made():
-    class Half(Loader):
-        def __init__(self):
-            pass
-
-    message = r"Half.__init__\(\) must call super\(\).__init__"
-    with pytest.raises(TypeError, match=message):
-        Half()(1)
-    with pytest.raises(TypeError, match=message):
-        asyncio.run(Half().asyncio(1))
-    for use in (repr, lambda half: half.clear(1), lambda half: half.stats, Half.scope):
-        with pytest.raises(TypeError, match=message):
-            use(Half())
-
-
-def test_an_event_hook_that_is_half_made_has_no_handlers():
-    class Half(AsyncEventHook):
-        def __init__(self):
-            pass
-
-    hook, calls = Half(), []
-    hook.subscribe(calls.append)
-    hook.trigger(1)
-    assert calls == [1]
-
-
-def test_a_timer_that_is_half_made_measures():
-    class Half(AsyncTimer):
-        def __init__(self):
-            pass
-
-    with Half() as timer:
-        pass
-    assert timer.total_time >= 0
-
-
-# Scoped values
-
-
-def test_a_scoped_value_may_define_equality():
-    class Compared(AsyncScopedValue):
-        def __eq__(self, other):
-            return True
-
-    one, two = Compared(1), Compared(2)
-    with one.override(3):
-        assert Loader(lambda keys: [(one.get(), two.get())], blocking=True)(0) == (3, 2)
-
-
-# Event hooks
-
-
-@pytest.mark.parametrize("handlers", [7, [7]], ids=repr)
-def test_an_event_hook_refuses_handlers_that_are_no_functions(handlers):
-    with pytest.raises(TypeError, match=r"(handlers|handler) must be a"):
-        AsyncEventHook(handlers)
-
-
-def test_an_unknown_handler_is_named():
-    with pytest.raises(ValueError, match="cannot unsubscribe <built-in function print>"):
-        AsyncEventHook().unsubscribe(print)
-
-
-@pytest.mark.parametrize("trigger", ["trigger", "safe_trigger"])
-def test_a_handler_that_changes_an_async_event_counts_from_the_next_time_on(trigger):
-    hook, calls = AsyncEventHook(), []
-
-    def leaves():
-        calls.append("leaves")
-        hook.unsubscribe(leaves)
-
-    def brings():
-        calls.append("brings")
-        hook.subscribe(lambda: calls.append("late"))
-
-    hook.subscribe(leaves)
-    hook.subscribe(brings)
-    getattr(hook, trigger)()
-    assert calls == ["leaves", "brings"]
-
-
 # asyncio mode
 
 
@@ -459,122 +269,6 @@ def test_a_container_that_contains_itself_cannot_be_awaited(make):
 def test_the_error_about_a_future_that_is_pending_has_its_arguments():
     future = FutureBase()
     assert str(FutureIsAlreadyComputed(future)) == repr(future)
-
-
-# Loaders
-
-
-@pytest.mark.parametrize(
-    ("settings", "error", "message"),
-    [
-        ({"nope": 1}, TypeError, "unknown setting of a loader: nope"),
-        ({"name": 7}, TypeError, "name must be a str, got 7"),
-        ({"blocking": "no"}, TypeError, "blocking must be True or False, got 'no'"),
-        (
-            {"cache_errors": 1},
-            TypeError,
-            "cache_errors must be True, False or a function .*, got 1",
-        ),
-        ({"timeout": "5"}, TypeError, "timeout must be a number of seconds, got '5'"),
-        ({"timeout": True}, TypeError, "timeout must be a number of seconds, got True"),
-        ({"priority": float("nan")}, TypeError, "priority must be a number, got nan"),
-        ({"max_in_flight": True}, TypeError, "max_in_flight must be an int, got True"),
-        ({"max_batch_size": 0}, ValueError, "max_batch_size must be 1 or more, got 0"),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("make", [asynq.loader, lambda **settings: Loader(list, **settings)])
-def test_a_setting_of_another_type_is_refused_where_it_is_given(make, settings, error, message):
-    with pytest.raises(error, match=message):
-        make(**settings)
-
-
-def test_a_loader_is_initialized_once():
-    loader = Loader(list, cache=True)
-    loader(1)
-    with pytest.raises(RuntimeError, match="the loader list cannot be initialized again"):
-        loader.__init__(list)
-    assert loader(1) == 1
-    assert loader.stats.hits == 1
-
-
-def test_the_attributes_of_a_batch_function_hide_no_method():
-    def function(keys):
-        return keys
-
-    function.clear = function.settings = None
-    loader = Loader(function, cache=True)
-    assert loader(1) == 1
-    loader.clear(1)
-    assert loader(1) == 1
-    assert loader.stats.batches == 2
-
-
-@pytest.mark.parametrize(("count", "error"), [(0, ValueError), ("5", TypeError), (True, TypeError)])
-def test_the_limit_of_all_loaders_is_a_count(count, error):
-    with pytest.raises(error, match="max_in_flight must be"):
-        set_max_in_flight(count)
-
-
-# A cache of limited size
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        (("5",), TypeError, "capacity must be an int, got '5'"),
-        ((True,), TypeError, "capacity must be an int, got True"),
-        ((5, "1"), TypeError, "ttl must be a number of seconds, got '1'"),
-        ((5, 1, 7), TypeError, "clock must be a function, got 7"),
-    ],
-    ids=str,
-)
-def test_an_argument_of_an_lru_of_another_type_is_refused(arguments, error, message):
-    with pytest.raises(error, match=message):
-        Lru(*arguments)
-
-
-def test_an_lru_can_be_looped_over_while_reading_moves_its_keys():
-    cache = Lru(3)
-    cache.update(a=1, b=2)
-    assert list(cache.items()) == [("a", 1), ("b", 2)]
-    assert list(cache.values()) == [1, 2]
-    assert cache == {"a": 1, "b": 2}
-
-
-def test_an_lru_does_not_list_what_has_expired():
-    now = [0]
-    cache = Lru(3, ttl=10, clock=lambda: now[0])
-    cache["old"] = 1
-    now[0] = 5
-    cache["new"] = 2
-    now[0] = 12
-    assert dict(cache) == {"new": 2}
-
-
-# Stores
-
-
-@pytest.mark.parametrize("database", [7, None, []], ids=repr)
-def test_a_database_that_is_no_path_is_refused(database):
-    with pytest.raises(TypeError, match=f"database must be .*, got {re.escape(repr(database))}"):
-        Sqlite(database)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"columns": 7}, "columns must be a name or a list of names, got 7"),
-        ({"columns": [7]}, "the name of a table or column must be a str, got 7"),
-        ({"columns": "b", "row": 7}, "row must be a function, got 7"),
-        ({"columns": "b", "blocking": False}, "blocking is a setting of the store"),
-        ({"columns": "b", "nope": 1}, "unknown setting of a loader: nope"),
-    ],
-    ids=str,
-)
-def test_an_argument_of_row_by_of_another_type_is_refused(tmp_path, arguments, message):
-    with pytest.raises(TypeError, match=message):
-        Sqlite(tmp_path / "none.sqlite").row_by("t", "a", **arguments)
 
 
 # Debugging

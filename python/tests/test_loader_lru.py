@@ -108,3 +108,21 @@ def test_an_lru_forgets_at_the_very_end_of_its_ttl():
 def test_an_lru_needs_a_positive_ttl(ttl):
     with pytest.raises(ValueError, match="ttl must be a positive number"):
         Lru(1, ttl=ttl)
+
+
+def test_an_lru_can_be_looped_over_while_reading_moves_its_keys():
+    cache = Lru(3)
+    cache.update(a=1, b=2)
+    assert list(cache.items()) == [("a", 1), ("b", 2)]
+    assert list(cache.values()) == [1, 2]
+    assert cache == {"a": 1, "b": 2}
+
+
+def test_an_lru_does_not_list_what_has_expired():
+    now = [0]
+    cache = Lru(3, ttl=10, clock=lambda: now[0])
+    cache["old"] = 1
+    now[0] = 5
+    cache["new"] = 2
+    now[0] = 12
+    assert dict(cache) == {"new": 2}
