@@ -1,9 +1,14 @@
-"""Functions of all kinds that double a number, for tests of asyncio mode."""
+"""Functions of all kinds that double a number."""
 
 import asyncio
 
 from asynq import async_proxy, asynq, make_async_decorator
 from asynq.batching import DebugBatchItem
+from asynq.decorators import lazy
+
+
+def plain_double(x):
+    return 2 * x
 
 
 @asynq()
@@ -24,6 +29,16 @@ def pure_double(x):
 @async_proxy()
 def proxied_double(x):
     return double.asynq(x)
+
+
+@asynq(sync_fn=plain_double)
+def paired_double(x):
+    return 20 * x
+
+
+@lazy
+def lazy_double(x):
+    return 2 * x
 
 
 def twice(fn):

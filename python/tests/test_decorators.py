@@ -1,24 +1,11 @@
-"""`@asynq()` and the other decorators on functions, and functions that inspect them."""
+"""`@asynq()` and the other decorators on functions."""
 
 import pickle
 
 import pytest
+from doubles import lazy_double, paired_double, plain_double, twice
 
-from asynq import (
-    AsyncTask,
-    ConstFuture,
-    Future,
-    async_call,
-    async_proxy,
-    asynq,
-    decorators,
-    get_async_fn,
-    get_async_or_sync_fn,
-    has_async_fn,
-    is_async_fn,
-    is_pure_async_fn,
-    make_async_decorator,
-)
+from asynq import AsyncTask, ConstFuture, Future, async_proxy, asynq, decorators
 from asynq.decorators import (
     AsyncAndSyncPairDecorator,
     AsyncAndSyncPairProxyDecorator,
@@ -47,31 +34,9 @@ def pure_double(x):
     return 2 * x
 
 
-def plain_double(x):
-    return 2 * x
-
-
 @async_proxy()
 def proxied_double(x):
     return double.asynq(x)
-
-
-@asynq(sync_fn=plain_double)
-def paired_double(x):
-    return 20 * x
-
-
-@lazy
-def lazy_double(x):
-    return 2 * x
-
-
-def twice(fn):
-    @asynq(pure=True)
-    def wrapper(*args, **kwargs):
-        return 2 * (yield fn.asynq(*args, **kwargs))
-
-    return make_async_decorator(fn, wrapper, "twice")
 
 
 # The three ways to call
@@ -404,199 +369,3 @@ def test_a_lazy_future_can_be_yielded():
         return (yield lazy_double(4))
 
     assert fn() == 8
-
-
-# Questions
-
-
-class RefusesAttributes:
-    def fn(self):
-        raise NotImplementedError
-
-    def __setattr__(self, name, value):
-        raise AttributeError(name)
-
-
-class OnlyOldName:
-    def __init__(self, fn):
-        setattr(self, "async", fn.asynq)
-
-
-@pytest.mark.parametrize(
-    ("fn", "has_asynq", "is_pure"),
-    [
-        (double, True, False),
-        (pure_double, False, True),
-        (proxied_double, True, False),
-        (paired_double, True, False),
-        (twice(double), True, False),
-        (lazy_double, False, True),
-        (plain_double, False, False),
-        (len, False, False),
-        (AsyncDecorator, True, False),
-        (RefusesAttributes(), False, False),
-        (OnlyOldName(double), True, False),
-        (None, False, False),
-    ],
-)
-def test_what_kind_of_function(fn, has_asynq, is_pure):
-    assert has_async_fn(fn) is has_asynq
-    assert is_pure_async_fn(fn) is is_pure
-    assert is_async_fn(fn) is (has_asynq or is_pure)
-
-
-def test_a_wrapper_with_an_attribute_fn_is_pure_if_that_is():
-    class Wrapper:
-        fn = pure_double
-
-    class WrapperOfPlain:
-        fn = staticmethod(plain_double)
-
-    assert is_pure_async_fn(Wrapper)
-    assert not is_pure_async_fn(WrapperOfPlain)
-
-
-def test_the_async_function_of_a_function():
-    assert get_async_fn(double) == double.asynq
-    assert get_async_fn(pure_double) is pure_double
-    assert get_async_fn(lazy_double) is lazy_double
-    assert get_async_fn(OnlyOldName(double))(2).value() == 4
-
-
-def test_the_async_function_of_a_plain_function_is_none():
-    assert get_async_fn(plain_double) is None
-
-
-def test_the_async_function_of_a_plain_function_can_be_made():
-    wrapped = get_async_fn(plain_double, wrap_if_none=True)
-    assert is_pure_async_fn(wrapped)
-    future = wrapped(2)
-    assert type(future) is ConstFuture
-    assert future.value() == 4
-
-
-def test_the_async_or_sync_function_of_a_function():
-    assert get_async_or_sync_fn(double) == double.asynq
-    assert get_async_or_sync_fn(plain_double) is plain_double
-    assert get_async_or_sync_fn(pure_double) is pure_double
-    assert get_async_or_sync_fn(OnlyOldName(double))(2).value() == 4
-
-
-# async_call
-
-
-@pytest.mark.parametrize(
-    "fn",
-    [double, pure_double, proxied_double, lazy_double, plain_double, OnlyOldName(double)],
-)
-def test_async_call_calls_any_kind_of_function(fn):
-    assert async_call.asynq(fn, 3).value() == 6
-    assert async_call.asynq(fn, x=3).value() == 6
-    assert async_call(fn, 3) == 6
-
-
-def test_async_call_of_a_plain_function_is_computed():
-    assert type(async_call.asynq(plain_double, 3)) is ConstFuture
-
-
-def test_async_call_of_a_plain_function_raises_at_once():
-    with pytest.raises(ZeroDivisionError):
-        async_call.asynq(lambda: 1 / 0)
-
-
-# Subclasses of the decorators
-
-
-def decorate(decorator_cls, *args, **kwargs):
-    """Applies a decorator class like `qcore.decorators.decorate`."""
-
-    class PythonWrapper(decorator_cls):
-        pass
-
-    PythonWrapper.__name__ = decorator_cls.__name__ + "PythonWrapper"
-
-    def decorator(fn):
-        wrapped = PythonWrapper(fn, *args, **kwargs)
-        for name in ("__module__", "__name__", "__doc__"):
-            if hasattr(fn, name):
-                setattr(wrapped, name, getattr(fn, name))
-        return wrapped
-
-    return decorator
-
-
-class Logged(AsyncDecorator):
-    """A decorator whose constructor differs from that of its base class."""
-
-    def __init__(self, fn, log, *, prefix=""):
-        super().__init__(fn, AsyncTask)
-        self.log = log
-        self.prefix = prefix
-
-    def name(self):
-        return "@logged()"
-
-    def _call_pure(self, args, kwargs):
-        self.log.append((self.prefix, args, kwargs))
-        return super()._call_pure(args, kwargs)
-
-
-def test_an_override_of_call_pure_is_used_by_both_call_forms():
-    log = []
-    fn = Logged(lambda x, y=0: x + y, log)
-    assert fn(1) == 1
-    assert fn.asynq(1, y=2).value() == 3
-    assert log == [("", (1,), {}), ("", (1,), {"y": 2})]
-
-
-def test_a_subclass_applied_by_a_wrapper_class_works():
-    log = []
-
-    @decorate(Logged, log, prefix="p")
-    def fn(x):
-        """About fn."""
-        yield None
-        return x
-
-    assert fn(1) == 1
-    assert log == [("p", (1,), {})]
-    assert (fn.__name__, fn.__module__, fn.__doc__) == ("fn", __name__, "About fn.")
-    assert str(fn) == f"@logged() {__name__}.fn"
-
-
-def test_an_override_of_asynq_and_call_is_used():
-    class Shouting(AsyncDecorator):
-        def asynq(self, *args, **kwargs):
-            return ConstFuture("ASYNQ")
-
-        def __call__(self, *args, **kwargs):
-            return "CALL"
-
-    fn = decorate(Shouting, AsyncTask)(plain_double)
-
-    @asynq()
-    def caller():
-        return (yield fn.asynq(1)), fn(1)
-
-    assert caller() == ("ASYNQ", "CALL")
-
-
-def test_a_decorator_of_a_decorated_function_can_be_a_subclass():
-    class Outer(AsyncDecorator):
-        def asynq(self, *args, **kwargs):
-            return self.fn.asynq(*args, **kwargs)
-
-    assert decorate(Outer, double.task_cls)(double).asynq(2).value() == 4
-
-
-def test_what_a_decorator_was_made_with_can_be_read():
-    async def asyncio_fn():
-        raise NotImplementedError
-
-    fn = decorate(AsyncDecorator, AsyncTask, {"a": 1}, asyncio_fn)(plain_double)
-    assert (fn.task_cls, fn.kwargs, fn.asyncio_fn) == (AsyncTask, {"a": 1}, asyncio_fn)
-
-
-def test_needs_wrapper_is_whether_a_call_makes_a_generator():
-    assert double.needs_wrapper is False
-    assert double_in_two_steps.needs_wrapper is True
