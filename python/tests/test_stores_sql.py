@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import decimal
 import enum
 import sqlite3
-import threading
 from typing import NamedTuple
 
 import psycopg
 import pytest
 from forks import child, needs_fork
-from psycopg.rows import dict_row
+from negating import each
 from servers.postgres import PostgresServer
+from sql_tables import TABLES
 
-import asynq
 from asynq import LoadError, MissingKeyError
-from asynq.stores.connections import ConnectionPool
-from asynq.stores.postgres import Postgres, statement
-from asynq.stores.selection import Selection
+from asynq.stores.postgres import Postgres
 from asynq.stores.sqlite import Sqlite
-
-TABLES = """
-    CREATE TABLE artist (artist_id INTEGER PRIMARY KEY, name TEXT);
-    INSERT INTO artist VALUES (1, 'AC/DC'), (2, 'Accept'), (3, NULL);
-    CREATE TABLE album (album_id INTEGER PRIMARY KEY, title TEXT, artist_id INTEGER);
-    INSERT INTO album VALUES (1, 'Powerage', 1), (2, 'Breaker', 2), (3, 'Accept', 2);
-    CREATE TABLE "odd ""table" ("odd ""key" TEXT, "select" TEXT);
-    CREATE TABLE "100%s ?" ("%" TEXT, "%%" TEXT);
-    INSERT INTO "100%s ?" VALUES ('key', 'value');
-    INSERT INTO "odd ""table" VALUES ('a''; DROP TABLE artist; --', 'quoted'), ('ü', 'umlaut');
-"""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -52,11 +36,6 @@ def store(request, tmp_path_factory):
         store = Postgres(server.conninfo)
         yield store
         store.close()
-
-
-@asynq.asynq()
-def each(loader, keys):
-    return (yield [loader.asynq(key) for key in keys])
 
 
 def test_a_row_for_each_key(store):
@@ -121,32 +100,6 @@ def test_a_forked_process_has_connections_of_its_own(store):
     with child(lambda: check(2, "Accept")):
         check(1, "AC/DC")
     check(1, "AC/DC")
-
-
-@needs_fork
-def test_a_forked_process_may_use_a_connection_that_was_busy():
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-    connection.execute("CREATE TABLE numbers (number INTEGER)")
-    is_busy, goes_on = threading.Event(), threading.Event()
-    store = Sqlite(connection)
-
-    def wait():
-        is_busy.set()
-        goes_on.wait(30)
-
-    connection.create_function("wait", 0, wait)
-    thread = threading.Thread(
-        target=store._connections.run, args=(lambda one: one.execute("SELECT wait()"),)
-    )
-    thread.start()
-    assert is_busy.wait(30)
-    with child(lambda: store._connections.run(lambda one: None)):
-        pass
-    goes_on.set()
-    thread.join()
-    store.close()
-    thread.join(30)
-    store.close()
 
 
 def test_names_are_quoted_and_keys_are_bound(store):
@@ -337,175 +290,3 @@ def test_a_schema_says_where_the_table_is(store):
     schema = "main" if isinstance(store, Sqlite) else "public"
     artist = store.row_by("artist", "artist_id", schema=schema, columns="name", row=str)
     assert artist(1) == "AC/DC"
-
-
-# PostgreSQL
-
-
-@pytest.fixture(scope="module")
-def server():
-    with PostgresServer() as server:
-        with psycopg.connect(server.conninfo, autocommit=True) as connection:
-            connection.execute("CREATE TABLE number (id INTEGER PRIMARY KEY, text TEXT)")
-            connection.execute("INSERT INTO number SELECT i, i FROM generate_series(1, 9999) i")
-            connection.execute("ANALYZE number")
-        yield server
-
-
-def test_a_connection_is_not_left_in_a_transaction(server):
-    store = Postgres(lambda: psycopg.connect(server.conninfo, application_name="idle"))
-    text = store.row_by("number", "id", columns="text", row=str)
-    assert each(text, [1, 2]) == ["1", "2"]
-    assert isinstance(text.asynq("three").error(), LoadError)
-    with psycopg.connect(server.conninfo) as connection:
-        states = connection.execute(
-            "SELECT state FROM pg_stat_activity WHERE application_name = 'idle'"
-        ).fetchall()
-    assert set(states) == {("idle",)}
-    store.close()
-
-
-def test_a_batch_sees_what_was_committed_before_it(server):
-    def connect():
-        connection = psycopg.connect(server.conninfo)
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        return connection
-
-    store = Postgres(connect, connections=1)
-    text = store.row_by("number", "id", columns="text", row=str)
-    assert text(7) == "7"
-    with psycopg.connect(server.conninfo, autocommit=True) as connection:
-        connection.execute("UPDATE number SET text = 'seven' WHERE id = 7")
-        assert text(7) == "seven"
-        connection.execute("UPDATE number SET text = '7' WHERE id = 7")
-    store.close()
-
-
-def test_postgres_looks_keys_up_in_the_index_of_their_column(server):
-    with psycopg.connect(server.conninfo) as connection:
-        selection = Selection("number", "id", "text")
-        for keys in ([1], ["1"], [decimal.Decimal(1)], [1.0]):
-            parameters = {"keys0": [str(int(key)) for key in keys]}
-            plan = connection.execute("EXPLAIN " + statement(selection), parameters).fetchall()
-            assert any("Index Scan using number_pkey" in line for (line,) in plan), plan
-
-
-def test_the_rows_of_a_connection_may_have_another_form(server):
-    store = Postgres(server.conninfo, row_factory=dict_row, cursor_factory=psycopg.ClientCursor)
-    assert store.row_by("number", "id", columns=["id", "text"])(7) == {"id": 7, "text": "7"}
-    store.close()
-
-
-# SQLite
-
-
-def test_sqlite_looks_keys_up_in_the_index_of_their_column():
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-    connection.executescript(
-        "CREATE TABLE name (name TEXT COLLATE NOCASE, value); CREATE INDEX by_name ON name (name);"
-    )
-    statements = []
-    store = Sqlite(connection)
-    connection.set_trace_callback(statements.append)
-    store.rows_by("name", "name", columns="value").load_many(["ann", "ben"])
-    connection.set_trace_callback(None)
-    plan = connection.execute("EXPLAIN QUERY PLAN " + statements[-1]).fetchall()
-    assert any("SEARCH t USING INDEX by_name (name=?)" in step for *_, step in plan), plan
-    store.close()
-
-
-def test_sqlite_makes_an_index_for_many_keys_of_a_column_without_one():
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-    connection.execute("CREATE TABLE number (number INTEGER, value)")
-    statements = []
-    store = Sqlite(connection)
-    connection.set_trace_callback(statements.append)
-    store.rows_by("number", "number", columns="value").load_many(range(40_000))
-    connection.set_trace_callback(None)
-    assert len(statements) == 3
-    for sent in statements:
-        plan = connection.execute("EXPLAIN QUERY PLAN " + sent).fetchall()
-        assert any("USING AUTOMATIC COVERING INDEX" in step for *_, step in plan), plan
-    store.close()
-
-
-def test_the_rows_of_a_connection_of_sqlite_may_have_another_form():
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-    connection.executescript(TABLES)
-    connection.row_factory = lambda cursor, row: dict(enumerate(row))
-    store = Sqlite(connection)
-    assert store.row_by("artist", "artist_id", columns="name", row=str)(1) == "AC/DC"
-    store.close()
-
-
-def test_a_connection_in_memory_is_a_store():
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-    connection.executescript(TABLES)
-    store = Sqlite(connection)
-    loaders = [store.row_by("artist", "artist_id", columns="name", row=str) for _ in range(3)]
-
-    @asynq.asynq()
-    def all_of_them():
-        return (yield [loader.asynq(1) for loader in loaders])
-
-    assert all_of_them() == ["AC/DC"] * 3
-    store.close()
-
-
-def test_memory_needs_a_connection():
-    with pytest.raises(ValueError, match="pass one connection"):
-        Sqlite(":memory:")
-
-
-def test_keys_of_sqlite_have_any_type_that_it_stores():
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-    connection.execute("CREATE TABLE pair (key, value)")
-    keys = [b"\0\xff", 2**62 + 1, 1.5, "text"]
-    connection.executemany("INSERT INTO pair VALUES (?, ?)", [(key, repr(key)) for key in keys])
-    store = Sqlite(connection)
-    value = store.row_by("pair", "key", columns="value", row=str)
-    assert each(value, keys) == [repr(key) for key in keys]
-    store.close()
-
-
-class Connection:
-    closed = False
-
-    def commit(self):
-        pass
-
-    def close(self):
-        self.closed = True
-
-
-def test_a_connection_that_comes_back_after_the_store_was_closed_is_closed():
-    connections = ConnectionPool(Connection, lambda connection, error: False)
-
-    def work(connection):
-        connections.close()
-        return connection
-
-    assert connections.run(work).closed
-    assert not connections.run(lambda connection: connection).closed
-
-
-def test_a_connection_that_was_being_opened_when_the_store_was_closed_is_closed():
-    def connect():
-        connections.close()
-        return Connection()
-
-    connections = ConnectionPool(connect, lambda connection, error: False)
-    assert connections.run(lambda connection: connection).closed
-
-
-@pytest.mark.parametrize("blocking", [True, False])
-def test_sqlite_may_be_asked_on_the_thread_of_the_caller(tmp_path, blocking):
-    path = tmp_path / "music.sqlite"
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.executescript(TABLES)
-    store = Sqlite(path, blocking=blocking)
-    thread = store.row_by(
-        "artist", "artist_id", columns="name", row=lambda _: threading.get_ident()
-    )
-    assert (thread(1) == threading.get_ident()) is not blocking
-    store.close()
