@@ -1,4 +1,4 @@
-"""`asynq.sqlalchemy`, and the page about it."""
+"""`asynq.sqlalchemy` with sessions, and the page about it."""
 
 import asyncio
 import contextvars
@@ -7,97 +7,26 @@ import gc
 import weakref
 
 import pytest
-from servers.postgres import PostgresServer
-from sqlalchemy import Column, ForeignKey, Table, create_engine, event, func, inspect, select
-from sqlalchemy.exc import PendingRollbackError
+from sqlalchemy import create_engine, event, inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.orm import (
-    DeclarativeBase,
-    Mapped,
-    MappedAsDataclass,
-    Session,
-    mapped_column,
-    relationship,
-    scoped_session,
-    sessionmaker,
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from sqlalchemy_albums import (
+    Album,
+    Base,
+    Cover,
+    Disc,
+    Music,
+    Tag,
+    fill,
+    in_async_session,
+    record,
+    titles,
 )
 from test_docs import examples
 
 import asynq.sqlalchemy
-from asynq.loaders import LoadError, LoadTimeoutError, MissingKeyError
-from asynq.sqlalchemy import group_of, related, row_by, rows_by
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-tags = Table(
-    "album_tag",
-    Base.metadata,
-    Column("album", ForeignKey("album.id")),
-    Column("tag", ForeignKey("tag.name")),
-)
-
-
-class Tag(Base):
-    __tablename__ = "tag"
-    name: Mapped[str] = mapped_column(primary_key=True)
-
-
-class Album(Base):
-    __tablename__ = "album"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    title: Mapped[str]
-    part_of: Mapped[int | None] = mapped_column(ForeignKey("album.id"))
-    parts: Mapped[list["Album"]] = relationship(order_by="Album.title.desc()")
-    whole: Mapped["Album | None"] = relationship(remote_side=[id], viewonly=True)
-    tags: Mapped[list[Tag]] = relationship(secondary=tags, order_by=Tag.name)
-    disc: Mapped["Disc | None"] = relationship(back_populates="album")
-    later: Mapped[list["Album"]] = relationship(lazy="dynamic", viewonly=True)
-
-
-class Disc(Base):
-    __tablename__ = "disc"
-    album_id: Mapped[int] = mapped_column(ForeignKey("album.id"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True)
-    album: Mapped[Album] = relationship(back_populates="disc")
-
-
-class Cover(MappedAsDataclass, Base):
-    __tablename__ = "cover"
-    album_id: Mapped[int] = mapped_column(ForeignKey("album.id"), primary_key=True)
-    album: Mapped[Album] = relationship(init=False)
-
-
-class Music:
-    def __init__(self, session, least=0):
-        self.session = session
-        self.least = least
-
-    album = row_by(Album)
-    titled = row_by(Album, Album.title, default=None)
-    parts_of = rows_by(select(Album).order_by(Album.title), Album.part_of)
-    since = rows_by(lambda self: select(Album).where(Album.id >= self.least), Album.part_of)
-    parts = related(Album.parts)
-    whole = related(Album.whole)
-    tags = related(Album.tags)
-    disc = related(Album.disc)
-    album_of_disc = related(Disc.album)
-    album_of_cover = related(Cover.album)
-
-
-def fill(session):
-    metal, rock = Tag(name="metal"), Tag(name="rock")
-    session.add_all(
-        [
-            Album(id=1, title="Box", tags=[rock, metal]),
-            Album(id=2, title="Breaker", part_of=1, tags=[rock]),
-            Album(id=3, title="Restless", part_of=1),
-            Disc(album_id=2, number=1),
-        ]
-    )
-    session.commit()
+from asynq.loaders import LoadError, MissingKeyError
+from asynq.sqlalchemy import group_of, related, row_by
 
 
 @pytest.fixture
@@ -125,37 +54,6 @@ def session(engine):
 @pytest.fixture
 def music(session):
     return Music(session)
-
-
-def record(engine, statements):
-    """Appends the statements of an engine to a list."""
-
-    @event.listens_for(engine, "before_cursor_execute")
-    def append(connection, cursor, statement, parameters, context, executemany):
-        statements.append(statement)
-
-
-def in_async_session(function, statements):
-    """Returns `await function(session)`, and appends its statements to a list."""
-
-    async def main():
-        engine = create_async_engine("sqlite+aiosqlite://")
-        async with engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
-        async with AsyncSession(engine) as session:
-            await session.run_sync(fill)
-            record(engine.sync_engine, statements)
-            try:
-                return await function(session)
-            finally:
-                await session.close()
-                await engine.dispose()
-
-    return asyncio.run(main())
-
-
-def titles(albums):
-    return [album.title for album in albums]
 
 
 # Rows
@@ -300,59 +198,6 @@ def test_the_owner_of_a_relationship_may_be_a_dataclass(music, session):
     assert music.album_of_cover(cover).title == "Breaker"
 
 
-# Asynchronous sessions
-
-
-def test_an_asynchronous_session_runs_one_statement_at_a_time(statements):
-    async def load(session):
-        event.listen(
-            session.bind.sync_engine, "after_cursor_execute", lambda *_: statements.append("")
-        )
-        music, same = Music(session), Music(session)
-        return await asyncio.gather(
-            music.album.asyncio(1),
-            music.titled.asyncio("Breaker"),
-            music.parts_of.asyncio(1),
-            same.album.asyncio(2),
-        )
-
-    box, breaker, parts, same = in_async_session(load, statements)
-    assert [box.title, breaker, titles(parts)] == ["Box", same, ["Breaker", "Restless"]]
-    # Each one ends before the next one begins.
-    assert [statement == "" for statement in statements] == [False, True] * 4
-
-
-def test_the_relationships_of_an_asynchronous_session_can_be_read_afterwards(statements):
-    async def load(session):
-        music = Music(session)
-        album = await music.album.asyncio(1)
-        await music.parts.asyncio(album)
-        return titles(album.parts)
-
-    assert in_async_session(load, statements) == ["Restless", "Breaker"]
-    assert len(statements) == 2
-
-
-def test_synchronous_code_loads_in_run_sync(statements):
-    async def load(session):
-        return await session.run_sync(lambda session: Music(session).album.load_many([1, 2]))
-
-    assert titles(in_async_session(load, statements)) == ["Box", "Breaker"]
-    assert len(statements) == 1
-
-
-@pytest.mark.filterwarnings("ignore:.* is called synchronously on a running event loop")
-def test_an_asynchronous_session_refuses_synchronous_calls(statements):
-    async def load(session):
-        with pytest.raises(LoadError, match="an AsyncSession works on its event loop only"):
-            Music(session).album(1)
-        with pytest.raises(LoadError, match="an AsyncSession works on its event loop only"):
-            await asyncio.to_thread(Music(session).album, 1)
-        return (await Music(session).album.asyncio(1)).title
-
-    assert in_async_session(load, statements) == "Box"
-
-
 # Groups
 
 
@@ -405,7 +250,17 @@ def test_invalid_arguments_are_refused(make, error, match):
         make()
 
 
+def test_requests_keep_the_objects_of_a_session(music, statements):
+    with asynq.request() as request:
+        music.album(1), music.album(1)
+        assert len(statements) == 1
+        request.clear()
+        music.album(1)
+    assert len(statements) == 2
+
+
 # Context variables
+
 
 tenant = contextvars.ContextVar("tenant")
 
@@ -462,82 +317,6 @@ def test_the_context_of_a_caller_ends_with_it(session):
     assert music.album(2).title == "Breaker"
 
 
-# Timeouts
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    with PostgresServer() as server:
-        yield server
-
-
-class Slow(Music):
-    album = row_by(select(Album).where(func.pg_sleep(60).is_(None)), Album.id, timeout=0.1)
-    endless = row_by(select(Album).where(func.pg_sleep(60).is_(None)), Album.id)
-
-
-def on_postgres(function, postgres, driver):
-    """Returns `await function(session)`."""
-
-    async def main():
-        url = f"postgresql+{driver}://asynq@127.0.0.1:{postgres.port}/postgres"
-        engine = create_async_engine(url)
-        async with engine.begin() as connection:
-            await connection.run_sync(Base.metadata.drop_all)
-            await connection.run_sync(Base.metadata.create_all)
-        try:
-            async with AsyncSession(engine) as session:
-                await session.run_sync(fill)
-                return await function(session)
-        finally:
-            await engine.dispose()
-
-    return asyncio.run(main())
-
-
-@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-def test_a_late_statement_of_an_asynchronous_session_is_cancelled(driver, postgres):
-    async def main(session):
-        with pytest.raises(LoadTimeoutError, match=r"key 1: no answer within 0\.1 s"):
-            await Slow(session).album.asyncio(1)
-        await session.rollback()
-        return (await Music(session).album.asyncio(1)).title
-
-    assert on_postgres(main, postgres, driver) == "Box"
-
-
-@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-def test_a_statement_that_is_cancelled_ends_before_the_next_one_begins(driver, postgres):
-    async def main(session):
-        is_running = asyncio.Event()
-        event.listen(session.bind.sync_engine, "before_cursor_execute", lambda *_: is_running.set())
-        slow = asyncio.ensure_future(Slow(session).endless.asyncio(1))
-        await is_running.wait()
-        other = Music(session).album.asyncio(1)
-        slow.cancel()
-        with pytest.raises(LoadError) as failed:
-            await other
-        assert isinstance(failed.value.__cause__, PendingRollbackError)
-        await session.rollback()
-        return (await Music(session).album.asyncio(1)).title
-
-    assert on_postgres(main, postgres, driver) == "Box"
-
-
-def test_a_statement_that_is_not_late_is_answered(statements):
-    class Fast(Music):
-        album = row_by(Album, timeout=60)
-        parts = related(Album.parts, timeout=60)
-
-    async def main(session):
-        fast = Fast(session)
-        album = await fast.album.asyncio(1)
-        await fast.parts.asyncio(album)
-        return titles(await fast.parts.asyncio(album))
-
-    assert in_async_session(main, statements) == ["Restless", "Breaker"]
-
-
 # The documentation
 
 
@@ -588,12 +367,3 @@ def test_the_asynchronous_functions_of_the_page_make_two_statements(make, page):
     statements = []
     assert asyncio.run(main()) == PAGES[1:]
     assert len(statements) == 3
-
-
-def test_requests_keep_the_objects_of_a_session(music, statements):
-    with asynq.request() as request:
-        music.album(1), music.album(1)
-        assert len(statements) == 1
-        request.clear()
-        music.album(1)
-    assert len(statements) == 2
