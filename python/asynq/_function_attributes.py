@@ -6,6 +6,7 @@ they belong to the decorated function, and a call through `.asynq` or `.asyncio`
 """
 
 import asyncio
+import functools
 import inspect
 import types
 import typing
@@ -54,44 +55,29 @@ class _Documentation:
         return self._doc if instance is None else getattr(instance.decorator, "__doc__", None)
 
 
-def bind_call_form(function, is_async, owner):
+def bind_call_form(descriptor, function, is_async, owner):
     """Returns the bound method `owner.asynq` or `owner.asyncio`, with the signature of `owner`.
 
-    A call of the method calls `function` with `owner` and the arguments. With `is_async` it is a
-    coroutine function. `owner` is a decorator or a binder.
+    A call of the method calls `function`, that of the call form `descriptor`, with `owner` and the
+    arguments. With `is_async` it is a coroutine function. `owner` is a decorator, a binder or a
+    loader. It keeps the function of the method, which the extension finds there the next time.
     """
-    is_bound = False
-    decorator = owner
-    if isinstance(owner, DecoratorBinder):
-        is_bound = owner.instance is not None
-        decorator = owner.decorator
-    if isinstance(decorator, DecoratorBase):
-        forms = decorator._call_forms
-    else:
-        forms = vars(decorator).setdefault("_call_forms", {})  # A loader.
-    key = (function, is_bound)
-    form = forms.get(key)
-    if form is None:
-        form = forms[key] = _make_form(function, is_async, owner)
+    forms = getattr(owner, "_call_forms", None)
+    if forms is None:
+        forms = vars(owner).setdefault("_call_forms", {})
+    form = forms.setdefault(descriptor, _make_form(descriptor, function, is_async, owner))
     return types.MethodType(form, owner)
 
 
-def _make_form(function, is_async, owner):
-    def call(self, /, *args, **kwargs):
-        return function(self, *args, **kwargs)
-
-    def load(self, /, key):
-        return function(self, key)
-
-    if not isinstance(owner, (DecoratorBase, DecoratorBinder)):
-        call = load  # It is that of a loader.
-    name = "asyncio" if is_async else "asynq"
-    form = _with_globals(call, call.__code__, owner)
+def _make_form(descriptor, function, is_async, owner):
+    # A function in Python would stand in the stack of the task, and take longer.
+    form = functools.partial(descriptor)
     if is_async:
-        _mark_coroutine_function(form)
+        _mark_coroutine_function(form, descriptor)
+    form.__globals__ = _user_globals(owner)
     form.__doc__ = getattr(owner, "__doc__", None) or function.__doc__
     form.__module__ = getattr(getattr(owner, "decorator", owner), "__module__", None)
-    form.__name__ = name
+    form.__name__ = name = "asyncio" if is_async else "asynq"
     form.__qualname__ = f"{getattr(owner, '__qualname__', 'function')}.{name}"
     try:
         signature = inspect.signature(owner)
@@ -108,27 +94,21 @@ def _make_form(function, is_async, owner):
     return form
 
 
-def _mark_coroutine_function(function):
-    """Says that a function returns a coroutine, although it is no `async def` function.
+def _mark_coroutine_function(form, descriptor):
+    """Says that a call form returns a coroutine, although it is no `async def` function.
 
     As such it could not begin before it is awaited, nor be awaited twice.
     """
     if hasattr(inspect, "markcoroutinefunction"):
-        inspect.markcoroutinefunction(function)
+        inspect.markcoroutinefunction(descriptor)  # Tools look inside a partial function.
     else:
         # `asyncio.iscoroutinefunction` looks for it, which frameworks use on these versions.
-        function._is_coroutine = asyncio.coroutines._is_coroutine
+        form._is_coroutine = asyncio.coroutines._is_coroutine
 
 
-def _with_globals(template, code, owner):
-    """Returns `template` as a function of the module of the user.
-
-    Tools evaluate annotations that are strings in the globals of the function.
-    """
-    user_globals = getattr(_innermost(owner), "__globals__", template.__globals__)
-    return types.FunctionType(
-        code, user_globals, template.__name__, template.__defaults__, template.__closure__
-    )
+def _user_globals(owner):
+    """Returns the globals of the user's function, in which tools evaluate its annotations."""
+    return getattr(_innermost(owner), "__globals__", globals())
 
 
 def _innermost(owner):
@@ -215,7 +195,10 @@ def _plain(decorator, function):
 
     code = getattr(inspect.unwrap(function), "__code__", call.__code__)
     place = {"co_filename": code.co_filename, "co_firstlineno": code.co_firstlineno}
-    wrapped = _with_globals(call, call.__code__.replace(co_name=code.co_name, **place), decorator)
+    code = call.__code__.replace(co_name=code.co_name, **place)
+    wrapped = types.FunctionType(
+        code, _user_globals(decorator), call.__name__, call.__defaults__, call.__closure__
+    )
     wrapped.__doc__ = function.__doc__
     wrapped.__module__ = function.__module__
     wrapped.__qualname__ = function.__qualname__

@@ -159,6 +159,19 @@ def test_debug_options_tell_where_it_was_created(option):
     assert (seen[0].filename, seen[0].lineno) == (__file__, line)
 
 
+@pytest.mark.parametrize("option", ["DUMP_DEPENDENCIES", "KEEP_DEPENDENCIES"])
+def test_debug_options_tell_where_a_call_form_that_was_looked_up_has_created_it(option):
+    setattr(debug.options, option, True)
+    create = by_await.asynq
+    with recorded() as seen:
+        task = create(1)
+        line = sys._getframe().f_lineno - 1
+        del task
+    place = f"(created in {__file__}, line {line})"
+    assert messages(seen) == [f"task 'by_await' was never yielded or awaited {place}"]
+    assert (seen[0].filename, seen[0].lineno) == (__file__, line)
+
+
 def test_warnings_that_are_errors_find_it():
     program = """
 from asynq import asynq

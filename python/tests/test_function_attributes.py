@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import pickle
 import pydoc
 import subprocess
 import sys
 import typing
 import unittest
+import weakref
 from collections.abc import Generator
 
 import httpx
 import pytest
 import strawberry
+from doubles import double
 from fastapi import Depends, FastAPI
 
 from asynq import AsyncTask, ConstFuture, async_proxy, asynq, make_async_decorator
@@ -210,6 +213,20 @@ def test_asynq_is_no_coroutine_function(fn):
 def test_a_call_form_that_was_looked_up_does_the_same(fn):
     call, run = fn.asynq, fn.asyncio
     assert call(7).value() == asyncio.run(run(7)) == "7"
+
+
+def test_a_function_is_freed_with_its_last_reference_after_a_look_up_of_its_call_forms():
+    fn = asynq()(lambda x: x)
+    call, run = fn.asynq, fn.asyncio
+    assert call(1).value() == 1
+    freed = weakref.ref(fn)
+    del fn, call, run
+    assert freed() is None
+
+
+def test_a_call_form_that_was_looked_up_can_be_pickled():
+    call = pickle.loads(pickle.dumps(double.asynq))
+    assert call(2).value() == 4
 
 
 @pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")

@@ -8,6 +8,7 @@ use crate::call::binder::{
     AsyncDecoratorBinder, Bindings, DecoratorBinder, PureAsyncDecoratorBinder,
 };
 use crate::call::decorator::AsyncDecorator;
+use crate::call::decorator_base::DecoratorBase;
 use crate::call::pure_decorator::call_asyncio;
 use crate::ffi::gil_cell::TakeState;
 use crate::imports;
@@ -118,6 +119,25 @@ impl DecoratorBinder {
     #[getter(__annotations__)]
     fn annotations<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         imports::annotations(slf.py())?.call1((slf,))
+    }
+
+    /// Functions behind the bound call forms, by call form. Those of methods take the instance first, so they are apart.
+    #[getter(_call_forms)]
+    fn call_forms<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let py = slf.py();
+        let decorator = Self::decorator(slf)?;
+        let Ok(decorator) = decorator.cast::<DecoratorBase>() else { return Ok(None) };
+        let forms = DecoratorBase::call_forms(decorator);
+        if Self::instance(slf).is_none() {
+            return Ok(Some(forms));
+        }
+        let key = intern!(py, "of methods");
+        if let Some(of_methods) = forms.get_item(key)? {
+            return Ok(of_methods.cast_into().ok());
+        }
+        let of_methods = PyDict::new(py);
+        forms.set_item(key, &of_methods)?;
+        Ok(Some(of_methods))
     }
 
     /// Pickled like a method: as its decorator and its instance.

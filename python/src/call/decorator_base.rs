@@ -252,11 +252,15 @@ impl DecoratorBase {
         attributes.set_item(intern!(py, "__annotations__"), annotations)
     }
 
-    /// Functions behind the bound call forms, by call form and by kind of owner.
+    /// Functions behind the bound call forms, by call form.
     #[getter(_call_forms)]
-    fn call_forms(slf: &Bound<'_, Self>) -> Py<PyDict> {
-        let empty = PyDict::new(slf.py()).unbind();
-        slf.state().call_forms.get_or_insert(empty).clone_ref(slf.py())
+    pub(crate) fn call_forms<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyDict> {
+        let py = slf.py();
+        let known = slf.state().call_forms.as_ref().map(|forms| forms.bind(py).clone());
+        known.unwrap_or_else(|| {
+            let empty = PyDict::new(py);
+            slf.state().call_forms.get_or_insert(empty.unbind()).bind(py).clone()
+        })
     }
 
     /// `Class[T]` is for type checkers.

@@ -2,23 +2,28 @@
 //!
 //! The class attribute is a *call form*. In `f.asynq(x)` the interpreter calls it like any method,
 //! without an object in between. A look-up of `f.asynq` alone makes a bound method with the signature
-//! of `f` (`asynq._function_attributes`).
+//! of `f` (`asynq._function_attributes`), which `f` keeps. From `CPython` 3.11 on, that is also what
+//! `f.asynq(x)` does if the module of the call has imported `f`: its compiler takes `f` for a module.
 
+use std::ffi::CStr;
 use std::mem::{offset_of, size_of};
 use std::ptr;
 
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyType};
+use pyo3::types::{PyBool, PyDict, PyType};
 
-use crate::ffi::thread_exit;
+use crate::ffi::{bound_method, thread_exit};
 use crate::imports;
 
 /// Object in the dictionary of a class. It is never freed, as little as the class.
 #[repr(C)]
 struct CallForm {
     object: PyObject,
+    /// Attributes that tools set, such as the mark of coroutine functions.
+    attributes: *mut PyObject,
     vectorcall: ffi::vectorcallfunc,
     /// Called with the object of the call and the arguments.
     function: *mut PyObject,
@@ -51,16 +56,10 @@ pub(crate) fn call_form(function: Bound<'_, PyAny>, is_async: bool) -> PyResult<
 fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let class = CLASS.get_or_try_init(py, || {
-        let offset = Py_ssize_t::try_from(offset_of!(CallForm, vectorcall))?;
         // The class refers to them as long as the process lives.
         let members = Box::leak(Box::new([
-            ffi::PyMemberDef {
-                name: c"__vectorcalloffset__".as_ptr(),
-                type_code: ffi::Py_T_PYSSIZET,
-                offset,
-                flags: ffi::Py_READONLY,
-                doc: ptr::null(),
-            },
+            offset(c"__dictoffset__", offset_of!(CallForm, attributes))?,
+            offset(c"__vectorcalloffset__", offset_of!(CallForm, vectorcall))?,
             ffi::PyMemberDef::default(),
         ]));
         let slots = Box::leak(Box::new([
@@ -86,6 +85,17 @@ fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
         Ok::<_, PyErr>(class.cast_into::<PyType>()?.unbind())
     })?;
     Ok(class.bind(py))
+}
+
+/// Returns the member by which a class tells the offset of a field.
+fn offset(name: &'static CStr, offset: usize) -> PyResult<ffi::PyMemberDef> {
+    Ok(ffi::PyMemberDef {
+        name: name.as_ptr(),
+        type_code: ffi::Py_T_PYSSIZET,
+        offset: Py_ssize_t::try_from(offset)?,
+        flags: ffi::Py_READONLY,
+        doc: ptr::null(),
+    })
 }
 
 const fn slot(slot: std::ffi::c_int, value: *mut std::ffi::c_void) -> ffi::PyType_Slot {
@@ -122,14 +132,14 @@ unsafe extern "C" fn get(
     Python::attach(|py| {
         thread_exit::protect();
         // SAFETY: live objects, which the caller holds; the form holds its function.
-        let (function, is_async, object) = unsafe {
-            let form = &*form.cast::<CallForm>();
-            let function = Bound::from_borrowed_ptr(py, form.function);
-            (function, form.is_async, Bound::from_borrowed_ptr_or_opt(py, object))
+        let (function, is_async, form, object) = unsafe {
+            let fields = &*form.cast::<CallForm>();
+            let function = Bound::from_borrowed_ptr(py, fields.function);
+            let form = Bound::from_borrowed_ptr(py, form);
+            (function, fields.is_async, form, Bound::from_borrowed_ptr_or_opt(py, object))
         };
         let bound = match object {
-            Some(object) => imports::bind_call_form(py)
-                .and_then(|bind| bind.call1((function, PyBool::new(py, is_async), object))),
+            Some(object) => bind(&form, function, is_async, &object),
             None => Ok(function),
         };
         bound.map_or_else(
@@ -140,4 +150,21 @@ unsafe extern "C" fn get(
             Bound::into_ptr,
         )
     })
+}
+
+/// Returns the bound method of an object, with the function that the object keeps for it.
+fn bind<'py>(
+    form: &Bound<'py, PyAny>,
+    function: Bound<'py, PyAny>,
+    is_async: bool,
+    object: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = form.py();
+    let kept = object.getattr_opt(intern!(py, "_call_forms"))?;
+    let kept = kept.as_ref().and_then(|kept| kept.cast_exact::<PyDict>().ok());
+    if let Some(known) = kept.map(|kept| kept.get_item(form)).transpose()?.flatten() {
+        return bound_method::bind(&known, object);
+    }
+    let is_async = PyBool::new(py, is_async);
+    imports::bind_call_form(py)?.call1((form, function, is_async, object))
 }

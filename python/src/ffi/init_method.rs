@@ -17,13 +17,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::ffi::arguments::Arguments;
+use crate::ffi::bound_method::PyMethod_New;
 use crate::imports::{self, internal_error};
-
-#[allow(unsafe_code)]
-unsafe extern "C" {
-    /// Makes a bound method. `pyo3` does not declare it.
-    fn PyMethod_New(function: *mut PyObject, object: *mut PyObject) -> *mut PyObject;
-}
 
 /// The method `__init__` of a class.
 pub(crate) trait InitMethod {

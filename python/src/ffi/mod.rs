@@ -2,6 +2,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod await_iterator;
+mod bound_method;
 pub(crate) mod call_form;
 pub(crate) mod cell_lock;
 pub(crate) mod class_flags;
