@@ -22,7 +22,6 @@ cargo-deny := $(tools)/cargo-deny@0.20.2/bin/cargo-deny
 cargo-fuzz := $(tools)/cargo-fuzz@0.13.2/bin/cargo-fuzz
 cargo-hack := $(tools)/cargo-hack@0.6.46/bin/cargo-hack
 cargo-mutants := $(tools)/cargo-mutants@27.1.0/bin/cargo-mutants
-cargo-public-api := $(tools)/cargo-public-api@0.52.0/bin/cargo-public-api
 bump-my-version := $(tools)/bump-my-version@1.8.1/bin/bump-my-version
 maturin := $(tools)/maturin@1.16.0/bin/maturin
 ruff := $(tools)/ruff@0.17.6/bin/ruff
@@ -31,7 +30,7 @@ twine := $(tools)/twine@7.0.0/bin/twine
 # A linker for an old glibc and for musl, which comes with an interpreter to call it by.
 zig := $(tools)/ziglang@0.17.1/bin/python
 
-# The nightly toolchain for everything that stable cannot do. It has a date because cargo-public-api reads
+# The nightly toolchain for everything that stable cannot do. It has a date because .ci/public-api reads
 # rustdoc's JSON, whose format changes with the compiler.
 nightly := nightly-2026-05-20
 msrv := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
@@ -65,7 +64,7 @@ pytest = -m pytest -c python/pyproject.toml --rootdir python --numprocesses auto
 
 .NOTPARALLEL: # cargo uses every core by itself, and `make lint test` keeps its order
 .PHONY: help demo test test-all build-tests test-others test-free-threaded test-rust test-python install-python test-installed recipes bench faults lint \
-    check check-msrv check-no-std check-wasm check-free-threaded check-fuzz check-api check-site packages api docs fuzz miri mutants wheel dist notices bump \
+    check check-msrv check-no-std check-wasm check-free-threaded check-fuzz check-api rustdoc-json check-site packages api docs fuzz miri mutants wheel dist notices bump \
     release-check sanitize \
     sanitize-rust sanitize-python services components nightly profdata
 
@@ -147,16 +146,18 @@ faults: install-python ## what happens to real stores, and whether it is survive
 
 # cargo-deny's `advisories` check is not here because it fetches the RustSec database, and lint has
 # to run where only the package registries can be reached. Elsewhere: cargo deny check advisories
+# With the examples, dependencies have the same features for `cargo doc` as for clippy, and are checked once.
 lint: components $(cargo-deny) $(ruff) ## formatting, clippy, ruff, import cycles, documentation, dependencies' licences
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path crates/asynq-engine/fuzz/Cargo.toml
 	cargo fmt --check --manifest-path benchmarks/rust/Cargo.toml
 	cargo fmt --check --manifest-path examples/recipes/Cargo.toml
 	cargo fmt --check --manifest-path crates/asynq/loom/Cargo.toml
+	cargo fmt --check --manifest-path .ci/public-api/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	cargo clippy --locked --manifest-path benchmarks/rust/Cargo.toml --target-dir target \
 	    --all-targets --all-features -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps --lib --bins --examples
 	$(cargo-deny) --locked --all-features check bans licenses sources
 	$(ruff) format --config python/pyproject.toml --check .ci python benchmarks
 	$(ruff) check --config python/pyproject.toml .ci python benchmarks
@@ -181,24 +182,29 @@ check-wasm:
 	$(call need,rustup target add wasm32-unknown-unknown,rustup could not install the target wasm32-unknown-unknown)
 	cargo check --locked -p asynq-batch --target wasm32-unknown-unknown
 
-# Most machines have no such interpreter, so its description is in a file.
+# Most machines have no such interpreter, so its description is in a file. What check-msrv has compiled serves here too.
 check-free-threaded:
-	PYO3_CONFIG_FILE=$(CURDIR)/.ci/free-threaded.txt RUSTFLAGS='-D warnings' \
-	    cargo check --locked -p asynq-python --target-dir target/free-threaded
+	$(call need,rustup toolchain install $(msrv) --profile minimal,rustup could not install Rust $(msrv))
+	PYO3_CONFIG_FILE=$(CURDIR)/.ci/free-threaded.txt RUSTUP_TOOLCHAIN=$(msrv) RUSTFLAGS='-D warnings' \
+	    cargo check --locked -p asynq-python --target-dir target/msrv
 
 check-fuzz:
 	cargo check --locked --manifest-path crates/asynq-engine/fuzz/Cargo.toml --no-default-features \
 	    --target-dir target
 
-# $(call list-api,CRATE,FILE) writes the public API of a crate.
-list-api = RUSTUP_TOOLCHAIN=$(nightly) $(cargo-public-api) --package $(1) --all-features -sss \
-    --target-dir target/api >$(2)
-apis := asynq-engine:crates/asynq-engine asynq-loader:crates/asynq-loader asynq-explain:crates/asynq-explain \
-    asynq-batch:crates/asynq asynq-batch-macros:crates/asynq-macros
+# The crates that are published, and the folders of their libraries.
+published := asynq-engine asynq-loader asynq-explain asynq-batch asynq-batch-macros
+apis := asynq_engine:crates/asynq-engine asynq_loader:crates/asynq-loader asynq_explain:crates/asynq-explain \
+    asynq:crates/asynq asynq_batch_macros:crates/asynq-macros
+list-api = cargo run --quiet --locked --manifest-path .ci/public-api/Cargo.toml --target-dir $(tools)/public-api --
 
-check-api: $(cargo-public-api) nightly
-	@mkdir -p target/api; for api in $(apis); do \
-	    $(call list-api,$${api%%:*},target/api/listing.txt) && \
+rustdoc-json: nightly
+	RUSTUP_TOOLCHAIN=$(nightly) RUSTDOCFLAGS='-Zunstable-options --output-format json' \
+	    cargo doc --locked --no-deps --lib --all-features $(published:%=-p %) --target-dir target/api
+
+check-api: rustdoc-json
+	@for api in $(apis); do \
+	    $(list-api) target/api/doc/$${api%%:*}.json >target/api/listing.txt && \
 	    diff -u $${api#*:}/public-api.txt target/api/listing.txt || \
 	    { echo "The public API of $${api%%:*} has changed: run \`make api\` and review the difference." >&2; exit 1; }; \
 	done
@@ -206,11 +212,11 @@ check-api: $(cargo-public-api) nightly
 # What their verification compiles, the other checks have compiled; `make release-check` verifies them.
 packages: ## the packages of the Rust crates, in target/package
 	rm -rf target/package/*.crate
-	cargo package --locked --no-verify --allow-dirty $(foreach api,$(apis),-p $(firstword $(subst :, ,$(api))))
+	cargo package --locked --no-verify --allow-dirty $(published:%=-p %)
 	$(PYTHON) .ci/packages.py
 
-api: $(cargo-public-api) nightly ## writes the public API of each crate to its public-api.txt
-	for api in $(apis); do $(call list-api,$${api%%:*},$${api#*:}/public-api.txt) || exit 1; done
+api: rustdoc-json ## writes the public API of each crate to its public-api.txt
+	for api in $(apis); do $(list-api) target/api/doc/$${api%%:*}.json >$${api#*:}/public-api.txt || exit 1; done
 
 components:
 	$(call need,cargo fmt --version,rustfmt is missing: rustup component add rustfmt (or: apt install rustfmt))
@@ -276,7 +282,7 @@ bump: $(bump-my-version) ## the next version, in all manifests and in CHANGELOG.
 	$(bump-my-version) bump $(PART)
 
 release-check: packages dist $(twine) ## all of a release but publishing
-	cargo package --locked --allow-dirty $(foreach api,$(apis),-p $(firstword $(subst :, ,$(api))))
+	cargo package --locked --allow-dirty $(published:%=-p %)
 	$(PYTHON) .ci/notices.py | diff python/THIRD-PARTY-LICENSES.txt - || \
 	    { echo 'The licences of dependencies have changed: run `make notices`.' >&2; exit 1; }
 	$(twine) check --strict target/dist/*
@@ -337,7 +343,7 @@ services: ## installs memcached, Redis, PostgreSQL and Chromium from Debian, whe
 
 # Tools run for seconds, so they are built without optimisation and debug information: on two cores
 # cargo-deny takes 67 s this way, and 194 s with its release profile (fat LTO).
-$(cargo-deny) $(cargo-fuzz) $(cargo-hack) $(cargo-mutants) $(cargo-public-api): $(tools)/%:
+$(cargo-deny) $(cargo-fuzz) $(cargo-hack) $(cargo-mutants): $(tools)/%:
 	CARGO_PROFILE_DEV_DEBUG=false cargo install --locked --debug --no-track \
 	    --target-dir $(tools)/build --root $(tools)/$(firstword $(subst /, ,$*)) \
 	    $(firstword $(subst /, ,$*))
