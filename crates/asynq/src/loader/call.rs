@@ -268,7 +268,9 @@ impl<K: Key + Send + Sync, V: Clone + Send + 'static> Call<K, V> {
             if !unanswered.is_empty() {
                 let of_panic =
                     panic.take().map(|payload| Failure::Panic(self.panic(settings, payload)));
-                let dropped = Failure::Error(Arc::from(BoxError::from("the batch was cancelled")));
+                // Whoever else drops a call does so because no load waits for it.
+                let dropped = "the tokio runtime that ran the batch function was shut down";
+                let dropped = Failure::Error(Arc::from(BoxError::from(dropped)));
                 let failure = failure.or(of_panic.as_ref()).unwrap_or(&dropped);
                 for slot in unanswered {
                     let Some(entry) = state.entry_of(slot) else { continue };

@@ -100,6 +100,25 @@ fn a_load_is_late_although_the_runtime_that_has_sent_its_batch_stands_still() {
 }
 
 #[test]
+fn a_load_says_that_the_runtime_was_shut_down_which_ran_its_batch_function() {
+    let loader = Loader::new(async |_: Vec<u32>| pending::<Vec<u32>>().await);
+    let first = paused();
+    let mut load = loader.load(1);
+    first.block_on(async {
+        while loader.stats().batches == 0 {
+            assert!(futures::poll!(&mut load).is_pending());
+            yield_now().await;
+        }
+    });
+    drop(first);
+    let error = paused().block_on(load).unwrap_err().to_string();
+    assert!(
+        error.ends_with("the tokio runtime that ran the batch function was shut down"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_request_goes_on_although_the_runtime_of_its_timer_is_shut_down() {
     let loader = tens().hold(HOUR).settle(0);
     let first = workers();
