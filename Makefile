@@ -104,7 +104,7 @@ test-others:
 
 # asynq makes the interpreter enable its GIL, of which it warns. With WITHOUT_GIL=1 it does not, which CONTRIBUTING.md
 # is about.
-not-free-threaded := $(not-others) test_gevent.py
+not-free-threaded := $(not-others) test_gevent.py test_loader_group_greenlets.py
 gil-warning := ignore:The global interpreter lock:RuntimeWarning
 test-free-threaded: export PYTHONWARNINGS = $(gil-warning)
 test-free-threaded: export PYTEST_ARGS := -W '$(gil-warning)' $(patsubst %,--ignore-glob='*/%',$(not-free-threaded)) $(PYTEST_ARGS)

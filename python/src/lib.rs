@@ -57,6 +57,7 @@ fn _asynq(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ffi::object_memory::install::<loader::load::Load>(module.py());
     task::async_task::AsyncTask::install(module.py())?;
     call::decorator::AsyncDecorator::install(module.py())?;
+    call::binder::AsyncDecoratorBinder::install(module.py())?;
     module.add("options", module.getattr("DebugOptions")?.call0()?)
 }
 

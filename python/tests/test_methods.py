@@ -3,6 +3,7 @@
 import pytest
 
 from asynq import AsyncTask, ConstFuture, async_proxy, asynq, make_async_decorator
+from asynq.decorators import AsyncDecoratorBinder
 
 
 def twice(fn):
@@ -112,6 +113,33 @@ def test_a_method_gets_its_object(name):
     shape = Shape(2)
     method = getattr(shape, name)
     assert method(3) == method.asynq(3).value() == (shape, 6)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 6, 100])
+@pytest.mark.parametrize("named", [{}, {"a": 1}, {"a": 1, "b": 2}])
+def test_a_method_gets_any_number_of_arguments_after_its_object(count, named):
+    class Collector:
+        @asynq()
+        def collect(self, *args, **kwargs):
+            return self, args, kwargs
+
+    collector, args = Collector(), tuple(range(count))
+    expected = collector, args, named
+    assert collector.collect(*args, **named) == expected
+    assert Collector.collect(collector, *args, **named) == expected
+    assert collector.collect.asynq(*args, **named).value() == expected
+
+
+def test_a_binder_of_another_class_is_called_with_its_object():
+    class Binder(AsyncDecoratorBinder):
+        pass
+
+    assert Binder(Shape.__dict__["scaled"], Shape(2))(3)[1] == 6
+
+
+def test_a_binder_without_a_decorator_names_what_is_missing():
+    with pytest.raises(TypeError, match="binds nothing"):
+        AsyncDecoratorBinder.__new__(AsyncDecoratorBinder)()
 
 
 @pytest.mark.parametrize("name", ["scaled", "proxied"])

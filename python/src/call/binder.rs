@@ -7,6 +7,7 @@ use pyo3::types::PyTuple;
 
 use crate::ffi::deferred_drop::defer_drop;
 use crate::ffi::gil_cell::{GilCell, TakeState, has_state};
+use crate::ffi::vectorcall::{self, Entry};
 use crate::imports;
 
 /// A decorated function together with the instance it is called on, if there is one.
@@ -66,9 +67,16 @@ pub(crate) struct PureAsyncDecoratorBinder;
 
 /// Binder of `@asynq()`.
 #[pyclass(frozen, extends = DecoratorBinder, subclass, module = "asynq.decorators")]
-pub(crate) struct AsyncDecoratorBinder;
+#[derive(Default)]
+pub(crate) struct AsyncDecoratorBinder(pub(super) Entry<Self>);
 
 impl AsyncDecoratorBinder {
+    /// Prepares the class, before it has objects and subclasses.
+    pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
+        let blank = PyClassInitializer::from(DecoratorBinder::default());
+        vectorcall::install(&Bound::new(py, blank.add_subclass(Self::default()))?)
+    }
+
     /// Binds without a call through Python.
     pub(crate) fn bind<'py>(
         decorator: &Bound<'py, PyAny>,
@@ -78,6 +86,6 @@ impl AsyncDecoratorBinder {
             decorator: Some(decorator.clone().unbind()),
             instance: instance.map(Bound::unbind),
         }));
-        Bound::new(decorator.py(), PyClassInitializer::from(binder).add_subclass(Self))
+        Bound::new(decorator.py(), PyClassInitializer::from(binder).add_subclass(Self::default()))
     }
 }

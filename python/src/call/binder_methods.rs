@@ -10,7 +10,9 @@ use crate::call::binder::{
 use crate::call::decorator::AsyncDecorator;
 use crate::call::decorator_base::DecoratorBase;
 use crate::call::pure_decorator::call_asyncio;
+use crate::ffi::arguments::Arguments;
 use crate::ffi::gil_cell::TakeState;
+use crate::ffi::vectorcall::{Callable, Entry};
 use crate::imports;
 use crate::recursion::guarded;
 
@@ -209,7 +211,7 @@ impl AsyncDecoratorBinder {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(DecoratorBinder::default()).add_subclass(Self)
+        PyClassInitializer::from(DecoratorBinder::default()).add_subclass(Self::default())
     }
 
     #[staticmethod]
@@ -238,5 +240,39 @@ impl AsyncDecoratorBinder {
         let args = DecoratorBinder::with_instance(binder, args)?;
         let decorator = DecoratorBinder::decorator(binder)?;
         call_asyncio(&decorator, args, kwargs)
+    }
+}
+
+impl Callable for AsyncDecoratorBinder {
+    fn call<'py>(slf: &Bound<'py, Self>, args: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        let binder = slf.as_super();
+        let decorator = DecoratorBinder::decorator(binder)?;
+        let call = |args: Arguments<'_, 'py>| match decorator.cast_exact::<AsyncDecorator>() {
+            Ok(decorator) => <AsyncDecorator as Callable>::call(decorator, args),
+            Err(_) => args.call(&decorator),
+        };
+        match DecoratorBinder::instance(binder) {
+            Some(instance) => args.after(&instance, call),
+            None => call(args),
+        }
+    }
+
+    #[inline]
+    fn call_at_once<'py>(
+        slf: &Bound<'py, Self>,
+        args: Arguments<'_, 'py>,
+    ) -> Option<PyResult<Bound<'py, PyAny>>> {
+        let binder = slf.as_super();
+        let decorator = DecoratorBinder::decorator(binder).ok()?;
+        let decorator = decorator.cast_exact::<AsyncDecorator>().ok()?;
+        let call = |args: Arguments<'_, 'py>| AsyncDecorator::call_at_once(decorator, args);
+        match DecoratorBinder::instance(binder) {
+            Some(instance) => args.after(&instance, call),
+            None => call(args),
+        }
+    }
+
+    fn entry(&self) -> &Entry<Self> {
+        &self.0
     }
 }

@@ -8,6 +8,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use smallvec::SmallVec;
 
 /// Arguments of a call, held by the caller.
 #[derive(Clone, Copy)]
@@ -153,6 +154,19 @@ impl<'a, 'py> Arguments<'a, 'py> {
                 "{method}() takes 1 positional argument but {count} were given"
             ))),
         }
+    }
+
+    /// Calls `function` with the same arguments, after another positional one.
+    #[inline]
+    pub(crate) fn after<T>(
+        self,
+        first: &Bound<'py, PyAny>,
+        function: impl FnOnce(Arguments<'_, 'py>) -> T,
+    ) -> T {
+        let mut values = SmallVec::<[_; 6]>::with_capacity(self.values.len() + 1);
+        values.push(first.as_ptr());
+        values.extend_from_slice(self.values);
+        function(Arguments { values: &values, positional: self.positional + 1, ..self })
     }
 
     /// Calls a function with the same arguments, where they lie.
