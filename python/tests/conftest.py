@@ -5,6 +5,7 @@ import signal
 
 import pytest
 from servers import NotInstalled
+from witnesses import Witnesses
 
 from asynq import (
     AsyncContext,
@@ -213,6 +214,12 @@ def no_garbage_yet():
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.fixture
+def witnesses(no_garbage_yet):
+    """Creates witnesses, with the garbage collector off unless the test runs it."""
+    return Witnesses()
 
 
 @pytest.fixture

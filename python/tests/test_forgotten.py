@@ -7,30 +7,11 @@ import sys
 import weakref
 
 import pytest
+from function_kinds import KINDS, by_await, by_yield, plain
 from recorded_warnings import messages, recorded
 
 from asynq import AsyncTask, AsyncTaskError, ErrorFuture, FutureBase, asynq, debug, gather
-from asynq.batching import DebugBatchItem
 from asynq.tools import amap
-
-
-@asynq()
-def by_yield(x):
-    return (yield DebugBatchItem(result=2 * x))
-
-
-@asynq()
-async def by_await(x):
-    return await DebugBatchItem(result=2 * x)
-
-
-@asynq()
-def plain(x):
-    return 2 * x
-
-
-KINDS = pytest.mark.parametrize("fn", [by_yield, by_await, plain], ids=lambda fn: fn.__name__)
-
 
 # The interpreter itself warns of a coroutine that the garbage collector finds in a cycle, such as
 # that of an error and its traceback.

@@ -1,28 +1,11 @@
 """A pending future that is taken for its value is a warning that says what to write."""
 
 import pytest
+from function_kinds import KINDS, by_await, by_yield, plain
 from recorded_warnings import messages, recorded
 
 from asynq import ConstFuture, FutureBase, asynq, debug, gather, get_active_task
 from asynq.batching import DebugBatchItem
-
-
-@asynq()
-def by_yield(x):
-    return (yield DebugBatchItem(result=2 * x))
-
-
-@asynq()
-async def by_await(x):
-    return await DebugBatchItem(result=2 * x)
-
-
-@asynq()
-def plain(x):
-    return 2 * x
-
-
-KINDS = pytest.mark.parametrize("fn", [by_yield, by_await, plain], ids=lambda fn: fn.__name__)
 
 
 @pytest.mark.parametrize("make", [lambda: by_yield.asynq(1), lambda: DebugBatchItem(result=1)])

@@ -4,18 +4,12 @@ import gc
 import weakref
 
 import pytest
-from witnesses import Witness, Witnesses
+from witnesses import Witness
 
 from asynq import AsyncContext, FutureBase, Loader, asynq
 
 # Many tests drop tasks that nobody has asked for.
 pytestmark = pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
-
-
-@pytest.fixture
-def witnesses(no_garbage_yet):
-    """Creates witnesses, with the garbage collector off unless the test runs it."""
-    return Witnesses()
 
 
 @asynq()

@@ -4,18 +4,11 @@ import gc
 import threading
 
 import pytest
-from witnesses import Witnesses
 
 from asynq import AsyncContext, BatchBase, BatchItemBase, Future, FutureBase, asynq, get_active_task
 
 # Many tests drop tasks that nobody has asked for.
 pytestmark = pytest.mark.filterwarnings("ignore:.* was never yielded or awaited")
-
-
-@pytest.fixture
-def witnesses(no_garbage_yet):
-    """Creates witnesses, with the garbage collector off unless the test runs it."""
-    return Witnesses()
 
 
 @asynq()

@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use asynq::loader::Load;
 use asynq::{FutureBase, Loader, request};
 use futures::executor::block_on;
 use futures::future::join_all;
@@ -34,6 +35,18 @@ fn tens() -> Loader<u32, u32> {
 /// Returns the value of a key in a runtime, where it would wait for an hour at most.
 fn load_in(runtime: &Runtime, loader: &Loader<u32, u32>, key: u32) -> u32 {
     runtime.block_on(async { timeout(HOUR, loader.load(key)).await }).expect("it is sent").unwrap()
+}
+
+/// Returns a load of a key that was sent in a runtime, and has no answer.
+fn sent_in(runtime: &Runtime, loader: &Loader<u32, u32>, key: u32) -> Load<u32, u32> {
+    let mut load = loader.load(key);
+    runtime.block_on(async {
+        while loader.stats().batches == 0 {
+            assert!(futures::poll!(&mut load).is_pending());
+            yield_now().await;
+        }
+    });
+    load
 }
 
 /// Calls `f` on a thread of its own. Returns its result, unless that takes a minute.
@@ -81,13 +94,7 @@ fn a_timeout_holds_while_the_runtime_of_an_earlier_one_stands_still() {
 fn a_load_is_late_although_the_runtime_that_has_sent_its_batch_stands_still() {
     let loader = Loader::new(async |_: Vec<u32>| pending::<Vec<u32>>().await).timeout(MINUTE);
     let first = paused();
-    let mut load = loader.load(1);
-    first.block_on(async {
-        while loader.stats().batches == 0 {
-            assert!(futures::poll!(&mut load).is_pending());
-            yield_now().await;
-        }
-    });
+    let _sent = sent_in(&first, &loader, 1);
     for late in [
         paused().block_on(async { timeout(HOUR, loader.load(1)).await }),
         paused().block_on(async { timeout(HOUR, request(loader.load(1))).await }),
@@ -103,13 +110,7 @@ fn a_load_is_late_although_the_runtime_that_has_sent_its_batch_stands_still() {
 fn a_load_says_that_the_runtime_was_shut_down_which_ran_its_batch_function() {
     let loader = Loader::new(async |_: Vec<u32>| pending::<Vec<u32>>().await);
     let first = paused();
-    let mut load = loader.load(1);
-    first.block_on(async {
-        while loader.stats().batches == 0 {
-            assert!(futures::poll!(&mut load).is_pending());
-            yield_now().await;
-        }
-    });
+    let load = sent_in(&first, &loader, 1);
     drop(first);
     let error = paused().block_on(load).unwrap_err().to_string();
     assert!(
