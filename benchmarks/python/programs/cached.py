@@ -23,6 +23,20 @@ def cached_without_yield(key):
     return CACHE[key]
 
 
+class Cached:
+    """The same as a method."""
+
+    @asynq()
+    def look_up(self, key):
+        if key in CACHE:
+            return CACHE[key]
+        return (yield StoreItem(store, key))
+
+    @asynq()
+    def look_up_all(self, keys):
+        return (yield [self.look_up.asynq(key) for key in keys])
+
+
 @asynq()
 def all_cached(keys):
     return (yield [cached.asynq(key) for key in keys])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .at_once import AtOnce, AtOnceWithoutYield
-from .call import Call, CallInTask, CallWithoutYield
+from .at_once import AtOnce, AtOnceImported, AtOnceMethod, AtOnceWithoutYield
+from .call import Call, CallInTask, CallOfMethod, CallWithoutYield
 from .chain import Chain
 from .context import Context
 from .fan_out import FanOut
@@ -34,9 +34,12 @@ WORKLOADS: dict[str, type[Workload]] = {
         FunctionsOverLoaders,
         AtOnce,
         AtOnceWithoutYield,
+        AtOnceImported,
+        AtOnceMethod,
         Chain,
         Call,
         CallWithoutYield,
+        CallOfMethod,
         CallInTask,
         Context,
         Staggered,

@@ -42,6 +42,20 @@ class CallWithoutYield(Call):
         return lambda: [call(key) for key in KEYS]
 
 
+class CallOfMethod(Call):
+    """A synchronous call of a method, a generator as above."""
+
+    title = "synchronous call of a method"
+    goal = None
+
+    def with_asynq(self) -> Callable[[], Any]:
+        from programs import cached
+
+        cached.store.workload = self
+        service = cached.Cached()
+        return lambda: [service.look_up(key) for key in KEYS]
+
+
 class CallInTask(Call):
     """A synchronous call of the generator as above, but inside a running task, which makes all of
     the calls.
