@@ -259,22 +259,6 @@ fn a_task_that_a_runtime_awaits_loads_in_the_order_of_the_engine() {
     );
 }
 
-#[test]
-fn a_runtime_that_ends_fails_the_loads_of_its_calls() {
-    let loader = Loader::new(|_: Vec<u32>| std::future::pending::<Vec<u32>>());
-    let mut load = loader.load(1);
-    let runtime = current_thread();
-    runtime.block_on(async {
-        while loader.stats().batches == 0 {
-            assert!(futures::poll!(&mut load).is_pending());
-            tokio::task::yield_now().await;
-        }
-    });
-    drop(runtime);
-    let error = current_thread().block_on(&mut load).unwrap_err();
-    assert!(error.to_string().contains("cancelled"), "{error}");
-}
-
 /// Context that adds its name to those that are active on its thread.
 struct Named(&'static str);
 
