@@ -63,11 +63,7 @@ impl DecoratorBinder {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let args = Self::with_instance(slf, args)?;
-        let decorator = Self::decorator(slf)?;
-        match decorator.cast_exact::<AsyncDecorator>() {
-            Ok(decorator) => AsyncDecorator::__call__(decorator, &args, kwargs),
-            Err(_) => decorator.call(args, kwargs),
-        }
+        Self::decorator(slf)?.call(args, kwargs)
     }
 
     fn __str__(slf: &Bound<'_, Self>) -> PyResult<String> {

@@ -108,7 +108,7 @@ impl AsyncDecorator {
     }
 
     #[pyo3(signature = (*args, **kwargs))]
-    pub(crate) fn __call__<'py>(
+    fn __call__<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
